@@ -1,0 +1,1 @@
+"""mlops-lab: a governed MLOps platform on one machine."""

@@ -1,0 +1,67 @@
+"""One lab's configuration as a value: what settings produce and runtimes and clients consume."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.core.policy import Actor, Policy
+from lab.core.services import BY_NAME, Service
+
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Everything that must not be printed, logged or put on a command line."""
+
+    postgres: str
+    dagster_db: str
+    mlflow_db: str
+    s3_admin: str
+    s3_pipeline: str
+    s3_mlflow: str
+    s3_reader: str
+    store_jwt: str
+    grafana_admin: str
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+
+@dataclass(frozen=True)
+class LabConfig:
+    """A lab: its name, place, ports, buckets, actor and policy. Paths are absolute; the interval is in seconds."""
+
+    name: str
+    root: Path
+    home: Path
+    env_file: Path
+    runtime: str
+    port_offset: int
+    object_store: str
+    actor: Actor
+    policy: Policy
+    allowed_staging_roles: str
+    allowed_prod_roles: str
+    data_path: Path
+    data_bucket: str
+    artifact_bucket: str
+    audit_bucket: str
+    audit_prefix: str
+    audit_retention_days: int
+    baseline_data_hash: str
+    drift_interval_s: float
+    secrets: Secrets = field(repr=False)
+
+    @property
+    def buckets(self) -> tuple[str, str, str]:
+        return (self.data_bucket, self.artifact_bucket, self.audit_bucket)
+
+    def url(self, service: Service) -> str:
+        """Where a client on this machine reaches `service`."""
+        return BY_NAME[service].url(self.port_offset)
+
+    def port(self, service: Service) -> int:
+        return BY_NAME[service].port_at(self.port_offset)
+
+    def extra_port(self, service: Service, label: str) -> int:
+        return BY_NAME[service].extra_port(label, self.port_offset)

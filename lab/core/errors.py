@@ -1,0 +1,56 @@
+"""The errors that front ends catch: every one says what happened and what to do next."""
+
+
+class LabError(Exception):
+    """Base of all expected failures.
+
+    `remedy` is one imperative sentence, or a command to type, that a user can act on.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class UsageError(LabError):
+    """The command line or a setting can't be understood."""
+
+    exit_code = 2
+
+
+class SettingsError(LabError):
+    """A variable in the environment or `.env` is unknown or has a value that isn't allowed."""
+
+
+class ServiceUnavailable(LabError):
+    """A service didn't answer, or answered with something that isn't its protocol."""
+
+
+class NotFound(LabError):
+    """The thing asked for doesn't exist."""
+
+
+class StartupFailed(LabError):
+    """A service didn't become healthy in time."""
+
+
+class RunFailed(LabError):
+    """A pipeline run ended without success."""
+
+
+class PolicyDenied(LabError):
+    """The policy refused the action."""
+
+
+class DatasetInvalid(LabError):
+    """A data set can't be used; the message names every rule it broke."""
+
+
+class LedgerError(LabError):
+    """The audit trail can't be written, read or trusted."""

@@ -1,0 +1,82 @@
+"""Pipeline runs as every front end shows them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+JOB = "ml_training_pipeline"
+SCHEDULE = "ml_training_schedule"
+STEPS = ("ingest_data", "validate_data", "train_model", "register_with_governance")
+
+# Run tags: who a run belongs to, and what started it.
+OWNER_TAG = "lab/owner"
+ROLE_TAG = "lab/role"
+ENVIRONMENT_TAG = "lab/environment"
+TRIGGER_TAG = "lab/trigger"
+
+
+class RunStatus(StrEnum):
+    """Dagster's run states."""
+
+    QUEUED = "QUEUED"
+    NOT_STARTED = "NOT_STARTED"
+    MANAGED = "MANAGED"
+    STARTING = "STARTING"
+    STARTED = "STARTED"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    CANCELING = "CANCELING"
+    CANCELED = "CANCELED"
+
+    @property
+    def finished(self) -> bool:
+        return self in {RunStatus.SUCCESS, RunStatus.FAILURE, RunStatus.CANCELED}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run. `status` is Dagster's (IN_PROGRESS, SUCCESS, FAILURE, SKIPPED); times are epoch seconds."""
+
+    name: str
+    status: str
+    started_at: float | None = None
+    ended_at: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return self.ended_at - self.started_at
+
+
+@dataclass(frozen=True)
+class Run:
+    """One pipeline run; times are epoch seconds. `steps` is in the order the steps began."""
+
+    run_id: str
+    job: str
+    status: RunStatus
+    created_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    owner: str = ""
+    role: str = ""
+    environment: str = ""
+    trigger: str = ""
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time from start to end; None while it runs."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return self.ended_at - self.started_at
+
+
+@dataclass(frozen=True)
+class ScheduleState:
+    """The training schedule: running or stopped, and its next tick (epoch seconds)."""
+
+    name: str
+    status: str
+    cron: str
+    next_tick: float | None = None

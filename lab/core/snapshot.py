@@ -1,0 +1,143 @@
+"""One frozen picture of the whole lab: what every screen and `--json` shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from lab.core.alerts import Alert
+from lab.core.drift import DriftReport
+from lab.core.ledger import Entry, Fault
+from lab.core.models import ModelVersion
+from lab.core.runs import Run, ScheduleState
+
+SCHEMA_VERSION = 1
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class SliceState(StrEnum):
+    """What may be said of a source: the four look different on every screen."""
+
+    WAITING = "waiting"  # never answered yet, never failed
+    OK = "ok"
+    FAILED = "failed"  # never answered, and the last attempt failed
+    STALE = "stale"  # answered once; the last attempt failed
+
+
+@dataclass(frozen=True)
+class Slice(Generic[T]):
+    """One source's part of a snapshot: its last good value and what the newest attempt gave. Times are epoch seconds."""
+
+    value: T | None = None
+    fetched_at: float | None = None
+    error: str = ""
+    attempted_at: float | None = None
+
+    @property
+    def state(self) -> SliceState:
+        if self.error:
+            return SliceState.FAILED if self.value is None else SliceState.STALE
+        return SliceState.WAITING if self.value is None else SliceState.OK
+
+    def age(self, now: float) -> float | None:
+        """Seconds since the value was fetched."""
+        return None if self.fetched_at is None else max(0.0, now - self.fetched_at)
+
+    def succeeded(self, value: T, now: float) -> "Slice[T]":
+        return Slice(value, now, "", now)
+
+    def failed(self, error: str, now: float) -> "Slice[T]":
+        """Keeps the last good value."""
+        return replace(self, error=error or "failed for an unknown reason", attempted_at=now)
+
+    def map(self, function: Callable[[T], U]) -> "Slice[U]":
+        value = None if self.value is None else function(self.value)
+        return Slice(value, self.fetched_at, self.error, self.attempted_at)
+
+
+class Health(StrEnum):
+    """State of a service by its deep probe."""
+
+    UP = "up"
+    STARTING = "starting"
+    DEGRADED = "degraded"  # answers, but not everything it should do is done
+    DOWN = "down"
+    ABSENT = "absent"  # optional and not installed here
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """One service: `reason` says why it is not up; latency is of the deep probe, in seconds; memory is PSS or RSS in bytes."""
+
+    name: str
+    title: str
+    health: Health
+    url: str = ""
+    reason: str = ""
+    remedy: str = ""
+    latency_s: float | None = None
+    uptime_s: float | None = None
+    restarts: int | None = None
+    memory_bytes: int | None = None
+    pid: int | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class LabInfo:
+    """Whose lab it is and where it runs."""
+
+    name: str
+    environment: str
+    role: str
+    owner: str
+    runtime: str
+
+
+@dataclass(frozen=True)
+class RunsView:
+    """Newest runs first, and the training schedule."""
+
+    runs: tuple[Run, ...]
+    schedule: ScheduleState | None = None
+
+
+@dataclass(frozen=True)
+class AuditView:
+    """Newest entries first. `length` is the number of the newest; `faults` what verification found so far."""
+
+    entries: tuple[Entry, ...]
+    length: int
+    faults: tuple[Fault, ...] = ()
+    unfinished: tuple[Entry, ...] = ()
+
+    @property
+    def intact(self) -> bool:
+        return not self.faults
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything the lab shows, at one moment (`taken_at`, epoch seconds)."""
+
+    taken_at: float
+    lab: LabInfo
+    services: Slice[tuple[ServiceState, ...]] = field(default_factory=Slice)
+    runs: Slice[RunsView] = field(default_factory=Slice)
+    models: Slice[tuple[ModelVersion, ...]] = field(default_factory=Slice)
+    audit: Slice[AuditView] = field(default_factory=Slice)
+    drift: Slice[DriftReport] = field(default_factory=Slice)
+    alerts: Slice[tuple[Alert, ...]] = field(default_factory=Slice)
+
+    @property
+    def overall(self) -> Health:
+        """UP when every service that must run is up; DOWN when none is."""
+        services = self.services.value
+        if services is None:
+            return Health.STARTING if self.services.state is SliceState.WAITING else Health.DOWN
+        needed = [s.health for s in services if not s.optional]
+        if all(health is Health.UP for health in needed):
+            return Health.UP
+        return Health.DOWN if all(health is Health.DOWN for health in needed) else Health.DEGRADED

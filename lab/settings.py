@@ -1,0 +1,226 @@
+"""The control plane's only reader of the environment and `.env`."""
+
+import os
+import re
+import secrets as random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from lab.core.config import LabConfig, Secrets
+from lab.core.errors import LabError, SettingsError
+from lab.core.policy import Actor, Environment, Role, make_policy, parse_environment, parse_role, parse_roles
+from lab.core.services import MAX_PORT_OFFSET
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRETS = tuple(f"{name.upper()}" for name in (
+    "postgres_password", "dagster_db_password", "mlflow_db_password", "s3_admin_secret", "s3_pipeline_secret",
+    "s3_mlflow_secret", "s3_reader_secret", "store_jwt_secret", "grafana_admin_password",
+))  # fmt: skip
+# What makes a lab this lab: given at the first `invoke up`, it is kept, so that later commands find the same lab.
+IDENTITY = ("LAB_NAME", "LAB_HOME", "PORT_OFFSET", "RUNTIME", "OBJECT_STORE")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+
+
+class Settings(BaseSettings):
+    """Every variable of `.env`; a field's description is its documentation."""
+
+    model_config = SettingsConfigDict(extra="forbid", env_ignore_empty=True)
+
+    run_owner: str = Field("data-scientist@example.com", description="name that owns runs and model versions")
+    run_role: str = Field("ml-engineer", description=" | ".join(Role))
+    environment: str = Field("dev", description=" | ".join(Environment))
+    allowed_staging_roles: str = Field(
+        "data-scientist,ml-engineer,risk-officer,platform-admin", description="roles that may run in staging"
+    )
+    allowed_prod_roles: str = Field("ml-engineer,platform-admin", description="roles that may run in prod")
+    data_path: Path = Field(Path("data/sample_data.csv"), description="data set that the pipeline ingests")
+    data_bucket: str = Field("data", description="bucket of data sets, profiles and the current data's reference")
+    artifact_bucket: str = Field("mlflow-artifacts", description="bucket of MLflow's artifacts")
+    audit_bucket: str = Field("audit", description="bucket of the audit trail, with Object Lock")
+    audit_log_prefix: str = Field("governance/audit/", description="key prefix of audit entries, ending in /")
+    audit_retention_days: int = Field(30, ge=1, le=36_500, description="days an audit entry can't be deleted, 1-36500")
+    baseline_data_hash: str = Field("", description="SHA-256 of the baseline data set, 64 hex digits, or empty")
+    drift_monitor_interval_seconds: float = Field(
+        30, ge=1, le=86_400, description="seconds between two checks of the drift monitor, 1-86400"
+    )
+    runtime: Literal["auto", "native", "compose"] = Field("auto", description="auto | native | compose")
+    lab_name: str = Field("mlops-lab", description="name of the instance: a-z, 0-9 and -, at most 40 characters")
+    lab_home: Path = Field(Path(".lab"), description="folder of everything the native runtime writes")
+    port_offset: int = Field(
+        0, ge=0, le=MAX_PORT_OFFSET, description=f"added to every port: a whole number, 0-{MAX_PORT_OFFSET}"
+    )
+    object_store: Literal["minio", "seaweedfs"] = Field("minio", description="minio | seaweedfs")
+    postgres_password: str = Field("", description="password of the database's superuser")
+    dagster_db_password: str = Field("", description="password of the role dagster")
+    mlflow_db_password: str = Field("", description="password of the role mlflow")
+    s3_admin_secret: str = Field("", description="secret key of the S3 identity that administers the store")
+    s3_pipeline_secret: str = Field("", description="secret key of the pipeline's S3 identity")
+    s3_mlflow_secret: str = Field("", description="secret key of MLflow's S3 identity")
+    s3_reader_secret: str = Field("", description="secret key of the S3 identity that only reads")
+    store_jwt_secret: str = Field("", description="signs the object store's internal requests")
+    grafana_admin_password: str = Field("", description="password of Grafana's user admin")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` passes: it merges the file and the environment itself, so that errors name the source."""
+        return (init_settings,)
+
+    @field_validator("data_bucket", "artifact_bucket", "audit_bucket")
+    @classmethod
+    def _bucket(cls, value: str) -> str:
+        if not _BUCKET.fullmatch(value):
+            raise ValueError("must be a bucket name: 3-63 of a-z, 0-9, - and .")
+        return value
+
+    @field_validator("lab_name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError("must start with a-z and hold only a-z, 0-9 and -, at most 40 characters")
+        return value
+
+    @field_validator("audit_log_prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        if not value.endswith("/") or value.startswith("/") or "//" in value:
+            raise ValueError("must be a key prefix like governance/audit/: no / in front, one at the end")
+        return value
+
+    @field_validator("baseline_data_hash")
+    @classmethod
+    def _hash(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[0-9a-f]{64}", value):
+            raise ValueError("must be 64 lower-case hexadecimal digits, or empty")
+        return value
+
+    @field_validator("run_owner")
+    @classmethod
+    def _owner(cls, value: str) -> str:
+        if not value.strip() or any(ord(c) < 32 for c in value) or len(value) > 200:
+            raise ValueError("must be a name of 1-200 printable characters")
+        return value
+
+
+def env_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """`.env` in the project's folder, or the file that LAB_ENV_FILE names."""
+    return Path(environ.get("LAB_ENV_FILE") or ROOT / ".env").absolute()
+
+
+def ensure_env_file(environ: Mapping[str, str] = os.environ) -> bool:
+    """Writes `.env` (mode 0600) from `.env.example` with random secrets; an existing file is left alone.
+
+    Values of the lab's identity that the environment gives are written down. Returns whether the file was made.
+    """
+    path = env_file(environ)
+    if path.exists():
+        return False
+    given = {name: environ[name] for name in IDENTITY if environ.get(name)}
+    lines = []
+    for line in (ROOT / ".env.example").read_text().splitlines():
+        name = line.partition("=")[0]
+        if name in SECRETS:
+            line = f"{name}={random.token_urlsafe(24)}"
+        elif name in given:
+            line = f"{name}={given[name]}"
+        lines.append(line)
+    try:
+        # O_EXCL: of two first calls at once one makes the file, the other reads it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    except OSError as err:
+        raise LabError(f"Can't write {path}: {err.strerror}.", "Make the folder writable.") from None
+    with os.fdopen(descriptor, "w") as file:
+        file.write("\n".join(lines) + "\n")
+    return True
+
+
+def load(environ: Mapping[str, str] = os.environ) -> LabConfig:
+    """The lab's configuration. Raises SettingsError naming variable, value and what is allowed."""
+    settings = _settings(environ)
+    return LabConfig(
+        name=settings.lab_name,
+        root=ROOT,
+        home=_absolute(settings.lab_home),
+        env_file=env_file(environ),
+        runtime=settings.runtime,
+        port_offset=settings.port_offset,
+        object_store=settings.object_store,
+        actor=Actor(settings.run_owner, parse_role(settings.run_role), parse_environment(settings.environment)),
+        policy=make_policy(
+            parse_roles(settings.allowed_staging_roles, "ALLOWED_STAGING_ROLES"),
+            parse_roles(settings.allowed_prod_roles, "ALLOWED_PROD_ROLES"),
+        ),
+        allowed_staging_roles=settings.allowed_staging_roles,
+        allowed_prod_roles=settings.allowed_prod_roles,
+        data_path=_absolute(settings.data_path),
+        data_bucket=settings.data_bucket,
+        artifact_bucket=settings.artifact_bucket,
+        audit_bucket=settings.audit_bucket,
+        audit_prefix=settings.audit_log_prefix,
+        audit_retention_days=settings.audit_retention_days,
+        baseline_data_hash=settings.baseline_data_hash,
+        drift_interval_s=settings.drift_monitor_interval_seconds,
+        secrets=_secrets(settings),
+    )
+
+
+def _settings(environ: Mapping[str, str]) -> Settings:
+    path = env_file(environ)
+    try:
+        written = {name: value or "" for name, value in dotenv_values(path).items()} if path.exists() else {}
+    except (OSError, UnicodeDecodeError) as err:
+        raise SettingsError(f"Can't read {path}: {err}.") from None
+    known = {name.upper() for name in Settings.model_fields}
+    unknown = sorted(set(written) - known)
+    if unknown:
+        raise SettingsError(f"{path}: {unknown[0]} is no setting.", f"Known are: {', '.join(sorted(known))}.")
+    given = {name: environ[name] for name in known if environ.get(name)}
+    values = {name.lower(): value for name, value in (written | given).items() if value != ""}
+    try:
+        return Settings(**values)
+    except ValidationError as err:
+        raise _explain(err, given, path) from None
+
+
+def _explain(err: ValidationError, given: Mapping[str, Any], path: Path) -> SettingsError:
+    first = err.errors()[0]
+    name = str(first["loc"][0])
+    value = "" if name.upper() in SECRETS else f"={first.get('input')!r}"
+    source = "the environment" if name.upper() in given else str(path)
+    reason = first["msg"].removeprefix("Value error, ")
+    allowed = Settings.model_fields[name].description
+    return SettingsError(f"{name.upper()}{value} (from {source}) is not allowed: {reason}.", f"Allowed: {allowed}.")
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.normpath(ROOT / path.expanduser()))
+
+
+def _secrets(settings: Settings) -> Secrets:
+    return Secrets(
+        postgres=settings.postgres_password,
+        dagster_db=settings.dagster_db_password,
+        mlflow_db=settings.mlflow_db_password,
+        s3_admin=settings.s3_admin_secret,
+        s3_pipeline=settings.s3_pipeline_secret,
+        s3_mlflow=settings.s3_mlflow_secret,
+        s3_reader=settings.s3_reader_secret,
+        store_jwt=settings.store_jwt_secret,
+        grafana_admin=settings.grafana_admin_password,
+    )
+
+
