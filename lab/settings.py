@@ -191,7 +191,7 @@ def _settings(environ: Mapping[str, str]) -> Settings:
     given = {name: environ[name] for name in known if environ.get(name)}
     values = {name.lower(): value for name, value in (written | given).items() if value != ""}
     try:
-        return Settings(**values)
+        return Settings.model_validate(values)
     except ValidationError as err:
         raise _explain(err, given, path) from None
 
@@ -222,5 +222,3 @@ def _secrets(settings: Settings) -> Secrets:
         store_jwt=settings.store_jwt_secret,
         grafana_admin=settings.grafana_admin_password,
     )
-
-

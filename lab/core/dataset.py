@@ -75,7 +75,9 @@ class DatasetRef:
         try:
             return cls(**json.loads(body))
         except (ValueError, TypeError) as err:
-            raise DatasetInvalid(f"The data set's reference can't be read: {err}.", "Run `invoke seed --reset`.") from None
+            raise DatasetInvalid(
+                f"The data set's reference can't be read: {err}.", "Run `invoke seed --reset`."
+            ) from None
 
 
 def hash_file(path: Path) -> str:

@@ -169,6 +169,10 @@ def _counts(feature: Feature, texts: Counter[str]) -> tuple[int, ...]:
     counts = [0] * len(feature.counts)
     index = {label: i for i, label in enumerate(feature.labels)}
     for text, times in texts.items():
-        place = bisect_left(feature.edges, _number(feature.name, text)) if feature.edges else index.get(text, len(counts) - 1)
+        place = (
+            bisect_left(feature.edges, _number(feature.name, text))
+            if feature.edges
+            else index.get(text, len(counts) - 1)
+        )
         counts[place] += times
     return tuple(counts)

@@ -163,13 +163,14 @@ def verify(objects: Iterable[tuple[str, bytes]]) -> Verification:
             faults.append(Fault(seq, err.message))
             previous = None
             continue
-        faults.extend(Fault(seq, problem) for problem in _problems(entry, body, seq, previous))
+        faults.extend(Fault(seq, problem) for problem in link_problems(entry, body, seq, previous))
         tracker.see(entry)
         previous = entry
     return Verification(checked, previous, tuple(faults), tracker.entries())
 
 
-def _problems(entry: Entry, body: bytes, seq: int, previous: Entry | None) -> Iterator[str]:
+def link_problems(entry: Entry, body: bytes, seq: int, previous: Entry | None) -> Iterator[str]:
+    """What is wrong with `entry`, stored as `body` under number `seq`; `previous` is None where it isn't known."""
     if entry.seq != seq:
         yield f"entry says it is number {entry.seq}"
     if entry.digest() != entry.hash or entry.body() != body:

@@ -52,7 +52,9 @@ class ServiceSpec:
         """Where a client on this machine reaches the service; empty for one without a port."""
         if self.port is None:
             return ""
-        scheme = "postgresql" if self.name is Service.POSTGRES else "grpc" if self.name is Service.DAGSTER_CODE else "http"
+        scheme = (
+            "postgresql" if self.name is Service.POSTGRES else "grpc" if self.name is Service.DAGSTER_CODE else "http"
+        )
         return f"{scheme}://{LOOPBACK}:{self.port_at(offset)}"
 
     def ports(self, offset: int) -> dict[str, int]:

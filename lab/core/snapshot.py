@@ -28,7 +28,7 @@ class SliceState(StrEnum):
 
 @dataclass(frozen=True)
 class Slice(Generic[T]):
-    """One source's part of a snapshot: its last good value and what the newest attempt gave. Times are epoch seconds."""
+    """One source's part of a snapshot: its last good value and the newest attempt. Times are epoch seconds."""
 
     value: T | None = None
     fetched_at: float | None = None
@@ -69,7 +69,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class ServiceState:
-    """One service: `reason` says why it is not up; latency is of the deep probe, in seconds; memory is PSS or RSS in bytes."""
+    """One service: `reason` says why it is not up; latency (s) is of the deep probe; memory (bytes) is PSS or RSS."""
 
     name: str
     title: str

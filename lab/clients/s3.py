@@ -1,0 +1,159 @@
+"""The object store, through the S3 API."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.core.config import REGION, LabConfig
+from lab.core.errors import LabError, NotFound, ServiceUnavailable
+from lab.core.ledger import key_of
+from lab.core.services import Service
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ADMIN, PIPELINE, MLFLOW, READER = "admin", "pipeline", "mlflow", "reader"
+_ABSENT = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
+_TAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+
+
+class S3:
+    """One identity's view of the store. Methods raise ServiceUnavailable, NotFound, or LabError when refused."""
+
+    def __init__(self, client: "S3Client") -> None:
+        self.client = client
+
+    @classmethod
+    def connect(cls, endpoint: str, access_key: str, secret_key: str, timeout_s: float = 5.0) -> "S3":
+        """A client for a store at `endpoint`; makes no request."""
+        return cls(
+            _client(timeout_s, endpoint_url=endpoint, aws_access_key_id=access_key, aws_secret_access_key=secret_key)
+        )
+
+    @classmethod
+    def from_environment(cls, timeout_s: float = 5.0) -> "S3":
+        """A client from boto3's own variables (AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID, …); makes no request."""
+        return cls(_client(timeout_s))
+
+    @classmethod
+    def of_lab(cls, config: LabConfig, identity: str, timeout_s: float = 5.0) -> "S3":
+        """The lab's store as `identity`: admin, pipeline, mlflow or reader."""
+        secret = getattr(config.secrets, f"s3_{identity}")
+        return cls.connect(config.url(Service.OBJECT_STORE), identity, secret, timeout_s)
+
+    def head_bucket(self, bucket: str) -> None:
+        """Returns when the bucket exists and this identity may use it."""
+        with _translated(bucket):
+            self.client.head_bucket(Bucket=bucket)
+
+    def get(self, bucket: str, key: str) -> bytes:
+        with _translated(f"{bucket}/{key}"):
+            return self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def lines(self, bucket: str, key: str) -> Iterator[str]:
+        """The object's text by line, streamed; bytes that aren't UTF-8 become U+FFFD."""
+        with _translated(f"{bucket}/{key}"):
+            body = self.client.get_object(Bucket=bucket, Key=key)["Body"]
+            for line in body.iter_lines(keepends=True):
+                yield line.decode("utf-8", errors="replace")
+
+    def put(self, bucket: str, key: str, body: bytes, content_type: str = "application/json") -> None:
+        with _translated(f"{bucket}/{key}"):
+            self.client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+
+    def create(self, bucket: str, key: str, body: bytes) -> bool:
+        """Writes an object unless one is there; returns False when one is (`If-None-Match: *`)."""
+        from botocore.exceptions import ClientError
+
+        with _translated(f"{bucket}/{key}"):
+            try:
+                self.client.put_object(
+                    Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"
+                )
+            except ClientError as err:
+                if _code(err) in _TAKEN:
+                    return False
+                raise
+        return True
+
+    def exists(self, bucket: str, key: str) -> bool:
+        try:
+            with _translated(f"{bucket}/{key}"):
+                self.client.head_object(Bucket=bucket, Key=key)
+        except NotFound:
+            return False
+        return True
+
+    def upload(self, bucket: str, key: str, path: Path, content_type: str = "text/csv") -> None:
+        """Uploads a file in parts. Raises OSError when the file can't be read."""
+        with _translated(f"{bucket}/{key}"):
+            self.client.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": content_type})
+
+    def download(self, bucket: str, key: str, path: Path) -> None:
+        with _translated(f"{bucket}/{key}"):
+            self.client.download_file(bucket, key, str(path))
+
+    def keys_after(self, bucket: str, prefix: str, after: str, limit: int) -> list[str]:
+        """Up to `limit` (at most 1000) keys under `prefix` that sort after `after`."""
+        with _translated(f"{bucket}/{prefix}"):
+            page = self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after, MaxKeys=limit)
+        return [item["Key"] for item in page.get("Contents", [])]
+
+
+class AuditStore:
+    """`lab.core.ledger.EntryStore` on one bucket and prefix."""
+
+    def __init__(self, s3: S3, bucket: str, prefix: str) -> None:
+        self._s3, self._bucket, self._prefix = s3, bucket, prefix
+
+    def create(self, key: str, body: bytes) -> bool:
+        return self._s3.create(self._bucket, key, body)
+
+    def read(self, key: str) -> bytes:
+        return self._s3.get(self._bucket, key)
+
+    def keys_after(self, key: str, limit: int) -> list[str]:
+        # Numbers have twelve digits, so nothing else under the prefix can hide between two of them.
+        return self._s3.keys_after(self._bucket, self._prefix, key or key_of(self._prefix, 0), limit)
+
+
+def _client(timeout_s: float, **options: Any) -> "S3Client":
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=timeout_s,
+        read_timeout=timeout_s,
+        retries={"max_attempts": 2, "mode": "standard"},
+        s3={"addressing_style": "path"},
+        proxies={},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    options.setdefault("region_name", REGION)
+    return boto3.client("s3", config=config, **options)
+
+
+def _code(err: Any) -> str:
+    return str(err.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    remedy = "Type `invoke status`, then `invoke logs object-store`."
+    try:
+        yield
+    except ClientError as err:
+        code, message = _code(err), err.response.get("Error", {}).get("Message", "")
+        status = err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _ABSENT:
+            raise NotFound(f"{what} is not in the object store.") from None
+        if status >= 500:
+            raise ServiceUnavailable(f"The object store failed at {what}: {code} {message}", remedy) from None
+        raise LabError(f"The object store refused {what}: {code} {message}") from None
+    except (BotoCoreError, Boto3Error) as err:
+        raise ServiceUnavailable(f"The object store doesn't answer ({what}): {err}", remedy) from None
