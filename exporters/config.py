@@ -1,0 +1,48 @@
+"""What an exporter is told by its environment, read once at process entry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.core.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class ExporterConfig:
+    """Where an exporter listens and what it watches. `check_interval_s` is in seconds."""
+
+    listen_address: str
+    listen_port: int
+    check_interval_s: float
+    data_bucket: str
+    audit_bucket: str
+    audit_prefix: str
+    baseline_hash: str
+    dagster_url: str
+    mlflow_url: str
+    journal: Path | None
+
+
+def from_environment(environ: Mapping[str, str]) -> ExporterConfig:
+    """Raises SettingsError for a number that isn't one."""
+    journal = environ.get("LAB_JOURNAL_DIR", "")
+    return ExporterConfig(
+        listen_address=environ.get("LISTEN_ADDRESS") or "127.0.0.1",
+        listen_port=int(_number(environ, "LISTEN_PORT", 0)),
+        check_interval_s=_number(environ, "DRIFT_MONITOR_INTERVAL_SECONDS", 30),
+        data_bucket=environ.get("DATA_BUCKET") or "data",
+        audit_bucket=environ.get("AUDIT_BUCKET") or "audit",
+        audit_prefix=environ.get("AUDIT_LOG_PREFIX") or "governance/audit/",
+        baseline_hash=environ.get("BASELINE_DATA_HASH", ""),
+        dagster_url=environ.get("DAGSTER_URL") or "http://127.0.0.1:3000",
+        mlflow_url=environ.get("MLFLOW_URL") or "http://127.0.0.1:5000",
+        journal=Path(journal) if journal else None,
+    )
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "")
+    try:
+        return float(text) if text else default
+    except ValueError:
+        raise SettingsError(f"{name}={text!r} is no number.") from None

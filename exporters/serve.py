@@ -1,0 +1,217 @@
+"""What all exporters share: an HTTP server, periodic work, collectors that never fail a scrape, and a clean end."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import FrameType
+from typing import Any
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from exporters.config import ExporterConfig, from_environment
+from lab.core.errors import LabError
+
+REQUEST_THREADS = 8
+# A client that sends or reads nothing for this long loses its thread.
+SOCKET_TIMEOUT_S = 10.0
+
+log = logging.getLogger("exporter")
+
+
+def gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
+    """A gauge with one series."""
+    return GaugeMetricFamily(name, help_text, value=value)
+
+
+def gauges(name: str, help_text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    """A gauge with one series per value of `label`."""
+    family = GaugeMetricFamily(name, help_text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def counter(name: str, help_text: str, value: float) -> CounterMetricFamily:
+    """A counter with one series; `name` goes without `_total`."""
+    return CounterMetricFamily(name, help_text, value=value)
+
+
+class LabCollector(Collector, ABC):
+    """A collector whose failure costs its own metrics only, never the whole scrape."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: otherwise registration would collect, before anything is known."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        try:
+            found = list(self.families())
+        except Exception:  # whatever it was, the other collectors' metrics must go out
+            self._failures += 1
+            log.exception("event=collect-failed")
+            found = []
+        yield from found
+        yield counter(
+            "exporter_collect_failures", "Scrapes at which this exporter's metrics couldn't be made.", self._failures
+        )
+
+    @abstractmethod
+    def families(self) -> Iterable[Metric]:
+        """The metrics as of now."""
+
+
+class Poller:
+    """Does `work` at once and then every `interval_s`, in a thread of its own; two rounds never overlap."""
+
+    def __init__(self, name: str, interval_s: float, work: Callable[[], None]) -> None:
+        self._name, self._interval, self._work = name, interval_s, work
+
+    def start(self, stop: threading.Event) -> None:
+        """Begins, and ends with the process or soon after `stop` is set."""
+        threading.Thread(target=self._run, args=(stop,), name=self._name, daemon=True).start()
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                self._work()
+            except Exception:  # a poller that ends would leave its metrics frozen without a word
+                log.exception("event=poll-failed poller=%s", self._name)
+            stop.wait(max(0.0, self._interval - (time.monotonic() - began)))
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One exporter's parts; `ready` says whether its metrics mean anything yet."""
+
+    name: str
+    collectors: Sequence[Collector]
+    pollers: Sequence[Poller]
+    ready: Callable[[], bool]
+
+
+class MetricsServer(ThreadingHTTPServer):
+    """Serves /metrics, /healthz and /readyz with a bounded number of threads."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], exporter: Exporter, registry: CollectorRegistry) -> None:
+        self.exporter, self.registry = exporter, registry
+        self._free = threading.BoundedSemaphore(REQUEST_THREADS)
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Drops the connection when every thread is busy, so that accepting never blocks."""
+        if self._free.acquire(timeout=1.0):
+            super().process_request(request, client_address)
+        else:
+            log.warning("event=connection-dropped reason=busy")
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature is socketserver's
+        """A client that went away is no event; anything else is logged with its cause."""
+        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+            log.exception("event=request-failed")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: MetricsServer
+    timeout = SOCKET_TIMEOUT_S
+    server_version = "mlops-lab"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
+            encoder, content_type = choose_encoder(self.headers.get("Accept", ""))
+            self._send(200, encoder(self.server.registry), content_type)
+        elif path == "/healthz":
+            self._send(200, b"ok\n")
+        elif path == "/readyz":
+            ready = self.server.exporter.ready()
+            self._send(200 if ready else 503, b"ready\n" if ready else b"not yet\n")
+        elif path == "/":
+            self._send(200, f"{self.server.exporter.name}: /metrics /healthz /readyz\n".encode())
+        else:
+            self._send(404, b"There are /metrics, /healthz and /readyz.\n")
+
+    do_HEAD = do_GET  # noqa: N815 - the name is http.server's
+
+    def _send(self, code: int, body: bytes, content_type: str = "text/plain; charset=utf-8") -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the signature is http.server's
+        log.debug("event=request " + format, *args)
+
+
+def serve(exporter: Exporter, config: ExporterConfig, stop: threading.Event) -> None:
+    """Answers requests and keeps the pollers going until `stop` is set. Raises LabError when the port can't be had."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    for collector in exporter.collectors:
+        registry.register(collector)
+    try:
+        server = MetricsServer((config.listen_address, config.listen_port), exporter, registry)
+    except (OSError, OverflowError) as err:
+        raise LabError(
+            f"Can't listen on {config.listen_address}:{config.listen_port}: {err}.",
+            "Free the port or change PORT_OFFSET.",
+        ) from None
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.5}, name="http", daemon=True).start()
+    log.info("event=started url=http://%s:%d/metrics pid=%d", *server.server_address[:2], os.getpid())
+    for poller in exporter.pollers:
+        poller.start(stop)
+    stop.wait()
+    server.shutdown()
+    server.server_close()
+    log.info("event=stopped")
+
+
+def main(build: Callable[[ExporterConfig], Exporter]) -> int:
+    """An exporter's whole life as a process: exit code 0 after SIGTERM or SIGINT, 1 when it couldn't start."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s level=%(levelname)s thread=%(threadName)s %(message)s",
+    )
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    try:
+        config = from_environment(os.environ)
+        serve(build(config), config, stop)
+    except LabError as err:
+        log.error("event=failed %s", err)
+        return 1
+    return 0
