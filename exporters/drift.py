@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 
 from exporters.config import ExporterConfig
 from exporters.serve import Exporter, LabCollector, Poller, counter, gauge, gauges, main
-from lab.clients.s3 import S3
+from exporters.sources import Bucket
 from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key, read_rows
 from lab.core.drift import DriftReport, Profile, compare
 from lab.core.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
@@ -162,24 +162,6 @@ class DriftCollector(LabCollector):
             )
             info.add_metric([report.baseline_hash, report.current_hash], 1)
             yield info
-
-
-class Bucket:
-    """The data bucket; its client is made at first use, because loading boto3 must not delay the start."""
-
-    def __init__(self, bucket: str) -> None:
-        self._bucket = bucket
-        self._s3: S3 | None = None
-
-    def get(self, key: str) -> bytes:
-        return self._client().get(self._bucket, key)
-
-    def lines(self, key: str) -> Iterator[str]:
-        return self._client().lines(self._bucket, key)
-
-    def _client(self) -> S3:
-        self._s3 = self._s3 or S3.from_environment()
-        return self._s3
 
 
 def build(config: ExporterConfig) -> Exporter:

@@ -47,6 +47,14 @@ def counter(name: str, help_text: str, value: float) -> CounterMetricFamily:
     return CounterMetricFamily(name, help_text, value=value)
 
 
+def counters(name: str, help_text: str, label: str, values: Mapping[str, float]) -> CounterMetricFamily:
+    """A counter with one series per value of `label`; `name` goes without `_total`."""
+    family = CounterMetricFamily(name, help_text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
 class LabCollector(Collector, ABC):
     """A collector whose failure costs its own metrics only, never the whole scrape."""
 
@@ -65,9 +73,7 @@ class LabCollector(Collector, ABC):
             log.exception("event=collect-failed")
             found = []
         yield from found
-        yield counter(
-            "exporter_collect_failures", "Scrapes at which this exporter's metrics couldn't be made.", self._failures
-        )
+        yield counter("exporter_collect_failures", "Scrapes for which a metric couldn't be made.", self._failures)
 
     @abstractmethod
     def families(self) -> Iterable[Metric]:
@@ -196,11 +202,9 @@ def serve(exporter: Exporter, config: ExporterConfig, stop: threading.Event) -> 
 
 def main(build: Callable[[ExporterConfig], Exporter]) -> int:
     """An exporter's whole life as a process: exit code 0 after SIGTERM or SIGINT, 1 when it couldn't start."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s level=%(levelname)s thread=%(threadName)s %(message)s",
-    )
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s level=%(levelname)s %(message)s")
+    for chatty in ("botocore", "boto3", "httpx", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     stop = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:

@@ -1,0 +1,169 @@
+"""The audit trail and the model registry as metrics."""
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from prometheus_client.metrics_core import Metric
+
+from exporters.config import ExporterConfig
+from exporters.serve import Exporter, LabCollector, Poller, counters, gauge, gauges, main
+from exporters.sources import Bucket, EventLoopThread
+from exporters.trail import LedgerStatus, TrailWatch
+from lab.clients.http import Http
+from lab.clients.mlflow import Mlflow
+from lab.core.errors import LabError
+from lab.core.models import ApprovalState, ModelVersion
+from lab.core.services import Service
+
+LEDGER_INTERVAL_S = 10.0
+REGISTRY_INTERVAL_S = 15.0
+REGISTRY_DEADLINE_S = 10.0
+# Counts are over this many of the newest versions, so that a look costs the same however long the lab has lived.
+WINDOW = 200
+NO_STATE = "other"
+# 13 hexadecimal digits are 52 bits, which a float holds exactly; five such parts hold a SHA-256.
+DIGITS, PARTS = 13, 5
+
+log = logging.getLogger("exporter.governance")
+
+
+@dataclass(frozen=True)
+class RegistryStatus:
+    """The registered versions at the last good look, and whether the newest look was good."""
+
+    up: bool = False
+    versions: Sequence[ModelVersion] = ()
+    looks: int = 0
+    error: str = ""
+
+
+class RegistryWatch:
+    """Looks at the registry; a failure keeps what was known."""
+
+    def __init__(self, fetch: Callable[[], Sequence[ModelVersion]]) -> None:
+        self._fetch = fetch
+        self._status = RegistryStatus()
+
+    @property
+    def status(self) -> RegistryStatus:
+        return self._status
+
+    def refresh(self) -> None:
+        """One look."""
+        before, looks = self._status, self._status.looks + 1
+        try:
+            self._status = RegistryStatus(True, self._fetch(), looks)
+        except LabError as err:
+            self._status = replace(before, up=False, looks=looks, error=str(err))
+        if self._status.error != before.error:
+            level = logging.WARNING if self._status.error else logging.INFO
+            log.log(level, "event=registry error=%r", self._status.error)
+
+
+class LedgerWatch:
+    """Follows the trail from a poller thread; made without touching the store, which may not be there yet."""
+
+    def __init__(self, trail: Callable[[], TrailWatch]) -> None:
+        self._make = trail
+        self._trail: TrailWatch | None = None
+
+    @property
+    def status(self) -> LedgerStatus:
+        return self._trail.status if self._trail else LedgerStatus()
+
+    def refresh(self) -> None:
+        """One round, and log lines for what is new."""
+        before = self.status
+        self._trail = self._trail or self._make()
+        self._trail.refresh()
+        now = self.status
+        if now.error != before.error:
+            log.log(logging.WARNING if now.error else logging.INFO, "event=ledger error=%r", now.error)
+        for fault in now.faults[len(before.faults) :]:
+            log.error("event=ledger-fault seq=%d problem=%r", fault.seq, fault.problem)
+
+
+class GovernanceCollector(LabCollector):
+    """The newest status of trail and registry as metrics."""
+
+    def __init__(
+        self,
+        ledger: Callable[[], LedgerStatus],
+        registry: Callable[[], RegistryStatus],
+        journal: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self._ledger, self._registry, self._journal = ledger, registry, journal
+
+    def families(self) -> Iterable[Metric]:
+        yield from _ledger(self._ledger())
+        yield from _registry(self._registry())
+        waiting = len(list(self._journal.glob("*.json"))) if self._journal else 0
+        yield gauge("governance_entries_undelivered", "Audit entries waiting in the local journal.", waiting)
+
+
+def _ledger(status: LedgerStatus) -> Iterable[Metric]:
+    name = "governance_ledger_"
+    yield gauge(name + "up", "1 when the audit trail could be read.", status.up)
+    yield gauge(name + "entries", "Number of the newest entry.", status.entries)
+    yield gauge(name + "checked_entries", "How far the check from the first entry has come.", status.checked)
+    yield gauge(name + "intact", "1 when no checked entry is missing, modified or out of order.", not status.faults)
+    yield gauge(name + "faults", "Faults found since the exporter's start.", len(status.faults))
+    parts = {str(i): float(int(status.head_hash[i * DIGITS : (i + 1) * DIGITS] or "0", 16)) for i in range(PARTS)}
+    yield gauges(name + "head_hash", "SHA-256 of the newest entry in five numbers of 13 hex digits.", "part", parts)
+    yield gauge("governance_steps_unfinished", "Steps that began and have no end in the trail.", len(status.unfinished))
+    counts = {state: float(count) for state, count in status.by_status.items()}
+    yield counters("governance_entries", "Checked entries by status.", "status", counts)
+
+
+def _registry(status: RegistryStatus) -> Iterable[Metric]:
+    states = Counter(_state(version) for version in status.versions)
+    by_state = {state: float(states[state]) for state in (*ApprovalState, NO_STATE)}
+    blocked = sum(version.tags.get("deployment_blocked") == "true" for version in status.versions)
+    untagged = sum(bool(version.missing_tags) for version in status.versions)
+    name = "governance_"
+    yield gauge(name + "registry_up", "1 when the model registry answers.", status.up)
+    yield gauges(name + "model_versions", "Registered versions by approval state.", "approval_state", by_state)
+    yield gauge(name + "versions_blocked", "Versions whose deployment is blocked.", blocked)
+    yield gauge(name + "versions_missing_tags", "Versions that lack a governance tag.", untagged)
+
+
+def _state(version: ModelVersion) -> str:
+    tag = version.tags.get("approval_state", "")
+    return tag if tag in set(ApprovalState) else NO_STATE
+
+
+def _registry_fetcher(url: str) -> Callable[[], Sequence[ModelVersion]]:
+    """Asks MLflow; its client is made at the first call, so that importing it doesn't delay the start."""
+    made: list[tuple[EventLoopThread, Mlflow]] = []
+
+    def fetch() -> Sequence[ModelVersion]:
+        if not made:
+            made.append((EventLoopThread(), Mlflow(Http.to(Service.MLFLOW, url, REGISTRY_DEADLINE_S))))
+        loop, client = made[0]
+        return loop.call(client.versions(WINDOW), REGISTRY_DEADLINE_S)
+
+    return fetch
+
+
+def build(config: ExporterConfig) -> Exporter:
+    """The exporter of the lab that `config` describes; ready once trail and registry have been asked for."""
+    bucket = Bucket(config.audit_bucket)
+    ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(config.audit_prefix), config.audit_prefix))
+    registry = RegistryWatch(_registry_fetcher(config.mlflow_url))
+    collector = GovernanceCollector(lambda: ledger.status, lambda: registry.status, config.journal)
+    pollers = [
+        Poller("ledger", LEDGER_INTERVAL_S, ledger.refresh),
+        Poller("registry", REGISTRY_INTERVAL_S, registry.refresh),
+    ]
+    return Exporter(
+        "governance-metrics", [collector], pollers, lambda: ledger.status.rounds > 0 and registry.status.looks > 0
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(build))
