@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.clients import dagster_read as read
 from lab.clients.dagster_read import CheckResult, DaemonStatus, RunEvent
-from lab.clients.http import BadStatus, Http
+from lab.clients.http import BadStatus, Http, Incomplete, NotReady
 from lab.clients.shape import mapping, understanding
 from lab.core.errors import RunFailed
 from lab.core.policy import Actor
@@ -43,12 +43,16 @@ class Dagster:
         return self._http.title
 
     async def ping(self) -> None:
-        """Returns when the code location is loaded; raises ServiceUnavailable with its own error otherwise."""
+        """Returns when the code location is loaded.
+
+        Raises NotReady while it loads, Incomplete with its own error when it can't be loaded.
+        """
         data = await self._ask("location", {"name": LOCATION})
         with understanding(self.title, self._http.remedy):
-            problem = read.location_problem(data, LOCATION)
+            problem, loading = read.location_problem(data, LOCATION), read.location_loading(data)
         if problem:
-            raise self._http.unavailable(problem)
+            kind = NotReady if loading else Incomplete
+            raise kind(f"{self.title} {problem}", "Type `invoke logs dagster-code`.")
 
     async def daemons(self) -> tuple[DaemonStatus, ...]:
         """The daemons that this instance needs, with the time of their last heartbeat."""

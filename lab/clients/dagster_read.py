@@ -65,6 +65,12 @@ def error_in(body: bytes) -> str:
         return ""
 
 
+def location_loading(data: Mapping[str, Any]) -> bool:
+    """Whether the code location is being loaded just now."""
+    entry = data["workspaceLocationEntryOrError"]
+    return entry is not None and entry.get("loadStatus") == "LOADING"
+
+
 def location_problem(data: Mapping[str, Any], name: str) -> str:
     """Why the code location isn't usable; empty when it is."""
     entry = data["workspaceLocationEntryOrError"]

@@ -28,6 +28,14 @@ class BadStatus(ServiceUnavailable):
         self.body = body
 
 
+class NotReady(ServiceUnavailable):
+    """A service answers, but only to say that it isn't ready yet."""
+
+
+class Incomplete(ServiceUnavailable):
+    """A service answers, but a part of what it is there for is missing."""
+
+
 class Http:
     """Talks to one service. Every failure is a ServiceUnavailable that names the service and says what to do."""
 

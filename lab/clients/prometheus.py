@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from lab.clients.http import Http
+from lab.clients.http import BadStatus, Http, NotReady
 from lab.clients.shape import Said, items, mapping, text, text_or, understanding
 from lab.core.alerts import Alert, Target
 
@@ -16,8 +16,13 @@ class Prometheus:
         self._http = http
 
     async def ready(self) -> None:
-        """Returns when the server has replayed its log and answers queries."""
-        said = await self._http.get_text("/-/ready")
+        """Returns when the server has replayed its log and answers queries; raises NotReady while it replays."""
+        try:
+            said = await self._http.get_text("/-/ready")
+        except BadStatus as err:
+            if err.status == 503:
+                raise NotReady(f"{self._http.title} is starting.", self._http.remedy) from None
+            raise
         if "ready" not in said.lower():
             raise self._http.unavailable("answers /-/ready with something that isn't its own answer.")
 

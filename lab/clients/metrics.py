@@ -1,0 +1,76 @@
+"""Reading the Prometheus text format, as far as the lab's own exporters use it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.core.drift import DriftReport, FeatureDrift
+
+_LINE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? +(?P<value>\S+)(?: +-?\d+)?\Z")
+_LABEL = re.compile(r'(?P<key>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')
+_ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One value of one series."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+@dataclass(frozen=True)
+class DriftMetrics:
+    """What the drift monitor publishes: the last good report, None before the first, and how checks went."""
+
+    report: DriftReport | None
+    failing: bool
+
+
+def samples(exposition: str) -> Iterator[Sample]:
+    """Every sample in the text; lines that aren't samples are passed over."""
+    for line in exposition.splitlines():
+        found = _LINE.match(line.strip())
+        if not found:
+            continue
+        try:
+            value = float(found["value"])
+        except ValueError:
+            continue
+        yield Sample(found["name"], _labels(found["labels"] or ""), value)
+
+
+def read_drift(exposition: str) -> DriftMetrics:
+    """The drift monitor's metrics; KeyError when they aren't there."""
+    found = list(samples(exposition))
+    single = {sample.name: sample.value for sample in found if not sample.labels}
+    checked_at = single["synthetic_data_last_check_timestamp"]
+    failing = (
+        single.get("synthetic_data_check_success") == 0 and single.get("synthetic_data_check_failures_total", 0) > 0
+    )
+    if not checked_at:
+        return DriftMetrics(None, failing)
+    hashes = next((sample.labels for sample in found if sample.name == "synthetic_data_info"), {})
+    psi = [
+        FeatureDrift(sample.labels["feature"], sample.value)
+        for sample in found
+        if sample.name == "synthetic_data_feature_psi"
+    ]
+    psi.sort(key=lambda feature: (-feature.psi, feature.name))
+    report = DriftReport(
+        hashes.get("baseline_hash", ""),
+        hashes.get("current_hash", ""),
+        int(single["synthetic_data_row_count"]),
+        tuple(psi),
+        checked_at,
+    )
+    return DriftMetrics(report, failing)
+
+
+def _labels(inside: str) -> dict[str, str]:
+    return {found["key"]: re.sub(r"\\.", _unescape, found["value"]) for found in _LABEL.finditer(inside)}
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return _ESCAPED.get(found[0], found[0])
