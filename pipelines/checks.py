@@ -1,0 +1,99 @@
+"""Every rule a data set must keep, applied in pieces so that memory doesn't grow with the file."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.core.dataset import BAD, COLUMNS, GOOD, TARGET
+from pipelines.csvtext import COLUMNS_RULE, READABLE, Violation, inspect
+from pipelines.schema import applications_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pandera.pandas as pa
+
+VALUES_RULE, SIZE_RULE = "has_valid_values", "has_enough_rows"
+# In the order they are applied: a data set that breaks one isn't asked the next.
+CHECKS = (READABLE, COLUMNS_RULE, VALUES_RULE, SIZE_RULE)
+MIN_ROWS = 100
+MIN_PER_CLASS = 20
+_PIECE = 50_000
+_RULES = {"not_nullable": "has a value"}
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The outcome for one data set. `checked` names the checks that were applied, in order."""
+
+    rows: int
+    good: int
+    bad: int
+    checked: tuple[str, ...]
+    violations: tuple[Violation, ...] = ()
+    extra_columns: tuple[str, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        return not self.violations
+
+    def of(self, check: str) -> tuple[Violation, ...]:
+        """The violations that belong to one check."""
+        return tuple(violation for violation in self.violations if violation.check == check)
+
+
+def check_file(path: Path) -> Validation:
+    """Applies every rule that can be applied; columns that aren't known are ignored. Raises OSError."""
+    shape = inspect(path)
+    if shape.violations:
+        applied = CHECKS[:1] if any(v.check == READABLE for v in shape.violations) else CHECKS[:2]
+        return Validation(0, 0, 0, applied, shape.violations, shape.extra)
+    broken: dict[tuple[str, str], tuple[int, str]] = {}
+    rows, classes, schema = 0, Counter[str](), applications_schema()
+    for piece in _pieces(path):
+        rows += len(piece)
+        classes.update({str(label): int(times) for label, times in piece[TARGET].value_counts().items()})
+        for place, count, example in _broken(schema, piece):
+            seen, first = broken.get(place, (0, example))
+            broken[place] = (seen + count, first)
+    violations = [Violation(VALUES_RULE, *place, count, example) for place, (count, example) in broken.items()]
+    violations += _size(rows, classes)
+    return Validation(rows, classes[GOOD], classes[BAD], CHECKS, tuple(violations), shape.extra)
+
+
+def _pieces(path: Path) -> Iterator["pd.DataFrame"]:
+    import pandas as pd
+
+    with pd.read_csv(
+        path,
+        encoding="utf-8-sig",
+        dtype=str,
+        usecols=list(COLUMNS),
+        keep_default_na=False,
+        na_values=[""],
+        chunksize=_PIECE,
+    ) as pieces:
+        yield from pieces
+
+
+def _broken(schema: "pa.DataFrameSchema", piece: "pd.DataFrame") -> Iterator[tuple[tuple[str, str], int, str]]:
+    """((column, rule), cells, an example) for every rule the piece breaks."""
+    import pandera.pandas as pa
+
+    try:
+        schema.validate(piece, lazy=True)
+    except pa.errors.SchemaErrors as err:
+        for (column, check), cases in err.failure_cases.groupby(["column", "check"], sort=False):
+            first = cases["failure_case"].iloc[0]
+            example = "" if check == "not_nullable" else repr(str(first)[:80])
+            yield (str(column), f"every cell {_RULES.get(str(check), check)}"), len(cases), example
+
+
+def _size(rows: int, classes: Counter[str]) -> Iterator[Violation]:
+    if rows < MIN_ROWS:
+        yield Violation(SIZE_RULE, "", f"there must be at least {MIN_ROWS} rows", rows)
+    for label in (GOOD, BAD):
+        if classes[label] < MIN_PER_CLASS:
+            rule = f"there must be at least {MIN_PER_CLASS} rows with {label!r}"
+            yield Violation(SIZE_RULE, TARGET, rule, classes[label])

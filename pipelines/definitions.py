@@ -1,0 +1,39 @@
+"""The code location: `dagster api grpc -m pipelines.definitions`."""
+
+import dagster as dg
+
+from lab.core.runs import JOB, SCHEDULE, TRIGGER_TAG
+from pipelines.governance import Governance
+from pipelines.ingest import ingest_data
+from pipelines.register import register_with_governance
+from pipelines.storage import Storage
+from pipelines.train import train_model
+from pipelines.validate import validate_data
+
+_STEPS = [ingest_data, validate_data, train_model, register_with_governance]
+
+training_job = dg.define_asset_job(
+    JOB,
+    selection=dg.AssetSelection.assets(*_STEPS),
+    description="Ingest, validate, train and register the credit model; every step is decided by policy and audited.",
+    executor_def=dg.in_process_executor,
+)
+
+training_schedule = dg.ScheduleDefinition(
+    name=SCHEDULE,
+    job=training_job,
+    cron_schedule="0 */6 * * *",
+    execution_timezone="UTC",
+    tags={TRIGGER_TAG: "schedule"},
+    # A scheduled run meets the same guard as any other, so it may run without being asked for.
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+defs = dg.Definitions(
+    assets=_STEPS,
+    jobs=[training_job],
+    schedules=[training_schedule],
+    resources={"governance": Governance(owner="", role="", environment=""), "storage": Storage()},
+    # Also for what is materialised by hand: a process per step would cost seconds each.
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,59 @@
+"""What a step reads from its process environment, read when a step begins and never at import."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.core.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class StepEnvironment:
+    """The environment's part of a step's input; `journal` holds audit entries that couldn't be delivered."""
+
+    data_bucket: str
+    audit_bucket: str
+    audit_prefix: str
+    data_path: str
+    baseline_hash: str
+    owner: str
+    role: str
+    environment: str
+    staging_roles: str
+    prod_roles: str
+    tracking_uri: str
+    mlflow_url: str
+    dagster_url: str
+    code_version: str
+    journal: Path | None
+
+
+def read_environment(environ: Mapping[str, str] = os.environ) -> StepEnvironment:
+    """Raises SettingsError naming the first variable that a step can't do without."""
+    journal = environ.get("LAB_JOURNAL_DIR", "")
+    tracking_uri = _needed(environ, "MLFLOW_TRACKING_URI")
+    return StepEnvironment(
+        data_bucket=_needed(environ, "DATA_BUCKET"),
+        audit_bucket=_needed(environ, "AUDIT_BUCKET"),
+        audit_prefix=_needed(environ, "AUDIT_LOG_PREFIX"),
+        data_path=environ.get("DATA_PATH", ""),
+        baseline_hash=environ.get("BASELINE_DATA_HASH", ""),
+        owner=environ.get("RUN_OWNER", ""),
+        role=environ.get("RUN_ROLE", ""),
+        environment=environ.get("ENVIRONMENT", ""),
+        staging_roles=environ.get("ALLOWED_STAGING_ROLES", ""),
+        prod_roles=environ.get("ALLOWED_PROD_ROLES", ""),
+        tracking_uri=tracking_uri,
+        mlflow_url=environ.get("MLFLOW_URL", tracking_uri).rstrip("/"),
+        dagster_url=environ.get("DAGSTER_URL", "").rstrip("/"),
+        code_version=environ.get("CODE_VERSION", ""),
+        journal=Path(journal) if journal else None,
+    )
+
+
+def _needed(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise SettingsError(f"{name} isn't set for the pipeline's process.", "Start it with `invoke up`.")
+    return value

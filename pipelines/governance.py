@@ -1,0 +1,69 @@
+"""The governance resource: who a run belongs to, and the guard that stands around its steps."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import dagster as dg
+from pydantic import Field
+
+from lab.clients.audit import Ledger
+from lab.clients.s3 import S3, AuditStore
+from lab.core.errors import LabError
+from lab.core.runs import ENVIRONMENT_TAG, OWNER_TAG, ROLE_TAG
+from pipelines.environment import StepEnvironment, read_environment
+from pipelines.guard import AuditWriter, Claim, Guard, Rules, StepRecord
+
+
+class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argument types a wrapped value, and there is none
+    """Owner, role and environment of a run; what is left empty comes from the process environment."""
+
+    owner: str = Field("", description="name that owns the run; empty: RUN_OWNER")
+    role: str = Field("", description="role that the owner acts in; empty: RUN_ROLE")
+    environment: str = Field("", description="dev, staging or prod; empty: ENVIRONMENT")
+
+    @contextmanager
+    def step(self, context: dg.AssetExecutionContext, name: str) -> Iterator[StepRecord]:
+        """As `Guard.step`, for a step of this run; tags the run with its owner, role and environment."""
+        try:
+            env = read_environment()
+            ledger = self.ledger(env)
+        except LabError as err:
+            raise dg.Failure(description=f"{name} doesn't run: {err}", allow_retries=False) from None
+        claim = self.claim(env)
+        _tag_run(context, claim)
+        guard = Guard(
+            ledger,
+            Rules(env.staging_roles, env.prod_roles),
+            claim,
+            context.run.run_id,
+            env.code_version,
+            context.log.warning,
+        )
+        with guard.step(name) as record:
+            yield record
+
+    def claim(self, env: StepEnvironment) -> Claim:
+        """Who the run says it is: its configuration first, the process environment second."""
+        return Claim(self.owner or env.owner, self.role or env.role, self.environment or env.environment)
+
+    def ledger(self, env: StepEnvironment) -> AuditWriter:
+        """The trail's writer; tests put another store here."""
+        return _ledger(env)
+
+
+@lru_cache(maxsize=1)
+def _ledger(env: StepEnvironment) -> Ledger:
+    # Kept for all steps of a run: a writer that knows the head needs one request less per entry.
+    store = AuditStore(S3.from_environment(), env.audit_bucket, env.audit_prefix)
+    return Ledger(store, env.audit_prefix, env.journal)
+
+
+def _tag_run(context: dg.AssetExecutionContext, claim: Claim) -> None:
+    wanted = {OWNER_TAG: claim.owner, ROLE_TAG: claim.role, ENVIRONMENT_TAG: claim.environment}
+    run = context.instance.get_run_by_id(context.run.run_id)
+    present = run.tags if run else {}
+    # The guard's answer belongs to the claim, so a tag that says otherwise is corrected.
+    new = {name: value for name, value in wanted.items() if value and present.get(name) != value}
+    if new:
+        context.instance.add_run_tags(context.run.run_id, new)

@@ -1,0 +1,192 @@
+"""The guard around every step: policy decides, the trail says that the step began, and how it ended."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import dagster as dg
+
+from lab.clients.audit import now_utc
+from lab.core.errors import LabError, PolicyDenied, SettingsError
+from lab.core.ledger import Entry, Status
+from lab.core.policy import Action, Actor, Policy, make_policy, parse_environment, parse_role, parse_roles
+
+_LONGEST_REASON = 1000
+
+
+class AuditWriter(Protocol):
+    """What the guard needs of the trail."""
+
+    def append(self, entry: Entry) -> Entry:
+        """Writes the entry now. Raises LabError."""
+        ...
+
+    def append_or_keep(self, entry: Entry) -> Entry | None:
+        """Writes the entry now or keeps it locally, then None. Raises LabError or OSError when it can do neither."""
+        ...
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who a run says it is, as text: nothing here is known to be valid."""
+
+    owner: str
+    role: str
+    environment: str
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The roles that may run, as text of `ALLOWED_STAGING_ROLES` and `ALLOWED_PROD_ROLES`."""
+
+    staging_roles: str
+    prod_roles: str
+
+    def policy(self) -> Policy:
+        """Raises SettingsError for an unknown role."""
+        return make_policy(
+            parse_roles(self.staging_roles, "ALLOWED_STAGING_ROLES"), parse_roles(self.prod_roles, "ALLOWED_PROD_ROLES")
+        )
+
+
+class StepRecord:
+    """What a running step wants its entries to say."""
+
+    def __init__(self, append: Callable[[Entry], Entry], entry: Callable[..., Entry]) -> None:
+        self.details: dict[str, Any] = {}
+        self.model_version = ""
+        self._append, self._entry = append, entry
+
+    def note(self, **details: str | int | bool) -> None:
+        """Adds details to the step's last entry."""
+        self.details.update(details)
+
+    def append(self, action: str, status: Status, **details: str | int | bool) -> Entry:
+        """Writes an entry of its own, in mid-step, and returns it sealed. Raises LabError."""
+        return self._append(self._entry(action, status, details))
+
+
+class Guard:
+    """Stands before and behind the steps of one run."""
+
+    def __init__(
+        self,
+        ledger: AuditWriter,
+        rules: Rules,
+        claim: Claim,
+        run_id: str,
+        code_version: str = "",
+        warn: Callable[[str], None] = print,
+        clock: Callable[[], str] = now_utc,
+    ) -> None:
+        self._ledger, self._rules, self._claim = ledger, rules, claim
+        self._run_id, self._code_version = run_id, code_version
+        self._warn, self._clock = warn, clock
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[StepRecord]:
+        """Runs the body only when policy allows it and the trail holds its `started` entry.
+
+        Raises dagster.Failure, never retried, when the body is refused, or when it raises a LabError.
+        """
+        self._admit(name)
+        record = StepRecord(self._ledger.append, self._entry)
+        try:
+            yield record
+        except LabError as err:
+            self._end_badly(name, record, str(err))
+            raise dg.Failure(description=str(err), allow_retries=False) from None
+        except dg.Failure as err:
+            self._end_badly(name, record, err.description or "failed")
+            raise
+        except BaseException as err:
+            # Interruption is a BaseException: a terminated step has an end, too.
+            self._end_badly(name, record, f"{type(err).__name__}: {err}")
+            raise
+        self._end_well(name, record)
+
+    def _admit(self, name: str) -> None:
+        try:
+            rule = self._decide()
+        except LabError as err:
+            self._block(name, err)
+            raise dg.Failure(description=f"Blocked by policy: {err}", allow_retries=False) from None
+        try:
+            self._ledger.append(self._entry(name, Status.STARTED, {"rule": rule}))
+        except (LabError, OSError) as err:
+            raise dg.Failure(
+                description=f"{name} doesn't run, because the audit trail can't be written: {err}", allow_retries=False
+            ) from None
+
+    def _decide(self) -> str:
+        """The rule that allows the step. Raises PolicyDenied, or SettingsError for what isn't known."""
+        claim = self._claim
+        if not claim.owner.strip():
+            raise SettingsError("The run has no owner.", "Set RUN_OWNER.")
+        actor = Actor(claim.owner, parse_role(claim.role), parse_environment(claim.environment))
+        decision = self._rules.policy().decide(actor, Action.RUN)
+        if not decision.allowed:
+            raise PolicyDenied(f"{decision}.", "Ask someone with an allowed role to run it.")
+        return decision.rule
+
+    def _block(self, name: str, why: LabError) -> None:
+        try:
+            kept = self._ledger.append_or_keep(self._entry(name, Status.BLOCKED, {"reason": _short(str(why))}))
+        except (LabError, OSError) as err:
+            self._warn(f"The refusal of {name} could not be written to the audit trail: {err}")
+        else:
+            self._warn_if_kept(name, kept)
+
+    def _end_badly(self, name: str, record: StepRecord, reason: str) -> None:
+        try:
+            record.details["reason"] = _short(reason)
+            kept = self._ledger.append_or_keep(self._last(name, Status.FAILURE, record))
+        except (LabError, OSError) as err:
+            # The step's own failure is what the user must see first.
+            self._warn(f"The failure of {name} could not be written to the audit trail: {err}")
+        else:
+            self._warn_if_kept(name, kept)
+
+    def _end_well(self, name: str, record: StepRecord) -> None:
+        try:
+            kept = self._ledger.append_or_keep(self._last(name, Status.SUCCESS, record))
+        except (LabError, OSError) as err:
+            raise dg.Failure(
+                description=f"{name} was done, but the audit trail can't be written: {err}", allow_retries=False
+            ) from None
+        self._warn_if_kept(name, kept)
+
+    def _warn_if_kept(self, name: str, written: Entry | None) -> None:
+        if written is None:
+            self._warn(f"The last audit entry of {name} waits in the local journal: the trail can't be written now.")
+
+    def _last(self, name: str, status: Status, record: StepRecord) -> Entry:
+        return self._entry(name, status, record.details, record.model_version)
+
+    def _entry(self, action: str, status: Status, details: Mapping[str, Any], model_version: str = "") -> Entry:
+        return Entry(
+            action=action,
+            status=status,
+            owner=self._claim.owner,
+            role=self._claim.role,
+            environment=self._claim.environment,
+            time=self._clock(),
+            run_id=self._run_id,
+            model_version=model_version,
+            policy_hash=self._policy_hash(),
+            code_version=self._code_version,
+            details=dict(details),
+        )
+
+    def _policy_hash(self) -> str:
+        try:
+            return self._rules.policy().digest
+        except SettingsError:
+            return ""
+
+
+def _short(reason: str) -> str:
+    # A lone surrogate, as in a file name that isn't UTF-8, has no canonical form.
+    text = reason.encode("utf-8", errors="replace").decode()
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"

@@ -1,0 +1,116 @@
+"""Step `ingest_data`: takes a snapshot of the data, names it by its hash and stores it."""
+
+import csv
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from lab.core.dataset import DatasetRef, hash_file
+from lab.core.errors import DatasetInvalid
+from lab.core.runs import STEPS
+from pipelines.environment import read_environment
+from pipelines.governance import Governance
+from pipelines.storage import DataStore, Storage
+
+STEP = STEPS[0]
+APPLICATIONS = dg.AssetKey(["data", "applications"])
+MAX_BYTES = 2 << 30
+_CHUNK = 1 << 20
+
+
+class IngestConfig(dg.Config):
+    """What to ingest."""
+
+    data_path: str = Field(
+        "",
+        description="absolute path or s3://bucket/key of a CSV; empty: a planted drift if there is one, else DATA_PATH",
+    )
+
+
+@dg.multi_asset(
+    name=STEP,
+    specs=[dg.AssetSpec(APPLICATIONS, description="credit applications as they came, stored under their SHA-256")],
+    group_name="credit_risk",
+)
+def ingest_data(
+    context: dg.AssetExecutionContext, config: IngestConfig, governance: Governance, storage: Storage
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Stores the data set under its SHA-256 and hands on a reference to it."""
+    with governance.step(context, STEP) as record, tempfile.TemporaryDirectory() as folder:
+        store = storage.open()
+        ref, size, new = ingest(store, config.data_path, read_environment().data_path, Path(folder) / "data.csv")
+        record.note(data_hash=ref.sha256, rows=ref.rows, bytes=size, source=ref.source, planted=ref.planted)
+        store.hand_on(context.run.run_id, STEP, asdict(ref))
+        yield dg.MaterializeResult(
+            metadata={
+                "data_hash": ref.sha256,
+                "dagster/row_count": ref.rows,
+                "bytes": size,
+                "source": ref.source,
+                "planted": ref.planted,
+                "uploaded": new,
+            },
+            data_version=dg.DataVersion(ref.sha256),
+        )
+
+
+def ingest(store: DataStore, asked: str, default: str, copy: Path) -> tuple[DatasetRef, int, bool]:
+    """Puts a data set into the store; gives its reference, size in bytes, and whether it was new there.
+
+    `asked` is a run's own choice and comes first, then a planted drift, then `default`. `copy` is a scratch file.
+    Raises DatasetInvalid for a source that can't be read.
+    """
+    current = None if asked else store.current()
+    if current and current.planted:
+        store.fetch(current.sha256, copy)
+        return current, copy.stat().st_size, False
+    source = asked or default
+    _snapshot(store, source, copy)
+    ref = DatasetRef(hash_file(copy), count_rows(copy), source)
+    return ref, copy.stat().st_size, store.keep(copy, ref.sha256)
+
+
+def _snapshot(store: DataStore, source: str, copy: Path) -> None:
+    """Copies the source first: what is hashed, stored and trained on must be the same bytes."""
+    if source.startswith("s3://"):
+        bucket, _, key = source.removeprefix("s3://").partition("/")
+        if not bucket or not key:
+            raise DatasetInvalid(f"{source!r} names no object.", "Write s3://bucket/key.")
+        store.download(bucket, key, copy)
+        return
+    path = Path(source)
+    if not source or not path.is_absolute():
+        raise DatasetInvalid(f"The data path {source!r} is neither absolute nor s3://bucket/key.", "Set DATA_PATH.")
+    try:
+        _copy_file(path, copy)
+    except OSError as err:
+        raise DatasetInvalid(
+            f"Can't read {source}: {err.strerror}.", "Name a CSV file that the lab may read."
+        ) from None
+
+
+def _copy_file(path: Path, copy: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise DatasetInvalid(f"{path} is no file.", "Name a CSV file.")
+    copied = 0
+    with path.open("rb") as source, copy.open("wb") as target:
+        while chunk := source.read(_CHUNK):
+            copied += len(chunk)
+            if copied > MAX_BYTES:
+                raise DatasetInvalid(f"{path} has more than {MAX_BYTES >> 30} GiB.", "Ingest a sample of it.")
+            target.write(chunk)
+
+
+def count_rows(path: Path) -> int:
+    """Records after the header; in a file that is no CSV, lines after the first one."""
+    try:
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            records = sum(1 for record in csv.reader(file) if record)
+    except csv.Error:
+        with path.open("rb") as raw:
+            records = sum(chunk.count(b"\n") for chunk in iter(lambda: raw.read(_CHUNK), b""))
+    return max(0, records - 1)

@@ -1,0 +1,159 @@
+"""Step `register_with_governance`: makes the model a version of the registry that the audit trail vouches for.
+
+The order is: an entry `register_model` (requested) that names MLflow run, model and data; then the version, created in
+one request together with all its tags, which name that entry; then the step's `success` entry, which names the version.
+No version is ever without tags. A crash in between leaves either a request without a version, or a version whose entry
+is known and whose step has a `started` entry without an end: both show when registry and trail are reconciled.
+
+`deployment_blocked` is `true` from the start, because nothing is approved at registration; `deployment_blocked_reason`
+says what stands in the way. Approval lifts the first reason; drift is lifted by training on other data only.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from lab.core.ledger import Entry, Status
+from lab.core.models import MODEL_ASSET, MODEL_NAME, ApprovalState, GovernanceTags
+from lab.core.runs import STEPS
+from pipelines.environment import read_environment
+from pipelines.governance import Governance
+from pipelines.storage import Storage, lineage
+from pipelines.train import CANDIDATE
+from pipelines.train import STEP as TRAIN
+from pipelines.validate import STEP as VALIDATE
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+STEP = STEPS[3]
+REQUEST = "register_model"
+AWAITING_APPROVAL = "awaiting approval"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained model on its way into the registry; `drift` is `stable`, `drifted` or `unknown`."""
+
+    mlflow_run_id: str
+    model_id: str
+    model_uri: str
+    data_hash: str
+    drift: str
+    drifted: tuple[str, ...]
+    baseline_hash: str
+
+    @property
+    def blocked_reason(self) -> str:
+        """Everything that stands between this model and a deployment."""
+        reasons = [AWAITING_APPROVAL]
+        if self.drift == "drifted":
+            reasons.append(f"data drifted: {', '.join(self.drifted)}")
+        elif self.drift != "stable":
+            reasons.append("drift unknown: no baseline")
+        return "; ".join(reasons)
+
+
+def version_tags(candidate: Candidate, vouching: Entry) -> dict[str, str]:
+    """All tags of a new version, taken from the entry that vouches for it."""
+    required = GovernanceTags(
+        owner=vouching.owner,
+        environment=vouching.environment,
+        role=vouching.role,
+        approval_state=ApprovalState.PENDING_STAGING,
+        data_hash=candidate.data_hash,
+        audit_owner=vouching.owner,
+        audit_env=vouching.environment,
+        audit_timestamp=vouching.time,
+        deployment_blocked="true",
+        audit_seq=str(vouching.seq),
+        audit_hash=vouching.hash,
+    )
+    return required.as_tags() | {
+        "deployment_blocked_reason": candidate.blocked_reason,
+        "drift_state": candidate.drift,
+        "drift_baseline_hash": candidate.baseline_hash,
+        "dagster_run_id": vouching.run_id,
+        "code_version": vouching.code_version,
+    }
+
+
+@dg.multi_asset(
+    name=STEP,
+    specs=[
+        dg.AssetSpec(dg.AssetKey(MODEL_ASSET), deps=[CANDIDATE], description="governed version in MLflow's registry")
+    ],
+    group_name="credit_risk",
+)
+def register_with_governance(
+    context: dg.AssetExecutionContext, governance: Governance, storage: Storage
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Registers the candidate, blocked from deployment until it is approved."""
+    from pipelines import tracking
+
+    with governance.step(context, STEP) as record:
+        env, store, runs = read_environment(), storage.open(), lineage(context)
+        trained = store.handed_on(runs, TRAIN)
+        candidate = _candidate(trained, store.handed_on(runs, VALIDATE))
+        request = record.append(
+            REQUEST,
+            Status.REQUESTED,
+            model=MODEL_NAME,
+            mlflow_run_id=candidate.mlflow_run_id,
+            model_id=candidate.model_id,
+            data_hash=candidate.data_hash,
+            drift=candidate.drift,
+        )
+        tags = version_tags(candidate, request)
+        with tracking.translated():
+            version = create_version(tracking.connect(env.tracking_uri), candidate, tags)
+        record.model_version = version
+        record.note(request_seq=request.seq, mlflow_run_id=candidate.mlflow_run_id, data_hash=candidate.data_hash)
+        yield dg.MaterializeResult(metadata=_metadata(env.mlflow_url, version, tags, trained["metrics"]))
+
+
+def create_version(client: "MlflowClient", candidate: Candidate, tags: dict[str, str]) -> str:
+    """Creates the version with its tags in one request and returns its number. Raises MlflowException."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(MODEL_NAME, description="Probability that a credit application turns bad.")
+    except MlflowException as err:
+        if err.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    made = client.create_model_version(
+        MODEL_NAME,
+        candidate.model_uri,
+        run_id=candidate.mlflow_run_id,
+        # MLflow refuses an empty tag value.
+        tags={name: value for name, value in tags.items() if value},
+        model_id=candidate.model_id,
+    )
+    return str(made.version)
+
+
+def _candidate(trained: Any, validated: Any) -> Candidate:
+    drift = validated["drift"]
+    return Candidate(
+        mlflow_run_id=trained["mlflow_run_id"],
+        model_id=trained["model_id"],
+        model_uri=trained["model_uri"],
+        data_hash=validated["dataset"]["sha256"],
+        drift=drift["state"],
+        drifted=tuple(drift["features"]),
+        baseline_hash=drift["baseline_hash"],
+    )
+
+
+def _metadata(mlflow_url: str, version: str, tags: dict[str, str], metrics: dict[str, float]) -> dict[str, Any]:
+    return {
+        "version": int(version),
+        "model": dg.MetadataValue.url(f"{mlflow_url}/#/models/{MODEL_NAME}/versions/{version}"),
+        "data_hash": tags["data_hash"],
+        "approval_state": tags["approval_state"],
+        "deployment_blocked_reason": tags["deployment_blocked_reason"],
+        "audit_seq": int(tags["audit_seq"]),
+        **metrics,
+    }

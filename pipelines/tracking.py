@@ -1,0 +1,92 @@
+"""MLflow as the steps use it; its errors become the lab's here."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from lab.core.errors import ServiceUnavailable
+from lab.core.models import EXPERIMENT
+from pipelines.model import Trained, parameters
+from pipelines.plots import confusion_picture, roc_picture
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+# Given, because MLflow would otherwise load the model in a new process to find out, which takes ten seconds.
+_REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "pandas", "numpy")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns MLflow's errors into ServiceUnavailable."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as err:
+        what = str(err).splitlines()[0][:500]
+        raise ServiceUnavailable(f"MLflow failed: {what}", "Type `invoke status`, then `invoke logs mlflow`.") from None
+
+
+def connect(tracking_uri: str) -> "MlflowClient":
+    """A client for runs and registry, also for MLflow's module-level functions; makes no request."""
+    # MLflow's own defaults wait for minutes when the server is down; a step should say so soon.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.set_registry_uri(tracking_uri)
+    return mlflow.MlflowClient(tracking_uri, tracking_uri)
+
+
+@contextmanager
+def training_run(tracking_uri: str, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+    """An MLflow run around the body, which gets its id; it ends as FAILED when the body raises.
+
+    Raises ServiceUnavailable.
+    """
+    connect(tracking_uri)
+    import mlflow
+
+    with translated():
+        mlflow.set_experiment(EXPERIMENT)
+        with mlflow.start_run(run_name=name, tags=dict(tags), log_system_metrics=False) as run:
+            yield str(run.info.run_id)
+
+
+def log_data(run_id: str, data_hash: str, source: str, rows: int) -> None:
+    """Names the data set as the run's input."""
+    import json
+
+    import mlflow
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    # MLflow's digest holds 36 characters at most; the whole hash is a tag.
+    named = Dataset("credit-applications", data_hash[:36], "s3", source, profile=json.dumps({"num_rows": rows}))
+    use = [InputTag("mlflow.data.context", "training"), InputTag("data_hash", data_hash)]
+    mlflow.MlflowClient().log_inputs(run_id, [DatasetInput(named, use)])
+
+
+def log_training(trained: Trained) -> tuple[str, str]:
+    """Logs parameters, metrics, pictures and the model; gives the model's id and URI."""
+    import mlflow
+    import mlflow.sklearn
+    from mlflow.models import infer_signature
+
+    mlflow.log_params(parameters() | {"train_rows": trained.train_rows, "test_rows": trained.test_rows})
+    mlflow.log_figure(roc_picture(trained.evaluation), "plots/roc.png")
+    mlflow.log_figure(confusion_picture(trained.evaluation), "plots/confusion_matrix.png")
+    info = mlflow.sklearn.log_model(
+        trained.model,
+        name="model",
+        signature=infer_signature(trained.example, trained.model.predict(trained.example)),
+        input_example=trained.example,
+        pip_requirements=[f"{package}=={version(package)}" for package in _REQUIREMENTS],
+        # skops loads no arbitrary code, which a pickle does.
+        serialization_format="skops",
+    )
+    mlflow.log_metrics(trained.evaluation.metrics.as_dict(), model_id=info.model_id)
+    return str(info.model_id), str(info.model_uri)

@@ -1,0 +1,63 @@
+"""Step `train_model`: fits the model on the validated data and logs everything to MLflow."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from lab.core.dataset import DatasetRef
+from lab.core.runs import STEPS
+from pipelines.environment import read_environment
+from pipelines.governance import Governance
+from pipelines.storage import Storage, lineage
+from pipelines.validate import STEP as VALIDATE
+from pipelines.validate import VALIDATED
+
+STEP = STEPS[2]
+CANDIDATE = dg.AssetKey(["models", "candidate"])
+
+
+@dg.multi_asset(
+    name=STEP,
+    specs=[dg.AssetSpec(CANDIDATE, deps=[VALIDATED], description="trained model, logged to MLflow and not registered")],
+    group_name="credit_risk",
+)
+def train_model(
+    context: dg.AssetExecutionContext, governance: Governance, storage: Storage
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Trains on a seeded split: the same data gives the same metrics."""
+    from pipelines import model, tracking
+
+    with governance.step(context, STEP) as record, tempfile.TemporaryDirectory() as folder:
+        env, store, path = read_environment(), storage.open(), Path(folder) / "data.csv"
+        ref = DatasetRef(**store.handed_on(lineage(context), VALIDATE)["dataset"])
+        store.fetch(ref.sha256, path)
+        claim = governance.claim(env)
+        tags = {
+            "dagster_run_id": context.run.run_id,
+            "data_hash": ref.sha256,
+            "owner": claim.owner,
+            "role": claim.role,
+            "environment": claim.environment,
+            "mlflow.user": claim.owner,
+            "mlflow.source.name": "pipelines.train",
+            "code_version": env.code_version,
+        }
+        with tracking.training_run(env.tracking_uri, f"train-{context.run.run_id[:8]}", tags) as mlflow_run:
+            record.note(data_hash=ref.sha256, mlflow_run_id=mlflow_run)
+            tracking.log_data(mlflow_run, ref.sha256, ref.key, ref.rows)
+            trained = model.train(model.load(path))
+            model_id, model_uri = tracking.log_training(trained)
+        metrics = trained.evaluation.metrics.as_dict()
+        # An audit entry holds no floats: their text form differs between languages.
+        record.note(model_id=model_id, **{name: str(value) for name, value in metrics.items()})
+        store.hand_on(
+            context.run.run_id,
+            STEP,
+            {"mlflow_run_id": mlflow_run, "model_id": model_id, "model_uri": model_uri, "metrics": metrics},
+        )
+        link = f"{env.mlflow_url}/#/runs/{mlflow_run}"
+        yield dg.MaterializeResult(
+            metadata={"mlflow_run": dg.MetadataValue.url(link), "model_id": model_id, **metrics},
+        )

@@ -1,0 +1,162 @@
+"""Step `validate_data`: blocking checks of the data set, and its drift against the baseline."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from lab.core.dataset import DatasetRef, read_rows
+from lab.core.drift import DRIFTED, DriftReport, compare
+from lab.core.runs import STEPS
+from pipelines.checks import CHECKS, Validation, check_file
+from pipelines.csvtext import Violation
+from pipelines.environment import read_environment
+from pipelines.governance import Governance
+from pipelines.ingest import APPLICATIONS
+from pipelines.ingest import STEP as INGEST
+from pipelines.storage import DataStore, Storage, lineage
+
+STEP = STEPS[1]
+VALIDATED = dg.AssetKey(["data", "validated_applications"])
+DRIFT_CHECK = "has_not_drifted"
+_PURPOSE = {
+    CHECKS[0]: "the file is UTF-8 text, and CSV",
+    CHECKS[1]: "every expected column is there once, and every row is complete",
+    CHECKS[2]: "every cell has a value of the right type, in range, of a known category",
+    CHECKS[3]: "there are enough rows of both classes to train on",
+}
+
+Result = dg.MaterializeResult[None] | dg.AssetCheckResult
+
+
+@dg.multi_asset(
+    name=STEP,
+    specs=[dg.AssetSpec(VALIDATED, deps=[APPLICATIONS], description="applications that keep every rule of the schema")],
+    check_specs=[
+        *(dg.AssetCheckSpec(name, asset=VALIDATED, description=_PURPOSE[name], blocking=True) for name in CHECKS),
+        dg.AssetCheckSpec(DRIFT_CHECK, asset=VALIDATED, description=f"no feature's PSI is above {DRIFTED}"),
+    ],
+    group_name="credit_risk",
+)
+def validate_data(context: dg.AssetExecutionContext, governance: Governance, storage: Storage) -> Iterator[Result]:
+    """Checks the ingested data set; a broken rule ends the run here."""
+    with governance.step(context, STEP) as record, tempfile.TemporaryDirectory() as folder:
+        store, path = storage.open(), Path(folder) / "data.csv"
+        ref = DatasetRef(**store.handed_on(lineage(context), INGEST))
+        store.fetch(ref.sha256, path)
+        validation = check_file(path)
+        record.note(data_hash=ref.sha256, rows=validation.rows, rules_broken=len(validation.violations))
+        yield from _results(validation)
+        if not validation.valid:
+            raise dg.Failure(_headline(validation), {"violations": _table(validation.violations)}, allow_retries=False)
+        drift = measure(store, read_environment().baseline_hash, path, ref)
+        record.note(drift=drift_state(drift))
+        # Only data that keeps the rules is in force: the drift monitor can read nothing else.
+        store.set_current(ref)
+        store.hand_on(context.run.run_id, STEP, {"dataset": asdict(ref), "drift": _drift_value(drift)})
+        yield _drift_check(drift)
+        yield dg.MaterializeResult(
+            asset_key=VALIDATED, metadata=_metadata(ref, validation, drift), data_version=dg.DataVersion(ref.sha256)
+        )
+
+
+def measure(store: DataStore, baseline_hash: str, path: Path, ref: DatasetRef) -> DriftReport | None:
+    """The drift of valid data against the baseline, as the monitor measures it; None when there is no baseline."""
+    baseline = store.baseline(baseline_hash)
+    if baseline is None:
+        return None
+    with path.open(newline="", encoding="utf-8") as lines:
+        return compare(baseline, read_rows(lines), ref.sha256, time.time())
+
+
+def drift_state(drift: DriftReport | None) -> str:
+    """`stable`, `drifted`, or `unknown` without a baseline."""
+    return "unknown" if drift is None else "drifted" if drift.detected else "stable"
+
+
+def _drift_value(drift: DriftReport | None) -> dict[str, Any]:
+    return {
+        "state": drift_state(drift),
+        "features": list(drift.drifted) if drift else [],
+        "baseline_hash": drift.baseline_hash if drift else "",
+    }
+
+
+def _headline(validation: Validation) -> str:
+    broken = "; ".join(str(violation) for violation in validation.violations)
+    return f"The data set can't be used. Broken rules: {broken}."
+
+
+def _results(validation: Validation) -> Iterator[dg.AssetCheckResult]:
+    for check in validation.checked:
+        broken = validation.of(check)
+        yield dg.AssetCheckResult(
+            asset_key=VALIDATED,
+            check_name=check,
+            passed=not broken,
+            description="; ".join(map(str, broken)) or f"Kept: {_PURPOSE[check]}.",
+            metadata={"violations": _table(broken)} if broken else {},
+        )
+
+
+def _drift_check(drift: DriftReport | None) -> dg.AssetCheckResult:
+    """A warning only: drifted data may train a model, and no such model may be deployed."""
+    if drift is None:
+        said, metadata = "There is no baseline to compare with. Type `invoke seed`.", dict[str, Any]()
+    else:
+        said = f"Drifted: {', '.join(drift.drifted)}." if drift.detected else "No feature has drifted."
+        metadata = {"psi": _psi_table(drift), "baseline_hash": dg.MetadataValue.text(drift.baseline_hash)}
+    return dg.AssetCheckResult(
+        asset_key=VALIDATED,
+        check_name=DRIFT_CHECK,
+        passed=drift is not None and not drift.detected,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=said,
+        metadata=metadata,
+    )
+
+
+def _metadata(ref: DatasetRef, validation: Validation, drift: DriftReport | None) -> dict[str, Any]:
+    return {
+        "data_hash": ref.sha256,
+        "dagster/row_count": validation.rows,
+        "good": validation.good,
+        "bad": validation.bad,
+        "ignored_columns": ", ".join(validation.extra_columns) or "none",
+        "drift": drift_state(drift),
+        "largest_psi": drift.features[0].psi if drift and drift.features else 0.0,
+    }
+
+
+def _table(violations: tuple[Violation, ...]) -> dg.TableMetadataValue:
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord({"column": v.column, "rule": v.rule, "count": v.count, "example": v.example})
+            for v in violations
+        ],
+        schema=dg.TableSchema(
+            columns=[
+                dg.TableColumn("column", "string"),
+                dg.TableColumn("rule", "string"),
+                dg.TableColumn("count", "int"),
+                dg.TableColumn("example", "string"),
+            ]
+        ),
+    )
+
+
+def _psi_table(drift: DriftReport) -> dg.TableMetadataValue:
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord({"feature": f.name, "psi": round(f.psi, 6), "state": f.state}) for f in drift.features],
+        schema=dg.TableSchema(
+            columns=[
+                dg.TableColumn("feature", "string"),
+                dg.TableColumn("psi", "float"),
+                dg.TableColumn("state", "string"),
+            ]
+        ),
+    )
