@@ -1,0 +1,199 @@
+"""What a panel shows, as values, and how it is fitted into a width: no widget, no colour, no clock."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rich.cells import cell_len, set_cell_size
+
+GAP = 2
+ELLIPSIS = "…"
+
+
+class Tone(StrEnum):
+    """Meaning of a piece of text; the theme decides its colour. Shapes carry the same meaning without colour."""
+
+    PLAIN = "plain"
+    STRONG = "strong"
+    MUTED = "muted"
+    ACCENT = "accent"
+    OK = "ok"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True)
+class Span:
+    """Text of one tone, safe to draw: control characters are gone."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+Line = tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One field of a table. With `fill` (0-1) it is drawn as a bar of the first span's tone, as wide as its column."""
+
+    spans: Line = ()
+    fill: float | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(span.text for span in self.spans)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column. `rank` 1 is never dropped, greater ranks go first; widths in terminal cells, `most` 0 is no limit."""
+
+    key: str
+    title: str
+    rank: int = 1
+    least: int = 1
+    most: int = 0
+    right: bool = False
+    grow: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table; `key` stays the same across refreshes.
+
+    `spill` names a column from which one cell runs to the end of the line, where a reason matters more than figures.
+    """
+
+    key: str
+    cells: dict[str, Cell]
+    spill: tuple[str, Cell] | None = None
+
+    @property
+    def text(self) -> str:
+        """What a filter looks at."""
+        shown = [cell.text for cell in self.cells.values()]
+        return " ".join([*shown, self.spill[1].text] if self.spill else shown)
+
+
+class PanelState(StrEnum):
+    """What may be said of a panel's content; each looks different."""
+
+    OK = "ok"
+    WAITING = "waiting"
+    EMPTY = "empty"
+    FAILED = "failed"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class PanelView:
+    """Everything one panel shows. `lines` stand above the table, `message` in its place when there are no rows."""
+
+    title: str
+    status: Line = ()
+    state: PanelState = PanelState.OK
+    lines: tuple[Line, ...] = ()
+    columns: tuple[Column, ...] = ()
+    rows: tuple[Row, ...] = ()
+    message: tuple[Line, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A column with its final width."""
+
+    column: Column
+    width: int
+
+
+def cell(text: object = "", tone: Tone = Tone.PLAIN) -> Cell:
+    """A cell of one tone."""
+    return Cell((Span(str(text), tone),))
+
+
+def width_of(spans: Iterable[Span]) -> int:
+    """Terminal cells that the spans take; wide characters take two."""
+    return sum(cell_len(span.text) for span in spans)
+
+
+def clip(spans: Sequence[Span], width: int) -> Line:
+    """The spans cut to `width`, with an ellipsis where something is missing."""
+    if width <= 0:
+        return ()
+    if width_of(spans) <= width:
+        return tuple(spans)
+    kept: list[Span] = []
+    room = width - 1
+    for span in spans:
+        size = cell_len(span.text)
+        if size > room:
+            return (*kept, Span(set_cell_size(span.text, room).rstrip() + ELLIPSIS, span.tone))
+        kept.append(span)
+        room -= size
+    return tuple(kept)
+
+
+def pad(spans: Sequence[Span], width: int, right: bool = False) -> Line:
+    """The spans at exactly `width` cells."""
+    cut = clip(spans, width)
+    missing = Span(" " * (width - width_of(cut)))
+    if not missing.text:
+        return cut
+    return (missing, *cut) if right else (*cut, missing)
+
+
+def bar(fill: float, width: int, tone: Tone) -> Line:
+    """A track of `width` cells, filled from the left in steps of half a cell."""
+    halves = round(min(max(fill, 0.0), 1.0) * width * 2)
+    full, half = divmod(halves, 2)
+    done = "━" * full + "╸" * half
+    return (Span(done, tone), Span("─" * (width - len(done)), Tone.MUTED))
+
+
+def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> tuple[Fitted, ...]:
+    """The columns that fit into `width`, by rank, and their widths."""
+    shown = sorted(columns, key=lambda c: c.rank)
+    while len(shown) > 1 and sum(c.least + GAP for c in shown) - GAP > width:
+        shown.pop()
+    widths = {c.key: c.least for c in shown}
+    room = width - sum(widths.values()) - GAP * (len(shown) - 1)
+    for column in shown:
+        extra = min(max(_natural(column, rows) - column.least, 0), max(room, 0))
+        widths[column.key] += extra
+        room -= extra
+    growing = [c for c in shown if c.grow]
+    for index, column in enumerate(growing):
+        widths[column.key] += max(room, 0) // len(growing) + (index < max(room, 0) % len(growing))
+    return tuple(Fitted(c, min(widths[c.key], width)) for c in columns if c.key in widths)
+
+
+def _natural(column: Column, rows: Sequence[Row]) -> int:
+    wanted = max((width_of(row.cells[column.key].spans) for row in rows if column.key in row.cells), default=0)
+    wanted = max(wanted, cell_len(column.title))
+    return min(wanted, column.most) if column.most else wanted
+
+
+def lay_out(row: Row, fitted: Sequence[Fitted]) -> Line:
+    """A row as spans, every column at its width."""
+    spans: list[Span] = []
+    for index, place in enumerate(fitted):
+        if index:
+            spans.append(Span(" " * GAP))
+        if row.spill and place.column.key == row.spill[0]:
+            rest = sum(f.width for f in fitted[index:]) + GAP * (len(fitted) - index - 1)
+            return (*spans, *pad(row.spill[1].spans, rest))
+        spans.extend(_draw(row.cells.get(place.column.key, Cell()), place))
+    return tuple(spans)
+
+
+def _draw(content: Cell, place: Fitted) -> Line:
+    if content.fill is not None:
+        return bar(content.fill, place.width, content.spans[0].tone if content.spans else Tone.PLAIN)
+    return pad(content.spans, place.width, place.column.right)
+
+
+def headings(fitted: Sequence[Fitted]) -> Line:
+    """The line of column titles."""
+    titles = {f.column.key: cell(f.column.title, Tone.MUTED) for f in fitted}
+    return lay_out(Row("", titles), fitted)

@@ -1,0 +1,118 @@
+"""The audit panel: the newest entries, the chain's state, steps without an end."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from lab.core.ledger import Entry
+from lab.core.snapshot import AuditView
+from lab.tui import formats
+from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
+from lab.tui.present.base import LEDGER_STATUS, View, source_panel
+from lab.tui.present.document import Detail, field_line, heading, text
+
+COLUMNS = (
+    Column("seq", "#", 1, 4, right=True),
+    Column("time", "time", 2, 8),
+    Column("action", "action", 1, 12, 26),
+    Column("status", "status", 1, 9),
+    Column("role", "role", 3, 11, 14),
+    Column("environment", "env", 5, 4),
+    Column("run", "run", 4, 8),
+    Column("owner", "owner", 6, 10, 28),
+    Column("hash", "hash", 7, 8, 12),
+)
+EMPTY = "No audit entry yet.\nEvery governed step writes one: `invoke demo-run`."
+
+
+def panel(view: View) -> PanelView:
+    """The newest entries and whether the chain holds."""
+    return source_panel("Audit", view.snapshot.audit, view, EMPTY, lambda value: _audit(value, view))
+
+
+def _audit(value: AuditView, view: View) -> PanelView:
+    rows = tuple(_entry(entry, view) for entry in value.entries)
+    return PanelView("", (chain(value),), columns=COLUMNS, rows=rows, lines=_lines(value, view))
+
+
+def chain(value: AuditView) -> Span:
+    """The chain's state in a few words."""
+    if not value.intact:
+        return Span(f"✗ chain broken: {len(value.faults)} faults", Tone.BAD)
+    return Span(f"✓ chain intact to #{value.length}" if value.length else "no entries", Tone.OK)
+
+
+def _lines(value: AuditView, view: View) -> tuple[Line, ...]:
+    """What needs attention: faults first, then steps that began without an end while nothing runs."""
+    lines: list[Line] = [
+        (Span("✗ ", Tone.BAD), Span(f"#{fault.seq} {formats.clean(fault.problem)}", Tone.BAD))
+        for fault in value.faults[:2]
+    ]
+    abandoned = [entry for entry in value.unfinished if not is_running(entry, view)]
+    if abandoned:
+        names = ", ".join(f"{formats.clean(e.action)} (#{e.seq})" for e in abandoned[:3])
+        lines.append((Span(f"▲ {len(abandoned)} unfinished: ", Tone.WARN), Span(names)))
+    return tuple(lines)
+
+
+def is_running(entry: Entry, view: View) -> bool:
+    """Whether the run that an unfinished entry belongs to still runs."""
+    runs = view.snapshot.runs.value
+    return runs is not None and any(run.run_id == entry.run_id and not run.status.finished for run in runs.runs)
+
+
+def _entry(entry: Entry, view: View) -> Row:
+    glyph, tone = LEDGER_STATUS[entry.status]
+    cells = {
+        "seq": cell(entry.seq, Tone.MUTED),
+        "time": cell(formats.moment(formats.parse_time(entry.time), view.now), Tone.MUTED),
+        "action": cell(formats.clean(entry.action)),
+        "status": Cell((Span(f"{glyph} {entry.status}", tone),)),
+        "role": cell(formats.clean(entry.role)),
+        "environment": cell(formats.clean(entry.environment), Tone.ACCENT),
+        "run": cell(formats.short(entry.run_id), Tone.MUTED),
+        "owner": cell(formats.clean(entry.owner), Tone.MUTED),
+        "hash": cell(formats.short(entry.hash, 12), Tone.MUTED),
+    }
+    return Row(str(entry.seq), cells)
+
+
+def entry_json(entry: Entry) -> str:
+    """An entry as indented JSON, readable even when the entry isn't canonical."""
+    return json.dumps(asdict(entry), indent=2, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def detail(key: str, view: View) -> Detail | None:
+    audit = view.snapshot.audit.value
+    entry = next((e for e in audit.entries if str(e.seq) == key), None) if audit else None
+    if entry is None or audit is None:
+        return None
+    body = entry_json(entry)
+    lines = [*_entry_fields(entry, audit.unfinished, view), *heading("Entry")]
+    lines += [(Span(_keep_indent(line)),) for line in body.splitlines()]
+    return Detail(f"Audit entry · #{entry.seq}", tuple(lines), body)
+
+
+def _entry_fields(entry: Entry, unfinished: tuple[Entry, ...], view: View) -> Iterable[Line]:
+    glyph, tone = LEDGER_STATUS[entry.status]
+    yield field_line("status", Span(f"{glyph} {entry.status}", tone))
+    yield field_line("action", text(entry.action))
+    yield field_line("time", text(entry.time))
+    yield field_line("hash", text(entry.hash))
+    yield field_line("previous hash", text(entry.previous_hash))
+    good = _digest_holds(entry)
+    yield field_line("content", Span("✓ matches its hash", Tone.OK) if good else Span("✗ was modified", Tone.BAD))
+    if any(e.seq == entry.seq for e in unfinished):
+        busy = is_running(entry, view)
+        yield field_line("end", Span("◐ running" if busy else "▲ no end", Tone.ACCENT if busy else Tone.WARN))
+
+
+def _digest_holds(entry: Entry) -> bool:
+    try:
+        return entry.digest() == entry.hash
+    except Exception:  # whatever the content is, it isn't what was sealed
+        return False
+
+
+def _keep_indent(line: str) -> str:
+    return " " * (len(line) - len(line.lstrip(" "))) + formats.clean(line)

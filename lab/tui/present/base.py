@@ -1,0 +1,117 @@
+"""What all panels share: the view of a moment, and how a source's state becomes a panel's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+from lab.core.ledger import Status
+from lab.core.snapshot import Health, Slice, SliceState, Snapshot
+from lab.tui import formats
+from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
+from lab.tui.history import History
+
+T = TypeVar("T")
+
+_HEALTH: dict[Health, tuple[str, Tone]] = {
+    Health.UP: ("●", Tone.OK),
+    Health.STARTING: ("◐", Tone.WARN),
+    Health.DEGRADED: ("▲", Tone.WARN),
+    Health.DOWN: ("✗", Tone.BAD),
+    Health.ABSENT: ("○", Tone.MUTED),
+}
+LEDGER_STATUS: dict[Status, tuple[str, Tone]] = {
+    Status.STARTED: ("▶", Tone.ACCENT),
+    Status.SUCCESS: ("✓", Tone.OK),
+    Status.FAILURE: ("✗", Tone.BAD),
+    Status.BLOCKED: ("⊘", Tone.BAD),
+    Status.REQUESTED: ("◐", Tone.WARN),
+    Status.APPROVED: ("✓", Tone.OK),
+    Status.REJECTED: ("✗", Tone.BAD),
+    Status.PROMOTED: ("★", Tone.OK),
+    Status.ARCHIVED: ("○", Tone.MUTED),
+    Status.REFUSED: ("⊘", Tone.BAD),
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """A snapshot, what was seen before it, and the local time at which it is shown."""
+
+    snapshot: Snapshot
+    now: datetime
+    history: History = field(default_factory=History)
+    interval_s: float = 2.0
+    readonly: bool = False
+    trouble: str = ""
+
+    @property
+    def epoch(self) -> float:
+        return self.now.timestamp()
+
+    @property
+    def reached(self) -> bool:
+        """Whether any source ever answered."""
+        s = self.snapshot
+        return any(part.value is not None for part in (s.runs, s.models, s.audit, s.drift, s.alerts)) or any(
+            service.health in {Health.UP, Health.DEGRADED} for service in s.services.value or ()
+        )
+
+    @property
+    def lab_down(self) -> bool:
+        """Whether the lab isn't up at all, so that one hint helps more than five errors."""
+        return self.snapshot.services.state is not SliceState.WAITING and self.snapshot.overall is Health.DOWN
+
+    def service_url(self, name: str) -> str:
+        """The URL of a service, empty when unknown."""
+        return next((s.url for s in self.snapshot.services.value or () if s.name == name), "")
+
+
+def health_mark(health: Health) -> Span:
+    """Shape and colour of a state; the word stands beside it."""
+    glyph, tone = _HEALTH[health]
+    return Span(glyph, tone)
+
+
+def health_tone(health: Health) -> Tone:
+    return _HEALTH[health][1]
+
+
+def source_panel(title: str, part: Slice[T], view: View, empty: str, fill: Callable[[T], PanelView]) -> PanelView:
+    """A panel in the state of its source: waiting, failed, stale, empty, or as `fill` makes it."""
+    state = part.state
+    if part.value is None:
+        if state is SliceState.WAITING:
+            return PanelView(
+                title,
+                (Span("waiting", Tone.MUTED),),
+                PanelState.WAITING,
+                message=note("waiting for the first answer …"),
+            )
+        return _failed(title, part.error, view)
+    panel = replace(fill(part.value), title=title)
+    if not panel.rows and not panel.message:
+        panel = replace(panel, message=note(*empty.split("\n")))
+    if state is SliceState.STALE:
+        old = Span(f"stale {formats.age(part.age(view.epoch))}", Tone.WARN)
+        why = Span(f" · {formats.clean(part.error)}", Tone.MUTED)
+        return replace(panel, state=PanelState.STALE, status=(old, why))
+    return panel if panel.rows else replace(panel, state=PanelState.EMPTY)
+
+
+def _failed(title: str, error: str, view: View) -> PanelView:
+    if view.lab_down and not view.reached:
+        message = note("no answer: the lab isn't up")
+        return PanelView(title, (Span("not up", Tone.MUTED),), PanelState.WAITING, message=message)
+    message = ((Span("✗ no answer yet", Tone.BAD),), (Span(formats.clean(error), Tone.PLAIN),))
+    return PanelView(title, (Span("failed", Tone.BAD),), PanelState.FAILED, message=message)
+
+
+def note(*lines: str) -> tuple[Line, ...]:
+    """Quiet lines; what stands in backquotes is a command and stands out."""
+    return tuple(marked(line) for line in lines)
+
+
+def marked(line: str) -> Line:
+    parts = line.split("`")
+    return tuple(Span(text, Tone.ACCENT if index % 2 else Tone.MUTED) for index, text in enumerate(parts) if text)

@@ -1,0 +1,115 @@
+"""The services panel."""
+
+from collections.abc import Iterable
+
+from lab.core.snapshot import Health, ServiceState
+from lab.tui import formats
+from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
+from lab.tui.present.base import View, health_mark, health_tone, marked, source_panel
+from lab.tui.present.document import Detail, browsable, field_line, heading, text
+
+SPARK = 10
+COLUMNS = (
+    Column("mark", "", 1, 1),
+    Column("name", "service", 1, 12, 24),
+    Column("state", "state", 2, 8),
+    Column("spark", "probe", 6, SPARK, SPARK),
+    Column("latency", "latency", 3, 7, right=True),
+    Column("uptime", "uptime", 4, 6, right=True),
+    Column("memory", "memory", 5, 6, right=True),
+    Column("restarts", "restarts", 7, 8, right=True),
+    Column("url", "url", 8, 22, 30),
+)
+
+
+def panel(view: View) -> PanelView:
+    """The services by their deep probes."""
+    return source_panel("Services", view.snapshot.services, view, "No service is known.", lambda v: _services(v, view))
+
+
+def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
+    needed = [s for s in states if not s.optional]
+    up = sum(s.health is Health.UP for s in needed)
+    memory = sum(s.memory_bytes or 0 for s in states)
+    status: Line = (Span(f"{up}/{len(needed)} up", Tone.OK if up == len(needed) else Tone.WARN),)
+    if memory:
+        status = (*status, Span(f" · {formats.size(memory)}", Tone.MUTED))
+    return PanelView("", status, columns=COLUMNS, rows=tuple(_service(s, view) for s in states))
+
+
+def _service(state: ServiceState, view: View) -> Row:
+    tone = health_tone(state.health)
+    quiet = Tone.MUTED if state.health is Health.ABSENT else Tone.PLAIN
+    probes = view.history.of(state.name)
+    cells = {
+        "mark": Cell((health_mark(state.health),)),
+        "name": cell(formats.clean(state.title), quiet),
+        "state": cell(str(state.health), tone),
+        "spark": cell(formats.sparkline([p.latency_s for p in probes], SPARK), Tone.ACCENT),
+        "latency": cell(formats.latency(state.latency_s)),
+        "uptime": cell(formats.age(state.uptime_s), Tone.MUTED),
+        "memory": cell(formats.size(state.memory_bytes), Tone.MUTED),
+        "restarts": _restarts(state.restarts),
+        "url": cell(formats.clean(state.url), Tone.MUTED),
+    }
+    spill = None
+    if state.health is not Health.UP and (state.reason or state.remedy):
+        spill = (
+            "latency",
+            cell(formats.clean(state.reason or state.remedy), Tone.MUTED if tone is Tone.MUTED else Tone.PLAIN),
+        )
+    return Row(state.name, cells, spill)
+
+
+def _restarts(count: int | None) -> Cell:
+    if not count:
+        return cell(formats.NOTHING if count is None else "0", Tone.MUTED)
+    return cell(f"↻ {count}", Tone.WARN)
+
+
+def detail(key: str, view: View) -> Detail | None:
+    state = next((s for s in view.snapshot.services.value or () if s.name == key), None)
+    if state is None:
+        return None
+    lines = (*_service_fields(state), *_probes(key, view))
+    return Detail(f"Service · {formats.clean(state.title)}", lines, state.url or state.name, browsable(state.url))
+
+
+def _service_fields(state: ServiceState) -> Iterable[Line]:
+    yield field_line("state", health_mark(state.health), Span(f" {state.health}", health_tone(state.health)))
+    if state.reason:
+        yield field_line("reason", text(state.reason))
+    if state.remedy:
+        yield field_line("remedy", *marked(formats.clean(state.remedy)))
+    yield field_line("url", text(state.url))
+    yield field_line("latency", Span(formats.latency(state.latency_s)))
+    yield field_line("uptime", Span(formats.duration(state.uptime_s)))
+    yield field_line("restarts", text(formats.NOTHING if state.restarts is None else state.restarts))
+    yield field_line("memory", Span(formats.size(state.memory_bytes)))
+    yield field_line("process", text(formats.NOTHING if state.pid is None else state.pid))
+    yield field_line("needed", Span("no: optional" if state.optional else "yes"))
+
+
+def _probes(name: str, view: View) -> Iterable[Line]:
+    probes = view.history.of(name)
+    if not probes:
+        return
+    yield from heading(f"Probes since this screen opened ({len(probes)})")
+    known = sorted(p.latency_s for p in probes if p.latency_s is not None)
+    yield (Span(formats.sparkline([p.latency_s for p in probes], min(60, len(probes))), Tone.ACCENT),)
+    if known:
+        middle = known[len(known) // 2]
+        figures = " · ".join(
+            f"{word} {formats.latency(value)}"
+            for word, value in (("least", known[0]), ("median", middle), ("most", known[-1]))
+        )
+        yield (Span(figures, Tone.MUTED),)
+    yield ()
+    for probe in reversed(probes[-40:]):
+        yield (
+            Span(f"{formats.moment(probe.at, view.now)}  ", Tone.MUTED),
+            health_mark(probe.health),
+            Span(f" {probe.health:<9}", health_tone(probe.health)),
+            Span(f"{formats.latency(probe.latency_s):>8}  "),
+            Span(formats.clean(probe.reason), Tone.MUTED),
+        )

@@ -1,0 +1,26 @@
+"""The first line: whose lab this is, how it is, how old the data is."""
+
+from textual.widgets import Static
+
+from lab.tui.present import View, title_line
+from lab.tui.widgets.paint import content
+
+
+class TitleBar(Static):
+    """Fits the header's parts into its width."""
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self._shown: View | None = None
+
+    def show(self, view: View) -> None:
+        """Takes the moment to show."""
+        self._shown = view
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._shown and self.content_size.width:
+            self.update(content(title_line(self._shown, self.content_size.width)))
