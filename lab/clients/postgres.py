@@ -54,4 +54,7 @@ def _wait(link: "connection", end: float) -> None:
 
 def _reason(err: Exception) -> str:
     lines = [line.strip() for line in str(err).splitlines() if line.strip()]
-    return lines[-1].removeprefix("FATAL:").strip().rstrip(".") if lines else type(err).__name__
+    if not lines:
+        return type(err).__name__
+    # libpq puts the address in front and a question to the reader behind.
+    return lines[0].rpartition("failed: ")[2].removeprefix("FATAL:").strip().rstrip(".")

@@ -1,0 +1,244 @@
+"""Deep probes: does a service do what it is there for? A port that accepts connections proves nothing."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from lab.clients.dagster import Dagster
+from lab.clients.grpc_health import check_serving
+from lab.clients.http import BadStatus, Http, Incomplete, NotReady
+from lab.clients.metrics import read_drift, samples
+from lab.clients.mlflow import Mlflow
+from lab.clients.postgres import check_database
+from lab.clients.prometheus import Prometheus
+from lab.clients.s3 import READER, S3
+from lab.clients.shape import mapping, text, understanding
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, NotFound
+from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, Service
+from lab.core.snapshot import Health
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+DEADLINE_S = 3.0
+# Daemons report every 30 s; Dagster's own judgement waits for half an hour.
+HEARTBEAT_LIMIT_S = 120.0
+DASHBOARD_UID = "mlops-observability"
+_CHECKS_MISSED = 3
+_KNOWN_METRIC = {
+    Service.DAGSTER_METRICS: "dagster_webserver_up",
+    Service.GOVERNANCE_METRICS: "governance_ledger_entries",
+}
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What one probe found; `latency_s` is how long that took, in seconds. `reason` is empty when the service is up."""
+
+    service: Service
+    health: Health
+    reason: str = ""
+    remedy: str = ""
+    latency_s: float = 0.0
+
+
+class Probes:
+    """Asks every service of one lab; owns its clients. One instance belongs to one event loop."""
+
+    def __init__(
+        self,
+        config: LabConfig,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+        deadline_s: float = DEADLINE_S,
+        clock: Callable[[], float] = time.time,
+        started_at: Callable[[Service], float | None] = lambda _: None,
+    ) -> None:
+        """`started_at` gives the epoch second at which a service's process began: older heartbeats aren't its own."""
+        self._config, self._deadline_s, self._clock, self._started_at = config, deadline_s, clock, started_at
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="probe")
+        self._busy: dict[str, asyncio.Future[None]] = {}
+        self._s3: S3 | None = None
+        self._http: dict[Service, Http] = {
+            spec.name: self._client(spec.name, transport)
+            for spec in CATALOGUE
+            if config.url(spec.name).startswith("http:") and spec.name is not Service.OBJECT_STORE
+        }
+        self._dagster = Dagster(self._http[Service.DAGSTER])
+        self._mlflow = Mlflow(self._http[Service.MLFLOW])
+        self._prometheus = Prometheus(self._http[Service.PROMETHEUS])
+        self._checks: Mapping[Service, Callable[[], Awaitable[None]]] = {
+            Service.POSTGRES: self._postgres,
+            Service.OBJECT_STORE: self._object_store,
+            Service.MLFLOW: self._mlflow.ping,
+            Service.DAGSTER_CODE: self._dagster_code,
+            Service.DAGSTER: self._dagster.ping,
+            Service.DAGSTER_DAEMON: self._dagster_daemon,
+            Service.DRIFT_MONITOR: self._drift_monitor,
+            Service.DAGSTER_METRICS: partial(self._exporter, Service.DAGSTER_METRICS),
+            Service.GOVERNANCE_METRICS: partial(self._exporter, Service.GOVERNANCE_METRICS),
+            Service.PROMETHEUS: self._check_prometheus,
+            Service.ALERTMANAGER: self._alertmanager,
+            Service.GRAFANA: self._grafana,
+        }
+
+    async def check(self, service: Service) -> ProbeResult:
+        """Asks one service; never raises except when cancelled."""
+        health, reason, remedy = Health.UP, "", ""
+        if service is Service.OBJECT_STORE and self._s3 is None:
+            # Loading boto3 may take seconds, which say nothing about the store.
+            await self._in_thread("boto3", self._connect_store)
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await self._checks[service]()
+        except LabError as err:
+            health, reason, remedy = _health(err), err.message, err.remedy
+        except TimeoutError:
+            health, reason = Health.DOWN, f"{BY_NAME[service].title} didn't answer within {self._deadline_s:g} s."
+            remedy = f"Type `invoke logs {service}`."
+        except Exception as err:  # a probe's own mistake must not take the other services off the screen
+            health, reason = Health.DOWN, f"The probe of {BY_NAME[service].title} failed: {type(err).__name__}: {err}."
+        return ProbeResult(service, health, reason, remedy, time.monotonic() - began)
+
+    async def check_all(self) -> tuple[ProbeResult, ...]:
+        """Asks every service of the catalogue at once."""
+        return tuple(await asyncio.gather(*(self.check(spec.name) for spec in CATALOGUE)))
+
+    async def aclose(self) -> None:
+        """Closes the clients; a thread that still waits ends by its own deadline."""
+        await asyncio.gather(*(http.aclose() for http in self._http.values()))
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _client(self, service: Service, transport: "httpx.AsyncBaseTransport | None") -> Http:
+        admin = ("admin", self._config.secrets.grafana_admin) if service is Service.GRAFANA else None
+        return Http.to(service, self._config.url(service), self._deadline_s, transport, admin)
+
+    async def _in_thread(self, key: str, work: Callable[[], None]) -> None:
+        """Runs blocking work; while an earlier call of the same key still blocks, waits for that one instead."""
+        running = self._busy.get(key)
+        if running is None or running.done():
+            running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+            self._busy[key] = running
+        await asyncio.shield(running)
+
+    async def _postgres(self) -> None:
+        secrets = self._config.secrets
+        # A little less than the probe's own deadline, so that the reason names the database.
+        ask = partial(check_database, LOOPBACK, self._config.port(Service.POSTGRES), timeout_s=self._deadline_s * 0.9)
+        await asyncio.gather(
+            self._in_thread("dagster", partial(ask, "dagster", secrets.dagster_db)),
+            self._in_thread("mlflow", partial(ask, "mlflow", secrets.mlflow_db)),
+        )
+
+    async def _object_store(self) -> None:
+        await self._in_thread("buckets", self._head_buckets)
+
+    def _connect_store(self) -> None:
+        self._s3 = S3.of_lab(self._config, READER, timeout_s=self._deadline_s / 2)
+
+    def _head_buckets(self) -> None:
+        if self._s3 is None:
+            raise LabError("No client of the object store was made.")
+        for bucket in self._config.buckets:
+            try:
+                self._s3.head_bucket(bucket)
+            except NotFound:
+                raise Incomplete(f"Bucket {bucket!r} doesn't exist.", "Type `invoke up`.") from None
+
+    async def _dagster_code(self) -> None:
+        spec, port = BY_NAME[Service.DAGSTER_CODE], self._config.port(Service.DAGSTER_CODE)
+        remedy = f"Type `invoke logs {spec.name}`."
+        await check_serving(LOOPBACK, port, "DagsterApi", spec.title, remedy, self._deadline_s)
+
+    async def _dagster_daemon(self) -> None:
+        try:
+            daemons = await self._dagster.daemons()
+        except LabError as err:
+            raise LabError(f"Heartbeats can't be read: {err.message}", err.remedy) from None
+        remedy = f"Type `invoke logs {Service.DAGSTER_DAEMON}`."
+        started = self._started_at(Service.DAGSTER_DAEMON) or 0.0
+        now = self._clock()
+        if not daemons or any(one.last_heartbeat is None or one.last_heartbeat < started for one in daemons):
+            raise NotReady("Not every daemon has reported yet.", remedy)
+        late = [
+            f"{one.type} {now - (one.last_heartbeat or 0):.0f} s ago"
+            for one in daemons
+            if _late(one.last_heartbeat, now)
+        ]
+        if late:
+            raise LabError(f"Last heartbeat: {', '.join(late)}.", remedy)
+        failing = [f"{one.type}: {one.errors[0]}" for one in daemons if one.errors]
+        if failing:
+            raise Incomplete(f"Daemons report errors: {'; '.join(failing)}.", remedy)
+
+    async def _drift_monitor(self) -> None:
+        http = self._http[Service.DRIFT_MONITOR]
+        exposition = await http.get_text("/metrics")
+        with understanding(http.title, http.remedy):
+            found = read_drift(exposition)
+        if found.report is None:
+            kind = Incomplete if found.failing else NotReady
+            raise kind(
+                "No check of the data has succeeded yet." if found.failing else "The first check is under way.",
+                http.remedy,
+            )
+        age = self._clock() - found.report.checked_at
+        if age > _CHECKS_MISSED * self._config.drift_interval_s:
+            raise Incomplete(f"The last successful check was {age:.0f} s ago.", http.remedy)
+
+    async def _exporter(self, service: Service) -> None:
+        http = self._http[service]
+        names = {sample.name for sample in samples(await http.get_text("/metrics"))}
+        if not names:
+            raise http.unavailable("answers /metrics with something that isn't metrics.")
+        if _KNOWN_METRIC[service] not in names:
+            raise Incomplete(f"{http.title} publishes no {_KNOWN_METRIC[service]}.", http.remedy)
+
+    async def _check_prometheus(self) -> None:
+        await self._prometheus.ready()
+        targets = await self._prometheus.targets()
+        down = [target.job for target in targets if target.health == "down"]
+        if down:
+            raise Incomplete(f"Targets down: {', '.join(down)}.", "Type `invoke status`.")
+        if not targets or any(target.health != "up" for target in targets):
+            raise NotReady("Not every target has been scraped yet.")
+
+    async def _alertmanager(self) -> None:
+        http = self._http[Service.ALERTMANAGER]
+        try:
+            await http.get_text("/-/ready")
+        except BadStatus as err:
+            if err.status == 503:
+                raise NotReady(f"{http.title} is starting.", http.remedy) from None
+            raise
+
+    async def _grafana(self) -> None:
+        http = self._http[Service.GRAFANA]
+        health = await http.get_json("/api/health")
+        with understanding(http.title, http.remedy):
+            database = text(mapping(health)["database"])
+        if database != "ok":
+            raise Incomplete(f"{http.title} says that its database is {database!r}.", http.remedy)
+        try:
+            await http.get_json(f"/api/dashboards/uid/{DASHBOARD_UID}")
+        except BadStatus as err:
+            if err.status == 404:
+                raise Incomplete(f"{http.title} has no dashboard {DASHBOARD_UID!r}.", http.remedy) from None
+            raise
+
+
+def _health(err: LabError) -> Health:
+    if isinstance(err, NotReady):
+        return Health.STARTING
+    return Health.DEGRADED if isinstance(err, Incomplete) else Health.DOWN
+
+
+def _late(heartbeat: float | None, now: float) -> bool:
+    return heartbeat is None or now - heartbeat > HEARTBEAT_LIMIT_S
