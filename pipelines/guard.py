@@ -118,6 +118,10 @@ class Guard:
             raise dg.Failure(
                 description=f"{name} doesn't run, because the audit trail can't be written: {err}", allow_retries=False
             ) from None
+        except BaseException:
+            # Interrupted in mid-request: the entry may be in the trail, so it gets its end.
+            self._end_badly(name, StepRecord(self._ledger.append, self._entry), "interrupted before it began")
+            raise
 
     def _decide(self) -> str:
         """The rule that allows the step. Raises PolicyDenied, or SettingsError for what isn't known."""

@@ -1,0 +1,203 @@
+"""The warm server: a process that has imported what runs need, and forks one process per run.
+
+It is started with one end of a socket pair as a file descriptor and speaks JSON lines on it:
+    → {"run_id": …, "argument": …}                  run it, with the argument of `dagster api execute_run`
+    → {"run_id": …}                                 interrupt it
+    ← {"event": "ready"}
+    ← {"event": "started", "run_id": …, "pid": …}
+    ← {"event": "ended", "run_id": …, "code": …}    exit status, negative for a signal
+When its starter closes the socket, or dies, the server interrupts its runs and ends. The pipeline's own modules are
+not imported here, so that every run sees them as they are on disk.
+"""
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+PRELOAD = (
+    "dagster._cli.api",
+    "dagster_postgres",
+    "dagster._core.execution.api",
+    "boto3",
+    "mlflow.sklearn",
+    "mlflow.models",
+    "mlflow.store.artifact.mlflow_artifacts_repo",
+    "mlflow.store.tracking.rest_store",
+    "mlflow.store.model_registry.rest_store",
+    "pandas",
+    "pandera.pandas",
+    "pandera.backends.pandas.register",
+    "pyarrow",
+    "skops.io",
+    "sklearn.compose",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.model_selection",
+    "sklearn.preprocessing",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+)
+# Seconds that an interrupted run has to write down how it ended.
+GRACE_S = 15.0
+
+
+class Server:
+    """One loop over two descriptors: requests come on one, the ends of children on the other."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._received = b""
+        self._runs: dict[int, str] = {}
+        self._stopping = False
+        # Runs hold the reading end: it closes when this process is gone, however it went.
+        self._life_read, self._life_write = os.pipe()
+        self._wake_read, self._wake_write = os.pipe()
+        for end in (self._wake_read, self._wake_write):
+            os.set_blocking(end, False)
+
+    def serve(self) -> None:
+        """Returns when the starter is gone and every run has ended."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        self._send({"event": "ready"})
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._channel, selectors.EVENT_READ)
+            selector.register(self._wake_read, selectors.EVENT_READ)
+            while not self._stopping:
+                ready = {key.fd for key, _ in selector.select()}
+                if self._wake_read in ready:
+                    self._reap()
+                if self._channel.fileno() in ready:
+                    self._receive()
+        self._end_runs()
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _receive(self) -> None:
+        try:
+            data = self._channel.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            self._stopping = True
+            return
+        *lines, self._received = (self._received + data).split(b"\n")
+        for line in lines:
+            request = json.loads(line)
+            run_id, argument = str(request["run_id"]), request.get("argument")
+            if argument is None:
+                self._signal(signal.SIGTERM, run_id)
+            else:
+                self._fork(run_id, str(argument))
+
+    def _fork(self, run_id: str, argument: str) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become_run(argument)
+        self._runs[pid] = run_id
+        self._send({"event": "started", "run_id": run_id, "pid": pid})
+
+    def _become_run(self, argument: str) -> None:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for end in (self._life_write, self._wake_read, self._wake_write):
+                os.close(end)
+            self._channel.close()
+            threading.Thread(target=_die_with, args=(self._life_read,), daemon=True).start()
+            code = _execute(argument)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _reap(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake_read, 1 << 16)
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, status = ended
+                if pid in self._runs:
+                    code = os.waitstatus_to_exitcode(status)
+                    self._send({"event": "ended", "run_id": self._runs.pop(pid), "code": code})
+
+    def _end_runs(self) -> None:
+        """Interrupts what still runs, and kills what doesn't heed it."""
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_S
+        while self._runs and time.monotonic() < deadline:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._wake_read, selectors.EVENT_READ)
+                selector.select(timeout=deadline - time.monotonic())
+            self._reap()
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int, only: str | None = None) -> None:
+        # A child that has ended keeps its number until it is reaped, so no stranger is hit.
+        for pid, run_id in self._runs.items():
+            if only in {None, run_id}:
+                os.kill(pid, number)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with suppress(OSError):
+            self._channel.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _execute(argument: str) -> int:
+    """Runs `dagster api execute_run` in this process, as the launchers for containers do in theirs."""
+    from dagster._cli.api import api_cli
+
+    try:
+        api_cli.main(args=["execute_run", argument], standalone_mode=False)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+def _die_with(life: int) -> None:
+    """Waits for the server's end, interrupts this run, and kills it if that doesn't help."""
+    os.read(life, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)
+    os._exit(1)
+
+
+def _preload() -> None:
+    for name in PRELOAD:
+        try:
+            importlib.import_module(name)
+        except ImportError as err:
+            # A run imports it again and says in its own log what is wrong.
+            print(f"warm server: {name} can't be preloaded: {err}", file=sys.stderr)  # noqa: T201  # its log is stderr
+    gc.collect()
+    # Collecting in a child would touch, and so copy, every page that it shares with this process.
+    gc.freeze()
+
+
+def main(descriptor: int) -> None:
+    """Serves on the socket with this file descriptor."""
+    channel = socket.socket(fileno=descriptor)
+    _preload()
+    Server(channel).serve()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
