@@ -3,10 +3,9 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from lab.clients.dagster import Dagster
 from lab.clients.grpc_health import check_serving
@@ -21,17 +20,18 @@ from lab.core.config import LabConfig
 from lab.core.errors import LabError, NotFound
 from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, Service
 from lab.core.snapshot import Health
+from lab.ops.threads import OneThread
 
 if TYPE_CHECKING:
     import httpx
-
-T = TypeVar("T")
 
 DEADLINE_S = 3.0
 # Daemons report every 30 s; Dagster's own judgement waits for half an hour.
 HEARTBEAT_LIMIT_S = 120.0
 DASHBOARD_UID = "mlops-observability"
 _CHECKS_MISSED = 3
+# A process's start is known to about this many seconds.
+_CLOCK_SLACK_S = 1.0
 _KNOWN_METRIC = {
     Service.DAGSTER_METRICS: "dagster_webserver_up",
     Service.GOVERNANCE_METRICS: "governance_ledger_entries",
@@ -61,10 +61,18 @@ class Probes:
         started_at: Callable[[Service], float | None] = lambda _: None,
     ) -> None:
         """`started_at` gives the epoch second at which a service's process began: older heartbeats aren't its own."""
-        self._config, self._deadline_s, self._clock, self._started_at = config, deadline_s, clock, started_at
-        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="probe")
-        self._busy: dict[str, asyncio.Future[None]] = {}
+        self._config, self.deadline_s, self._clock, self._started_at = config, deadline_s, clock, started_at
         self._s3: S3 | None = None
+        self._threads = [OneThread(f"probe-{name}") for name in ("store", "dagster", "mlflow")]
+        self._connect_store = self._threads[0].once(self._make_s3)
+        self._head_buckets = self._threads[0].once(self._ask_buckets)
+        # A little less than the probe's own deadline, so that the reason names the database.
+        ask = partial(check_database, LOOPBACK, config.port(Service.POSTGRES), timeout_s=deadline_s * 0.9)
+        passwords = {"dagster": config.secrets.dagster_db, "mlflow": config.secrets.mlflow_db}
+        self._databases = [
+            thread.once(partial(ask, name, password))
+            for thread, (name, password) in zip(self._threads[1:], passwords.items(), strict=True)
+        ]
         self._http: dict[Service, Http] = {
             spec.name: self._client(spec.name, transport)
             for spec in CATALOGUE
@@ -75,7 +83,7 @@ class Probes:
         self._prometheus = Prometheus(self._http[Service.PROMETHEUS])
         self._checks: Mapping[Service, Callable[[], Awaitable[None]]] = {
             Service.POSTGRES: self._postgres,
-            Service.OBJECT_STORE: self._object_store,
+            Service.OBJECT_STORE: self._head_buckets,
             Service.MLFLOW: self._mlflow.ping,
             Service.DAGSTER_CODE: self._dagster_code,
             Service.DAGSTER: self._dagster.ping,
@@ -93,15 +101,15 @@ class Probes:
         health, reason, remedy = Health.UP, "", ""
         if service is Service.OBJECT_STORE and self._s3 is None:
             # Loading boto3 may take seconds, which say nothing about the store.
-            await self._in_thread("boto3", self._connect_store)
+            await self._connect_store()
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self.deadline_s):
                 await self._checks[service]()
         except LabError as err:
             health, reason, remedy = _health(err), err.message, err.remedy
         except TimeoutError:
-            health, reason = Health.DOWN, f"{BY_NAME[service].title} didn't answer within {self._deadline_s:g} s."
+            health, reason = Health.DOWN, f"{BY_NAME[service].title} didn't answer within {self.deadline_s:g} s."
             remedy = f"Type `invoke logs {service}`."
         except Exception as err:  # a probe's own mistake must not take the other services off the screen
             health, reason = Health.DOWN, f"The probe of {BY_NAME[service].title} failed: {type(err).__name__}: {err}."
@@ -114,36 +122,20 @@ class Probes:
     async def aclose(self) -> None:
         """Closes the clients; a thread that still waits ends by its own deadline."""
         await asyncio.gather(*(http.aclose() for http in self._http.values()))
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads:
+            thread.close()
 
     def _client(self, service: Service, transport: "httpx.AsyncBaseTransport | None") -> Http:
         admin = ("admin", self._config.secrets.grafana_admin) if service is Service.GRAFANA else None
-        return Http.to(service, self._config.url(service), self._deadline_s, transport, admin)
-
-    async def _in_thread(self, key: str, work: Callable[[], None]) -> None:
-        """Runs blocking work; while an earlier call of the same key still blocks, waits for that one instead."""
-        running = self._busy.get(key)
-        if running is None or running.done():
-            running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-            self._busy[key] = running
-        await asyncio.shield(running)
+        return Http.to(service, self._config.url(service), self.deadline_s, transport, admin)
 
     async def _postgres(self) -> None:
-        secrets = self._config.secrets
-        # A little less than the probe's own deadline, so that the reason names the database.
-        ask = partial(check_database, LOOPBACK, self._config.port(Service.POSTGRES), timeout_s=self._deadline_s * 0.9)
-        await asyncio.gather(
-            self._in_thread("dagster", partial(ask, "dagster", secrets.dagster_db)),
-            self._in_thread("mlflow", partial(ask, "mlflow", secrets.mlflow_db)),
-        )
+        await asyncio.gather(*(ask() for ask in self._databases))
 
-    async def _object_store(self) -> None:
-        await self._in_thread("buckets", self._head_buckets)
+    def _make_s3(self) -> None:
+        self._s3 = S3.of_lab(self._config, READER, timeout_s=self.deadline_s / 2)
 
-    def _connect_store(self) -> None:
-        self._s3 = S3.of_lab(self._config, READER, timeout_s=self._deadline_s / 2)
-
-    def _head_buckets(self) -> None:
+    def _ask_buckets(self) -> None:
         if self._s3 is None:
             raise LabError("No client of the object store was made.")
         for bucket in self._config.buckets:
@@ -155,7 +147,7 @@ class Probes:
     async def _dagster_code(self) -> None:
         spec, port = BY_NAME[Service.DAGSTER_CODE], self._config.port(Service.DAGSTER_CODE)
         remedy = f"Type `invoke logs {spec.name}`."
-        await check_serving(LOOPBACK, port, "DagsterApi", spec.title, remedy, self._deadline_s)
+        await check_serving(LOOPBACK, port, "DagsterApi", spec.title, remedy, self.deadline_s)
 
     async def _dagster_daemon(self) -> None:
         try:
@@ -163,7 +155,7 @@ class Probes:
         except LabError as err:
             raise LabError(f"Heartbeats can't be read: {err.message}", err.remedy) from None
         remedy = f"Type `invoke logs {Service.DAGSTER_DAEMON}`."
-        started = self._started_at(Service.DAGSTER_DAEMON) or 0.0
+        started = (self._started_at(Service.DAGSTER_DAEMON) or 0.0) - _CLOCK_SLACK_S
         now = self._clock()
         if not daemons or any(one.last_heartbeat is None or one.last_heartbeat < started for one in daemons):
             raise NotReady("Not every daemon has reported yet.", remedy)

@@ -2,7 +2,7 @@
 
 from lab.core.config import LabConfig
 from lab.core.processes import ProcessFact
-from lab.core.services import BY_NAME, Service
+from lab.core.services import BY_NAME, Service, ServiceSpec
 from lab.core.snapshot import Health, ServiceState
 from lab.ops.probes import ProbeResult
 
@@ -15,7 +15,7 @@ def service_state(
 ) -> ServiceState:
     """One service, from its process (None when nothing is known of it) and its probe (None when it wasn't asked)."""
     spec = BY_NAME[service]
-    health, reason, remedy = _verdict(fact, result)
+    health, reason, remedy = _verdict(spec, fact, result)
     return ServiceState(
         name=service,
         title=spec.title,
@@ -32,15 +32,21 @@ def service_state(
     )
 
 
-def _verdict(fact: ProcessFact | None, result: ProbeResult | None) -> tuple[Health, str, str]:
-    if fact and fact.state == "absent" and (result is None or result.health is Health.DOWN):
+def _verdict(spec: ServiceSpec, fact: ProcessFact | None, result: ProbeResult | None) -> tuple[Health, str, str]:
+    answers = result is not None and result.health is not Health.DOWN
+    if fact and fact.state == "absent" and not answers:
         return Health.ABSENT, fact.reason or "not installed", fact.remedy
+    if fact and fact.state in {"stopped", "failed"}:
+        if answers and spec.port is not None:
+            return (
+                Health.DEGRADED,
+                f"Something answers, but the lab's own process is {fact.state}.",
+                "Type `invoke doctor`.",
+            )
+        return Health.DOWN, fact.reason or f"Its process is {fact.state}.", fact.remedy or "Type `invoke up`."
     if result is None:
-        return Health.DOWN, (fact.reason if fact else "") or "not asked yet", (fact.remedy if fact else "")
-    if result.health is not Health.DOWN or fact is None:
-        return result.health, result.reason, result.remedy
-    if fact.state in {"stopped", "failed"}:
-        return Health.DOWN, fact.reason or f"its process is {fact.state}", fact.remedy or "Type `invoke up`."
-    young = fact.uptime_s is not None and fact.uptime_s < _YOUNG_S
-    health = Health.STARTING if fact.state == "starting" or (fact.state == "running" and young) else Health.DOWN
-    return health, result.reason, result.remedy
+        return Health.DOWN, "It wasn't asked.", ""
+    young = fact is not None and fact.uptime_s is not None and fact.uptime_s < _YOUNG_S
+    if not answers and fact and (fact.state == "starting" or young):
+        return Health.STARTING, result.reason, result.remedy
+    return result.health, result.reason, result.remedy
