@@ -1,0 +1,32 @@
+"""Prometheus' configuration as text: a job per service, named as in the catalogue."""
+
+import json
+from collections.abc import Mapping
+
+# Short enough that a change shows at once; the rules' `for` keeps a single missed scrape from alarming.
+INTERVAL = "5s"
+
+
+def render(targets: Mapping[str, str], rules_file: str, alertmanager: str | None) -> str:
+    """The file for `targets` (host:port by service name) and the rules at `rules_file`, an absolute path.
+
+    `alertmanager` is its host:port, None where there is none. The text doesn't depend on the order of `targets`.
+    """
+    lines = [
+        "global:",
+        f"  scrape_interval: {INTERVAL}",
+        f"  scrape_timeout: {INTERVAL}",
+        f"  evaluation_interval: {INTERVAL}",
+        f"rule_files: [{_quoted(rules_file)}]",
+    ]
+    if alertmanager:
+        lines += ["alerting:", "  alertmanagers:", f"    - static_configs: [{{targets: [{_quoted(alertmanager)}]}}]"]
+    lines.append("scrape_configs:" if targets else "scrape_configs: []")
+    for name in sorted(targets):
+        lines += [f"  - job_name: {_quoted(name)}", f"    static_configs: [{{targets: [{_quoted(targets[name])}]}}]"]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    # JSON's strings are YAML's double-quoted ones.
+    return json.dumps(text)
