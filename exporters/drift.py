@@ -137,9 +137,9 @@ def _tell(before: DriftStatus, now: DriftStatus) -> None:
 class DriftCollector(LabCollector):
     """The monitor's status as metrics."""
 
-    def __init__(self, status: Callable[[], DriftStatus]) -> None:
+    def __init__(self, status: Callable[[], DriftStatus], interval_s: float) -> None:
         super().__init__()
-        self._current = status
+        self._current, self._interval = status, interval_s
 
     def families(self) -> Iterable[Metric]:
         """Zeros stand for "not yet"; a feature's PSI and the hashes are left out until they are known."""
@@ -151,6 +151,7 @@ class DriftCollector(LabCollector):
         yield gauge(name + "last_check_timestamp", "Unix time of the last successful check, in seconds.", checked_at)
         yield gauge(name + "check_success", "1 when the newest check succeeded.", status.success)
         yield gauge(name + "check_duration_seconds", "Duration of the newest check.", status.duration_s)
+        yield gauge(name + "check_interval_seconds", "Time between two checks.", self._interval)
         yield counter(name + "check_failures", "Checks that failed since the start.", status.failures)
         match = bool(status.report) and report.current_hash == report.baseline_hash
         yield gauge(name + "baseline_match", "1 when the current data is the baseline itself.", match)
@@ -168,7 +169,7 @@ def build(config: ExporterConfig) -> Exporter:
     """The monitor of the lab that `config` describes; ready once its first check is over."""
     monitor = DriftMonitor(Bucket(config.data_bucket), config.baseline_hash)
     poller = Poller("check", config.check_interval_s, monitor.check)
-    collector = DriftCollector(lambda: monitor.status)
+    collector = DriftCollector(lambda: monitor.status, config.check_interval_s)
     return Exporter("drift-monitor", [collector], [poller], lambda: monitor.status.checks > 0)
 
 

@@ -39,6 +39,7 @@ class RegistryStatus:
     versions: Sequence[ModelVersion] = ()
     looks: int = 0
     error: str = ""
+    known: bool = False
 
 
 class RegistryWatch:
@@ -56,7 +57,7 @@ class RegistryWatch:
         """One look."""
         before, looks = self._status, self._status.looks + 1
         try:
-            self._status = RegistryStatus(True, self._fetch(), looks)
+            self._status = RegistryStatus(True, self._fetch(), looks, known=True)
         except LabError as err:
             self._status = replace(before, up=False, looks=looks, error=str(err))
         if self._status.error != before.error:
@@ -88,7 +89,7 @@ class LedgerWatch:
 
 
 class GovernanceCollector(LabCollector):
-    """The newest status of trail and registry as metrics."""
+    """The newest status of trail and registry as metrics; what was never read has none, because 0 would be a lie."""
 
     def __init__(
         self,
@@ -109,6 +110,8 @@ class GovernanceCollector(LabCollector):
 def _ledger(status: LedgerStatus) -> Iterable[Metric]:
     name = "governance_ledger_"
     yield gauge(name + "up", "1 when the audit trail could be read.", status.up)
+    if not status.known:
+        return
     yield gauge(name + "entries", "Number of the newest entry.", status.entries)
     yield gauge(name + "checked_entries", "How far the check from the first entry has come.", status.checked)
     yield gauge(name + "intact", "1 when no checked entry is missing, modified or out of order.", not status.faults)
@@ -127,6 +130,8 @@ def _registry(status: RegistryStatus) -> Iterable[Metric]:
     untagged = sum(bool(version.missing_tags) for version in status.versions)
     name = "governance_"
     yield gauge(name + "registry_up", "1 when the model registry answers.", status.up)
+    if not status.known:
+        return
     yield gauges(name + "model_versions", "Registered versions by approval state.", "approval_state", by_state)
     yield gauge(name + "versions_blocked", "Versions whose deployment is blocked.", blocked)
     yield gauge(name + "versions_missing_tags", "Versions that lack a governance tag.", untagged)

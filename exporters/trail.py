@@ -26,6 +26,7 @@ class LedgerStatus:
     by_status: Mapping[str, int] = field(default_factory=dict)
     rounds: int = 0
     error: str = ""
+    known: bool = False
 
 
 class TrailWatch:
@@ -65,6 +66,7 @@ class TrailWatch:
             self._check_again()
         return LedgerStatus(
             up=True,
+            known=True,
             entries=head,
             checked=view.length,
             head_hash=self._head.hash if self._head and self._head.seq == head else "",
