@@ -150,7 +150,7 @@ def _registry_fetcher(url: str) -> Callable[[], Sequence[ModelVersion]]:
         if not made:
             made.append((EventLoopThread(), Mlflow(Http.to(Service.MLFLOW, url, REGISTRY_DEADLINE_S))))
         loop, client = made[0]
-        return loop.call(client.versions(WINDOW), REGISTRY_DEADLINE_S)
+        return loop.call(client.tagged_versions(WINDOW), REGISTRY_DEADLINE_S)
 
     return fetch
 

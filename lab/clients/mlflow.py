@@ -45,6 +45,10 @@ class Mlflow:
             replace(one, aliases=aliases.get(one.version, ()), metrics=metrics.get(one.run_id, {})) for one in found
         )
 
+    async def tagged_versions(self, limit: int, name: str = MODEL_NAME) -> tuple[ModelVersion, ...]:
+        """Up to `limit` versions, newest first, with tags but without aliases and metrics: one request, for counting."""
+        return tuple(await self._search_versions(limit, name))
+
     async def version(self, version: str | int, name: str = MODEL_NAME) -> ModelVersion:
         """One version with its aliases and metrics. Raises NotFound."""
         found = await self._version(str(version), name)
