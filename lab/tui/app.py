@@ -34,9 +34,10 @@ class LabApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "refresh_now", "Refresh"),
-        Binding("t", "next_theme", "Theme"),
+        Binding("t", "next_theme", "Theme", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", "Quit", show=False),
     ]
 
     def __init__(
@@ -75,7 +76,7 @@ class LabApp(App[None]):
     @work(exclusive=True, group="poll", exit_on_error=False)
     async def poll(self) -> None:
         """The one loop that fetches; it only posts messages."""
-        await self._poller.run(self.view.snapshot)
+        await self._poller.run()
 
     @on(SnapshotTaken)
     def _taken(self, event: SnapshotTaken) -> None:

@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from rich.cells import cell_len, set_cell_size
 
-GAP = 2
 ELLIPSIS = "…"
 
 
@@ -47,7 +46,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column. `rank` 1 is never dropped, greater ranks go first; widths in terminal cells, `most` 0 is no limit."""
+    """A column. `rank` 1 is never dropped, greater ranks go first; widths in terminal cells, `most` 0 is no limit.
+
+    Past `most` a column grows only when all others have what they want; with `grow` it takes room up to `most`.
+    """
 
     key: str
     title: str
@@ -56,6 +58,11 @@ class Column:
     most: int = 0
     right: bool = False
     grow: bool = False
+
+    @property
+    def gap(self) -> int:
+        """Cells between this column and the one before; right-aligned figures have room of their own in front."""
+        return 1 if self.right else 2
 
 
 @dataclass(frozen=True)
@@ -154,24 +161,34 @@ def bar(fill: float, width: int, tone: Tone) -> Line:
 def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> tuple[Fitted, ...]:
     """The columns that fit into `width`, by rank, and their widths."""
     shown = sorted(columns, key=lambda c: c.rank)
-    while len(shown) > 1 and sum(c.least + GAP for c in shown) - GAP > width:
+    while len(shown) > 1 and _total({c.key: c.least for c in shown}, columns) > width:
         shown.pop()
     widths = {c.key: c.least for c in shown}
-    room = width - sum(widths.values()) - GAP * (len(shown) - 1)
-    for column in shown:
-        extra = min(max(_natural(column, rows) - column.least, 0), max(room, 0))
-        widths[column.key] += extra
-        room -= extra
-    growing = [c for c in shown if c.grow]
-    for index, column in enumerate(growing):
-        widths[column.key] += max(room, 0) // len(growing) + (index < max(room, 0) % len(growing))
+    room = width - _total(widths, columns)
+    wanted = {c.key: _natural(c, rows) for c in shown}
+    room = _widen(widths, {c.key: min(wanted[c.key], c.most or wanted[c.key]) for c in shown}, room)
+    room = _widen(widths, {c.key: c.most for c in shown if c.grow}, room)
+    _widen(widths, wanted, room)
     return tuple(Fitted(c, min(widths[c.key], width)) for c in columns if c.key in widths)
 
 
+def _widen(widths: dict[str, int], wanted: dict[str, int], room: int) -> int:
+    """Widens each column towards what it wants, while there is room; returns what is left."""
+    for key, target in wanted.items():
+        extra = max(0, min(target - widths[key], room))
+        widths[key] += extra
+        room -= extra
+    return room
+
+
+def _total(widths: dict[str, int], columns: Sequence[Column]) -> int:
+    shown = [c for c in columns if c.key in widths]
+    return sum(widths[c.key] for c in shown) + sum(c.gap for c in shown[1:])
+
+
 def _natural(column: Column, rows: Sequence[Row]) -> int:
-    wanted = max((width_of(row.cells[column.key].spans) for row in rows if column.key in row.cells), default=0)
-    wanted = max(wanted, cell_len(column.title))
-    return min(wanted, column.most) if column.most else wanted
+    shown = (width_of(row.cells[column.key].spans) for row in rows if column.key in row.cells)
+    return max(cell_len(column.title), max(shown, default=0))
 
 
 def lay_out(row: Row, fitted: Sequence[Fitted]) -> Line:
@@ -179,9 +196,9 @@ def lay_out(row: Row, fitted: Sequence[Fitted]) -> Line:
     spans: list[Span] = []
     for index, place in enumerate(fitted):
         if index:
-            spans.append(Span(" " * GAP))
+            spans.append(Span(" " * place.column.gap))
         if row.spill and place.column.key == row.spill[0]:
-            rest = sum(f.width for f in fitted[index:]) + GAP * (len(fitted) - index - 1)
+            rest = sum(f.width for f in fitted[index:]) + sum(f.column.gap for f in fitted[index + 1 :])
             return (*spans, *pad(row.spill[1].spans, rest))
         spans.extend(_draw(row.cells.get(place.column.key, Cell()), place))
     return tuple(spans)

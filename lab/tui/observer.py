@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from lab.core.errors import LabError
@@ -23,7 +24,15 @@ class Observer(Protocol):
     async def aclose(self) -> None: ...
 
 
-Factory = Callable[[], Observer]
+@dataclass(frozen=True)
+class Connection:
+    """An observer, and what is known of its lab before it was asked."""
+
+    observer: Observer
+    first: Snapshot
+
+
+Factory = Callable[[], Connection]
 
 
 class Poller:
@@ -48,18 +57,20 @@ class Poller:
         """Ends the present pause; a tick that is under way goes on."""
         self._wake.set()
 
-    async def run(self, first: Snapshot) -> None:
+    async def run(self) -> None:
         """Publishes snapshots until cancelled."""
-        snapshot, failures = first, 0
-        observer: Observer | None = None
+        failures = 0
+        connection: Connection | None = None
         try:
             while True:
                 try:
                     # Making the observer imports the clients: in a thread, so that keys go on working.
-                    if observer is None:
-                        observer = await asyncio.to_thread(self._factory)
+                    if connection is None:
+                        connection = await asyncio.to_thread(self._factory)
+                        snapshot = connection.first
+                        self._publish(snapshot)
                     async with asyncio.timeout(self._deadline_s):
-                        snapshot = await observer.tick(snapshot)
+                        snapshot = await connection.observer.tick(snapshot)
                     failures = 0
                     self._publish(snapshot)
                 except Exception as err:
@@ -67,9 +78,9 @@ class Poller:
                     self._complain(explain(err, self._deadline_s))
                 await self._pause(min(self._interval_s * 2**failures, max(RETRY_MOST_S, self._interval_s)))
         finally:
-            if observer:
+            if connection:
                 with contextlib.suppress(Exception):
-                    await observer.aclose()
+                    await connection.observer.aclose()
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -12,14 +12,14 @@ from lab.tui.present.base import LEDGER_STATUS, View, source_panel
 from lab.tui.present.document import Detail, field_line, heading, text
 
 COLUMNS = (
-    Column("seq", "#", 1, 4, right=True),
+    Column("seq", "#", 1, 3, right=True),
     Column("time", "time", 2, 8),
-    Column("action", "action", 1, 12, 26),
+    Column("action", "action", 1, 20, 26),
     Column("status", "status", 1, 9),
     Column("role", "role", 3, 11, 14),
-    Column("environment", "env", 5, 4),
+    Column("environment", "env", 5, 7),
     Column("run", "run", 4, 8),
-    Column("owner", "owner", 6, 10, 28),
+    Column("owner", "owner", 6, 16, 28),
     Column("hash", "hash", 7, 8, 12),
 )
 EMPTY = "No audit entry yet.\nEvery governed step writes one: `invoke demo-run`."

@@ -21,7 +21,7 @@ _HEALTH: dict[Health, tuple[str, Tone]] = {
     Health.ABSENT: ("○", Tone.MUTED),
 }
 LEDGER_STATUS: dict[Status, tuple[str, Tone]] = {
-    Status.STARTED: ("▶", Tone.ACCENT),
+    Status.STARTED: ("▶", Tone.MUTED),
     Status.SUCCESS: ("✓", Tone.OK),
     Status.FAILURE: ("✗", Tone.BAD),
     Status.BLOCKED: ("⊘", Tone.BAD),

@@ -16,11 +16,10 @@ STATES: dict[str, tuple[str, Tone]] = {
     "drifted": ("✗", Tone.BAD),
 }
 COLUMNS = (
-    Column("mark", "", 1, 1),
-    Column("name", "feature", 1, 14, 40),
+    Column("name", "feature", 1, 16, 26),
     Column("psi", "PSI", 2, 5, right=True),
-    Column("bar", "", 3, 6, grow=True),
-    Column("state", "state", 4, 8),
+    Column("bar", "", 3, 8, 36, grow=True),
+    Column("state", "state", 4, 28),
 )
 EMPTY = "No drift report yet.\n`invoke seed` records the baseline."
 # The bar is full at twice the PSI that counts as drifted.
@@ -53,6 +52,8 @@ def _with_line(panel: PanelView, line: Line) -> PanelView:
 
 def _drift(report: DriftReport, view: View) -> PanelView:
     checked = formats.age(view.epoch - report.checked_at) if report.checked_at else formats.NOTHING
+    if not report.features:
+        return PanelView("")
     status: Line = (verdict(report), Span(f" · {report.rows:,} rows · checked {checked}", Tone.MUTED))
     return PanelView("", status, columns=COLUMNS, rows=tuple(_feature(f) for f in report.features))
 
@@ -65,9 +66,9 @@ def verdict(report: DriftReport) -> Span:
 
 def _feature(feature: FeatureDrift) -> Row:
     glyph, tone = STATES[feature.state]
+    name_tone = Tone.STRONG if feature.state == "drifted" else Tone.PLAIN
     cells = {
-        "mark": cell(glyph, tone),
-        "name": cell(formats.clean(feature.name), Tone.STRONG if feature.state == "drifted" else Tone.PLAIN),
+        "name": Cell((Span(f"{glyph} ", tone), Span(formats.clean(feature.name), name_tone))),
         "psi": cell(f"{feature.psi:.3f}"),
         "bar": Cell((Span("", tone),), fill=feature.psi / FULL),
         "state": cell(feature.state, tone),
@@ -89,7 +90,7 @@ def alert_key(alert: Alert) -> str:
 def _alert(alert: Alert, view: View) -> Row:
     firing = alert.state == "firing"
     tone = Tone.BAD if firing else Tone.WARN
-    cells = {"mark": cell("▲" if firing else "△", tone), "name": cell(formats.clean(alert.name), tone)}
+    cells = {"name": cell(f"{'▲' if firing else '△'} {formats.clean(alert.name)}", tone)}
     said = f"{alert.state} {formats.age(view.epoch - alert.active_at)} · {formats.clean(alert.summary)}"
     return Row(alert_key(alert), cells, ("psi", Cell((Span(said, Tone.PLAIN),))))
 

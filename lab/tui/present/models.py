@@ -18,15 +18,14 @@ APPROVAL: dict[str, tuple[str, Tone]] = {
     "archived": ("○", Tone.MUTED),
 }
 COLUMNS = (
-    Column("version", "ver", 1, 4),
+    Column("version", "version", 1, 10, 24),
     Column("approval", "approval", 1, 18),
-    Column("blocked", "gate", 3, 7),
-    Column("auc", "AUC", 2, 6, right=True),
-    Column("change", "vs champ", 6, 8, right=True),
-    Column("alias", "alias", 4, 9, 20),
+    Column("auc", "AUC", 2, 5, right=True),
+    Column("change", "Δ champion", 6, 10, right=True),
+    Column("blocked", "gate", 4, 4),
+    Column("tags", "tags", 3, 4),
     Column("data", "data", 5, 8),
-    Column("tags", "tags", 2, 4, 12),
-    Column("owner", "owner", 8, 10, 26),
+    Column("owner", "owner", 8, 16, 26),
     Column("environment", "env", 9, 7),
     Column("age", "age", 7, 4, right=True),
 )
@@ -51,12 +50,11 @@ def _models(versions: Sequence[ModelVersion], view: View) -> PanelView:
 def _version(version: ModelVersion, champion: ModelVersion | None, view: View) -> Row:
     tags = version.tags
     cells = {
-        "version": cell(f"v{formats.clean(version.version)}", Tone.STRONG),
+        "version": Cell((Span(f"v{formats.clean(version.version)}", Tone.STRONG), *aliases(version))),
         "approval": Cell((approval(tags.get("approval_state", "")),)),
         "blocked": Cell((blocked(tags.get("deployment_blocked", "")),)),
         "auc": cell(figure(auc(version))),
         "change": Cell((change(version, champion),)),
-        "alias": cell(" ".join(f"@{formats.clean(alias)}" for alias in version.aliases), Tone.ACCENT),
         "data": cell(formats.short(tags.get("data_hash", "")), Tone.MUTED),
         "tags": Cell((missing(version),)),
         "owner": cell(formats.clean(tags.get("owner", "")) or formats.NOTHING, Tone.MUTED),
@@ -77,6 +75,11 @@ def version_url(version: ModelVersion, view: View) -> str:
     return f"{base}/#/models/{version.name}/versions/{version.version}" if base else ""
 
 
+def aliases(version: ModelVersion) -> Line:
+    """The aliases that point at the version."""
+    return tuple(Span(f" @{formats.clean(alias)}", Tone.ACCENT) for alias in version.aliases)
+
+
 def approval(state: str) -> Span:
     """The approval state with its shape."""
     if not state:
@@ -88,14 +91,14 @@ def approval(state: str) -> Span:
 def blocked(value: str) -> Span:
     """Whether deployment is blocked, as the tag says it."""
     if value.lower() == "true":
-        return Span("✗ block", Tone.BAD)
-    return Span("✓ open", Tone.OK) if value.lower() == "false" else Span("? unset", Tone.WARN)
+        return Span("✗ no", Tone.BAD)
+    return Span("✓ ok", Tone.OK) if value.lower() == "false" else Span("?", Tone.WARN)
 
 
 def missing(version: ModelVersion) -> Span:
     """Whether every governance tag is there."""
     count = len(version.missing_tags)
-    return Span(f"▲ {count} miss", Tone.WARN) if count else Span("✓", Tone.OK)
+    return Span(f"▲ {count}", Tone.WARN) if count else Span("✓", Tone.OK)
 
 
 def auc(version: ModelVersion) -> float | None:

@@ -27,15 +27,14 @@ STEP_MARKS: dict[str, tuple[str, Tone]] = {
     "SKIPPED": ("○", Tone.MUTED),
 }
 COLUMNS = (
-    Column("mark", "", 1, 1),
     Column("run", "run", 1, 8),
-    Column("status", "status", 1, 8),
-    Column("steps", "steps", 3, 8, 30),
-    Column("took", "took", 2, 6, right=True),
+    Column("status", "status", 1, 10),
+    Column("steps", "steps", 3, 16, 30),
+    Column("took", "took", 2, 5, right=True),
     Column("age", "age", 2, 4, right=True),
     Column("trigger", "trigger", 4, 8, 12),
     Column("role", "role", 5, 11, 14),
-    Column("owner", "owner", 6, 10, 26),
+    Column("owner", "owner", 6, 16, 26),
     Column("environment", "env", 7, 7),
     Column("job", "job", 8, 20, 24),
 )
@@ -68,11 +67,12 @@ def schedule_line(schedule: ScheduleState | None, view: View) -> Line:
 
 def _run(run: Run, view: View) -> Row:
     glyph, word, tone = STATUS[run.status]
+    if run.status is RunStatus.STARTED:
+        word = f"step {min(done(run) + 1, total(run))}/{total(run)}"
     began = run.started_at or run.created_at
     cells = {
-        "mark": cell(glyph, tone),
         "run": cell(formats.short(run.run_id)),
-        "status": cell(word, tone),
+        "status": cell(f"{glyph} {word}", tone),
         "steps": Cell(progress(run)),
         "took": cell(formats.duration(took(run, view))),
         "age": cell(formats.age(None if began is None else view.epoch - began), Tone.MUTED),
@@ -98,21 +98,27 @@ def run_url(run_id: str, view: View) -> str:
     return f"{base}/runs/{run_id}" if base else ""
 
 
+def done(run: Run) -> int:
+    """Steps that ended well."""
+    return sum(step.status == "SUCCESS" for step in run.steps)
+
+
+def total(run: Run) -> int:
+    """Steps the run has: the pipeline's, unless it has steps of its own."""
+    known = any(step.name in STEPS for step in run.steps) or not run.steps
+    return max(len(STEPS) if known else 0, len(run.steps))
+
+
 def progress(run: Run) -> Line:
-    """A mark per step, done of all, and the step that runs or failed."""
-    by_name = {step.name: step.status for step in run.steps}
-    known = [name for name in STEPS if name in by_name] or list(by_name)
-    marks = [STEP_MARKS.get(by_name[name], ("○", Tone.MUTED)) for name in known]
-    total = max(len(STEPS), len(known)) if any(name in STEPS for name in known) else len(known)
-    if not total:
-        return (Span(formats.NOTHING, Tone.MUTED),)
-    spans = [Span(glyph, tone) for glyph, tone in marks] + [Span("○", Tone.MUTED)] * (total - len(marks))
-    done = sum(status == "SUCCESS" for status in by_name.values())
-    spans.append(Span(f" {done}/{total}", Tone.PLAIN if done == total else Tone.STRONG))
-    current = next((n for n in known if by_name[n] == "FAILURE"), None)
-    current = current or next((n for n in known if by_name[n] == "IN_PROGRESS"), None)
-    if current:
-        spans.append(Span(f" {formats.clean(current)}", Tone.BAD if by_name[current] == "FAILURE" else Tone.ACCENT))
+    """A mark per step, and the step that runs or failed."""
+    if not run.steps:
+        return (Span("○" * total(run), Tone.MUTED),)
+    spans = [Span(*STEP_MARKS.get(step.status, ("○", Tone.MUTED))) for step in run.steps]
+    spans += [Span("○", Tone.MUTED)] * (total(run) - len(spans))
+    for status, tone in (("FAILURE", Tone.BAD), ("IN_PROGRESS", Tone.ACCENT)):
+        current = next((step for step in run.steps if step.status == status), None)
+        if current:
+            return (*spans, Span(f" {formats.clean(current.name)}", tone))
     return tuple(spans)
 
 

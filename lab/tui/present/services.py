@@ -8,16 +8,15 @@ from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.tui.present.base import View, health_mark, health_tone, marked, source_panel
 from lab.tui.present.document import Detail, browsable, field_line, heading, text
 
-SPARK = 10
+SPARK = 8
 COLUMNS = (
-    Column("mark", "", 1, 1),
-    Column("name", "service", 1, 12, 24),
+    Column("name", "service", 1, 20, 26),
     Column("state", "state", 2, 8),
-    Column("spark", "probe", 6, SPARK, SPARK),
-    Column("latency", "latency", 3, 7, right=True),
-    Column("uptime", "uptime", 4, 6, right=True),
-    Column("memory", "memory", 5, 6, right=True),
-    Column("restarts", "restarts", 7, 8, right=True),
+    Column("spark", "probe", 4, SPARK, SPARK),
+    Column("latency", "", 3, 5, right=True),
+    Column("uptime", "up", 5, 4, right=True),
+    Column("memory", "mem", 6, 5, right=True),
+    Column("restarts", "↻", 7, 3, right=True),
     Column("url", "url", 8, 22, 30),
 )
 
@@ -32,7 +31,13 @@ def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
     up = sum(s.health is Health.UP for s in needed)
     memory = sum(s.memory_bytes or 0 for s in states)
     status: Line = (Span(f"{up}/{len(needed)} up", Tone.OK if up == len(needed) else Tone.WARN),)
-    if memory:
+    troubled = next(
+        (s for s in states if s.health in {Health.DOWN, Health.DEGRADED, Health.STARTING} and s.reason), None
+    )
+    if troubled and not view.lab_down:
+        reason = f" · {formats.clean(troubled.title)}: {formats.clean(troubled.reason)}"
+        status = (*status, Span(reason, Tone.MUTED))
+    elif memory:
         status = (*status, Span(f" · {formats.size(memory)}", Tone.MUTED))
     return PanelView("", status, columns=COLUMNS, rows=tuple(_service(s, view) for s in states))
 
@@ -40,12 +45,11 @@ def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
 def _service(state: ServiceState, view: View) -> Row:
     tone = health_tone(state.health)
     quiet = Tone.MUTED if state.health is Health.ABSENT else Tone.PLAIN
-    probes = view.history.of(state.name)
+    probes = [p for p in view.history.of(state.name) if p.health is not Health.ABSENT]
     cells = {
-        "mark": Cell((health_mark(state.health),)),
-        "name": cell(formats.clean(state.title), quiet),
+        "name": Cell((health_mark(state.health), Span(f" {formats.clean(state.title)}", quiet))),
         "state": cell(str(state.health), tone),
-        "spark": cell(formats.sparkline([p.latency_s for p in probes], SPARK), Tone.ACCENT),
+        "spark": cell(formats.sparkline([p.latency_s for p in probes], SPARK), Tone.MUTED),
         "latency": cell(formats.latency(state.latency_s)),
         "uptime": cell(formats.age(state.uptime_s), Tone.MUTED),
         "memory": cell(formats.size(state.memory_bytes), Tone.MUTED),
@@ -54,17 +58,15 @@ def _service(state: ServiceState, view: View) -> Row:
     }
     spill = None
     if state.health is not Health.UP and (state.reason or state.remedy):
-        spill = (
-            "latency",
-            cell(formats.clean(state.reason or state.remedy), Tone.MUTED if tone is Tone.MUTED else Tone.PLAIN),
-        )
+        reason = Span(formats.clean(state.reason or state.remedy), quiet)
+        spill = ("state", Cell((Span(f"{state.health:<8} ", tone), reason)))
     return Row(state.name, cells, spill)
 
 
 def _restarts(count: int | None) -> Cell:
     if not count:
         return cell(formats.NOTHING if count is None else "0", Tone.MUTED)
-    return cell(f"↻ {count}", Tone.WARN)
+    return cell(count, Tone.WARN)
 
 
 def detail(key: str, view: View) -> Detail | None:

@@ -24,7 +24,7 @@ NUMBERS = {name: number for number, name in enumerate(PARTS, 1)}
 class MainScreen(Screen[None]):
     """Shows a `View`; knows which row a person is on."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-normal"), (160, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-normal"), (110, "-wide"), (160, "-full")]
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(number), f"focus_panel('{name}')", name.capitalize(), show=False)
@@ -46,7 +46,7 @@ class MainScreen(Screen[None]):
                 yield from (Panel(name, NUMBERS[name]) for name in PARTS if name in LEFT)
             with Vertical(id="right"):
                 yield from (Panel(name, NUMBERS[name]) for name in PARTS if name not in LEFT)
-        yield Footer(compact=True)
+        yield Footer()
 
     def on_mount(self) -> None:
         self.show(self._view)

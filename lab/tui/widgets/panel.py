@@ -57,6 +57,7 @@ class Panel(Vertical):
             self.border_subtitle = content((found,))
         self._set_lines(".lines", paragraphs(view.lines) if view.lines else None)
         self._set_lines(".message", paragraphs(view.message) if not view.rows else None)
+        self.rows.display = not (view.message and not view.rows)
         self.rows.show(view.columns, chosen)
 
     def _set_lines(self, selector: str, text: Content | None) -> None:

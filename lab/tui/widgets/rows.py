@@ -28,7 +28,7 @@ class RowList(ScrollView, can_focus=True):
         Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
         Binding("home,g", "move(-1000000)", "First row", show=False),
         Binding("end,G", "move(1000000)", "Last row", show=False),
-        Binding("enter", "open", "Details", show=True),
+        Binding("enter", "open", "Open", key_display="⏎"),
     ]
 
     class Opened(Message):
@@ -75,7 +75,7 @@ class RowList(ScrollView, can_focus=True):
         self._refresh_rows(*changed)
 
     def _lay_out(self) -> None:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         self._fitted = fit(self._columns, self._rows, width) if width else ()
         self._lines = tuple(lay_out(row, self._fitted) for row in self._rows)
         self.virtual_size = Size(width, len(self._rows) + self._top)
