@@ -46,7 +46,7 @@ class Mlflow:
         )
 
     async def tagged_versions(self, limit: int, name: str = MODEL_NAME) -> tuple[ModelVersion, ...]:
-        """Up to `limit` versions, newest first, with tags but without aliases and metrics: one request, for counting."""
+        """Up to `limit` versions, newest first, with tags but no aliases or metrics: one request, for counting."""
         return tuple(await self._search_versions(limit, name))
 
     async def version(self, version: str | int, name: str = MODEL_NAME) -> ModelVersion:
