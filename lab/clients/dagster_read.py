@@ -82,7 +82,9 @@ def location_problem(data: Mapping[str, Any], name: str) -> str:
         return f"is still loading the code location {name!r}."
     location = mapping(entry["locationOrLoadError"])
     if location["__typename"] != "RepositoryLocation":
-        return f"can't load the code location {name!r}: {brief(location['message'])}."
+        causes = [brief(text(mapping(cause)["message"])) for cause in items(location.get("causes") or [])]
+        # The error itself only says that loading failed; the last cause is the line to mend.
+        return f"can't load the code location {name!r}: {causes[-1] if causes else brief(text(location['message']))}."
     return "" if items(location["repositories"]) else f"finds nothing defined in the code location {name!r}."
 
 
@@ -215,7 +217,7 @@ def termination_problem(data: Mapping[str, Any]) -> str:
 
 
 def brief(message: str) -> str:
-    """The first line of a Python error without its class's module and without a full stop."""
+    """The first line of a Python error, without a class that only its module's name explains and without a full stop."""
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
     return _CLASS.sub("", lines[0]).rstrip(".") if lines else ""
 

@@ -1,0 +1,57 @@
+import pytest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from lab.clients.metrics import read_drift, samples
+from lab.core.drift import DriftReport, FeatureDrift
+
+DRIFT = """
+# HELP synthetic_data_drift_detected 1 when drifted.
+# TYPE synthetic_data_drift_detected gauge
+synthetic_data_drift_detected 1.0
+synthetic_data_row_count 1000.0
+synthetic_data_last_check_timestamp 1.7954447e+09
+synthetic_data_check_success 1.0
+synthetic_data_check_failures_total 2.0
+synthetic_data_feature_psi{feature="age_in_years"} 0.05
+synthetic_data_feature_psi{feature="credit_amount"} 0.41
+synthetic_data_info{baseline_hash="b",current_hash="c"} 1.0
+"""
+
+
+def test_what_the_official_library_writes_is_read_back() -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("odd", "help", ["label", "other"], registry=registry)
+    labels = [('back\\slash "quoted", {x="1"}', "a\nb"), ("", "é \\n")]
+    for number, (one, other) in enumerate(labels):
+        gauge.labels(one, other).set(number + 0.5)
+    Gauge("plain", "help", registry=registry).set(float("inf"))
+    found = list(samples(generate_latest(registry).decode()))
+    assert [(s.labels["label"], s.labels["other"], s.value) for s in found if s.name == "odd"] == [
+        (*labels[0], 0.5),
+        (*labels[1], 1.5),
+    ]
+    assert [s.value for s in found if s.name == "plain"] == [float("inf")]
+
+
+def test_text_that_is_not_metrics_holds_no_samples() -> None:
+    assert list(samples("<html>\n<body class='x'>hello 1.2.3</body>\n</html>\n# comment\n\nname notanumber")) == []
+
+
+def test_the_drift_monitors_metrics_are_its_report() -> None:
+    found = read_drift(DRIFT)
+    features = (FeatureDrift("credit_amount", 0.41), FeatureDrift("age_in_years", 0.05))
+    assert found.report == DriftReport("b", "c", 1000, features, 1795444700.0)
+    assert found.report.drifted == ("credit_amount",)
+    assert not found.failing
+
+
+def test_before_the_first_check_there_is_no_report() -> None:
+    young = "synthetic_data_last_check_timestamp 0.0\nsynthetic_data_check_success 0.0\n"
+    assert (read_drift(young).report, read_drift(young).failing) == (None, False)
+    failing = young + "synthetic_data_check_failures_total 3.0\n"
+    assert (read_drift(failing).report, read_drift(failing).failing) == (None, True)
+
+
+def test_metrics_of_another_service_are_refused() -> None:
+    with pytest.raises(KeyError):
+        read_drift("dagster_webserver_up 1.0\n")

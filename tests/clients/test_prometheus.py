@@ -1,0 +1,50 @@
+from typing import Any
+
+import httpx
+import pytest
+
+from lab.clients.http import NotReady
+from lab.clients.prometheus import Prometheus
+from lab.core.errors import ServiceUnavailable
+from tests.clients.answers import answer, http, says
+
+
+def prometheus(body: Any) -> Prometheus:
+    return Prometheus(http(says(body), "Prometheus"))
+
+
+async def test_targets_come_by_job_with_the_reason_of_a_failure() -> None:
+    drift, own = await prometheus(answer("prometheus_targets")).targets()
+    assert (drift.job, drift.health) == ("drift-monitor", "down")
+    assert "connection refused" in drift.error
+    assert (own.job, own.health, own.error) == ("prometheus", "up", "")
+    assert own.url.endswith("/metrics")
+
+
+async def test_alerts_carry_state_severity_and_summary() -> None:
+    alerts = {alert.name: alert for alert in await prometheus(answer("prometheus_alerts")).alerts()}
+    down = alerts["ServiceDown"]
+    assert (down.state, down.severity, down.summary) == ("firing", "critical", "drift-monitor is down")
+    assert down.labels["job"] == "drift-monitor"
+    assert down.active_at == pytest.approx(1795444847.418)
+    assert (alerts["Odd"].state, alerts["Odd"].summary) == ("pending", "")
+
+
+async def test_an_error_of_prometheus_is_told_in_its_own_words() -> None:
+    with pytest.raises(ServiceUnavailable, match="parse error"):
+        await prometheus(answer("prometheus_error")).alerts()
+
+
+async def test_ready_believes_only_prometheus_own_words() -> None:
+    await Prometheus(http(lambda _: httpx.Response(200, text="Prometheus Server is Ready.\n"))).ready()
+    with pytest.raises(ServiceUnavailable, match="isn't its own answer"):
+        await Prometheus(http(lambda _: httpx.Response(200, html="<html>Dagster</html>"))).ready()
+    with pytest.raises(NotReady):
+        await Prometheus(http(lambda _: httpx.Response(503, text="Service Unavailable"))).ready()
+
+
+@pytest.mark.parametrize("body", [None, [], {"status": "success"}, {"status": "success", "data": {"alerts": [1]}}])
+async def test_a_wrong_shape_is_our_error(body: Any) -> None:
+    for call in (prometheus(body).targets, prometheus(body).alerts):
+        with pytest.raises(ServiceUnavailable):
+            await call()
