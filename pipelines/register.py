@@ -62,7 +62,7 @@ def version_tags(candidate: Candidate, vouching: Entry) -> dict[str, str]:
         owner=vouching.owner,
         environment=vouching.environment,
         role=vouching.role,
-        approval_state=ApprovalState.PENDING_STAGING,
+        approval_state=ApprovalState.PENDING_STAGING.value,
         data_hash=candidate.data_hash,
         audit_owner=vouching.owner,
         audit_env=vouching.environment,

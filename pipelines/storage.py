@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -94,7 +95,13 @@ class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argumen
 
     def open(self) -> DataStore:
         """Makes no request. Raises SettingsError."""
-        return DataStore(S3.from_environment(_TIMEOUT_S), read_environment().data_bucket)
+        return DataStore(_objects(), read_environment().data_bucket)
+
+
+@lru_cache(maxsize=1)
+def _objects() -> S3:
+    # Making a client costs more than most requests do.
+    return S3.from_environment(_TIMEOUT_S)
 
 
 def lineage(context: dg.AssetExecutionContext) -> list[str]:

@@ -48,12 +48,13 @@ def training_run(tracking_uri: str, name: str, tags: Mapping[str, str]) -> Itera
 
     Raises ServiceUnavailable.
     """
-    connect(tracking_uri)
+    client = connect(tracking_uri)
     import mlflow
 
     with translated():
-        mlflow.set_experiment(EXPERIMENT)
-        with mlflow.start_run(run_name=name, tags=dict(tags), log_system_metrics=False) as run:
+        # Not `mlflow.start_run` alone: it would look for a git repository and tag the run with what it finds.
+        run = client.create_run(mlflow.set_experiment(EXPERIMENT).experiment_id, tags=dict(tags), run_name=name)
+        with mlflow.start_run(run_id=run.info.run_id):
             yield str(run.info.run_id)
 
 

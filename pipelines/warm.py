@@ -6,12 +6,11 @@ It is started with one end of a socket pair as a file descriptor and speaks JSON
     ← {"event": "ready"}
     ← {"event": "started", "run_id": …, "pid": …}
     ← {"event": "ended", "run_id": …, "code": …}    exit status, negative for a signal
-When its starter closes the socket, or dies, the server interrupts its runs and ends. The pipeline's own modules are
-not imported here, so that every run sees them as they are on disk.
+When its starter closes the socket, or dies, the server interrupts its runs and ends. The steps' own modules are not
+imported here, so that every run sees them as they are on disk.
 """
 
 import gc
-import importlib
 import json
 import os
 import selectors
@@ -23,29 +22,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
-PRELOAD = (
-    "dagster._cli.api",
-    "dagster_postgres",
-    "dagster._core.execution.api",
-    "boto3",
-    "mlflow.sklearn",
-    "mlflow.models",
-    "mlflow.store.artifact.mlflow_artifacts_repo",
-    "mlflow.store.tracking.rest_store",
-    "mlflow.store.model_registry.rest_store",
-    "pandas",
-    "pandera.pandas",
-    "pandera.backends.pandas.register",
-    "pyarrow",
-    "skops.io",
-    "sklearn.compose",
-    "sklearn.linear_model",
-    "sklearn.metrics",
-    "sklearn.model_selection",
-    "sklearn.preprocessing",
-    "matplotlib.figure",
-    "matplotlib.backends.backend_agg",
-)
+from pipelines.preload import preload
+
 # Seconds that an interrupted run has to write down how it ended.
 GRACE_S = 15.0
 
@@ -122,6 +100,8 @@ class Server:
             threading.Thread(target=_die_with, args=(self._life_read,), daemon=True).start()
             code = _execute(argument)
         finally:
+            # Closes the generator of a step that Dagster gave up on, so that the guard can say how the step ended.
+            gc.collect()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
@@ -180,22 +160,10 @@ def _die_with(life: int) -> None:
     os._exit(1)
 
 
-def _preload() -> None:
-    for name in PRELOAD:
-        try:
-            importlib.import_module(name)
-        except ImportError as err:
-            # A run imports it again and says in its own log what is wrong.
-            print(f"warm server: {name} can't be preloaded: {err}", file=sys.stderr)  # noqa: T201  # its log is stderr
-    gc.collect()
-    # Collecting in a child would touch, and so copy, every page that it shares with this process.
-    gc.freeze()
-
-
 def main(descriptor: int) -> None:
     """Serves on the socket with this file descriptor."""
     channel = socket.socket(fileno=descriptor)
-    _preload()
+    preload()
     Server(channel).serve()
 
 

@@ -1,0 +1,75 @@
+"""What the warm server does ahead of the runs: third-party imports, and work that libraries put off until first use."""
+
+import gc
+import importlib
+import io
+import sys
+from collections.abc import Callable
+from functools import partial
+
+MODULES = (
+    "boto3.s3.inject",
+    "dagster._cli.api",
+    "dagster_postgres",
+    "git",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "mlflow.pyfunc",
+    "mlflow.sklearn",
+    "mlflow.store.artifact.mlflow_artifacts_repo",
+    "mlflow.store.model_registry.rest_store",
+    "mlflow.store.tracking.rest_store",
+    "opentelemetry.sdk.trace",
+    "pandas",
+    "pandera.pandas",
+    "skops.io",
+    "sklearn.compose",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.model_selection",
+    "sklearn.preprocessing",
+    "upath.registry",
+)
+
+
+def preload() -> None:
+    """Imports and rehearses; what fails is reported and left to the run that needs it."""
+    for name in MODULES:
+        _try(name, partial(importlib.import_module, name))
+    for rehearsal in (_draw, _check, _look_up_packages):
+        _try(rehearsal.__name__, rehearsal)
+    gc.collect()
+    # Collecting in a child would touch, and so copy, every page that it shares with this process.
+    gc.freeze()
+
+
+def _try(name: str, work: Callable[[], object]) -> None:
+    try:
+        work()
+    except Exception as err:
+        print(f"warm server: {name} failed ahead of the runs: {err!r}", file=sys.stderr)  # noqa: T201  # its log is stderr
+
+
+def _draw() -> None:
+    """Finds fonts and picture formats."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    figure.add_subplot().set_title("a")
+    figure.savefig(io.BytesIO(), format="png")
+
+
+def _check() -> None:
+    """Registers pandera's backends."""
+    import pandas as pd
+    import pandera.pandas as pa
+
+    schema = pa.DataFrameSchema({"a": pa.Column(checks=[pa.Check.isin(["x"])])}, strict="filter")
+    schema.validate(pd.DataFrame({"a": ["x"]}), lazy=True)
+
+
+def _look_up_packages() -> None:
+    """Reads the metadata of every installed package, which MLflow does once per process."""
+    from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
+
+    warn_dependency_requirement_mismatches(["mlflow"])
