@@ -55,7 +55,7 @@ def profile_key(digest: str) -> str:
 
 @dataclass(frozen=True)
 class DatasetRef:
-    """A data set in the store. `sha256` is over the file's bytes as they are; `planted` marks a drift made on purpose."""
+    """A data set in the store. `sha256` is over the file's bytes; `planted` marks a drift made on purpose."""
 
     sha256: str
     rows: int

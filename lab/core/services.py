@@ -78,9 +78,9 @@ CATALOGUE: tuple[ServiceSpec, ...] = (
             ("master", 9011),
             ("filer", 9012),
             ("volume", 9013),
-            # SeaweedFS would put gRPC at port + 10000; given here, `PORT_OFFSET` keeps its whole range.
+            # SeaweedFS looks for its console at the console port + 10000, whatever it is told; the others can be given.
             ("s3-grpc", 9014),
-            ("console-grpc", 9015),
+            ("console-grpc", 19001),
             ("master-grpc", 9016),
             ("filer-grpc", 9017),
             ("volume-grpc", 9018),

@@ -1,0 +1,60 @@
+"""When a log line was written, for the formats of the lab's services."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from lab.core.errors import UsageError
+
+_ISO = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+)
+# SeaweedFS: a letter for the level, then month and day, as glog writes them, in local time.
+_GLOG = re.compile(r"\A[IWEF](?P<month>\d\d)(?P<day>\d\d) (?P<time>\d\d:\d\d:\d\d)")
+_PERIOD = re.compile(r"(?P<count>\d+)(?P<unit>[smhd])\Z")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def written_at(line: str, now: datetime) -> datetime | None:
+    """The time in the first 80 characters of `line`; None where there is none. Without a zone it is local time."""
+    head = line[:80]
+    try:
+        if found := _ISO.search(head):
+            return _iso(found)
+        if found := _GLOG.search(head):
+            text = f"{now.astimezone().year}-{found['month']}-{found['day']} {found['time']}"
+            moment = datetime.fromisoformat(text).astimezone()
+            # A line of December that is read in January.
+            return moment.replace(year=moment.year - 1) if moment > now + timedelta(days=1) else moment
+    except ValueError:
+        return None
+    return None
+
+
+def _iso(found: re.Match[str]) -> datetime:
+    zone = found["zone"] or ""
+    suffix = "+00:00" if zone in {"Z", "UTC", "GMT"} else zone
+    moment = datetime.fromisoformat(f"{found['day']}T{found['time']}{suffix}")
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def since(text: str, now: datetime) -> datetime:
+    """`10m`, `2h`, `1d`, `30s`, or an ISO 8601 time. Raises UsageError."""
+    if found := _PERIOD.match(text):
+        return now - timedelta(**{_UNITS[found["unit"]]: int(found["count"])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--since {text!r} is no time.", "Write 30s, 10m, 2h, 1d or 2026-01-31T12:00.") from None
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def newer(lines: Iterable[str], start: datetime) -> Iterator[str]:
+    """The lines from the first one written at `start` or later; a line without a time goes with the one before it."""
+    now = datetime.now(UTC)
+    passing = False
+    for line in lines:
+        moment = written_at(line, now)
+        passing = passing if moment is None else moment >= start
+        if passing:
+            yield line

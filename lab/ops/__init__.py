@@ -1,0 +1,1 @@
+"""Use cases: what the tasks and the dashboard do, without drawing anything."""

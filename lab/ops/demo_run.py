@@ -1,0 +1,132 @@
+"""One governed training run, from the policy's decision to a registered version and its audited trace."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.clients.audit import Ledger, entries_of_run, now_utc
+from lab.clients.dagster import Dagster
+from lab.clients.http import Http
+from lab.clients.mlflow import Mlflow
+from lab.clients.s3 import PIPELINE, S3, AuditStore
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, NotFound, PolicyDenied, RunFailed
+from lab.core.ledger import Entry, Status, link_problems
+from lab.core.models import MODEL_NAME, ModelVersion
+from lab.core.policy import Action
+from lab.core.runs import Run, RunStatus
+from lab.core.services import Service
+from lab.ops.progress import Progress, Report
+
+DEADLINE_S = 900.0
+_POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class DemoRun:
+    """What a run left behind; `links` by what they show, `faults` of its audit entries (none is right)."""
+
+    run: Run
+    version: ModelVersion | None
+    entries: tuple[Entry, ...]
+    links: dict[str, str]
+    faults: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.run.status is RunStatus.SUCCESS and self.version is not None and not self.faults
+
+
+class DemoRunner:
+    """Launches and follows one run of the training job."""
+
+    def __init__(self, config: LabConfig, report: Report) -> None:
+        self._config, self._report = config, report
+        self._dagster = Dagster(Http.to(Service.DAGSTER, config.url(Service.DAGSTER)))
+        self._mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW)))
+        self._store = AuditStore(S3.of_lab(config, PIPELINE), config.audit_bucket, config.audit_prefix)
+
+    async def run(self, data: Path | None = None, deadline_s: float = DEADLINE_S) -> DemoRun:
+        """Raises PolicyDenied before anything starts, RunFailed when the run isn't done in time, LabError otherwise."""
+        try:
+            await asyncio.to_thread(self._guard)
+            path = None if data is None else str(_readable(data))
+            run_id = await self._dagster.launch(self._config.actor, "demo-run", path)
+            self._report(Progress("run", "launched", run_id))
+            run = await self._follow(run_id, deadline_s)
+            return await self._summarise(run)
+        finally:
+            await self._dagster.aclose()
+            await self._mlflow.aclose()
+
+    def _guard(self) -> None:
+        actor = self._config.actor
+        decision = self._config.policy.decide(actor, Action.RUN)
+        if decision.allowed:
+            return
+        entry = Entry(
+            action="launch",
+            status=Status.BLOCKED,
+            owner=actor.owner,
+            role=actor.role,
+            environment=actor.environment,
+            time=now_utc(),
+            policy_hash=self._config.policy.digest,
+            details={"rule": decision.rule, "trigger": "demo-run"},
+        )
+        written = Ledger(self._store, self._config.audit_prefix).append(entry)
+        raise PolicyDenied(
+            f"Blocked before anything started: {decision}. Audit entry {written.seq} says so.",
+            "Run as a role that the policy allows (RUN_ROLE), or in another ENVIRONMENT.",
+        )
+
+    async def _follow(self, run_id: str, deadline_s: float) -> Run:
+        began = time.monotonic()
+        seen: dict[str, str] = {}
+        while True:
+            run = await self._dagster.run(run_id)
+            for step in run.steps:
+                if seen.get(step.name) != step.status:
+                    seen[step.name] = step.status
+                    self._report(Progress(step.name, step.status.lower(), seconds=step.seconds))
+            if run.status.finished:
+                return run
+            if time.monotonic() - began > deadline_s:
+                raise RunFailed(
+                    f"Run {run_id} is still {run.status} after {deadline_s:.0f} s.",
+                    f"Look at {self._link(run_id)}, or type `invoke logs dagster-daemon`.",
+                )
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _summarise(self, run: Run) -> DemoRun:
+        entries = await asyncio.to_thread(entries_of_run, self._store, self._config.audit_prefix, run.run_id)
+        faults = tuple(
+            f"entry {entry.seq}: {problem}"
+            for entry in entries
+            for problem in link_problems(entry, entry.body(), entry.seq, None)
+        )
+        links = {"run": self._link(run.run_id)}
+        version = await self._version(entries) if run.status is RunStatus.SUCCESS else None
+        if version:
+            links["model"] = f"{self._config.url(Service.MLFLOW)}/#/models/{MODEL_NAME}/versions/{version.version}"
+        reason = "" if run.status is RunStatus.SUCCESS else await self._dagster.failure(run.run_id)
+        return DemoRun(run, version, entries, links, faults, reason)
+
+    async def _version(self, entries: tuple[Entry, ...]) -> ModelVersion | None:
+        number = next((entry.model_version for entry in reversed(entries) if entry.model_version), "")
+        try:
+            return await self._mlflow.version(number) if number else None
+        except NotFound:
+            return None
+
+    def _link(self, run_id: str) -> str:
+        return f"{self._config.url(Service.DAGSTER)}/runs/{run_id}"
+
+
+def _readable(path: Path) -> Path:
+    path = path.expanduser().absolute()
+    if not path.is_file():
+        raise LabError(f"There is no file {path}.", "Give --data the path of a CSV file.")
+    return path

@@ -1,0 +1,197 @@
+"""What would keep the lab from starting, each finding with its remedy."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import psutil
+
+from lab.core.config import LabConfig
+from lab.core.errors import LabError
+from lab.core.services import CATALOGUE, LOOPBACK, MAX_PORT_OFFSET
+from lab.runtime.binaries import NotInstalled, Resolver
+from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
+from lab.runtime.sweep import owned
+
+NEEDED_MEMORY = 2 << 30
+NEEDED_DISK = 2 << 30
+_HIGHEST_PORT = 65_535
+
+
+class Verdict(StrEnum):
+    """FAIL keeps the lab from starting, WARN doesn't."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+    remedy: str = ""
+
+
+def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
+    """Looks at everything that `up` needs on this host; a few hundred milliseconds, changes nothing."""
+    mine = {process.pid for process in owned(config.home)}
+    return (
+        _python(),
+        *_ports(config, mine),
+        _memory(bool(mine)),
+        _disk(config.home),
+        _writable(config.home),
+        _data(config.data_path),
+        *_binaries(binaries),
+        *_root(),
+        _engine(config),
+    )
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", Verdict.OK, f"{version} at {sys.executable}")
+
+
+def _ports(config: LabConfig, mine: set[int]) -> Iterator[Finding]:
+    busy = []
+    for spec in CATALOGUE:
+        for label, port in spec.ports(config.port_offset).items():
+            if _taken(port) and not _held_by(port, mine):
+                name = f"{spec.name} {label}".strip()
+                busy.append(f"{port} ({name}) by {_holder(port)}")
+    if not busy:
+        yield Finding("ports", Verdict.OK, f"all free, or held by this lab (PORT_OFFSET={config.port_offset})")
+        return
+    yield Finding("ports", Verdict.FAIL, f"taken: {', '.join(busy)}", f"Set PORT_OFFSET={free_offset()} or end them.")
+
+
+def free_offset(step: int = 1000) -> int:
+    """The first multiple of `step` with every port of the catalogue free."""
+    for offset in range(0, MAX_PORT_OFFSET + 1, step):
+        ports = [port for spec in CATALOGUE for port in spec.ports(offset).values()]
+        if max(ports) <= _HIGHEST_PORT and not any(_taken(port) for port in ports):
+            return offset
+    return MAX_PORT_OFFSET
+
+
+def _taken(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        # As servers do: a port that only lingers after a closed connection is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return True
+    return False
+
+
+def _listeners(port: int) -> list[int]:
+    try:
+        found = psutil.net_connections("tcp")
+    except psutil.Error:
+        return []
+    return [c.pid for c in found if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port and c.pid]
+
+
+def _held_by(port: int, mine: set[int]) -> bool:
+    return any(pid in mine for pid in _listeners(port))
+
+
+def _holder(port: int) -> str:
+    for pid in _listeners(port):
+        try:
+            return f"{psutil.Process(pid).name()} (pid {pid})"
+        except psutil.Error:
+            continue
+    return "another program"
+
+
+def _memory(running: bool) -> Finding:
+    free = psutil.virtual_memory().available
+    detail = f"{free / 2**30:.1f} GB available"
+    if free >= NEEDED_MEMORY or running:
+        return Finding("memory", Verdict.OK, detail)
+    return Finding("memory", Verdict.FAIL, f"{detail}, {NEEDED_MEMORY >> 30} GB needed", "Close other programs.")
+
+
+def _disk(home: Path) -> Finding:
+    place = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    detail = f"{free / 2**30:.1f} GB free at {place}"
+    if free >= NEEDED_DISK:
+        return Finding("disk", Verdict.OK, detail)
+    remedy = "Free some, or set LAB_HOME to a folder on another disk."
+    return Finding("disk", Verdict.FAIL, f"{detail}, {NEEDED_DISK >> 30} GB needed", remedy)
+
+
+def _writable(home: Path) -> Finding:
+    place = next(folder for folder in (home, *home.parents) if folder.exists())
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        return Finding("lab home", Verdict.OK, str(home))
+    return Finding("lab home", Verdict.FAIL, f"{place} is not a folder you can write to", "Set LAB_HOME.")
+
+
+def _data(path: Path) -> Finding:
+    if path.is_file() and os.access(path, os.R_OK):
+        return Finding("data set", Verdict.OK, str(path))
+    return Finding("data set", Verdict.FAIL, f"{path} is not a readable file", "Set DATA_PATH to a CSV file.")
+
+
+def _binaries(binaries: Resolver) -> Iterator[Finding]:
+    shipped = {"postgres": binaries.postgres_folder, "weed": binaries.weed, "supervisord": binaries.supervisord}
+    for name, find in shipped.items():
+        try:
+            yield Finding(name, Verdict.OK, str(find()))
+        except LabError as err:
+            yield Finding(name, Verdict.FAIL, err.message, err.remedy)
+    for package in (PROMETHEUS, ALERTMANAGER, GRAFANA):
+        found = binaries.locate(package, package.name)
+        if isinstance(found, NotInstalled):
+            yield Finding(package.name, Verdict.WARN, found.reason, found.remedy)
+        else:
+            yield Finding(
+                package.name, Verdict.OK, f"{found.path} ({found.version or 'its own version'}, {found.source})"
+            )
+
+
+def _root() -> Sequence[Finding]:
+    """PostgreSQL refuses to run as root: it is given another uid in a user namespace."""
+    if os.getuid() != 0:
+        return ()
+    unshare = shutil.which("unshare")
+    remedy = "Run the lab as an ordinary user."
+    if unshare is None:
+        return (Finding("root", Verdict.FAIL, "running as root and unshare (util-linux) is missing", remedy),)
+    argv = [unshare, "--user", "--map-user=1000", "--map-group=1000", "--", "true"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+    if done.returncode:
+        return (
+            Finding("root", Verdict.FAIL, f"running as root without user namespaces: {done.stderr.strip()}", remedy),
+        )
+    return (Finding("root", Verdict.OK, "running as root; PostgreSQL gets a user namespace of its own"),)
+
+
+def _engine(config: LabConfig) -> Finding:
+    client = shutil.which("docker")
+    answers = False
+    if client:
+        try:
+            done = subprocess.run([client, "info"], capture_output=True, timeout=5, check=False)
+            answers = done.returncode == 0
+        except subprocess.TimeoutExpired:
+            pass
+    detail = "a Docker engine answers" if answers else "no Docker engine answers; the native runtime needs none"
+    wanted = config.runtime == "compose" and not answers
+    return Finding("docker", Verdict.FAIL if wanted else Verdict.OK, detail, "Start Docker." if wanted else "")

@@ -1,0 +1,136 @@
+"""A lab's life as its user commands it: up, restart, logs, pages, export, and its end."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab.clients.audit import export_line, stored_entries
+from lab.clients.s3 import READER, S3, AuditStore
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, UsageError
+from lab.core.logtime import newer, since
+from lab.core.services import BY_NAME, Service, ServiceSpec, find
+from lab.ops import stack
+from lab.ops.doctor import Finding, Verdict, examine
+from lab.ops.progress import Progress, Report
+from lab.ops.provision import provision_postgres, provision_store
+from lab.ops.seed import Seeder
+from lab.runtime.base import Note, Runtime
+from lab.runtime.binaries import NotInstalled, Resolver
+
+
+def up(config: LabConfig, runtime: Runtime, binaries: Resolver, report: Report) -> stack.UpResult:
+    """Examines the host, starts every service, and furnishes a new lab with databases, buckets and data.
+
+    Raises LabError.
+    """
+    refuse(examine(config, binaries))
+    return asyncio.run(stack.up(config, runtime, furnish(config), report))
+
+
+def furnish(config: LabConfig) -> stack.Furnish:
+    """What each service must hold before those that need it start."""
+
+    def object_store(deadline_s: float) -> list[str]:
+        made = [f"made bucket {name}" for name in provision_store(config, deadline_s)]
+        seeder = Seeder(config)
+        if seeder.baseline() is None:
+            baseline = seeder.seed().baseline
+            made.append(f"seeded {baseline.rows} rows, SHA-256 {baseline.sha256[:12]}")
+        return made
+
+    def postgres(deadline_s: float) -> list[str]:
+        return [f"made database {name}" for name in provision_postgres(config, deadline_s)]
+
+    return {Service.POSTGRES: postgres, Service.OBJECT_STORE: object_store}
+
+
+def refuse(findings: tuple[Finding, ...]) -> None:
+    """Raises LabError naming everything that keeps the lab from starting."""
+    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
+    if failed:
+        message = "\n".join(f"{finding.name}: {finding.detail}\n  → {finding.remedy}" for finding in failed)
+        raise LabError(f"The lab can't start here.\n{message}")
+
+
+def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> stack.UpResult:
+    """Stops one service, or all, and brings the lab up. Raises LabError."""
+    if name:
+        runtime.stop([_service(name).name], 30.0)
+    else:
+        runtime.down(lambda text: report(Progress("lab", "stopping", text)))
+    return asyncio.run(stack.up(config, runtime, furnish(config), report))
+
+
+def log_lines(runtime: Runtime, name: str, start: str, lines: int) -> Iterator[tuple[Service, str]]:
+    """The last `lines` lines of one service's log, or of all; only what is newer than `start` when that is given."""
+    if lines < 1:
+        raise UsageError(f"--lines {lines} is too few.", "Give 1 or more.")
+    services = [_service(name).name] if name else list(runtime.services())
+    begin = since(start, datetime.now(UTC)) if start else None
+    for service in services:
+        found = runtime.tail(service, lines if begin is None else 100_000)
+        for line in found if begin is None else newer(found, begin):
+            yield service, line
+
+
+def follow_logs(runtime: Runtime, name: str) -> Iterator[tuple[Service, str]]:
+    """New lines as they come."""
+    return runtime.follow([_service(name).name] if name else list(runtime.services()))
+
+
+def page(config: LabConfig, name: str) -> str:
+    """The address of a service's page. Raises UsageError for one without."""
+    spec = _service(name)
+    if not spec.browsable:
+        pages = ", ".join(one.name for one in BY_NAME.values() if one.browsable)
+        raise UsageError(f"{spec.name} has no page.", f"There are: {pages}.")
+    return config.url(spec.name)
+
+
+def doomed(config: LabConfig) -> list[str]:
+    """What `nuke` would remove."""
+    return [str(path) for path in (config.home, config.env_file) if path.exists()]
+
+
+def nuke(config: LabConfig, runtime: Runtime, note: Note) -> None:
+    """Ends and removes the lab, its settings last, so that a failure can be repeated."""
+    runtime.nuke(note)
+    if config.env_file.exists():
+        config.env_file.unlink()
+        note(f"removed {config.env_file}")
+
+
+def export_audit(config: LabConfig, target: Path) -> int:
+    """Writes the whole audit trail to `target` (JSON Lines) and returns the number of entries. Raises LabError."""
+    store = AuditStore(S3.of_lab(config, READER), config.audit_bucket, config.audit_prefix)
+    unfinished = target.with_name(target.name + ".part")
+    count = 0
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            for key, body in stored_entries(store, config.audit_prefix):
+                file.write(export_line(key, body) + "\n")
+                count += 1
+        unfinished.replace(target)
+    except OSError as err:
+        raise LabError(f"Can't write {target}: {err.strerror}.", "Nothing was removed; give another file.") from None
+    return count
+
+
+def build(binaries: Resolver, note: Note) -> None:
+    """Fetches the native servers' binaries and compiles the Python packages that the lab starts."""
+    from lab.runtime.bytecode import compile_packages
+
+    note(f"prometheus: {binaries.prometheus(note)}")
+    for service in (Service.ALERTMANAGER, Service.GRAFANA):
+        found = binaries.optional(service, note)
+        note(f"{service}: {found.reason}" if isinstance(found, NotInstalled) else f"{service}: {found.path}")
+    note(f"compiled {compile_packages()} packages")
+
+
+def _service(name: str) -> ServiceSpec:
+    try:
+        return find(name)
+    except KeyError as err:
+        raise UsageError(f"{err.args[0]}.") from None

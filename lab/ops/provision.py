@@ -1,0 +1,135 @@
+"""What must exist inside PostgreSQL and the object store before the services that use them start."""
+
+import json
+import time
+from typing import Any
+
+from lab.clients.s3 import ADMIN, S3
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, ServiceUnavailable
+from lab.core.services import LOOPBACK, Service
+
+_POLL_SECONDS = 0.05
+DATABASES = ("dagster", "mlflow")
+
+
+def provision_postgres(config: LabConfig, deadline_s: float = 30.0) -> list[str]:
+    """A role and a database of the same name for Dagster and for MLflow; returns the databases that it made.
+
+    Raises LabError when the server doesn't accept the superuser in time.
+    """
+    from psycopg2 import sql
+
+    passwords = {"dagster": config.secrets.dagster_db, "mlflow": config.secrets.mlflow_db}
+    connection = _connect(config, deadline_s)
+    made = []
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT rolname FROM pg_roles")
+            roles = {row[0] for row in cursor.fetchall()}
+            cursor.execute("SELECT datname FROM pg_database")
+            databases = {row[0] for row in cursor.fetchall()}
+            for name in DATABASES:
+                verb = sql.SQL("ALTER" if name in roles else "CREATE")
+                statement = sql.SQL("{} ROLE {} LOGIN PASSWORD {}")
+                cursor.execute(statement.format(verb, sql.Identifier(name), sql.Literal(passwords[name])))
+                if name not in databases:
+                    owned = sql.SQL("CREATE DATABASE {0} OWNER {0} STRATEGY file_copy")
+                    cursor.execute(owned.format(sql.Identifier(name)))
+                    cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+                    made.append(name)
+    finally:
+        connection.close()
+    return made
+
+
+def _connect(config: LabConfig, deadline_s: float) -> Any:
+    import psycopg2
+
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            connection = psycopg2.connect(
+                host=LOOPBACK,
+                port=config.port(Service.POSTGRES),
+                user="postgres",
+                password=config.secrets.postgres,
+                dbname="postgres",
+                connect_timeout=5,
+            )
+            connection.autocommit = True
+            return connection
+        except psycopg2.OperationalError as err:
+            reason = str(err).strip().splitlines()[-1]
+            if "password authentication failed" in reason:
+                raise LabError(
+                    "PostgreSQL refuses the password in .env: its data was made with another one.",
+                    "Put the old .env back, or type `invoke nuke` to start anew.",
+                ) from None
+            if time.monotonic() > end:
+                raise ServiceUnavailable(
+                    f"PostgreSQL doesn't accept connections after {deadline_s:.0f} s: {reason}",
+                    "Type `invoke logs postgres`.",
+                ) from None
+            time.sleep(_POLL_SECONDS)
+
+
+def provision_store(config: LabConfig, deadline_s: float = 30.0) -> list[str]:
+    """The buckets with their policies; versioning and Object Lock on the audit bucket. Returns the buckets it made."""
+    s3 = S3.of_lab(config, ADMIN)
+    existing = _buckets(s3, deadline_s)
+    made = []
+    for bucket in config.buckets:
+        if bucket not in existing:
+            locked = bucket == config.audit_bucket
+            s3.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=locked)
+            made.append(bucket)
+        policy = json.dumps(bucket_policy(config, bucket), sort_keys=True)
+        s3.client.put_bucket_policy(Bucket=bucket, Policy=policy)
+    s3.client.put_object_lock_configuration(
+        Bucket=config.audit_bucket,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": config.audit_retention_days}},
+        },
+    )
+    return made
+
+
+def _buckets(s3: S3, deadline_s: float) -> set[str]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            return {bucket["Name"] for bucket in s3.client.list_buckets()["Buckets"]}
+        except (BotoCoreError, ClientError) as err:
+            if time.monotonic() > end:
+                raise ServiceUnavailable(
+                    f"The object store doesn't answer after {deadline_s:.0f} s: {err}",
+                    "Type `invoke logs object-store`.",
+                ) from None
+            time.sleep(_POLL_SECONDS)
+
+
+def bucket_policy(config: LabConfig, bucket: str) -> dict[str, Any]:
+    """Who may do what in `bucket`: nobody but the administrator may delete an audit entry or change its retention."""
+    read, write = ["s3:GetObject"], ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    rights: dict[str, dict[str, list[str]]] = {
+        config.data_bucket: {"pipeline": read + write, "reader": read},
+        config.artifact_bucket: {
+            "mlflow": [*read, *write, "s3:DeleteObject"],
+            "pipeline": read + write,
+            "reader": read,
+        },
+        config.audit_bucket: {"pipeline": [*read, "s3:PutObject"], "reader": read},
+    }
+    statements = []
+    for identity, actions in rights[bucket].items():
+        principal = {"AWS": [f"arn:aws:iam:::user/{identity}", f"arn:aws:iam::000000000000:user/{identity}"]}
+        listing = ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
+        statements += [
+            {"Effect": "Allow", "Principal": principal, "Action": listing, "Resource": f"arn:aws:s3:::{bucket}"},
+            {"Effect": "Allow", "Principal": principal, "Action": actions, "Resource": f"arn:aws:s3:::{bucket}/*"},
+        ]
+    return {"Version": "2012-10-17", "Statement": statements}

@@ -1,0 +1,123 @@
+"""The data that the lab starts from: the current data set, the baseline's profile, and a drift planted on purpose."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.clients.audit import Ledger, now_utc
+from lab.clients.s3 import PIPELINE, S3, AuditStore
+from lab.core.config import LabConfig
+from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
+from lab.core.drift import DriftReport, Profile, compare, profile
+from lab.core.errors import DatasetInvalid, LabError, NotFound, PolicyDenied
+from lab.core.ledger import Entry, Status
+from lab.core.policy import Action
+from lab.ops.plant import downturn
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What is current now, what it is measured against, and how far it is from it."""
+
+    current: DatasetRef
+    baseline: DatasetRef
+    report: DriftReport
+
+
+class Seeder:
+    """Sets data and baseline in the store. Methods raise LabError."""
+
+    def __init__(self, config: LabConfig, clock: Callable[[], float] = time.time) -> None:
+        self._config, self._clock = config, clock
+        self._s3 = S3.of_lab(config, PIPELINE, timeout_s=15)
+
+    def baseline(self) -> DatasetRef | None:
+        """The recorded baseline; None before the first seed."""
+        try:
+            return DatasetRef.from_json(self._s3.get(self._config.data_bucket, BASELINE_KEY))
+        except NotFound:
+            return None
+
+    def seed(self) -> Seeded:
+        """Makes DATA_PATH the current data and the baseline that drift is measured against; a governed action."""
+        path = self._config.data_path
+        self._allow()
+        try:
+            digest = hash_file(path)
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                made = profile(read_rows(file), digest)
+        except OSError as err:
+            raise LabError(f"Can't read the data set {path}: {err.strerror}.", "Set DATA_PATH to a CSV file.") from None
+        except UnicodeDecodeError:
+            raise DatasetInvalid(f"{path} is not UTF-8 text.", "Save it as a CSV file in UTF-8.") from None
+        ref = DatasetRef(digest, made.rows, str(path))
+        self._record("requested", ref)
+        self._upload(ref, path)
+        self._s3.put(self._config.data_bucket, profile_key(digest), made.to_json())
+        self._s3.put(self._config.data_bucket, BASELINE_KEY, ref.to_json())
+        self._s3.put(self._config.data_bucket, CURRENT_KEY, ref.to_json())
+        self._record("success", ref)
+        return self._seeded(ref, ref)
+
+    def plant_drift(self) -> Seeded:
+        """Replaces the current data by the baseline's population in a downturn; `reset` takes it back."""
+        baseline = self._required_baseline()
+        rows = read_rows(self._s3.lines(self._config.data_bucket, baseline.key))
+        body = downturn(rows)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "drifted.csv"
+            path.write_bytes(body)
+            ref = DatasetRef(hash_file(path), body.count(b"\n") - 1, "planted drift", planted=True)
+            self._upload(ref, path)
+        self._s3.put(self._config.data_bucket, CURRENT_KEY, ref.to_json())
+        return self._seeded(ref, baseline)
+
+    def reset(self) -> Seeded:
+        """Makes the baseline's data set current again."""
+        baseline = self._required_baseline()
+        self._s3.put(self._config.data_bucket, CURRENT_KEY, baseline.to_json())
+        return self._seeded(baseline, baseline)
+
+    def _required_baseline(self) -> DatasetRef:
+        baseline = self.baseline()
+        if baseline is None:
+            raise LabError("No baseline is recorded.", "Type `invoke seed`.")
+        return baseline
+
+    def _upload(self, ref: DatasetRef, path: Path) -> None:
+        if not self._s3.exists(self._config.data_bucket, ref.key):
+            self._s3.upload(self._config.data_bucket, ref.key, path)
+
+    def _seeded(self, current: DatasetRef, baseline: DatasetRef) -> Seeded:
+        stored = Profile.from_json(self._s3.get(self._config.data_bucket, profile_key(baseline.sha256)))
+        rows = read_rows(self._s3.lines(self._config.data_bucket, current.key))
+        return Seeded(current, baseline, compare(stored, rows, current.sha256, self._clock()))
+
+    def _allow(self) -> None:
+        decision = self._config.policy.decide(self._config.actor, Action.BASELINE)
+        if not decision.allowed:
+            self._ledger().append(self._entry(Status.BLOCKED, {"rule": decision.rule}))
+            raise PolicyDenied(f"Refused: {decision}.", "Use a role that the policy allows.")
+
+    def _record(self, status: str, ref: DatasetRef) -> None:
+        details = {"data_hash": ref.sha256, "rows": ref.rows, "source": ref.source}
+        self._ledger().append(self._entry(Status(status), details))
+
+    def _entry(self, status: Status, details: dict[str, object]) -> Entry:
+        actor = self._config.actor
+        return Entry(
+            action=Action.BASELINE,
+            status=status,
+            owner=actor.owner,
+            role=actor.role,
+            environment=actor.environment,
+            time=now_utc(),
+            policy_hash=self._config.policy.digest,
+            details=details,
+        )
+
+    def _ledger(self) -> Ledger:
+        store = AuditStore(self._s3, self._config.audit_bucket, self._config.audit_prefix)
+        return Ledger(store, self._config.audit_prefix)

@@ -1,0 +1,159 @@
+"""Bringing the lab up and down: dependency order, deep probes, one deadline."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lab.core.config import LabConfig
+from lab.core.errors import StartupFailed
+from lab.core.processes import ProcessFact
+from lab.core.services import BY_NAME, Service
+from lab.core.snapshot import Health, ServiceState
+from lab.ops.probes import ProbeResult, Probes
+from lab.ops.progress import Progress, Report
+from lab.ops.states import service_state
+from lab.runtime.base import Runtime
+
+UP_DEADLINE_S = 180.0
+_POLL_SECONDS = 0.2
+_FACTS_EVERY_S = 1.0
+_TAIL_LINES = 15
+
+
+# Takes a deadline in seconds and returns what it made, in words.
+Furnish = Mapping[Service, Callable[[float], Sequence[str]]]
+
+
+class Prober(Protocol):
+    """Asks one service, deeply, whether it works."""
+
+    async def check(self, service: Service) -> ProbeResult: ...
+
+
+@dataclass(frozen=True)
+class UpResult:
+    """What `up` leaves behind; `already` when there was nothing to do, `seconds` by service until it was healthy."""
+
+    services: tuple[ServiceState, ...]
+    already: bool
+    seconds: float
+    ready_after: Mapping[str, float]
+
+
+async def up(
+    config: LabConfig, runtime: Runtime, furnish: Furnish, report: Report, deadline_s: float = UP_DEADLINE_S
+) -> UpResult:
+    """Starts what doesn't run and waits until every service passes its deep probe. Raises StartupFailed.
+
+    `furnish` names what is done inside a service as soon as it answers and before anything that needs it starts.
+    """
+    began = time.monotonic()
+    changes: list[str] = []
+
+    def note(text: str) -> None:
+        changes.append(text)
+        report(Progress("lab", "preparing", text))
+
+    await asyncio.to_thread(runtime.prepare, note)
+    probes = Probes(config)
+    try:
+        starter = _Starter(runtime, probes, furnish, report, began + deadline_s)
+        await starter.run()
+        states = await _states(config, runtime, probes)
+    finally:
+        await probes.aclose()
+    already = not changes and not starter.started
+    return UpResult(states, already, time.monotonic() - began, starter.ready_after)
+
+
+class _Starter:
+    """Starts services as soon as what they need is ready."""
+
+    def __init__(self, runtime: Runtime, probes: Prober, furnish: Furnish, report: Report, end: float) -> None:
+        self._runtime, self._probes, self._furnish, self._report, self._end = runtime, probes, furnish, report, end
+        self._services = list(runtime.services())
+        self._ready = {service: asyncio.Event() for service in self._services}
+        self._last: dict[Service, ProbeResult] = {}
+        self.started: list[Service] = []
+        self.ready_after: dict[str, float] = {}
+
+    async def run(self) -> None:
+        facts = await asyncio.to_thread(self._runtime.facts)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for service in self._services:
+                    group.create_task(self._bring_up(service, facts[service]))
+        except BaseExceptionGroup as errors:
+            # The first failure ended the other tasks; it is the one that a reader needs.
+            raise errors.exceptions[0] from None
+
+    async def _bring_up(self, service: Service, fact: ProcessFact) -> None:
+        began = time.monotonic()
+        for needed in BY_NAME[service].needs:
+            await self._ready[needed].wait()
+        if fact.state != "running":
+            self.started.append(service)
+            self._report(Progress(service, "starting"))
+        await asyncio.to_thread(self._runtime.start, service)
+        await self._furnish_inside(service)
+        await self._wait(service)
+        self.ready_after[service] = time.monotonic() - began
+        if service in self.started:
+            self._report(Progress(service, "up", BY_NAME[service].title, self.ready_after[service]))
+        self._ready[service].set()
+
+    async def _furnish_inside(self, service: Service) -> None:
+        if service in self._furnish:
+            left = max(1.0, self._end - time.monotonic())
+            for made in await asyncio.to_thread(self._furnish[service], min(left, 30.0)):
+                self._report(Progress(service, "preparing", made))
+
+    async def _wait(self, service: Service) -> None:
+        look_at_facts = time.monotonic() + _FACTS_EVERY_S
+        while True:
+            result = self._last[service] = await self._probes.check(service)
+            if result.health is Health.UP:
+                return
+            now = time.monotonic()
+            if now > self._end:
+                raise await self._failure(service, "wasn't healthy in time")
+            if now > look_at_facts:
+                look_at_facts = now + _FACTS_EVERY_S
+                fact = (await asyncio.to_thread(self._runtime.facts))[service]
+                if fact.state == "failed" and fact.reason.startswith("fatal"):
+                    raise await self._failure(service, f"doesn't start ({fact.reason})")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _failure(self, service: Service, what: str) -> StartupFailed:
+        last = self._last.get(service)
+        lines = await asyncio.to_thread(self._runtime.tail, service, _TAIL_LINES)
+        tail = "".join(f"\n    {line}" for line in lines) or " (empty)"
+        seen = f" Last state: {last.health}: {last.reason.rstrip('.')}." if last else ""
+        return StartupFailed(
+            f"{BY_NAME[service].title} ({service}) {what}.{seen}\n  End of its log:{tail}\n",
+            f"Type `invoke logs {service}`, mend the cause, and `invoke up` again.",
+        )
+
+
+async def status(config: LabConfig, runtime: Runtime) -> tuple[ServiceState, ...]:
+    """Every service of the catalogue as it is now: its process, and its deep probe if it runs."""
+    probes = Probes(config)
+    try:
+        return await _states(config, runtime, probes)
+    finally:
+        await probes.aclose()
+
+
+async def _states(config: LabConfig, runtime: Runtime, probes: Prober) -> tuple[ServiceState, ...]:
+    facts = await asyncio.to_thread(runtime.facts)
+    # A stopped service isn't asked: another lab may be answering on its port.
+    asked = [service for service, fact in facts.items() if fact.state not in {"absent", "stopped"}]
+    results = {result.service: result for result in await asyncio.gather(*map(probes.check, asked))}
+    return tuple(service_state(config, service, fact, results.get(service)) for service, fact in facts.items())
+
+
+def all_up(states: Sequence[ServiceState]) -> bool:
+    """Whether every service that must run is healthy."""
+    return all(state.health is Health.UP for state in states if not state.optional)

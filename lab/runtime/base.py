@@ -1,0 +1,56 @@
+"""What a runtime offers to the use cases, whichever way it runs the services."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from lab.core.processes import ProcessFact
+from lab.core.services import Service
+
+Note = Callable[[str], None]
+
+
+class Runtime(Protocol):
+    """A way to run the lab. Methods raise LabError."""
+
+    name: str
+
+    def services(self) -> Sequence[Service]:
+        """The services that can run here, in catalogue order; optional ones only where they are installed."""
+        ...
+
+    def prepare(self, note: Note) -> None:
+        """Makes folders, configuration and whatever must exist before the first service starts; may be repeated."""
+        ...
+
+    def start(self, service: Service) -> None:
+        """Asks for the service to be started and returns at once; no error if it runs already."""
+        ...
+
+    def stop(self, services: Sequence[Service], deadline_s: float) -> None:
+        """Stops the services and returns when they are gone."""
+        ...
+
+    def down(self, note: Note) -> bool:
+        """Stops everything and keeps all data; False when nothing ran."""
+        ...
+
+    def nuke(self, note: Note) -> None:
+        """Stops everything and removes all that this lab made."""
+        ...
+
+    def facts(self) -> Mapping[Service, ProcessFact]:
+        """What is known of each service's process or container, for every service of the catalogue."""
+        ...
+
+    def log_files(self, service: Service) -> Sequence[Path]:
+        """The service's logs, oldest first."""
+        ...
+
+    def tail(self, service: Service, lines: int) -> Sequence[str]:
+        """The last lines of the service's log."""
+        ...
+
+    def follow(self, services: Sequence[Service]) -> Iterator[tuple[Service, str]]:
+        """New log lines as they come, until the caller stops asking."""
+        ...

@@ -1,0 +1,86 @@
+"""Configuration files of the native services, rendered from the lab's configuration."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lab.core.config import LabConfig
+from lab.core.services import LOOPBACK, Service
+from lab.runtime.commands import Command, store_options
+from lab.runtime.layout import Layout
+
+
+def write_private(path: Path, text: str) -> bool:
+    """Writes `text` (mode 0600) whole or not at all; returns whether anything changed."""
+    if path.exists() and path.read_text() == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(path.name + ".part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    temporary.replace(path)
+    return True
+
+
+def write_all(config: LabConfig, layout: Layout, scraped: Sequence[Service]) -> None:
+    """Everything the services read at their start."""
+    from lab.runtime.prometheus_config import render
+
+    write_private(layout.config / "s3-identities.json", identities(config))
+    write_private(layout.config / "object-store.options", store_options(config, layout))
+    for name in ("dagster.yaml", "workspace.yaml"):
+        write_private(layout.dagster / name, (config.root / "stack" / "dagster" / name).read_text())
+    rules = config.root / "stack" / "prometheus" / "alert_rules.yml"
+    alertmanager = f"{LOOPBACK}:{config.port(Service.ALERTMANAGER)}" if Service.ALERTMANAGER in scraped else None
+    write_private(layout.config / "prometheus.yml", render(scrape_targets(config, scraped), str(rules), alertmanager))
+    # MLflow's exporter finds the counts of earlier processes here and would add them up for ever.
+    shutil.rmtree(layout.mlflow / "metrics", ignore_errors=True)
+    (layout.mlflow / "metrics").mkdir(parents=True)
+
+
+def scrape_targets(config: LabConfig, services: Sequence[Service]) -> Mapping[str, str]:
+    """host:port by the name of each service that exposes metrics."""
+    exposed = {
+        Service.MLFLOW,
+        Service.PROMETHEUS,
+        Service.DRIFT_MONITOR,
+        Service.DAGSTER_METRICS,
+        Service.GOVERNANCE_METRICS,
+        Service.ALERTMANAGER,
+        Service.GRAFANA,
+    }
+    targets = {str(service): f"{LOOPBACK}:{config.port(service)}" for service in services if service in exposed}
+    metrics = config.extra_port(Service.OBJECT_STORE, "metrics")
+    return targets | {str(Service.OBJECT_STORE): f"{LOOPBACK}:{metrics}"}
+
+
+def identities(config: LabConfig) -> str:
+    """S3 identities of SeaweedFS: an administrator, and one each for pipeline, MLflow and readers.
+
+    What the three may do is a bucket policy's business; without one they may do nothing.
+    """
+    secrets = config.secrets
+    known = {
+        "admin": secrets.s3_admin,
+        "pipeline": secrets.s3_pipeline,
+        "mlflow": secrets.s3_mlflow,
+        "reader": secrets.s3_reader,
+    }
+    listed = [
+        {
+            "name": name,
+            "credentials": [{"accessKey": name, "secretKey": secret}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"] if name == "admin" else [],
+        }
+        for name, secret in known.items()
+    ]
+    return json.dumps({"identities": listed}, indent=1)
+
+
+def launch_spec(command: Command) -> str:
+    """What `launch.py` reads."""
+    spec = {"command": list(command.argv), "environment": dict(command.environment), "folder": str(command.folder)}
+    return json.dumps(spec, indent=1, sort_keys=True)

@@ -1,0 +1,79 @@
+"""Reading the log files of supervised services."""
+
+import re
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from lab.core.services import Service
+
+_EXITED = re.compile(r"exited: (?P<name>\S+) \((?P<how>.*)\)")
+_POLL_SECONDS = 0.25
+
+
+def tail(files: Sequence[Path], lines: int) -> list[str]:
+    """The last `lines` lines over a log and its older parts, given oldest first."""
+    kept: deque[str] = deque(maxlen=lines)
+    for path in files:
+        with path.open(errors="replace") as file:
+            kept.extend(line.rstrip("\n") for line in file)
+    return list(kept)
+
+
+def follow(files: Mapping[Service, Path]) -> Iterator[tuple[Service, str]]:
+    """Lines that are written from now on, of several logs; goes on after a log is rotated. Never ends by itself."""
+    open_files: dict[Service, IO[str]] = {}
+    for service, path in files.items():
+        if path.exists():
+            open_files[service] = _open_at_end(path)
+    try:
+        while True:
+            found = False
+            for service, path in files.items():
+                for line in _new_lines(open_files, service, path):
+                    found = True
+                    yield service, line
+            if not found:
+                time.sleep(_POLL_SECONDS)
+    finally:
+        for file in open_files.values():
+            file.close()
+
+
+def _open_at_end(path: Path) -> IO[str]:
+    file = path.open(errors="replace")
+    file.seek(0, 2)
+    return file
+
+
+def _new_lines(open_files: dict[Service, IO[str]], service: Service, path: Path) -> Iterator[str]:
+    file = open_files.get(service)
+    if file is None:
+        if not path.exists():
+            return
+        file = open_files[service] = path.open(errors="replace")
+    while line := file.readline():
+        yield line.rstrip("\n")
+    try:
+        rotated = path.stat().st_size < file.tell()
+    except OSError:
+        return
+    if rotated:
+        file.close()
+        open_files[service] = path.open(errors="replace")
+
+
+def count_restarts(log: Path) -> Counter[str]:
+    """How often each program ended unasked since its supervisor began its log."""
+    counts: Counter[str] = Counter()
+    try:
+        text = log.read_text(errors="replace")
+    except OSError:
+        return counts
+    _, _, newest = text.rpartition("supervisord started with pid")
+    for match in _EXITED.finditer(newest):
+        if "not expected" in match["how"]:
+            counts[match["name"]] += 1
+    return counts

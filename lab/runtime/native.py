@@ -1,0 +1,217 @@
+"""The native runtime: the catalogue's servers as supervised processes of this host, without Docker or root."""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import psutil
+
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, ServiceUnavailable
+from lab.core.processes import ProcessFact
+from lab.core.services import CATALOGUE, Service
+from lab.runtime import sweep
+from lab.runtime.base import Note
+from lab.runtime.binaries import NotInstalled, Resolver
+from lab.runtime.commands import Tools, base_environment, command
+from lab.runtime.files import launch_spec, write_all, write_private
+from lab.runtime.layout import Layout
+from lab.runtime.logs import count_restarts, follow, tail
+from lab.runtime.postgres import ensure_cluster
+from lab.runtime.ready import wait_until
+from lab.runtime.supervisor import Program, ProgramState, Supervisor, render
+
+_STOP_SECONDS = 30.0
+_STATES = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "failed", "FATAL": "failed"}
+
+
+class NativeRuntime:
+    """`lab.runtime.base.Runtime` over supervisord."""
+
+    name = "native"
+
+    def __init__(self, config: LabConfig, binaries: Resolver) -> None:
+        self._config, self._binaries = config, binaries
+        self.layout = Layout(config.home)
+        self._supervisor = Supervisor(self.layout.config / "supervisord.conf", self.layout.run / "supervisor.sock")
+
+    def services(self) -> Sequence[Service]:
+        absent = self._absent()
+        return [spec.name for spec in CATALOGUE if spec.name not in absent]
+
+    def running(self) -> bool:
+        """Whether a supervisor of this lab is there."""
+        return self._supervisor.alive()
+
+    def prepare(self, note: Note) -> None:
+        for folder in self.layout.folders():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        marker = {"name": self._config.name, "env_file": str(self._config.env_file)}
+        write_private(self.layout.marker, json.dumps(marker))
+        self._end_orphans(note)
+        tools = self._tools(note)
+        if ensure_cluster(tools.postgres, self.layout, self._config.secrets.postgres):
+            note("made a PostgreSQL cluster")
+        services = self.services()
+        if not self.running():
+            write_all(self._config, self.layout, services)
+        changed = self._write_programs(services, tools)
+        if not self.running():
+            self._supervisor.launch(base_environment(self.layout))
+        elif changed:
+            replaced, removed = self._supervisor.reload()
+            note(f"settings changed: {', '.join([*replaced, *removed])}")
+
+    def start(self, service: Service) -> None:
+        self._supervisor.start(service)
+
+    def stop(self, services: Sequence[Service], deadline_s: float = _STOP_SECONDS) -> None:
+        self._supervisor.stop([str(service) for service in services], deadline_s)
+
+    def down(self, note: Note) -> bool:
+        ran = False
+        if self.running():
+            ran = True
+            pid = self._supervisor.pid()
+            for wave in _stop_order():
+                self.stop(wave)
+            self._supervisor.shutdown()
+            message = f"supervisord (pid {pid}) doesn't end."
+            wait_until(
+                lambda: not psutil.pid_exists(pid), _STOP_SECONDS, lambda: LabError(message, f"Type `kill -9 {pid}`.")
+            )
+        ended = sweep.end_all(self._config.home)
+        if ended:
+            note(f"ended {ended} processes that had lost their supervisor")
+        return ran or bool(ended)
+
+    def nuke(self, note: Note) -> None:
+        home = self._config.home
+        if home.exists() and any(home.iterdir()) and not self.layout.marker.exists():
+            raise LabError(f"{home} is not a lab's folder (no lab.json in it).", "Nothing was removed; check LAB_HOME.")
+        self.down(note)
+        if self.layout.run.parent != home:
+            shutil.rmtree(self.layout.run, ignore_errors=True)
+        if home.exists():
+            self._remove(home)
+            note(f"removed {home}")
+
+    def facts(self) -> Mapping[Service, ProcessFact]:
+        absent = self._absent()
+        try:
+            states = self._supervisor.states()
+        except (ServiceUnavailable, LabError):
+            states = {}
+        restarts = count_restarts(self.layout.logs / "supervisord.log")
+        facts: dict[Service, ProcessFact] = {}
+        for spec in CATALOGUE:
+            if spec.name in absent:
+                facts[spec.name] = ProcessFact(
+                    "absent", reason=absent[spec.name].reason, remedy=absent[spec.name].remedy
+                )
+            else:
+                facts[spec.name] = _fact(states.get(spec.name), restarts.get(spec.name, 0))
+        return facts
+
+    def log_files(self, service: Service) -> Sequence[Path]:
+        current = self.layout.logs / f"{service}.log"
+        return [
+            path for path in (*(current.with_name(f"{current.name}.{n}") for n in (2, 1)), current) if path.exists()
+        ]
+
+    def tail(self, service: Service, lines: int) -> Sequence[str]:
+        return tail(self.log_files(service), lines)
+
+    def follow(self, services: Sequence[Service]) -> Iterator[tuple[Service, str]]:
+        return follow({service: self.layout.logs / f"{service}.log" for service in services})
+
+    def _end_orphans(self, note: Note) -> None:
+        """Without its supervisor nothing restarts a server, and it holds the ports: end it before starting anew."""
+        if self.running():
+            return
+        ended = sweep.end_all(self._config.home)
+        if ended:
+            note(f"ended {ended} processes that had lost their supervisor")
+
+    def _tools(self, note: Note) -> Tools:
+        optional: dict[Service, Sequence[str] | None] = {}
+        for service in (Service.ALERTMANAGER, Service.GRAFANA):
+            found = self._binaries.optional(service, note)
+            optional[service] = None if isinstance(found, NotInstalled) else found.argv
+        return Tools(
+            postgres=self._binaries.postgres_folder(),
+            weed=self._binaries.weed(),
+            prometheus=self._binaries.prometheus(note),
+            alertmanager=optional[Service.ALERTMANAGER],
+            grafana=optional[Service.GRAFANA],
+        )
+
+    def _absent(self) -> Mapping[Service, NotInstalled]:
+        return self._binaries.absent()
+
+    def _write_programs(self, services: Sequence[Service], tools: Tools) -> bool:
+        """One file per service for `launch.py`, and supervisord's; returns whether the latter changed."""
+        programs = []
+        for service in services:
+            made = command(service, self._config, self.layout, tools)
+            spec = launch_spec(made)
+            path = self.layout.config / f"{service}.json"
+            write_private(path, spec)
+            # The digest makes a change in the environment a change of the command line, which supervisord notices.
+            digest = sha256(spec.encode()).hexdigest()[:12]
+            argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")), str(path), digest]
+            programs.append(Program(str(service), argv, made.stop_signal, made.stop_group))
+        text = render(
+            programs, self.layout.run / "supervisor.sock", self.layout.run / "supervisor.pid", self.layout.logs
+        )
+        return write_private(self.layout.config / "supervisord.conf", text)
+
+    def _remove(self, home: Path) -> None:
+        for attempt in range(5):
+            shutil.rmtree(home, ignore_errors=attempt < 4)
+            if not home.exists():
+                return
+            time.sleep(0.2)  # a server that is just ending may still write a last file
+
+
+def _stop_order() -> list[list[Service]]:
+    """Dependants before what they need, everything that can go at once together."""
+    left = {spec.name: set(spec.needs) for spec in CATALOGUE}
+    waves = []
+    while left:
+        needed = set().union(*left.values())
+        wave = [name for name in left if name not in needed]
+        waves.append(wave)
+        for name in wave:
+            del left[name]
+    return waves
+
+
+def _fact(state: ProgramState | None, restarts: int) -> ProcessFact:
+    if state is None:
+        return ProcessFact("stopped", reason="the lab is down", remedy="Type `invoke up`.")
+    uptime = None if state.started_at is None else max(0.0, time.time() - state.started_at)
+    memory = _memory(state.pid) if state.pid else None
+    reason = "" if state.state == "RUNNING" else f"{state.state.lower()}: {state.message}"
+    return ProcessFact(_STATES.get(state.state, "stopped"), state.pid, uptime, restarts, memory, reason)
+
+
+def _memory(pid: int) -> int | None:
+    """PSS of a process and its children where the system tells (Linux), RSS elsewhere; bytes."""
+    try:
+        process = psutil.Process(pid)
+        return sum(_share(member) for member in [process, *process.children(recursive=True)])
+    except psutil.Error:
+        return None
+
+
+def _share(process: psutil.Process) -> int:
+    try:
+        rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+        return next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        return int(process.memory_info().rss)

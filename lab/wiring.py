@@ -1,0 +1,41 @@
+"""The composition root: settings become a runtime, and use cases that have what they need."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lab import settings
+from lab.core.config import LabConfig
+from lab.core.errors import LabError
+from lab.runtime.base import Runtime
+
+if TYPE_CHECKING:
+    from lab.runtime.binaries import Resolver
+
+
+def load_config(environ: Mapping[str, str] = os.environ) -> LabConfig:
+    """The lab's configuration. Raises SettingsError."""
+    return settings.load(environ)
+
+
+def first_config(environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, bool]:
+    """As `load_config`, but makes `.env` where there is none; also returns whether it was made."""
+    settings.load(environ)  # a wrong value must not be written down
+    made = settings.ensure_env_file(environ)
+    return settings.load(environ), made
+
+
+def runtime(config: LabConfig) -> Runtime:
+    """The runtime that RUNTIME names or, with `auto`, that this machine has."""
+    if config.runtime == "compose":
+        raise LabError("The compose runtime is not built yet.", "Set RUNTIME=native.")
+    from lab.runtime.native import NativeRuntime
+
+    return NativeRuntime(config, binaries())
+
+
+def binaries() -> "Resolver":
+    """Where the native servers' binaries come from."""
+    from lab.runtime.binaries import Resolver
+
+    return Resolver()

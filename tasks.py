@@ -1,0 +1,288 @@
+"""Every command of the lab: parse flags, call one use case, print, exit. Imports stay inside: --list must be quick."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke import Context, Exit, task
+from invoke.parser.parser import ParseMachine
+
+ROOT = Path(__file__).resolve().parent
+
+
+def _allow_optional_positionals() -> None:
+    """Makes `invoke logs` and `invoke logs mlflow` both right: Invoke knows required positionals only."""
+    complete = ParseMachine.complete_context
+
+    def complete_context(machine: Any) -> None:
+        for argument in machine.context.missing_positional_args if machine.context else ():
+            if argument.optional:
+                argument.value = ""
+        complete(machine)
+
+    ParseMachine.complete_context = complete_context
+
+
+_allow_optional_positionals()
+
+
+def command(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turns the lab's errors into a message and an exit code."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any, **options: Any) -> Any:
+        from lab.core.errors import LabError
+
+        try:
+            return function(*arguments, **options)
+        except LabError as err:
+            raise Exit(f"error: {err.message}" + (f"\n  → {err.remedy}" if err.remedy else ""), err.exit_code) from None
+
+    return run
+
+
+@task
+@command
+def up(_: Context) -> None:
+    """Start every service, wait until each is healthy, and seed the data."""
+    from lab import wiring
+    from lab.ops import life
+    from lab.tui import console
+
+    config, made = wiring.first_config()
+    if made:
+        console.say(f"made {config.env_file} with new secrets")
+    runtime = wiring.runtime(config)
+    with console.board("Starting") as report:
+        result = life.up(config, runtime, wiring.binaries(), report)
+    console.print_up(config, result)
+
+
+@task(
+    help={
+        "data": "CSV file to train on instead of DATA_PATH",
+        "json": "print one JSON document instead of the summary",
+    }
+)
+@command
+def demo_run(_: Context, data: str = "", json: bool = False) -> None:
+    """Train, evaluate and register the credit-risk model under governance."""
+    import asyncio
+
+    from lab import wiring
+    from lab.ops.demo_run import DemoRunner
+    from lab.tui import console
+
+    config = wiring.load_config()
+    with console.board("Running", quiet=json) as report:
+        result = asyncio.run(DemoRunner(config, report).run(Path(data) if data else None))
+    console.print_json(result) if json else console.print_run(result)
+    if not result.succeeded:
+        raise Exit(code=1)
+
+
+@task(
+    help={
+        "drift": "plant a drift: the same bank in a downturn",
+        "reset": "take a planted drift back",
+        "json": "print one JSON document",
+    }
+)
+@command
+def seed(_: Context, drift: bool = False, reset: bool = False, json: bool = False) -> None:
+    """Record the data set, its baseline profile and hash; plant or take back a drift."""
+    from lab import wiring
+    from lab.core.errors import UsageError
+    from lab.ops.seed import Seeder
+    from lab.tui import console
+
+    if drift and reset:
+        raise UsageError("--drift and --reset exclude each other.", "Give one of them.")
+    seeder = Seeder(wiring.load_config())
+    result = seeder.plant_drift() if drift else seeder.reset() if reset else seeder.seed()
+    console.print_json(result) if json else console.print_seeded(result)
+
+
+@task(help={"json": "print one JSON document"})
+@command
+def status(_: Context, json: bool = False) -> None:
+    """Show every service: health by its deep probe, address, uptime, memory."""
+    import asyncio
+
+    from lab import wiring
+    from lab.ops import stack
+    from lab.tui import console
+
+    config = wiring.load_config()
+    states = asyncio.run(stack.status(config, wiring.runtime(config)))
+    console.print_json(states) if json else console.print_services(states)
+    if not stack.all_up(states):
+        raise Exit(code=1)
+
+
+@task(
+    positional=["service"],
+    optional=["service"],
+    help={
+        "service": "one service; all of them without it",
+        "follow": "go on showing new lines until Ctrl-C",
+        "since": "only lines newer than 30s, 10m, 2h, 1d or a time",
+        "lines": "how many of the last lines to show: 50 of one service, 10 of each of all",
+    },
+)
+@command
+def logs(_: Context, service: str | None = None, follow: bool = False, since: str = "", lines: int = 0) -> None:
+    """Show the logs of one service, or of all."""
+    from lab import wiring
+    from lab.ops import life
+    from lab.tui import console
+
+    runtime = wiring.runtime(wiring.load_config())
+    console.print_logs(life.log_lines(runtime, service or "", since, lines or (50 if service else 10)))
+    if follow:
+        console.print_logs(life.follow_logs(runtime, service or ""))
+
+
+@task(positional=["service"], help={"service": "dagster, mlflow, prometheus, grafana or alertmanager"})
+@command
+def open(_: Context, service: str) -> None:  # noqa: A001 - the command's name is what a user types
+    """Open a service's page in the browser."""
+    import webbrowser
+
+    from lab import wiring
+    from lab.ops import life
+    from lab.tui import console
+
+    url = life.page(wiring.load_config(), service)
+    console.say(url if webbrowser.open(url) else f"no browser here; open {url}")
+
+
+@task
+@command
+def down(_: Context) -> None:
+    """Stop every service; all data stays."""
+    from lab import wiring
+    from lab.tui import console
+
+    stopped = wiring.runtime(wiring.load_config()).down(console.say)
+    console.say("the lab is down; its data stays" if stopped else "the lab was down already")
+
+
+@task(positional=["service"], optional=["service"], help={"service": "one service; all of them without it"})
+@command
+def restart(_: Context, service: str | None = None) -> None:
+    """Stop and start one service, or all."""
+    from lab import wiring
+    from lab.ops import life
+    from lab.tui import console
+
+    config = wiring.load_config()
+    with console.board("Restarting") as report:
+        result = life.restart(config, wiring.runtime(config), service or "", report)
+    console.print_up(config, result)
+
+
+@task(
+    help={
+        "yes": "don't ask",
+        "keep-audit": "write the audit trail to this file first (JSON Lines)",
+        "dry-run": "only say what would go",
+    }
+)
+@command
+def nuke(_: Context, yes: bool = False, keep_audit: str = "", dry_run: bool = False) -> None:
+    """Remove everything that this lab made, and nothing else."""
+    from lab import wiring
+    from lab.ops import life
+    from lab.tui import console
+
+    config = wiring.load_config()
+    runtime = wiring.runtime(config)
+    doomed = life.doomed(config)
+    if dry_run or not doomed:
+        console.say("\n".join(["would remove:", *doomed]) if doomed else "nothing of this lab is here")
+        return
+    if not yes and not console.confirm("\n".join(["This removes:", *doomed]), config.name):
+        raise Exit("nothing was removed", 1)
+    if keep_audit:
+        console.say(f"kept {life.export_audit(config, Path(keep_audit))} audit entries in {keep_audit}")
+    life.nuke(config, runtime, console.say)
+    console.say("the lab is gone")
+
+
+@task(help={"json": "print one JSON document"})
+@command
+def doctor(_: Context, json: bool = False) -> None:
+    """Find what would keep the lab from starting, with the remedy of each."""
+    from lab import wiring
+    from lab.ops import doctor as examination
+    from lab.tui import console
+
+    config = wiring.load_config()
+    findings = examination.examine(config, wiring.binaries())
+    console.print_json(findings) if json else console.print_findings(findings)
+    if any(finding.verdict is examination.Verdict.FAIL for finding in findings):
+        raise Exit(code=1)
+
+
+@task
+@command
+def build(_: Context) -> None:
+    """Fetch and prepare all that `up` needs, so that it starts quickly and offline."""
+    from lab import wiring
+    from lab.ops import life
+    from lab.tui import console
+
+    life.build(wiring.binaries(), console.say)
+
+
+@task(help={"json": "print one JSON document"})
+@command
+def verify_governance(_: Context, json: bool = False) -> None:
+    """Prove on the running lab that the guardrails hold."""
+    import asyncio
+
+    from lab.ops.governance import Verifier
+
+    from lab import wiring
+    from lab.tui import console
+
+    results = asyncio.run(Verifier(wiring.load_config()).run())
+    console.print_json(results) if json else console.print_proofs(results)
+    if not all(result.passed for result in results):
+        raise Exit(code=1)
+
+
+@task(
+    positional=[],
+    help={"only": "pytest's -k expression", "quick": "only what needs no running lab", "coverage": "report coverage"},
+)
+def test(_: Context, only: str = "", quick: bool = False, coverage: bool = False) -> None:
+    """Run the tests; they bring up a lab of their own on free ports."""
+    argv = [sys.executable, "-m", "pytest"]
+    argv += ["-k", only] if only else []
+    argv += ["-m", "not lab and not compose and not terraform and not browser"] if quick else []
+    argv += ["--cov=lab", "--cov=pipelines", "--cov=exporters"] if coverage else []
+    sys.stdout.flush()
+    os.chdir(ROOT)
+    os.execv(argv[0], argv)  # noqa: S606 - no shell between pytest and Ctrl-C
+
+
+@task
+def check(context: Context) -> None:
+    """Check style, types, architecture and the lock file."""
+    with context.cd(str(ROOT)):
+        bin_folder = Path(sys.executable).parent
+        steps = {
+            "style": f"{bin_folder}/ruff check .",
+            "format": f"{bin_folder}/ruff format --check .",
+            "types": f"{bin_folder}/mypy",
+            "architecture": f"{bin_folder}/lint-imports",
+            "lock file": "uv lock --check",
+        }
+        failed = [name for name, line in steps.items() if not context.run(line, warn=True, echo=True).ok]
+    if failed:
+        raise Exit(f"failed: {', '.join(failed)}", 1)
