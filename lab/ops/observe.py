@@ -54,7 +54,7 @@ class Observer:
         self._clocks = clocks or Clocks()
         self._lab = lab_info(config, runtime.name)
         self._trail = AuditSource(config, deadline_s)
-        self._prober = ServicesSource(config, runtime.facts, self._clocks, transport)
+        self._prober = ServicesSource(config, runtime.facts, self._clocks, deadline_s, transport)
         self._http = {
             name: Http.to(name, config.url(name), deadline_s, transport)
             for name in (Service.DAGSTER, Service.MLFLOW, Service.PROMETHEUS, Service.DRIFT_MONITOR)

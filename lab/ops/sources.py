@@ -123,10 +123,11 @@ class ServicesSource:
         config: LabConfig,
         facts: Callable[[], Mapping[Service, ProcessFact]],
         clocks: Clocks,
+        deadline_s: float,
         transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
         self._config, self._wall = config, clocks.wall
-        self._probes = Probes(config, transport, clock=clocks.wall, started_at=self._started_at)
+        self._probes = Probes(config, transport, deadline_s, clocks.wall, started_at=self._started_at)
         self._thread = OneThread("facts")
         self._ask_runtime = self._thread.once(facts)
         self._facts: Mapping[Service, ProcessFact] = {}

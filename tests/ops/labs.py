@@ -1,0 +1,84 @@
+"""A configuration for tests whose ports nobody listens on, and a transport that plays all HTTP services of a lab."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from lab import settings
+from lab.core.config import LabConfig
+from lab.core.services import Service
+from tests.clients.answers import answer, query_name
+
+Handler = Callable[[httpx.Request], Any]
+# Heartbeats and checks in the captured answers are this old at most.
+NOW = 1795444700.0
+DRIFT = """
+synthetic_data_drift_detected 0.0
+synthetic_data_row_count 1000.0
+synthetic_data_last_check_timestamp 1795444690.0
+synthetic_data_check_success 1.0
+synthetic_data_feature_psi{feature="age_in_years"} 0.05
+synthetic_data_info{baseline_hash="b",current_hash="b"} 1.0
+"""
+
+
+def config(tmp_path: Path, **environ: str) -> LabConfig:
+    """Settings of a lab at ports 40000 above the usual ones."""
+    given = {"LAB_ENV_FILE": str(tmp_path / "absent"), "PORT_OFFSET": "40000", **environ}
+    return settings.load(given)
+
+
+class Services:
+    """Every HTTP service of a lab, healthy unless `broken` says otherwise; counts requests by service."""
+
+    def __init__(self, lab: LabConfig) -> None:
+        self.by_port = {lab.port(s): s for s in Service if lab.url(s).startswith("http:")}
+        self.broken: dict[Service, Handler] = {}
+        self.asked: dict[Service, int] = dict.fromkeys(Service, 0)
+        self.transport = httpx.MockTransport(self._serve)
+
+    async def _serve(self, request: httpx.Request) -> httpx.Response:
+        service = self.by_port[request.url.port or 80]
+        self.asked[service] += 1
+        handler = self.broken.get(service) or getattr(self, "_" + service.replace("-", "_"))
+        answered = handler(request)
+        return await answered if hasattr(answered, "__await__") else answered
+
+    def _dagster(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=answer(f"dagster_{query_name(request)}"))
+
+    def _mlflow(self, request: httpx.Request) -> httpx.Response:
+        kind = request.url.path.rpartition("mlflow/")[2]
+        names = {"registered-models/search": "models", "model-versions/search": "versions", "runs/get": "run"}
+        return httpx.Response(200, json=answer(f"mlflow_{names[kind]}"))
+
+    def _prometheus(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/-/ready":
+            return httpx.Response(200, text="Prometheus Server is Ready.\n")
+        if request.url.path.endswith("/targets"):
+            body = answer("prometheus_targets")
+            for target in body["data"]["activeTargets"]:
+                target["health"] = "up"
+            return httpx.Response(200, json=body)
+        return httpx.Response(200, json=answer("prometheus_alerts"))
+
+    def _drift_monitor(self, _request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text=DRIFT)
+
+    def _dagster_metrics(self, _request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text="dagster_webserver_up 1.0\n")
+
+    def _governance_metrics(self, _request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text="governance_ledger_entries 3.0\n")
+
+    def _alertmanager(self, _request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text="OK")
+
+    def _grafana(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/health":
+            return httpx.Response(200, json={"database": "ok", "version": "11"})
+        known = request.headers["authorization"].startswith("Basic ")
+        known = known and request.url.path == "/api/dashboards/uid/mlops-observability"
+        return httpx.Response(200 if known else 404, json={})
