@@ -33,7 +33,7 @@ defs = dg.Definitions(
     assets=_STEPS,
     jobs=[training_job],
     schedules=[training_schedule],
-    resources={"governance": Governance(owner="", role="", environment=""), "storage": Storage()},
+    resources={"governance": Governance(owner="", role="", environment=""), "storage": Storage(timeout_s=30.0)},
     # Also for what is materialised by hand: a process per step would cost seconds each.
     executor=dg.in_process_executor,
 )

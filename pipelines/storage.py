@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import dagster as dg
+from pydantic import Field
 
 from lab.clients.s3 import S3
 from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, hash_file, profile_key
 from lab.core.drift import Profile
 from lab.core.errors import DatasetInvalid, NotFound
 from pipelines.environment import read_environment
-
-# A transfer's read timeout in seconds: longer than the control plane's, because parts are megabytes.
-_TIMEOUT_S = 30.0
 
 
 class Objects(Protocol):
@@ -93,15 +91,17 @@ class DataStore:
 class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argument types a wrapped value, and there is none
     """Opens the data bucket with the process's own S3 identity."""
 
+    timeout_s: float = Field(30.0, description="seconds that one part of a transfer may take")
+
     def open(self) -> DataStore:
         """Makes no request. Raises SettingsError."""
-        return DataStore(_objects(), read_environment().data_bucket)
+        return DataStore(_objects(self.timeout_s), read_environment().data_bucket)
 
 
 @lru_cache(maxsize=1)
-def _objects() -> S3:
+def _objects(timeout_s: float) -> S3:
     # Making a client costs more than most requests do.
-    return S3.from_environment(_TIMEOUT_S)
+    return S3.from_environment(timeout_s)
 
 
 def lineage(context: dg.AssetExecutionContext) -> list[str]:

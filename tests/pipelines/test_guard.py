@@ -1,0 +1,232 @@
+"""No entry, no step; every step that began has an end; what policy refuses leaves a trace."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from lab.clients.audit import Ledger
+from lab.core.errors import LedgerError, ServiceUnavailable
+from lab.core.ledger import Entry, Status, verify
+from pipelines.guard import Claim, Guard, Rules
+
+PREFIX = "audit/"
+RULES = Rules("data-scientist,ml-engineer", "ml-engineer")
+
+
+class Trail:
+    """The writer over any store, as a guard's collaborator."""
+
+    def __init__(self, entries: Any, journal: Path | None = None) -> None:
+        self.ledger = Ledger(entries, PREFIX, journal)
+        self.warnings: list[str] = []
+
+    def guard(
+        self, role: str = "ml-engineer", environment: str = "dev", owner: str = "ann", rules: Rules = RULES
+    ) -> Guard:
+        claim = Claim(owner, role, environment)
+        return Guard(
+            self.ledger, rules, claim, "run-1", "abc", self.warnings.append, lambda: "2026-01-01T00:00:00.000Z"
+        )
+
+
+@pytest.fixture
+def audit(trail: Any) -> Trail:
+    return Trail(trail)
+
+
+def statuses(trail: Any) -> list[tuple[str, Status]]:
+    return [(entry.action, entry.status) for entry in trail.entries]
+
+
+def test_a_step_has_a_beginning_and_an_end(audit: Trail, trail: Any) -> None:
+    with audit.guard().step("ingest_data") as record:
+        record.note(rows=3)
+    assert statuses(trail) == [("ingest_data", Status.STARTED), ("ingest_data", Status.SUCCESS)]
+    last = trail.entries[-1]
+    assert (last.run_id, last.owner, last.role, last.environment) == ("run-1", "ann", "ml-engineer", "dev")
+    assert (last.details, last.code_version, last.policy_hash) == ({"rows": 3}, "abc", RULES.policy().digest)
+
+
+def test_the_trail_of_a_step_verifies(audit: Trail, trail: Any) -> None:
+    with audit.guard().step("ingest_data"):
+        pass
+    verification = verify(sorted(trail.bodies.items()))
+    assert verification.intact
+    assert verification.unfinished == ()
+
+
+def test_the_beginning_is_written_before_the_work(audit: Trail, trail: Any) -> None:
+    with audit.guard().step("ingest_data"):
+        assert statuses(trail) == [("ingest_data", Status.STARTED)]
+
+
+@pytest.mark.parametrize(
+    ("role", "environment"), [("analyst", "staging"), ("analyst", "prod"), ("data-scientist", "prod")]
+)
+def test_a_role_without_permission_is_blocked_before_the_work(
+    role: str, environment: str, audit: Trail, trail: Any
+) -> None:
+    with pytest.raises(dg.Failure) as refusal, audit.guard(role, environment).step("ingest_data"):
+        pytest.fail("the step ran")
+    assert statuses(trail) == [("ingest_data", Status.BLOCKED)]
+    assert refusal.value.allow_retries is False
+    assert f"ann as {role} may not run in {environment}" in str(refusal.value.description)
+    assert "may not run" in trail.entries[0].details["reason"]
+
+
+@pytest.mark.parametrize(
+    ("role", "environment", "owner", "named"),
+    [
+        ("ml-engineer", "production", "ann", "production"),
+        ("ml-engineer", "", "ann", "ENVIRONMENT"),
+        ("root", "dev", "ann", "root"),
+        ("ml-engineer", "dev", "  ", "RUN_OWNER"),
+    ],
+)
+def test_what_is_not_known_is_blocked_with_the_claim_as_it_was(
+    role: str, environment: str, owner: str, named: str, audit: Trail, trail: Any
+) -> None:
+    with pytest.raises(dg.Failure, match=named), audit.guard(role, environment, owner).step("ingest_data"):
+        pytest.fail("the step ran")
+    (entry,) = trail.entries
+    assert (entry.status, entry.role, entry.environment, entry.owner) == (Status.BLOCKED, role, environment, owner)
+
+
+def test_an_unreadable_policy_blocks(audit: Trail, trail: Any) -> None:
+    guard = audit.guard(rules=Rules("ml-enginer", ""))
+    with pytest.raises(dg.Failure, match="ALLOWED_STAGING_ROLES"), guard.step("ingest_data"):
+        pytest.fail("the step ran")
+    assert trail.entries[0].policy_hash == ""
+
+
+def test_a_step_does_not_run_when_its_beginning_cannot_be_written(audit: Trail, trail: Any) -> None:
+    trail.down = True
+    with pytest.raises(dg.Failure, match="audit trail can't be written") as refusal, audit.guard().step("ingest_data"):
+        pytest.fail("the step ran")
+    assert refusal.value.allow_retries is False
+    assert trail.bodies == {}
+
+
+def test_a_refusal_stands_when_it_cannot_be_written(audit: Trail, trail: Any) -> None:
+    trail.down = True
+    with pytest.raises(dg.Failure, match="may not run"), audit.guard("analyst", "prod").step("ingest_data"):
+        pytest.fail("the step ran")
+    assert any("could not be written" in warning for warning in audit.warnings)
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), KeyboardInterrupt(), GeneratorExit()])
+def test_every_failure_has_an_entry_and_passes_on(error: BaseException, audit: Trail, trail: Any) -> None:
+    def work() -> None:
+        with audit.guard().step("train_model"):
+            raise error
+
+    with pytest.raises(type(error)):
+        work()
+    assert statuses(trail)[-1] == ("train_model", Status.FAILURE)
+    assert type(error).__name__ in trail.entries[-1].details["reason"]
+
+
+def test_an_expected_failure_reads_well_and_is_not_retried(audit: Trail, trail: Any) -> None:
+    def work() -> None:
+        with audit.guard().step("train_model"):
+            raise ServiceUnavailable("MLflow doesn't answer.", "Type `invoke status`.")
+
+    with pytest.raises(dg.Failure) as failure:
+        work()
+    assert failure.value.description == "MLflow doesn't answer. Type `invoke status`."
+    assert failure.value.allow_retries is False
+    assert trail.entries[-1].details["reason"] == failure.value.description
+
+
+def test_details_noted_before_a_failure_are_kept(audit: Trail, trail: Any) -> None:
+    def work() -> None:
+        with audit.guard().step("validate_data") as record:
+            record.note(rows=7)
+            raise dg.Failure("broken rules")
+
+    with pytest.raises(dg.Failure):
+        work()
+    assert trail.entries[-1].details == {"rows": 7, "reason": "broken rules"}
+
+
+def test_an_end_that_cannot_be_written_waits_in_the_journal(tmp_path: Path, trail: Any) -> None:
+    audit = Trail(trail, tmp_path)
+    with audit.guard().step("ingest_data"):
+        trail.down = True
+    assert audit.ledger.waiting() == 1
+    assert "local journal" in audit.warnings[0]
+    trail.down = False
+    with audit.guard().step("validate_data"):
+        pass
+    assert [status for _, status in statuses(trail)] == [Status.STARTED, Status.SUCCESS, Status.STARTED, Status.SUCCESS]
+    assert statuses(trail)[1][0] == "ingest_data"
+
+
+def test_an_end_that_can_be_kept_nowhere_fails_the_step(audit: Trail, trail: Any) -> None:
+    def work() -> None:
+        with audit.guard().step("ingest_data"):
+            trail.down = True
+
+    with pytest.raises(dg.Failure, match="was done, but the audit trail can't be written"):
+        work()
+
+
+def test_a_failure_stays_what_it_was_when_its_end_cannot_be_written(audit: Trail, trail: Any) -> None:
+    def work() -> None:
+        with audit.guard().step("ingest_data"):
+            trail.down = True
+            raise dg.Failure("no such file")
+
+    with pytest.raises(dg.Failure, match="no such file"):
+        work()
+    assert audit.warnings
+
+
+def test_an_entry_of_its_own_stands_between_beginning_and_end(audit: Trail, trail: Any) -> None:
+    with audit.guard().step("register_with_governance") as record:
+        sealed = record.append("register_model", Status.REQUESTED, data_hash="d")
+        record.model_version = "4"
+    assert sealed == trail.entries[1]
+    assert [status for _, status in statuses(trail)] == [Status.STARTED, Status.REQUESTED, Status.SUCCESS]
+    assert [entry.model_version for entry in trail.entries] == ["", "", "4"]
+
+
+def test_an_interruption_while_beginning_has_an_end() -> None:
+    written: list[Entry] = []
+
+    class Interrupted:
+        def append(self, entry: Entry) -> Entry:
+            written.append(entry)
+            raise KeyboardInterrupt
+
+        def append_or_keep(self, entry: Entry) -> Entry | None:
+            written.append(entry)
+            return entry
+
+    guard = Guard(Interrupted(), RULES, Claim("ann", "ml-engineer", "dev"), "run-1")
+    with pytest.raises(KeyboardInterrupt), guard.step("ingest_data"):
+        pytest.fail("the step ran")
+    assert [entry.status for entry in written] == [Status.STARTED, Status.FAILURE]
+
+
+def test_a_reason_that_is_no_unicode_is_written_all_the_same(audit: Trail, trail: Any) -> None:
+    with pytest.raises(dg.Failure), audit.guard().step("ingest_data"):
+        raise dg.Failure("can't read \udcff.csv")
+    assert trail.entries[-1].details["reason"] == "can't read ?.csv"
+
+
+def test_a_very_long_reason_is_cut(audit: Trail, trail: Any) -> None:
+    with pytest.raises(dg.Failure), audit.guard().step("ingest_data"):
+        raise dg.Failure("x" * 50_000)
+    assert len(trail.entries[-1].details["reason"]) < 1100
+
+
+def test_a_trail_that_refuses_stops_the_step(monkeypatch: pytest.MonkeyPatch, audit: Trail) -> None:
+    def refuse(entry: Entry, deadline_s: float = 0) -> Entry:
+        raise LedgerError("too many writers")
+
+    monkeypatch.setattr(audit.ledger, "append", refuse)
+    with pytest.raises(dg.Failure, match="too many writers"), audit.guard().step("ingest_data"):
+        pytest.fail("the step ran")

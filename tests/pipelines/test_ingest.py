@@ -1,0 +1,123 @@
+"""Which data is taken, under what name it is kept, and how a source that can't be read is told."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.core.dataset import DatasetRef, dataset_key
+from lab.core.errors import DatasetInvalid, NotFound
+from pipelines import ingest as ingest_module
+from pipelines.ingest import count_rows, ingest
+from pipelines.storage import DataStore
+
+Write = Callable[[bytes], Path]
+
+
+@pytest.fixture
+def store(objects: Any) -> DataStore:
+    return DataStore(objects, "data")
+
+
+def planted(objects: Any, body: bytes) -> DatasetRef:
+    ref = DatasetRef(sha256(body).hexdigest(), 3, "planted drift", planted=True)
+    objects.put("data", ref.key, body)
+    DataStore(objects, "data").set_current(ref)
+    return ref
+
+
+def test_a_file_is_kept_under_its_hash(
+    store: DataStore, objects: Any, sample: bytes, data_file: Write, tmp_path: Path
+) -> None:
+    ref, size, new = ingest(store, str(data_file(sample)), "", tmp_path / "copy")
+    assert (ref.sha256, ref.rows, ref.planted) == (sha256(sample).hexdigest(), 1000, False)
+    assert (size, new) == (len(sample), True)
+    assert objects.bodies["data", dataset_key(ref.sha256)] == sample
+
+
+def test_the_same_data_is_uploaded_once(store: DataStore, objects: Any, data_file: Write, tmp_path: Path) -> None:
+    path = str(data_file(b"a\n1\n"))
+    assert [ingest(store, path, "", tmp_path / "copy")[2] for _ in range(2)] == [True, False]
+    assert objects.uploads == 1
+
+
+def test_the_process_default_is_taken_when_the_run_names_none(
+    store: DataStore, data_file: Write, tmp_path: Path
+) -> None:
+    path = str(data_file(b"a\n1\n"))
+    assert ingest(store, "", path, tmp_path / "copy")[0].source == path
+
+
+def test_a_planted_drift_comes_before_the_default(
+    store: DataStore, objects: Any, data_file: Write, tmp_path: Path
+) -> None:
+    ref = planted(objects, b"drifted\n1\n")
+    assert ingest(store, "", str(data_file(b"a\n1\n")), tmp_path / "copy")[0] == ref
+
+
+def test_the_runs_own_choice_comes_before_a_planted_drift(
+    store: DataStore, objects: Any, data_file: Write, tmp_path: Path
+) -> None:
+    planted(objects, b"drifted\n1\n")
+    assert ingest(store, str(data_file(b"a\n1\n")), "", tmp_path / "copy")[0].planted is False
+
+
+def test_an_object_is_read_from_its_bucket(store: DataStore, objects: Any, tmp_path: Path) -> None:
+    objects.put("elsewhere", "in/x.csv", b"a\n1\n")
+    assert ingest(store, "s3://elsewhere/in/x.csv", "", tmp_path / "copy")[0].sha256 == sha256(b"a\n1\n").hexdigest()
+
+
+def test_an_object_that_is_not_there_is_named(store: DataStore, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="elsewhere/x"):
+        ingest(store, "s3://elsewhere/x", "", tmp_path / "copy")
+
+
+@pytest.mark.parametrize("source", ["", "data.csv", "s3://bucket", "s3:///key", "/no/such/file.csv", "/"])
+def test_a_source_that_cannot_be_read_is_told_with_its_name(source: str, store: DataStore, tmp_path: Path) -> None:
+    with pytest.raises(DatasetInvalid) as told:
+        ingest(store, source, "", tmp_path / "copy")
+    assert source in told.value.message
+    assert told.value.remedy
+
+
+def test_a_file_beyond_the_limit_is_refused(
+    store: DataStore, objects: Any, data_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_module, "MAX_BYTES", 3)
+    with pytest.raises(DatasetInvalid, match="more than"):
+        ingest(store, str(data_file(b"a\n1\n")), "", tmp_path / "copy")
+    assert objects.uploads == 0
+
+
+def test_stored_data_that_was_changed_is_not_used(store: DataStore, objects: Any, tmp_path: Path) -> None:
+    ref = planted(objects, b"drifted\n1\n")
+    objects.put("data", ref.key, b"something else")
+    with pytest.raises(DatasetInvalid, match="was changed"):
+        ingest(store, "", "", tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (b"", 0),
+        (b"a,b\n", 0),
+        (b"a,b\n1,2\n\n3,4", 2),
+        (b'a\n"x\ny"\n', 1),
+        (b"a\r\n1\r\n", 1),
+        (b"\x00\xff\n\x01\n", 1),
+        (b'a\n"' + b"x" * 200_000, 0),
+    ],
+)
+def test_rows_are_records_after_the_header(body: bytes, rows: int, data_file: Write) -> None:
+    assert count_rows(data_file(body)) == rows
+
+
+def test_a_result_is_found_in_the_run_that_is_re_executed(store: DataStore) -> None:
+    store.hand_on("first", "train_model", {"n": 1})
+    assert store.handed_on(["second", "first"], "train_model") == {"n": 1}
+    store.hand_on("second", "train_model", {"n": 2})
+    assert store.handed_on(["second", "first"], "train_model") == {"n": 2}
+    with pytest.raises(NotFound, match="no result of train_model"):
+        store.handed_on(["third"], "train_model")

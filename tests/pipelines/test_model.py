@@ -1,0 +1,64 @@
+"""The same data and seed give the same model; the metrics are what they say."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.core.dataset import CATEGORICAL, FEATURES
+from pipelines.model import Trained, load, train
+from pipelines.plots import confusion_picture, roc_picture
+
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return train(load(SAMPLE))
+
+
+def test_training_again_gives_the_same_metrics(trained: Trained) -> None:
+    assert train(load(SAMPLE)).evaluation.metrics == trained.evaluation.metrics
+
+
+def test_another_seed_gives_other_metrics(trained: Trained) -> None:
+    assert train(load(SAMPLE), seed=1).evaluation.metrics != trained.evaluation.metrics
+
+
+def test_a_byte_order_mark_changes_nothing(sample: bytes, data_file: Callable[[bytes], Path], trained: Trained) -> None:
+    assert train(load(data_file(b"\xef\xbb\xbf" + sample))).evaluation.metrics == trained.evaluation.metrics
+
+
+def test_the_model_is_better_than_chance(trained: Trained) -> None:
+    metrics = trained.evaluation.metrics
+    assert 0.7 < metrics.auc < 0.95
+    assert metrics.gini == pytest.approx(2 * metrics.auc - 1, abs=2e-6)
+    assert 0 < metrics.ks < 1
+
+
+def test_accuracy_and_confusion_agree(trained: Trained) -> None:
+    (good_good, good_bad), (bad_good, bad_bad) = trained.evaluation.confusion
+    assert (good_good + good_bad, bad_good + bad_bad) == (175, 75)
+    assert trained.evaluation.metrics.accuracy == pytest.approx((good_good + bad_bad) / 250)
+
+
+def test_the_split_uses_every_row_once(trained: Trained) -> None:
+    assert (trained.train_rows, trained.test_rows) == (750, 250)
+
+
+def test_the_example_is_what_the_model_takes(trained: Trained) -> None:
+    assert list(trained.example.columns) == list(FEATURES)
+    assert set(trained.model.predict(trained.example)) <= {"good", "bad"}
+
+
+def test_a_category_never_seen_is_predicted_all_the_same(trained: Trained) -> None:
+    strange = trained.example.copy()
+    strange[CATEGORICAL[0]] = "never seen"
+    assert len(trained.model.predict(strange)) == len(strange)
+
+
+def test_pictures_show_the_figures(trained: Trained) -> None:
+    (axes,) = confusion_picture(trained.evaluation).axes
+    assert {text.get_text() for text in axes.texts} == {str(n) for row in trained.evaluation.confusion for n in row}
+    (roc,) = roc_picture(trained.evaluation).axes
+    assert f"{trained.evaluation.metrics.auc:.3f}" in roc.get_legend().get_texts()[0].get_text()
