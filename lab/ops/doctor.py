@@ -17,6 +17,7 @@ from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, LOOPBACK, MAX_PORT_OFFSET
 from lab.runtime.binaries import NotInstalled, Resolver
+from lab.runtime.commands import unprivileged
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
 from lab.runtime.sweep import owned
 
@@ -168,19 +169,18 @@ def _binaries(binaries: Resolver) -> Iterator[Finding]:
 
 def _root() -> Sequence[Finding]:
     """PostgreSQL refuses to run as root: it is given another uid in a user namespace."""
-    if os.getuid() != 0:
+    argv = unprivileged(["true"])
+    if argv == ["true"]:
         return ()
-    unshare = shutil.which("unshare")
+    who = "root" if os.getuid() == 0 else f"uid {os.getuid()}, which has no name"
     remedy = "Run the lab as an ordinary user."
-    if unshare is None:
-        return (Finding("root", Verdict.FAIL, "running as root and unshare (util-linux) is missing", remedy),)
-    argv = [unshare, "--user", "--map-user=1000", "--map-group=1000", "--", "true"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as err:
+        return (Finding("user", Verdict.FAIL, f"{who}, and no user namespace can be had: {err}", remedy),)
     if done.returncode:
-        return (
-            Finding("root", Verdict.FAIL, f"running as root without user namespaces: {done.stderr.strip()}", remedy),
-        )
-    return (Finding("root", Verdict.OK, "running as root; PostgreSQL gets a user namespace of its own"),)
+        return (Finding("user", Verdict.FAIL, f"{who}, and user namespaces are off: {done.stderr.strip()}", remedy),)
+    return (Finding("user", Verdict.OK, f"{who}; PostgreSQL gets a user namespace of its own"),)
 
 
 def _engine(config: LabConfig) -> Finding:

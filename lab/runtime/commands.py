@@ -1,6 +1,7 @@
 """The command line and environment of each service on the host: a pure function of configuration and binaries."""
 
 import os
+import pwd
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -75,11 +76,20 @@ def command(service: Service, config: LabConfig, layout: Layout, tools: Tools) -
 
 
 def unprivileged(argv: Sequence[str]) -> list[str]:
-    """`argv` for a server that refuses to run as root: under another uid in a user namespace of its own."""
-    if os.getuid() != 0:
+    """`argv` for PostgreSQL, which refuses root and users without a name: elsewise in a user namespace of its own."""
+    if os.getuid() != 0 and _has_name(os.getuid()):
         return list(argv)
+    named = next((entry for entry in pwd.getpwall() if entry.pw_uid != 0), None)
+    uid = named.pw_uid if named else 1000
     unshare = shutil.which("unshare") or "/usr/bin/unshare"
-    return [unshare, "--user", "--map-user=1000", "--map-group=1000", "--", *argv]
+    return [unshare, "--user", f"--map-user={uid}", f"--map-group={uid}", "--", *argv]
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        return bool(pwd.getpwuid(uid))
+    except KeyError:
+        return False
 
 
 def dying_with_parent(argv: Sequence[str], signal: str = "TERM") -> list[str]:
@@ -184,6 +194,7 @@ def _mlflow(config: LabConfig, layout: Layout, _: Tools) -> Command:
 
 
 def _dagster(config: LabConfig, layout: Layout) -> dict[str, str]:
+    """Dagster's processes run in their own folder: in the project's they would load `.env`, every secret with it."""
     return base_environment(layout) | {
         "DAGSTER_HOME": str(layout.dagster),
         "DAGSTER_DISABLE_TELEMETRY": "yes",
@@ -224,20 +235,20 @@ def _dagster_code(config: LabConfig, layout: Layout, _: Tools) -> Command:
     argv = [sys.executable, "-m", "dagster", "api", "grpc", "-m", "pipelines.definitions", "-h", LOOPBACK]
     argv += ["-p", str(config.port(Service.DAGSTER_CODE)), "--location-name", "pipelines"]
     environment = _dagster(config, layout) | _pipeline(config, layout)
-    return Command(dying_with_parent(argv), environment, config.root)
+    return Command(dying_with_parent(argv), environment, layout.dagster)
 
 
 def _dagster_webserver(config: LabConfig, layout: Layout, _: Tools) -> Command:
     argv = [sys.executable, "-m", "dagster_webserver", "-h", LOOPBACK, "-p", str(config.port(Service.DAGSTER))]
     argv += ["-w", str(layout.dagster / "workspace.yaml")]
-    return Command(dying_with_parent(argv), _dagster(config, layout), config.root)
+    return Command(dying_with_parent(argv), _dagster(config, layout), layout.dagster)
 
 
 def _dagster_daemon(config: LabConfig, layout: Layout, _: Tools) -> Command:
     argv = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(layout.dagster / "workspace.yaml")]
     # Runs are forked from the daemon's side, so it carries what the pipeline reads.
     environment = _dagster(config, layout) | _pipeline(config, layout)
-    return Command(dying_with_parent(argv), environment, config.root)
+    return Command(dying_with_parent(argv), environment, layout.dagster)
 
 
 def _exporter(module: str, service: Service, config: LabConfig, layout: Layout) -> Command:
