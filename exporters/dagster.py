@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client.metrics_core import Metric
@@ -46,7 +46,7 @@ async def look(http: Http, clock: Callable[[], float] = time.perf_counter) -> Da
     """Asks the webserver whether it lives, then for everything else at once. Never raises a LabError."""
     began = clock()
     try:
-        await http.get_json("/server_info", timeout_s=PING_TIMEOUT_S)
+        await _ping(http)
     except LabError as err:
         return DagsterStatus(response_s=clock() - began, errors=(err.message,))
     taken = clock() - began
@@ -65,14 +65,18 @@ async def look(http: Http, clock: Callable[[], float] = time.perf_counter) -> Da
     )
 
 
-class DagsterProbe:
-    """The look at Dagster as a plain call; scrapes at the same time share one."""
+async def _ping(http: Http) -> None:
+    answer = await http.get_json("/server_info", timeout_s=PING_TIMEOUT_S)
+    if not isinstance(answer, Mapping) or "dagster_webserver_version" not in answer:
+        raise http.unavailable("isn't what listens there.")
 
-    def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._url, self._monotonic = url, monotonic
+
+class DagsterProbe:
+    """The newest look at Dagster; scrapes at the same time share one."""
+
+    def __init__(self, ask: Callable[[], DagsterStatus], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._ask, self._monotonic = ask, monotonic
         self._lock = threading.Lock()
-        self._loop: EventLoopThread | None = None
-        self._http: Http | None = None
         self._taken_at = float("-inf")
         self._status = DagsterStatus()
 
@@ -80,19 +84,27 @@ class DagsterProbe:
         """What Dagster looks like now."""
         with self._lock:
             if self._monotonic() - self._taken_at > REUSE_S:
-                status = self._look()
+                status = self._ask()
                 if status.errors != self._status.errors:
                     log.log(logging.WARNING if status.errors else logging.INFO, "event=looked errors=%r", status.errors)
                 self._status, self._taken_at = status, self._monotonic()
             return self._status
 
-    def _look(self) -> DagsterStatus:
-        self._loop = self._loop or EventLoopThread()
-        self._http = self._http or Http.to(Service.DAGSTER, self._url, QUERY_TIMEOUT_S)
+
+def asker(url: str) -> Callable[[], DagsterStatus]:
+    """Looks at the Dagster at `url`; its client is made at the first call, because importing it takes time."""
+    made: list[tuple[EventLoopThread, Http]] = []
+
+    def ask() -> DagsterStatus:
+        if not made:
+            made.append((EventLoopThread(), Http.to(Service.DAGSTER, url, QUERY_TIMEOUT_S)))
+        loop, http = made[0]
         try:
-            return self._loop.call(look(self._http), DEADLINE_S)
+            return loop.call(look(http), DEADLINE_S)
         except LabError as err:
             return DagsterStatus(response_s=DEADLINE_S, errors=(err.message,))
+
+    return ask
 
 
 class DagsterCollector(LabCollector):
@@ -149,7 +161,7 @@ def _schedule(dashboard: Dashboard) -> Iterable[Metric]:
 
 def build(config: ExporterConfig) -> Exporter:
     """The exporter of the Dagster that `config` names; ready at once, since every scrape asks anew."""
-    probe = DagsterProbe(config.dagster_url)
+    probe = DagsterProbe(asker(config.dagster_url))
     return Exporter("dagster-metrics", [DagsterCollector(probe.status)], [], lambda: True)
 
 

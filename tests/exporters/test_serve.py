@@ -1,0 +1,202 @@
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from prometheus_client.metrics_core import Metric
+
+from exporters.config import ExporterConfig, from_environment
+from exporters.serve import REQUEST_THREADS, Exporter, LabCollector, Poller, gauge, serve
+from lab.core.errors import LabError, SettingsError
+from tests.exporters.exposition import names, parse, value
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 20.0
+
+
+class Fixed(LabCollector):
+    def families(self) -> Iterable[Metric]:
+        yield gauge("lab_answer", "The answer.", 42)
+
+
+class Broken(LabCollector):
+    def families(self) -> Iterable[Metric]:
+        yield gauge("lab_half", "Half of an answer.", 21)
+        raise RuntimeError("no more")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def config(port: int) -> ExporterConfig:
+    return from_environment({"LISTEN_PORT": str(port)})
+
+
+@contextmanager
+def serving(exporter: Exporter) -> Iterator[int]:
+    port, stop = free_port(), threading.Event()
+    thread = threading.Thread(target=serve, args=(exporter, config(port), stop), daemon=True)
+    thread.start()
+    wait_for_port(port)
+    try:
+        yield port
+    finally:
+        stop.set()
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()
+
+
+def wait_for_port(port: int) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def get(port: int, path: str, method: str = "GET", accept: str = "") -> tuple[int, str, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    try:
+        connection.request(method, path, headers={"Accept": accept} if accept else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(), answer.headers.get("Content-Type", "")
+    finally:
+        connection.close()
+
+
+def test_metrics_health_and_readiness_are_served() -> None:
+    ready = threading.Event()
+    with serving(Exporter("test", [Fixed()], [], ready.is_set)) as port:
+        status, text, content_type = get(port, "/metrics")
+        assert (status, content_type.split(";")[0]) == (200, "text/plain")
+        assert value(parse(text), "lab_answer") == 42
+        assert "process_resident_memory_bytes" in names(parse(text)) or sys.platform != "linux"
+        assert get(port, "/healthz")[:2] == (200, "ok\n")
+        assert get(port, "/readyz")[0] == 503
+        ready.set()
+        assert get(port, "/readyz")[0] == 200
+        assert get(port, "/secret")[0] == 404
+        assert get(port, "/metrics", "HEAD")[:2] == (200, "")
+        assert get(port, "/metrics", "DELETE")[0] == 501
+
+
+def test_prometheus_gets_the_format_it_asks_for() -> None:
+    with serving(Exporter("test", [Fixed()], [], lambda: True)) as port:
+        _, text, content_type = get(port, "/metrics", accept="application/openmetrics-text;version=1.0.0")
+    assert content_type.startswith("application/openmetrics-text")
+    assert text.endswith("# EOF\n")
+
+
+def test_a_collector_that_raises_costs_its_own_metrics_only(caplog: pytest.LogCaptureFixture) -> None:
+    with serving(Exporter("test", [Fixed(), Broken()], [], lambda: True)) as port:
+        status, text, _ = get(port, "/metrics")
+    assert status == 200
+    assert value(parse(text), "lab_answer") == 42
+    assert "lab_half" not in names(parse(text))
+    assert "no more" in caplog.text
+
+
+def test_idle_connections_up_to_the_limit_do_not_stop_a_scrape() -> None:
+    with serving(Exporter("test", [Fixed()], [], lambda: True)) as port:
+        idle = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(REQUEST_THREADS - 1)]
+        try:
+            assert get(port, "/metrics")[0] == 200
+        finally:
+            for connection in idle:
+                connection.close()
+
+
+def test_a_poller_starts_at_once_and_survives_its_work() -> None:
+    rounds, stop = threading.Semaphore(0), threading.Event()
+
+    def work() -> None:
+        rounds.release()
+        raise RuntimeError("this round failed")
+
+    Poller("test", 0.01, work).start(stop)
+    assert all(rounds.acquire(timeout=DEADLINE_S) for _ in range(3))
+    stop.set()
+
+
+def test_a_taken_port_is_an_error_with_a_remedy() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(LabError, match="PORT_OFFSET"):
+            serve(Exporter("test", [], [], lambda: True), config(taken.getsockname()[1]), threading.Event())
+
+
+def test_a_malformed_number_in_the_environment_is_named() -> None:
+    with pytest.raises(SettingsError, match="LISTEN_PORT='many'"):
+        from_environment({"LISTEN_PORT": "many"})
+
+
+@contextmanager
+def process(module: str, **environment: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    port = free_port()
+    given = {
+        "AWS_ACCESS_KEY_ID": "reader",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "LISTEN_PORT": str(port),
+        **environment,
+    }
+    started = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env={**os.environ, **given})
+    try:
+        wait_for_port(port)
+        yield started, port
+    finally:
+        started.kill()
+        started.wait(DEADLINE_S)
+
+
+@pytest.fixture
+def hanging() -> Iterator[str]:
+    """The URL of a server that takes connections and never answers."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(64)
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("module", ["exporters.drift", "exporters.dagster", "exporters.governance"])
+def test_an_exporter_whose_sources_hang_serves_and_ends_cleanly_at_sigterm(module: str, hanging: str) -> None:
+    sources = {"AWS_ENDPOINT_URL_S3": hanging, "DAGSTER_URL": hanging, "MLFLOW_URL": hanging}
+    with process(module, **sources) as (started, port):
+        assert get(port, "/healthz")[0] == 200
+        status, text, _ = get(port, "/metrics")
+        assert status == 200
+        samples = parse(text)
+        expected = {
+            "exporters.drift": "synthetic_data_check_success",
+            "exporters.dagster": "dagster_webserver_up",
+            "exporters.governance": "governance_ledger_up",
+        }
+        assert value(samples, expected[module]) == 0
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(DEADLINE_S) == 0
+
+
+def test_an_exporter_that_cannot_listen_ends_with_code_1(hanging: str) -> None:
+    port = hanging.rpartition(":")[2]
+    environment = {**os.environ, "LISTEN_PORT": port}
+    command = [sys.executable, "-m", "exporters.dagster"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=DEADLINE_S, check=False)
+    assert ended.returncode == 1
+    assert b"PORT_OFFSET" in ended.stderr
+    assert b"Traceback" not in ended.stderr
