@@ -1,0 +1,160 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporters.dagster import DagsterCollector, DagsterStatus
+from exporters.drift import DriftCollector, DriftStatus
+from exporters.governance import GovernanceCollector, RegistryStatus
+from exporters.trail import LedgerStatus
+from lab.clients.dagster import Dashboard
+from lab.clients.dagster_read import DaemonStatus
+from lab.core.drift import DriftReport, FeatureDrift
+from lab.core.runs import Run, RunStatus, ScheduleState
+from lab.core.services import Service
+from lab.runtime.prometheus_config import render
+from tests.exporters.exposition import names, parse, scrape
+from tests.stack.promql import metrics
+from tests.stack.toolbox import DASHBOARD, ROOT, RULES, run
+
+TARGETS = {"mlflow": "127.0.0.1:5000", "object-store": "127.0.0.1:9010", "drift-monitor": "127.0.0.1:9100"}
+
+
+def rules() -> list[dict[str, Any]]:
+    loaded = yaml.safe_load(RULES.read_text())
+    return [rule for group in loaded["groups"] for rule in group["rules"]]
+
+
+def panels() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return found
+
+
+def expressions() -> list[str]:
+    """Every PromQL expression of rules and dashboard."""
+    targets = [target["expr"] for panel in panels() for target in panel.get("targets", [])]
+    return [rule["expr"] for rule in rules()] + targets
+
+
+def exposed() -> set[str]:
+    """Names in real expositions: the exporters with something to say, MLflow's captured, and Prometheus' own."""
+    report = DriftReport("b" * 64, "c" * 64, 1000, (FeatureDrift("housing", 0.1),), 1.0)
+    runs = (Run("r", "j", RunStatus.SUCCESS, 1.0, 2.0, 3.0),)
+    dashboard = Dashboard(runs, ScheduleState("s", "RUNNING", "* * * * *", 4.0), (DaemonStatus("SCHEDULER", 5.0),))
+    ledger = LedgerStatus(up=True, known=True, entries=1, by_status={"success": 1})
+    samples = scrape(
+        [
+            DriftCollector(lambda: DriftStatus(report, 1), 30),
+            DagsterCollector(lambda: DagsterStatus(True, 0.1, True, dashboard)),
+            GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), 1, known=True)),
+        ]
+    )
+    captured = parse((Path(__file__).parent / "data" / "mlflow_metrics.txt").read_text())
+    return names(samples) | names(captured) | {"up", "ALERTS"}
+
+
+def test_promtool_accepts_the_rules() -> None:
+    checked = run("promtool", "check", "rules", str(RULES))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_alert_fires_when_it_should_and_only_then() -> None:
+    tested = run("promtool", "test", "rules", str(RULES.with_name("alert_tests.yml")))
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_every_alert_is_tested_to_fire() -> None:
+    tests = yaml.safe_load(RULES.with_name("alert_tests.yml").read_text())["tests"]
+    fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
+    assert fired == {rule["alert"] for rule in rules()}
+
+
+def test_a_rule_that_is_broken_fails_its_test(tmp_path: Path) -> None:
+    (tmp_path / "alert_rules.yml").write_text(RULES.read_text().replace("up == 0", "up == 2"))
+    (tmp_path / "alert_tests.yml").write_text(RULES.with_name("alert_tests.yml").read_text())
+    assert run("promtool", "test", "rules", "alert_tests.yml", folder=tmp_path).returncode != 0
+
+
+def test_the_seeds_alerts_are_there() -> None:
+    assert {"ServiceDown", "DataDriftDetected", "DriftMonitorStale"} <= {rule["alert"] for rule in rules()}
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_an_alert_says_how_bad_it_is_and_what_to_do(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert rule["annotations"]["summary"]
+    assert rule["annotations"]["description"]
+    path, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    headings = re.findall(r"^## (.+)$", (ROOT / path).read_text(), re.MULTILINE)
+    assert anchor in {heading.lower() for heading in headings}
+
+
+def test_every_runbook_belongs_to_an_alert() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE)
+    assert set(headings) == {rule["alert"] for rule in rules()}
+
+
+def test_every_expression_parses(tmp_path: Path) -> None:
+    records = [{"record": f"lab:expression_{i}", "expr": text} for i, text in enumerate(expressions())]
+    (tmp_path / "all.yml").write_text(json.dumps({"groups": [{"name": "all", "rules": records}]}))
+    checked = run("promtool", "check", "rules", "all.yml", folder=tmp_path)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(records)} rules found" in checked.stdout
+
+
+@pytest.mark.parametrize("expression", sorted(set(expressions())))
+def test_every_metric_asked_for_is_exposed(expression: str) -> None:
+    asked = metrics(expression)
+    assert asked
+    assert asked <= exposed()
+
+
+def test_the_metric_reader_finds_names_and_nothing_else() -> None:
+    expression = 'sum by (le) (rate(a_bucket{le="x", code=~"5.."}[5m])) / ignoring (status) b_total or vector(0)'
+    assert metrics(expression) == {"a_bucket", "b_total"}
+    assert metrics("time() - c > 60 + 3 * d or absent(e) == 1") == {"c", "d", "e"}
+
+
+@pytest.mark.parametrize("alertmanager", [None, "127.0.0.1:9093"])
+def test_promtool_accepts_the_rendered_configuration(tmp_path: Path, alertmanager: str | None) -> None:
+    path = tmp_path / "prometheus.yml"
+    path.write_text(render(TARGETS, str(RULES), alertmanager))
+    checked = run("promtool", "check", "config", str(path))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_jobs_are_named_as_in_the_catalogue_and_scraped_where_they_were_said_to_be() -> None:
+    config = yaml.safe_load(render(TARGETS, "/rules.yml", "am:9093"))
+    scraped = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
+    assert scraped == {name: [target] for name, target in TARGETS.items()}
+    assert set(scraped) <= set(Service)
+    assert config["rule_files"] == ["/rules.yml"]
+    assert config["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["am:9093"]}]}]
+
+
+def test_without_an_alertmanager_none_is_asked() -> None:
+    assert "alerting" not in yaml.safe_load(render(TARGETS, "/rules.yml", None))
+
+
+def test_a_path_with_quotes_and_spaces_survives() -> None:
+    path = '/home/o\'neil/my "lab": x/rules.yml'
+    assert yaml.safe_load(render({}, path, None))["rule_files"] == [path]
+
+
+def test_amtool_accepts_alertmanagers_configuration() -> None:
+    checked = run("amtool", "check-config", str(ROOT / "stack" / "alertmanager" / "alertmanager.yml"))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_inhibitions_name_alerts_and_services_that_exist() -> None:
+    config = yaml.safe_load((ROOT / "stack" / "alertmanager" / "alertmanager.yml").read_text())
+    alerts = {rule["alert"] for rule in rules()}
+    for rule in config["inhibit_rules"]:
+        source, job = rule["source_matchers"]
+        assert source == 'alertname="ServiceDown"'
+        assert job.split('"')[1] in set(Service)
+        pattern = re.compile(rule["target_matchers"][0].split('"')[1])
+        assert any(pattern.fullmatch(alert) for alert in alerts)
