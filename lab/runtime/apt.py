@@ -56,8 +56,9 @@ def if_possible(step: Callable[[], None]) -> None:
 class Apt:
     """apt-get with its own lists and cache, so that it needs no root and leaves the machine's as they are."""
 
-    def __init__(self, folder: Path, deadline_s: float) -> None:
-        self._folder, self._end = folder, time.monotonic() + deadline_s
+    def __init__(self, folder: Path, deadline_s: float, lists: Path | None = None) -> None:
+        """`lists` replaces the machine's package lists."""
+        self._folder, self._end, self._lists = folder, time.monotonic() + deadline_s, lists
         self._own_lists = False
         for part in ("state/lists/partial", "cache/archives/partial", "debs"):
             (folder / part).mkdir(parents=True)
@@ -94,7 +95,10 @@ class Apt:
             "Acquire::http::Timeout": "10",
             "Acquire::https::Timeout": "10",
         }
+        if self._lists:
+            options |= {"Dir::State::lists": str(self._lists)}
         if self._own_lists:
+            options |= {"Dir::State::lists": str(self._folder / "state" / "lists")}
             options |= {"Dir::State": str(self._folder / "state"), "Dir::State::status": "/var/lib/dpkg/status"}
         given = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
         left = max(1.0, self._end - time.monotonic())

@@ -245,7 +245,7 @@ def _dagster_webserver(config: LabConfig, layout: Layout, _: Tools) -> Command:
 
 
 def _dagster_daemon(config: LabConfig, layout: Layout, _: Tools) -> Command:
-    argv = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(layout.dagster / "workspace.yaml")]
+    argv = [sys.executable, "-m", "pipelines.daemon", "run", "-w", str(layout.dagster / "workspace.yaml")]
     # Runs are forked from the daemon's side, so it carries what the pipeline reads.
     environment = _dagster(config, layout) | _pipeline(config, layout)
     return Command(dying_with_parent(argv), environment, layout.dagster)

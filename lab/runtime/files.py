@@ -25,18 +25,33 @@ def write_private(path: Path, text: str) -> bool:
     return True
 
 
-def write_all(config: LabConfig, layout: Layout, scraped: Sequence[Service]) -> None:
-    """Everything the services read at their start."""
+def write_all(config: LabConfig, layout: Layout, services: Sequence[Service]) -> Mapping[Service, str]:
+    """Writes what the services read at their start; returns each one's text, by which a change is noticed."""
     from lab.runtime.prometheus_config import render
 
-    write_private(layout.config / "s3-identities.json", identities(config))
-    write_private(layout.config / "object-store.options", store_options(config, layout))
-    for name in ("dagster.yaml", "workspace.yaml"):
-        write_private(layout.dagster / name, (config.root / "stack" / "dagster" / name).read_text())
-    rules = config.root / "stack" / "prometheus" / "alert_rules.yml"
-    alertmanager = f"{LOOPBACK}:{config.port(Service.ALERTMANAGER)}" if Service.ALERTMANAGER in scraped else None
-    write_private(layout.config / "prometheus.yml", render(scrape_targets(config, scraped), str(rules), alertmanager))
-    # MLflow's exporter finds the counts of earlier processes here and would add them up for ever.
+    stack = config.root / "stack"
+    dagster = {name: (stack / "dagster" / name).read_text() for name in ("dagster.yaml", "workspace.yaml")}
+    store = {"s3-identities.json": identities(config), "object-store.options": store_options(config, layout)}
+    rules = stack / "prometheus" / "alert_rules.yml"
+    alertmanager = f"{LOOPBACK}:{config.port(Service.ALERTMANAGER)}" if Service.ALERTMANAGER in services else None
+    prometheus = render(scrape_targets(config, services), str(rules), alertmanager)
+    for name, text in dagster.items():
+        write_private(layout.dagster / name, text)
+    for name, text in store.items():
+        write_private(layout.config / name, text)
+    write_private(layout.config / "prometheus.yml", prometheus)
+    instance = "".join(dagster.values())
+    return {
+        Service.OBJECT_STORE: "".join(store.values()),
+        Service.DAGSTER: instance,
+        Service.DAGSTER_DAEMON: instance,
+        Service.PROMETHEUS: prometheus + rules.read_text(),
+        Service.ALERTMANAGER: (stack / "alertmanager" / "alertmanager.yml").read_text(),
+    }
+
+
+def forget_request_counts(layout: Layout) -> None:
+    """MLflow's exporter would add up the counts of all processes that ever ran; for before its start."""
     shutil.rmtree(layout.mlflow / "metrics", ignore_errors=True)
     (layout.mlflow / "metrics").mkdir(parents=True)
 

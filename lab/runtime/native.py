@@ -18,7 +18,7 @@ from lab.runtime import sweep
 from lab.runtime.base import Note
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.commands import Tools, base_environment, command
-from lab.runtime.files import launch_spec, write_all, write_private
+from lab.runtime.files import forget_request_counts, launch_spec, write_all, write_private
 from lab.runtime.layout import Layout
 from lab.runtime.logs import count_restarts, follow, tail
 from lab.runtime.postgres import ensure_cluster
@@ -57,10 +57,10 @@ class NativeRuntime:
         if ensure_cluster(tools.postgres, self.layout, self._config.secrets.postgres):
             note("made a PostgreSQL cluster")
         services = self.services()
+        read = write_all(self._config, self.layout, services)
+        changed = self._write_programs(services, tools, read)
         if not self.running():
-            write_all(self._config, self.layout, services)
-        changed = self._write_programs(services, tools)
-        if not self.running():
+            forget_request_counts(self.layout)
             self._supervisor.launch(base_environment(self.layout))
         elif changed:
             replaced, removed = self._supervisor.reload()
@@ -153,7 +153,7 @@ class NativeRuntime:
     def _absent(self) -> Mapping[Service, NotInstalled]:
         return self._binaries.absent()
 
-    def _write_programs(self, services: Sequence[Service], tools: Tools) -> bool:
+    def _write_programs(self, services: Sequence[Service], tools: Tools, read: Mapping[Service, str]) -> bool:
         """One file per service for `launch.py`, and supervisord's; returns whether the latter changed."""
         programs = []
         for service in services:
@@ -161,8 +161,8 @@ class NativeRuntime:
             spec = launch_spec(made)
             path = self.layout.config / f"{service}.json"
             write_private(path, spec)
-            # The digest makes a change in the environment a change of the command line, which supervisord notices.
-            digest = sha256(spec.encode()).hexdigest()[:12]
+            # The digest makes a change in environment or files one of the command line, which supervisord notices.
+            digest = sha256((spec + read.get(service, "")).encode()).hexdigest()[:12]
             argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")), str(path), digest]
             programs.append(Program(str(service), argv, made.stop_signal, made.stop_group))
         text = render(

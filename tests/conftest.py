@@ -1,0 +1,36 @@
+"""What every test may use: skips that CI turns into failures, and one live lab for the session."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.lab import LiveLab
+
+_NEEDS = ("compose", "terraform", "browser")
+
+
+def pytest_configure() -> None:
+    # A terminated test run must clean up as an interrupted one does.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+
+
+def required(name: str) -> bool:
+    """Whether LAB_REQUIRE turns the skip of tests marked `name` into a failure."""
+    return name in os.environ.get("LAB_REQUIRE", "").split(",")
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
+    """A native lab that is up, seeded and has run once; shared by the session's tests."""
+    with LiveLab.started(tmp_path_factory.mktemp("lab"), "test-lab") as lab:
+        yield lab
+
+
+@pytest.fixture
+def new_lab(tmp_path: Path) -> Iterator[LiveLab]:
+    """A lab of the test's own, not started yet, and removed after it."""
+    with LiveLab.prepared(tmp_path, "own-lab") as lab:
+        yield lab
