@@ -102,7 +102,7 @@ class Guard:
             raise
         except BaseException as err:
             # Interruption is a BaseException: a terminated step has an end, too.
-            self._end_badly(name, record, f"{type(err).__name__}: {err}")
+            self._end_badly(name, record, f"{type(err).__name__}: {err}".rstrip(": "))
             raise
         self._end_well(name, record)
 

@@ -25,6 +25,7 @@ class WarmServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._watches: dict[str, Watch] = {}
+        self._closing = False
 
     def start(self) -> None:
         """Starts the server unless it runs; returns at once, while it still imports."""
@@ -55,6 +56,7 @@ class WarmServer:
     def close(self, timeout_s: float = 30.0) -> None:
         """Has the server interrupt its runs and end, and waits for that; kills it when it takes longer."""
         with self._lock:
+            self._closing = True
             process, channel = self._process, self._channel
             if process is None or channel is None:
                 return
@@ -78,14 +80,20 @@ class WarmServer:
         return ours
 
     def _listen(self, channel: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+        was_ready = False
         with channel.makefile("rb") as lines, contextlib.suppress(OSError):
             for line in lines:
-                self._take(json.loads(line))
+                event = json.loads(line)
+                was_ready = was_ready or event["event"] == "ready"
+                self._take(event)
         process.wait()
         with self._lock:
             lost = list(self._watches) if self._channel is channel else []
         for run_id in lost:
             self._take({"event": "ended", "run_id": run_id, "code": "its warm server ended"})
+        # One that never got ready would not do so now; the next launch tries again and says why.
+        if was_ready and not self._closing:
+            self.start()
 
     def _take(self, event: Mapping[str, Any]) -> None:
         run_id = event.get("run_id", "")
