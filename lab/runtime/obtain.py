@@ -9,6 +9,7 @@ import sys
 import tarfile
 import time
 import urllib.request
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -110,7 +111,7 @@ def from_release(package: Package, tree: Path, note: Note, fetch: Fetch) -> Obta
             raise ObtainFailed(f"{url} has the SHA-256 {found}, not {expected}: refused")
         with tarfile.open(archive) as packed:
             _unpack(packed, tree)
-    except (OSError, tarfile.TarError, ValueError) as err:
+    except (OSError, EOFError, ValueError, tarfile.TarError, zlib.error) as err:
         raise ObtainFailed(f"{url}: {err}") from None
     finally:
         archive.unlink(missing_ok=True)
