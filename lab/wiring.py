@@ -10,6 +10,7 @@ from lab.core.errors import LabError
 from lab.runtime.base import Runtime
 
 if TYPE_CHECKING:
+    from lab.ops.observe import Observer
     from lab.runtime.binaries import Resolver
 
 
@@ -39,3 +40,10 @@ def binaries() -> "Resolver":
     from lab.runtime.binaries import Resolver
 
     return Resolver()
+
+
+def observer(config: LabConfig) -> "Observer":
+    """What takes snapshots of the lab."""
+    from lab.ops.observe import Observer
+
+    return Observer(config, runtime(config))
