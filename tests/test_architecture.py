@@ -1,0 +1,143 @@
+"""The import contracts hold, and each of them notices the violation that it exists for."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("lab", "pipelines", "exporters")
+LAYERS = "Layers of the control plane"
+SERVICES = "Services know the core and the clients, never the control plane"
+FRONT_ENDS = "Only front ends draw"
+CORE = "The core needs the standard library only"
+CONTRACTS = (LAYERS, SERVICES, FRONT_ENDS, CORE)
+# Contract, importing module, what it must not import.
+PLANTS = (
+    (LAYERS, "lab.core.runs", "lab.clients.shape"),
+    (LAYERS, "lab.core.alerts", "lab.settings"),
+    (LAYERS, "lab.clients.shape", "lab.runtime.base"),
+    (LAYERS, "lab.clients.http", "lab.settings"),
+    (LAYERS, "lab.runtime.ready", "lab.clients.metrics"),
+    (LAYERS, "lab.runtime.base", "lab.ops.progress"),
+    (LAYERS, "lab.settings", "lab.runtime.layout"),
+    (LAYERS, "lab.ops.progress", "lab.wiring"),
+    (LAYERS, "lab.wiring", "lab.tui.formats"),
+    (LAYERS, "lab.tui.formats", "lab.cli"),
+    (SERVICES, "pipelines.plots", "lab.settings"),
+    (SERVICES, "pipelines.schema", "lab.tui.formats"),
+    (SERVICES, "exporters.serve", "lab.ops.progress"),
+    (SERVICES, "exporters.config", "lab.wiring"),
+    (SERVICES, "exporters.trail", "lab.runtime.base"),
+    (FRONT_ENDS, "lab.ops.progress", "rich"),
+    (FRONT_ENDS, "lab.clients.shape", "textual"),
+    (FRONT_ENDS, "pipelines.plots", "rich"),
+    (CORE, "lab.core.dataset", "pandas"),
+    (CORE, "lab.core.errors", "pydantic"),
+    (CORE, "lab.core.services", "httpx"),
+)
+
+
+def lint(folder: Path) -> tuple[int, dict[str, str]]:
+    """Exit status, and the report by contract: `KEPT`, or the illegal imports."""
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [program, "--no-cache", "--no-logo"],
+        cwd=folder,
+        env={"PATH": "", "COLUMNS": "400", "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert all(name in done.stdout for name in CONTRACTS), done.stdout + done.stderr
+    report = {name: "KEPT" for name in CONTRACTS if f"{name} KEPT" in done.stdout}
+    # A broken contract's section is headed by its underlined name and ends at the next one.
+    headed = re.split(r"^(.+)\n-{5,}$", done.stdout, flags=re.MULTILINE)
+    report |= {name: text for name, text in zip(headed[1::2], headed[2::2], strict=True) if name in CONTRACTS}
+    return done.returncode, report
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The report on a copy of the code that has every violation of PLANTS in it."""
+    folder = tmp_path_factory.mktemp("planted")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for _, importer, imported in PLANTS:
+        path = folder.joinpath(*importer.split(".")).with_suffix(".py")
+        path.write_text(f"{path.read_text()}\nimport {imported}\n")
+    status, report = lint(folder)
+    assert status == 1
+    return report
+
+
+def test_every_contract_is_kept() -> None:
+    assert lint(ROOT) == (0, dict.fromkeys(CONTRACTS, "KEPT"))
+
+
+@pytest.mark.parametrize(("contract", "importer", "imported"), PLANTS)
+def test_planted_violation_breaks_its_contract(
+    planted: dict[str, str], contract: str, importer: str, imported: str
+) -> None:
+    assert re.search(rf"^- +{re.escape(f'{importer} -> {imported}')} \(l\.", planted[contract], re.MULTILINE)
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Every module that a file imports, wherever it does."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "lab" / "core").rglob("*.py")), ids=lambda path: path.stem)
+def test_core_imports_only_itself_and_the_standard_library(path: Path) -> None:
+    roots = {name.partition(".")[0] for name in imports(ast.parse(path.read_text())) if not name.startswith("lab.core")}
+    assert roots <= sys.stdlib_module_names
+
+
+READERS = ("environ.get", "environ[", "getenv(", "environ.copy", "environ.items", "environ.keys", "environ.values")
+
+
+def environment_reads(node: ast.AST) -> Iterator[int]:
+    """Lines that read the environment when the module is imported; the bodies of functions run later."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.Call | ast.Subscript) and any(reader in ast.unparse(child) for reader in READERS):
+            yield child.lineno
+        yield from environment_reads(child)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_reads_the_environment_at_import(package: str) -> None:
+    reading = {
+        str(path.relative_to(ROOT)): lines
+        for path in (ROOT / package).rglob("*.py")
+        if (lines := list(environment_reads(ast.parse(path.read_text()))))
+    }
+    assert not reading
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nHOME = os.environ['HOME']",
+        "import os\nclass A:\n    home: str = os.environ.get('HOME', '')",
+        "from os import getenv\nif getenv('DEBUG'):\n    DEBUG = True",
+    ],
+)
+def test_read_at_import_is_noticed(source: str) -> None:
+    assert list(environment_reads(ast.parse(source)))
+
+
+def test_read_inside_a_function_is_allowed() -> None:
+    assert not list(environment_reads(ast.parse("import os\ndef home():\n    return os.environ['HOME']")))
