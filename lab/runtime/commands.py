@@ -4,7 +4,7 @@ import os
 import pwd
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def base_environment(layout: Layout) -> dict[str, str]:
 
 def command(service: Service, config: LabConfig, layout: Layout, tools: Tools) -> Command:
     """How `service` is started. Raises KeyError for one that isn't installed."""
-    makers = {
+    makers: dict[Service, Callable[[LabConfig, Layout, Tools], Command]] = {
         Service.POSTGRES: _postgres,
         Service.OBJECT_STORE: _object_store,
         Service.MLFLOW: _mlflow,
