@@ -6,6 +6,7 @@ Frames are RFC 9113, headers are RFC 7541 without compression, messages are grpc
 
 import asyncio
 import struct
+from contextlib import suppress
 
 from lab.clients.http import NotReady
 from lab.core.errors import ServiceUnavailable
@@ -41,6 +42,8 @@ async def _ask(host: str, port: int, service: str) -> int:
         return await _answer(reader, writer)
     finally:
         writer.transport.abort()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:

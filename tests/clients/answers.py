@@ -1,7 +1,9 @@
 """Real answers captured from Dagster 1.13.27, MLflow 3.17.2 and Prometheus 2.42, and a transport that replays them."""
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +46,26 @@ def query_name(request: httpx.Request) -> str:
     """Which of the query files a GraphQL request sends."""
     sent = json.loads(request.content)["query"]
     return next(name for name in QUERIES if query(name) == sent)
+
+
+@asynccontextmanager
+async def server(greeting: bytes | None) -> AsyncIterator[int]:
+    """The port of a server that sends `greeting` and hangs up or, for None, accepts and stays silent."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        if greeting is not None:
+            writer.write(greeting)
+            writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield listening.sockets[0].getsockname()[1]
+    finally:
+        listening.close()
+        for writer in writers:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
+        await listening.wait_closed()

@@ -1,4 +1,3 @@
-import asyncio
 from concurrent import futures
 
 import grpc
@@ -8,20 +7,21 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from lab.clients.grpc_health import check_serving
 from lab.clients.http import NotReady
 from lab.core.errors import ServiceUnavailable
+from tests.clients.answers import server
 
 HOST = "127.0.0.1"
 
 
 def start(status: int | None) -> tuple[grpc.Server, int]:
     """A real gRPC server; with the health service unless `status` is None."""
-    server = grpc.server(futures.ThreadPoolExecutor(2))
+    made = grpc.server(futures.ThreadPoolExecutor(2))
     if status is not None:
         servicer = health.HealthServicer()
         servicer.set("DagsterApi", status)
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    port = server.add_insecure_port(f"{HOST}:0")
-    server.start()
-    return server, port
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, made)
+    port = made.add_insecure_port(f"{HOST}:0")
+    made.start()
+    return made, port
 
 
 async def ask(port: int, service: str = "DagsterApi", timeout_s: float = 5.0) -> None:
@@ -29,16 +29,16 @@ async def ask(port: int, service: str = "DagsterApi", timeout_s: float = 5.0) ->
 
 
 async def test_a_serving_server_passes() -> None:
-    server, port = start(health_pb2.HealthCheckResponse.SERVING)
+    running, port = start(health_pb2.HealthCheckResponse.SERVING)
     await ask(port)
-    server.stop(None)
+    running.stop(None).wait()
 
 
 async def test_a_server_that_does_not_serve_is_not_ready() -> None:
-    server, port = start(health_pb2.HealthCheckResponse.NOT_SERVING)
+    running, port = start(health_pb2.HealthCheckResponse.NOT_SERVING)
     with pytest.raises(NotReady):
         await ask(port)
-    server.stop(None)
+    running.stop(None).wait()
 
 
 async def test_a_server_without_this_check_or_service_fails() -> None:
@@ -47,42 +47,27 @@ async def test_a_server_without_this_check_or_service_fails() -> None:
     for port, service in ((known_port, "Unknown"), (bare_port, "DagsterApi")):
         with pytest.raises(ServiceUnavailable):
             await ask(port, service)
-    known.stop(None)
-    bare.stop(None)
+    known.stop(None).wait()
+    bare.stop(None).wait()
 
 
 @pytest.mark.parametrize(
     "greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n<html></html>", b"\x00" * 4096, b"\xff" * 64]
 )
 async def test_anything_else_on_the_port_fails(greeting: bytes) -> None:
-    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(greeting)
-        writer.close()
-
-    server = await asyncio.start_server(serve, HOST, 0)
-    with pytest.raises(ServiceUnavailable):
-        await ask(server.sockets[0].getsockname()[1])
-    server.close()
-    await server.wait_closed()
+    async with server(greeting) as port:
+        with pytest.raises(ServiceUnavailable):
+            await ask(port)
 
 
 async def test_a_silent_server_meets_the_deadline() -> None:
-    over = asyncio.Event()
-
-    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await over.wait()
-        writer.close()
-
-    server = await asyncio.start_server(serve, HOST, 0)
-    with pytest.raises(ServiceUnavailable, match="within 0.2 s".replace(".", r"\.")):
-        await ask(server.sockets[0].getsockname()[1], timeout_s=0.2)
-    over.set()
-    server.close()
-    await server.wait_closed()
+    async with server(None) as port:
+        with pytest.raises(ServiceUnavailable, match=r"within 0\.2 s"):
+            await ask(port, timeout_s=0.2)
 
 
 async def test_a_closed_port_is_named() -> None:
-    server, port = start(None)
-    server.stop(None).wait()
+    running, port = start(None)
+    running.stop(None).wait()
     with pytest.raises(ServiceUnavailable, match="doesn't listen"):
         await ask(port)

@@ -9,7 +9,7 @@ import pytest
 from lab.clients.http import MAX_BYTES, BadStatus, Http
 from lab.core.errors import ServiceUnavailable
 from lab.core.services import BY_NAME, Service
-from tests.clients.answers import http, says
+from tests.clients.answers import http, says, server
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -86,20 +86,13 @@ async def test_a_body_that_drips_for_ever_meets_the_deadline() -> None:
 
 
 async def test_a_server_that_accepts_and_stays_silent_meets_the_deadline() -> None:
-    waiting = asyncio.Event()
-
-    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await waiting.wait()
-        writer.close()
-
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    client = Http(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "Dagster", timeout_s=0.2, logs="dagster")
-    with pytest.raises(ServiceUnavailable, match=r"Dagster didn't answer /x at http://127\.0\.0\.1:\d+ within 0\.2 s"):
-        await client.get_json("/x")
-    waiting.set()
-    await client.aclose()
-    server.close()
-    await server.wait_closed()
+    async with server(None) as port:
+        client = Http(f"http://127.0.0.1:{port}", "Dagster", timeout_s=0.2, logs="dagster")
+        with pytest.raises(
+            ServiceUnavailable, match=rf"Dagster didn't answer /x at http://127\.0\.0\.1:{port} within 0\.2 s"
+        ):
+            await client.get_json("/x")
+        await client.aclose()
 
 
 async def test_a_callers_own_deadline_is_not_taken_for_the_clients() -> None:
@@ -123,18 +116,10 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
-    async def hello(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(hello, "127.0.0.1", 0)
-    client = Http(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "X")
-    assert await client.get_json("/") == {}
-    await client.aclose()
-    server.close()
-    await server.wait_closed()
+    async with server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}") as port:
+        client = Http(f"http://127.0.0.1:{port}", "X")
+        assert await client.get_json("/") == {}
+        await client.aclose()
 
 
 async def test_a_client_of_the_catalogue_has_its_title_and_logs() -> None:

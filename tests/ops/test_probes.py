@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lab.core.services import Service
 from lab.core.snapshot import Health
 from lab.ops.probes import ProbeResult, Probes
 from lab.ops.states import service_state
-from tests.clients.answers import answer, query_name
+from tests.clients.answers import answer, query_name, server
 from tests.ops.labs import DRIFT, NOW, Services, config
 
 HTTP = [s for s in Service if s not in {Service.POSTGRES, Service.OBJECT_STORE, Service.DAGSTER_CODE}]
@@ -120,22 +121,13 @@ async def test_a_closed_port_is_down_with_its_reason(bench: Bench, service: Serv
 
 @pytest.mark.parametrize("service", [Service.POSTGRES, Service.OBJECT_STORE, Service.DAGSTER_CODE])
 async def test_a_server_that_accepts_and_stays_silent_is_down(tmp_path: Path, service: Service) -> None:
-    over = asyncio.Event()
-
-    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await over.wait()
-        writer.close()
-
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    base = config(tmp_path).port(service) - 40_000
-    probes = Probes(config(tmp_path, PORT_OFFSET=str(port - base)), deadline_s=0.5)
-    result = await probes.check(service)
-    assert result.health is Health.DOWN
-    assert "0.4" in result.reason or "0.5 s" in result.reason
-    await probes.aclose()
-    over.set()
-    server.close()
+    async with server(None) as port:
+        lab = config(tmp_path)
+        probes = Probes(replace(lab, port_offset=lab.port_offset + port - lab.port(service)), deadline_s=0.5)
+        result = await probes.check(service)
+        assert result.health is Health.DOWN
+        assert "0.4" in result.reason or "0.5 s" in result.reason
+        await probes.aclose()
 
 
 def daemons(bench: Bench, **changes: Any) -> None:
