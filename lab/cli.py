@@ -27,9 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except LabError as err:
-        print(f"error: {err.message}", file=sys.stderr)
-        if err.remedy:
-            print(f"  → {err.remedy}", file=sys.stderr)
+        sys.stderr.write(f"error: {err.message}\n" + (f"  → {err.remedy}\n" if err.remedy else ""))
         return err.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -60,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 class _Version(argparse.Action):
     """Reads the version only when it is asked for: the metadata costs start-up time."""
 
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
-        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=options["help"])
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import PackageNotFoundError, version
@@ -70,8 +68,7 @@ class _Version(argparse.Action):
             number = version("mlops-lab")
         except PackageNotFoundError:
             number = "(not installed)"
-        print(f"mlops-lab {number}")
-        parser.exit()
+        parser.exit(message=f"mlops-lab {number}\n")
 
 
 def _seconds(text: str) -> float:
@@ -107,11 +104,13 @@ def _once(as_json: bool) -> int:
     if as_json:
         from lab.core.snapshot_json import snapshot_json
 
-        print(json.dumps(snapshot_json(snapshot), indent=2, ensure_ascii=False))
+        sys.stdout.write(json.dumps(snapshot_json(snapshot), indent=2, ensure_ascii=False) + "\n")
     else:
         from lab.tui.once import print_snapshot
 
         print_snapshot(snapshot)
+    from lab.tui.present.base import lab_is_down
+
     if lab_is_down(snapshot):
         sys.stdout.flush()
         raise LabError(f"The lab {snapshot.lab.name} isn't up.", "Type `invoke up`.")
@@ -124,13 +123,6 @@ async def _snapshot() -> "Snapshot":
         return await connection.observer.tick(connection.first)
     finally:
         await connection.observer.aclose()
-
-
-def lab_is_down(snapshot: "Snapshot") -> bool:
-    """Whether no service that the lab needs is up."""
-    from lab.core.snapshot import Health
-
-    return snapshot.overall is Health.DOWN
 
 
 def connect() -> "Connection":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -30,7 +31,7 @@ class LabApp(App[None]):
     """`factory` makes the observer, in a thread after the first paint; `clock` is replaced in tests."""
 
     TITLE = "mlops-lab"
-    CSS_PATH = "lab.tcss"
+    CSS_PATH = Path(__file__).with_name("lab.tcss")
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "refresh_now", "Refresh"),
@@ -121,7 +122,7 @@ class LabApp(App[None]):
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(*groups_for(self.screen)))
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, _: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers."""
         yield SystemCommand("Refresh now", "Ask every source again", self.action_refresh_now)
         yield SystemCommand("Keys", "The keys that work here", self.action_help)

@@ -74,6 +74,12 @@ def short(digest: str, length: int = 8) -> str:
     return clean(digest)[:length] or NOTHING
 
 
+def brief_moment(epoch: float | None, now: datetime) -> str:
+    """Local time of day, or only the date when it isn't today's: at most 8 cells."""
+    full = moment(epoch, now)
+    return full if len(full) <= 8 else full[:6]
+
+
 def moment(epoch: float | None, now: datetime) -> str:
     """Local time of day, with the date in front when it isn't today's."""
     if epoch is None:

@@ -76,11 +76,16 @@ class Poller:
                 except Exception as err:
                     failures += 1
                     self._complain(explain(err, self._deadline_s))
-                await self._pause(min(self._interval_s * 2**failures, max(RETRY_MOST_S, self._interval_s)))
+                await self._pause(self.pause_after(failures))
         finally:
             if connection:
                 with contextlib.suppress(Exception):
                     await connection.observer.aclose()
+
+    def pause_after(self, failures: int) -> float:
+        """Seconds until the next tick after so many failures in a row."""
+        longest = max(RETRY_MOST_S, self._interval_s)
+        return min(self._interval_s * 2.0 ** min(failures, 10), longest)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -23,9 +23,16 @@ STYLES: dict[Tone, str] = {
 }
 
 
+class _Console(Console):
+    """Leaves a closed pipe to the caller; rich would end the process."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def print_snapshot(snapshot: Snapshot, now: datetime | None = None, console: Console | None = None) -> None:
     """Prints every part of `snapshot` as it stands at `now` (default: this moment)."""
-    out = console or Console(highlight=False)
+    out = console or _Console(highlight=False)
     width = out.width if out.is_terminal else PIPED_WIDTH
     view = View(snapshot, now or datetime.now().astimezone())
     for line in text_lines(view, width):
@@ -44,7 +51,7 @@ def text_lines(view: View, width: int) -> list[Line]:
 
 def _panel(panel: PanelView, width: int) -> list[Line]:
     title: Line = (Span(panel.title.upper(), Tone.STRONG), Span("  "), *panel.status)
-    lines: list[Line] = [title, *panel.lines]
+    lines: list[Line] = [title, *(_indented(line) for line in panel.lines)]
     if not panel.rows:
         return [*lines, *(_indented(line) for line in panel.message)]
     fitted = fit(panel.columns, panel.rows, width - 2)

@@ -134,7 +134,12 @@ _NAMES = (*FEATURES, TARGET)
 
 def _report(*high: float) -> DriftReport:
     values = (*high, *_PSI, *(0.001 for _ in _NAMES))[: len(_NAMES)]
-    names = ("credit_amount", "age_in_years", "purpose", *(n for n in _NAMES if n not in {"credit_amount", "age_in_years", "purpose"}))
+    names = (
+        "credit_amount",
+        "age_in_years",
+        "purpose",
+        *(n for n in _NAMES if n not in {"credit_amount", "age_in_years", "purpose"}),
+    )
     features = tuple(FeatureDrift(name, psi) for name, psi in zip(names, values, strict=True))
     return DriftReport(BASELINE, CURRENT if high else BASELINE, 1_000, features, NOW - 12)
 
@@ -157,7 +162,9 @@ DRIFTED = replace(
     HEALTHY,
     services=HEALTHY.services.map(
         lambda services: tuple(
-            replace(s, health=Health.DOWN, reason="no answer within 2 s: connection refused", latency_s=None, uptime_s=None)
+            replace(
+                s, health=Health.DOWN, reason="no answer within 2 s: connection refused", latency_s=None, uptime_s=None
+            )
             if s.name == "mlflow"
             else replace(s, health=Health.DEGRADED, reason="target mlflow is down", latency_s=0.006)
             if s.name == "prometheus"
@@ -174,7 +181,9 @@ STALE = replace(
     DRIFTED,
     models=HEALTHY.models.failed(REFUSED, NOW - 1),
     audit=replace(
-        HEALTHY.audit.map(lambda a: replace(a, faults=(Fault(31, "entry was modified: its hash doesn't match its content"),))),
+        HEALTHY.audit.map(
+            lambda a: replace(a, faults=(Fault(31, "entry was modified: its hash doesn't match its content"),))
+        ),
         fetched_at=NOW - 190,
         error="the object store didn't answer within 3 s",
     ),

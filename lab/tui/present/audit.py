@@ -65,7 +65,7 @@ def _entry(entry: Entry, view: View) -> Row:
     glyph, tone = LEDGER_STATUS[entry.status]
     cells = {
         "seq": cell(entry.seq, Tone.MUTED),
-        "time": cell(formats.moment(formats.parse_time(entry.time), view.now), Tone.MUTED),
+        "time": cell(formats.brief_moment(formats.parse_time(entry.time), view.now), Tone.MUTED),
         "action": cell(formats.clean(entry.action)),
         "status": Cell((Span(f"{glyph} {entry.status}", tone),)),
         "role": cell(formats.clean(entry.role)),

@@ -50,21 +50,22 @@ class View:
         return self.now.timestamp()
 
     @property
-    def reached(self) -> bool:
-        """Whether any source ever answered."""
-        s = self.snapshot
-        return any(part.value is not None for part in (s.runs, s.models, s.audit, s.drift, s.alerts)) or any(
-            service.health in {Health.UP, Health.DEGRADED} for service in s.services.value or ()
-        )
-
-    @property
     def lab_down(self) -> bool:
         """Whether the lab isn't up at all, so that one hint helps more than five errors."""
-        return self.snapshot.services.state is not SliceState.WAITING and self.snapshot.overall is Health.DOWN
+        return lab_is_down(self.snapshot)
 
     def service_url(self, name: str) -> str:
         """The URL of a service, empty when unknown."""
         return next((s.url for s in self.snapshot.services.value or () if s.name == name), "")
+
+
+def lab_is_down(snapshot: Snapshot) -> bool:
+    """Whether no service that the lab needs is up or starting, and nothing else answers either."""
+    others = (snapshot.runs, snapshot.models, snapshot.audit, snapshot.drift, snapshot.alerts)
+    if snapshot.services.state is SliceState.WAITING or any(part.state is SliceState.OK for part in others):
+        return False
+    needed = (service.health for service in snapshot.services.value or () if not service.optional)
+    return not any(health in {Health.UP, Health.STARTING} for health in needed)
 
 
 def health_mark(health: Health) -> Span:
@@ -100,7 +101,7 @@ def source_panel(title: str, part: Slice[T], view: View, empty: str, fill: Calla
 
 
 def _failed(title: str, error: str, view: View) -> PanelView:
-    if view.lab_down and not view.reached:
+    if view.lab_down:
         message = note("no answer: the lab isn't up")
         return PanelView(title, (Span("not up", Tone.MUTED),), PanelState.WAITING, message=message)
     message = ((Span("✗ no answer yet", Tone.BAD),), (Span(formats.clean(error), Tone.PLAIN),))

@@ -18,8 +18,8 @@ STATES: dict[str, tuple[str, Tone]] = {
 COLUMNS = (
     Column("name", "feature", 1, 16, 26),
     Column("psi", "PSI", 2, 5, right=True),
-    Column("bar", "", 3, 8, 36, grow=True),
-    Column("state", "state", 4, 28),
+    Column("bar", "", 3, 12, 36, grow=True),
+    Column("state", "state", 4, 15),
 )
 EMPTY = "No drift report yet.\n`invoke seed` records the baseline."
 # The bar is full at twice the PSI that counts as drifted.
@@ -125,8 +125,8 @@ def _alert_detail(alert: Alert, view: View) -> Detail:
         field_line("severity", text(alert.severity)),
         field_line("since", Span(formats.moment(alert.active_at, view.now))),
         field_line("summary", text(alert.summary)),
-        *heading("Labels"),
     ]
+    lines += heading("Labels") if alert.labels else ()
     lines += [field_line(formats.clean(name), text(value)) for name, value in sorted(alert.labels.items())]
     base = view.service_url("prometheus")
     url = f"{base}/alerts" if base else ""

@@ -23,7 +23,7 @@ def groups_for(screen: Screen[object]) -> tuple[str, list[tuple[str, list[tuple[
 
 
 def _keys(node: DOMNode) -> list[tuple[str, str]]:
-    own = type(node).__dict__.get("BINDINGS", [])
+    own = type(node).BINDINGS
     return [_entry(binding) for binding in own if isinstance(binding, Binding)]
 
 

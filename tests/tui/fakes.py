@@ -1,0 +1,57 @@
+"""Observers that do what a test needs, and an app that notes what it would have opened."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from textual.pilot import Pilot
+
+from lab.core.snapshot import Snapshot
+from lab.tui.app import LabApp
+from lab.tui.observer import Connection, Factory
+from tests.tui import snapshots
+
+
+class Playing:
+    """Gives the snapshots (or raises the errors) one after the other, then keeps the next tick waiting for ever."""
+
+    def __init__(self, *given: Snapshot | Exception) -> None:
+        self._given = list(given)
+        self.ended = asyncio.Event()
+        self.ticks = 0
+        self.closed = False
+
+    async def tick(self, previous: Snapshot) -> Snapshot:
+        self.ticks += 1
+        if not self._given:
+            self.ended.set()
+            await asyncio.Event().wait()
+        step = self._given.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class NotingApp(LabApp):
+    """Opens no browser; notes the addresses."""
+
+    def __init__(self, factory: Factory, *, interval_s: float = 0.01, clock: Callable[[], datetime]) -> None:
+        super().__init__(factory, interval_s=interval_s, clock=clock)
+        self.opened: list[str] = []
+
+    def open_url(self, url: str, *, new_tab: bool = True) -> None:
+        self.opened.append(url)
+
+
+def app_on(observer: Playing, first: Snapshot = snapshots.WAITING, interval_s: float = 0.01) -> NotingApp:
+    """An app with a stopped clock over `observer`."""
+    return NotingApp(lambda: Connection(observer, first), interval_s=interval_s, clock=lambda: snapshots.CLOCK)
+
+
+async def shown(app: LabApp, pilot: Pilot[None], snapshot: Snapshot) -> None:
+    """Waits until the app shows `snapshot`; the test's own timeout is the deadline."""
+    while app.view.snapshot is not snapshot:
+        await pilot.pause()
