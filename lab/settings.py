@@ -3,7 +3,7 @@
 import os
 import re
 import secrets as random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from lab.core.config import LabConfig, Secrets
 from lab.core.errors import LabError, SettingsError
-from lab.core.policy import Actor, Environment, Role, make_policy, parse_environment, parse_role, parse_roles
+from lab.core.policy import Actor, Environment, Policy, Role, parse_environment, parse_role
+from lab.core.policy_rules import ROLE_VARIABLES
 from lab.core.services import MAX_PORT_OFFSET
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +26,8 @@ SECRETS = tuple(f"{name.upper()}" for name in (
 IDENTITY = ("LAB_NAME", "LAB_HOME", "PORT_OFFSET", "RUNTIME", "OBJECT_STORE")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+# Reads a policy file, given the variables that it may refer to.
+ReadPolicy = Callable[[Path, Mapping[str, str]], Policy]
 
 
 class Settings(BaseSettings):
@@ -39,6 +42,7 @@ class Settings(BaseSettings):
         "data-scientist,ml-engineer,risk-officer,platform-admin", description="roles that may run in staging"
     )
     allowed_prod_roles: str = Field("ml-engineer,platform-admin", description="roles that may run in prod")
+    policy_path: Path = Field(Path("stack/governance/policy.yaml"), description="file that says who may do what, where")
     data_path: Path = Field(Path("data/sample_data.csv"), description="data set that the pipeline ingests")
     data_bucket: str = Field("data", description="bucket of data sets, profiles and the current data's reference")
     artifact_bucket: str = Field("mlflow-artifacts", description="bucket of MLflow's artifacts")
@@ -148,9 +152,14 @@ def ensure_env_file(environ: Mapping[str, str] = os.environ) -> bool:
     return True
 
 
-def load(environ: Mapping[str, str] = os.environ) -> LabConfig:
+def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> LabConfig:
     """The lab's configuration. Raises SettingsError naming variable, value and what is allowed."""
     settings = _settings(environ)
+    policy_path = _absolute(settings.policy_path)
+    variables = {
+        "ALLOWED_STAGING_ROLES": settings.allowed_staging_roles,
+        "ALLOWED_PROD_ROLES": settings.allowed_prod_roles,
+    }
     return LabConfig(
         name=settings.lab_name,
         root=ROOT,
@@ -160,10 +169,8 @@ def load(environ: Mapping[str, str] = os.environ) -> LabConfig:
         port_offset=settings.port_offset,
         object_store=settings.object_store,
         actor=Actor(settings.run_owner, parse_role(settings.run_role), parse_environment(settings.environment)),
-        policy=make_policy(
-            parse_roles(settings.allowed_staging_roles, "ALLOWED_STAGING_ROLES"),
-            parse_roles(settings.allowed_prod_roles, "ALLOWED_PROD_ROLES"),
-        ),
+        policy=read_policy(policy_path, variables),
+        policy_path=policy_path,
         allowed_staging_roles=settings.allowed_staging_roles,
         allowed_prod_roles=settings.allowed_prod_roles,
         data_path=_absolute(settings.data_path),
@@ -189,7 +196,8 @@ def _settings(environ: Mapping[str, str]) -> Settings:
     if unknown:
         raise SettingsError(f"{path}: {unknown[0]} is no setting.", f"Known are: {', '.join(sorted(known))}.")
     given = {name: environ[name] for name in known if environ.get(name)}
-    values = {name.lower(): value for name, value in (written | given).items() if value != ""}
+    # An empty value means the default, but an empty list of roles in `.env` means nobody, never the default's roles.
+    values = {name.lower(): value for name, value in (written | given).items() if value or name in ROLE_VARIABLES}
     try:
         return Settings.model_validate(values)
     except ValidationError as err:

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 def load_config(environ: Mapping[str, str] = os.environ) -> LabConfig:
     """The lab's configuration. Raises SettingsError."""
-    return settings.load(environ)
+    from lab.clients.policy_file import read_policy
+
+    return settings.load(read_policy, environ)
 
 
 def first_config(environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, bool]:
     """As `load_config`, but makes `.env` where there is none; also returns whether it was made."""
-    settings.load(environ)  # a wrong value must not be written down
+    load_config(environ)  # a wrong value must not be written down
     made = settings.ensure_env_file(environ)
-    return settings.load(environ), made
+    return load_config(environ), made
 
 
 def runtime(config: LabConfig) -> Runtime:

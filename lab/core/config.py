@@ -40,6 +40,7 @@ class LabConfig:
     object_store: str
     actor: Actor
     policy: Policy
+    policy_path: Path
     allowed_staging_roles: str
     allowed_prod_roles: str
     data_path: Path
@@ -51,6 +52,11 @@ class LabConfig:
     baseline_data_hash: str
     drift_interval_s: float
     secrets: Secrets = field(repr=False)
+
+    @property
+    def governance(self) -> Path:
+        """The folder of what governance keeps outside the store; a relative `allowed_signers` lies in it."""
+        return self.home / "governance"
 
     @property
     def buckets(self) -> tuple[str, str, str]:

@@ -1,11 +1,13 @@
 """Who may do what, where: a pure decision over roles × environments × actions. Default deny."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
+from typing import TypeVar
 
 from lab.core.errors import SettingsError
+from lab.core.ledger import canonical
 
 
 class Environment(StrEnum):
@@ -35,6 +37,12 @@ class Action(StrEnum):
     REJECT = "reject"
     ARCHIVE = "archive"
     BASELINE = "baseline"
+    IDENTITY = "identity"
+
+
+# The metrics that every version has; True where more is better.
+METRICS: Mapping[str, bool] = {"auc": True, "gini": True, "ks": True, "accuracy": True, "log_loss": False}
+_Known = TypeVar("_Known", Environment, Role, Action)
 
 
 @dataclass(frozen=True)
@@ -62,38 +70,97 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Policy:
-    """Roles that may act, by environment."""
+class Rule:
+    """Roles that may take actions in environments; in the order in which they are shown."""
 
-    allowed: Mapping[Environment, frozenset[Role]]
+    id: str
+    actions: tuple[Action, ...]
+    environments: tuple[Environment, ...]
+    roles: tuple[Role, ...]
+
+    def speaks_of(self, action: Action, environment: Environment) -> bool:
+        """Whether the rule allows anybody the action there, or says that nobody may."""
+        return action in self.actions and environment in self.environments
+
+    def __str__(self) -> str:
+        return f"{self.id}: {', '.join(self.roles) or 'nobody'}"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Everything that is allowed; what no rule allows is denied.
+
+    `signed` are the environments whose approvals and the like need a signature. `allowed_signers` is the path of the
+    file of known keys, absolute or below the lab's governance folder. `margins` say by metric how much worse than the
+    champion a promoted version may be, as decimal text.
+    """
+
+    rules: tuple[Rule, ...]
+    signed: frozenset[Environment] = frozenset({Environment.STAGING, Environment.PROD})
+    allowed_signers: str = "allowed_signers"
+    margins: Mapping[str, str] = field(default_factory=lambda: {"auc": "0.01"})
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) over the sorted rules; it goes into every audit entry."""
-        lines = (f"{env}={','.join(sorted(self.allowed.get(env, ())))}" for env in Environment)
-        return sha256("\n".join(lines).encode()).hexdigest()
+        """SHA-256 (hex) of the canonical JSON of what is in force; the order of roles and rules doesn't matter."""
+        rules = {
+            rule.id: {
+                "actions": sorted(rule.actions),
+                "environments": sorted(rule.environments),
+                "roles": sorted(rule.roles),
+            }
+            for rule in self.rules
+        }
+        value = {
+            "rules": rules,
+            "signed": sorted(self.signed),
+            "allowed_signers": self.allowed_signers,
+            "margins": dict(self.margins),
+        }
+        return sha256(canonical(value)).hexdigest()
 
     def decide(self, actor: Actor, action: Action) -> Decision:
-        """Allowed only where a rule names the actor's role for the actor's environment."""
-        roles = self.allowed.get(actor.environment, frozenset())
-        rule = f"{actor.environment}: {', '.join(sorted(roles)) or 'nobody'}"
-        return Decision(actor, action, actor.role in roles, rule)
+        """Allowed only where a rule names the actor's role for the action in the actor's environment."""
+        speaking = [rule for rule in self.rules if rule.speaks_of(action, actor.environment)]
+        for rule in speaking:
+            if actor.role in rule.roles:
+                return Decision(actor, action, True, str(rule))
+        return Decision(actor, action, False, "; ".join(map(str, speaking)) or "default: nobody")
+
+    def signature_required(self, environment: Environment) -> bool:
+        """Whether what is done in `environment` must be signed with a known key."""
+        return environment in self.signed
 
 
-def parse_environment(text: str) -> Environment:
+def combined_hash(policy: Policy, signers: bytes | None) -> str:
+    """What entries carry as `policy_hash`: SHA-256 (hex) over the policy's digest and, where there is one, its file
+    of known keys.
+    """
+    signers_digest = "" if signers is None else sha256(signers).hexdigest()
+    return sha256(canonical({"policy": policy.digest, "allowed_signers": signers_digest})).hexdigest()
+
+
+def parse_environment(text: str, place: str = "ENVIRONMENT") -> Environment:
     """Raises SettingsError for anything but dev, staging or prod, `production` included."""
-    try:
-        return Environment(text)
-    except ValueError:
-        raise SettingsError(f"ENVIRONMENT={text!r} is unknown.", f"Use one of: {', '.join(Environment)}.") from None
+    return _parse(Environment, text, place)
 
 
-def parse_role(text: str, variable: str = "RUN_ROLE") -> Role:
+def parse_role(text: str, place: str = "RUN_ROLE") -> Role:
     """Raises SettingsError for an unknown role."""
+    return _parse(Role, text, place)
+
+
+def parse_action(text: str, place: str = "action") -> Action:
+    """Raises SettingsError for an unknown action."""
+    return _parse(Action, text, place)
+
+
+def _parse(kind: type[_Known], text: str, place: str) -> _Known:
     try:
-        return Role(text)
+        return kind(text)
     except ValueError:
-        raise SettingsError(f"{variable}: {text!r} is no role.", f"Use one of: {', '.join(Role)}.") from None
+        name = kind.__name__.lower()
+        raise SettingsError(f"{place}: {text!r} is no {name}.", f"Use one of: {', '.join(kind)}.") from None
 
 
 def parse_roles(text: str, variable: str) -> frozenset[Role]:
@@ -101,12 +168,13 @@ def parse_roles(text: str, variable: str) -> frozenset[Role]:
     return frozenset(parse_role(part.strip(), variable) for part in text.split(",") if part.strip())
 
 
+def in_order(roles: Iterable[Role]) -> tuple[Role, ...]:
+    """Each role once, in the order in which they are defined."""
+    given = frozenset(roles)
+    return tuple(role for role in Role if role in given)
+
+
 def make_policy(staging: Iterable[Role], prod: Iterable[Role]) -> Policy:
-    """Every role may act in dev; staging and prod name theirs."""
-    return Policy(
-        {
-            Environment.DEV: frozenset(Role),
-            Environment.STAGING: frozenset(staging),
-            Environment.PROD: frozenset(prod),
-        }
-    )
+    """Every role may run in dev; staging and prod name theirs."""
+    allowed = {Environment.DEV: Role, Environment.STAGING: staging, Environment.PROD: prod}
+    return Policy(tuple(Rule(f"run-{env}", (Action.RUN,), (env,), in_order(roles)) for env, roles in allowed.items()))

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from lab import settings
+from lab import wiring
 from lab.core.config import LabConfig
 from lab.core.services import Service
 from tests.clients.answers import answer, query_name
@@ -27,7 +27,7 @@ synthetic_data_info{baseline_hash="b",current_hash="b"} 1.0
 def config(tmp_path: Path, **environ: str) -> LabConfig:
     """Settings of a lab at ports 40000 above the usual ones."""
     given = {"LAB_ENV_FILE": str(tmp_path / "absent"), "PORT_OFFSET": "40000", **environ}
-    return settings.load(given)
+    return wiring.load_config(given)
 
 
 class Services:

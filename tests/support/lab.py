@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import settings
+from lab import wiring
 from lab.core.config import LabConfig
 from lab.ops.doctor import free_offset
 
@@ -29,7 +29,7 @@ class LiveLab:
 
     @property
     def config(self) -> LabConfig:
-        return settings.load(self.environ)
+        return wiring.load_config(self.environ)
 
     def invoke(
         self, *arguments: str, check: bool = True, timeout: float = 400, **variables: str
