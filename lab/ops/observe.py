@@ -56,8 +56,7 @@ class Observer:
         self._trail = AuditSource(config, deadline_s)
         self._prober = ServicesSource(config, runtime.facts, self._clocks, deadline_s, transport)
         self._http = {
-            # Below the source's own deadline, so that the error names the service and its remedy.
-            name: Http.to(name, config.url(name), deadline_s * 0.9, transport)
+            name: Http.to(name, config.url(name), deadline_s, transport)
             for name in (Service.DAGSTER, Service.MLFLOW, Service.PROMETHEUS, Service.DRIFT_MONITOR)
         }
         mlflow, prometheus = Mlflow(self._http[Service.MLFLOW]), Prometheus(self._http[Service.PROMETHEUS])

@@ -82,7 +82,7 @@ class Source(Generic[T]):
         except LabError as err:
             error = str(err)
         except TimeoutError:
-            error = f"{self._title} didn't answer within {self._deadline_s:g} s."
+            error = f"{self._title} didn't answer within {self._deadline_s:g} s. Type `invoke status`."
         except Exception as err:  # a mistake in one source must not take the others off the screen
             error = f"{self._title} couldn't be read: {type(err).__name__}: {err}."
         else:
