@@ -57,9 +57,11 @@ async def up(
         report(Progress("lab", "preparing", text))
 
     await asyncio.to_thread(runtime.prepare, note)
-    probes = Probes(config)
+    began_at: dict[Service, float] = {}
+    # Heartbeats of a daemon that was stopped a moment ago must not be taken for the new one's.
+    probes = Probes(config, started_at=began_at.get)
     try:
-        starter = _Starter(runtime, probes, furnish, report, began + deadline_s)
+        starter = _Starter(runtime, probes, furnish, report, began + deadline_s, began_at)
         await starter.run()
         states = await _states(config, runtime, probes)
     finally:
@@ -71,8 +73,17 @@ async def up(
 class _Starter:
     """Starts services as soon as what they need is ready."""
 
-    def __init__(self, runtime: Runtime, probes: Prober, furnish: Furnish, report: Report, end: float) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        probes: Prober,
+        furnish: Furnish,
+        report: Report,
+        end: float,
+        began_at: dict[Service, float],
+    ) -> None:
         self._runtime, self._probes, self._furnish, self._report, self._end = runtime, probes, furnish, report, end
+        self._began_at = began_at
         self._services = list(runtime.services())
         self._ready = {service: asyncio.Event() for service in self._services}
         self._last: dict[Service, ProbeResult] = {}
@@ -95,6 +106,7 @@ class _Starter:
             await self._ready[needed].wait()
         if fact.state != "running":
             self.started.append(service)
+            self._began_at[service] = time.time()
             self._report(Progress(service, "starting"))
         await asyncio.to_thread(self._runtime.start, service)
         await self._furnish_inside(service)
