@@ -33,6 +33,13 @@ class LabApp(App[None]):
     TITLE = "mlops-lab"
     CSS_PATH = Path(__file__).with_name("lab.tcss")
     ENABLE_COMMAND_PALETTE = True
+    # Textual writes this ClassVar's type in a way that mypy reads as an instance variable's.
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [  # type: ignore[misc]
+        (0, "-narrow"),
+        (70, "-normal"),
+        (110, "-wide"),
+        (160, "-full"),
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "refresh_now", "Refresh"),
         Binding("t", "next_theme", "Theme", show=False),

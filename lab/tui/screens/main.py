@@ -24,12 +24,6 @@ NUMBERS = {name: number for number, name in enumerate(PARTS, 1)}
 class MainScreen(Screen[None]):
     """Shows a `View`; knows which row a person is on."""
 
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
-        (0, "-narrow"),
-        (70, "-normal"),
-        (110, "-wide"),
-        (160, "-full"),
-    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(number), f"focus_panel('{name}')", name.capitalize(), show=False)

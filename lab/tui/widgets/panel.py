@@ -2,12 +2,11 @@
 
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from lab.tui.cells import PanelState, PanelView, Span, Tone
 from lab.tui.filters import select
@@ -24,16 +23,15 @@ class Panel(Vertical):
     ]
 
     def __init__(self, name: str, number: int) -> None:
-        super().__init__(id=name, classes="panel")
+        super().__init__(id=name, classes=f"panel -{PanelState.WAITING}")
         self._number = number
-        self._view = PanelView("")
+        self._view = PanelView("", state=PanelState.WAITING)
         self._pattern = ""
+        self._filtered = False
 
     def compose(self) -> ComposeResult:
-        yield Static(classes="lines", markup=False)
+        yield Static(markup=False)
         yield RowList()
-        yield Static(classes="message", markup=False)
-        yield Input(classes="filter", placeholder="filter: regular expression, ! in front excludes", compact=True)
 
     @property
     def rows(self) -> RowList:
@@ -41,51 +39,44 @@ class Panel(Vertical):
 
     def show(self, view: PanelView) -> None:
         """Takes what the panel is to show."""
-        if view != self._view:
-            self._view = view
-            self._draw()
+        if view == self._view:
+            return
+        if view.state is not self._view.state:
+            self.remove_class(f"-{self._view.state}").add_class(f"-{view.state}")
+        self._view = view
+        self._draw()
 
     def _draw(self) -> None:
         view = self._view
         chosen = select(view.rows, self._pattern)
-        for state in PanelState:
-            self.set_class(view.state is state, f"-{state}")
         self.border_title = Content.assemble((f"{self._number} ", "$foreground-muted"), (view.title, "bold"))
-        self.border_subtitle = content(view.status)
-        if self._pattern:
-            found = Span(f"/{self._pattern}  {len(chosen)} of {len(view.rows)}", Tone.ACCENT)
-            self.border_subtitle = content((found,))
-        self._set_lines(".lines", paragraphs(view.lines) if view.lines else None)
-        self._set_lines(".message", paragraphs(view.message) if not view.rows else None)
-        self.rows.display = not (view.message and not view.rows)
+        found = Span(f"/{self._pattern}  {len(chosen)} of {len(view.rows)}", Tone.ACCENT)
+        self.border_subtitle = content((found,) if self._pattern else view.status)
+        lines = view.lines if view.rows else (*view.lines, *view.message)
+        static = self.query_one(Static)
+        static.display = bool(lines)
+        static.update(paragraphs(lines))
+        self.rows.display = bool(view.rows) or not view.message
         self.rows.show(view.columns, chosen)
 
-    def _set_lines(self, selector: str, text: Content | None) -> None:
-        static = self.query_one(selector, Static)
-        static.display = text is not None
-        static.update(text or "")
-
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Opens the filter line."""
-        line = self.query_one(Input)
-        line.display = True
-        line.focus()
+        # Imported and made when first used: both cost time before the first paint.
+        from lab.tui.widgets.filterline import FilterLine
+
+        if not self._filtered:
+            self._filtered = True
+            await self.mount(FilterLine(self._take_pattern, self.rows))
+        self.query_one(FilterLine).open()
 
     def action_clear_filter(self) -> None:
         """Shows every row again and goes back to them."""
-        line = self.query_one(Input)
-        line.value = ""
-        line.display = False
-        self.rows.focus()
+        if self._filtered:
+            from lab.tui.widgets.filterline import FilterLine
 
-    @on(Input.Changed)
-    def _filter_changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self._pattern = event.value
-        self._draw()
+            self.query_one(FilterLine).close()
 
-    @on(Input.Submitted)
-    def _filter_taken(self, event: Input.Submitted) -> None:
-        event.stop()
-        event.input.display = False
-        self.rows.focus()
+    def _take_pattern(self, pattern: str) -> None:
+        if pattern != self._pattern:
+            self._pattern = pattern
+            self._draw()
