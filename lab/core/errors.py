@@ -48,6 +48,10 @@ class PolicyDenied(LabError):
     """The policy refused the action."""
 
 
+class SignatureInvalid(LabError):
+    """A signature can't be made, or doesn't prove what it should."""
+
+
 class DatasetInvalid(LabError):
     """A data set can't be used; the message names every rule it broke."""
 
