@@ -51,9 +51,7 @@ def _load(path: Path) -> object:
         return yaml.load(body, Loader=_strict_loader())  # noqa: S506 - a SafeLoader that refuses even more
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as err:
         reason = " ".join(str(err).split())
-        raise SettingsError(
-            f"{path} is no YAML that a policy can be read from: {reason}.", "Correct the file."
-        ) from None
+        raise SettingsError(f"{path} can't be read as a policy: {reason}.", "Correct the file.") from None
 
 
 def _strict_loader() -> "type[yaml.SafeLoader]":
