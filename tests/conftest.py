@@ -2,12 +2,13 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.lab import LiveLab
+from tests.support.lab import LiveLab, leftovers
 
 _NEEDS = ("compose", "terraform", "browser")
 
@@ -15,6 +16,13 @@ _NEEDS = ("compose", "terraform", "browser")
 def pytest_configure() -> None:
     # A terminated test run must clean up as an interrupted one does.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """No lab of this test run may outlive it. Session fixtures are gone by now: the last test tears them down."""
+    if left := leftovers():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        sys.stderr.write("\nleft behind by the tests' labs: " + ", ".join(left) + "\n")
 
 
 def required(name: str) -> bool:

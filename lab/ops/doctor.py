@@ -18,6 +18,7 @@ from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, LOOPBACK, MAX_PORT_OFFSET
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.commands import unprivileged
+from lab.runtime.files import is_strangers
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
 from lab.runtime.sweep import owned
 
@@ -52,7 +53,7 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
         *_ports(config, mine),
         _memory(bool(mine)),
         _disk(config.home),
-        _writable(config.home),
+        _home(config),
         _data(config.data_path),
         *_binaries(binaries),
         *_root(),
@@ -137,11 +138,15 @@ def _disk(home: Path) -> Finding:
     return Finding("disk", Verdict.FAIL, f"{detail}, {NEEDED_DISK >> 30} GB needed", remedy)
 
 
-def _writable(home: Path) -> Finding:
+def _home(config: LabConfig) -> Finding:
+    home = config.home
     place = next(folder for folder in (home, *home.parents) if folder.exists())
-    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
-        return Finding("lab home", Verdict.OK, str(home))
-    return Finding("lab home", Verdict.FAIL, f"{place} is not a folder you can write to", "Set LAB_HOME.")
+    if not place.is_dir() or not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        return Finding("lab home", Verdict.FAIL, f"{place} is not a folder you can write to", "Set LAB_HOME.")
+    if is_strangers(config):
+        remedy = "Set LAB_HOME to an empty folder or a new one."
+        return Finding("lab home", Verdict.FAIL, f"{home} holds files that are no lab's", remedy)
+    return Finding("lab home", Verdict.OK, str(home))
 
 
 def _data(path: Path) -> Finding:

@@ -14,7 +14,7 @@ from lab.runtime.layout import Layout
 
 # Marks every process of a lab, so that those that lost their supervisor can be found.
 OWNED_BY = "MLOPS_LAB_OWNED_BY"
-_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _HOSTS = (LOOPBACK, "localhost")
 
 
@@ -45,6 +45,7 @@ def base_environment(layout: Layout) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return kept | {
         OWNED_BY: str(layout.home),
+        "TMPDIR": str(layout.scratch),
         "NO_PROXY": ",".join(_HOSTS),
         "PYTHONUNBUFFERED": "1",
         "XDG_CACHE_HOME": str(layout.cache),

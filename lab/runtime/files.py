@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import socket
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 from lab.core.config import LabConfig
@@ -48,6 +50,39 @@ def write_all(config: LabConfig, layout: Layout, services: Sequence[Service]) ->
         Service.PROMETHEUS: prometheus + rules.read_text(),
         Service.ALERTMANAGER: (stack / "alertmanager" / "alertmanager.yml").read_text(),
     }
+
+
+def is_strangers(config: LabConfig) -> bool:
+    """Whether LAB_HOME holds somebody else's files: it must not become a lab's, because `nuke` removes it whole."""
+    home, marker = config.home, Layout(config.home).marker
+    if marker.exists() or not home.exists():
+        return False
+    own = {marker.name, f"{marker.name}.part", config.env_file.name}
+    return not home.is_dir() or any(path.name not in own for path in home.iterdir())
+
+
+def empty_scratch(layout: Layout) -> None:
+    """Removes what killed services left behind; for when nothing of the lab runs."""
+    shutil.rmtree(layout.scratch, ignore_errors=True)
+    layout.scratch.mkdir(mode=0o700)
+
+
+def remove_dead_sockets(config: LabConfig) -> None:
+    """SeaweedFS puts sockets that are named after its ports into /tmp whatever it is told, and leaves them when killed.
+
+    A socket that somebody listens on stays: another lab may have these ports now.
+    """
+    parts = {"admin": "console-grpc", "filer": "filer-grpc", "master": "master-grpc", "s3": "s3-grpc"}
+    for part, label in (parts | {"volume": "volume-grpc"}).items():
+        path = f"/tmp/seaweedfs-{part}-grpc-{config.extra_port(Service.OBJECT_STORE, label)}.sock"  # noqa: S108 - theirs
+        with closing(socket.socket(socket.AF_UNIX)) as probe:
+            try:
+                probe.connect(path)
+            except ConnectionRefusedError:
+                with suppress(OSError):
+                    Path(path).unlink()
+            except OSError:
+                continue
 
 
 def forget_request_counts(layout: Layout) -> None:

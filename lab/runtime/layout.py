@@ -72,6 +72,11 @@ class Layout:
         return self.home / "cache"
 
     @property
+    def scratch(self) -> Path:
+        """The services' temporary files, which a killed service leaves behind."""
+        return self.home / "tmp"
+
+    @property
     def marker(self) -> Path:
         """Says that the folder is a lab's home, and whose."""
         return self.home / "lab.json"
@@ -90,4 +95,5 @@ class Layout:
             self.grafana,
             self.journal,
             self.cache,
+            self.scratch,
         )

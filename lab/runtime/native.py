@@ -18,7 +18,15 @@ from lab.runtime import sweep
 from lab.runtime.base import Note
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.commands import Tools, base_environment, command
-from lab.runtime.files import forget_request_counts, launch_spec, write_all, write_private
+from lab.runtime.files import (
+    empty_scratch,
+    forget_request_counts,
+    is_strangers,
+    launch_spec,
+    remove_dead_sockets,
+    write_all,
+    write_private,
+)
 from lab.runtime.layout import Layout
 from lab.runtime.logs import count_restarts, follow, tail
 from lab.runtime.postgres import ensure_cluster
@@ -48,10 +56,11 @@ class NativeRuntime:
         return self._supervisor.alive()
 
     def prepare(self, note: Note) -> None:
-        for folder in self.layout.folders():
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._refuse_strangers("Nothing was written; set LAB_HOME to an empty folder or a new one.")
         marker = {"name": self._config.name, "env_file": str(self._config.env_file)}
         write_private(self.layout.marker, json.dumps(marker))
+        for folder in self.layout.folders():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._end_orphans(note)
         tools = self._tools(note)
         if ensure_cluster(tools.postgres, self.layout, self._config.secrets.postgres):
@@ -60,6 +69,7 @@ class NativeRuntime:
         read = write_all(self._config, self.layout, services)
         changed = self._write_programs(services, tools, read)
         if not self.running():
+            empty_scratch(self.layout)
             forget_request_counts(self.layout)
             self._supervisor.launch(base_environment(self.layout))
         elif changed:
@@ -90,10 +100,10 @@ class NativeRuntime:
         return ran or bool(ended)
 
     def nuke(self, note: Note) -> None:
+        self._refuse_strangers("Nothing was removed; check LAB_HOME.")
         home = self._config.home
-        if home.exists() and any(home.iterdir()) and not self.layout.marker.exists():
-            raise LabError(f"{home} is not a lab's folder (no lab.json in it).", "Nothing was removed; check LAB_HOME.")
         self.down(note)
+        remove_dead_sockets(self._config)
         if self.layout.run.parent != home:
             shutil.rmtree(self.layout.run, ignore_errors=True)
         if home.exists():
@@ -128,6 +138,10 @@ class NativeRuntime:
 
     def follow(self, services: Sequence[Service]) -> Iterator[tuple[Service, str]]:
         return follow({service: self.layout.logs / f"{service}.log" for service in services})
+
+    def _refuse_strangers(self, remedy: str) -> None:
+        if is_strangers(self._config):
+            raise LabError(f"{self._config.home} is not a lab's folder (no lab.json in it).", remedy)
 
     def _end_orphans(self, note: Note) -> None:
         """Without its supervisor nothing restarts a server, and it holds the ports: end it before starting anew."""

@@ -1,41 +1,65 @@
 """A real lab for tests: temporary home, free ports, removed at the end whatever happens to the test run."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import httpx
+import psutil
 
 from lab import wiring
+from lab.clients.audit import entries_of_run, stored_entries
+from lab.clients.http import Http
+from lab.clients.mlflow import Mlflow
+from lab.clients.s3 import READER, S3, AuditStore
 from lab.core.config import LabConfig
-from lab.ops.doctor import free_offset
+from lab.core.ledger import Entry, Verification, parse, verify
+from lab.core.models import ModelVersion
+from lab.core.services import Service
+from lab.runtime.sweep import owned
+from tests.support.ports import reserved_offset
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
+INVOKE = str(Path(sys.executable).with_name("invoke"))
+# Every home that a lab of this test run had: nothing may be left of them at its end.
+HOMES: list[Path] = []
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 # Waits for the end of its input, which comes with the death of the test run, however that dies; then cleans up.
 _WATCHDOG = "import subprocess, sys; sys.stdin.read(); subprocess.run(sys.argv[1:])"
+_FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+T = TypeVar("T")
 
 
 @dataclass
 class LiveLab:
     """One lab, driven through its commands as a user would."""
 
-    home: Path
+    folder: Path
     environ: dict[str, str]
 
     @property
+    def home(self) -> Path:
+        return Path(self.environ["LAB_HOME"])
+
+    @property
     def config(self) -> LabConfig:
+        """Read anew each time: secrets come with `.env`, which the first `up` makes."""
         return wiring.load_config(self.environ)
 
     def invoke(
         self, *arguments: str, check: bool = True, timeout: float = 400, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Runs an Invoke task; fails the test when it exits with anything but 0, unless `check` is off."""
-        return self.command(str(Path(sys.executable).with_name("invoke")), *arguments, check=check, timeout=timeout, **variables)
+        return self.command(INVOKE, *arguments, check=check, timeout=timeout, **variables)
 
     def command(
         self, *argv: str, check: bool = True, timeout: float = 400, **variables: str
@@ -55,30 +79,105 @@ class LiveLab:
             raise AssertionError(f"{' '.join(argv[1:])} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
 
+    def popen(self, *arguments: str) -> "subprocess.Popen[str]":
+        """An Invoke task that goes on while the test does; its output comes as one stream of text."""
+        return subprocess.Popen(
+            [INVOKE, *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
     def json(self, *arguments: str, **variables: str) -> Any:
-        """The JSON that an Invoke task prints."""
-        return json.loads(self.invoke(*arguments, "--json", **variables).stdout)
+        """The JSON that an Invoke task prints; whether it succeeded is in there."""
+        done = self.invoke(*arguments, "--json", check=False, **variables)
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            raise AssertionError(f"{arguments} printed no JSON:\n{done.stdout}\n{done.stderr}") from None
+
+    def get(self, service: Service, path: str = "/", **options: Any) -> httpx.Response:
+        """GET from a service of the lab."""
+        return httpx.get(self.config.url(service) + path, timeout=30, trust_env=False, **options)
+
+    def graphql(self, query: str, **variables: Any) -> Any:
+        """What Dagster answers; errors of the query fail the test."""
+        url = f"{self.config.url(Service.DAGSTER)}/graphql"
+        answer = httpx.post(url, json={"query": query, "variables": variables}, timeout=60, trust_env=False).json()
+        assert not answer.get("errors"), answer["errors"]
+        return answer["data"]
+
+    def run_status(self, run_id: str) -> str:
+        query = "query($id: ID!) {runOrError(runId: $id) {__typename ... on Run {status}}}"
+        return str(self.graphql(query, id=run_id)["runOrError"]["status"])
+
+    def finished(self, run_id: str, deadline_s: float = 180) -> str:
+        """The state in which a run ends."""
+        eventually(lambda: self.run_status(run_id) in _FINISHED, deadline_s, f"the end of run {run_id}")
+        return self.run_status(run_id)
+
+    def run_ids(self) -> list[str]:
+        """Every run, newest first."""
+        found = self.graphql("{runsOrError {... on Runs {results {runId}}}}")
+        return [run["runId"] for run in found["runsOrError"]["results"]]
+
+    def store(self) -> AuditStore:
+        return AuditStore(
+            S3.of_lab(self.config, READER, timeout_s=30), self.config.audit_bucket, self.config.audit_prefix
+        )
+
+    def entries(self) -> list[Entry]:
+        """The whole audit trail."""
+        return [parse(body) for _, body in stored_entries(self.store(), self.config.audit_prefix)]
+
+    def entries_of(self, run_id: str) -> Sequence[Entry]:
+        return entries_of_run(self.store(), self.config.audit_prefix, run_id)
+
+    def verified(self) -> Verification:
+        return verify(stored_entries(self.store(), self.config.audit_prefix))
+
+    def versions(self) -> tuple[ModelVersion, ...]:
+        """The registered versions, newest first."""
+        return self._ask_mlflow(lambda mlflow: mlflow.versions(100))
+
+    def processes(self) -> list[psutil.Process]:
+        return list(owned(self.home))
+
+    def _ask_mlflow(self, question: Callable[[Mlflow], Awaitable[T]]) -> T:
+        async def ask() -> T:
+            mlflow = Mlflow(Http.to(Service.MLFLOW, self.config.url(Service.MLFLOW)))
+            try:
+                return await question(mlflow)
+            finally:
+                await mlflow.aclose()
+
+        return asyncio.run(ask())
 
     @classmethod
     @contextmanager
     def prepared(cls, folder: Path, name: str, **variables: str) -> Iterator["LiveLab"]:
         """A lab that isn't started; whatever it leaves is removed at the end."""
-        lab = cls(folder, _environment(folder, name, variables))
-        nuke = [str(Path(sys.executable).with_name("invoke")), "nuke", "--yes"]
-        with subprocess.Popen(
-            [sys.executable, "-c", _WATCHDOG, *nuke],
-            cwd=ROOT,
-            env=lab.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        ) as watchdog:
-            try:
-                yield lab
-            finally:
-                lab.invoke("nuke", "--yes")
-                watchdog.kill()
+        with reserved_offset() as offset:
+            lab = cls(folder, _environment(folder, name, offset, variables))
+            HOMES.append(lab.home)
+            with subprocess.Popen(
+                [sys.executable, "-c", _WATCHDOG, INVOKE, "nuke", "--yes"],
+                cwd=ROOT,
+                env=lab.environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            ) as watchdog:
+                try:
+                    yield lab
+                finally:
+                    lab.invoke("nuke", "--yes")
+                    watchdog.kill()
 
     @classmethod
     @contextmanager
@@ -89,16 +188,20 @@ class LiveLab:
             yield lab
 
 
-def _environment(folder: Path, name: str, variables: Mapping[str, str]) -> dict[str, str]:
+def leftovers() -> list[str]:
+    """Processes and folders of labs that this test run made and that should be gone."""
+    left = [f"process {process.pid} of {home}" for home in HOMES for process in owned(home)]
+    return left + [f"folder {home}" for home in HOMES if home.exists()]
+
+
+def _environment(folder: Path, name: str, offset: int, variables: Mapping[str, str]) -> dict[str, str]:
     kept = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
     return kept | {
         "LAB_NAME": name,
         "LAB_HOME": str(folder / "home"),
         "LAB_ENV_FILE": str(folder / "env"),
-        "PORT_OFFSET": str(free_offset()),
+        "PORT_OFFSET": str(offset),
         "RUNTIME": "native",
         "DRIFT_MONITOR_INTERVAL_SECONDS": "1",
         **variables,
     }
-
-

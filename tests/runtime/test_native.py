@@ -1,0 +1,139 @@
+"""What the native runtime does to folders and sockets, without starting a server."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lab import wiring
+from lab.core.config import LabConfig
+from lab.core.errors import LabError
+from lab.core.services import CATALOGUE, Service
+from lab.runtime.binaries import Resolver
+from lab.runtime.files import empty_scratch, is_strangers, remove_dead_sockets
+from lab.runtime.layout import Layout
+from lab.runtime.native import NativeRuntime, _stop_order
+from tests.support.ports import reserved_offset
+
+notes: list[str] = []
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[LabConfig]:
+    with reserved_offset() as offset:
+        environ = {"LAB_ENV_FILE": str(tmp_path / "env"), "LAB_HOME": str(tmp_path / "home")}
+        yield wiring.load_config({**environ, "PORT_OFFSET": str(offset)})
+
+
+@pytest.fixture
+def runtime(config: LabConfig, tmp_path: Path) -> NativeRuntime:
+    return NativeRuntime(config, Resolver(cache=tmp_path / "cache"))
+
+
+def made_by_a_lab(config: LabConfig) -> None:
+    (config.home / "logs").mkdir(parents=True)
+    (config.home / "logs" / "mlflow.log").write_text("x")
+    Layout(config.home).marker.write_text(json.dumps({"name": config.name}))
+
+
+def test_nuke_removes_a_labs_folder(runtime: NativeRuntime, config: LabConfig) -> None:
+    made_by_a_lab(config)
+
+    runtime.nuke(notes.append)
+
+    assert not config.home.exists()
+
+
+def test_nuke_of_a_lab_that_never_was_does_nothing(runtime: NativeRuntime, config: LabConfig) -> None:
+    runtime.nuke(notes.append)
+
+    assert not config.home.exists()
+
+
+@pytest.mark.parametrize("action", ["nuke", "prepare"])
+def test_a_folder_with_somebodys_files_is_never_taken_for_a_labs(
+    runtime: NativeRuntime, config: LabConfig, action: str
+) -> None:
+    config.home.mkdir()
+    (config.home / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(LabError, match="is not a lab's folder") as caught:
+        getattr(runtime, action)(notes.append)
+
+    assert caught.value.remedy
+    assert [path.name for path in config.home.iterdir()] == ["thesis.txt"]
+    assert (config.home / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_file_where_the_labs_folder_should_be_is_left_alone(runtime: NativeRuntime, config: LabConfig) -> None:
+    config.home.write_text("not a folder")
+
+    with pytest.raises(LabError, match="is not a lab's folder"):
+        runtime.nuke(notes.append)
+
+    assert config.home.read_text() == "not a folder"
+
+
+@pytest.mark.parametrize("left", [[], ["lab.json.part"], ["lab.json", "anything"], ["env"]])
+def test_what_an_interrupted_start_leaves_is_the_labs(config: LabConfig, left: list[str]) -> None:
+    config.home.mkdir()
+    for name in left:
+        (config.home / name).write_text("")
+
+    assert not is_strangers(config)
+
+
+def test_scratch_is_emptied(config: LabConfig) -> None:
+    layout = Layout(config.home)
+    (layout.scratch / "tmpabc").mkdir(parents=True)
+    (layout.scratch / "tmpabc" / "data.csv").write_text("x")
+
+    empty_scratch(layout)
+
+    assert list(layout.scratch.iterdir()) == []
+    assert layout.scratch.stat().st_mode & 0o777 == 0o700
+
+
+def test_only_sockets_that_nobody_listens_on_are_removed(config: LabConfig) -> None:
+    dead = Path(f"/tmp/seaweedfs-s3-grpc-{config.extra_port(Service.OBJECT_STORE, 's3-grpc')}.sock")
+    alive = Path(f"/tmp/seaweedfs-filer-grpc-{config.extra_port(Service.OBJECT_STORE, 'filer-grpc')}.sock")
+    try:
+        with closing(socket.socket(socket.AF_UNIX)) as killed, closing(socket.socket(socket.AF_UNIX)) as server:
+            killed.bind(str(dead))
+            server.bind(str(alive))
+            server.listen()
+            killed.close()
+
+            remove_dead_sockets(config)
+
+            assert not dead.exists()
+            assert alive.exists()
+    finally:
+        for path in (dead, alive):
+            path.unlink(missing_ok=True)
+
+
+def test_services_stop_before_what_they_need() -> None:
+    waves = _stop_order()
+    place = {service: number for number, wave in enumerate(waves) for service in wave}
+
+    assert set(place) == set(Service)
+    for spec in CATALOGUE:
+        for needed in spec.needs:
+            assert place[spec.name] < place[needed]
+
+
+def test_facts_of_a_lab_that_is_down_say_so(runtime: NativeRuntime) -> None:
+    facts = runtime.facts()
+
+    assert set(facts) == set(Service)
+    assert {fact.state for fact in facts.values()} <= {"stopped", "absent"}
+    assert facts[Service.MLFLOW].remedy == "Type `invoke up`."
+    assert facts[Service.GRAFANA].reason
+
+
+def test_down_of_a_lab_that_is_down_is_false(runtime: NativeRuntime) -> None:
+    assert runtime.down(notes.append) is False

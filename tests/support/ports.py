@@ -1,0 +1,56 @@
+"""Port offsets for tests: no two of them share a port, and two test runs never get the same one."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+
+from lab.core.services import CATALOGUE, LOOPBACK
+
+# Linux hands out ports from 32768 up to clients: a lab there could find one of its ports taken at any time.
+_HIGHEST = 32_000
+# Free in the catalogue; whoever holds it under an offset holds the offset.
+_CLAIM = 9_019
+
+
+def ports_at(offset: int) -> set[int]:
+    """Every port of a lab under `offset`."""
+    return {port for spec in CATALOGUE for port in spec.ports(offset).values()}
+
+
+@cache
+def offsets() -> tuple[int, ...]:
+    """Offsets that can be used at the same time."""
+    found: list[int] = []
+    used: set[int] = set()
+    for offset in range(130, _HIGHEST, 10):
+        ports = ports_at(offset) | {_CLAIM + offset}
+        if max(ports) < _HIGHEST and not ports & used:
+            found.append(offset)
+            used |= ports
+    return tuple(found)
+
+
+@contextmanager
+def reserved_offset() -> Iterator[int]:
+    """An offset with every port free, kept from other test runs until the end."""
+    for offset in offsets():
+        with closing(socket.socket()) as claim:
+            try:
+                claim.bind((LOOPBACK, _CLAIM + offset))
+            except OSError:
+                continue
+            if not any(_taken(port) for port in ports_at(offset)):
+                yield offset
+                return
+    raise RuntimeError(f"none of {len(offsets())} port offsets is free")
+
+
+def _taken(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return True
+    return False

@@ -1,0 +1,28 @@
+"""Waiting for a condition instead of for a time."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(
+    condition: Callable[[], T], deadline_s: float = 120.0, what: str = "", ignore: tuple[type[Exception], ...] = ()
+) -> T:
+    """The first true value of `condition`; fails at the deadline and says what came last.
+
+    Errors of the kinds in `ignore` count as "not yet".
+    """
+    end = time.monotonic() + deadline_s
+    while True:
+        last: object
+        try:
+            if value := condition():
+                return value
+            last = value
+        except ignore as err:
+            last = err
+        if time.monotonic() > end:
+            raise AssertionError(f"{what or 'it'} didn't come true within {deadline_s:.0f} s; last: {last!r}")
+        time.sleep(0.1)
