@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.clients.audit import Ledger, entries_of_run, now_utc
+from lab.clients.audit import Ledger, entries_of_run
 from lab.clients.dagster import Dagster
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
@@ -17,6 +17,7 @@ from lab.core.models import MODEL_NAME, ModelVersion
 from lab.core.policy import Action
 from lab.core.runs import Run, RunStatus
 from lab.core.services import Service
+from lab.ops.entries import entry_by_actor
 from lab.ops.progress import Progress, Report
 
 DEADLINE_S = 900.0
@@ -66,16 +67,8 @@ class DemoRunner:
         decision = self._config.policy.decide(actor, Action.RUN)
         if decision.allowed:
             return
-        entry = Entry(
-            action="launch",
-            status=Status.BLOCKED,
-            owner=actor.owner,
-            role=actor.role,
-            environment=actor.environment,
-            time=now_utc(),
-            policy_hash=self._config.policy.digest,
-            details={"rule": decision.rule, "trigger": "demo-run"},
-        )
+        details = {"rule": decision.rule, "trigger": "demo-run"}
+        entry = entry_by_actor(self._config, "launch", Status.BLOCKED, details)
         written = Ledger(self._store, self._config.audit_prefix).append(entry)
         raise PolicyDenied(
             f"Blocked before anything started: {decision}. Audit entry {written.seq} says so.",

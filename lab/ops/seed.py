@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.clients.audit import Ledger, now_utc
+from lab.clients.audit import Ledger
 from lab.clients.s3 import PIPELINE, S3, AuditStore
 from lab.core.config import LabConfig
 from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
@@ -14,6 +14,7 @@ from lab.core.drift import DriftReport, Profile, compare, profile
 from lab.core.errors import DatasetInvalid, LabError, NotFound, PolicyDenied
 from lab.core.ledger import Entry, Status
 from lab.core.policy import Action
+from lab.ops.entries import entry_by_actor
 from lab.ops.plant import downturn
 
 
@@ -106,17 +107,7 @@ class Seeder:
         self._ledger().append(self._entry(Status(status), details))
 
     def _entry(self, status: Status, details: dict[str, object]) -> Entry:
-        actor = self._config.actor
-        return Entry(
-            action=Action.BASELINE,
-            status=status,
-            owner=actor.owner,
-            role=actor.role,
-            environment=actor.environment,
-            time=now_utc(),
-            policy_hash=self._config.policy.digest,
-            details=details,
-        )
+        return entry_by_actor(self._config, Action.BASELINE, status, details)
 
     def _ledger(self) -> Ledger:
         store = AuditStore(self._s3, self._config.audit_bucket, self._config.audit_prefix)

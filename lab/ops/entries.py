@@ -1,0 +1,38 @@
+"""Audit entries of what a person does through the control plane."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lab.clients.audit import now_utc
+from lab.clients.code_version import code_version
+from lab.clients.policy_file import hash_in_force
+from lab.core.config import LabConfig
+from lab.core.ledger import Entry, Status
+from lab.core.policy import Environment
+
+
+def entry_by_actor(
+    config: LabConfig,
+    action: str,
+    status: Status,
+    details: Mapping[str, Any],
+    environment: Environment | None = None,
+    model_version: str = "",
+) -> Entry:
+    """An entry of the configured actor, made now; `environment` is the one acted in where it isn't the actor's.
+
+    Raises SettingsError when the file of known keys can't be read.
+    """
+    actor = config.actor
+    return Entry(
+        action=action,
+        status=status,
+        owner=actor.owner,
+        role=actor.role,
+        environment=environment or actor.environment,
+        time=now_utc(),
+        model_version=model_version,
+        policy_hash=hash_in_force(config.policy, config.governance),
+        code_version=code_version(config.root),
+        details=details,
+    )
