@@ -68,7 +68,8 @@ class _Version(argparse.Action):
             number = version("mlops-lab")
         except PackageNotFoundError:
             number = "(not installed)"
-        parser.exit(message=f"mlops-lab {number}\n")
+        sys.stdout.write(f"mlops-lab {number}\n")
+        parser.exit()
 
 
 def _seconds(text: str) -> float:
