@@ -89,7 +89,8 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
 
 
 def _screen(refresh_s: float, readonly: bool) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual draws on stderr.
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise LabError("The screen needs a terminal.", "Type `mlops-lab --once` for one snapshot as text.")
     from lab.tui.app import LabApp
 

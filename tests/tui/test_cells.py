@@ -38,7 +38,7 @@ def test_columns_of_greater_rank_are_dropped_first() -> None:
 
 def test_room_goes_to_text_then_to_the_growing_column_then_to_what_was_capped() -> None:
     assert [f.width for f in fit(COLUMNS, ROWS, 21)] == [9, 4, 5]
-    assert [f.width for f in fit(COLUMNS, ROWS, 31)] == [10, 12, 5]
+    assert [f.width for f in fit(COLUMNS, ROWS, 30)] == [10, 12, 5]
     assert [f.width for f in fit(COLUMNS, ROWS, 60)] == [22, 12, 5]
 
 
