@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     )
     allowed_prod_roles: str = Field("ml-engineer,platform-admin", description="roles that may run in prod")
     policy_path: Path = Field(Path("stack/governance/policy.yaml"), description="file that says who may do what, where")
+    signing_key: Path | None = Field(None, description="SSH key that signs approvals; empty: the usual one in ~/.ssh")
     data_path: Path = Field(Path("data/sample_data.csv"), description="data set that the pipeline ingests")
     data_bucket: str = Field("data", description="bucket of data sets, profiles and the current data's reference")
     artifact_bucket: str = Field("mlflow-artifacts", description="bucket of MLflow's artifacts")
@@ -171,6 +172,7 @@ def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> La
         actor=Actor(settings.run_owner, parse_role(settings.run_role), parse_environment(settings.environment)),
         policy=read_policy(policy_path, variables),
         policy_path=policy_path,
+        signing_key=settings.signing_key.expanduser().absolute() if settings.signing_key else None,
         allowed_staging_roles=settings.allowed_staging_roles,
         allowed_prod_roles=settings.allowed_prod_roles,
         data_path=_absolute(settings.data_path),

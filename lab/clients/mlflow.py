@@ -78,16 +78,18 @@ class Mlflow:
         body = {"name": name, "version": str(version), "key": key, "value": value}
         await self._post("model-versions/set-tag", body)
 
+    async def delete_version_tag(self, version: str | int, key: str, name: str = MODEL_NAME) -> None:
+        """Takes one tag from a version; one that isn't there is no error."""
+        body = {"name": name, "version": str(version), "key": key}
+        await self._delete("model-versions/delete-tag", body)
+
     async def set_alias(self, alias: str, version: str | int, name: str = MODEL_NAME) -> None:
         """Moves `alias` to a version. Raises NotFound."""
         await self._post("registered-models/alias", {"name": name, "alias": alias, "version": str(version)})
 
     async def delete_alias(self, alias: str, name: str = MODEL_NAME) -> None:
         """Takes `alias` away from whatever version has it."""
-        try:
-            await self._http.delete_json(f"{_API}/registered-models/alias", {"name": name, "alias": alias})
-        except BadStatus as err:
-            raise _explained(err) from None
+        await self._delete("registered-models/alias", {"name": name, "alias": alias})
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -126,6 +128,12 @@ class Mlflow:
     async def _post(self, path: str, body: Mapping[str, str]) -> None:
         try:
             await self._http.post_json(f"{_API}/{path}", body)
+        except BadStatus as err:
+            raise _explained(err) from None
+
+    async def _delete(self, path: str, body: Mapping[str, str]) -> None:
+        try:
+            await self._http.delete_json(f"{_API}/{path}", body)
         except BadStatus as err:
             raise _explained(err) from None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,14 @@ class S3:
                     return False
                 raise
         return True
+
+    def sha256(self, bucket: str, key: str) -> str:
+        """SHA-256 (hex) of the object's bytes, read in pieces."""
+        digest = sha256()
+        with _translated(f"{bucket}/{key}"):
+            for piece in self.client.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):
+                digest.update(piece)
+        return digest.hexdigest()
 
     def exists(self, bucket: str, key: str) -> bool:
         try:

@@ -41,6 +41,7 @@ class LabConfig:
     actor: Actor
     policy: Policy
     policy_path: Path
+    signing_key: Path | None
     allowed_staging_roles: str
     allowed_prod_roles: str
     data_path: Path

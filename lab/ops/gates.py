@@ -1,0 +1,189 @@
+"""The gates in front of every action on a version: each says whether it is open, and which values it compared."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from lab.core.approval import ALIASES, CHAMPION, Move, find_move
+from lab.core.history import Record
+from lab.core.identities import four_eyes_problem
+from lab.core.mirror import expected_tags
+from lab.core.models import ModelVersion
+from lab.core.policy import METRICS, Action, Actor, Policy
+from lab.core.signers import Signer
+from lab.ops.trail import TrailState
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate: `detail` holds the values compared, also where it is open."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """Who asks. `signer` is the identity of the key to sign with, `problem` why there is none that counts."""
+
+    actor: Actor
+    signer: Signer | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the gates look at. `found`, `champion` and `aliases` are the registry's, everything else the trail's."""
+
+    action: Action
+    version: str
+    claimant: Claimant
+    policy: Policy
+    trail: TrailState
+    found: ModelVersion | None
+    champion: ModelVersion | None
+    aliases: Mapping[str, Sequence[str]]
+
+    @property
+    def record(self) -> Record | None:
+        return self.trail.history.records.get(self.version)
+
+
+def move_of(case: Case) -> Move | str:
+    """What the action does to the version, or why it can't be done."""
+    if case.record is None:
+        return f"version {case.version} isn't in the audit trail" + ("" if case.found else ", nor in the registry")
+    return find_move(case.record.state, case.action, case.trail.history.aliases.get(CHAMPION) == case.version)
+
+
+def state(case: Case) -> Gate:
+    move = move_of(case)
+    if isinstance(move, str):
+        return Gate("state", False, move)
+    before = case.record.state if case.record else ""
+    alias = f", alias {move.alias}" if move.alias else ""
+    return Gate("state", True, f"{before} → {move.to_state}{alias}")
+
+
+def policy(case: Case) -> Gate:
+    decision = case.policy.decide(case.claimant.actor, case.action)
+    return Gate("policy", decision.allowed, str(decision))
+
+
+def identity(case: Case) -> Gate:
+    claimant = case.claimant
+    if claimant.problem:
+        return Gate("identity", False, claimant.problem)
+    if claimant.signer is None:
+        return Gate("identity", True, f"no signature is required in {claimant.actor.environment}")
+    signer = claimant.signer
+    return Gate("identity", True, f"{signer.key.fingerprint} is {signer.name}: {', '.join(signer.roles)}")
+
+
+def four_eyes(case: Case) -> Gate:
+    if case.record is None:
+        return Gate("four eyes", False, "nobody knows whose version it is")
+    actor, owner = case.claimant.actor.owner, case.record.owner
+    problem = four_eyes_problem(owner, actor, case.claimant.signer, case.trail.history.identities.owners)
+    return Gate("four eyes", not problem, problem or f"owner {owner}, approver {actor}")
+
+
+def registry(case: Case) -> Gate:
+    """Tags and aliases that were changed behind the trail's back stop everything."""
+    if case.record is None or case.found is None:
+        return Gate("registry", False, f"version {case.version} isn't in the {'trail' if case.found else 'registry'}")
+    tags = case.found.tags
+    wrong = [
+        f"{name} is {tags.get(name, '')!r}, by the audit trail {value!r}"
+        for name, value in expected_tags(case.record).items()
+        if tags.get(name, "") != value
+    ]
+    holders = {alias: version for version, names in case.aliases.items() for alias in names if alias in ALIASES}
+    for alias in ALIASES:
+        there, audited = holders.get(alias, ""), case.trail.history.aliases.get(alias, "")
+        if there != audited:
+            wrong.append(f"alias {alias} is on {there or 'no version'}, by the audit trail on {audited or 'none'}")
+    return Gate("registry", not wrong, "; ".join(wrong) or "tags and aliases are those of the audit trail")
+
+
+def drift(case: Case) -> Gate:
+    audited = case.record.drift if case.record else ""
+    tag = case.found.tags.get("drift_state", "") if case.found else ""
+    stable = audited == tag == "stable"
+    return Gate("drift", stable, f"training data: audited {audited or 'nothing'}, tagged {tag or 'nothing'}")
+
+
+def metric(case: Case) -> Gate:
+    """The audited metrics against the champion's, each with its margin."""
+    if case.record is None:
+        return Gate("metric", False, "no metric is audited")
+    if altered := [*_altered(case.record, case.found)]:
+        return Gate("metric", False, "; ".join(altered))
+    holder = case.trail.history.aliases.get(CHAMPION, "")
+    champion = case.trail.history.records.get(holder)
+    if champion is None:
+        ours = ", ".join(f"{name} {case.record.metrics.get(name, '?')}" for name in case.policy.margins)
+        return Gate("metric", True, f"{ours}; there is no champion yet")
+    if altered := [*_altered(champion, case.champion)]:
+        return Gate("metric", False, f"champion {holder}: {'; '.join(altered)}")
+    found = [_compare(name, margin, case.record, champion) for name, margin in case.policy.margins.items()]
+    detail = "; ".join(text for _, text in found) or "the policy compares no metric"
+    return Gate("metric", all(good for good, _ in found), detail)
+
+
+def _altered(record: Record, found: ModelVersion | None) -> Sequence[str]:
+    """Metrics of MLflow that are no longer those that training audited."""
+    if found is None:
+        return [f"version {record.version} isn't in the registry"]
+    return [
+        f"{name} is {found.metrics[name]!r} in MLflow, audited {record.metrics[name]}"
+        for name in METRICS
+        if name in found.metrics and name in record.metrics and str(found.metrics[name]) != record.metrics[name]
+    ]
+
+
+def _compare(name: str, margin: str, ours: Record, champion: Record) -> tuple[bool, str]:
+    try:
+        mine, theirs = Decimal(ours.metrics[name]), Decimal(champion.metrics[name])
+    except (KeyError, InvalidOperation):
+        return False, f"{name} isn't audited for both this version and champion {champion.version}"
+    worse = theirs - mine if METRICS.get(name, True) else mine - theirs
+    text = f"{name} {mine} against {theirs} of champion {champion.version}"
+    return worse <= Decimal(margin), f"{text}: {_by(worse)}, at most {margin} worse is allowed"
+
+
+def _by(worse: Decimal) -> str:
+    if not worse:
+        return "equal"
+    return f"{abs(worse)} {'worse' if worse > 0 else 'better'}"
+
+
+def ledger(case: Case) -> Gate:
+    found = case.trail.verification
+    problems = [f"entry {fault.seq}: {fault.problem}" for fault in found.faults[:3]] + list(case.trail.wrong_heads[:3])
+    head = f"{found.checked} entries, head {found.head.hash[:12] if found.head else 'none'}"
+    return Gate("ledger", not problems, "; ".join(problems) or f"{head}, intact")
+
+
+def approvals(case: Case) -> Gate:
+    """Decisions that led here and that the policy in force would refuse make no promotion."""
+    seqs = {entry.seq for entry in case.record.decisions} if case.record else set()
+    doubts = [f"entry {one.seq}: {one.problem}" for one in case.trail.history.doubts if one.seq in seqs]
+    names = ", ".join(f"{entry.status} by {entry.owner}" for entry in case.record.decisions) if case.record else ""
+    return Gate("approvals", not doubts, "; ".join(doubts) or names or "none yet")
+
+
+_WHO = (state, policy, identity)
+GATES: Mapping[Action, Sequence[Callable[[Case], Gate]]] = {
+    Action.APPROVE: (*_WHO, four_eyes, registry, ledger),
+    Action.PROMOTE: (*_WHO, approvals, registry, drift, metric, ledger),
+    # Taking a model out of service is always the safe direction.
+    Action.REJECT: _WHO,
+    Action.ARCHIVE: _WHO,
+}
+
+
+def examine(case: Case) -> tuple[Gate, ...]:
+    """Every gate of the action, in order."""
+    return tuple(gate(case) for gate in GATES[case.action])

@@ -1,0 +1,112 @@
+"""Who acts, proved by the key that will sign: a known key speaks for its identity, whatever RUN_OWNER says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab.clients import ssh
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, SignatureInvalid, UsageError
+from lab.core.identities import Identities
+from lab.core.policy import Action, Actor, Environment, Role, parse_role
+from lab.core.signers import PublicKey, Signer, parse_signers
+from lab.ops.gates import Claimant
+
+
+@dataclass(frozen=True)
+class Signing:
+    """The key and role that a person chose, where they did; `sign` makes an armored signature of bytes with a key."""
+
+    key: Path | None = None
+    role: str = ""
+    home: Path = field(default_factory=Path.home)
+    sign: Callable[[bytes, Path], str] = ssh.sign
+
+    def chosen(self, config: LabConfig) -> Path | None:
+        """The key on the command line, or of the settings."""
+        return self.key or config.signing_key
+
+    def path(self, config: LabConfig) -> Path:
+        """The key to sign with. Raises SignatureInvalid when there is none."""
+        return ssh.find_key(self.chosen(config), self.home)
+
+
+def signers_path(config: LabConfig) -> Path:
+    """Where the policy says that the file of known keys lies."""
+    return config.governance / config.policy.allowed_signers
+
+
+def read_signers(config: LabConfig) -> tuple[Signer, ...]:
+    """The file's identities; none where there is no file. Raises LabError."""
+    path = signers_path(config)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as err:
+        raise LabError(f"Can't read the file of known keys {path}: {err}.", "Make it readable.") from None
+    return parse_signers(text, str(path))
+
+
+def claimant(
+    config: LabConfig,
+    signing: Signing,
+    known: Identities,
+    action: Action,
+    environment: Environment,
+    required: bool | None = None,
+) -> Claimant:
+    """Who asks for `action`, in which role; `required` says whether it must be signed, by default as the policy does.
+
+    Raises UsageError for an unknown role, LabError when the file of known keys can't be read.
+    """
+    needed = config.policy.signature_required(environment) if required is None else required
+    claimed = replace(config.actor, environment=environment)
+    if signing.role:
+        claimed = replace(claimed, role=_role(signing.role))
+    if signing.chosen(config) is None and not needed:
+        return Claimant(claimed)
+    try:
+        key = ssh.read_public_key(signing.path(config))
+    except (SignatureInvalid, UsageError) as err:
+        return Claimant(claimed, problem=str(err))
+    signer, problem = _known(key, known, read_signers(config))
+    if signer is None:
+        return Claimant(claimed, problem=problem)
+    role = claimed.role if signing.role else _fitting_role(config, signer, action, environment)
+    if role not in signer.roles:
+        problem = f"{signer.name} doesn't hold the role {role}, only {', '.join(signer.roles)}"
+    return Claimant(Actor(signer.name, role, environment), signer, problem)
+
+
+def _known(key: PublicKey, known: Identities, written: tuple[Signer, ...]) -> tuple[Signer | None, str]:
+    """The identity that both the trail and the file know, and why it can't sign now."""
+    audited = next((one for one in known.signers if one.key == key), None)
+    filed = next((one for one in written if one.key == key), None)
+    if audited is None and filed is None:
+        former = known.owners.get(key.blob)
+        gone = f"; it was {former}'s and has been removed" if former else ""
+        return None, f"the key {key.fingerprint} is nobody's{gone}"
+    if audited is None or filed is None:
+        where = "the audit trail" if audited else "allowed_signers"
+        return None, f"the key {key.fingerprint} is in {where} only: identities were changed by hand"
+    if audited.line != filed.line:
+        return None, f"the line of {audited.name} in allowed_signers isn't the one in the audit trail"
+    now = datetime.now(UTC)
+    return audited, "" if audited.valid_at(now) else f"the key {key.fingerprint} of {audited.name} isn't valid now"
+
+
+def _fitting_role(config: LabConfig, signer: Signer, action: Action, environment: Environment) -> Role:
+    """The first role held that the policy lets do this, or the first one for it to refuse."""
+    for role in signer.roles:
+        if config.policy.decide(Actor(signer.name, role, environment), action).allowed:
+            return role
+    return signer.roles[0]
+
+
+def _role(text: str) -> Role:
+    try:
+        return parse_role(text, "--role")
+    except LabError as err:
+        raise UsageError(err.message, err.remedy) from None
