@@ -1,0 +1,62 @@
+"""Writes the tables of README.md and docs/settings.md from the code that they describe: `python docs/tables.py`."""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from lab.core.services import CATALOGUE, ServiceSpec  # noqa: E402 - run as a file, it must find the package first
+from lab.settings import SECRETS, Settings  # noqa: E402
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table; `|` in a cell is escaped."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+
+
+def catalogue() -> str:
+    """Every service of the catalogue."""
+    return table(("service", "what it is", "port", "healthy when this works"), [_service(spec) for spec in CATALOGUE])
+
+
+def _service(spec: ServiceSpec) -> tuple[str, ...]:
+    port = "–" if spec.port is None else str(spec.port)
+    optional = " (optional)" if spec.optional else ""
+    return (f"`{spec.name}`{optional}", f"{spec.title}: {spec.purpose}", port, spec.probe)
+
+
+def settings() -> str:
+    """Every variable of `.env`."""
+    rows = []
+    for field, info in Settings.model_fields.items():
+        name = field.upper()
+        default = "random" if name in SECRETS else f"`{info.default}`" if info.default != "" else "empty"
+        rows.append((f"`{name}`", default, str(info.description)))
+    return table(("variable", "default", "what it means"), rows)
+
+
+TABLES = {"README.md": ("catalogue", catalogue), "docs/settings.md": ("settings", settings)}
+
+
+def filled(text: str, name: str, content: str) -> str:
+    """`text` with `content` between the marks of the table `name`. Raises ValueError without those marks."""
+    begin, end = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"there are no marks of the table {name}")
+    return pattern.sub(lambda _: f"{begin}{content}\n{end}", text)
+
+
+def main() -> None:
+    """Rewrites both files."""
+    for file, (name, make) in TABLES.items():
+        path = ROOT / file
+        path.write_text(filled(path.read_text(), name, make()))
+
+
+if __name__ == "__main__":
+    main()
