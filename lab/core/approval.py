@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from lab.core.errors import LedgerError
+from lab.core.errors import LedgerError, UsageError
 from lab.core.ledger import Status, canonical
 from lab.core.models import ApprovalState
 from lab.core.policy import Action, Environment
@@ -144,3 +144,18 @@ def _texts(raw: object, kind: type[Any]) -> dict[str, str]:
     if raw["type"] != STATEMENT_TYPE:
         raise LedgerError(f"the statement is of type {raw['type']!r}, not {STATEMENT_TYPE!r}")
     return dict(raw)
+
+
+def checked_reason(text: str) -> str:
+    """Raises UsageError for an empty, overlong or unprintable reason."""
+    reason = " ".join(text.split())
+    if not reason or len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise UsageError(f"--reason must say why, in 1-{LONGEST_REASON} printable characters.", 'Type --reason "…".')
+    return reason
+
+
+def checked_version(text: str) -> str:
+    """Raises UsageError for what is no version number."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise UsageError(f"--version {text!r} is no version number.", "Type --version 1.")
+    return str(int(text))

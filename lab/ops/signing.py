@@ -8,7 +8,8 @@ from pathlib import Path
 from lab.clients import ssh
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, SignatureInvalid, UsageError
-from lab.core.identities import Identities
+from lab.core.identities import Identities, claim_problem
+from lab.core.ledger import Entry
 from lab.core.policy import Action, Actor, Environment, Role, parse_role
 from lab.core.signers import PublicKey, Signer, parse_signers
 from lab.ops.gates import Claimant
@@ -74,7 +75,7 @@ def claimant(
     signer, problem = _known(key, known, read_signers(config))
     if signer is None:
         return Claimant(claimed, problem=problem)
-    role = claimed.role if signing.role else _fitting_role(config, signer, action, environment)
+    role = claimed.role if signing.role else fitting_role(config, signer, action, environment)
     if role not in signer.roles:
         problem = f"{signer.name} doesn't hold the role {role}, only {', '.join(signer.roles)}"
     return Claimant(Actor(signer.name, role, environment), signer, problem)
@@ -97,12 +98,21 @@ def _known(key: PublicKey, known: Identities, written: tuple[Signer, ...]) -> tu
     return audited, "" if audited.valid_at(now) else f"the key {key.fingerprint} of {audited.name} isn't valid now"
 
 
-def _fitting_role(config: LabConfig, signer: Signer, action: Action, environment: Environment) -> Role:
+def fitting_role(config: LabConfig, signer: Signer, action: Action, environment: Environment) -> Role:
     """The first role held that the policy lets do this, or the first one for it to refuse."""
     for role in signer.roles:
         if config.policy.decide(Actor(signer.name, role, environment), action).allowed:
             return role
     return signer.roles[0]
+
+
+def signature_problem(message: bytes, armored: str, entry: Entry, known: Identities) -> str:
+    """Why the signature doesn't prove that `entry` is by whom it says, in the role it says; empty when it does."""
+    try:
+        signer = ssh.verify(message, armored, known.signers, datetime.fromisoformat(entry.time))
+    except SignatureInvalid as err:
+        return err.message
+    return claim_problem(signer, entry.owner, entry.role)
 
 
 def _role(text: str) -> Role:

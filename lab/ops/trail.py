@@ -8,7 +8,8 @@ from lab.clients.audit import stored_entries
 from lab.core.config import LabConfig
 from lab.core.errors import LedgerError
 from lab.core.history import Fold, History
-from lab.core.ledger import Entry, EntryStore, Verification, key_of, parse, verify
+from lab.core.ledger import Entry, EntryStore, Verification, key_of, parse, seq_of, verify
+from lab.core.models import ModelVersion
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class TrailReader:
     def __init__(self, config: LabConfig, store: EntryStore) -> None:
         self._store, self._prefix = store, config.audit_prefix
         self._fold = Fold(config.name, config.policy, ssh.verify)
+        self._last = 0
 
     def read(self, published: Iterable[tuple[int, str]] = ()) -> TrailState:
         """Everything from the first entry; `published` are numbers with hashes, as found outside the bucket."""
@@ -44,15 +46,17 @@ class TrailReader:
         ]
         return TrailState(self._fold.history(), verification, tuple(wrong))
 
-    def follow(self, after: int, until: int) -> History:
-        """Takes the entries behind number `after` up to `until`. Raises LedgerError when one can't be read."""
-        for seq in range(after + 1, until + 1):
+    def follow(self, until: int) -> History:
+        """Takes the entries behind those that are known, up to number `until`. Raises LedgerError, NotFound."""
+        for seq in range(self._last + 1, until + 1):
             self._fold.see(parse(self._store.read(key_of(self._prefix, seq))))
+            self._last = seq
         return self._fold.history()
 
     def _passing(self, heads: Set[int], seen: dict[int, str]) -> Iterator[tuple[str, bytes]]:
         for key, body in stored_entries(self._store, self._prefix):
             entry = _entry(body)
+            self._last = seq_of(key) or self._last
             if entry is not None:
                 self._fold.see(entry)
                 if entry.seq in heads:
@@ -65,3 +69,11 @@ def _entry(body: bytes) -> Entry | None:
         return parse(body)
     except LedgerError:  # verification names it
         return None
+
+
+def published_heads(version: ModelVersion) -> list[tuple[int, str]]:
+    """Numbers and hashes of the entries that a version's tags name."""
+    pairs = (
+        (version.tags.get(f"{kind}_seq", ""), version.tags.get(f"{kind}_hash", "")) for kind in ("audit", "decision")
+    )
+    return [(int(seq), digest) for seq, digest in pairs if seq.isascii() and seq.isdigit() and digest]
