@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -102,7 +103,9 @@ class LabApp(App[None]):
             self._show(view)
         else:
             self.view = view
-            self._main.show_time(view)
+            for screen in self.screen_stack:
+                if isinstance(screen, MainScreen):
+                    screen.show_time(view)
 
     def _show(self, view: View) -> None:
         self.view = view
@@ -111,9 +114,11 @@ class LabApp(App[None]):
             if isinstance(screen, MainScreen | DetailScreen):
                 screen.show(view)
 
-    @property
-    def _main(self) -> MainScreen:
-        return next(screen for screen in self.screen_stack if isinstance(screen, MainScreen))
+    def _go_to(self, panel: str) -> None:
+        while isinstance(self.screen, DetailScreen | HelpScreen):
+            self.pop_screen()
+        if isinstance(self.screen, MainScreen):
+            self.screen.action_focus_panel(panel)
 
     def action_refresh_now(self) -> None:
         """Ends the pause between two ticks."""
@@ -135,8 +140,8 @@ class LabApp(App[None]):
         yield SystemCommand("Keys", "The keys that work here", self.action_help)
         yield SystemCommand("Theme", "Choose a theme", self.action_change_theme)
         for number, name in enumerate(PARTS, 1):
-            yield SystemCommand(f"Go to {name}", f"Key {number}", lambda name=name: self._main.action_focus_panel(name))
+            yield SystemCommand(f"Go to {name}", f"Key {number}", partial(self._go_to, name))
         for service in self.view.snapshot.services.value or ():
             if service.url.startswith("http"):
-                yield SystemCommand(f"Open {service.title}", service.url, lambda url=service.url: self.open_url(url))
+                yield SystemCommand(f"Open {service.title}", service.url, partial(self.open_url, service.url))
         yield SystemCommand("Quit", "Leave; the lab stays up", self.action_quit)

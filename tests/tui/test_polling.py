@@ -5,6 +5,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from textual.events import Key
 from textual.widgets import Static
 
 from lab.core.errors import SettingsError
@@ -123,6 +124,30 @@ async def test_leaving_closes_the_observer() -> None:
         await observer.ended.wait()
         await pilot.press("q")
     assert observer.closed
+
+
+async def test_time_and_snapshots_that_come_while_the_app_ends_are_harmless() -> None:
+    observer = Playing(snapshots.HEALTHY)
+    app = app_on(observer)
+    async with app.run_test() as pilot:
+        await observer.ended.wait()
+        await pilot.press("2", "enter")
+        await pilot.pause()
+    for snapshot in (snapshots.DOWN, snapshots.DRIFTED):
+        app._show(replace(app.view, snapshot=snapshot))
+        app._heartbeat()
+
+
+async def test_a_key_pressed_right_after_another_goes_to_the_new_panel() -> None:
+    observer = Playing(snapshots.DRIFTED)
+    app = app_on(observer)
+    async with app.run_test() as pilot:
+        await observer.ended.wait()
+        await pilot.pause()
+        for key in ("3", "enter"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await pilot.pause()
+        assert "Model version" in str(app.screen.query_one("#detail").border_title)
 
 
 async def test_ticks_never_overlap_and_a_hanging_one_is_given_up() -> None:

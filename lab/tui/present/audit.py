@@ -14,8 +14,8 @@ from lab.tui.present.document import Detail, field_line, heading, text
 COLUMNS = (
     Column("seq", "#", 1, 3, right=True),
     Column("time", "time", 2, 8),
-    Column("action", "action", 1, 20, 26),
-    Column("status", "status", 1, 9),
+    Column("action", "action", 1, 18, 26),
+    Column("status", "status", 1, 11),
     Column("role", "role", 3, 11, 14),
     Column("environment", "env", 5, 7),
     Column("run", "run", 4, 8),

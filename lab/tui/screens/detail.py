@@ -37,10 +37,12 @@ class DetailScreen(ModalScreen[None]):
         self._key = key
         self._view = view
         self._detail: Detail | None = None
+        self._box = VerticalScroll(id="detail", can_focus=False)
+        self._document = Static(id="document", markup=False)
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="detail", can_focus=False):
-            yield Static(id="document", markup=False)
+        with self._box:
+            yield self._document
         yield Footer()
 
     def on_mount(self) -> None:
@@ -52,13 +54,12 @@ class DetailScreen(ModalScreen[None]):
         self._detail = found or self._detail
         if self._detail is None:
             return
-        box = self.query_one("#detail", VerticalScroll)
-        box.border_title = content((Span(self._detail.title, Tone.STRONG),))
-        box.border_subtitle = content(() if found else _GONE)
-        self.query_one("#document", Static).update(paragraphs(self._detail.lines))
+        self._box.border_title = content((Span(self._detail.title, Tone.STRONG),))
+        self._box.border_subtitle = content(() if found else _GONE)
+        self._document.update(paragraphs(self._detail.lines))
 
     def action_scroll(self, lines: int) -> None:
-        self.query_one("#detail", VerticalScroll).scroll_relative(y=lines, animate=False)
+        self._box.scroll_relative(y=lines, animate=False)
 
     def action_browse(self) -> None:
         browse(self, self._detail)

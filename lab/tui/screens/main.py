@@ -9,12 +9,12 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from lab.tui.cells import Line
 from lab.tui.present import PARTS, Detail, View, banner
 from lab.tui.screens.actions import browse, copy
 from lab.tui.screens.detail import DetailScreen
 from lab.tui.widgets.paint import content
 from lab.tui.widgets.panel import Panel
-from lab.tui.widgets.rows import RowList
 from lab.tui.widgets.titlebar import TitleBar
 
 LEFT = ("services", "audit")
@@ -36,15 +36,20 @@ class MainScreen(Screen[None]):
     def __init__(self, view: View) -> None:
         super().__init__()
         self._view = view
+        self._banner: Line = ()
+        # Held here, not looked up: a snapshot may come while the screen is being built or taken down.
+        self._bar = TitleBar()
+        self._strip = Static(id="banner", markup=False)
+        self._panels = {name: Panel(name, number) for name, number in NUMBERS.items()}
 
     def compose(self) -> ComposeResult:
-        yield TitleBar()
-        yield Static(id="banner", markup=False)
+        yield self._bar
+        yield self._strip
         with Vertical(id="columns"):
             with Vertical(id="left"):
-                yield from (Panel(name, NUMBERS[name]) for name in PARTS if name in LEFT)
+                yield from (panel for name, panel in self._panels.items() if name in LEFT)
             with Vertical(id="right"):
-                yield from (Panel(name, NUMBERS[name]) for name in PARTS if name not in LEFT)
+                yield from (panel for name, panel in self._panels.items() if name not in LEFT)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -54,21 +59,23 @@ class MainScreen(Screen[None]):
     def show(self, view: View) -> None:
         """Takes a new moment."""
         self._view = view
-        self.query_one(TitleBar).show(view)
+        self._bar.show(view)
         line = banner(view)
-        strip = self.query_one("#banner", Static)
-        strip.display = bool(line)
-        strip.update(content(line))
-        for panel in self.query(Panel):
-            panel.show(PARTS[str(panel.id)].panel(view))
+        if line != self._banner:
+            self._banner = line
+            self._strip.display = bool(line)
+            self._strip.update(content(line))
+        for name, panel in self._panels.items():
+            panel.show(PARTS[name].panel(view))
 
     def show_time(self, view: View) -> None:
         """Only the header moves on."""
         self._view = view
-        self.query_one(TitleBar).show(view)
+        self._bar.show(view)
 
     def action_focus_panel(self, name: str) -> None:
-        self.query_one(f"#{name}", Panel).rows.focus()
+        # At once, so that a key pressed right after goes to the new panel; `focus()` would wait for the next round.
+        self.set_focus(self._panels[name].rows)
 
     @property
     def focused_panel(self) -> Panel | None:
@@ -90,9 +97,8 @@ class MainScreen(Screen[None]):
         """Copies the chosen row."""
         copy(self, self._chosen())
 
-    @on(RowList.Opened)
-    def _open(self, event: RowList.Opened) -> None:
+    @on(Panel.Opened)
+    def _open(self, event: Panel.Opened) -> None:
         event.stop()
-        panel = self.focused_panel
-        if panel:
-            self.app.push_screen(DetailScreen(str(panel.id), event.key, self._view))
+        if PARTS[event.part].detail(event.key, self._view):
+            self.app.push_screen(DetailScreen(event.part, event.key, self._view))

@@ -2,13 +2,15 @@
 
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
-from lab.tui.cells import PanelState, PanelView, Span, Tone
+from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
 from lab.tui.filters import select
 from lab.tui.widgets.paint import content, paragraphs
 from lab.tui.widgets.rows import RowList
@@ -22,20 +24,28 @@ class Panel(Vertical):
         Binding("escape", "clear_filter", "Clear the filter", show=False),
     ]
 
+    class Opened(Message):
+        """A person wants the row `key` of the panel `part` in full."""
+
+        def __init__(self, part: str, key: str) -> None:
+            super().__init__()
+            self.part = part
+            self.key = key
+
     def __init__(self, name: str, number: int) -> None:
         super().__init__(id=name, classes=f"panel -{PanelState.WAITING}")
         self._number = number
+        self._static = Static(markup=False)
+        self.rows = RowList()
         self._view = PanelView("", state=PanelState.WAITING)
         self._pattern = ""
         self._filtered = False
+        self._frame: tuple[str, Line] = ("", ())
+        self._lines: tuple[Line, ...] = ()
 
     def compose(self) -> ComposeResult:
-        yield Static(markup=False)
-        yield RowList()
-
-    @property
-    def rows(self) -> RowList:
-        return self.query_one(RowList)
+        yield self._static
+        yield self.rows
 
     def show(self, view: PanelView) -> None:
         """Takes what the panel is to show."""
@@ -49,15 +59,29 @@ class Panel(Vertical):
     def _draw(self) -> None:
         view = self._view
         chosen = select(view.rows, self._pattern)
-        self.border_title = Content.assemble((f"{self._number} ", "$foreground-muted"), (view.title, "bold"))
         found = Span(f"/{self._pattern}  {len(chosen)} of {len(view.rows)}", Tone.ACCENT)
-        self.border_subtitle = content((found,) if self._pattern else view.status)
-        lines = view.lines if view.rows else (*view.lines, *view.message)
-        static = self.query_one(Static)
-        static.display = bool(lines)
-        static.update(paragraphs(lines))
+        self._set_frame(view.title, (found,) if self._pattern else view.status)
+        self._set_lines(view.lines if view.rows else (*view.lines, *view.message))
         self.rows.display = bool(view.rows) or not view.message
         self.rows.show(view.columns, chosen)
+
+    def _set_frame(self, title: str, status: Line) -> None:
+        if (title, status) != self._frame:
+            self._frame = (title, status)
+            self.border_title = Content.assemble((f"{self._number} ", "$foreground-muted"), (title, "bold"))
+            self.border_subtitle = content(status)
+
+    def _set_lines(self, lines: tuple[Line, ...]) -> None:
+        """Only what changed: a new text would lay out the whole screen again."""
+        if lines != self._lines:
+            self._lines = lines
+            self._static.display = bool(lines)
+            self._static.update(paragraphs(lines))
+
+    @on(RowList.Opened)
+    def _opened(self, event: RowList.Opened) -> None:
+        event.stop()
+        self.post_message(self.Opened(str(self.id), event.key))
 
     async def action_filter(self) -> None:
         """Opens the filter line."""

@@ -45,6 +45,7 @@ class RowList(ScrollView, can_focus=True):
         self._fitted: tuple[Fitted, ...] = ()
         self._lines: tuple[Line, ...] = ()
         self._cursor = 0
+        self._styles_by_tone: dict[tuple[Tone, bool], Style] = {}
 
     @property
     def current(self) -> str | None:
@@ -100,14 +101,22 @@ class RowList(ScrollView, can_focus=True):
         return self._strip(self._lines[index], index == self._cursor and self.has_focus)
 
     def _strip(self, line: Line, chosen: bool) -> Strip:
-        under = self.get_component_rich_style("rows--cursor") if chosen else Style()
-        segments = [Segment(span.text, self._style(span.tone, chosen, under)) for span in line]
-        blank = self._style(Tone.PLAIN, chosen, under)
-        return Strip(segments).adjust_cell_length(self.size.width, blank).apply_style(Style())
+        segments = [Segment(span.text, self._style(span.tone, chosen)) for span in line]
+        return Strip(segments).adjust_cell_length(self.size.width, self._style(Tone.PLAIN, chosen))
 
-    def _style(self, tone: Tone, chosen: bool, under: Style) -> Style:
-        style = self.get_component_rich_style(f"rows--{tone}")
-        return style + Style(bgcolor=under.bgcolor, bold=under.bold) if chosen else style
+    def _style(self, tone: Tone, chosen: bool) -> Style:
+        style = self._styles_by_tone.get((tone, chosen))
+        if style is None:
+            style = self.get_component_rich_style(f"rows--{tone}")
+            if chosen:
+                style += Style(bgcolor=self.get_component_rich_style("rows--cursor").bgcolor)
+            self._styles_by_tone[tone, chosen] = style
+        return style
+
+    def notify_style_update(self) -> None:
+        """The theme or a state changed."""
+        super().notify_style_update()
+        self._styles_by_tone.clear()
 
     def action_move(self, by: int) -> None:
         """Moves the cursor by that many rows, as far as there are any."""

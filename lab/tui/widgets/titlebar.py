@@ -23,4 +23,5 @@ class TitleBar(Static):
 
     def _draw(self) -> None:
         if self._shown and self.content_size.width:
-            self.update(content(title_line(self._shown, self.content_size.width)))
+            # Its height is fixed: no new layout of the screen every second.
+            self.update(content(title_line(self._shown, self.content_size.width)), layout=False)
