@@ -148,6 +148,8 @@ def store_options(config: LabConfig, layout: Layout) -> str:
         "metricsPort": port("metrics"),
         "metricsIp": LOOPBACK,
         "webdav": "false",
+        # The master's pages ask nobody: one GET, from any web page too, deletes a bucket's data. S3 needs none of them.
+        "disableHttp": "true",
     }
     return "".join(f"{name}={value}\n" for name, value in options.items())
 
@@ -227,6 +229,8 @@ def _pipeline(config: LabConfig, layout: Layout) -> dict[str, str]:
         "RUN_OWNER": config.actor.owner,
         "RUN_ROLE": config.actor.role,
         "ENVIRONMENT": config.actor.environment,
+        "POLICY_PATH": str(config.policy_path),
+        "LAB_GOVERNANCE_DIR": str(config.governance),
         "ALLOWED_STAGING_ROLES": config.allowed_staging_roles,
         "ALLOWED_PROD_ROLES": config.allowed_prod_roles,
     }
@@ -240,8 +244,8 @@ def _dagster_code(config: LabConfig, layout: Layout, _: Tools) -> Command:
 
 
 def _dagster_webserver(config: LabConfig, layout: Layout, _: Tools) -> Command:
-    argv = [sys.executable, "-m", "dagster_webserver", "-h", LOOPBACK, "-p", str(config.port(Service.DAGSTER))]
-    argv += ["-w", str(layout.dagster / "workspace.yaml")]
+    argv = [sys.executable, "-m", "pipelines.webserver", "--host", LOOPBACK]
+    argv += ["--port", str(config.port(Service.DAGSTER)), "--workspace", str(layout.dagster / "workspace.yaml")]
     return Command(dying_with_parent(argv), _dagster(config, layout), layout.dagster)
 
 

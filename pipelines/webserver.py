@@ -1,0 +1,53 @@
+"""Dagster's webserver behind its guard: `python -m pipelines.webserver --port 3000 --workspace workspace.yaml`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+# As `dagster-webserver` has them: milliseconds a statement may take, seconds a pooled connection lives, and how many
+# connections there may be beyond the pool.
+_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_OVERFLOW = 15_000, 3600, 20
+_UI_POLL_MS = 2000
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serves until it is told to stop; the instance is the one in DAGSTER_HOME."""
+    arguments = _parser().parse_args(argv)
+    hosts = arguments.allow_host or [f"{name}:{arguments.port}" for name in (arguments.host, "localhost")]
+    serve(arguments.host, arguments.port, arguments.workspace, hosts)
+
+
+def serve(host: str, port: int, workspace: Path, hosts: Sequence[str]) -> None:
+    """Serves the instance in DAGSTER_HOME; `hosts` are the values of the Host header that are answered."""
+    import uvicorn
+    from dagster import DagsterInstance
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
+    from dagster._utils.log import configure_loggers
+    from dagster_webserver.version import __version__
+    from dagster_webserver.webserver import DagsterWebserver
+
+    from pipelines.webguard import WebGuard
+
+    configure_loggers()
+    with DagsterInstance.get() as instance:
+        instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_OVERFLOW)
+        with WorkspaceProcessContext(instance, WorkspaceFileTarget([str(workspace)]), __version__) as context:
+            app = DagsterWebserver(context, live_data_poll_rate=_UI_POLL_MS).create_asgi_app()
+            # Without a proxy in front nobody may say by a header where a request came from.
+            uvicorn.run(WebGuard(app, hosts), host=host, port=port, log_level="warning", proxy_headers=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pipelines.webserver", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=3000, help="port to listen on")
+    parser.add_argument("--workspace", type=Path, required=True, help="workspace file that names the code locations")
+    parser.add_argument(
+        "--allow-host", action="append", help="name:port that names this server; default: the address and localhost"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main()
