@@ -86,6 +86,8 @@ def train(frame: "pd.DataFrame", seed: int = SEED) -> Trained:
     )
     model = _pipeline().fit(fit_x, fit_y)
     example = fit_x.head(5).astype(dict.fromkeys(CATEGORICAL, object))
+    # MLflow compares the column names with numbers, of which pandas warns for its own kind of text.
+    example.columns = example.columns.astype(object)
     return Trained(model, _evaluate(model, test_x, test_y), example, len(fit_x), len(test_x))
 
 

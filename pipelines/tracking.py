@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 # Given, because MLflow would otherwise load the model in a new process to find out, which takes ten seconds.
 _REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "pandas", "numpy")
+_SETTINGS = {
+    # Two attempts of 20 seconds each: MLflow's own defaults wait for minutes when the server is down.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "20",
+    # Or the model's artifacts would depend on the folder that the process was started in.
+    "MLFLOW_UV_AUTO_DETECT": "false",
+}
 
 
 @contextmanager
@@ -32,9 +40,8 @@ def translated() -> Iterator[None]:
 
 def connect(tracking_uri: str) -> "MlflowClient":
     """A client for runs and registry, also for MLflow's module-level functions; makes no request."""
-    # MLflow's own defaults wait for minutes when the server is down; a step should say so soon.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     import mlflow
 
     mlflow.set_tracking_uri(tracking_uri)

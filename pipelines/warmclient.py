@@ -81,7 +81,7 @@ class WarmServer:
 
     def _listen(self, channel: socket.socket, process: "subprocess.Popen[bytes]") -> None:
         was_ready = False
-        with channel.makefile("rb") as lines, contextlib.suppress(OSError):
+        with channel, channel.makefile("rb") as lines, contextlib.suppress(OSError):
             for line in lines:
                 event = json.loads(line)
                 was_ready = was_ready or event["event"] == "ready"

@@ -1,0 +1,292 @@
+"""The whole job in one process: real Dagster, real training, MLflow on SQLite; data bucket and trail in memory."""
+
+import gc
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import mlflow
+import pytest
+
+from lab.clients.audit import Ledger
+from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
+from lab.core.drift import profile
+from lab.core.ledger import Status, verify
+from lab.core.models import MODEL_ASSET, MODEL_NAME, GovernanceTags
+from lab.core.runs import JOB, STEPS
+from lab.ops.plant import downturn
+from pipelines.definitions import training_job
+from pipelines.environment import StepEnvironment
+from pipelines.governance import Governance
+from pipelines.guard import AuditWriter
+from pipelines.ingest import ingest_data
+from pipelines.register import register_with_governance
+from pipelines.storage import DataStore, Storage
+from pipelines.train import train_model
+from pipelines.validate import validate_data
+
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
+Launch = Callable[..., dg.ExecuteInProcessResult]
+# MLflow warns of its own type hints when it is imported.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")
+
+
+@pytest.fixture(scope="module")
+def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tracking database that has the experiment already, with artifacts beside it."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    mlflow.MlflowClient(uri).create_experiment("credit-risk", artifact_location=(folder / "artifacts").as_uri())
+    return uri
+
+
+@pytest.fixture
+def launch(tracking_uri: str, objects: Any, trail: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
+    """Runs the job; keyword arguments are the governance resource's configuration."""
+    environment = {
+        "DATA_BUCKET": "data",
+        "AUDIT_BUCKET": "audit",
+        "AUDIT_LOG_PREFIX": "audit/",
+        "DATA_PATH": str(SAMPLE),
+        "MLFLOW_TRACKING_URI": tracking_uri,
+        "MLFLOW_URL": "http://127.0.0.1:5000",
+        "RUN_OWNER": "ann",
+        "RUN_ROLE": "ml-engineer",
+        "ENVIRONMENT": "dev",
+        "ALLOWED_STAGING_ROLES": "ml-engineer",
+        "ALLOWED_PROD_ROLES": "",
+        "CODE_VERSION": "c0de",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("BASELINE_DATA_HASH", raising=False)
+    ledger = Ledger(trail, "audit/", tmp_path / "journal")
+
+    class MemoryStorage(Storage):
+        def open(self) -> DataStore:
+            return DataStore(objects, "data")
+
+    class MemoryGovernance(Governance):
+        def ledger(self, env: StepEnvironment) -> AuditWriter:
+            return ledger
+
+    def run(data: Path | None = None, **claim: str) -> dg.ExecuteInProcessResult:
+        defs = dg.Definitions(
+            assets=[ingest_data, validate_data, train_model, register_with_governance],
+            jobs=[training_job],
+            resources={
+                "governance": MemoryGovernance(**({"owner": "", "role": "", "environment": ""} | claim)),
+                "storage": MemoryStorage(timeout_s=1.0),
+            },
+        )
+        config = {"ops": {"ingest_data": {"config": {"data_path": str(data)}}}} if data else {}
+        with dg.DagsterInstance.ephemeral() as instance:
+            return defs.resolve_job_def(JOB).execute_in_process(config, instance=instance, raise_on_error=False)
+
+    return run
+
+
+def seed_baseline(objects: Any) -> DatasetRef:
+    digest = hash_file(SAMPLE)
+    ref = DatasetRef(digest, 1000, str(SAMPLE))
+    with SAMPLE.open(newline="") as lines:
+        objects.put("data", profile_key(digest), profile(read_rows(lines), digest).to_json())
+    objects.put("data", BASELINE_KEY, ref.to_json())
+    return ref
+
+
+def newest_version(tracking_uri: str) -> Any:
+    return mlflow.MlflowClient(tracking_uri).search_model_versions(
+        f"name='{MODEL_NAME}'", order_by=["version_number DESC"], max_results=1
+    )[0]
+
+
+def versions(tracking_uri: str) -> int:
+    return len(mlflow.MlflowClient(tracking_uri).search_model_versions(f"name='{MODEL_NAME}'"))
+
+
+def metadata(result: dg.ExecuteInProcessResult, step: str) -> Mapping[str, Any]:
+    (event,) = [e for e in result.all_node_events if e.is_step_materialization and e.step_key == step]
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
+def check_results(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
+
+
+def failed_step(result: dg.ExecuteInProcessResult) -> tuple[str, str]:
+    (event,) = [e for e in result.all_node_events if e.is_step_failure]
+    return str(event.step_key), str(event.step_failure_data.user_failure_data.description)
+
+
+def test_a_run_ends_in_a_version_that_the_trail_vouches_for(
+    launch: Launch, objects: Any, trail: Any, tracking_uri: str
+) -> None:
+    seed_baseline(objects)
+    result = launch()
+    assert result.success
+    version = newest_version(tracking_uri)
+    tags = version.tags
+    assert set(GovernanceTags.names()) <= set(tags)
+    vouching = next(entry for entry in trail.entries if entry.seq == int(tags["audit_seq"]))
+    assert (vouching.action, vouching.status, vouching.hash) == ("register_model", Status.REQUESTED, tags["audit_hash"])
+    assert vouching.details["mlflow_run_id"] == version.run_id
+    assert vouching.details["data_hash"] == tags["data_hash"] == hash_file(SAMPLE)
+    assert (trail.entries[-1].action, trail.entries[-1].model_version) == (STEPS[3], str(version.version))
+    assert (tags["approval_state"], tags["deployment_blocked"]) == ("pending_staging", "true")
+    assert tags["deployment_blocked_reason"] == "awaiting approval"
+
+
+def test_every_step_has_its_two_entries_and_the_trail_verifies(launch: Launch, trail: Any) -> None:
+    assert launch().success
+    by_step = [(e.action, e.status) for e in trail.entries if e.action != "register_model"]
+    assert by_step == [(step, status) for step in STEPS for status in (Status.STARTED, Status.SUCCESS)]
+    verification = verify(sorted(trail.bodies.items()))
+    assert (verification.intact, verification.unfinished) == (True, ())
+
+
+def test_the_same_data_gives_the_same_metrics_and_hash(launch: Launch) -> None:
+    first, second = (metadata(launch(), STEPS[2]) for _ in range(2))
+    for name in ("auc", "gini", "ks", "accuracy", "log_loss"):
+        assert first[name] == second[name]
+
+
+def test_the_materialisation_names_the_version(launch: Launch, tracking_uri: str) -> None:
+    result = launch()
+    (event,) = [e for e in result.all_node_events if e.is_step_materialization and e.step_key == STEPS[3]]
+    assert tuple(event.asset_key.path) == MODEL_ASSET
+    shown = metadata(result, STEPS[3])
+    version = newest_version(tracking_uri).version
+    assert (shown["version"], shown["model"]) == (
+        int(version),
+        f"http://127.0.0.1:5000/#/models/CreditRiskModel/versions/{version}",
+    )
+
+
+def test_mlflow_holds_parameters_pictures_model_and_the_data_as_input(launch: Launch, tracking_uri: str) -> None:
+    assert launch().success
+    client = mlflow.MlflowClient(tracking_uri)
+    run = client.get_run(newest_version(tracking_uri).run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["seed"] == "20240601"
+    assert {"auc", "gini", "ks", "accuracy"} <= set(run.data.metrics)
+    assert {f.path for f in client.list_artifacts(run.info.run_id, "plots")} == {
+        "plots/roc.png",
+        "plots/confusion_matrix.png",
+    }
+    assert run.data.tags["data_hash"] == hash_file(SAMPLE)
+    assert [i.dataset.digest for i in run.inputs.dataset_inputs] == [hash_file(SAMPLE)[:36]]
+
+
+def test_the_registered_model_predicts_its_own_example(launch: Launch, tracking_uri: str) -> None:
+    assert launch().success
+    model = mlflow.sklearn.load_model(newest_version(tracking_uri).source)
+    info = mlflow.models.get_model_info(newest_version(tracking_uri).source)
+    example = mlflow.models.Model.load(newest_version(tracking_uri).source).load_input_example(
+        newest_version(tracking_uri).source
+    )
+    assert set(model.predict(example)) <= {"good", "bad"}
+    assert len(info.signature.inputs.inputs) == 20
+
+
+def test_a_broken_rule_stops_everything_after_it(
+    launch: Launch, objects: Any, trail: Any, tracking_uri: str, data_file: Callable[[bytes], Path], sample: bytes
+) -> None:
+    assert launch().success
+    before, current = versions(tracking_uri), objects.get("data", CURRENT_KEY)
+    result = launch(data_file(sample.replace(b",rent,", b",castle,")))
+    assert failed_step(result)[0] == "validate_data"
+    assert "housing: every cell is a known category (179, for example 'castle')" in failed_step(result)[1]
+    assert check_results(result) == {
+        "is_utf8_csv": True,
+        "has_expected_columns": True,
+        "has_valid_values": False,
+        "has_enough_rows": True,
+    }
+    assert versions(tracking_uri) == before
+    assert objects.get("data", CURRENT_KEY) == current
+    assert (trail.entries[-1].action, trail.entries[-1].status) == ("validate_data", Status.FAILURE)
+
+
+@pytest.mark.parametrize("body", [b"", b"\x89PNG\r\n\x1a\n\x00\x00", "a;b\nä;ö".encode("latin-1")])
+def test_what_is_no_csv_ends_in_a_failed_check(body: bytes, launch: Launch, data_file: Callable[[bytes], Path]) -> None:
+    result = launch(data_file(body))
+    assert check_results(result) == {"is_utf8_csv": False}
+    assert failed_step(result)[1].startswith("The data set can't be used. Broken rules: the file ")
+
+
+def test_a_file_that_is_not_there_fails_the_first_step_by_name(launch: Launch, tmp_path: Path) -> None:
+    step, reason = failed_step(launch(tmp_path / "none.csv"))
+    assert step == "ingest_data"
+    assert (
+        reason
+        == f"Can't read {tmp_path / 'none.csv'}: No such file or directory. Name a CSV file that the lab may read."
+    )
+
+
+def test_drifted_data_trains_a_model_that_says_so(
+    launch: Launch, objects: Any, tracking_uri: str, data_file: Callable[[bytes], Path]
+) -> None:
+    seed_baseline(objects)
+    with SAMPLE.open(newline="") as lines:
+        body = downturn(read_rows(lines))
+    result = launch(data_file(body))
+    assert result.success
+    assert check_results(result)["has_not_drifted"] is False
+    tags = newest_version(tracking_uri).tags
+    assert (tags["drift_state"], tags["deployment_blocked"]) == ("drifted", "true")
+    assert "credit_amount" in tags["deployment_blocked_reason"]
+
+
+def test_without_a_baseline_drift_is_unknown(launch: Launch, tracking_uri: str) -> None:
+    result = launch()
+    assert result.success
+    assert check_results(result)["has_not_drifted"] is False
+    assert newest_version(tracking_uri).tags["drift_state"] == "unknown"
+
+
+def test_a_role_without_permission_is_blocked_before_anything_is_ingested(
+    launch: Launch, objects: Any, trail: Any
+) -> None:
+    step, reason = failed_step(launch(role="analyst", environment="prod"))
+    assert step == "ingest_data"
+    assert "Blocked by policy: ann as analyst may not run in prod" in reason
+    assert objects.bodies == {}
+    assert [entry.status for entry in trail.entries] == [Status.BLOCKED]
+
+
+def test_no_step_runs_while_the_trail_cannot_be_written(launch: Launch, objects: Any, trail: Any) -> None:
+    trail.down = True
+    step, reason = failed_step(launch())
+    assert step == "ingest_data"
+    assert "audit trail can't be written" in reason
+    assert objects.bodies == {}
+
+
+def test_a_training_that_fails_leaves_a_failed_mlflow_run(
+    launch: Launch, trail: Any, tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr("pipelines.model.train", fail)
+    before = versions(tracking_uri)
+    assert not launch().success
+    last = trail.entries[-1]
+    assert (last.action, last.status, last.details["reason"]) == (STEPS[2], Status.FAILURE, "RuntimeError: no memory")
+    assert mlflow.MlflowClient(tracking_uri).get_run(last.details["mlflow_run_id"]).info.status == "FAILED"
+    assert versions(tracking_uri) == before
+
+
+def test_a_step_whose_result_dagster_refuses_has_an_end(
+    launch: Launch, trail: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster.MaterializeResult", lambda **options: object())
+    assert not launch().success
+    # The step's generator is closed when nothing holds it any more, as the warm server sees to after a run.
+    gc.collect()
+    assert [(entry.action, entry.status) for entry in trail.entries] == [
+        (STEPS[0], Status.STARTED),
+        (STEPS[0], Status.FAILURE),
+    ]

@@ -1,0 +1,184 @@
+"""The warm server with real processes: what it forks, how it tells of their ends, and that nothing outlives it."""
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from pipelines import warmclient
+from pipelines.warmclient import WarmServer
+
+DEADLINE_S = 60.0
+# Stands in for the imports and for Dagster's command, so that a test takes no ten seconds: the rest is the real server.
+SERVER = """
+import socket, sys, time
+from pipelines import warm
+def execute(argument):
+    if argument == "sleep":
+        time.sleep(600)
+    if argument.startswith("/"):
+        import signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        open(argument, "w").close()
+        time.sleep(600)
+    return int(argument)
+warm._execute = execute
+warm.GRACE_S = 0.5
+warm.Server(socket.socket(fileno=int(sys.argv[-1]))).serve()
+"""
+Event = Mapping[str, Any]
+
+
+class Events:
+    """What a run's watcher heard, in order."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[Event] = queue.Queue()
+
+    def __call__(self, event: Event) -> None:
+        self._queue.put(event)
+
+    def next(self) -> Event:
+        return self._queue.get(timeout=DEADLINE_S)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WarmServer]:
+    popen = subprocess.Popen
+
+    def start(command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
+        return popen([sys.executable, "-c", SERVER, command[-1]], **options)
+
+    monkeypatch.setattr(warmclient.subprocess, "Popen", start)
+    server = WarmServer()
+    yield server
+    server.close(DEADLINE_S)
+
+
+def gone(pid: int) -> None:
+    """Returns when the process has ended; raises psutil.TimeoutExpired."""
+    try:
+        psutil.Process(pid).wait(DEADLINE_S)
+    except psutil.NoSuchProcess:
+        return
+
+
+def server_of(pid: int) -> psutil.Process:
+    parent = psutil.Process(pid).parent()
+    assert parent is not None
+    return parent
+
+
+def test_a_run_is_a_process_whose_end_is_told(server: WarmServer) -> None:
+    events = Events()
+    server.launch("run-1", "0", events)
+    started, ended = events.next(), events.next()
+    assert (started["event"], started["run_id"]) == ("started", "run-1")
+    assert ended == {"event": "ended", "run_id": "run-1", "code": 0}
+    assert server.runs() == frozenset()
+    gone(started["pid"])
+
+
+def test_a_failing_run_tells_its_status(server: WarmServer) -> None:
+    events = Events()
+    server.launch("run-1", "3", events)
+    events.next()
+    assert events.next()["code"] == 3
+
+
+def test_runs_side_by_side_are_told_apart(server: WarmServer) -> None:
+    watched = {f"run-{n}": Events() for n in range(5)}
+    for n, (run_id, events) in enumerate(watched.items()):
+        server.launch(run_id, str(n), events)
+    for n, events in enumerate(watched.values()):
+        events.next()
+        assert events.next()["code"] == n
+
+
+def test_a_killed_run_tells_the_signal(server: WarmServer) -> None:
+    events = Events()
+    server.launch("run-1", "sleep", events)
+    os.kill(events.next()["pid"], signal.SIGKILL)
+    assert events.next()["code"] == -signal.SIGKILL
+
+
+def test_only_the_run_named_is_interrupted(server: WarmServer) -> None:
+    one, other = Events(), Events()
+    server.launch("one", "sleep", one)
+    server.launch("other", "sleep", other)
+    one.next()
+    other_pid = other.next()["pid"]
+    assert server.interrupt("one")
+    assert one.next()["code"] == -signal.SIGTERM
+    assert psutil.pid_exists(other_pid)
+    assert server.runs() == {"other"}
+
+
+def test_a_run_that_is_not_known_cannot_be_interrupted(server: WarmServer) -> None:
+    assert server.interrupt("nobody") is False
+
+
+def test_closing_ends_server_and_runs(server: WarmServer) -> None:
+    events = Events()
+    server.launch("run-1", "sleep", events)
+    pid = events.next()["pid"]
+    parent = server_of(pid)
+    server.close(DEADLINE_S)
+    gone(pid)
+    assert not parent.is_running()
+
+
+def test_a_run_that_ignores_the_interrupt_is_killed(server: WarmServer, tmp_path: Path) -> None:
+    events = Events()
+    pipe = tmp_path / "deaf"
+    os.mkfifo(pipe)
+    server.launch("run-1", str(pipe), events)
+    pid = events.next()["pid"]
+    assert pipe.read_bytes() == b""  # returns when the run has stopped listening to SIGTERM
+    server.close(DEADLINE_S)
+    gone(pid)
+
+
+def test_runs_die_with_a_killed_server_and_a_new_one_takes_over(server: WarmServer) -> None:
+    events, later = Events(), Events()
+    server.launch("run-1", "sleep", events)
+    pid = events.next()["pid"]
+    server_of(pid).kill()
+    assert events.next()["code"] == "its warm server ended"
+    gone(pid)
+    server.launch("run-2", "0", later)
+    later.next()
+    assert later.next()["code"] == 0
+
+
+def test_a_watcher_that_fails_does_not_end_the_listening(server: WarmServer) -> None:
+    def fail(event: Event) -> None:
+        raise RuntimeError("database is away")
+
+    events = Events()
+    server.launch("run-1", "0", fail)
+    server.launch("run-2", "0", events)
+    events.next()
+    assert events.next()["code"] == 0
+
+
+def test_the_real_server_gets_ready_and_ends_with_its_starter(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, (tmp_path / "log").open("wb") as log:
+        command = [sys.executable, "-m", "pipelines.warm", str(theirs.fileno())]
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=log)
+        theirs.close()
+        ours.settimeout(DEADLINE_S * 2)
+        assert json.loads(ours.recv(1 << 16)) == {"event": "ready"}
+        ours.shutdown(socket.SHUT_WR)
+        assert process.wait(DEADLINE_S) == 0
+    assert "failed ahead of the runs" not in (tmp_path / "log").read_text()
