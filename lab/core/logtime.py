@@ -40,11 +40,11 @@ def _iso(found: re.Match[str]) -> datetime:
 
 def since(text: str, now: datetime) -> datetime:
     """`10m`, `2h`, `1d`, `30s`, or an ISO 8601 time. Raises UsageError."""
-    if found := _PERIOD.match(text):
-        return now - timedelta(**{_UNITS[found["unit"]]: int(found["count"])})
     try:
+        if found := _PERIOD.match(text):
+            return now - timedelta(**{_UNITS[found["unit"]]: int(found["count"])})
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(f"--since {text!r} is no time.", "Write 30s, 10m, 2h, 1d or 2026-01-31T12:00.") from None
     return moment if moment.tzinfo else moment.astimezone()
 
