@@ -239,15 +239,125 @@ def build(_: Context) -> None:
     life.build(wiring.binaries(), console.say)
 
 
+_ACTION_HELP = {
+    "version": "number of the model version",
+    "reason": "why, in a sentence that the audit trail keeps",
+    "key": "SSH key that signs; without it SIGNING_KEY, or the usual one in ~/.ssh",
+    "role": "role to act in, where the key's identity holds several",
+    "dry-run": "show the gates and change nothing",
+    "json": "print one JSON document",
+}
+
+
+def _act(action: str, version: str, reason: str, key: str, role: str, dry_run: bool, json: bool) -> None:
+    from lab.core.policy import Action
+    from lab.tui import console_approval
+
+    if code := console_approval.act(Action(action), version, reason, key, role, dry_run, json):
+        raise Exit(code=code)
+
+
+@task(help=_ACTION_HELP)
+@command
+def approve(
+    _: Context, version: str, reason: str, key: str = "", role: str = "", dry_run: bool = False, json: bool = False
+) -> None:
+    """Approve a model version for staging, later for prod; never by its owner."""
+    _act("approve", version, reason, key, role, dry_run, json)
+
+
+@task(help=_ACTION_HELP)
+@command
+def reject(
+    _: Context, version: str, reason: str, key: str = "", role: str = "", dry_run: bool = False, json: bool = False
+) -> None:
+    """Reject a model version; it loses its aliases at once, the champion's too."""
+    _act("reject", version, reason, key, role, dry_run, json)
+
+
+@task(help=_ACTION_HELP)
+@command
+def promote(
+    _: Context, version: str, reason: str, key: str = "", role: str = "", dry_run: bool = False, json: bool = False
+) -> None:
+    """Move the alias staging, later champion, to an approved version when every gate is open."""
+    _act("promote", version, reason, key, role, dry_run, json)
+
+
+@task(help=_ACTION_HELP)
+@command
+def archive(
+    _: Context, version: str, reason: str, key: str = "", role: str = "", dry_run: bool = False, json: bool = False
+) -> None:
+    """Put a model version away for good; not the present champion."""
+    _act("archive", version, reason, key, role, dry_run, json)
+
+
+@task(
+    positional=["name"],
+    iterable=["role"],
+    help={
+        "name": "who the key belongs to, as alice@example.com",
+        "key": "the SSH key's public half, as ~/.ssh/id_ed25519.pub",
+        "role": "role that the identity holds; may be given several times",
+        "reason": "why, for the audit trail",
+        "until": "day from which the key no longer counts, as 20271231",
+        "sign-with": "SSH key of an identity that may change identities; without it SIGNING_KEY or the usual one",
+        "json": "print one JSON document",
+    },
+)
+@command
+def identity_add(
+    _: Context,
+    name: str,
+    key: str,
+    role: list[str],
+    reason: str = "",
+    until: str = "",
+    sign_with: str = "",
+    json: bool = False,
+) -> None:
+    """Let an SSH key act as NAME in the roles given; the first identity is taken on trust."""
+    from lab.tui import console_approval
+
+    console_approval.add_identity(name, key, role, reason, until, sign_with, json)
+
+
+@task(help={"json": "print one JSON document"})
+@command
+def identity_list(_: Context, json: bool = False) -> None:
+    """Show who may sign, and whether file and audit trail agree."""
+    from lab.tui import console_approval
+
+    if code := console_approval.list_identities(json):
+        raise Exit(code=code)
+
+
+@task(
+    positional=["name"],
+    help={
+        "name": "whose keys no longer count",
+        "reason": "why, for the audit trail",
+        "sign-with": "SSH key of an identity that may change identities; without it SIGNING_KEY or the usual one",
+        "json": "print one JSON document",
+    },
+)
+@command
+def identity_remove(_: Context, name: str, reason: str = "", sign_with: str = "", json: bool = False) -> None:
+    """Take the keys of NAME out; what they signed before stays signed."""
+    from lab.tui import console_approval
+
+    console_approval.remove_identity(name, reason, sign_with, json)
+
+
 @task(help={"json": "print one JSON document"})
 @command
 def verify_governance(_: Context, json: bool = False) -> None:
     """Prove on the running lab that the guardrails hold."""
     import asyncio
 
-    from lab.ops.governance import Verifier
-
     from lab import wiring
+    from lab.ops.governance import Verifier
     from lab.tui import console
 
     results = asyncio.run(Verifier(wiring.load_config()).run())

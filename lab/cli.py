@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from lab.cli_approval import register as register_approval
 from lab.core.errors import LabError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--readonly", action="store_true", help="offer nothing that changes the lab")
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     parser.set_defaults(run=lambda options: _run(parser, options))
+    register_approval(parser.add_subparsers(title="commands", metavar="COMMAND"))
     return parser
 
 

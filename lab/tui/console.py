@@ -42,6 +42,11 @@ def say(text: str) -> None:
     _OUT.print(text, markup=False)
 
 
+def show(drawn: Table) -> None:
+    """A table, as it stands."""
+    _OUT.print(drawn)
+
+
 def confirm(text: str, name: str) -> bool:
     """Asks for the lab's name to be typed; without a terminal the answer is no."""
     say(text)
@@ -102,7 +107,7 @@ def jsonable(value: Any) -> Any:
 
 def print_services(states: Sequence[ServiceState], ready_after: dict[str, float] | None = None) -> None:
     """A table of services."""
-    table = _table("service", "state", "address", "probe", "uptime", "memory", "why not up")
+    table = new_table("service", "state", "address", "probe", "uptime", "memory", "why not up")
     for state in states:
         probe = "" if state.latency_s is None else f"{state.latency_s * 1000:.0f} ms"
         if ready_after and state.name in ready_after:
@@ -145,7 +150,7 @@ def print_run(result: "DemoRun") -> None:
 
 
 def _steps(run: Run) -> Table:
-    table = _table("step", "state", "seconds")
+    table = new_table("step", "state", "seconds")
     for step in run.steps:
         colour = {"SUCCESS": "green", "FAILURE": "red"}.get(step.status, "yellow")
         seconds = "" if step.seconds is None else f"{step.seconds:.2f}"
@@ -154,7 +159,7 @@ def _steps(run: Run) -> Table:
 
 
 def _print_entries(result: "DemoRun") -> None:
-    table = _table("audit", "action", "status", "owner", "role", "environment", "hash")
+    table = new_table("audit", "action", "status", "owner", "role", "environment", "hash")
     for entry in result.entries:
         row = (str(entry.seq), entry.action, entry.status, entry.owner, entry.role, entry.environment, entry.hash[:12])
         table.add_row(*map(escape, row))
@@ -167,7 +172,7 @@ def print_seeded(result: "Seeded") -> None:
     """What is current now, and how far from the baseline."""
     say(f"baseline {result.baseline.sha256[:12]}  {result.baseline.rows} rows from {result.baseline.source}")
     say(f"current  {result.current.sha256[:12]}  {result.current.rows} rows from {result.current.source}")
-    table = _table("feature", "PSI", "state")
+    table = new_table("feature", "PSI", "state")
     for feature in result.report.features[:8]:
         colour = {"drifted": "red", "moderate": "yellow"}.get(feature.state, "green")
         table.add_row(feature.name, f"{feature.psi:.3f}", f"[{colour}]{feature.state}[/]")
@@ -177,7 +182,7 @@ def print_seeded(result: "Seeded") -> None:
 
 def print_findings(findings: Iterable["Finding"]) -> None:
     """What the doctor found."""
-    table = _table("looked at", "finding", "detail", "remedy")
+    table = new_table("looked at", "finding", "detail", "remedy")
     marks = {"ok": "[green]● ok[/]", "warn": "[yellow]▲ warn[/]", "fail": "[red]✖ fail[/]"}
     for finding in findings:
         table.add_row(finding.name, marks[finding.verdict], escape(finding.detail), escape(finding.remedy))
@@ -186,7 +191,7 @@ def print_findings(findings: Iterable["Finding"]) -> None:
 
 def print_proofs(results: Iterable["Proof"]) -> None:
     """PASS and FAIL with their evidence."""
-    table = _table("", "guardrail", "evidence")
+    table = new_table("", "guardrail", "evidence")
     for result in results:
         mark = "[green]PASS[/]" if result.passed else "[red]FAIL[/]"
         table.add_row(mark, escape(result.name), escape(result.evidence))
@@ -213,13 +218,14 @@ def duration(seconds: float | None) -> str:
 
 
 def _pairs(pairs: dict[str, str], title: str) -> Table:
-    table = _table(title, "value")
+    table = new_table(title, "value")
     for name, value in pairs.items():
         table.add_row(escape(name), escape(value))
     return table
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """An empty table in the lab's style."""
     table = Table(box=None, pad_edge=False, header_style="dim", collapse_padding=True)
     for column in columns:
         table.add_column(column, overflow="fold")
