@@ -3,14 +3,20 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+from lab.clients.code_version import code_version
 from lab.core.errors import SettingsError
 
 
 @dataclass(frozen=True)
 class StepEnvironment:
-    """The environment's part of a step's input; `journal` holds audit entries that couldn't be delivered."""
+    """The environment's part of a step's input.
+
+    `journal` holds audit entries that couldn't be delivered; a relative `allowed_signers` of the policy lies in
+    `governance`.
+    """
 
     data_bucket: str
     audit_bucket: str
@@ -20,6 +26,8 @@ class StepEnvironment:
     owner: str
     role: str
     environment: str
+    policy: Path
+    governance: Path
     staging_roles: str
     prod_roles: str
     tracking_uri: str
@@ -42,14 +50,22 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> StepEnvironment
         owner=environ.get("RUN_OWNER", ""),
         role=environ.get("RUN_ROLE", ""),
         environment=environ.get("ENVIRONMENT", ""),
+        policy=Path(_needed(environ, "POLICY_PATH")),
+        governance=Path(_needed(environ, "LAB_GOVERNANCE_DIR")),
         staging_roles=environ.get("ALLOWED_STAGING_ROLES", ""),
         prod_roles=environ.get("ALLOWED_PROD_ROLES", ""),
         tracking_uri=tracking_uri,
         mlflow_url=environ.get("MLFLOW_URL", tracking_uri).rstrip("/"),
         dagster_url=environ.get("DAGSTER_URL", "").rstrip("/"),
-        code_version=environ.get("CODE_VERSION", ""),
+        # An image knows its code; elsewhere it is looked at when a run begins, because commits restart nothing.
+        code_version=environ.get("CODE_VERSION") or _code_version(os.getpid()),
         journal=Path(journal) if journal else None,
     )
+
+
+@lru_cache(maxsize=1)
+def _code_version(pid: int) -> str:  # noqa: ARG001 - a run is a process, and one forked from another is its own
+    return code_version(Path(__file__).resolve().parent.parent)
 
 
 def _needed(environ: Mapping[str, str], name: str) -> str:

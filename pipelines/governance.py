@@ -34,7 +34,7 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
         _tag_run(context, claim)
         guard = Guard(
             ledger,
-            Rules(env.staging_roles, env.prod_roles),
+            Rules(env.policy, env.governance, env.staging_roles, env.prod_roles),
             claim,
             context.run.run_id,
             env.code_version,

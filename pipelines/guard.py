@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import dagster as dg
 
 from lab.clients.audit import now_utc
+from lab.clients.policy_file import hash_in_force, read_policy
 from lab.core.errors import LabError, PolicyDenied, SettingsError
 from lab.core.ledger import Entry, Status
-from lab.core.policy import Action, Actor, Policy, make_policy, parse_environment, parse_role, parse_roles
+from lab.core.policy import Action, Actor, Policy, parse_environment, parse_role
 
 _LONGEST_REASON = 1000
 
@@ -38,16 +40,23 @@ class Claim:
 
 @dataclass(frozen=True)
 class Rules:
-    """The roles that may run, as text of `ALLOWED_STAGING_ROLES` and `ALLOWED_PROD_ROLES`."""
+    """Where a run's policy is, and the roles that it may refer to, as text of ALLOWED_STAGING_ROLES and
+    ALLOWED_PROD_ROLES. It is read anew for every step. `folder` holds the file of known keys.
+    """
 
+    path: Path
+    folder: Path
     staging_roles: str
     prod_roles: str
 
     def policy(self) -> Policy:
-        """Raises SettingsError for an unknown role."""
-        return make_policy(
-            parse_roles(self.staging_roles, "ALLOWED_STAGING_ROLES"), parse_roles(self.prod_roles, "ALLOWED_PROD_ROLES")
-        )
+        """Raises SettingsError for a file or roles that can't be understood."""
+        variables = {"ALLOWED_STAGING_ROLES": self.staging_roles, "ALLOWED_PROD_ROLES": self.prod_roles}
+        return read_policy(self.path, variables)
+
+    def hash(self, policy: Policy) -> str:
+        """What entries say of `policy` and the known keys. Raises SettingsError when those can't be read."""
+        return hash_in_force(policy, self.folder)
 
 
 class StepRecord:
@@ -68,7 +77,7 @@ class StepRecord:
 
 
 class Guard:
-    """Stands before and behind the steps of one run."""
+    """Stands before and behind a step of one run."""
 
     def __init__(
         self,
@@ -83,6 +92,7 @@ class Guard:
         self._ledger, self._rules, self._claim = ledger, rules, claim
         self._run_id, self._code_version = run_id, code_version
         self._warn, self._clock = warn, clock
+        self._policy_hash = ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[StepRecord]:
@@ -125,11 +135,13 @@ class Guard:
 
     def _decide(self) -> str:
         """The rule that allows the step. Raises PolicyDenied, or SettingsError for what isn't known."""
-        claim = self._claim
+        claim, self._policy_hash = self._claim, ""
+        policy = self._rules.policy()
+        self._policy_hash = self._rules.hash(policy)
         if not claim.owner.strip():
             raise SettingsError("The run has no owner.", "Set RUN_OWNER.")
         actor = Actor(claim.owner, parse_role(claim.role), parse_environment(claim.environment))
-        decision = self._rules.policy().decide(actor, Action.RUN)
+        decision = policy.decide(actor, Action.RUN)
         if not decision.allowed:
             raise PolicyDenied(f"{decision}.", "Ask someone with an allowed role to run it.")
         return decision.rule
@@ -178,16 +190,10 @@ class Guard:
             time=self._clock(),
             run_id=self._run_id,
             model_version=model_version,
-            policy_hash=self._policy_hash(),
+            policy_hash=self._policy_hash,
             code_version=self._code_version,
             details=dict(details),
         )
-
-    def _policy_hash(self) -> str:
-        try:
-            return self._rules.policy().digest
-        except SettingsError:
-            return ""
 
 
 def _short(reason: str) -> str:

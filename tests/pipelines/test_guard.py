@@ -1,5 +1,6 @@
 """No entry, no step; every step that began has an end; what policy refuses leaves a trace."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from lab.core.ledger import Entry, Status, verify
 from pipelines.guard import Claim, Guard, Rules
 
 PREFIX = "audit/"
-RULES = Rules("data-scientist,ml-engineer", "ml-engineer")
+POLICY = Path(__file__).resolve().parents[2] / "stack" / "governance" / "policy.yaml"
+NO_KEYS = Path("/nonexistent")
+RULES = Rules(POLICY, NO_KEYS, "data-scientist,ml-engineer", "ml-engineer")
 
 
 class Trail:
@@ -46,7 +49,7 @@ def test_a_step_has_a_beginning_and_an_end(audit: Trail, trail: Any) -> None:
     assert statuses(trail) == [("ingest_data", Status.STARTED), ("ingest_data", Status.SUCCESS)]
     last = trail.entries[-1]
     assert (last.run_id, last.owner, last.role, last.environment) == ("run-1", "ann", "ml-engineer", "dev")
-    assert (last.details, last.code_version, last.policy_hash) == ({"rows": 3}, "abc", RULES.policy().digest)
+    assert (last.details, last.code_version, last.policy_hash) == ({"rows": 3}, "abc", RULES.hash(RULES.policy()))
 
 
 def test_the_trail_of_a_step_verifies(audit: Trail, trail: Any) -> None:
@@ -95,10 +98,43 @@ def test_what_is_not_known_is_blocked_with_the_claim_as_it_was(
 
 
 def test_an_unreadable_policy_blocks(audit: Trail, trail: Any) -> None:
-    guard = audit.guard(rules=Rules("ml-enginer", ""))
+    guard = audit.guard(rules=replace(RULES, staging_roles="ml-enginer"))
     with pytest.raises(dg.Failure, match="ALLOWED_STAGING_ROLES"), guard.step("ingest_data"):
         pytest.fail("the step ran")
     assert trail.entries[0].policy_hash == ""
+
+
+@pytest.mark.parametrize("text", ["", "version: 2\n", "rules: [\n"])
+def test_a_policy_file_that_says_nothing_blocks(text: str, audit: Trail, trail: Any, tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(text)
+    with pytest.raises(dg.Failure, match=str(path)), audit.guard(rules=replace(RULES, path=path)).step("ingest_data"):
+        pytest.fail("the step ran")
+    (entry,) = trail.entries
+    assert (entry.status, entry.policy_hash) == (Status.BLOCKED, "")
+
+
+def test_each_step_is_decided_by_the_policy_of_its_time(audit: Trail, trail: Any, tmp_path: Path) -> None:
+    rules = replace(RULES, path=tmp_path / "policy.yaml", folder=tmp_path)
+    rules.path.write_text(POLICY.read_text())
+    with audit.guard(rules=rules).step("ingest_data"):
+        rules.path.write_text(
+            POLICY.read_text().replace("ml-engineer, risk-officer, platform-admin]", "platform-admin]")
+        )
+    with pytest.raises(dg.Failure, match="may not run"), audit.guard(rules=rules).step("validate_data"):
+        pytest.fail("the step ran")
+    began, ended, blocked = trail.entries
+    assert began.policy_hash == ended.policy_hash != blocked.policy_hash
+
+
+def test_new_known_keys_show_in_the_next_step(audit: Trail, trail: Any, tmp_path: Path) -> None:
+    rules = replace(RULES, folder=tmp_path)
+    with audit.guard(rules=rules).step("ingest_data"):
+        pass
+    (tmp_path / "allowed_signers").write_text("alice ssh-ed25519 AAAA\n")
+    with audit.guard(rules=rules).step("validate_data"):
+        pass
+    assert len({entry.policy_hash for entry in trail.entries}) == 2
 
 
 def test_a_step_does_not_run_when_its_beginning_cannot_be_written(audit: Trail, trail: Any) -> None:

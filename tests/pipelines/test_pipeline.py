@@ -26,7 +26,8 @@ from pipelines.storage import DataStore, Storage
 from pipelines.train import train_model
 from pipelines.validate import validate_data
 
-SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "data" / "sample_data.csv"
 Launch = Callable[..., dg.ExecuteInProcessResult]
 # MLflow warns of its own type hints when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")
@@ -54,6 +55,8 @@ def launch(tracking_uri: str, objects: Any, trail: Any, tmp_path: Path, monkeypa
         "RUN_OWNER": "ann",
         "RUN_ROLE": "ml-engineer",
         "ENVIRONMENT": "dev",
+        "POLICY_PATH": str(ROOT / "stack" / "governance" / "policy.yaml"),
+        "LAB_GOVERNANCE_DIR": str(tmp_path),
         "ALLOWED_STAGING_ROLES": "ml-engineer",
         "ALLOWED_PROD_ROLES": "",
         "CODE_VERSION": "c0de",
