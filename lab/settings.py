@@ -1,8 +1,11 @@
 """The control plane's only reader of the environment and `.env`."""
 
+import io
 import os
 import re
 import secrets as random
+import tempfile
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -114,7 +117,8 @@ class Settings(BaseSettings):
     @field_validator("run_owner")
     @classmethod
     def _owner(cls, value: str) -> str:
-        if not value.strip() or any(ord(c) < 32 for c in value) or len(value) > 200:
+        # A lone surrogate, which stands for bytes that are no UTF-8, could not be written to the audit trail.
+        if not value.strip() or any(unicodedata.category(c) in {"Cc", "Cs"} for c in value) or len(value) > 200:
             raise ValueError("must be a name of 1-200 printable characters")
         return value
 
@@ -139,18 +143,31 @@ def ensure_env_file(environ: Mapping[str, str] = os.environ) -> bool:
         if name in SECRETS:
             line = f"{name}={random.token_urlsafe(24)}"
         elif name in given:
-            line = f"{name}={given[name]}"
+            line = f"{name}={_quoted(given[name])}"
         lines.append(line)
+    return _create(path, "\n".join(lines) + "\n")
+
+
+def _create(path: Path, text: str) -> bool:
+    """Writes a new file (mode 0600) that is seen whole or not at all; False when there is one already."""
     try:
-        # O_EXCL: of two first calls at once one makes the file, the other reads it.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f"{path.name}.") as file:
+            file.write(text)
+            file.flush()
+            # Of two first calls at once one makes the file, and the other finds all secrets in it.
+            os.link(file.name, path)
     except FileExistsError:
         return False
     except OSError as err:
         raise LabError(f"Can't write {path}: {err.strerror}.", "Make the folder writable.") from None
-    with os.fdopen(descriptor, "w") as file:
-        file.write("\n".join(lines) + "\n")
     return True
+
+
+def _quoted(value: str) -> str:
+    """A value as `.env` holds it."""
+    if re.fullmatch(r"[\w./:@,+~-]*", value, re.ASCII):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> LabConfig:
@@ -190,9 +207,13 @@ def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> La
 def _settings(environ: Mapping[str, str]) -> Settings:
     path = env_file(environ)
     try:
-        written = {name: value or "" for name, value in dotenv_values(path).items()} if path.exists() else {}
+        # `dotenv_values` itself takes a folder for an empty file.
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as err:
         raise SettingsError(f"Can't read {path}: {err}.") from None
+    # Taken as they stand: a $ in a name or a path means itself.
+    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    written = {name: value or "" for name, value in found.items()}
     known = {name.upper() for name in Settings.model_fields}
     unknown = sorted(set(written) - known)
     if unknown:
