@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.core.config import REGION, LabConfig
 from lab.core.errors import LabError, NotFound, ServiceUnavailable
-from lab.core.ledger import key_of
+from lab.core.ledger import PAGE, Copies, key_of
 from lab.core.services import Service
 
 if TYPE_CHECKING:
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
 ADMIN, PIPELINE, MLFLOW, READER = "admin", "pipeline", "mlflow", "reader"
 _ABSENT = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
 _TAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+
+
+@dataclass(frozen=True)
+class Version:
+    """What was written under a key at some time, or a marker that says it was deleted."""
+
+    key: str
+    version: str
+    latest: bool
+    marker: bool = False
 
 
 class S3:
@@ -109,6 +121,30 @@ class S3:
             page = self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after, MaxKeys=limit)
         return [item["Key"] for item in page.get("Contents", [])]
 
+    def get_version(self, bucket: str, key: str, version: str) -> bytes:
+        with _translated(f"{bucket}/{key}"):
+            return self.client.get_object(Bucket=bucket, Key=key, VersionId=version)["Body"].read()
+
+    def versions_after(
+        self, bucket: str, prefix: str, after: tuple[str, str], limit: int
+    ) -> tuple[list[Version], tuple[str, str] | None]:
+        """Up to `limit` versions and deletion markers, by key, versions newest first; then where to go on, if at all.
+
+        `after` is a key and a version of it; with no version it begins behind all of that key's.
+        """
+        markers: dict[str, Any] = {
+            name: text for name, text in zip(("KeyMarker", "VersionIdMarker"), after, strict=True) if text
+        }
+        with _translated(f"{bucket}/{prefix}"):
+            page: Any = self.client.list_object_versions(Bucket=bucket, Prefix=prefix, MaxKeys=limit, **markers)
+        rows = [
+            Version(row["Key"], row["VersionId"], row["IsLatest"], marker)
+            for name, marker in (("Versions", False), ("DeleteMarkers", True))
+            for row in page.get(name, [])
+        ]
+        rest = (page["NextKeyMarker"], page.get("NextVersionIdMarker", "")) if page["IsTruncated"] else None
+        return sorted(rows, key=lambda row: row.key), rest
+
 
 class AuditStore:
     """`lab.core.ledger.EntryStore` on one bucket and prefix."""
@@ -125,6 +161,23 @@ class AuditStore:
     def keys_after(self, key: str, limit: int) -> list[str]:
         # Numbers have twelve digits, so nothing else under the prefix can hide between two of them.
         return self._s3.keys_after(self._bucket, self._prefix, key or key_of(self._prefix, 0), limit)
+
+    def read_version(self, key: str, version: str) -> bytes:
+        return self._s3.get_version(self._bucket, key, version)
+
+    def copies_after(self, key: str, limit: int) -> list[Copies]:
+        # One more than asked for shows whether the last key has further, older versions.
+        rows, rest = self._s3.versions_after(self._bucket, self._prefix, (key, ""), min(limit + 1, PAGE))
+        while rest and len({row.key for row in rows}) == 1:
+            older, rest = self._s3.versions_after(self._bucket, self._prefix, rest, PAGE)
+            rows += older
+        found = [_copies(name, list(group)) for name, group in groupby(rows, lambda row: row.key)]
+        return found[:-1] if rest else found
+
+
+def _copies(key: str, rows: list[Version]) -> Copies:
+    written = [row.version for row in rows if not row.marker]
+    return Copies(key, written[-1] if written else "", len(written), any(row.marker and row.latest for row in rows))
 
 
 def _client(timeout_s: float, **options: Any) -> "S3Client":

@@ -1,0 +1,42 @@
+"""The audit trail: `entry` is its text form, `chain` checks it, `store` is what it needs of the place where it lies."""
+
+from lab.core.ledger.chain import Chain, Unfinished, Verification, verify
+from lab.core.ledger.entry import (
+    GENESIS,
+    Entry,
+    Fault,
+    Head,
+    Kind,
+    Status,
+    canonical,
+    is_sound,
+    key_of,
+    parse,
+    seal,
+    seq_of,
+)
+from lab.core.ledger.store import PAGE, Copies, EntryStore, VersionedStore, find_head
+
+__all__ = [
+    "GENESIS",
+    "PAGE",
+    "Chain",
+    "Copies",
+    "Entry",
+    "EntryStore",
+    "Fault",
+    "Head",
+    "Kind",
+    "Status",
+    "Unfinished",
+    "Verification",
+    "VersionedStore",
+    "canonical",
+    "find_head",
+    "is_sound",
+    "key_of",
+    "parse",
+    "seal",
+    "seq_of",
+    "verify",
+]
