@@ -172,9 +172,3 @@ def in_order(roles: Iterable[Role]) -> tuple[Role, ...]:
     """Each role once, in the order in which they are defined."""
     given = frozenset(roles)
     return tuple(role for role in Role if role in given)
-
-
-def make_policy(staging: Iterable[Role], prod: Iterable[Role]) -> Policy:
-    """Every role may run in dev; staging and prod name theirs."""
-    allowed = {Environment.DEV: Role, Environment.STAGING: staging, Environment.PROD: prod}
-    return Policy(tuple(Rule(f"run-{env}", (Action.RUN,), (env,), in_order(roles)) for env, roles in allowed.items()))
