@@ -282,6 +282,8 @@ def test_a_training_that_fails_leaves_a_failed_mlflow_run(
     assert versions(tracking_uri) == before
 
 
+# Collecting the generator collects its scratch folder as well, of which Python tells.
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 def test_a_step_whose_result_dagster_refuses_has_an_end(
     launch: Launch, trail: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
