@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -11,9 +12,9 @@ from lab.core.services import CATALOGUE, ServiceSpec  # noqa: E402 - run as a fi
 from lab.settings import SECRETS, Settings  # noqa: E402
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; `|` in a cell is escaped."""
-    lines = [head, tuple("---" for _ in head), *rows]
+    lines = [head, ["---" for _ in head], *rows]
     escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
@@ -34,7 +35,7 @@ def settings() -> str:
     rows = []
     for field, info in Settings.model_fields.items():
         name = field.upper()
-        default = "random" if name in SECRETS else f"`{info.default}`" if info.default != "" else "empty"
+        default = "random" if name in SECRETS else "empty" if info.default in {None, ""} else f"`{info.default}`"
         rows.append((f"`{name}`", default, str(info.description)))
     return table(("variable", "default", "what it means"), rows)
 
