@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from lab.core.errors import UsageError
+from lab.core.errors import LabError, UsageError
 from lab.core.policy import Role, in_order, parse_role
 
 NAMESPACE = "mlops-lab"
@@ -122,7 +122,7 @@ def parse_signers(text: str, source: str) -> tuple[Signer, ...]:
             continue
         try:
             signer = parse_line(line)
-        except UsageError as err:
+        except LabError as err:
             raise UsageError(f"{source}, line {number}: {err.message.rstrip('.')}.", err.remedy) from None
         if any(signer.key == other.key for other in found):
             raise UsageError(f"{source}, line {number}: the key is there twice.", "Keep one of the lines.")

@@ -1,0 +1,210 @@
+"""A governed lab without servers: a trail in memory, a registry behind a mock transport, people with real SSH keys."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from lab.clients.audit import Ledger, now_utc
+from lab.clients.http import Http
+from lab.clients.mlflow import Mlflow
+from lab.core.approval import ALIASES
+from lab.core.config import LabConfig
+from lab.core.errors import NotFound
+from lab.core.history import REQUEST, History
+from lab.core.ledger import Entry, Status, parse
+from lab.core.mirror import expected_tags
+from lab.core.models import MODEL_NAME
+from lab.core.policy import Action
+from lab.ops.approval import Approver, Outcome, Tools
+from lab.ops.identity import Registrar
+from lab.ops.signing import Signing
+from lab.ops.trail import TrailReader
+from lab.ops.tryout import Trial
+from tests.ops.labs import config
+from tests.support.keys import make_key
+
+DATA = "d" * 64
+OWNER = "dora@example.com"
+ADMIN, OFFICER, ENGINEER = "adam@example.com", "olga@example.com", "emil@example.com"
+
+
+class MemoryStore:
+    """`lab.core.ledger.EntryStore` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def create(self, key: str, body: bytes) -> bool:
+        return self.objects.setdefault(key, body) is body
+
+    def read(self, key: str) -> bytes:
+        try:
+            return self.objects[key]
+        except KeyError:
+            raise NotFound(f"{key} is not there.") from None
+
+    def keys_after(self, key: str, limit: int) -> list[str]:
+        return sorted(one for one in self.objects if one > key)[:limit]
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [parse(self.objects[key]) for key in sorted(self.objects)]
+
+
+@dataclass
+class Registry:
+    """MLflow's registry; `broken` makes it answer 503 to every write, `writes` lists them."""
+
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    writes: list[tuple[str, str, str]] = field(default_factory=list)
+    broken: bool = False
+
+    def client(self) -> Mlflow:
+        return Mlflow(Http("http://mlflow", "MLflow", transport=httpx.MockTransport(self._serve), logs="mlflow"))
+
+    def _serve(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/api/2.0/mlflow/")
+        if request.method == "GET":
+            return self._read(path, request.url.params)
+        if self.broken:
+            return httpx.Response(503)
+        return self._write(request.method, path, json.loads(request.content))
+
+    def _read(self, path: str, params: httpx.QueryParams) -> httpx.Response:
+        if path == "registered-models/search":
+            aliases = [{"alias": alias, "version": holder} for alias, holder in self.aliases.items()]
+            return httpx.Response(200, json={"registered_models": [{"name": MODEL_NAME, "aliases": aliases}]})
+        if path == "model-versions/search":
+            return httpx.Response(200, json={"model_versions": [self._version(one) for one in self.tags]})
+        if path == "runs/get":
+            numbers = [{"key": name, "value": value} for name, value in self.metrics[params["run_id"]].items()]
+            return httpx.Response(200, json={"run": {"info": {"status": "FINISHED"}, "data": {"metrics": numbers}}})
+        if params["version"] not in self.tags:
+            return httpx.Response(404, json={"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not found"})
+        return httpx.Response(200, json={"model_version": self._version(params["version"])})
+
+    def _version(self, number: str) -> dict[str, Any]:
+        return {
+            "name": MODEL_NAME,
+            "version": number,
+            "creation_timestamp": 1_795_444_716_991,
+            "run_id": f"run{number}",
+            "aliases": [alias for alias, holder in self.aliases.items() if holder == number],
+            "tags": [{"key": name, "value": value} for name, value in self.tags[number].items()],
+        }
+
+    def _write(self, method: str, path: str, body: dict[str, str]) -> httpx.Response:
+        self.writes.append(
+            (path, body.get("key") or body.get("alias", ""), body.get("value") or body.get("version", ""))
+        )
+        if path == "model-versions/set-tag":
+            self.tags[body["version"]][body["key"]] = body["value"]
+        elif path == "model-versions/delete-tag":
+            del self.tags[body["version"]][body["key"]]
+        elif method == "DELETE":
+            del self.aliases[body["alias"]]
+        else:
+            self.aliases[body["alias"]] = body["version"]
+        return httpx.Response(200, json={})
+
+
+class Desk:
+    """The lab and its people: dora trains, adam administers, olga is the risk officer, emil the engineer."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.folder = folder
+        self.config: LabConfig = config(folder, LAB_HOME=str(folder / "home"), RUN_OWNER=OWNER, **environ)
+        self.store, self.registry = MemoryStore(), Registry()
+        self.ledger = Ledger(self.store, self.config.audit_prefix)
+        self.trial, self.stored = Trial(True, "predicts 5 rows"), {DATA: DATA}
+        self.keys = {name: make_key(folder, "ed25519", name.partition("@")[0]) for name in (ADMIN, OFFICER, ENGINEER)}
+
+    def staffed(self) -> "Desk":
+        """With identities for all three."""
+        for name, role in ((ADMIN, "platform-admin"), (OFFICER, "risk-officer"), (ENGINEER, "ml-engineer")):
+            self.registrar(ADMIN).add(name, self.keys[name], [role], f"add {name}")
+        return self
+
+    def registrar(self, by: str) -> Registrar:
+        return Registrar(self.config, Signing(self.keys[by]), self.store)
+
+    def train(self, auc: float = 0.75, drift: str = "stable", owner: str = OWNER) -> str:
+        """One more version, as the pipeline leaves it in trail and registry; its number."""
+        number = str(len(self.registry.tags) + 1)
+        run = f"run{number}"
+        metrics = {"auc": str(auc), "mlflow_run_id": run}
+        self.append("train_model", Status.SUCCESS, owner, run_id=f"dagster{number}", details=metrics)
+        details = {"model": MODEL_NAME, "mlflow_run_id": run, "data_hash": DATA, "drift": drift}
+        request = self.append(REQUEST, Status.REQUESTED, owner, run_id=f"dagster{number}", details=details)
+        done = {"request_seq": request.seq, "data_hash": DATA}
+        step = "register_with_governance"
+        self.append(step, Status.SUCCESS, owner, run_id=f"dagster{number}", model_version=number, details=done)
+        tags = expected_tags(self.history().records[number])
+        self.registry.tags[number] = tags | {"deployment_blocked_reason": "awaiting approval"}
+        self.registry.metrics[run] = {"auc": auc}
+        return number
+
+    def append(self, action: str, status: Status, owner: str = OWNER, **fields: Any) -> Entry:
+        """An entry as whoever may write to the bucket can make it."""
+        entry = Entry(action, status, owner, fields.pop("role", "data-scientist"), "dev", now_utc(), **fields)
+        return self.ledger.append(entry)
+
+    def copy(self, entry: Entry, **changes: Any) -> Entry:
+        """Appends an entry's content again."""
+        return self.ledger.append(replace(entry, seq=0, previous_hash="", hash="", **changes))
+
+    def history(self) -> History:
+        return TrailReader(self.config, self.store).read().history
+
+    async def act(
+        self,
+        action: Action,
+        version: str,
+        by: str | Path = OFFICER,
+        role: str = "",
+        dry_run: bool = False,
+        signing: Signing | None = None,
+    ) -> Outcome:
+        """One action by the holder of a key."""
+        key = self.keys[by] if isinstance(by, str) else by
+        approver = Approver(self.config, signing or Signing(key, role), self.tools())
+        try:
+            return await approver.act(action, version, "because it is right", dry_run)
+        finally:
+            await approver.aclose()
+
+    def tools(self) -> Tools:
+        return Tools(self.registry.client(), self.store, self._data_hash, lambda _: self.trial)
+
+    def _data_hash(self, digest: str) -> str:
+        try:
+            return self.stored[digest]
+        except KeyError:
+            raise NotFound("no such data set") from None
+
+    async def promoted(self, version: str, to: str = "champion") -> None:
+        """Takes a version to `staging` or `champion`."""
+        for _ in ("staging", "champion")[: ("staging", "champion").index(to) + 1]:
+            for action, by in ((Action.APPROVE, OFFICER), (Action.PROMOTE, ENGINEER)):
+                outcome = await self.act(action, version, by)
+                assert outcome.succeeded, closed(outcome)
+
+    def in_step(self) -> bool:
+        """Whether the registry says exactly what the trail says."""
+        history = self.history()
+        tags = all(
+            self.registry.tags[number].get(name, "") == value
+            for number, record in history.records.items()
+            for name, value in expected_tags(record).items()
+        )
+        return tags and {a: v for a, v in self.registry.aliases.items() if a in ALIASES} == dict(history.aliases)
+
+
+def closed(outcome: Outcome) -> dict[str, str]:
+    """The gates that refused, with what they saw."""
+    return {gate.name: gate.detail for gate in outcome.gates if not gate.passed}

@@ -1,0 +1,117 @@
+"""What each gate compares, case by case; the whole way through them is tested with the use case."""
+
+from dataclasses import replace
+
+import pytest
+
+from lab.core.history import History, Record
+from lab.core.identities import Identities
+from lab.core.ledger import Entry, Fault, Status, Verification
+from lab.core.models import ApprovalState, ModelVersion
+from lab.core.policy import Action, Actor, Environment, Policy, Role
+from lab.ops import gates
+from lab.ops.gates import Case, Claimant
+from lab.ops.trail import TrailState
+
+ACTOR = Actor("emil", Role.ML_ENGINEER, Environment.PROD)
+
+
+def record(version: str, **metrics: str) -> Record:
+    entry = Entry("register_model", Status.REQUESTED, "dora", "data-scientist", "dev", "t", details={"drift": "stable"})
+    return Record(version, ApprovalState.APPROVED_PROD, entry, "n" * 64, metrics)
+
+
+def found(version: str, **metrics: float) -> ModelVersion:
+    return ModelVersion("CreditRiskModel", version, 0.0, tags={"drift_state": "stable"}, metrics=metrics)
+
+
+def case(ours: dict[str, str], champion: dict[str, str] | None, margins: dict[str, str]) -> Case:
+    records = {"2": record("2", **ours)} | ({"1": record("1", **champion)} if champion else {})
+    history = History(records, {"champion": "1"} if champion else {}, Identities())
+    return Case(
+        action=Action.PROMOTE,
+        version="2",
+        claimant=Claimant(ACTOR),
+        policy=Policy((), margins=margins),
+        trail=TrailState(history, Verification(3, None, ())),
+        found=found("2", **{name: float(value) for name, value in ours.items()}),
+        champion=found("1", **{name: float(value) for name, value in champion.items()}) if champion else None,
+        aliases={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "ours", "theirs", "margin", "passed"),
+    [
+        ("auc", "0.77", "0.78", "0.01", True),
+        ("auc", "0.769999", "0.78", "0.01", False),
+        ("auc", "0.8", "0.78", "0", True),
+        ("auc", "0.78", "0.78", "0", True),
+        # Exact decimals: as binary floats 0.3 - 0.2 is more than 0.1.
+        ("auc", "0.2", "0.3", "0.1", True),
+        ("log_loss", "0.51", "0.5", "0.01", True),
+        ("log_loss", "0.52", "0.5", "0.01", False),
+        ("log_loss", "0.4", "0.5", "0", True),
+    ],
+)
+def test_a_metric_may_be_worse_by_its_margin(metric: str, ours: str, theirs: str, margin: str, passed: bool) -> None:
+    gate = gates.metric(case({metric: ours}, {metric: theirs}, {metric: margin}))
+    assert gate.passed is passed
+    assert f"{metric} {ours} against {theirs} of champion 1" in gate.detail
+
+
+def test_one_metric_that_is_too_bad_closes_the_gate() -> None:
+    both = {"auc": "0.01", "log_loss": "0.01"}
+    gate = gates.metric(case({"auc": "0.9", "log_loss": "0.9"}, {"auc": "0.8", "log_loss": "0.5"}, both))
+    assert not gate.passed
+    assert "0.1 better" in gate.detail
+    assert "0.4 worse" in gate.detail
+
+
+def test_without_a_champion_there_is_nothing_to_be_worse_than() -> None:
+    gate = gates.metric(case({"auc": "0.1"}, None, {"auc": "0.01"}))
+    assert (gate.passed, gate.detail) == (True, "auc 0.1; there is no champion yet")
+
+
+def test_a_metric_that_nobody_audited_closes_the_gate() -> None:
+    gate = gates.metric(case({}, {"auc": "0.8"}, {"auc": "0.01"}))
+    assert (gate.passed, "isn't audited" in gate.detail) == (False, True)
+
+
+def test_a_champions_metric_changed_in_mlflow_closes_the_gate() -> None:
+    honest = case({"auc": "0.7"}, {"auc": "0.9"}, {"auc": "0.01"})
+    forged = replace(honest, champion=found("1", auc=0.5))
+    assert gates.metric(forged).detail == "champion 1: auc is 0.5 in MLflow, audited 0.9"
+
+
+@pytest.mark.parametrize(
+    ("audited", "tag", "passed"),
+    [("stable", "stable", True), ("drifted", "drifted", False), ("unknown", "unknown", False), ("", "", False)],
+)
+def test_only_data_that_is_known_to_be_stable_passes(audited: str, tag: str, passed: bool) -> None:
+    one = case({}, None, {})
+    changed = replace(record("2"), registered=replace(record("2").registered, details={"drift": audited}))
+    trail = replace(one.trail, history=replace(one.trail.history, records={"2": changed}))
+    one = replace(one, trail=trail, found=replace(found("2"), tags={"drift_state": tag}))
+    assert gates.drift(one).passed is passed
+
+
+def test_the_ledger_gate_names_the_entry() -> None:
+    one = case({}, None, {})
+    broken = replace(one.trail, verification=Verification(3, None, (Fault(2, "entry is missing"),)))
+    gate = gates.ledger(replace(one, trail=broken))
+    assert (gate.passed, gate.detail) == (False, "entry 2: entry is missing")
+    assert gates.ledger(one).passed
+
+
+def test_a_version_that_only_one_side_knows_closes_gates() -> None:
+    one = replace(case({}, None, {}), version="9")
+    for gate in (gates.state, gates.four_eyes, gates.registry, gates.drift, gates.metric):
+        assert not gate(replace(one, found=None)).passed, gate.__name__
+        assert not gate(one).passed, gate.__name__
+
+
+def test_where_no_signature_is_required_a_name_is_enough() -> None:
+    gate = gates.identity(case({}, None, {}))
+    assert gate.passed
+    assert "no signature is required" in gate.detail
