@@ -114,22 +114,44 @@ def _buckets(s3: S3, deadline_s: float) -> set[str]:
 
 def bucket_policy(config: LabConfig, bucket: str) -> dict[str, Any]:
     """Who may do what in `bucket`: nobody but the administrator may delete an audit entry or change its retention."""
-    read, write = ["s3:GetObject"], ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    rights: dict[str, dict[str, list[str]]] = {
-        config.data_bucket: {"pipeline": read + write, "reader": read},
-        config.artifact_bucket: {
-            "mlflow": [*read, *write, "s3:DeleteObject"],
-            "pipeline": read + write,
-            "reader": read,
-        },
-        config.audit_bucket: {"pipeline": [*read, "s3:PutObject"], "reader": read},
-    }
-    statements = []
-    for identity, actions in rights[bucket].items():
-        principal = {"AWS": [f"arn:aws:iam:::user/{identity}", f"arn:aws:iam::000000000000:user/{identity}"]}
-        listing = ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
-        statements += [
-            {"Effect": "Allow", "Principal": principal, "Action": listing, "Resource": f"arn:aws:s3:::{bucket}"},
-            {"Effect": "Allow", "Principal": principal, "Action": actions, "Resource": f"arn:aws:s3:::{bucket}/*"},
-        ]
+    statements = _audit_statements(config) if bucket == config.audit_bucket else _data_statements(config, bucket)
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _data_statements(config: LabConfig, bucket: str) -> list[dict[str, Any]]:
+    read, write = ["s3:GetObject"], ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    rights = {"pipeline": read + write, "reader": read}
+    if bucket == config.artifact_bucket:
+        rights["mlflow"] = [*read, *write, "s3:DeleteObject"]
+    listing = ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
+    return [
+        statement
+        for identity, actions in rights.items()
+        for statement in (_allow(identity, listing, bucket), _allow(identity, actions, f"{bucket}/*"))
+    ]
+
+
+def _audit_statements(config: LabConfig) -> list[dict[str, Any]]:
+    """The pipeline may write under keys of the entries' form only, and may copy nothing there.
+
+    The store can't demand a conditional write, so that an entry may get a second version: verification finds those.
+    """
+    bucket, entries = config.audit_bucket, f"{config.audit_bucket}/{config.audit_prefix}"
+    looking = ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation"]
+    reading = ["s3:GetObject", "s3:GetObjectVersion"]
+    copying = {"Null": {"s3:x-amz-copy-source": "false"}}
+    return [
+        *(_allow(identity, looking, bucket) for identity in ("pipeline", "reader")),
+        *(_allow(identity, reading, f"{entries}*") for identity in ("pipeline", "reader")),
+        _allow("pipeline", ["s3:PutObject"], f"{entries}{'?' * 12}.json"),
+        _allow("pipeline", ["s3:PutObject"], f"{entries}*") | {"Effect": "Deny", "Condition": copying},
+    ]
+
+
+def _allow(identity: str, actions: list[str], resource: str) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": [f"arn:aws:iam:::user/{identity}", f"arn:aws:iam::000000000000:user/{identity}"]},
+        "Action": actions,
+        "Resource": f"arn:aws:s3:::{resource}",
+    }

@@ -1,0 +1,141 @@
+"""The lab's object store alone, furnished as `invoke up` does it: for tests that need S3 and nothing else."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lab import settings, wiring
+from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
+from lab.core.config import LabConfig
+from lab.core.services import Service
+from lab.ops.provision import provision_store
+from lab.runtime.commands import Tools, command, store_options
+from lab.runtime.files import identities, remove_dead_sockets, write_private
+from lab.runtime.layout import Layout
+from tests.support.ports import reserved_offset
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass
+class Weed:
+    """One SeaweedFS server; `config` names its ports, buckets and secrets."""
+
+    config: LabConfig
+    log: Path
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Starts the server, on the data that it had, and furnishes it."""
+        layout = Layout(self.config.home)
+        for folder in layout.folders():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(layout.config / "s3-identities.json", identities(self.config))
+        write_private(layout.config / "object-store.options", store_options(self.config, layout))
+        tools = Tools(Path(), Path(sys.executable).with_name("weed"), Path())
+        made = command(Service.OBJECT_STORE, self.config, layout, tools)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                made.argv, env=dict(made.environment), cwd=made.folder, stdout=log, stderr=log, start_new_session=True
+            )
+        provision_store(self.config, 60)
+
+    def kill(self) -> None:
+        """Ends the server as a power cut would."""
+        if self._process:
+            self.resume()
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(10)
+            remove_dead_sockets(self.config)
+            self._process = None
+
+    def pause(self) -> None:
+        """The server holds its connections and answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """The server goes on, with whatever had been sent to it meanwhile."""
+        self._signal(signal.SIGCONT)
+
+    def s3(self, identity: str, timeout_s: float = 20) -> S3:
+        return S3.of_lab(self.config, identity, timeout_s)
+
+    def trail(self) -> "RealTrail":
+        """A new, empty trail, with the bucket policy that a lab of that prefix has."""
+        config = replace(self.config, audit_prefix=f"governance/audit-{next(_NUMBERS)}/")
+        provision_store(config)
+        return RealTrail(self, config)
+
+    def _signal(self, number: int) -> None:
+        if self._process and self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
+
+@dataclass(frozen=True)
+class RealTrail:
+    """An audit trail in a real store, through each identity."""
+
+    weed: Weed
+    config: LabConfig
+
+    @property
+    def prefix(self) -> str:
+        return self.config.audit_prefix
+
+    @property
+    def bucket(self) -> str:
+        return self.config.audit_bucket
+
+    @property
+    def reader(self) -> AuditStore:
+        return self.store(READER)
+
+    def store(self, identity: str = PIPELINE, timeout_s: float = 20) -> AuditStore:
+        return AuditStore(self.weed.s3(identity, timeout_s), self.bucket, self.prefix)
+
+    def client(self, identity: str) -> Any:
+        """boto3's client, for what the lab's own client doesn't offer."""
+        return self.weed.s3(identity).client
+
+    def environ(self) -> dict[str, str]:
+        """What a process of the pipeline is told."""
+        return {
+            **os.environ,
+            "AWS_ENDPOINT_URL_S3": self.config.url(Service.OBJECT_STORE),
+            "AWS_ACCESS_KEY_ID": PIPELINE,
+            "AWS_SECRET_ACCESS_KEY": self.config.secrets.s3_pipeline,
+            "AUDIT_BUCKET": self.bucket,
+            "AUDIT_LOG_PREFIX": self.prefix,
+        }
+
+    def overwrite(self, key: str, body: bytes) -> None:
+        """As the administrator: a new version on top of whatever is there."""
+        self.client(ADMIN).put_object(Bucket=self.bucket, Key=key, Body=body)
+
+
+@contextmanager
+def running_weed(folder: Path) -> Iterator[Weed]:
+    """A server that is up; it is gone at the end."""
+    with reserved_offset() as offset:
+        environ = {
+            "LAB_NAME": "store-test",
+            "LAB_HOME": str(folder / "home"),
+            "LAB_ENV_FILE": str(folder / "env"),
+            "PORT_OFFSET": str(offset),
+            "RUNTIME": "native",
+            "PATH": os.environ["PATH"],
+        }
+        settings.ensure_env_file(environ)
+        weed = Weed(wiring.load_config(environ), folder / "weed.log")
+        try:
+            weed.start()
+            yield weed
+        finally:
+            weed.kill()
