@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from lab.clients.audit import Ledger
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.s3 import PIPELINE, READER, S3, AuditStore
@@ -26,7 +25,7 @@ from lab.ops.entries import entry_by_actor
 from lab.ops.gates import Case, Gate, examine, move_of
 from lab.ops.mirror import mirror
 from lab.ops.signing import Signing, claimant, signature_problem
-from lab.ops.trail import TrailReader, published_heads
+from lab.ops.trail import TrailReader, ledger, published_heads
 from lab.ops.tryout import Trial, try_model
 
 # How many of the newest versions are asked for the hashes of entries that they carry.
@@ -155,7 +154,7 @@ class Approver:
         key = case.claimant.signer.key.fingerprint if case.claimant.signer else ""
         details = {"reason": reason, "gates": failed, "key": key}
         entry = self._entry(case, Status.REFUSED, details)
-        return replace(outcome, entry=Ledger(self.tools.store, self.config.audit_prefix).append(entry))
+        return replace(outcome, entry=ledger(self.config, self.tools.store).append(entry))
 
     def _signed(self, case: Case, move: Move, reason: str) -> tuple[Entry, Gate]:
         """The entry with its statement and signature, and whether the signature proves what it should."""
@@ -175,7 +174,7 @@ class Approver:
 
     def _record(self, reader: TrailReader, case: Case, entry: Entry) -> tuple[Entry, History]:
         """Appends the entry and makes sure that it counts. Raises LabError when somebody else acted in between."""
-        sealed = Ledger(self.tools.store, self.config.audit_prefix).append(entry)
+        sealed = ledger(self.config, self.tools.store).append(entry)
         history = reader.follow(sealed.seq)
         problem = next((one.problem for one in history.ignored if one.seq == sealed.seq), "")
         if problem:

@@ -161,9 +161,10 @@ def _by(worse: Decimal) -> str:
 
 def ledger(case: Case) -> Gate:
     found = case.trail.verification
-    problems = [f"entry {fault.seq}: {fault.problem}" for fault in found.faults[:3]] + list(case.trail.wrong_heads[:3])
-    head = f"{found.checked} entries, head {found.head.hash[:12] if found.head else 'none'}"
-    return Gate("ledger", not problems, "; ".join(problems) or f"{head}, intact")
+    problems = "; ".join(f"entry {fault.seq}: {fault.problem}" for fault in found.faults[:3])
+    head = f"head {found.head.hash[:12] if found.head else 'none'}"
+    good = f"{found.checked} entries, {head}, {found.heads} published heads: intact"
+    return Gate("ledger", found.intact, problems or good)
 
 
 def approvals(case: Case) -> Gate:

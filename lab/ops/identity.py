@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from lab.clients import ssh
-from lab.clients.audit import Ledger
 from lab.clients.s3 import PIPELINE, S3, AuditStore
 from lab.core.approval import IdentityStatement, checked_reason
 from lab.core.config import LabConfig
@@ -20,7 +19,7 @@ from lab.core.signers import Signer, make_line, parse_line
 from lab.ops.entries import entry_by_actor
 from lab.ops.gates import Claimant
 from lab.ops.signing import Signing, claimant, fitting_role, read_signers, signature_problem, signers_path
-from lab.ops.trail import TrailReader
+from lab.ops.trail import TrailReader, ledger
 
 _HEADER = "# Kept by `mlops-lab identity`: what is written here by hand doesn't count.\n"
 
@@ -83,7 +82,7 @@ class Registrar:
     def _look(self) -> tuple[TrailReader, Identities]:
         reader = TrailReader(self._config, self._store)
         state = reader.read()
-        if not state.intact:
+        if not state.verification.intact:
             first = state.verification.faults[0]
             raise LabError(
                 f"The audit trail can't be trusted: entry {first.seq}: {first.problem}.",
@@ -169,7 +168,7 @@ class Registrar:
         return entry_by_actor(replace(self._config, actor=who.actor), Action.IDENTITY, status, details)
 
     def _append(self, entry: Entry) -> Entry:
-        return Ledger(self._store, self._config.audit_prefix).append(entry)
+        return ledger(self._config, self._store).append(entry)
 
     def _write(self, known: Identities) -> Path:
         """Makes the file hold exactly the trail's lines."""
