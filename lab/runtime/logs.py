@@ -1,5 +1,6 @@
 """Reading the log files of supervised services."""
 
+import os
 import re
 import time
 from collections import Counter, deque
@@ -54,15 +55,28 @@ def _new_lines(open_files: dict[Service, IO[str]], service: Service, path: Path)
         if not path.exists():
             return
         file = open_files[service] = path.open(errors="replace")
-    while line := file.readline():
-        yield line.rstrip("\n")
     try:
-        rotated = path.stat().st_size < file.tell()
-    except OSError:
-        return
+        current = path.stat()
+        rotated = current.st_ino != os.fstat(file.fileno()).st_ino or current.st_size < file.tell()
+    except FileNotFoundError:
+        rotated = False  # just being rotated
+    yield from _whole_lines(file)
     if rotated:
+        if rest := file.read():
+            yield rest
         file.close()
         open_files[service] = path.open(errors="replace")
+
+
+def _whole_lines(file: IO[str]) -> Iterator[str]:
+    """Lines that are written to their end; the beginning of another one waits for its rest."""
+    while True:
+        place = file.tell()
+        line = file.readline()
+        if not line.endswith("\n"):
+            file.seek(place)
+            return
+        yield line.rstrip("\n")
 
 
 def count_restarts(log: Path) -> Counter[str]:
