@@ -39,13 +39,9 @@ def _drop_stale_pid_file(folder: Path) -> None:
     """After a reboot another program may have the old server's pid, and PostgreSQL would refuse to start."""
     path = folder / "postmaster.pid"
     try:
-        pid = int(path.read_text().split()[0])
-    except (OSError, ValueError, IndexError):
-        return
-    try:
-        alive = psutil.Process(pid)
+        alive = psutil.Process(int(path.read_text().split()[0]))
         if "postgres" in alive.name() and os.fsencode(folder) in os.fsencode(" ".join(alive.cmdline())):
             return
-    except psutil.Error:
-        pass
+    except (OSError, ValueError, IndexError, psutil.Error):
+        pass  # no such file, one that the machine's crash left empty, or nobody's number
     path.unlink(missing_ok=True)
