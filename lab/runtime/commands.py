@@ -2,11 +2,13 @@
 
 import os
 import pwd
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from lab.core.config import REGION, LabConfig
 from lab.core.services import LOOPBACK, Service
@@ -132,6 +134,9 @@ def store_options(config: LabConfig, layout: Layout) -> str:
         "s3.port.iceberg": "0",
         "s3.port.lance": "0",
         "s3.allowDeleteBucketNotEmpty": "false",
+        # Every origin is the default; the store has no pages of its own that would need another one.
+        "s3.allowedOrigins": config.url(Service.OBJECT_STORE),
+        "filer.allowedOrigins": config.url(Service.OBJECT_STORE),
         "s3.localSocket": str(layout.run / "s3.sock"),
         "filer.localSocket": str(layout.run / "filer.sock"),
         "master.port": port("master"),
@@ -176,9 +181,8 @@ def _s3(config: LabConfig, identity: str) -> dict[str, str]:
 
 def _mlflow(config: LabConfig, layout: Layout, _: Tools) -> Command:
     port = config.port(Service.MLFLOW)
-    database = (
-        f"postgresql+psycopg2://mlflow:{config.secrets.mlflow_db}@{LOOPBACK}:{config.port(Service.POSTGRES)}/mlflow"
-    )
+    password = quote(config.secrets.mlflow_db, safe="")
+    database = f"postgresql+psycopg2://mlflow:{password}@{LOOPBACK}:{config.port(Service.POSTGRES)}/mlflow"
     environment = base_environment(layout) | _s3(config, "mlflow") | {
         "_MLFLOW_SERVER_FILE_STORE": database,
         "_MLFLOW_SERVER_REGISTRY_STORE": database,
@@ -276,6 +280,8 @@ def _prometheus(config: LabConfig, layout: Layout, tools: Tools) -> Command:
         "--storage.tsdb.retention.time=7d",
         f"--web.listen-address={address}",
         f"--web.external-url=http://{address}/",
+        # Or any web page that the user opens may read everything here.
+        f"--web.cors.origin={re.escape(f'http://{address}')}",
     ]
     return Command(dying_with_parent(argv), base_environment(layout), layout.prometheus)
 

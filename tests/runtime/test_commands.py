@@ -1,0 +1,234 @@
+"""Command lines and environments of the services: no secret where others can read it, and none that isn't needed."""
+
+import os
+import pwd
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from lab.core.config import LabConfig
+from lab.core.services import CATALOGUE, LOOPBACK, Service
+from lab.runtime.commands import OWNED_BY, Command, Tools, base_environment, command, dying_with_parent, unprivileged
+from lab.runtime.files import identities, launch_spec, scrape_targets, write_all, write_private
+from lab.runtime.layout import Layout
+from lab.wiring import first_config
+
+TOOLS = Tools(
+    Path("/pg/bin"), Path("/bin/weed"), Path("/bin/prometheus"), ["/bin/alertmanager"], ["/bin/grafana", "server"]
+)
+PYTHON_SERVICES = {
+    Service.MLFLOW,
+    Service.DAGSTER_CODE,
+    Service.DAGSTER,
+    Service.DAGSTER_DAEMON,
+    Service.DRIFT_MONITOR,
+    Service.DAGSTER_METRICS,
+    Service.GOVERNANCE_METRICS,
+}
+
+Make = Callable[..., tuple[LabConfig, Layout]]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """A configuration with secrets, and its folders."""
+
+    def made(**environ: str) -> tuple[LabConfig, Layout]:
+        given = {"LAB_ENV_FILE": str(tmp_path / "env"), "LAB_HOME": str(tmp_path / "home"), **environ}
+        config, _ = first_config(given)
+        return config, Layout(config.home)
+
+    return made
+
+
+@pytest.fixture
+def commands(make: Make) -> Mapping[Service, Command]:
+    config, layout = make()
+    return {service: command(service, config, layout, TOOLS) for service in Service}
+
+
+def secrets(config: LabConfig) -> Mapping[str, str]:
+    return vars(config.secrets)
+
+
+@pytest.mark.parametrize("service", Service)
+def test_no_secret_is_on_a_command_line(make: Make, service: Service) -> None:
+    config, layout = make()
+    made = command(service, config, layout, TOOLS)
+
+    line = " ".join(map(str, made.argv))
+    assert len(secrets(config)) >= 9
+    assert not [name for name, secret in secrets(config).items() if secret in line]
+    assert not [name for name, secret in secrets(config).items() if secret in repr(made)]
+
+
+ALLOWED = {
+    Service.POSTGRES: set(),
+    Service.OBJECT_STORE: {"store_jwt"},
+    Service.MLFLOW: {"mlflow_db", "s3_mlflow"},
+    Service.DAGSTER_CODE: {"dagster_db", "s3_pipeline"},
+    Service.DAGSTER: {"dagster_db"},
+    Service.DAGSTER_DAEMON: {"dagster_db", "s3_pipeline"},
+    Service.DRIFT_MONITOR: {"s3_reader"},
+    Service.DAGSTER_METRICS: {"s3_reader"},
+    Service.GOVERNANCE_METRICS: {"s3_reader"},
+    Service.PROMETHEUS: set(),
+    Service.ALERTMANAGER: set(),
+    Service.GRAFANA: {"grafana_admin"},
+}
+
+
+@pytest.mark.parametrize("service", Service)
+def test_a_service_is_given_the_secrets_it_needs_and_no_other(make: Make, service: Service) -> None:
+    config, layout = make()
+    text = "\n".join(command(service, config, layout, TOOLS).environment.values())
+
+    assert {name for name, secret in secrets(config).items() if secret in text} == ALLOWED[service]
+
+
+@pytest.mark.parametrize("service", Service)
+def test_a_service_starts_by_absolute_path_and_is_marked_as_the_labs(make: Make, service: Service) -> None:
+    config, layout = make()
+    made = command(service, config, layout, TOOLS)
+
+    assert Path(made.argv[0]).is_absolute()
+    assert made.environment[OWNED_BY] == str(layout.home)
+    assert Path(made.environment["TMPDIR"]).is_relative_to(layout.home)
+    assert made.folder.is_absolute()
+    assert all(isinstance(value, str) for value in made.environment.values())
+
+
+@pytest.mark.parametrize("offset", ["0", "70"])
+def test_a_service_is_told_to_listen_on_loopback_and_on_its_port(make: Make, offset: str) -> None:
+    config, layout = make(PORT_OFFSET=offset)
+    for spec in CATALOGUE:
+        if spec.port is None or spec.name is Service.OBJECT_STORE:
+            continue
+        made = command(spec.name, config, layout, TOOLS)
+        told = " ".join([*map(str, made.argv), *(f"{name}={value}" for name, value in made.environment.items())])
+        assert str(config.port(spec.name)) in told, spec.name
+        assert LOOPBACK in told, spec.name
+        assert "0.0.0.0" not in told, spec.name
+
+
+def test_the_callers_environment_stays_outside(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "PYTHONPATH", "DAGSTER_HOME", "http_proxy", "MLFLOW_TRACKING_TOKEN", "TMPDIR"):
+        monkeypatch.setenv(name, "/from/the/shell")
+    config, layout = make()
+
+    for service in Service:
+        assert "/from/the/shell" not in command(service, config, layout, TOOLS).environment.values()
+
+
+def test_dagsters_processes_do_not_run_where_the_settings_are(commands: Mapping[Service, Command]) -> None:
+    # Dagster loads `.env` from its working folder.
+    root = Path(__file__).resolve().parents[2]
+    for service in (Service.DAGSTER, Service.DAGSTER_CODE, Service.DAGSTER_DAEMON):
+        assert commands[service].folder != root
+
+
+def test_python_services_run_with_this_interpreter(commands: Mapping[Service, Command]) -> None:
+    for service in PYTHON_SERVICES:
+        assert sys.executable in commands[service].argv
+
+
+@pytest.mark.parametrize("password", ["a@b:c/d?e#f%20 g", "ü\U0001f600"])
+def test_a_password_of_ones_own_reaches_mlflow_unchanged(make: Make, password: str) -> None:
+    config, layout = make(MLFLOW_DB_PASSWORD=password)
+    url = command(Service.MLFLOW, config, layout, TOOLS).environment["_MLFLOW_SERVER_FILE_STORE"]
+
+    assert make_url(url).password == password
+    assert make_url(url).host == LOOPBACK
+
+
+@pytest.mark.parametrize("service", [Service.ALERTMANAGER, Service.GRAFANA])
+def test_a_service_that_is_not_installed_has_no_command(make: Make, service: Service) -> None:
+    config, layout = make()
+    with pytest.raises(KeyError):
+        command(service, config, layout, Tools(Path("/pg"), Path("/weed"), Path("/prometheus")))
+
+
+def test_postgres_is_asked_to_end_at_once_and_by_itself(commands: Mapping[Service, Command]) -> None:
+    # INT is PostgreSQL's fast shutdown, and its children must hear of it from their parent only.
+    made = commands[Service.POSTGRES]
+    assert (made.stop_signal, made.stop_group) == ("INT", False)
+    assert all(one.stop_signal == "TERM" for service, one in commands.items() if service is not Service.POSTGRES)
+
+
+def test_only_postgres_is_given_another_uid_and_only_when_it_must_be() -> None:
+    wrapped = unprivileged(["postgres", "-D", "x"])
+    named = os.getuid() in {entry.pw_uid for entry in pwd.getpwall()}
+
+    assert wrapped[-3:] == ["postgres", "-D", "x"]
+    assert (len(wrapped) == 3) is (os.getuid() != 0 and named)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_a_service_ends_with_its_supervisor() -> None:
+    assert dying_with_parent(["x"], "INT")[1:] == ["--pdeathsig", "INT", "x"]
+
+
+def test_the_launch_file_holds_what_the_command_holds(commands: Mapping[Service, Command]) -> None:
+    import json
+
+    made = commands[Service.MLFLOW]
+    spec = json.loads(launch_spec(made))
+
+    assert spec["command"] == list(made.argv)
+    assert spec["environment"] == dict(made.environment)
+    assert launch_spec(made) == launch_spec(made)
+
+
+def test_the_base_environment_is_small(make: Make) -> None:
+    _, layout = make()
+    known = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+
+    inherited = {name for name, value in base_environment(layout).items() if os.environ.get(name) == value}
+    assert inherited <= known | {"PYTHONUNBUFFERED"}
+
+
+def test_files_of_the_services_are_private_and_whole(make: Make) -> None:
+    config, layout = make()
+    for folder in layout.folders():
+        folder.mkdir(parents=True, exist_ok=True)
+    read = write_all(config, layout, list(Service))
+
+    written = [path for path in layout.home.rglob("*") if path.is_file()]
+    assert written
+    assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
+    assert all(text for text in read.values())
+    assert write_all(config, layout, list(Service)) == read
+
+
+def test_writing_the_same_text_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file"
+
+    assert write_private(path, "a") is True
+    assert write_private(path, "a") is False
+    assert write_private(path, "b") is True
+    assert path.read_text() == "b"
+    assert [one.name for one in path.parent.iterdir()] == ["file"]
+
+
+def test_only_the_administrator_has_rights_without_a_policy(make: Make) -> None:
+    import json
+
+    config, _ = make()
+    found = {one["name"]: one for one in json.loads(identities(config))["identities"]}
+
+    assert set(found) == {"admin", "pipeline", "mlflow", "reader"}
+    assert [name for name, one in found.items() if one["actions"]] == ["admin"]
+
+
+def test_prometheus_scrapes_only_what_runs_here(make: Make) -> None:
+    config, _ = make()
+    everywhere = scrape_targets(config, list(Service))
+    without = scrape_targets(config, [one for one in Service if one is not Service.GRAFANA])
+
+    assert set(everywhere) - set(without) == {"grafana"}
+    assert all(urlsplit(f"//{target}").hostname == LOOPBACK for target in everywhere.values())
+    assert len(set(everywhere.values())) == len(everywhere)
