@@ -1,0 +1,70 @@
+"""Finding a lab's processes by their mark, and ending those that don't want to end."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab.runtime.commands import OWNED_BY
+from lab.runtime.sweep import end_all, owned
+
+DEAF = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); sys.stdin.read()"
+WILLING = "import sys; print('ready', flush=True); sys.stdin.read()"
+
+
+@contextmanager
+def program(code: str, home: Path | None) -> Iterator["subprocess.Popen[str]"]:
+    """A program that runs until it is ended, marked as one of the lab at `home`."""
+    environ = {**os.environ, OWNED_BY: str(home)} if home else dict(os.environ)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as made:
+        yield made
+
+
+def test_only_processes_of_this_very_home_are_found(tmp_path: Path, stack: ExitStack) -> None:
+    mine = stack.enter_context(program(WILLING, tmp_path / "lab"))
+    stack.enter_context(program(WILLING, tmp_path / "lab2"))
+    stack.enter_context(program(WILLING, None))
+
+    assert [process.pid for process in owned(tmp_path / "lab")] == [mine.pid]
+
+
+def test_all_are_ended_also_those_that_will_not_hear(tmp_path: Path, stack: ExitStack) -> None:
+    willing, deaf = (stack.enter_context(program(code, tmp_path / "lab")) for code in (WILLING, DEAF))
+    other = stack.enter_context(program(WILLING, tmp_path / "other"))
+
+    assert end_all(tmp_path / "lab", grace_s=0.5) == 2
+
+    assert not psutil.pid_exists(willing.pid)
+    assert not psutil.pid_exists(deaf.pid)
+    assert other.poll() is None
+
+
+def test_a_process_that_has_ended_and_was_not_buried_is_not_found(tmp_path: Path, stack: ExitStack) -> None:
+    process = stack.enter_context(program(WILLING, tmp_path / "lab"))
+    os.kill(process.pid, 9)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+    assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+    assert list(owned(tmp_path / "lab")) == []
+
+
+def test_nothing_to_end_is_nothing(tmp_path: Path) -> None:
+    assert end_all(tmp_path / "lab") == 0
