@@ -23,6 +23,8 @@ from lab.core.config import LabConfig
 from lab.core.ledger import Entry, Verification, parse, verify
 from lab.core.models import ModelVersion
 from lab.core.services import Service
+from lab.core.snapshot import ServiceState
+from lab.ops import stack
 from lab.runtime.sweep import owned
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
@@ -143,6 +145,11 @@ class LiveLab:
     def versions(self) -> tuple[ModelVersion, ...]:
         """The registered versions, newest first."""
         return self._ask_mlflow(lambda mlflow: mlflow.versions(100))
+
+    def states(self) -> dict[Service, ServiceState]:
+        """As `invoke status`, without the second that the command takes to start."""
+        found = asyncio.run(stack.status(self.config, wiring.runtime(self.config)))
+        return {Service(state.name): state for state in found}
 
     def processes(self) -> list[psutil.Process]:
         return list(owned(self.home))

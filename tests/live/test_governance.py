@@ -1,0 +1,146 @@
+"""The guardrails on a live lab: what policy forbids does not happen, and the trail says that it was asked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.clients.s3 import READER, S3
+from lab.core.dataset import dataset_key, hash_file
+from lab.core.ledger import Status
+from lab.core.runs import JOB, STEPS
+from lab.core.services import Service
+from tests.support.lab import ROOT, LiveLab
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+
+
+def test_an_analyst_in_prod_is_blocked_before_anything_starts(live: LiveLab) -> None:
+    runs, entries, versions = live.run_ids(), len(live.entries()), live.versions()
+
+    done = live.invoke("demo-run", check=False, RUN_ROLE="analyst", ENVIRONMENT="prod")
+
+    assert done.returncode == 1
+    assert "Blocked before anything started" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert live.run_ids() == runs
+    assert live.versions() == versions
+    [entry] = live.entries()[entries:]
+    assert (entry.action, entry.status, entry.role, entry.environment) == ("launch", Status.BLOCKED, "analyst", "prod")
+
+
+def test_an_analyst_who_asks_dagster_directly_is_blocked_before_ingestion(live: LiveLab, tmp_path: Path) -> None:
+    data = tmp_path / "secret.csv"
+    data.write_bytes((ROOT / "data" / "sample_data.csv").read_bytes() + b"\n")
+    versions = live.versions()
+
+    run_id = launch(live, {"owner": "eve", "role": "analyst", "environment": "prod"}, data)
+
+    assert live.finished(run_id) == "FAILURE"
+    [entry] = live.entries_of(run_id)
+    assert (entry.action, entry.status) == (STEPS[0], Status.BLOCKED)
+    assert (entry.owner, entry.role, entry.environment) == ("eve", "analyst", "prod")
+    reason = failure(live, run_id)
+    assert "Blocked by policy: eve as analyst may not run in prod" in reason
+    assert not uploaded(live, data)
+    assert live.versions() == versions
+
+
+def test_an_unknown_environment_asked_of_dagster_is_blocked_too(live: LiveLab, tmp_path: Path) -> None:
+    data = tmp_path / "other.csv"
+    data.write_bytes((ROOT / "data" / "sample_data.csv").read_bytes() + b"\n\n")
+
+    run_id = launch(live, {"owner": "eve", "role": "platform-admin", "environment": "production"}, data)
+
+    assert live.finished(run_id) == "FAILURE"
+    assert [entry.status for entry in live.entries_of(run_id)] == [Status.BLOCKED]
+    assert "ENVIRONMENT: 'production'" in failure(live, run_id)
+    assert "dev, staging, prod" in failure(live, run_id)
+    assert not uploaded(live, data)
+
+
+def launch(lab: LiveLab, governance: dict[str, str], data: Path) -> str:
+    mutation = """mutation($p: ExecutionParams!) {
+      launchRun(executionParams: $p) {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
+    params = {
+        "selector": {"repositoryLocationName": "pipelines", "repositoryName": "__repository__", "jobName": JOB},
+        "runConfigData": {
+            "resources": {"governance": {"config": governance}},
+            "ops": {STEPS[0]: {"config": {"data_path": str(data)}}},
+        },
+    }
+    return str(lab.graphql(mutation, p=params)["launchRun"]["run"]["runId"])
+
+
+def failure(lab: LiveLab, run_id: str) -> str:
+    """What Dagster's own page says about the failed step."""
+    query = """query($id: ID!) {logsForRun(runId: $id) {... on EventConnection {events {
+      ... on ExecutionStepFailureEvent {stepKey failureMetadata {description}}}}}}"""
+    events = lab.graphql(query, id=run_id)["logsForRun"]["events"]
+    return " ".join(event["failureMetadata"]["description"] for event in events if event.get("failureMetadata"))
+
+
+def uploaded(lab: LiveLab, data: Path) -> bool:
+    return S3.of_lab(lab.config, READER).exists(lab.config.data_bucket, dataset_key(hash_file(data)))
+
+
+@pytest.mark.parametrize("task", [("demo-run",), ("up",), ("status",), ("seed", "--drift")])
+def test_an_unknown_environment_is_refused_by_name(live: LiveLab, task: tuple[str, ...]) -> None:
+    entries = len(live.entries())
+
+    done = live.invoke(*task, check=False, ENVIRONMENT="production")
+
+    assert done.returncode != 0
+    assert "ENVIRONMENT" in done.stderr
+    assert "'production'" in done.stderr
+    assert "dev, staging, prod" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(live.entries()) == entries
+
+
+@pytest.fixture
+def drifted(live: LiveLab) -> Iterator[LiveLab]:
+    """The live lab with a planted drift, which is taken back."""
+    live.invoke("seed", "--drift")
+    yield live
+    live.invoke("seed", "--reset")
+
+
+def metric(lab: LiveLab, name: str) -> float:
+    lines = lab.get(Service.DRIFT_MONITOR, "/metrics").text.splitlines()
+    return next(float(line.split()[-1]) for line in lines if line.split(" ")[0].split("{")[0] == name)
+
+
+def alerts(lab: LiveLab) -> dict[str, str]:
+    found = lab.get(Service.PROMETHEUS, "/api/v1/alerts").json()["data"]["alerts"]
+    return {alert["labels"]["alertname"]: alert["state"] for alert in found}
+
+
+def test_a_planted_drift_is_measured_alarmed_and_blocks_the_version(drifted: LiveLab) -> None:
+    eventually(lambda: metric(drifted, "synthetic_data_drift_detected") == 1, 60, "the metric")
+    eventually(lambda: alerts(drifted).get("DataDriftDetected") in {"pending", "firing"}, 60, "the alert")
+
+    result = drifted.json("demo-run")
+
+    assert result["succeeded"], result["reason"]
+    tags: dict[str, Any] = result["version"]["tags"]
+    assert tags["drift_state"] == "drifted"
+    assert tags["deployment_blocked"] == "true"
+    assert "data drifted" in tags["deployment_blocked_reason"]
+    assert tags["data_hash"] != tags["drift_baseline_hash"]
+
+    drifted.invoke("seed", "--reset")
+    eventually(lambda: metric(drifted, "synthetic_data_drift_detected") == 0, 60, "the metric's way back")
+    eventually(lambda: "DataDriftDetected" not in alerts(drifted), 60, "the alert's end")
+    again = drifted.json("demo-run")
+    assert again["version"]["tags"]["drift_state"] == "stable"
+
+
+def test_the_guardrails_can_be_proved(live: LiveLab) -> None:
+    proofs = live.json("verify-governance")
+
+    assert len(proofs) >= 6
+    assert [proof for proof in proofs if not proof["passed"]] == []
+    assert all(proof["evidence"] for proof in proofs)

@@ -1,0 +1,163 @@
+"""A lab that is hurt comes back, by itself or with `invoke up`, and has lost nothing."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from lab.core.ledger import Status
+from lab.core.runs import JOB
+from lab.core.services import Service
+from lab.core.snapshot import Health
+from lab.runtime.layout import Layout
+from tests.support.lab import ROOT, LiveLab
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+_BACK_S = 180.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _trained(_spare: LiveLab) -> None:
+    """There must be something to lose."""
+    _spare.invoke("up", "demo-run")
+
+
+@contextmanager
+def nothing_lost(lab: LiveLab) -> Iterator[None]:
+    """Every run, version and audit entry from before is there after the body, and the trail is intact."""
+    runs, versions, entries = lab.run_ids(), lab.versions(), lab.entries()
+    assert runs
+    assert versions
+    yield
+    eventually(lambda: all_up(lab), _BACK_S, "every service up")
+    assert set(lab.run_ids()) >= set(runs)
+    assert lab.versions()[-len(versions) :] == versions
+    assert lab.entries()[: len(entries)] == entries
+    assert lab.verified().intact
+
+
+def all_up(lab: LiveLab) -> bool:
+    return all(state.health in {Health.UP, Health.ABSENT} for state in lab.states().values())
+
+
+def kill(*processes: psutil.Process) -> None:
+    """kill -9 of all of them, and waits until they are gone."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=10)
+
+
+def supervisor(lab: LiveLab) -> psutil.Process:
+    return psutil.Process(int((Layout(lab.home).run / "supervisor.pid").read_text()))
+
+
+def test_every_service_that_is_killed_comes_back_by_itself(spare: LiveLab) -> None:
+    with nothing_lost(spare):
+        for service, state in spare.states().items():
+            if state.pid is None:
+                continue
+            kill(psutil.Process(state.pid))
+            eventually(lambda s=service, old=state.pid: is_back(spare, s, old), _BACK_S, f"{service} back")
+    assert spare.json("demo-run")["succeeded"]
+
+
+def is_back(lab: LiveLab, service: Service, old_pid: int) -> bool:
+    state = lab.states()[service]
+    return state.health is Health.UP and state.pid not in {None, old_pid}
+
+
+def test_a_killed_child_of_a_service_is_replaced(spare: LiveLab) -> None:
+    daemon = psutil.Process(spare.states()[Service.DAGSTER_DAEMON].pid)
+    server = psutil.Process(spare.states()[Service.POSTGRES].pid)
+    with nothing_lost(spare):
+        kill(*daemon.children(recursive=True))
+        kill(next(child for child in server.children() if "idle" in " ".join(child.cmdline())))
+        eventually(lambda: all_up(spare), _BACK_S, "every service up")
+        eventually(lambda: spare.json("demo-run")["succeeded"], _BACK_S, "a run that succeeds")
+
+
+def test_up_recovers_from_a_killed_supervisor(spare: LiveLab) -> None:
+    with nothing_lost(spare):
+        kill(supervisor(spare))
+
+        done = spare.invoke("up")
+
+        assert "is up after" in done.stdout
+
+
+def test_up_recovers_from_everything_killed_at_once_and_a_foreign_program_under_postgres_old_pid(
+    spare: LiveLab,
+) -> None:
+    with nothing_lost(spare):
+        kill(*spare.processes())
+        # As after a reboot: the pid file is from before, and somebody else has the number now.
+        pid_file = Layout(spare.home).postgres / "postmaster.pid"
+        pid_file.write_text("\n".join([str(os.getpid()), *pid_file.read_text().splitlines()[1:]]) + "\n")
+
+        spare.invoke("up")
+
+    assert spare.json("demo-run")["succeeded"]
+
+
+def test_down_and_up_keeps_everything(spare: LiveLab) -> None:
+    with nothing_lost(spare):
+        assert "its data stays" in spare.invoke("down").stdout
+        assert spare.processes() == []
+        assert spare.invoke("status", check=False).returncode == 1
+        assert "was down already" in spare.invoke("down").stdout
+        spare.invoke("up")
+
+
+def test_a_run_whose_process_is_killed_ends_as_failed_and_its_step_as_unfinished(
+    spare: LiveLab, tmp_path: Path
+) -> None:
+    run_id = launch(spare, large_file(tmp_path))
+    started = eventually(lambda: open_step(spare, run_id), 120, "a step under way")
+
+    worker = psutil.Process(int(tags(spare, run_id)["lab/worker_pid"]))
+    worker.send_signal(signal.SIGKILL)
+
+    assert spare.finished(run_id) == "FAILURE"
+    found = spare.verified()
+    assert found.intact
+    assert (run_id, started) in {(entry.run_id, entry.action) for entry in found.unfinished}
+    proofs = {proof["name"]: proof for proof in spare.json("verify-governance")}
+    assert any(run_id[:8] in proof["evidence"] and "unfinished" in proof["evidence"] for proof in proofs.values())
+    assert spare.json("demo-run")["succeeded"]
+
+
+def large_file(folder: Path) -> Path:
+    """The sample three hundred times over: long enough under way to be hit."""
+    header, _, rows = (ROOT / "data" / "sample_data.csv").read_text().partition("\n")
+    path = folder / "large.csv"
+    path.write_text(header + "\n" + rows * 300)
+    return path
+
+
+def open_step(lab: LiveLab, run_id: str) -> str:
+    """The step that has begun and not ended; empty when there is none."""
+    entries = lab.entries_of(run_id)
+    return entries[-1].action if entries and entries[-1].status is Status.STARTED else ""
+
+
+def launch(lab: LiveLab, data: Path) -> str:
+    mutation = """mutation($p: ExecutionParams!) {
+      launchRun(executionParams: $p) {... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
+    selector = {"repositoryLocationName": "pipelines", "repositoryName": "__repository__", "jobName": JOB}
+    config: dict[str, Any] = {"ops": {"ingest_data": {"config": {"data_path": str(data)}}}}
+    answer = lab.graphql(mutation, p={"selector": selector, "runConfigData": config})
+    return str(answer["launchRun"]["run"]["runId"])
+
+
+def tags(lab: LiveLab, run_id: str) -> dict[str, str]:
+    query = "query($id: ID!) {runOrError(runId: $id) {... on Run {tags {key value}}}}"
+    found = lab.graphql(query, id=run_id)["runOrError"]["tags"]
+    return {tag["key"]: tag["value"] for tag in found}
