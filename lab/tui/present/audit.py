@@ -19,7 +19,7 @@ COLUMNS = (
     Column("role", "role", 3, 11, 14),
     Column("environment", "env", 5, 7),
     Column("run", "run", 4, 8),
-    Column("owner", "owner", 6, 16, 28),
+    Column("owner", "owner", 6, 10, 28),
     Column("hash", "hash", 7, 8, 12),
 )
 EMPTY = "No audit entry yet.\nEvery governed step writes one: `invoke demo-run`."

@@ -35,8 +35,9 @@ def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
         (s for s in states if s.health in {Health.DOWN, Health.DEGRADED, Health.STARTING} and s.reason), None
     )
     if troubled and not view.lab_down:
-        reason = f" · {formats.clean(troubled.title)}: {formats.clean(troubled.reason)}"
-        status = (*status, Span(reason, Tone.MUTED))
+        title, reason = formats.clean(troubled.title), formats.clean(troubled.reason)
+        said = reason if reason.startswith(title) else f"{title}: {reason}"
+        status = (*status, Span(f" · {said}", Tone.MUTED))
     elif memory:
         status = (*status, Span(f" · {formats.size(memory)}", Tone.MUTED))
     return PanelView("", status, columns=COLUMNS, rows=tuple(_service(s, view) for s in states))
