@@ -228,4 +228,8 @@ def _share(process: psutil.Process) -> int:
         rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
         return next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
     except (OSError, StopIteration):
+        pass
+    try:
         return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0  # it ended meanwhile, as a database connection does at any moment
