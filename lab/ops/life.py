@@ -1,6 +1,7 @@
 """A lab's life as its user commands it: up, restart, logs, pages, export, and its end."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 from lab.clients.audit import export_line, stored_entries
 from lab.clients.s3 import READER, S3, AuditStore
 from lab.core.config import LabConfig
-from lab.core.errors import LabError, PolicyDenied, UsageError
+from lab.core.dataset import DatasetRef
+from lab.core.errors import LabError, PolicyDenied, ServiceUnavailable, UsageError
 from lab.core.logtime import newer, since
 from lab.core.services import BY_NAME, Service, ServiceSpec, find
 from lab.ops import stack
@@ -18,6 +20,8 @@ from lab.ops.provision import provision_postgres, provision_store
 from lab.ops.seed import Seeder
 from lab.runtime.base import Note, Runtime
 from lab.runtime.binaries import NotInstalled, Resolver
+
+_POLL_SECONDS = 0.1
 
 
 def up(config: LabConfig, runtime: Runtime, binaries: Resolver, report: Report) -> stack.UpResult:
@@ -35,7 +39,7 @@ def furnish(config: LabConfig) -> stack.Furnish:
     def object_store(deadline_s: float) -> list[str]:
         made = [f"made bucket {name}" for name in provision_store(config, deadline_s)]
         seeder = Seeder(config)
-        if seeder.baseline() is None:
+        if _baseline(seeder, deadline_s) is None:
             try:
                 baseline = seeder.seed().baseline
                 made.append(f"seeded {baseline.rows} rows, SHA-256 {baseline.sha256[:12]}")
@@ -48,6 +52,18 @@ def furnish(config: LabConfig) -> stack.Furnish:
         return [f"made database {name}" for name in provision_postgres(config, deadline_s)]
 
     return {Service.POSTGRES: postgres, Service.OBJECT_STORE: object_store}
+
+
+def _baseline(seeder: Seeder, deadline_s: float) -> DatasetRef | None:
+    """As `Seeder.baseline`, of a store that has just started: it answers before it finds all its volumes again."""
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            return seeder.baseline()
+        except ServiceUnavailable:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_POLL_SECONDS)
 
 
 def refuse(findings: tuple[Finding, ...]) -> None:
