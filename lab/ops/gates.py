@@ -31,6 +31,11 @@ class Claimant:
     signer: Signer | None = None
     problem: str = ""
 
+    @property
+    def unknown(self) -> bool:
+        """Whether there is nothing but a claim where a proof is needed."""
+        return bool(self.problem) and self.signer is None
+
 
 @dataclass(frozen=True)
 class Case:
@@ -67,6 +72,8 @@ def state(case: Case) -> Gate:
 
 
 def policy(case: Case) -> Gate:
+    if case.claimant.unknown:
+        return Gate("policy", False, "nobody knows who asks")
     decision = case.policy.decide(case.claimant.actor, case.action)
     return Gate("policy", decision.allowed, str(decision))
 
@@ -84,6 +91,8 @@ def identity(case: Case) -> Gate:
 def four_eyes(case: Case) -> Gate:
     if case.record is None:
         return Gate("four eyes", False, "nobody knows whose version it is")
+    if case.claimant.unknown:
+        return Gate("four eyes", False, "nobody knows who asks")
     actor, owner = case.claimant.actor.owner, case.record.owner
     problem = four_eyes_problem(owner, actor, case.claimant.signer, case.trail.history.identities.owners)
     return Gate("four eyes", not problem, problem or f"owner {owner}, approver {actor}")
@@ -163,7 +172,7 @@ def ledger(case: Case) -> Gate:
     found = case.trail.verification
     problems = "; ".join(f"entry {fault.seq}: {fault.problem}" for fault in found.faults[:3])
     head = f"head {found.head.hash[:12] if found.head else 'none'}"
-    good = f"{found.checked} entries, {head}, {found.heads} published heads: intact"
+    good = f"{found.checked} entries, {head}, {found.heads} published head{'' if found.heads == 1 else 's'}: intact"
     return Gate("ledger", found.intact, problems or good)
 
 
@@ -175,7 +184,7 @@ def approvals(case: Case) -> Gate:
     return Gate("approvals", not doubts, "; ".join(doubts) or names or "none yet")
 
 
-_WHO = (state, policy, identity)
+_WHO = (state, identity, policy)
 GATES: Mapping[Action, Sequence[Callable[[Case], Gate]]] = {
     Action.APPROVE: (*_WHO, four_eyes, registry, ledger),
     Action.PROMOTE: (*_WHO, approvals, registry, drift, metric, ledger),

@@ -161,7 +161,9 @@ class Registrar:
         sealed = self._append(self._entry(who, Status.REFUSED, details))
         raise PolicyDenied(
             f"Refused: {problem}. Audit entry {sealed.seq} says so.",
-            "Give --sign-with KEY of an identity that may change identities; `invoke identity-list` shows them.",
+            "Type --role platform-admin."
+            if who.signer is None and not who.problem
+            else "Give --sign-with KEY of an identity that may change identities; `invoke identity-list` shows them.",
         )
 
     def _entry(self, who: Claimant, status: Status, details: dict[str, Any]) -> Entry:

@@ -339,7 +339,7 @@ async def test_a_dry_run_shows_every_gate_and_changes_nothing(desk: Desk) -> Non
     before, writes = len(desk.store.entries), list(desk.registry.writes)
     outcome = await desk.act(PROMOTE, version, ENGINEER, dry_run=True)
     assert [gate.name for gate in outcome.gates] == [
-        "state", "policy", "identity", "approvals", "registry", "drift", "metric", "ledger", "data", "model",
+        "state", "identity", "policy", "approvals", "registry", "drift", "metric", "ledger", "data", "model",
     ]  # fmt: skip
     assert set(closed(outcome)) == {"state", "drift"}
     assert (len(desk.store.entries), desk.registry.writes, outcome.entry) == (before, writes, None)
