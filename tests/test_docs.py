@@ -1,0 +1,169 @@
+"""What the documentation says is what the code does: commands, tables, links, settings."""
+
+import functools
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dotenv import dotenv_values
+from invoke.collection import Collection
+from invoke.tasks import Task
+
+import tasks
+from docs import tables
+from lab.cli import _parser
+from lab.settings import SECRETS, Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+# Hosts of package registries belong into a machine's configuration, and paths of one machine nowhere.
+FORBIDDEN = re.compile(
+    r"pypi\.org|pythonhosted\.org|deb\.debian\.org|registry\.npmjs\.org|proxy\.golang\.org|/work/|/root/"
+)
+# A command as it is written for a user: in code spans, fences and messages.
+COMMAND = re.compile(r"(?:\./run|\binvoke) +(?P<words>(?:[\w./:<>=-]+ *)+)")
+LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+
+
+@functools.cache
+def tracked() -> tuple[Path, ...]:
+    """Every text file of the project, by git or, in an unpacked archive, by walking."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode == 0:
+        paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    else:
+        hidden = re.compile(r"/(\.(venv|uv|lab|nox|git)|[^/]*_cache|__pycache__)/")
+        paths = [path for path in ROOT.rglob("*") if not hidden.search(f"{path}/")]
+    return tuple(path for path in paths if path.is_file() and path.suffix not in {".png", ".csv"})
+
+
+def documents() -> list[Path]:
+    return [path for path in tracked() if path.suffix == ".md"]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@functools.cache
+def known_tasks() -> dict[str, Task[Any]]:
+    collection = Collection.from_module(tasks)
+    return {name: collection[name] for name in collection.task_names}
+
+
+def commands(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Each task that a text tells its reader to type, with its options."""
+    for found in COMMAND.finditer(text):
+        words = found["words"].split()
+        for word in words:
+            if word == "--list" or not re.fullmatch(r"[a-z][a-z-]*", word):
+                break
+            # `up demo-run` is two tasks; `logs mlflow` is one and its argument.
+            yield word, [option.partition("=")[0] for option in words if option.startswith("--")]
+            if known_tasks().get(word) and known_tasks()[word].positional:
+                break
+
+
+def options(task: Task[Any]) -> set[str]:
+    names = {name for argument in task.get_arguments() for name in (argument.name, *argument.names) if name}
+    return {f"--{name.replace('_', '-')}" for name in names}
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_every_command_in_a_document_exists(document: Path) -> None:
+    for line in fenced_and_spans(document.read_text()):
+        for task, flags in commands(line):
+            assert task in known_tasks(), line
+            assert set(flags) <= options(known_tasks()[task]), line
+
+
+def fenced_and_spans(text: str) -> Iterator[str]:
+    """The code of a document: what stands in fences, by line, and what stands in back-ticks."""
+    fences = re.findall(r"^```(?:sh)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for fence in fences:
+        yield from (line.partition("#")[0] for line in fence.splitlines())
+    yield from re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+
+
+def test_every_command_in_a_message_exists() -> None:
+    folders = ("lab", "pipelines", "exporters", "stack")
+    sources = [
+        path for path in tracked() if path.relative_to(ROOT).parts[0] in folders and path.suffix in {".py", ".yml"}
+    ]
+    told = {
+        task: name_of(path)
+        for path in sources
+        for span in re.findall(r"`([^`\n]+)`", path.read_text())
+        for task, _ in commands(span)
+    }
+    assert "up" in told
+    assert told.keys() <= known_tasks().keys(), told
+
+
+def test_readme_names_every_task_of_daily_use() -> None:
+    shown = {task for span in fenced_and_spans((ROOT / "README.md").read_text()) for task, _ in commands(span)}
+    elsewhere = {"check"}  # for contributors
+    assert set(known_tasks()) - shown <= elsewhere
+
+
+def test_unknown_command_is_noticed() -> None:
+    assert [task for task, _ in commands("./run up launch")] == ["up", "launch"]
+    assert "launch" not in known_tasks()
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_options_of_the_console_command_exist(document: Path) -> None:
+    known = {option for action in _parser()._actions for option in action.option_strings}
+    for span in fenced_and_spans(document.read_text()):
+        if span.startswith("mlops-lab "):
+            assert {word for word in span.split() if word.startswith("--")} <= known, span
+
+
+@pytest.mark.parametrize(("file", "table"), [(file, table) for file, (table, _) in tables.TABLES.items()])
+def test_table_is_made_from_the_code(file: str, table: str) -> None:
+    text = (ROOT / file).read_text()
+    _, make = tables.TABLES[file]
+    assert tables.filled(text, table, make()) == text, "type `python docs/tables.py`"
+
+
+def test_example_has_exactly_the_settings_with_their_defaults() -> None:
+    example = dotenv_values(ROOT / ".env.example")
+    assert {name.lower() for name in example} == set(Settings.model_fields)
+    for name, value in example.items():
+        default = Settings.model_fields[name.lower()].default
+        assert value == ("" if name in SECRETS or default is None else str(default)), name
+
+
+def anchors(document: Path) -> set[str]:
+    """GitHub's anchors of a document's headings."""
+    headings = re.findall(r"^#+ +(.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_relative_links_resolve(document: Path) -> None:
+    for target in LINK.findall(document.read_text()):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (document.parent / path) if path else document
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found), target
+
+
+def test_every_alert_has_its_runbook() -> None:
+    rules = (ROOT / "stack" / "prometheus" / "alert_rules.yml").read_text()
+    alerts = set(re.findall(r"- alert: (\w+)", rules))
+    assert alerts
+    assert {alert.lower() for alert in alerts} <= anchors(ROOT / "docs" / "runbooks.md")
+
+
+def test_no_machine_of_ours_is_named() -> None:
+    itself = Path(__file__)
+    for path in tracked():
+        if path.name == "uv.lock" or path == itself:
+            continue
+        found = FORBIDDEN.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{name_of(path)}: {found[0] if found else ''}"
