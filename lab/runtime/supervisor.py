@@ -79,11 +79,11 @@ stdout_logfile_backups=2
 
 
 def _plain(value: str | Path) -> str:
-    """Text that the file's format takes literally."""
+    """Text that the file's format takes literally; what a % means in it differs from option to option."""
     text = str(value)
-    if any(mark in text for mark in ("\n", '"', "\\", " ;", " #")):
-        raise LabError(f"The path {text!r} can't be used.", "Choose one without quotes, backslashes, ' ;' and ' #'.")
-    return text.replace("%", "%%")
+    if any(mark in text for mark in ("\n", '"', "\\", "%", " ;", " #")):
+        raise LabError(f"The path {text!r} can't be used.", "Choose one without quotes, backslashes, %, ' ;' and ' #'.")
+    return text
 
 
 class Supervisor:
