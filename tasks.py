@@ -370,7 +370,12 @@ def verify_governance(_: Context, json: bool = False) -> None:
     positional=[],
     help={"only": "pytest's -k expression", "quick": "only what needs no running lab", "coverage": "report coverage"},
 )
-def test(_: Context, only: str = "", quick: bool = False, coverage: bool = False) -> None:
+def test(
+    _: Context,
+    only: str = "",  # noqa: PT028 - a command for people, which pytest never sees
+    quick: bool = False,  # noqa: PT028
+    coverage: bool = False,  # noqa: PT028
+) -> None:
     """Run the tests; they bring up a lab of their own on free ports."""
     argv = [sys.executable, "-m", "pytest"]
     argv += ["-k", only] if only else []

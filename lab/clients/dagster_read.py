@@ -217,7 +217,7 @@ def termination_problem(data: Mapping[str, Any]) -> str:
 
 
 def brief(message: str) -> str:
-    """The first line of a Python error, without a class that only its module's name explains and without a full stop."""
+    """The first line of a Python error, without full stop and a class that only its module's name explains."""
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
     return _CLASS.sub("", lines[0]).rstrip(".") if lines else ""
 
