@@ -14,6 +14,9 @@ from lab.core.models import MODEL_NAME, ModelVersion
 T = TypeVar("T")
 
 _API = "/api/2.0/mlflow"
+# What MLflow calls the stage of a version that has none.
+NO_STAGE = "None"
+_PAGE = 500
 _FINISHED = {"FINISHED", "FAILED", "KILLED"}
 
 
@@ -49,6 +52,16 @@ class Mlflow:
         """Up to `limit` versions, newest first, with tags but no aliases or metrics: one request, for counting."""
         return tuple(await self._search_versions(limit, name))
 
+    async def all_versions(self, name: str = MODEL_NAME) -> tuple[ModelVersion, ...]:
+        """Every version, newest first, as `tagged_versions` gives them; a request for each 500."""
+        found: list[ModelVersion] = []
+        token = ""
+        while True:
+            page, token = await self._search_page(_PAGE, name, token)
+            found += page
+            if not token:
+                return tuple(found)
+
     async def version(self, version: str | int, name: str = MODEL_NAME) -> ModelVersion:
         """One version with its aliases and metrics. Raises NotFound."""
         found = await self._version(str(version), name)
@@ -83,6 +96,11 @@ class Mlflow:
         body = {"name": name, "version": str(version), "key": key}
         await self._delete("model-versions/delete-tag", body)
 
+    async def clear_stage(self, version: str | int, name: str = MODEL_NAME) -> None:
+        """Takes a version out of every stage. Raises NotFound."""
+        body = {"name": name, "version": str(version), "stage": NO_STAGE}
+        await self._post("model-versions/transition-stage", body)
+
     async def set_alias(self, alias: str, version: str | int, name: str = MODEL_NAME) -> None:
         """Moves `alias` to a version. Raises NotFound."""
         await self._post("registered-models/alias", {"name": name, "alias": alias, "version": str(version)})
@@ -95,11 +113,14 @@ class Mlflow:
         await self._http.aclose()
 
     async def _search_versions(self, limit: int, name: str) -> list[ModelVersion]:
-        answer = await self._get(
-            "model-versions/search", filter=f"name='{name}'", max_results=limit, order_by="version_number DESC"
-        )
+        return (await self._search_page(limit, name))[0]
+
+    async def _search_page(self, limit: int, name: str, token: str = "") -> tuple[list[ModelVersion], str]:
+        chosen = {"filter": f"name='{name}'", "max_results": limit, "order_by": "version_number DESC"}
+        answer = await self._get("model-versions/search", **chosen, **({"page_token": token} if token else {}))
         with understanding(self.title, self._http.remedy):
-            return [read_version(item) for item in items(answer.get("model_versions", []))]
+            found = [read_version(item) for item in items(answer.get("model_versions", []))]
+            return found, text_or(answer.get("next_page_token"))
 
     async def _version(self, version: str, name: str) -> ModelVersion:
         answer = await self._get("model-versions/get", name=name, version=version)
@@ -148,6 +169,7 @@ def read_version(raw: object) -> ModelVersion:
         run_id=text_or(item.get("run_id")),
         aliases=tuple(sorted(text(alias) for alias in items(item.get("aliases", [])))),
         tags=_pairs(item.get("tags", []), text_or),
+        stage="" if item.get("current_stage") == NO_STAGE else text_or(item.get("current_stage")),
     )
 
 

@@ -13,12 +13,14 @@ from typing import Any
 from lab.core.errors import LedgerError, UsageError
 from lab.core.ledger import Status, canonical
 from lab.core.models import ApprovalState
-from lab.core.policy import Action, Environment
+from lab.core.policy import Action, Environment, Policy
 
 STATEMENT_TYPE = "mlops-lab/statement/v1"
 STAGING, CHAMPION = "staging", "champion"
 ALIASES = (STAGING, CHAMPION)
 LONGEST_REASON = 500
+# Who owns what `verify-governance` trains to try the guardrails on.
+PROBE = "verify-governance"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,14 @@ def find_move(state: ApprovalState, action: Action, is_champion: bool) -> Move |
     if is_champion and action is Action.ARCHIVE:
         return "it is the champion: promote another version first, or reject this one"
     return move
+
+
+def must_be_signed(policy: Policy, action: Action, environment: Environment, owner: str) -> bool:
+    """Whether an action on a version of `owner` counts only with a signature.
+
+    The lab's own probes are put away without one: nobody with a key is there, and nothing is lost.
+    """
+    return policy.signature_required(environment) and not (action is Action.ARCHIVE and owner == PROBE)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lab.core import identities
-from lab.core.approval import CHAMPION, Move, Statement, find_move, parse_statement
+from lab.core.approval import CHAMPION, Move, Statement, find_move, must_be_signed, parse_statement
 from lab.core.errors import LabError, LedgerError
 from lab.core.identities import Identities, Verify, expect, four_eyes_problem, moment, signer_of
 from lab.core.ledger import Entry, Fault, Status
@@ -56,7 +56,8 @@ class Record:
 @dataclass(frozen=True)
 class History:
     """Everything up to the head. `aliases` say which version each belongs to; `ignored` are entries that don't count,
-    `doubts` are decisions that count and that the policy in force would refuse today.
+    `doubts` are decisions that count and that the policy in force would refuse today; `pending` are requests to
+    register a version that weren't followed by one.
     """
 
     records: Mapping[str, Record]
@@ -64,6 +65,7 @@ class History:
     identities: Identities
     ignored: tuple[Fault, ...] = ()
     doubts: tuple[Fault, ...] = ()
+    pending: tuple[Entry, ...] = ()
 
     def aliases_of(self, version: str) -> tuple[str, ...]:
         return tuple(sorted(alias for alias, holder in self.aliases.items() if holder == version))
@@ -100,7 +102,12 @@ class Fold:
     def history(self) -> History:
         """What is known so far."""
         return History(
-            dict(self._records), dict(self._aliases), self._identities, tuple(self._ignored), tuple(self._doubts)
+            dict(self._records),
+            dict(self._aliases),
+            self._identities,
+            tuple(self._ignored),
+            tuple(self._doubts),
+            tuple(self._requests.values()),
         )
 
     def _take(self, entry: Entry) -> None:
@@ -138,7 +145,7 @@ class Fold:
         move = self._fitting_move(entry, statement, record)
         known = self._identities
         signer = signer_of(entry, statement.body(), known.signers, self._verify, self._latest)
-        if signer is None and self._policy.signature_required(move.environment):
+        if signer is None and must_be_signed(self._policy, Action(entry.action), move.environment, record.owner):
             raise LedgerError("it isn't signed")
         if move.status is Status.APPROVED and (
             problem := four_eyes_problem(record.owner, entry.owner, signer, known.owners)

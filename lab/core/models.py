@@ -46,7 +46,7 @@ class GovernanceTags:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One version in the registry. `created_at` is epoch seconds; `run_id` is MLflow's."""
+    """One version in the registry. `created_at` is epoch seconds; `run_id` is MLflow's, `stage` its former alias."""
 
     name: str
     version: str
@@ -55,6 +55,7 @@ class ModelVersion:
     aliases: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    stage: str = ""
 
     @property
     def missing_tags(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.s3 import PIPELINE, READER, S3, AuditStore
-from lab.core.approval import CHAMPION, Move, Statement, acted_in, checked_reason, checked_version
+from lab.core.approval import CHAMPION, Move, Statement, acted_in, checked_reason, checked_version, must_be_signed
 from lab.core.config import LabConfig
 from lab.core.dataset import dataset_key
 from lab.core.errors import LabError, NotFound
@@ -121,8 +121,9 @@ class Approver:
                 f"There is no version {version} of {MODEL_NAME}.", "Type `mlops-lab` to see which there are."
             )
         environment = acted_in(record.state) if record else self.config.actor.environment
+        signed = must_be_signed(self.config.policy, action, environment, record.owner if record else "")
         who = await asyncio.to_thread(
-            claimant, self.config, self.signing, trail.history.identities, action, environment
+            claimant, self.config, self.signing, trail.history.identities, action, environment, signed
         )
         return reader, Case(action, version, who, self.config.policy, trail, found, champion, aliases)
 

@@ -1,7 +1,5 @@
 """Making the registry say of a version what the audit trail says."""
 
-from collections.abc import Mapping
-
 from lab.clients.mlflow import Mlflow
 from lab.core.approval import ALIASES
 from lab.core.history import History
@@ -11,7 +9,9 @@ _GATE = "deployment_blocked"
 
 
 async def mirror(mlflow: Mlflow, history: History, version: str) -> tuple[str, ...]:
-    """Corrects tags of `version` and the lab's aliases; returns what it changed.
+    """Corrects tags of `version` and the aliases that it has or should have; returns what it changed.
+
+    What somebody did to other versions is left for reconciling to find.
 
     In every moment between two requests the registry allows no more than the trail does: aliases go first and come
     last, and so does a deployment's permission. Raises ServiceUnavailable, NotFound.
@@ -19,8 +19,10 @@ async def mirror(mlflow: Mlflow, history: History, version: str) -> tuple[str, .
     record = history.records[version]
     found = await mlflow.version(version)
     held = {alias: holder for holder, names in (await mlflow.aliases()).items() for alias in names}
-    changes = [f"alias {alias} taken from version {held[alias]}" for alias in _superfluous(history, held)]
-    for alias in _superfluous(history, held):
+    concerned = [alias for alias in ALIASES if version in {held.get(alias), history.aliases.get(alias)}]
+    superfluous = [alias for alias in concerned if alias in held and alias not in history.aliases]
+    changes = [f"alias {alias} taken from version {held[alias]}" for alias in superfluous]
+    for alias in superfluous:
         await mlflow.delete_alias(alias)
     tags = expected_tags(record)
     blocking = tags[_GATE] == "true"
@@ -32,13 +34,9 @@ async def mirror(mlflow: Mlflow, history: History, version: str) -> tuple[str, .
             await mlflow.set_version_tag(version, name, tags[name])
         else:
             await mlflow.delete_version_tag(version, name)
-    for alias in ALIASES:
+    for alias in concerned:
         holder = history.aliases.get(alias)
         if holder and held.get(alias) != holder:
             await mlflow.set_alias(alias, holder)
             changes.append(f"alias {alias} → version {holder}")
     return tuple(changes)
-
-
-def _superfluous(history: History, held: Mapping[str, str]) -> list[str]:
-    return [alias for alias in ALIASES if alias in held and alias not in history.aliases]

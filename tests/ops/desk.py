@@ -61,6 +61,7 @@ class Registry:
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    stages: dict[str, str] = field(default_factory=dict)
     writes: list[tuple[str, str, str]] = field(default_factory=list)
     broken: bool = False
 
@@ -80,7 +81,7 @@ class Registry:
             aliases = [{"alias": alias, "version": holder} for alias, holder in self.aliases.items()]
             return httpx.Response(200, json={"registered_models": [{"name": MODEL_NAME, "aliases": aliases}]})
         if path == "model-versions/search":
-            return httpx.Response(200, json={"model_versions": [self._version(one) for one in self.tags]})
+            return httpx.Response(200, json=self._page(params))
         if path == "runs/get":
             numbers = [{"key": name, "value": value} for name, value in self.metrics[params["run_id"]].items()]
             return httpx.Response(200, json={"run": {"info": {"status": "FINISHED"}, "data": {"metrics": numbers}}})
@@ -88,12 +89,19 @@ class Registry:
             return httpx.Response(404, json={"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not found"})
         return httpx.Response(200, json={"model_version": self._version(params["version"])})
 
+    def _page(self, params: httpx.QueryParams) -> dict[str, Any]:
+        first, limit = int(params.get("page_token") or 0), int(params["max_results"])
+        newest = sorted(self.tags, key=int, reverse=True)
+        more = {"next_page_token": str(first + limit)} if len(newest) > first + limit else {}
+        return {"model_versions": [self._version(one) for one in newest[first : first + limit]], **more}
+
     def _version(self, number: str) -> dict[str, Any]:
         return {
             "name": MODEL_NAME,
             "version": number,
             "creation_timestamp": 1_795_444_716_991,
             "run_id": f"run{number}",
+            "current_stage": self.stages.get(number, "None"),
             "aliases": [alias for alias, holder in self.aliases.items() if holder == number],
             "tags": [{"key": name, "value": value} for name, value in self.tags[number].items()],
         }
@@ -104,6 +112,8 @@ class Registry:
         )
         if path == "model-versions/set-tag":
             self.tags[body["version"]][body["key"]] = body["value"]
+        elif path == "model-versions/transition-stage":
+            self.stages[body["version"]] = body["stage"]
         elif path == "model-versions/delete-tag":
             del self.tags[body["version"]][body["key"]]
         elif method == "DELETE":

@@ -1,0 +1,117 @@
+"""Comparing the registry with the audit trail: whatever somebody changed, added or removed behind the lab's back.
+
+The trail is the truth. Aliases other than the lab's own and tags that mean nothing to governance are nobody's business.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lab.core.approval import ALIASES
+from lab.core.history import History, Record
+from lab.core.mirror import expected_tags
+from lab.core.models import ModelVersion
+from lab.core.policy import METRICS
+
+BLOCKED = "deployment_blocked"
+
+
+class Kind(StrEnum):
+    """In what way the registry differs."""
+
+    TAG = "tag"
+    ALIAS = "alias"
+    STAGE = "stage"
+    METRIC = "metric"
+    REPLACED = "replaced"
+    UNAUDITED = "unaudited"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference. `subject` is the tag, alias or metric; `found` is the registry's value, `audited` the trail's."""
+
+    kind: Kind
+    version: str
+    subject: str = ""
+    found: str = ""
+    audited: str = ""
+
+    @property
+    def repairable(self) -> bool:
+        """Whether the registry can be made to follow the trail; for the rest somebody must find out what happened."""
+        return self.kind in {Kind.TAG, Kind.ALIAS, Kind.STAGE}
+
+    def __str__(self) -> str:
+        found, audited = self.found or "none", self.audited or "none"
+        match self.kind:
+            case Kind.ALIAS:
+                return f"alias {self.subject} is on version {found}, by the audit trail on {audited}"
+            case Kind.UNAUDITED:
+                return f"version {self.version} isn't in the audit trail: {found}"
+            case Kind.GONE:
+                return f"version {self.version}, {audited} by the audit trail, isn't in the registry"
+            case Kind.REPLACED:
+                return f"version {self.version} is of MLflow run {found}, by the audit trail of {audited}"
+        what = f"{self.kind} {self.subject}".strip()
+        return f"version {self.version}: {what} is {found!r}, by the audit trail {audited!r}"
+
+
+def reconcile(
+    versions: Iterable[ModelVersion], aliases: Mapping[str, Sequence[str]], history: History
+) -> tuple[Finding, ...]:
+    """Every difference; `versions` are all of the registry, `aliases` the names that each version has."""
+    there = {one.version: one for one in versions}
+    found: list[Finding] = []
+    for number in sorted(there.keys() | history.records.keys(), key=_order):
+        version, record = there.get(number), history.records.get(number)
+        if version is None:
+            found.append(Finding(Kind.GONE, number, audited=record.state.value if record else ""))
+        elif record is None:
+            found += _unaudited(version, history)
+        else:
+            found += _differing(version, record)
+    return (*found, *_aliases(aliases, history))
+
+
+def _differing(version: ModelVersion, record: Record) -> Iterator[Finding]:
+    number = version.version
+    if record.mlflow_run_id and version.run_id != record.mlflow_run_id:
+        yield Finding(Kind.REPLACED, number, found=version.run_id, audited=record.mlflow_run_id)
+    for name, audited in expected_tags(record).items():
+        if version.tags.get(name, "") != audited:
+            yield Finding(Kind.TAG, number, name, version.tags.get(name, ""), audited)
+    yield from _staged(version)
+    for name in METRICS:
+        if name in version.metrics and name in record.metrics and str(version.metrics[name]) != record.metrics[name]:
+            yield Finding(Kind.METRIC, number, name, str(version.metrics[name]), record.metrics[name])
+
+
+def _unaudited(version: ModelVersion, history: History) -> Iterator[Finding]:
+    """A version that nobody registered through the pipeline must at least not pass for deployable."""
+    vouching = version.tags.get("audit_hash", "")
+    begun = any(vouching == entry.hash for entry in history.pending)
+    why = "its registration began and never ended" if begun else "it was registered past the pipeline"
+    yield Finding(Kind.UNAUDITED, version.version, found=why)
+    if version.tags.get(BLOCKED) != "true":
+        yield Finding(Kind.TAG, version.version, BLOCKED, version.tags.get(BLOCKED, ""), "true")
+    yield from _staged(version)
+
+
+def _staged(version: ModelVersion) -> Iterator[Finding]:
+    # The lab uses aliases only: a stage is always somebody else's doing.
+    if version.stage:
+        yield Finding(Kind.STAGE, version.version, found=version.stage)
+
+
+def _aliases(aliases: Mapping[str, Sequence[str]], history: History) -> Iterator[Finding]:
+    holders = {alias: number for number, names in aliases.items() for alias in names}
+    for alias in ALIASES:
+        found, audited = holders.get(alias, ""), history.aliases.get(alias, "")
+        if found != audited:
+            yield Finding(Kind.ALIAS, audited or found, alias, found, audited)
+
+
+def _order(number: str) -> tuple[int, str]:
+    return (int(number), "") if number.isdecimal() else (0, number)

@@ -1,0 +1,140 @@
+"""Finding, and taking back, what was done to the registry behind the lab's back."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from lab.clients.http import Http
+from lab.clients.mlflow import Mlflow
+from lab.clients.s3 import PIPELINE, S3, AuditStore
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, LedgerError
+from lab.core.history import History
+from lab.core.ledger import Entry, EntryStore, Status
+from lab.core.reconcile import BLOCKED, Finding, Kind, reconcile
+from lab.core.services import Service
+from lab.ops.entries import entry_by_actor
+from lab.ops.trail import TrailReader, ledger
+
+ACTION = "reconcile"
+# An entry isn't a place for thousands of lines; the numbers are all there.
+_LISTED = 50
+# Of how many of the newest versions the metrics are compared, too: that is a request each.
+_MEASURED = 100
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What was found; `changes` were made to repair it, `left` is what is still different, `entry` says so."""
+
+    versions: int
+    findings: tuple[Finding, ...]
+    left: tuple[Finding, ...]
+    changes: tuple[str, ...] = ()
+    entry: Entry | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.left
+
+
+class Reconciler:
+    """Compares MLflow's registry with the audit trail. Methods raise LabError."""
+
+    def __init__(self, config: LabConfig, mlflow: Mlflow, store: EntryStore) -> None:
+        self._config, self._mlflow, self._store = config, mlflow, store
+
+    @classmethod
+    def of_lab(cls, config: LabConfig) -> "Reconciler":
+        """The running lab's."""
+        mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), timeout_s=15))
+        return cls(config, mlflow, AuditStore(S3.of_lab(config, PIPELINE), config.audit_bucket, config.audit_prefix))
+
+    async def look(self) -> Reconciliation:
+        """Changes nothing."""
+        versions, findings = await self._compare(await asyncio.to_thread(self._history))
+        return Reconciliation(versions, findings, findings)
+
+    async def repair(self) -> Reconciliation:
+        """Makes the registry follow the trail wherever it can, and leaves audit entries that say so."""
+        history = await asyncio.to_thread(self._history)
+        versions, findings = await self._compare(history)
+        if not (possible := _safest_first(findings)):
+            return Reconciliation(versions, findings, findings)
+        await asyncio.to_thread(self._record, Status.STARTED, "findings", list(map(str, findings)))
+        changes: list[str] = []
+        try:
+            for finding in possible:
+                await self._undo(finding)
+                changes.append(_said(finding))
+        except LabError:
+            await asyncio.to_thread(self._record, Status.FAILURE, "changes", changes)
+            raise
+        entry = await asyncio.to_thread(self._record, Status.SUCCESS, "changes", changes)
+        left = (await self._compare(history))[1]
+        return Reconciliation(versions, findings, left, tuple(changes), entry)
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._mlflow.aclose()
+
+    def _history(self) -> History:
+        state = TrailReader(self._config, self._store).read()
+        if state.verification.faults:
+            first = state.verification.faults[0]
+            raise LedgerError(
+                f"The audit trail can't be trusted, so the registry can't be compared with it: entry {first.seq}: "
+                f"{first.problem}.",
+                "Type `mlops-lab audit verify`.",
+            )
+        return state.history
+
+    async def _compare(self, history: History) -> tuple[int, tuple[Finding, ...]]:
+        versions, measured, aliases = await asyncio.gather(
+            self._mlflow.all_versions(), self._mlflow.versions(_MEASURED), self._mlflow.aliases()
+        )
+        metrics = {one.version: one.metrics for one in measured}
+        known = [replace(one, metrics=metrics.get(one.version, {})) for one in versions]
+        return len(versions), reconcile(known, aliases, history)
+
+    async def _undo(self, finding: Finding) -> None:
+        mlflow, number = self._mlflow, finding.version
+        if finding.kind is Kind.STAGE:
+            await mlflow.clear_stage(number)
+        elif finding.kind is Kind.ALIAS and finding.audited:
+            await mlflow.set_alias(finding.subject, finding.audited)
+        elif finding.kind is Kind.ALIAS:
+            await mlflow.delete_alias(finding.subject)
+        elif finding.audited:
+            await mlflow.set_version_tag(number, finding.subject, finding.audited)
+        else:
+            await mlflow.delete_version_tag(number, finding.subject)
+
+    def _record(self, status: Status, name: str, texts: Sequence[str]) -> Entry:
+        details = {name: list(texts[:_LISTED]), "count": len(texts)}
+        return ledger(self._config, self._store).append(entry_by_actor(self._config, ACTION, status, details))
+
+
+def _safest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """What forbids comes before what allows, so that the registry never allows more than the trail on the way."""
+    gone = {one.version for one in findings if one.kind is Kind.GONE}
+    # An alias can't go back to a version that was deleted.
+    return sorted(
+        (one for one in findings if one.repairable and not (one.kind is Kind.ALIAS and one.audited in gone)),
+        key=_danger,
+    )
+
+
+def _danger(finding: Finding) -> int:
+    if finding.kind is Kind.ALIAS:
+        return 3 if finding.audited else 0
+    if finding.subject == BLOCKED:
+        return 0 if finding.audited == "true" else 2
+    return 1
+
+
+def _said(finding: Finding) -> str:
+    if finding.kind is Kind.ALIAS:
+        return f"alias {finding.subject}: version {finding.found or 'none'} → {finding.audited or 'none'}"
+    what = f"{finding.kind} {finding.subject}".strip()
+    return f"version {finding.version}: {what}: {finding.found or 'none'} → {finding.audited or 'none'}"
