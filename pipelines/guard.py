@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import dagster as dg
 
-from lab.clients.audit import now_utc
+from lab.clients.audit import Unacknowledged, now_utc
 from lab.clients.policy_file import hash_in_force, read_policy
 from lab.core.errors import LabError, PolicyDenied, SettingsError
 from lab.core.ledger import Entry, Status
@@ -125,6 +125,9 @@ class Guard:
         try:
             self._ledger.append(self._entry(name, Status.STARTED, {"rule": rule}))
         except (LabError, OSError) as err:
+            if isinstance(err, Unacknowledged):
+                # The store may have taken the entry without saying so: then it gets its end.
+                self._end_badly(name, StepRecord(self._ledger.append, self._entry), "never began: no answer in time")
             raise dg.Failure(
                 description=f"{name} doesn't run, because the audit trail can't be written: {err}", allow_retries=False
             ) from None

@@ -30,6 +30,7 @@ class Weed:
 
     config: LabConfig
     log: Path
+    _furnished: LabConfig | None = None
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -45,7 +46,13 @@ class Weed:
             self._process = subprocess.Popen(
                 made.argv, env=dict(made.environment), cwd=made.folder, stdout=log, stderr=log, start_new_session=True
             )
-        provision_store(self.config, 60)
+        provision_store(self._furnished or self.config, 60)
+        # A bucket's first write after a start waits for volumes, which no test wants to measure.
+        self.s3(ADMIN, 60).put(self.config.audit_bucket, "warm-up", b"")
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
 
     def kill(self) -> None:
         """Ends the server as a power cut would."""
@@ -71,6 +78,7 @@ class Weed:
         """A new, empty trail, with the bucket policy that a lab of that prefix has."""
         config = replace(self.config, audit_prefix=f"governance/audit-{next(_NUMBERS)}/")
         provision_store(config)
+        self._furnished = config
         return RealTrail(self, config)
 
     def _signal(self, number: int) -> None:
