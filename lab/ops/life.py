@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -124,6 +125,9 @@ def nuke(config: LabConfig, runtime: Runtime, note: Note) -> None:
 
 def export_audit(config: LabConfig, target: Path) -> int:
     """Writes the whole audit trail to `target` (JSON Lines) and returns the number of entries. Raises LabError."""
+    remedy = "Nothing was removed; give another file."
+    if target.resolve().is_relative_to(config.home.resolve()):
+        raise LabError(f"Can't write {target}: it lies in the lab's home, and would go with it.", remedy)
     store = AuditStore(S3.of_lab(config, READER), config.audit_bucket, config.audit_prefix)
     unfinished = target.with_name(target.name + ".part")
     count = 0
@@ -134,7 +138,10 @@ def export_audit(config: LabConfig, target: Path) -> int:
                 count += 1
         unfinished.replace(target)
     except OSError as err:
-        raise LabError(f"Can't write {target}: {err.strerror}.", "Nothing was removed; give another file.") from None
+        raise LabError(f"Can't write {target}: {err.strerror}.", remedy) from None
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
     return count
 
 

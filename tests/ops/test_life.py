@@ -1,0 +1,141 @@
+"""Logs, pages and exports as their user asks for them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lab.core.errors import LabError, UsageError
+from lab.core.processes import ProcessFact
+from lab.core.services import Service
+from lab.ops import life
+from lab.runtime.base import Note
+from tests.ops.labs import config
+
+NOW = datetime.now(UTC)
+OLD, NEW = (f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in (NOW - timedelta(hours=2), NOW - timedelta(minutes=1)))
+
+
+class Logs:
+    """A runtime of two services that has nothing but logs."""
+
+    name = "logs"
+    lines: Mapping[Service, Sequence[str]] = {
+        Service.POSTGRES: [f"{OLD} a", f"{NEW} b", "  more of b"],
+        Service.MLFLOW: [f"{OLD} c"],
+    }
+
+    def __init__(self) -> None:
+        self.nuked = False
+
+    def services(self) -> Sequence[Service]:
+        return list(self.lines)
+
+    def tail(self, service: Service, lines: int) -> Sequence[str]:
+        return self.lines[service][-lines:]
+
+    def follow(self, services: Sequence[Service]) -> Iterator[tuple[Service, str]]:
+        yield from ((service, "new") for service in services)
+
+    def nuke(self, note: Note) -> None:
+        self.nuked = True
+
+    def prepare(self, note: Note) -> None:
+        raise NotImplementedError
+
+    def start(self, service: Service) -> None:
+        raise NotImplementedError
+
+    def stop(self, services: Sequence[Service], deadline_s: float) -> None:
+        raise NotImplementedError
+
+    def down(self, note: Note) -> bool:
+        raise NotImplementedError
+
+    def facts(self) -> Mapping[Service, ProcessFact]:
+        raise NotImplementedError
+
+    def log_files(self, service: Service) -> Sequence[Path]:
+        raise NotImplementedError
+
+
+def texts(lines: Iterator[tuple[Service, str]]) -> list[str]:
+    return [f"{service}: {line.rpartition(' ')[2]}" for service, line in lines]
+
+
+def test_all_services_show_their_last_lines() -> None:
+    assert texts(life.log_lines(Logs(), "", "", 2)) == ["postgres: b", "postgres: b", "mlflow: c"]
+    assert texts(life.log_lines(Logs(), "postgres", "", 99)) == ["postgres: a", "postgres: b", "postgres: b"]
+
+
+def test_since_takes_everything_newer_whatever_the_number_of_lines() -> None:
+    assert texts(life.log_lines(Logs(), "", "10m", 1)) == ["postgres: b", "postgres: b"]
+    assert texts(life.log_lines(Logs(), "", "1d", 1)) == ["postgres: a", "postgres: b", "postgres: b", "mlflow: c"]
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "lines", "reason"),
+    [("mlflw", "", 5, "mlflow"), ("", "soon", 5, "10m"), ("", "", 0, "--lines"), ("", "", -3, "--lines")],
+)
+def test_what_cannot_be_understood_is_a_usage_error(name: str, start: str, lines: int, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason) as caught:
+        list(life.log_lines(Logs(), name, start, lines))
+    assert caught.value.exit_code == 2
+
+
+def test_following_one_service_or_all() -> None:
+    assert list(life.follow_logs(Logs(), "mlflow")) == [(Service.MLFLOW, "new")]
+    assert len(list(life.follow_logs(Logs(), ""))) == 2
+    with pytest.raises(UsageError):
+        life.follow_logs(Logs(), "nothing")
+
+
+def test_a_page_is_an_address_and_what_has_none_lists_those_that_have(tmp_path: Path) -> None:
+    lab = config(tmp_path)
+
+    assert life.page(lab, "dagster") == lab.url(Service.DAGSTER)
+    with pytest.raises(UsageError, match=r"postgres has no page.*dagster"):
+        life.page(lab, "postgres")
+    with pytest.raises(UsageError, match="is no service"):
+        life.page(lab, "")
+
+
+def test_nuke_removes_the_settings_last(tmp_path: Path) -> None:
+    lab, runtime, said = config(tmp_path), Logs(), list[str]()
+    lab.env_file.write_text("LAB_NAME=x\n")
+
+    life.nuke(lab, runtime, said.append)
+
+    assert runtime.nuked
+    assert not lab.env_file.exists()
+    assert said == [f"removed {lab.env_file}"]
+
+
+def test_a_failed_nuke_keeps_the_settings(tmp_path: Path) -> None:
+    class Stuck(Logs):
+        def nuke(self, note: Note) -> None:
+            raise LabError("it doesn't go")
+
+    lab = config(tmp_path)
+    lab.env_file.write_text("LAB_NAME=x\n")
+
+    with pytest.raises(LabError, match="doesn't go"):
+        life.nuke(lab, Stuck(), lambda _: None)
+    assert lab.env_file.exists()
+
+
+def test_an_export_without_the_store_leaves_no_file_that_looks_like_one(tmp_path: Path) -> None:
+    target = tmp_path / "audit.jsonl"
+    with pytest.raises(LabError, match="object store"):
+        life.export_audit(config(tmp_path), target)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["absent/audit.jsonl", "home/audit.jsonl", "home/deep/../audit.jsonl"])
+def test_an_export_that_could_not_be_kept_is_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "home" / "deep").mkdir(parents=True)
+    lab = config(tmp_path, LAB_HOME=str(tmp_path / "home"))
+
+    with pytest.raises(LabError, match="Can't write"):
+        life.export_audit(lab, tmp_path / place)
