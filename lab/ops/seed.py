@@ -1,5 +1,6 @@
 """The data that the lab starts from: the current data set, the baseline's profile, and a drift planted on purpose."""
 
+import csv
 import tempfile
 import time
 from collections.abc import Callable
@@ -53,6 +54,8 @@ class Seeder:
             raise LabError(f"Can't read the data set {path}: {err.strerror}.", "Set DATA_PATH to a CSV file.") from None
         except UnicodeDecodeError:
             raise DatasetInvalid(f"{path} is not UTF-8 text.", "Save it as a CSV file in UTF-8.") from None
+        except csv.Error as err:
+            raise DatasetInvalid(f"{path} is no CSV: {err}.", "Save it as a CSV file in UTF-8.") from None
         ref = DatasetRef(digest, made.rows, str(path))
         self._record("requested", ref)
         self._upload(ref, path)
