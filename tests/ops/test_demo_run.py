@@ -1,0 +1,52 @@
+"""What counts as a successful run, and what is said when the lab isn't there."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.core.errors import LabError, ServiceUnavailable
+from lab.core.models import ModelVersion
+from lab.core.runs import Run, RunStatus
+from lab.ops.demo_run import DemoRun, DemoRunner
+from lab.ops.progress import Progress
+from tests.ops.labs import config
+
+VERSION = ModelVersion("CreditRiskModel", "1", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "version", "faults", "succeeded"),
+    [
+        (RunStatus.SUCCESS, VERSION, (), True),
+        (RunStatus.SUCCESS, None, (), False),
+        (RunStatus.SUCCESS, VERSION, ("entry 3: modified",), False),
+        (RunStatus.FAILURE, VERSION, (), False),
+        (RunStatus.CANCELED, None, (), False),
+    ],
+)
+def test_only_a_registered_and_rightly_audited_version_is_success(
+    status: RunStatus, version: ModelVersion | None, faults: tuple[str, ...], succeeded: bool
+) -> None:
+    assert DemoRun(Run("r", "j", status), version, (), {}, faults).succeeded is succeeded
+
+
+async def test_a_lab_that_is_down_is_said_to_be(tmp_path: Path) -> None:
+    said: list[Progress] = []
+    with pytest.raises(ServiceUnavailable, match="Dagster") as caught:
+        await DemoRunner(config(tmp_path), said.append).run()
+
+    assert "invoke" in caught.value.remedy
+    assert said == []
+
+
+@pytest.mark.parametrize("name", ["absent.csv", "."])
+async def test_a_file_that_is_not_there_is_said_before_dagster_is_asked(tmp_path: Path, name: str) -> None:
+    with pytest.raises(LabError, match="There is no file"):
+        await DemoRunner(config(tmp_path), lambda _: None).run(tmp_path / name)
+
+
+async def test_who_may_not_run_is_not_let_through_when_the_trail_cannot_be_written(tmp_path: Path) -> None:
+    forbidden = config(tmp_path, RUN_ROLE="analyst", ENVIRONMENT="prod")
+
+    with pytest.raises(LabError, match="object store"):
+        await DemoRunner(forbidden, lambda _: None).run()

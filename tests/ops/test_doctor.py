@@ -1,0 +1,154 @@
+"""The doctor names what keeps the lab from starting, and what to do about it."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from lab.core.config import LabConfig
+from lab.core.errors import LabError
+from lab.core.services import LOOPBACK, Service
+from lab.ops import doctor
+from lab.ops.doctor import Finding, Verdict, examine, free_offset
+from lab.ops.life import refuse
+from lab.runtime.binaries import Resolver
+from lab.wiring import load_config
+from tests.support.ports import ports_at, reserved_offset
+
+Make = Callable[..., LabConfig]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    with reserved_offset() as offset:
+        given = {"LAB_ENV_FILE": str(tmp_path / "env"), "LAB_HOME": str(tmp_path / "home"), "PORT_OFFSET": str(offset)}
+        yield lambda **environ: load_config({**given, **environ})
+
+
+def findings(config: LabConfig, binaries: Resolver | None = None) -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine(config, binaries or Resolver())}
+
+
+@contextmanager
+def listener(address: str, port: int) -> Iterator[None]:
+    with closing(socket.socket()) as holder:
+        # Connections of a lab that is gone may linger on the port.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((address, port))
+        holder.listen()
+        yield
+
+
+def test_a_host_with_all_that_is_needed_has_nothing_that_fails(make: Make) -> None:
+    config = make()
+    found = findings(config)
+
+    assert [one for one in found.values() if one.verdict is Verdict.FAIL] == []
+    assert {"python", "ports", "memory", "disk", "lab home", "data set", "postgres", "weed", "docker"} <= set(found)
+    refuse(tuple(found.values()))
+    assert not config.home.exists()
+
+
+@pytest.mark.parametrize(("service", "label"), [(Service.MLFLOW, ""), (Service.OBJECT_STORE, "console")])
+def test_a_busy_port_is_named_with_its_service_its_holder_and_a_free_offset(
+    make: Make, service: Service, label: str
+) -> None:
+    config = make()
+    port = config.extra_port(service, label) if label else config.port(service)
+    with listener(LOOPBACK, port):
+        found = findings(config)["ports"]
+
+    assert found.verdict is Verdict.FAIL
+    assert f"{port} ({service}" in found.detail
+    assert label in found.detail
+    assert f"(pid {os.getpid()})" in found.detail
+    offset = int(found.remedy.split("PORT_OFFSET=")[1].split()[0])
+    assert port not in ports_at(offset)
+    assert findings(make(PORT_OFFSET=str(offset)))["ports"].verdict is Verdict.OK
+
+
+def test_a_port_that_is_bound_on_every_address_is_busy_too(make: Make) -> None:
+    config = make()
+    with listener("0.0.0.0", config.port(Service.DAGSTER)):
+        assert findings(config)["ports"].verdict is Verdict.FAIL
+
+
+def test_a_free_offset_has_every_port_free() -> None:
+    for port in ports_at(free_offset()):
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((LOOPBACK, port))
+
+
+@pytest.mark.parametrize("path", ["absent.csv", "."])
+def test_a_missing_data_set_is_named(make: Make, tmp_path: Path, path: str) -> None:
+    found = findings(make(DATA_PATH=str(tmp_path / path)))["data set"]
+
+    assert found.verdict is Verdict.FAIL
+    assert str(tmp_path) in found.detail
+    assert "DATA_PATH" in found.remedy
+
+
+def test_a_home_that_holds_somebodys_files_is_refused(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.txt").write_text("x")
+
+    found = findings(make())["lab home"]
+
+    assert found.verdict is Verdict.FAIL
+    assert "LAB_HOME" in found.remedy
+
+
+def test_a_home_below_a_file_is_refused(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+
+    found = findings(make(LAB_HOME=str(tmp_path / "file" / "lab")))["lab home"]
+
+    assert found.verdict is Verdict.FAIL
+    assert str(tmp_path / "file") in found.detail
+
+
+def test_too_little_disk_and_memory_are_named_with_what_is_needed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "NEEDED_DISK", 1 << 60)
+    monkeypatch.setattr(doctor, "NEEDED_MEMORY", 1 << 60)
+
+    found = findings(make())
+
+    for name in ("disk", "memory"):
+        assert found[name].verdict is Verdict.FAIL
+        assert f"{(1 << 60) >> 30} GB needed" in found[name].detail
+        assert found[name].remedy
+
+
+class Bare(Resolver):
+    """A machine on which nothing was installed."""
+
+    def postgres_folder(self) -> Path:
+        raise LabError("PostgreSQL's binaries are missing.", "Type `uv sync`.")
+
+
+def test_missing_binaries_fail_where_they_are_needed_and_warn_where_they_are_not(make: Make, tmp_path: Path) -> None:
+    found = findings(make(), Bare(cache=tmp_path / "cache", path=str(tmp_path)))
+
+    assert found["postgres"].verdict is Verdict.FAIL
+    assert found["postgres"].remedy == "Type `uv sync`."
+    for name in ("prometheus", "alertmanager", "grafana"):
+        assert found[name].verdict is Verdict.WARN
+        assert found[name].remedy
+
+
+def test_every_failure_is_in_the_refusal_with_its_remedy() -> None:
+    bad = (
+        Finding("disk", Verdict.FAIL, "full", "Free some."),
+        Finding("grafana", Verdict.WARN, "absent", "Install it."),
+        Finding("ports", Verdict.FAIL, "5000 taken", "Set PORT_OFFSET=7."),
+    )
+    with pytest.raises(LabError) as caught:
+        refuse(bad)
+
+    said = str(caught.value)
+    assert all(words in said for words in ("disk: full", "Free some.", "5000 taken", "Set PORT_OFFSET=7."))
+    assert "grafana" not in said
