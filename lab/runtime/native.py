@@ -29,6 +29,7 @@ from lab.runtime.files import (
 )
 from lab.runtime.layout import Layout
 from lab.runtime.logs import count_restarts, follow, tail
+from lab.runtime.memory import MemoryMeter
 from lab.runtime.postgres import ensure_cluster
 from lab.runtime.ready import wait_until
 from lab.runtime.supervisor import Program, ProgramState, Supervisor, render
@@ -46,6 +47,7 @@ class NativeRuntime:
         self._config, self._binaries = config, binaries
         self.layout = Layout(config.home)
         self._supervisor = Supervisor(self.layout.config / "supervisord.conf", self.layout.run / "supervisor.sock")
+        self._memory = MemoryMeter()
 
     def services(self) -> Sequence[Service]:
         absent = self._absent()
@@ -117,6 +119,8 @@ class NativeRuntime:
         except (ServiceUnavailable, LabError):
             states = {}
         restarts = count_restarts(self.layout.logs / "supervisord.log")
+        pids = {name: state.pid for name, state in states.items() if state.pid}
+        memory = self._memory.of(pids.values())
         facts: dict[Service, ProcessFact] = {}
         for spec in CATALOGUE:
             if spec.name in absent:
@@ -124,7 +128,8 @@ class NativeRuntime:
                     "absent", reason=absent[spec.name].reason, remedy=absent[spec.name].remedy
                 )
             else:
-                facts[spec.name] = _fact(states.get(spec.name), restarts.get(spec.name, 0))
+                used = memory[pids[spec.name]] if spec.name in pids else None
+                facts[spec.name] = _fact(states.get(spec.name), restarts.get(spec.name, 0), used)
         return facts
 
     def log_files(self, service: Service) -> Sequence[Path]:
@@ -205,31 +210,9 @@ def _stop_order() -> list[list[Service]]:
     return waves
 
 
-def _fact(state: ProgramState | None, restarts: int) -> ProcessFact:
+def _fact(state: ProgramState | None, restarts: int, memory: int | None) -> ProcessFact:
     if state is None:
         return ProcessFact("stopped", reason="the lab is down", remedy="Type `invoke up`.")
     uptime = None if state.started_at is None else max(0.0, time.time() - state.started_at)
-    memory = _memory(state.pid) if state.pid else None
     reason = "" if state.state == "RUNNING" else f"{state.state.lower()}: {state.message}"
     return ProcessFact(_STATES.get(state.state, "stopped"), state.pid, uptime, restarts, memory, reason)
-
-
-def _memory(pid: int) -> int | None:
-    """PSS of a process and its children where the system tells (Linux), RSS elsewhere; bytes."""
-    try:
-        process = psutil.Process(pid)
-        return sum(_share(member) for member in [process, *process.children(recursive=True)])
-    except psutil.Error:
-        return None
-
-
-def _share(process: psutil.Process) -> int:
-    try:
-        rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-        return next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        return int(process.memory_info().rss)
-    except psutil.Error:
-        return 0  # it ended meanwhile, as a database connection does at any moment
