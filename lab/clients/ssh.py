@@ -198,7 +198,7 @@ def find_key(chosen: Path | None, home: Path) -> Path:
 
 def public_path(key: Path) -> Path:
     """The file of the public half; a key that only an agent or a token holds is given as that file itself."""
-    return key if key.suffix == ".pub" else key.with_name(key.name + ".pub")
+    return key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
 
 
 def read_public_key(key: Path) -> PublicKey:

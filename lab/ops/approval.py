@@ -111,8 +111,6 @@ class Approver:
         mlflow = self.tools.mlflow
         tagged, aliases = await asyncio.gather(mlflow.tagged_versions(_PUBLISHING_VERSIONS), mlflow.aliases())
         found = await self._version(version)
-        holder = next((number for number, names in aliases.items() if CHAMPION in names), "")
-        champion = found if holder == version else await self._version(holder)
         reader = TrailReader(self.config, self.tools.store)
         trail = await asyncio.to_thread(reader.read, [head for one in tagged for head in published_heads(one)])
         record = trail.history.records.get(version)
@@ -120,6 +118,7 @@ class Approver:
             raise NotFound(
                 f"There is no version {version} of {MODEL_NAME}.", "Type `mlops-lab` to see which there are."
             )
+        champion = await self._version(trail.history.aliases.get(CHAMPION, ""))
         environment = acted_in(record.state) if record else self.config.actor.environment
         signed = must_be_signed(self.config.policy, action, environment, record.owner if record else "")
         who = await asyncio.to_thread(

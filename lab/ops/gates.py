@@ -39,7 +39,8 @@ class Claimant:
 
 @dataclass(frozen=True)
 class Case:
-    """What the gates look at. `found`, `champion` and `aliases` are the registry's, everything else the trail's."""
+    """What the gates look at. `found`, `aliases` and `champion`, which is the trail's, are as the registry
+    has them; everything else is the trail's."""
 
     action: Action
     version: str

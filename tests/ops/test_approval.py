@@ -290,7 +290,7 @@ async def test_a_moved_alias_stops_the_promotion(desk: Desk) -> None:
     assert (await desk.act(APPROVE, second)).succeeded
     desk.registry.aliases["champion"] = second
     outcome = await desk.act(PROMOTE, second, ENGINEER)
-    assert f"alias champion is on {second}, by the audit trail on {first}" in closed(outcome)["registry"]
+    assert closed(outcome) == {"registry": f"alias champion is on {second}, by the audit trail on {first}"}
 
 
 async def test_metrics_changed_in_mlflow_stop_the_promotion(desk: Desk) -> None:

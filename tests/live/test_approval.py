@@ -1,0 +1,161 @@
+"""Approval and promotion on a live lab: two identities take a version to champion, and what must not follow doesn't."""
+
+import csv
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.core.approval import parse_statement
+from lab.core.ledger import Entry, Status
+from lab.core.models import ModelVersion
+from tests.support.lab import ROOT, LiveLab
+from tests.support.people import ENGINEER, OFFICER, People
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def people(live: LiveLab) -> People:
+    return People.of(live)
+
+
+def trained(live: LiveLab, data: Path | None = None) -> str:
+    """The number of one more version."""
+    live.invoke("demo-run", *(["--data", str(data)] if data else []))
+    return live.versions()[0].version
+
+
+def act(people: People, action: str, version: str, by: str | Path) -> dict[str, Any]:
+    """The outcome as the command prints it."""
+    key = people.keys[by] if isinstance(by, str) else by
+    outcome: dict[str, Any] = people.lab.json(
+        action, "--version", version, "--reason", f"{action} it", "--key", str(key)
+    )
+    return outcome
+
+
+def closed(outcome: dict[str, Any]) -> dict[str, str]:
+    return {gate["name"]: gate["detail"] for gate in outcome["gates"] if not gate["passed"]}
+
+
+def found(live: LiveLab, version: str) -> ModelVersion:
+    return next(one for one in live.versions() if one.version == version)
+
+
+def stage(live: LiveLab, version: str) -> tuple[str, str, tuple[str, ...]]:
+    one = found(live, version)
+    return one.tags["approval_state"], one.tags["deployment_blocked"], one.aliases
+
+
+def to_champion(people: People, version: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    """What the registry says after each of the four steps."""
+    stages = []
+    for action, by in (("approve", OFFICER), ("promote", ENGINEER)) * 2:
+        outcome = act(people, action, version, by)
+        assert outcome["succeeded"], closed(outcome)
+        stages.append(stage(people.lab, version))
+    return stages
+
+
+def test_a_version_becomes_champion_by_two_peoples_signatures(live: LiveLab, people: People, tmp_path: Path) -> None:
+    version = trained(live)
+    assert stage(live, version) == ("pending_staging", "true", ())
+
+    assert to_champion(people, version) == [
+        ("approved_staging", "false", ()),
+        ("pending_prod", "true", ("staging",)),
+        ("approved_prod", "false", ("staging",)),
+        ("approved_prod", "false", ("champion", "staging")),
+    ]
+
+    decisions = [one for one in live.entries() if one.model_version == version and one.details.get("signature")]
+    assert [one.status for one in decisions] == [Status.APPROVED, Status.PROMOTED] * 2
+    for entry in decisions:
+        assert stock_verifies(live, entry, entry.owner, tmp_path)
+        assert stock_verifies(live, entry, f"role={entry.role}", tmp_path)
+        assert not stock_verifies(live, entry, "role=analyst", tmp_path)
+    assert live.verified().intact
+
+
+def stock_verifies(live: LiveLab, entry: Entry, principal: str, folder: Path) -> bool:
+    signature = folder / "statement.sig"
+    signature.write_text(entry.details["signature"])
+    argv = ["ssh-keygen", "-Y", "verify", "-f", str(live.home / "governance" / "allowed_signers")]
+    argv += ["-I", principal, "-n", "mlops-lab", "-s", str(signature)]
+    message = parse_statement(entry.details["statement"]).body()
+    return subprocess.run(argv, input=message, capture_output=True, check=False).returncode == 0
+
+
+def test_a_worse_version_is_refused_with_the_values_compared(live: LiveLab, people: People, tmp_path: Path) -> None:
+    to_champion(people, trained(live))
+    worse = trained(live, shuffled_labels(tmp_path / "worse.csv"))
+    assert act(people, "approve", worse, OFFICER)["succeeded"]
+
+    outcome = act(people, "promote", worse, ENGINEER)
+
+    assert not outcome["succeeded"]
+    assert list(closed(outcome)) == ["metric"]
+    assert "worse, at most 0.01 worse is allowed" in closed(outcome)["metric"]
+    assert stage(live, worse) == ("approved_staging", "false", ())
+    last = live.entries()[-1]
+    assert (last.action, last.status, last.model_version) == ("promote", Status.REFUSED, worse)
+
+
+def shuffled_labels(path: Path) -> Path:
+    """The bank's applications with outcomes dealt out at random: nothing to learn, and no drift of any column."""
+    with (ROOT / "data" / "sample_data.csv").open(newline="") as file:
+        head, *rows = csv.reader(file)
+    place = head.index("creditability")
+    labels = [row[place] for row in rows]
+    random.Random(3).shuffle(labels)
+    for row, label in zip(rows, labels, strict=True):
+        row[place] = label
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
+    return path
+
+
+def test_a_version_of_drifted_data_stays_blocked(live: LiveLab, people: People) -> None:
+    live.invoke("seed", "--drift")
+    try:
+        version = trained(live)
+    finally:
+        live.invoke("seed", "--reset")
+    assert act(people, "approve", version, OFFICER)["succeeded"]
+    assert stage(live, version) == ("approved_staging", "true", ())
+    assert found(live, version).tags["deployment_blocked_reason"] == "data drifted"
+
+    outcome = act(people, "promote", version, ENGINEER)
+
+    assert closed(outcome)["drift"] == "training data: audited drifted, tagged drifted"
+    assert stage(live, version) == ("approved_staging", "true", ())
+
+
+def test_the_owner_and_strangers_approve_nothing(live: LiveLab, people: People, tmp_path: Path) -> None:
+    live.invoke("demo-run", RUN_OWNER=OFFICER, RUN_ROLE="risk-officer")
+    version = live.versions()[0].version
+    assert list(closed(act(people, "approve", version, OFFICER))) == ["four eyes"]
+
+    stranger = tmp_path / "stranger"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stranger)], check=True)
+    assert "is nobody's" in closed(act(people, "approve", version, stranger))["identity"]
+
+    assert list(closed(act(people, "approve", version, ENGINEER))) == ["policy"]
+    assert stage(live, version) == ("pending_staging", "true", ())
+    assert [one.status for one in live.entries()[-3:]] == [Status.REFUSED] * 3
+
+
+def test_a_dry_run_writes_nothing_and_its_exit_code_tells(live: LiveLab, people: People) -> None:
+    version, entries = trained(live), len(live.entries())
+    arguments = ("--version", version, "--reason", "only asking", "--dry-run")
+    key = str(people.keys[ENGINEER])
+    refused = live.invoke("promote", *arguments, check=False, SIGNING_KEY=key)
+    assert refused.returncode == 1
+    assert "only approve, reject, archive" in refused.stdout
+    assert "loads and predicts 5 rows" in refused.stdout
+    live.invoke("approve", *arguments, SIGNING_KEY=str(people.keys[OFFICER]))
+    assert len(live.entries()) == entries
+    assert stage(live, version) == ("pending_staging", "true", ())
