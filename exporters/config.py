@@ -9,7 +9,9 @@ from lab.core.errors import SettingsError
 
 @dataclass(frozen=True)
 class ExporterConfig:
-    """Where an exporter listens and what it watches. `check_interval_s` is in seconds."""
+    """Where an exporter listens and what it watches. `check_interval_s` is in seconds; without `policy` the registry
+    isn't compared with the trail.
+    """
 
     listen_address: str
     listen_port: int
@@ -21,11 +23,15 @@ class ExporterConfig:
     dagster_url: str
     mlflow_url: str
     journal: Path | None
+    lab: str = ""
+    policy: Path | None = None
+    staging_roles: str = ""
+    prod_roles: str = ""
 
 
 def from_environment(environ: Mapping[str, str]) -> ExporterConfig:
     """Raises SettingsError for a number that isn't one."""
-    journal = environ.get("LAB_JOURNAL_DIR", "")
+    journal, policy = environ.get("LAB_JOURNAL_DIR", ""), environ.get("POLICY_PATH", "")
     return ExporterConfig(
         listen_address=environ.get("LISTEN_ADDRESS") or "127.0.0.1",
         listen_port=int(_number(environ, "LISTEN_PORT", 0)),
@@ -37,6 +43,10 @@ def from_environment(environ: Mapping[str, str]) -> ExporterConfig:
         dagster_url=environ.get("DAGSTER_URL") or "http://127.0.0.1:3000",
         mlflow_url=environ.get("MLFLOW_URL") or "http://127.0.0.1:5000",
         journal=Path(journal) if journal else None,
+        lab=environ.get("LAB_NAME", ""),
+        policy=Path(policy) if policy else None,
+        staging_roles=environ.get("ALLOWED_STAGING_ROLES", ""),
+        prod_roles=environ.get("ALLOWED_PROD_ROLES", ""),
     )
 
 

@@ -10,17 +10,20 @@ from pathlib import Path
 from prometheus_client.metrics_core import Metric
 
 from exporters.config import ExporterConfig
+from exporters.reconcile import ReconcileCollector, ReconcileWatch, Registry
 from exporters.serve import Exporter, LabCollector, Poller, counters, gauge, gauges, main
 from exporters.sources import Bucket, EventLoopThread
 from exporters.trail import LedgerStatus, TrailWatch
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
+from lab.clients.policy_file import read_policy
 from lab.core.errors import LabError
 from lab.core.models import ApprovalState, ModelVersion
 from lab.core.services import Service
 
 LEDGER_INTERVAL_S = 10.0
 REGISTRY_INTERVAL_S = 15.0
+RECONCILE_INTERVAL_S = 20.0
 REGISTRY_DEADLINE_S = 10.0
 # Counts are over this many of the newest versions, so that a look costs the same however long the lab has lived.
 WINDOW = 200
@@ -142,31 +145,57 @@ def _state(version: ModelVersion) -> str:
     return tag if tag in set(ApprovalState) else NO_STATE
 
 
-def _registry_fetcher(url: str) -> Callable[[], Sequence[ModelVersion]]:
+class _Registry:
     """Asks MLflow; its client is made at the first call, so that importing it doesn't delay the start."""
-    made: list[tuple[EventLoopThread, Mlflow]] = []
 
-    def fetch() -> Sequence[ModelVersion]:
-        if not made:
-            made.append((EventLoopThread(), Mlflow(Http.to(Service.MLFLOW, url, REGISTRY_DEADLINE_S))))
-        loop, client = made[0]
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._made: tuple[EventLoopThread, Mlflow] | None = None
+
+    def newest(self) -> Sequence[ModelVersion]:
+        loop, client = self._client()
         return loop.call(client.tagged_versions(WINDOW), REGISTRY_DEADLINE_S)
 
-    return fetch
+    def everything(self) -> Registry:
+        loop, client = self._client()
+        versions = loop.call(client.all_versions(), REGISTRY_DEADLINE_S)
+        return versions, loop.call(client.aliases(), REGISTRY_DEADLINE_S)
+
+    def _client(self) -> tuple[EventLoopThread, Mlflow]:
+        if self._made is None:
+            self._made = EventLoopThread(), Mlflow(Http.to(Service.MLFLOW, self._url, REGISTRY_DEADLINE_S))
+        return self._made
 
 
 def build(config: ExporterConfig) -> Exporter:
     """The exporter of the lab that `config` describes; ready once trail and registry have been asked for."""
-    bucket = Bucket(config.audit_bucket)
+    bucket, mlflow = Bucket(config.audit_bucket), _Registry(config.mlflow_url)
     ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(config.audit_prefix), config.audit_prefix))
-    registry = RegistryWatch(_registry_fetcher(config.mlflow_url))
-    collector = GovernanceCollector(lambda: ledger.status, lambda: registry.status, config.journal)
+    registry = RegistryWatch(mlflow.newest)
+    collectors: list[LabCollector] = [
+        GovernanceCollector(lambda: ledger.status, lambda: registry.status, config.journal)
+    ]
     pollers = [
         Poller("ledger", LEDGER_INTERVAL_S, ledger.refresh),
         Poller("registry", REGISTRY_INTERVAL_S, registry.refresh),
     ]
+    if config.policy:
+        watch = _reconciling(config, config.policy, bucket, mlflow)
+        collectors.append(ReconcileCollector(lambda: watch.status))
+        pollers.append(Poller("reconcile", RECONCILE_INTERVAL_S, watch.refresh))
     return Exporter(
-        "governance-metrics", [collector], pollers, lambda: ledger.status.rounds > 0 and registry.status.looks > 0
+        "governance-metrics", collectors, pollers, lambda: ledger.status.rounds > 0 and registry.status.looks > 0
+    )
+
+
+def _reconciling(config: ExporterConfig, policy: Path, bucket: Bucket, mlflow: _Registry) -> ReconcileWatch:
+    variables = {"ALLOWED_STAGING_ROLES": config.staging_roles, "ALLOWED_PROD_ROLES": config.prod_roles}
+    return ReconcileWatch(
+        config.lab,
+        config.audit_prefix,
+        lambda: bucket.trail(config.audit_prefix),
+        lambda: read_policy(policy, variables),
+        mlflow.everything,
     )
 
 

@@ -9,6 +9,7 @@ import yaml
 from exporters.dagster import DagsterCollector, DagsterStatus
 from exporters.drift import DriftCollector, DriftStatus
 from exporters.governance import GovernanceCollector, RegistryStatus
+from exporters.reconcile import ReconcileCollector, ReconcileStatus
 from exporters.trail import LedgerStatus
 from lab.clients.dagster import Dashboard
 from lab.clients.dagster_read import DaemonStatus
@@ -50,6 +51,7 @@ def exposed() -> set[str]:
             DriftCollector(lambda: DriftStatus(report, 1), 30),
             DagsterCollector(lambda: DagsterStatus(True, 0.1, True, dashboard)),
             GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), 1, known=True)),
+            ReconcileCollector(lambda: ReconcileStatus(True, True, by_kind={"tag": 1})),
         ]
     )
     captured = parse((Path(__file__).parent / "data" / "mlflow_metrics.txt").read_text())
