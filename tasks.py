@@ -134,14 +134,15 @@ def status(_: Context, json: bool = False) -> None:
     },
 )
 @command
-def logs(_: Context, service: str | None = None, follow: bool = False, since: str = "", lines: int = 0) -> None:
+def logs(_: Context, service: str | None = None, follow: bool = False, since: str = "", lines: str = "") -> None:
     """Show the logs of one service, or of all."""
     from lab import wiring
     from lab.ops import life
     from lab.tui import console
 
     runtime = wiring.runtime(wiring.load_config())
-    console.print_logs(life.log_lines(runtime, service or "", since, lines or (50 if service else 10)))
+    count = life.line_count(lines) if lines else 50 if service else 10
+    console.print_logs(life.log_lines(runtime, service or "", since, count))
     if follow:
         console.print_logs(life.follow_logs(runtime, service or ""))
 

@@ -84,6 +84,14 @@ def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> s
     return asyncio.run(stack.up(config, runtime, furnish(config), report))
 
 
+def line_count(text: str) -> int:
+    """The number behind `--lines`; Invoke's own reading of it would end in a traceback. Raises UsageError."""
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--lines {text!r} is no whole number.", "Give 1 or more.") from None
+
+
 def log_lines(runtime: Runtime, name: str, start: str, lines: int) -> Iterator[tuple[Service, str]]:
     """The last `lines` lines of one service's log, or of all; only what is newer than `start` when that is given."""
     if lines < 1:

@@ -1,0 +1,186 @@
+"""The Invoke tasks as a user types them, on a lab that was never started."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.core.services import Service
+from tests.support.lab import INVOKE, ROOT
+from tests.support.ports import reserved_offset
+
+TASKS = (
+    "build", "check", "demo-run", "doctor", "down", "logs", "nuke", "open", "restart", "seed", "status", "test", "up",
+    "verify-governance",
+)  # fmt: skip
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a lab of the test's own; nothing of it is made."""
+    with reserved_offset() as offset:
+        yield {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "LAB_NAME": "nowhere",
+            "LAB_HOME": str(tmp_path / "home"),
+            "LAB_ENV_FILE": str(tmp_path / "env"),
+            "PORT_OFFSET": str(offset),
+            "RUNTIME": "native",
+        }
+    assert not (tmp_path / "home").exists()
+
+
+def invoke(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [INVOKE, *arguments],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_list_reads_like_a_manual(nowhere: dict[str, str]) -> None:
+    done = invoke(nowhere, "--list")
+    # Descriptions are folded: only a name stands in the second column.
+    lines = [line for line in done.stdout.splitlines() if line[:2] == "  " and line[2:3].strip()]
+    described = {line.split()[0]: line.split()[1:] for line in lines}
+
+    assert done.returncode == 0
+    assert set(TASKS) <= set(described)
+    assert all(len(words) >= 3 for words in described.values()), described
+
+
+def test_the_list_loads_nothing_heavy() -> None:
+    heavy = [
+        "boto3",
+        "botocore",
+        "dagster",
+        "httpx",
+        "mlflow",
+        "pandas",
+        "psutil",
+        "psycopg2",
+        "pydantic",
+        "rich",
+        "textual",
+    ]
+    code = f"import sys, tasks; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_and_every_option_is_explained(nowhere: dict[str, str], name: str) -> None:
+    from invoke import Collection
+
+    task = _collection(Collection)[name]
+    explained = {option.replace("-", "_") for option, text in task.help.items() if text}
+
+    assert task.__doc__
+    assert task.__doc__.strip().endswith(".")
+    assert {argument.name.replace("-", "_") for argument in task.get_arguments()} <= explained
+
+
+def _collection(kind: type) -> dict[str, object]:
+    sys.path.insert(0, str(ROOT))
+    try:
+        import tasks
+    finally:
+        sys.path.remove(str(ROOT))
+    found = kind.from_module(tasks)  # type: ignore[attr-defined]
+    return {name: found[name] for name in found.task_names}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("seed", "--drift", "--reset"), "--drift and --reset exclude each other"),
+        (("logs", "mlflw"), "'mlflw' is no service"),
+        (("logs", "--since", "yesterday"), "--since 'yesterday' is no time"),
+        (("logs", "--lines", "-1"), "--lines -1 is too few"),
+        (("logs", "--lines", "many"), "--lines 'many' is no whole number"),
+        (("open", "postgres"), "postgres has no page"),
+        (("restart", "nothing"), "'nothing' is no service"),
+    ],
+)
+def test_what_cannot_be_understood_exits_with_2_and_says_what_can(
+    nowhere: dict[str, str], arguments: tuple[str, ...], said: str
+) -> None:
+    done = invoke(nowhere, *arguments)
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("no-such-task",), ("up", "--faster")])
+def test_what_invoke_cannot_parse_is_an_error_without_a_traceback(
+    nowhere: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    done = invoke(nowhere, *arguments)
+
+    assert done.returncode != 0
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("demo-run",), ("seed",), ("seed", "--drift"), ("verify-governance",)])
+def test_a_lab_that_is_down_is_said_to_be_with_what_to_type(
+    nowhere: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    done = invoke(nowhere, *arguments)
+
+    assert done.returncode == 1
+    assert "invoke" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status_of_a_lab_that_is_down_shows_every_service_and_fails(nowhere: dict[str, str]) -> None:
+    done = invoke(nowhere, "status", "--json")
+    states = {state["name"]: state["health"] for state in json.loads(done.stdout)}
+
+    assert done.returncode == 1
+    assert set(states) == set(Service)
+    assert set(states.values()) <= {"down", "absent"}
+
+
+def test_down_of_a_lab_that_is_down_says_so(nowhere: dict[str, str]) -> None:
+    done = invoke(nowhere, "down")
+
+    assert done.returncode == 0
+    assert "was down already" in done.stdout
+
+
+def test_the_doctors_findings_as_json(nowhere: dict[str, str]) -> None:
+    done = invoke(nowhere, "doctor", "--json")
+    found = {finding["name"]: finding for finding in json.loads(done.stdout)}
+
+    assert done.returncode == 0, done.stdout
+    assert found["ports"]["verdict"] == "ok"
+
+
+def test_nuke_of_nothing_removes_nothing(nowhere: dict[str, str]) -> None:
+    done = invoke(nowhere, "nuke", "--yes")
+
+    assert done.returncode == 0
+    assert "nothing of this lab is here" in done.stdout
+
+
+def test_a_wrong_setting_stops_every_task_with_its_name(nowhere: dict[str, str]) -> None:
+    for name in ("up", "status", "down", "doctor", "nuke"):
+        done = invoke({**nowhere, "PORT_OFFSET": "many"}, name)
+
+        assert done.returncode == 1, name
+        assert "PORT_OFFSET='many'" in done.stderr
+        assert "Traceback" not in done.stderr
