@@ -41,7 +41,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "binary": (lambda: bytes(range(256)) * 500, "binary or damaged"),
     "NUL bytes": (lambda: SAMPLE.encode().replace(b"good", b"go\0d", 3), "NUL bytes"),
-    "Latin-1": (lambda: (SAMPLE + SAMPLE.splitlines()[5].replace("good", "gütig")).encode("latin-1"), "not UTF-8"),
+    "Latin-1": (lambda: SAMPLE.replace("good", "gütig", 3).encode("latin-1"), "not UTF-8"),
 }
 
 
