@@ -23,6 +23,7 @@ class ExporterConfig:
     dagster_url: str
     mlflow_url: str
     journal: Path | None
+    witness: Path | None
     lab: str = ""
     policy: Path | None = None
     staging_roles: str = ""
@@ -32,6 +33,7 @@ class ExporterConfig:
 def from_environment(environ: Mapping[str, str]) -> ExporterConfig:
     """Raises SettingsError for a number that isn't one."""
     journal, policy = environ.get("LAB_JOURNAL_DIR", ""), environ.get("POLICY_PATH", "")
+    witness = environ.get("LAB_WITNESS_DIR", "")
     return ExporterConfig(
         listen_address=environ.get("LISTEN_ADDRESS") or "127.0.0.1",
         listen_port=int(_number(environ, "LISTEN_PORT", 0)),
@@ -43,6 +45,7 @@ def from_environment(environ: Mapping[str, str]) -> ExporterConfig:
         dagster_url=environ.get("DAGSTER_URL") or "http://127.0.0.1:3000",
         mlflow_url=environ.get("MLFLOW_URL") or "http://127.0.0.1:5000",
         journal=Path(journal) if journal else None,
+        witness=Path(witness) if witness else None,
         lab=environ.get("LAB_NAME", ""),
         policy=Path(policy) if policy else None,
         staging_roles=environ.get("ALLOWED_STAGING_ROLES", ""),

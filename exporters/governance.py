@@ -17,7 +17,9 @@ from exporters.trail import LedgerStatus, TrailWatch
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.policy_file import read_policy
+from lab.clients.witness import Witness
 from lab.core.errors import LabError
+from lab.core.head_metric import to_parts
 from lab.core.models import ApprovalState, ModelVersion
 from lab.core.services import Service
 
@@ -28,8 +30,6 @@ REGISTRY_DEADLINE_S = 10.0
 # Counts are over this many of the newest versions, so that a look costs the same however long the lab has lived.
 WINDOW = 200
 NO_STATE = "other"
-# 13 hexadecimal digits are 52 bits, which a float holds exactly; five such parts hold a SHA-256.
-DIGITS, PARTS = 13, 5
 
 log = logging.getLogger("exporter.governance")
 
@@ -119,7 +119,7 @@ def _ledger(status: LedgerStatus) -> Iterable[Metric]:
     yield gauge(name + "checked_entries", "How far the check from the first entry has come.", status.checked)
     yield gauge(name + "intact", "1 when no checked entry is missing, modified or out of order.", not status.faults)
     yield gauge(name + "faults", "Faults found since the exporter's start.", len(status.faults))
-    parts = {str(i): float(int(status.head_hash[i * DIGITS : (i + 1) * DIGITS] or "0", 16)) for i in range(PARTS)}
+    parts = to_parts(status.head_hash)
     yield gauges(name + "head_hash", "SHA-256 of the newest entry in five numbers of 13 hex digits.", "part", parts)
     yield gauge("governance_steps_unfinished", "Steps that began and have no end in the trail.", len(status.unfinished))
     counts = {state: float(count) for state, count in status.by_status.items()}
@@ -170,7 +170,8 @@ class _Registry:
 def build(config: ExporterConfig) -> Exporter:
     """The exporter of the lab that `config` describes; ready once trail and registry have been asked for."""
     bucket, mlflow = Bucket(config.audit_bucket), _Registry(config.mlflow_url)
-    ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(config.audit_prefix), config.audit_prefix))
+    witness = Witness.in_folder(config.witness) if config.witness else None
+    ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(config.audit_prefix), config.audit_prefix, witness=witness))
     registry = RegistryWatch(mlflow.newest)
     collectors: list[LabCollector] = [
         GovernanceCollector(lambda: ledger.status, lambda: registry.status, config.journal)

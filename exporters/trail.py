@@ -1,12 +1,14 @@
 """Follows the audit trail and keeps checking it: new entries at once, old ones again and again in small steps."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from heapq import merge
 
-from lab.clients.audit import Trail
+from lab.clients.trail import Trail, Walk
+from lab.clients.witness import Witness
 from lab.core.errors import LabError, NotFound
-from lab.core.ledger import Entry, EntryStore, Fault, Status, find_head, key_of
+from lab.core.ledger import Entry, EntryStore, Fault, Head, Kind, Status, find_head, key_of
 
 # New entries taken in one round, and old ones checked again in one: both bound what a round costs the store.
 CATCH_UP = 200
@@ -30,19 +32,28 @@ class LedgerStatus:
 
 
 class TrailWatch:
-    """One reader that never stops checking. A fault once found stays until the process ends: it must be looked at."""
+    """One reader that never stops checking. A fault once found stays until the process ends: it must be looked at.
 
-    def __init__(self, store: EntryStore, prefix: str, catch_up: int = CATCH_UP, recheck: int = RECHECK) -> None:
-        self._store, self._prefix = store, prefix
+    Heads that it sees go into `witness`, and what is there already must still be in the trail.
+    """
+
+    def __init__(
+        self,
+        store: EntryStore,
+        prefix: str,
+        catch_up: int = CATCH_UP,
+        recheck: int = RECHECK,
+        witness: Witness | None = None,
+    ) -> None:
+        self._store, self._prefix, self._witness = store, prefix, witness
         self._catch_up, self._recheck = catch_up, recheck
-        self._first = Trail(store, prefix, window=catch_up, from_start=True)
-        self._second = Trail(store, prefix, window=recheck, from_start=True)
-        self._mark: Entry | None = None
         self._head: Entry | None = None
         self._faults: dict[Fault, None] = {}
         self._counts: Counter[str] = Counter()
         self._counted = 0
         self._status = LedgerStatus()
+        self._first = Trail(store, prefix, window=catch_up, from_start=True, heads=self._heads())
+        self._walk: Walk | None = None
 
     @property
     def status(self) -> LedgerStatus:
@@ -61,8 +72,11 @@ class TrailWatch:
         self._count(view.entries)
         self._counted = view.length
         self._note(view.faults)
-        head = find_head(self._store, self._prefix, view.length if self._head_stands() else 0)
+        head, stands = view.length, self._head_stands()
+        if not stands or not self._first.caught_up:
+            head = find_head(self._store, self._prefix, head if stands else 0)
         if head == view.length:
+            self._publish()
             self._check_again()
         return LedgerStatus(
             up=True,
@@ -87,29 +101,36 @@ class TrailWatch:
         try:
             same = self._store.read(key_of(self._prefix, self._head.seq)) == self._head.body()
         except NotFound:
-            self._note((Fault(self._head.seq, "the newest entry is gone"),))
-            return False
+            return False  # following the trail has named it
         if not same:
-            self._note((Fault(self._head.seq, "the newest entry was modified"),))
+            self._note((Fault(self._head.seq, "modified: the newest entry isn't what it was", Kind.MODIFIED),))
         return True
+
+    def _publish(self) -> None:
+        if self._witness and self._head:
+            try:
+                self._witness.note(self._head.seq, self._head.hash)
+            except OSError as err:
+                raise LabError(f"The head can't be published in {self._witness.path}: {err.strerror}.") from None
 
     def _check_again(self) -> None:
         """One step of the next walk from the first entry: finds what was changed or cut after it had been checked."""
-        if self._mark is None:
-            self._mark = self._head
-            self._second = Trail(self._store, self._prefix, window=self._recheck, from_start=True)
-        if self._mark is None:
-            return
-        view = self._second.refresh(self._recheck)
-        self._note(view.faults)
-        there = {entry.seq: entry.hash for entry in view.entries}
-        if there.get(self._mark.seq, self._mark.hash) != self._mark.hash:
-            self._note((Fault(self._mark.seq, "the trail up to here was rewritten"),))
-        if view.length >= self._mark.seq:
-            self._mark = None
-        elif not self._store.keys_after(key_of(self._prefix, view.length), 1):
-            self._note((Fault(view.length + 1, f"entries up to {self._mark.seq} are gone"),))
-            self._mark = None
+        if self._walk is None or self._walk.done:
+            self._walk = Walk(self._store, self._prefix, self._heads())
+        self._walk.step(self._recheck)
+        self._note(self._walk.faults)
+
+    def _heads(self) -> Iterator[Head]:
+        """Every head that was published, and the newest one seen; as they are at the time of the call."""
+        seen = [Head(self._head.seq, self._head.hash, "seen before")] if self._head else []
+        published = self._witness.heads() if self._witness else iter(())
+        return self._in_order(merge(published, seen, key=lambda head: head.seq))
+
+    def _in_order(self, heads: Iterator[Head]) -> Iterator[Head]:
+        try:
+            yield from heads
+        except LabError as err:
+            self._note((Fault(0, err.message),))
 
     def _note(self, faults: tuple[Fault, ...]) -> None:
         self._faults |= dict.fromkeys(faults)

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lab.core.errors import LedgerError, NotFound
 from lab.core.ledger import (
@@ -12,6 +12,7 @@ from lab.core.ledger import (
     Copies,
     Entry,
     EntryStore,
+    Fault,
     Head,
     Kind,
     Verification,
@@ -59,6 +60,8 @@ class Trail:
         for key in keys:
             if key > known:
                 self._take(chain, key)
+        if self.caught_up:
+            chain.cut_off()
         return AuditView(tuple(reversed(self._entries)), chain.next - 1, chain.faults, chain.unfinished)
 
     def _open(self) -> Chain:
@@ -76,34 +79,59 @@ class Trail:
             self._entries.append(entry)
 
 
-def verify_trail(
-    store: EntryStore, prefix: str, heads: Iterable[Head] = (), see: Callable[[Entry], None] = lambda _: None
-) -> Verification:
-    """Checks the whole trail, entry by entry, in constant memory; `see` gets each entry that can be read.
+class Walk:
+    """A check of a trail from its first entry, in steps; memory is constant.
 
     Of an entry that was overwritten or hidden, a store that keeps versions gives the first, and the fault is named.
     """
-    chain = Chain(heads=heads)
-    for copies in _copies(store, prefix):
-        if (body := read_first(store, copies, chain)) is not None and (entry := chain.take(copies.key, body)):
-            see(entry)
-    return chain.finish()
+
+    def __init__(self, store: EntryStore, prefix: str, heads: Iterable[Head] = ()) -> None:
+        self._store, self._prefix = store, prefix
+        self._chain = Chain(heads=heads)
+        self._key = ""
+        self.done = False
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return self._chain.faults
+
+    def step(self, limit: int = PAGE, see: Callable[[Entry], None] = lambda _: None) -> None:
+        """Takes up to `limit` more entries; `see` gets each that can be read. Raises ServiceUnavailable."""
+        page = _copies_after(self._store, self._prefix, self._key, limit)
+        for copies in page:
+            body = self._first(copies)
+            if body is not None and (entry := self._chain.take(copies.key, body)):
+                see(entry)
+            self._key = copies.key
+        if not page:
+            self.done = True
+            self._chain.cut_off()
+
+    def finish(self) -> Verification:
+        return self._chain.finish()
+
+    def _first(self, copies: Copies) -> bytes | None:
+        """What was written first under a key; None when nothing of it is left."""
+        number, name = seq_of(copies.key) or 0, copies.key
+        if copies.count > 1:
+            self._chain.blame(number, Kind.OVERWRITTEN, f"{name} has {copies.count} versions; the first one counts")
+        if copies.hidden:
+            self._chain.blame(number, Kind.DELETED, f"a deletion marker hides {name}")
+        try:
+            return _read_first(self._store, copies)
+        except NotFound:
+            self._chain.blame(number, Kind.DELETED, f"{name} vanished while it was read")
+            return None
 
 
-def read_first(store: EntryStore, copies: Copies, chain: Chain) -> bytes | None:
-    """What was written first under a key, None when nothing is left; `chain` hears of all that came later."""
-    number = seq_of(copies.key) or 0
-    if copies.count > 1:
-        chain.blame(number, Kind.OVERWRITTEN, f"{copies.key} has {copies.count} versions; the first one counts")
-    if copies.hidden:
-        chain.blame(number, Kind.DELETED, f"a deletion marker hides {copies.key}")
-    try:
-        if isinstance(store, VersionedStore):
-            return store.read_version(copies.key, copies.first) if copies.first else None
-        return store.read(copies.key)
-    except NotFound:
-        chain.blame(number, Kind.DELETED, f"{copies.key} vanished while it was read")
-        return None
+def verify_trail(
+    store: EntryStore, prefix: str, heads: Iterable[Head] = (), see: Callable[[Entry], None] = lambda _: None
+) -> Verification:
+    """Checks the whole trail, as `Walk` does; `see` gets each entry that can be read. Raises ServiceUnavailable."""
+    walk = Walk(store, prefix, heads)
+    while not walk.done:
+        walk.step(PAGE, see)
+    return walk.finish()
 
 
 def stored_entries(store: EntryStore, prefix: str) -> Iterator[tuple[str, bytes]]:
@@ -130,15 +158,15 @@ def entries_of_run(store: EntryStore, prefix: str, run_id: str, newest: int = 20
 
 
 def export_lines(store: EntryStore, prefix: str, first: int = 1) -> Iterator[str]:
-    """The trail from entry `first` on as JSON Lines, every version of an overwritten entry on a line of its own."""
-    for copies in _copies(store, prefix, first - 1):
-        if not isinstance(store, VersionedStore):
-            yield export_line(copies.key, store.read(copies.key))
-            continue
-        if copies.first:
-            yield export_line(copies.key, store.read_version(copies.key, copies.first))
-        if copies.count > 1 and not copies.hidden:
-            yield export_line(copies.key, store.read(copies.key))
+    """The trail from entry `first` on as JSON Lines; where an entry was overwritten, the newest version comes, too."""
+    key = key_of(prefix, first - 1) if first > 1 else ""
+    while page := _copies_after(store, prefix, key, PAGE):
+        for copies in page:
+            if (body := _read_first(store, copies)) is not None:
+                yield export_line(copies.key, body)
+            if copies.count > 1 and not copies.hidden:
+                yield export_line(copies.key, store.read(copies.key))
+            key = copies.key
 
 
 def export_line(key: str, body: bytes) -> str:
@@ -150,14 +178,13 @@ def export_line(key: str, body: bytes) -> str:
     return json.dumps({"key": key, **content}, ensure_ascii=False)
 
 
-def _copies(store: EntryStore, prefix: str, after: int = 0) -> Iterator[Copies]:
-    key = key_of(prefix, after) if after else ""
+def _copies_after(store: EntryStore, prefix: str, key: str, limit: int) -> Sequence[Copies]:
     if isinstance(store, VersionedStore):
-        while page := store.copies_after(key, PAGE):
-            yield from page
-            key = page[-1].key
-        return
-    key = key or key_of(prefix, 0)
-    while keys := store.keys_after(key, PAGE):
-        for key in keys:
-            yield Copies(key, "")
+        return store.copies_after(key, limit)
+    return [Copies(name, "") for name in store.keys_after(key or key_of(prefix, 0), limit)]
+
+
+def _read_first(store: EntryStore, copies: Copies) -> bytes | None:
+    if isinstance(store, VersionedStore):
+        return store.read_version(copies.key, copies.first) if copies.first else None
+    return store.read(copies.key)

@@ -60,6 +60,11 @@ class LabConfig:
         return self.home / "governance"
 
     @property
+    def witness(self) -> Path:
+        """The folder where heads of the audit trail are written down, outside the store."""
+        return self.home / "witness"
+
+    @property
     def buckets(self) -> tuple[str, str, str]:
         return (self.data_bucket, self.artifact_bucket, self.audit_bucket)
 

@@ -11,6 +11,7 @@ from lab.core.config import LabConfig
 from lab.core.history import Fold, History
 from lab.core.ledger import Entry, EntryStore, Head, Verification, key_of, parse
 from lab.core.models import ModelVersion
+from lab.runtime.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ class TrailReader:
 
 def witness(config: LabConfig) -> Witness:
     """Where this lab's processes write down the heads that they made."""
-    return Witness.in_folder(config.home / "witness")
+    return Witness.in_folder(config.witness)
 
 
 def ledger(config: LabConfig, store: EntryStore) -> Ledger:
-    """The trail's writer for what a person does; each head it makes is published."""
-    return Ledger(store, config.audit_prefix, witness=witness(config))
+    """The trail's writer for what a person does; what waits in the journal goes first, each new head is published."""
+    return Ledger(store, config.audit_prefix, Layout(config.home).journal, witness=witness(config))
 
 
 def published_heads(version: ModelVersion) -> list[Head]:

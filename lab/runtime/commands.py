@@ -267,6 +267,8 @@ def _exporter(module: str, service: Service, config: LabConfig, layout: Layout) 
         "LISTEN_PORT": str(config.port(service)),
         "DRIFT_MONITOR_INTERVAL_SECONDS": f"{config.drift_interval_s:g}",
     }
+    if service is Service.GOVERNANCE_METRICS:
+        environment["LAB_WITNESS_DIR"] = str(config.witness)
     argv = [sys.executable, "-m", f"exporters.{module}"]
     return Command(dying_with_parent(argv), environment, config.root)
 

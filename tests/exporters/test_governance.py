@@ -2,9 +2,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exporters.governance import DIGITS, PARTS, GovernanceCollector, LedgerWatch, RegistryStatus, RegistryWatch
+from exporters.governance import GovernanceCollector, LedgerWatch, RegistryStatus, RegistryWatch
 from exporters.trail import LedgerStatus, TrailWatch
 from lab.core.errors import ServiceUnavailable
+from lab.core.head_metric import PARTS, from_parts
 from lab.core.ledger import Fault
 from lab.core.models import GovernanceTags, ModelVersion
 from tests.exporters.exposition import names, scrape, value
@@ -24,9 +25,14 @@ def samples(ledger: LedgerStatus = LEDGER, versions: Sequence[ModelVersion] = ()
 
 def test_the_head_hash_can_be_put_together_from_its_parts() -> None:
     found = samples()
-    parts = [int(value(found, "governance_ledger_head_hash", part=str(part))) for part in range(PARTS)]
-    widths = [min(DIGITS, len(HASH) - part * DIGITS) for part in range(PARTS)]
-    assert "".join(f"{part:0{width}x}" for part, width in zip(parts, widths, strict=True)) == HASH
+    parts = {str(part): value(found, "governance_ledger_head_hash", part=str(part)) for part in range(PARTS)}
+    assert from_parts(parts) == HASH
+
+
+def test_no_head_has_no_hash() -> None:
+    found = samples(LedgerStatus(up=True, known=True))
+    parts = {str(part): value(found, "governance_ledger_head_hash", part=str(part)) for part in range(PARTS)}
+    assert from_parts(parts) == ""
 
 
 def test_a_fault_breaks_the_trail() -> None:

@@ -1,10 +1,14 @@
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from exporters.trail import TrailWatch
+from lab.clients.trail import Trail
+from lab.clients.witness import Witness
 from lab.core.errors import NotFound, ServiceUnavailable
-from lab.core.ledger import Entry, Status, key_of, seal
+from lab.core.ledger import Entry, Kind, Status, key_of, seal
 
 PREFIX = "governance/audit/"
 
@@ -14,7 +18,7 @@ class Store:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
-        self.requests = 0
+        self.requests = self.lists = 0
         self.broken = False
 
     def create(self, key: str, body: bytes) -> bool:
@@ -28,6 +32,7 @@ class Store:
 
     def keys_after(self, key: str, limit: int) -> list[str]:
         self._count()
+        self.lists += 1
         return sorted(found for found in self.objects if found > key)[:limit]
 
     def _count(self) -> None:
@@ -169,3 +174,45 @@ def test_an_empty_trail_is_intact() -> None:
     assert watch.status.up
     assert watch.status.entries == 0
     assert watch.status.faults == ()
+
+
+def test_heads_are_published_and_a_later_watcher_misses_what_was_cut(store: Store, tmp_path: Path) -> None:
+    witness = Witness.in_folder(tmp_path)
+    first = TrailWatch(store, PREFIX, witness=witness)
+    first.refresh()
+    assert [head.seq for head in witness.heads()] == [50]
+    del store.objects[key_of(PREFIX, 50)], store.objects[key_of(PREFIX, 49)]
+
+    later = TrailWatch(store, PREFIX, witness=witness)
+    later.refresh()
+    assert {(fault.seq, fault.kind) for fault in later.status.faults} == {(49, Kind.CUT_OFF)}
+
+
+def test_a_later_watcher_sees_that_the_trail_was_rewritten(store: Store, tmp_path: Path) -> None:
+    witness = Witness.in_folder(tmp_path)
+    TrailWatch(store, PREFIX, witness=witness).refresh()
+    write(store, chain(52, owner="eve"))
+
+    later = TrailWatch(store, PREFIX, witness=witness)
+    later.refresh()
+    assert {(fault.seq, fault.kind) for fault in later.status.faults} == {(50, Kind.REHASHED)}
+
+
+def test_a_changed_witness_is_a_fault(store: Store, tmp_path: Path) -> None:
+    witness = Witness.in_folder(tmp_path)
+    lines = [json.dumps({"seq": seq, "hash": chain(50)[seq - 1].hash}) for seq in (40, 30)]
+    witness.path.write_text("\n".join(lines) + "\n")
+
+    watch = TrailWatch(store, PREFIX, witness=witness)
+    watch.refresh()
+    assert watch.status.up
+    assert [("heads.jsonl" in fault.problem, fault.seq) for fault in watch.status.faults] == [(True, 0)]
+
+
+def test_a_tick_over_a_checked_trail_follows_with_one_list_request(store: Store) -> None:
+    trail = Trail(store, PREFIX, from_start=True)
+    trail.refresh()
+    write(store, chain(55))
+    before = store.lists
+    assert trail.refresh().length == 55
+    assert store.lists - before == 1

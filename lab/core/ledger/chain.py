@@ -58,7 +58,7 @@ class Chain:
     """
 
     def __init__(self, start: int = 1, heads: Iterable[Head] = ()) -> None:
-        self.checked, self.heads = 0, 0
+        self.checked = 0
         self.next = start  # the number that the next entry should have
         self.head: Entry | None = None
         self._unfinished = Unfinished()
@@ -107,12 +107,15 @@ class Chain:
         self._unfinished.see(entry)
         return entry
 
-    def finish(self) -> Verification:
-        """The outcome, after the last object; a published head beyond it means that the end was cut off."""
-        beyond = self._published.rest(self.next)
-        if beyond:
+    def cut_off(self) -> None:
+        """To be called where the trail ends: a published head beyond means that there was more."""
+        if beyond := self._published.rest(self.next):
             gone = _missing(range(self.next, beyond.seq + 1))
             self.blame(self.next, Kind.CUT_OFF, f"{gone}: {beyond.seq} was published as head{_by(beyond)}")
+
+    def finish(self) -> Verification:
+        """The outcome, after the last object."""
+        self.cut_off()
         return Verification(self.checked, self.head, self.faults, self.unfinished, self._published.compared)
 
     def _take_unsound(self, key: int, why: str) -> None:
