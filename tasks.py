@@ -168,7 +168,7 @@ def down(_: Context) -> None:
     from lab import wiring
     from lab.tui import console
 
-    stopped = wiring.runtime(wiring.load_config()).down(console.say)
+    stopped = wiring.runtime(wiring.config_to_end()).down(console.say)
     console.say("the lab is down; its data stays" if stopped else "the lab was down already")
 
 
@@ -200,7 +200,7 @@ def nuke(_: Context, yes: bool = False, keep_audit: str = "", dry_run: bool = Fa
     from lab.ops import life
     from lab.tui import console
 
-    config = wiring.load_config()
+    config = wiring.config_to_end()
     runtime = wiring.runtime(config)
     doomed = life.doomed(config)
     if dry_run or not doomed:

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import settings
 from lab.core.config import LabConfig
-from lab.core.errors import LabError
+from lab.core.errors import LabError, SettingsError
+from lab.core.policy import Policy
 from lab.runtime.base import Runtime
 
 if TYPE_CHECKING:
@@ -19,6 +21,19 @@ def load_config(environ: Mapping[str, str] = os.environ) -> LabConfig:
     from lab.clients.policy_file import read_policy
 
     return settings.load(read_policy, environ)
+
+
+def config_to_end(environ: Mapping[str, str] = os.environ) -> LabConfig:
+    """As `load_config`, but a policy that can't be read allows nothing instead: a lab can always be stopped."""
+    from lab.clients.policy_file import read_policy
+
+    def tolerant(path: Path, variables: Mapping[str, str]) -> Policy:
+        try:
+            return read_policy(path, variables)
+        except SettingsError:
+            return Policy(())
+
+    return settings.load(tolerant, environ)
 
 
 def first_config(environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, bool]:
