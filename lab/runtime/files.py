@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
 from lab.core.config import LabConfig
+from lab.core.errors import LabError
 from lab.core.services import LOOPBACK, Service
 from lab.runtime.commands import Command, store_options
 from lab.runtime.layout import Layout
@@ -59,6 +61,13 @@ def is_strangers(config: LabConfig) -> bool:
         return False
     own = {marker.name, f"{marker.name}.part", config.env_file.name}
     return not home.is_dir() or any(path.name not in own for path in home.iterdir())
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raises LabError for a folder that others could have made or may write to: whoever can, commands the servers."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise LabError(f"{folder} belongs to somebody else, or others may write to it.", "Remove it.")
 
 
 def empty_scratch(layout: Layout) -> None:

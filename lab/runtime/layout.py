@@ -1,7 +1,6 @@
 """Where the native runtime keeps what it writes: everything below the lab's home, but for sockets of a long path."""
 
 import os
-import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +22,8 @@ class Layout:
         if len(os.fsencode(inside / "supervisor.sock")) <= _LONGEST_SOCKET:
             return inside
         short = sha256(os.fsencode(self.home)).hexdigest()[:10]
-        return Path(tempfile.gettempdir()) / f"mlops-lab-{os.getuid()}-{short}"
+        # Not where TMPDIR says: every command of the lab must find the same place.
+        return Path("/tmp") / f"mlops-lab-{os.getuid()}-{short}"  # noqa: S108 - `refuse_foreign` guards it
 
     @property
     def logs(self) -> Path:

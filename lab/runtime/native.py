@@ -23,6 +23,7 @@ from lab.runtime.files import (
     forget_request_counts,
     is_strangers,
     launch_spec,
+    refuse_foreign,
     remove_dead_sockets,
     write_all,
     write_private,
@@ -63,6 +64,7 @@ class NativeRuntime:
         write_private(self.layout.marker, json.dumps(marker))
         for folder in self.layout.folders():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        refuse_foreign(self.layout.run)
         self._end_orphans(note)
         tools = self._tools(note)
         if ensure_cluster(tools.postgres, self.layout, self._config.secrets.postgres):

@@ -30,3 +30,12 @@ def test_two_labs_with_long_homes_have_sockets_of_their_own() -> None:
     assert one.run == Layout(one.home).run
     assert str(os.getuid()) in one.run.name
     assert one.logs.is_relative_to(one.home)
+
+
+def test_the_place_of_sockets_does_not_depend_on_the_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = Path("/x/" + "deep/" * 30 + "lab")
+    before = Layout(home).run
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    assert Layout(home).run == before

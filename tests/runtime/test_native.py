@@ -1,6 +1,7 @@
 """What the native runtime does to folders and sockets, without starting a server."""
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, Service
 from lab.runtime.binaries import Resolver
-from lab.runtime.files import empty_scratch, is_strangers, remove_dead_sockets
+from lab.runtime.files import empty_scratch, is_strangers, refuse_foreign, remove_dead_sockets
 from lab.runtime.layout import Layout
 from lab.runtime.native import NativeRuntime, _stop_order
 from tests.support.ports import reserved_offset
@@ -95,6 +96,33 @@ def test_scratch_is_emptied(config: LabConfig) -> None:
 
     assert list(layout.scratch.iterdir()) == []
     assert layout.scratch.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o722])
+def test_a_folder_for_sockets_that_others_may_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(mode)
+
+    with pytest.raises(LabError, match="others may write"):
+        refuse_foreign(tmp_path / "run")
+
+
+def test_a_folder_for_sockets_that_is_only_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir(mode=0o700)
+    (tmp_path / "run").symlink_to(tmp_path / "mine")
+
+    with pytest.raises(LabError, match="somebody else"):
+        refuse_foreign(tmp_path / "run")
+    refuse_foreign(tmp_path / "mine")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_folder_for_sockets_of_another_user_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir(mode=0o700)
+    os.chown(tmp_path / "run", 12_345, 12_345)
+
+    with pytest.raises(LabError, match="somebody else"):
+        refuse_foreign(tmp_path / "run")
 
 
 def test_only_sockets_that_nobody_listens_on_are_removed(config: LabConfig) -> None:
