@@ -88,21 +88,27 @@ def demo_run(_: Context, data: str = "", json: bool = False) -> None:
     help={
         "drift": "plant a drift: the same bank in a downturn",
         "reset": "take a planted drift back",
+        "key": "SSH key that signs for a new baseline, where the policy asks for that",
+        "reason": "why this baseline, for the audit trail",
         "json": "print one JSON document",
     }
 )
 @command
-def seed(_: Context, drift: bool = False, reset: bool = False, json: bool = False) -> None:
+def seed(
+    _: Context, drift: bool = False, reset: bool = False, key: str = "", reason: str = "", json: bool = False
+) -> None:
     """Record the data set, its baseline profile and hash; plant or take back a drift."""
     from lab import wiring
     from lab.core.errors import UsageError
     from lab.ops.seed import Seeder
+    from lab.ops.signing import Signing
     from lab.tui import console
 
     if drift and reset:
         raise UsageError("--drift and --reset exclude each other.", "Give one of them.")
     seeder = Seeder(wiring.load_config())
-    result = seeder.plant_drift() if drift else seeder.reset() if reset else seeder.seed()
+    signing = Signing(Path(key).expanduser().absolute() if key else None)
+    result = seeder.plant_drift() if drift else seeder.reset() if reset else seeder.seed(signing, reason)
     console.print_json(result) if json else console.print_seeded(result)
 
 

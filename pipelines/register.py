@@ -105,6 +105,7 @@ def register_with_governance(
             model_id=candidate.model_id,
             data_hash=candidate.data_hash,
             drift=candidate.drift,
+            baseline_hash=candidate.baseline_hash,
         )
         tags = version_tags(candidate, request)
         with tracking.translated():

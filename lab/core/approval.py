@@ -137,6 +137,30 @@ class IdentityStatement:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class BaselineStatement:
+    """What a person says about the data set that drift is measured against, and signs."""
+
+    lab: str
+    data_hash: str
+    environment: str
+    actor: str
+    role: str
+    reason: str
+    prior: str
+    policy_hash: str
+    time: str
+    action: str = Action.BASELINE.value
+    type: str = STATEMENT_TYPE
+
+    def body(self) -> bytes:
+        """The bytes that are signed: canonical JSON."""
+        return canonical(asdict(self))
+
+    def as_details(self) -> dict[str, str]:
+        return asdict(self)
+
+
 def parse_statement(raw: object) -> Statement:
     """The statement in an entry's details. Raises LedgerError."""
     return Statement(**_texts(raw, Statement))
@@ -145,6 +169,11 @@ def parse_statement(raw: object) -> Statement:
 def parse_identity_statement(raw: object) -> IdentityStatement:
     """The statement in the details of an identity's entry. Raises LedgerError."""
     return IdentityStatement(**_texts(raw, IdentityStatement))
+
+
+def parse_baseline_statement(raw: object) -> BaselineStatement:
+    """The statement in the details of a baseline's entry. Raises LedgerError."""
+    return BaselineStatement(**_texts(raw, BaselineStatement))
 
 
 def _texts(raw: object, kind: type[Any]) -> dict[str, str]:

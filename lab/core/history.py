@@ -5,11 +5,12 @@ asks for that. Whoever can write to the bucket can add entries, but none that co
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from lab.core import identities
+from lab.core import baselines, identities
 from lab.core.approval import CHAMPION, Move, Statement, find_move, must_be_signed, parse_statement
+from lab.core.baselines import Baselines
 from lab.core.errors import LabError, LedgerError
 from lab.core.identities import Identities, Verify, expect, four_eyes_problem, moment, signer_of
 from lab.core.ledger import Entry, Fault, Status
@@ -45,6 +46,10 @@ class Record:
         return str(self.registered.details.get("drift", ""))
 
     @property
+    def baseline_hash(self) -> str:
+        return str(self.registered.details.get("baseline_hash", ""))
+
+    @property
     def mlflow_run_id(self) -> str:
         return str(self.registered.details.get("mlflow_run_id", ""))
 
@@ -66,6 +71,7 @@ class History:
     ignored: tuple[Fault, ...] = ()
     doubts: tuple[Fault, ...] = ()
     pending: tuple[Entry, ...] = ()
+    baselines: Baselines = field(default_factory=Baselines)
 
     def aliases_of(self, version: str) -> tuple[str, ...]:
         return tuple(sorted(alias for alias, holder in self.aliases.items() if holder == version))
@@ -81,6 +87,7 @@ class Fold:
         self._records: dict[str, Record] = {}
         self._aliases: dict[str, str] = {}
         self._identities = Identities()
+        self._baselines = Baselines()
         self._ignored: list[Fault] = []
         self._doubts: list[Fault] = []
         self._latest: datetime | None = None
@@ -95,6 +102,8 @@ class Fold:
             self._records[entry.model_version] = replace(record, newest=entry.hash)
         if entry.action == Action.IDENTITY:
             self._identities = replace(self._identities, prior=entry.hash)
+        if entry.action == Action.BASELINE:
+            self._baselines = replace(self._baselines, prior=entry.hash)
         at = moment(entry.time)
         if at and (self._latest is None or at > self._latest):
             self._latest = at
@@ -108,6 +117,7 @@ class Fold:
             tuple(self._ignored),
             tuple(self._doubts),
             tuple(self._requests.values()),
+            self._baselines,
         )
 
     def _take(self, entry: Entry) -> None:
@@ -118,6 +128,16 @@ class Fold:
             self._metrics[texts.get("mlflow_run_id", "")] = texts
         elif entry.action == STEPS[3] and entry.status is Status.SUCCESS:
             self._register(entry)
+        elif entry.action == Action.BASELINE:
+            self._baselines = baselines.apply(
+                self._baselines,
+                entry,
+                self._lab,
+                self._policy,
+                self._identities.signers,
+                self._verify,
+                self._latest,
+            )
         elif entry.status in _DECISIONS:
             self._decide(entry)
         elif entry.action == Action.IDENTITY:

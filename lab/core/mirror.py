@@ -22,6 +22,8 @@ def expected_tags(record: Record) -> dict[str, str]:
         "drift_state": record.drift,
         "deployment_blocked": "true" if blocked_reason(record) else "false",
     }
+    if "baseline_hash" in request.details:
+        tags["drift_baseline_hash"] = record.baseline_hash
     # Nothing may claim an approval that nobody gave.
     tags |= dict.fromkeys(("approved_by", "approved_at", "decision_seq", "decision_hash"), "")
     if record.decisions:

@@ -121,7 +121,11 @@ def drift(case: Case) -> Gate:
     audited = case.record.drift if case.record else ""
     tag = case.found.tags.get("drift_state", "") if case.found else ""
     stable = audited == tag == "stable"
-    return Gate("drift", stable, f"training data: audited {audited or 'nothing'}, tagged {tag or 'nothing'}")
+    states = f"training data: audited {audited or 'nothing'}, tagged {tag or 'nothing'}"
+    baseline = case.record.baseline_hash if case.record else ""
+    if stable and baseline not in case.trail.history.baselines.audited:
+        return Gate("drift", False, f"{states}, but nobody who may made {baseline[:12] or 'anything'} the baseline")
+    return Gate("drift", stable, f"{states}, against baseline {baseline[:12] or 'none'}")
 
 
 def metric(case: Case) -> Gate:

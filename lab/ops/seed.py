@@ -7,16 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.clients.audit import Ledger
 from lab.clients.s3 import PIPELINE, S3, AuditStore
 from lab.core.config import LabConfig
 from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
 from lab.core.drift import DriftReport, Profile, compare, profile
-from lab.core.errors import DatasetInvalid, LabError, NotFound, PolicyDenied
-from lab.core.ledger import Entry, Status
-from lab.core.policy import Action
-from lab.ops.entries import entry_by_actor
+from lab.core.errors import DatasetInvalid, LabError, NotFound
+from lab.ops.baseline import BaselineDesk
 from lab.ops.plant import downturn
+from lab.ops.signing import Signing
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,12 @@ class Seeder:
         except NotFound:
             return None
 
-    def seed(self) -> Seeded:
+    def seed(self, signing: Signing | None = None, reason: str = "") -> Seeded:
         """Makes DATA_PATH the current data and the baseline that drift is measured against; a governed action."""
         path = self._config.data_path
-        self._allow()
+        store = AuditStore(self._s3, self._config.audit_bucket, self._config.audit_prefix)
+        desk = BaselineDesk(self._config, store, signing or Signing())
+        desk.admit()
         try:
             digest = hash_file(path)
             with path.open(encoding="utf-8-sig", newline="") as file:
@@ -57,12 +57,13 @@ class Seeder:
         except csv.Error as err:
             raise DatasetInvalid(f"{path} is no CSV: {err}.", "Save it as a CSV file in UTF-8.") from None
         ref = DatasetRef(digest, made.rows, str(path))
-        self._record("requested", ref)
+        details = {"data_hash": ref.sha256, "rows": ref.rows, "source": ref.source}
+        mandate = desk.ask(details, reason or f"baseline from {path.name}")
         self._upload(ref, path)
         self._s3.put(self._config.data_bucket, profile_key(digest), made.to_json())
         self._s3.put(self._config.data_bucket, BASELINE_KEY, ref.to_json())
         self._s3.put(self._config.data_bucket, CURRENT_KEY, ref.to_json())
-        self._record("success", ref)
+        desk.done(mandate)
         return self._seeded(ref, ref)
 
     def plant_drift(self) -> Seeded:
@@ -98,20 +99,3 @@ class Seeder:
         stored = Profile.from_json(self._s3.get(self._config.data_bucket, profile_key(baseline.sha256)))
         rows = read_rows(self._s3.lines(self._config.data_bucket, current.key))
         return Seeded(current, baseline, compare(stored, rows, current.sha256, self._clock()))
-
-    def _allow(self) -> None:
-        decision = self._config.policy.decide(self._config.actor, Action.BASELINE)
-        if not decision.allowed:
-            self._ledger().append(self._entry(Status.BLOCKED, {"rule": decision.rule}))
-            raise PolicyDenied(f"Refused: {decision}.", "Use a role that the policy allows.")
-
-    def _record(self, status: str, ref: DatasetRef) -> None:
-        details = {"data_hash": ref.sha256, "rows": ref.rows, "source": ref.source}
-        self._ledger().append(self._entry(Status(status), details))
-
-    def _entry(self, status: Status, details: dict[str, object]) -> Entry:
-        return entry_by_actor(self._config, Action.BASELINE, status, details)
-
-    def _ledger(self) -> Ledger:
-        store = AuditStore(self._s3, self._config.audit_bucket, self._config.audit_prefix)
-        return Ledger(store, self._config.audit_prefix)

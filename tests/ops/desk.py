@@ -19,6 +19,7 @@ from lab.core.mirror import expected_tags
 from lab.core.models import MODEL_NAME
 from lab.core.policy import Action
 from lab.ops.approval import Approver, Outcome, Tools
+from lab.ops.baseline import BaselineDesk
 from lab.ops.identity import Registrar
 from lab.ops.signing import Signing
 from lab.ops.trail import TrailReader
@@ -26,7 +27,7 @@ from lab.ops.tryout import Trial
 from tests.ops.labs import config
 from tests.support.keys import make_key
 
-DATA = "d" * 64
+DATA, BASELINE = "d" * 64, "b" * 64
 OWNER = "dora@example.com"
 ADMIN, OFFICER, ENGINEER = "adam@example.com", "olga@example.com", "emil@example.com"
 
@@ -134,8 +135,11 @@ class Desk:
         self.trial, self.stored = Trial(True, "predicts 5 rows"), {DATA: DATA}
         self.keys = {name: make_key(folder, "ed25519", name.partition("@")[0]) for name in (ADMIN, OFFICER, ENGINEER)}
 
-    def staffed(self) -> "Desk":
-        """With identities for all three."""
+    def staffed(self, baseline: bool = True) -> "Desk":
+        """With identities for all three and, unless told otherwise, a baseline."""
+        if baseline:
+            desk = BaselineDesk(self.config, self.store, Signing())
+            desk.done(desk.ask({"data_hash": BASELINE}, "first"))
         for name, role in ((ADMIN, "platform-admin"), (OFFICER, "risk-officer"), (ENGINEER, "ml-engineer")):
             self.registrar(ADMIN).add(name, self.keys[name], [role], f"add {name}")
         return self
@@ -150,6 +154,7 @@ class Desk:
         metrics = {"auc": str(auc), "mlflow_run_id": run}
         self.append("train_model", Status.SUCCESS, owner, run_id=f"dagster{number}", details=metrics)
         details = {"model": MODEL_NAME, "mlflow_run_id": run, "data_hash": DATA, "drift": drift}
+        details["baseline_hash"] = BASELINE
         request = self.append(REQUEST, Status.REQUESTED, owner, run_id=f"dagster{number}", details=details)
         done = {"request_seq": request.seq, "data_hash": DATA}
         step = "register_with_governance"

@@ -265,7 +265,7 @@ async def test_a_drifted_version_may_be_approved_but_stays_blocked_and_is_not_pr
     tags = desk.registry.tags[version]
     assert (tags["deployment_blocked"], tags["deployment_blocked_reason"]) == ("true", "data drifted")
     refused = closed(await desk.act(PROMOTE, version, ENGINEER))
-    assert refused == {"drift": "training data: audited drifted, tagged drifted"}
+    assert refused == {"drift": "training data: audited drifted, tagged drifted, against baseline bbbbbbbbbbbb"}
     assert desk.registry.aliases == {}
 
 
@@ -319,8 +319,8 @@ async def test_a_model_that_does_not_predict_is_not_promoted(desk: Desk) -> None
 async def test_a_broken_trail_stops_approval_and_promotion_but_not_rejection(desk: Desk) -> None:
     version = desk.train()
     key = sorted(desk.store.objects)[3]
-    desk.store.objects[key] = desk.store.objects[key].replace(b"dev", b"DEV", 1)
-    assert "entry 4" in closed(await desk.act(APPROVE, version))["ledger"]
+    desk.store.objects[key] = desk.store.objects[key].replace(b"reason", b"REASON", 1)
+    assert "entry 4: modified" in closed(await desk.act(APPROVE, version))["ledger"]
     assert (await desk.act(REJECT, version)).succeeded
 
 

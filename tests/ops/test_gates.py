@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab.core.baselines import Baselines
 from lab.core.history import History, Record
 from lab.core.identities import Identities
 from lab.core.ledger import Entry, Fault, Status, Verification
@@ -13,11 +14,12 @@ from lab.ops import gates
 from lab.ops.gates import Case, Claimant
 from lab.ops.trail import TrailState
 
+DETAILS = {"drift": "stable", "baseline_hash": "b"}
 ACTOR = Actor("emil", Role.ML_ENGINEER, Environment.PROD)
 
 
 def record(version: str, **metrics: str) -> Record:
-    entry = Entry("register_model", Status.REQUESTED, "dora", "data-scientist", "dev", "t", details={"drift": "stable"})
+    entry = Entry("register_model", Status.REQUESTED, "dora", "data-scientist", "dev", "t", details=DETAILS)
     return Record(version, ApprovalState.APPROVED_PROD, entry, "n" * 64, metrics)
 
 
@@ -27,7 +29,7 @@ def found(version: str, **metrics: float) -> ModelVersion:
 
 def case(ours: dict[str, str], champion: dict[str, str] | None, margins: dict[str, str]) -> Case:
     records = {"2": record("2", **ours)} | ({"1": record("1", **champion)} if champion else {})
-    history = History(records, {"champion": "1"} if champion else {}, Identities())
+    history = History(records, {"champion": "1"} if champion else {}, Identities(), baselines=Baselines({"b": 1}))
     return Case(
         action=Action.PROMOTE,
         version="2",
@@ -90,10 +92,17 @@ def test_a_champions_metric_changed_in_mlflow_closes_the_gate() -> None:
 )
 def test_only_data_that_is_known_to_be_stable_passes(audited: str, tag: str, passed: bool) -> None:
     one = case({}, None, {})
-    changed = replace(record("2"), registered=replace(record("2").registered, details={"drift": audited}))
+    changed = replace(record("2"), registered=replace(record("2").registered, details={**DETAILS, "drift": audited}))
     trail = replace(one.trail, history=replace(one.trail.history, records={"2": changed}))
     one = replace(one, trail=trail, found=replace(found("2"), tags={"drift_state": tag}))
     assert gates.drift(one).passed is passed
+
+
+def test_a_baseline_that_nobody_audited_proves_no_stability() -> None:
+    one = case({}, None, {})
+    trail = replace(one.trail, history=replace(one.trail.history, baselines=Baselines({"c": 1})))
+    gate = gates.drift(replace(one, trail=trail))
+    assert (gate.passed, "nobody who may made b the baseline" in gate.detail) == (False, True)
 
 
 def test_the_ledger_gate_names_the_entry() -> None:
