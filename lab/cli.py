@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lab.cli_approval import register as register_approval
+from lab.cli_audit import register as register_audit
 from lab.core.errors import LabError
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--readonly", action="store_true", help="offer nothing that changes the lab")
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     parser.set_defaults(run=lambda options: _run(parser, options))
-    register_approval(parser.add_subparsers(title="commands", metavar="COMMAND"))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    register_approval(commands)
+    register_audit(commands)
     return parser
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from lab.clients.http import BadStatus, Http, NotReady
 from lab.clients.shape import Said, items, mapping, text, text_or, understanding
 from lab.core.alerts import Alert, Target
+from lab.core.head_metric import ENTRIES, HASH, from_parts
+from lab.core.ledger import Head
 
 
 class Prometheus:
@@ -38,6 +40,13 @@ class Prometheus:
         with understanding(self._http.title, self._http.remedy):
             return read_alerts(answer)
 
+    async def published_head(self) -> Head | None:
+        """The head of the audit trail as the governance exporter published it last; None when it didn't."""
+        query = f'{{__name__=~"{ENTRIES}|{HASH}"}}'
+        answer = await self._http.get_json("/api/v1/query", {"query": query})
+        with understanding(self._http.title, self._http.remedy):
+            return read_head(answer)
+
     async def aclose(self) -> None:
         await self._http.aclose()
 
@@ -52,6 +61,19 @@ def read_alerts(answer: object) -> tuple[Alert, ...]:
     """The alerts in an answer of `/api/v1/alerts`."""
     found = [_alert(item) for item in items(_data(answer)["alerts"])]
     return tuple(sorted(found, key=lambda alert: (alert.active_at, alert.name)))
+
+
+def read_head(answer: object) -> Head | None:
+    """The head in an answer of `/api/v1/query` for both of its metrics."""
+    entries, parts = 0, {}
+    for item in items(_data(answer)["result"]):
+        labels, number = mapping(mapping(item)["metric"]), float(text(items(mapping(item)["value"])[1]))
+        if labels["__name__"] == ENTRIES:
+            entries = int(number)
+        else:
+            parts[text(labels["part"])] = number
+    digest = from_parts(parts)
+    return Head(entries, digest, "in Prometheus") if entries and digest else None
 
 
 def _data(answer: object) -> Mapping[str, Any]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from lab.core.errors import LabError, LedgerError
 from lab.core.ledger import Entry, Head, Verification, verify
 
+# Heads that were exported with FILE lie in the file of its name with this behind it.
+HEADS_SUFFIX = ".heads.jsonl"
 USAGE = "usage: python -m lab.core.verify_export FILE [HEADS]\n"
 
 

@@ -3,18 +3,16 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.clients.audit import export_line, stored_entries
-from lab.clients.s3 import READER, S3, AuditStore
 from lab.core.config import LabConfig
 from lab.core.dataset import DatasetRef
 from lab.core.errors import LabError, PolicyDenied, ServiceUnavailable, UsageError
 from lab.core.logtime import newer, since
 from lab.core.services import BY_NAME, Service, ServiceSpec, find
 from lab.ops import stack
+from lab.ops.audit import deliver, export_file
 from lab.ops.doctor import Finding, Verdict, examine
 from lab.ops.progress import Progress, Report
 from lab.ops.provision import provision_postgres, provision_store
@@ -47,12 +45,21 @@ def furnish(config: LabConfig) -> stack.Furnish:
             except PolicyDenied as err:
                 # Services are useful without it: runs work, and their versions stay blocked for unknown drift.
                 made.append(f"no baseline yet: {err} Then type `invoke seed`.")
-        return made
+        return [*made, *_late_entries(config)]
 
     def postgres(deadline_s: float) -> list[str]:
         return [f"made database {name}" for name in provision_postgres(config, deadline_s)]
 
     return {Service.POSTGRES: postgres, Service.OBJECT_STORE: object_store}
+
+
+def _late_entries(config: LabConfig) -> list[str]:
+    """Appends the audit entries that waited for the store; the lab is useful while they go on waiting."""
+    try:
+        delivered = deliver(config)
+    except LabError as err:
+        return [f"audit entries still wait in the journal: {err}"]
+    return [f"appended {delivered} audit entries that had waited in the journal"] if delivered else []
 
 
 def _baseline(seeder: Seeder, deadline_s: float) -> DatasetRef | None:
@@ -132,25 +139,13 @@ def nuke(config: LabConfig, runtime: Runtime, note: Note) -> None:
 
 
 def export_audit(config: LabConfig, target: Path) -> int:
-    """Writes the whole audit trail to `target` (JSON Lines) and returns the number of entries. Raises LabError."""
-    remedy = "Nothing was removed; give another file."
+    """Writes the whole audit trail to `target`, as `mlops-lab audit export` does, and returns the number of entries.
+
+    Raises LabError.
+    """
     if target.resolve().is_relative_to(config.home.resolve()):
-        raise LabError(f"Can't write {target}: it lies in the lab's home, and would go with it.", remedy)
-    store = AuditStore(S3.of_lab(config, READER), config.audit_bucket, config.audit_prefix)
-    unfinished = target.with_name(target.name + ".part")
-    count = 0
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            for key, body in stored_entries(store, config.audit_prefix):
-                file.write(export_line(key, body) + "\n")
-                count += 1
-        unfinished.replace(target)
-    except OSError as err:
-        raise LabError(f"Can't write {target}: {err.strerror}.", remedy) from None
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
-    return count
+        raise LabError(f"Can't write {target}: it lies in the lab's home, and would go with it.", "Give another file.")
+    return export_file(config, target)
 
 
 def build(binaries: Resolver, note: Note) -> None:

@@ -1,0 +1,94 @@
+"""The audit trail as subcommands of `mlops-lab`; what an export needs to be verified is imported, and nothing else."""
+
+import argparse
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from lab.core.ledger import Verification
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def register(commands: "Commands") -> None:
+    """Adds audit, with verify, export and deliver."""
+    audit = commands.add_parser("audit", help="verify or export the audit trail")
+    parts = audit.add_subparsers(required=True, metavar="COMMAND")
+    verify = parts.add_parser("verify", help="check every entry, and compare with the published heads")
+    verify.add_argument("--from-export", metavar="FILE", type=Path, help="check an export; needs no lab")
+    verify.add_argument("--witness", metavar="FILE", type=Path, help="published heads to compare with as well")
+    verify.add_argument("--json", action="store_true", help="print one JSON document")
+    verify.set_defaults(run=_verify)
+    export = parts.add_parser("export", help="write the trail as JSON Lines, to FILE or standard output")
+    export.add_argument("file", nargs="?", metavar="FILE", type=Path)
+    export.add_argument(
+        "--from", dest="first", metavar="N", type=int, default=1, help="begin at entry N, to continue an earlier export"
+    )
+    export.set_defaults(run=_export)
+    deliver = parts.add_parser("deliver", help="append the entries that wait in the local journal")
+    deliver.set_defaults(run=_deliver)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    if options.from_export:
+        found, notes = _verify_export(options.from_export, options.witness)
+    else:
+        from lab import wiring
+        from lab.ops import audit
+
+        outcome = asyncio.run(audit.verify(wiring.load_config(), options.witness))
+        found, notes = outcome.verification, outcome.notes
+    if options.json:
+        sys.stdout.write(json.dumps(_plain(found, notes), indent=2, ensure_ascii=False) + "\n")
+    else:
+        _print(found, notes)
+    return 0 if found.intact else 1
+
+
+def _verify_export(path: Path, witness: Path | None) -> "tuple[Verification, tuple[str, ...]]":
+    from lab.core.verify_export import HEADS_SUFFIX, verify_files
+
+    beside = path.with_name(path.name + HEADS_SUFFIX)
+    if witness is None and beside.exists():
+        return verify_files(path, beside), (f"compared with the heads in {beside}, which came with the export",)
+    return verify_files(path, witness), ()
+
+
+def _print(found: "Verification", notes: tuple[str, ...]) -> None:
+    from lab.core.verify_export import printable, report
+
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in (*notes, *report(found))))
+
+
+def _plain(found: "Verification", notes: tuple[str, ...]) -> dict[str, Any]:
+    head = found.head and {"seq": found.head.seq, "hash": found.head.hash}
+    return {"intact": found.intact, **asdict(found), "head": head, "notes": list(notes)}
+
+
+def _export(options: argparse.Namespace) -> int:
+    from lab import wiring
+    from lab.ops import audit
+
+    if options.first < 1:
+        raise UsageError(f"--from {options.first} is no entry.", "Entries begin at 1.")
+    config = wiring.load_config()
+    if options.file is None:
+        audit.export_to(config, sys.stdout.write, options.first)
+        return 0
+    count = audit.export_file(config, options.file, options.first)
+    sys.stdout.write(f"wrote {count} entries to {options.file}\n")
+    return 0
+
+
+def _deliver(_: argparse.Namespace) -> int:
+    from lab import wiring
+    from lab.ops import audit
+
+    sys.stdout.write(f"delivered {audit.deliver(wiring.load_config())} entries\n")
+    return 0

@@ -1,0 +1,124 @@
+"""The audit trail for auditors: verify it where it lies, export it, deliver what waits in the journal."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from heapq import merge
+from pathlib import Path
+
+from lab.clients.http import Http
+from lab.clients.mlflow import Mlflow
+from lab.clients.prometheus import Prometheus
+from lab.clients.s3 import PIPELINE, READER, S3, AuditStore
+from lab.clients.trail import export_lines, verify_trail
+from lab.core.config import LabConfig
+from lab.core.errors import LabError
+from lab.core.ledger import Head, Verification
+from lab.core.services import Service
+from lab.core.verify_export import HEADS_SUFFIX, published
+from lab.ops.trail import ledger, published_heads, witness
+
+_VERSIONS = 1000
+_DEADLINE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A verification, and where no published heads could be had."""
+
+    verification: Verification
+    notes: tuple[str, ...] = ()
+
+
+async def verify(config: LabConfig, heads: Path | None = None) -> Audited:
+    """Checks the trail in the store against the heads in the witness's file, the registry, Prometheus, and `heads`.
+
+    Raises LabError when the store or a file of heads can't be read.
+    """
+    given = await asyncio.to_thread(published, heads) if heads else []
+    asked = await asyncio.gather(_from_registry(config), _from_metrics(config), return_exceptions=True)
+    notes = []
+    for found, name in zip(asked, ("MLflow", "Prometheus"), strict=True):
+        if isinstance(found, LabError):
+            notes.append(f"{name} was not asked for published heads: {found.message}")
+        elif isinstance(found, BaseException):
+            raise found
+        else:
+            given += found
+    return Audited(await asyncio.to_thread(_verify, config, given), tuple(notes))
+
+
+def _verify(config: LabConfig, given: list[Head]) -> Verification:
+    in_order = merge(witness(config).heads(), sorted(given, key=_number), key=_number)
+    return verify_trail(_store(config, READER), config.audit_prefix, in_order)
+
+
+async def _from_registry(config: LabConfig) -> list[Head]:
+    mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), _DEADLINE_S))
+    try:
+        return [head for version in await mlflow.tagged_versions(_VERSIONS) for head in published_heads(version)]
+    finally:
+        await mlflow.aclose()
+
+
+async def _from_metrics(config: LabConfig) -> list[Head]:
+    prometheus = Prometheus(Http.to(Service.PROMETHEUS, config.url(Service.PROMETHEUS), _DEADLINE_S))
+    try:
+        head = await prometheus.published_head()
+        return [head] if head else []
+    finally:
+        await prometheus.aclose()
+
+
+def export_to(config: LabConfig, write: Callable[[str], object], first: int = 1) -> int:
+    """Gives the trail's lines (JSON Lines) to `write` and returns how many. Raises LabError."""
+    count = 0
+    for line in export_lines(_store(config, READER), config.audit_prefix, first):
+        write(line + "\n")
+        count += 1
+    return count
+
+
+def export_file(config: LabConfig, target: Path, first: int = 1) -> int:
+    """Writes the trail to `target`, and the heads that were published beside it; returns the number of lines.
+
+    Either file is written whole or not at all. Raises LabError.
+    """
+    # Heads first: whatever they name must be in the export.
+    heads = [json.dumps({"seq": head.seq, "hash": head.hash}) + "\n" for head in witness(config).heads()]
+    count = 0
+    with _whole(target) as write:
+        count = export_to(config, write, first)
+    if heads:
+        with _whole(target.with_name(target.name + HEADS_SUFFIX)) as write:
+            write("".join(heads))
+    return count
+
+
+def deliver(config: LabConfig) -> int:
+    """Appends what waits in the journal and returns how many entries that were. Raises LabError."""
+    return ledger(config, _store(config, PIPELINE)).flush_journal()
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Callable[[str], object]]:
+    unfinished = target.with_name(target.name + ".part")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            yield file.write
+        unfinished.replace(target)
+    except OSError as err:
+        raise LabError(f"Can't write {target}: {err.strerror}.", "Nothing was removed; give another file.") from None
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def _store(config: LabConfig, identity: str) -> AuditStore:
+    return AuditStore(S3.of_lab(config, identity, _DEADLINE_S), config.audit_bucket, config.audit_prefix)
+
+
+def _number(head: Head) -> int:
+    return head.seq
