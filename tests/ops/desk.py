@@ -137,11 +137,11 @@ class Desk:
 
     def staffed(self, baseline: bool = True) -> "Desk":
         """With identities for all three and, unless told otherwise, a baseline."""
+        for name, role in ((ADMIN, "platform-admin"), (OFFICER, "risk-officer"), (ENGINEER, "ml-engineer")):
+            self.registrar(ADMIN).add(name, self.keys[name], [role], f"add {name}")
         if baseline:
             desk = BaselineDesk(self.config, self.store, Signing())
             desk.done(desk.ask({"data_hash": BASELINE}, "first"))
-        for name, role in ((ADMIN, "platform-admin"), (OFFICER, "risk-officer"), (ENGINEER, "ml-engineer")):
-            self.registrar(ADMIN).add(name, self.keys[name], [role], f"add {name}")
         return self
 
     def registrar(self, by: str) -> Registrar:

@@ -27,7 +27,7 @@ def baseline(desk: Desk, by: str | None) -> BaselineDesk:
 def test_in_dev_a_name_is_enough(tmp_path: Path) -> None:
     desk = Desk(tmp_path).staffed()
     assert list(desk.history().baselines.audited) == [BASELINE]
-    asked = desk.store.entries[0]
+    asked = desk.store.entries[-2]
     assert (asked.status, asked.environment, "signature" in asked.details) == (Status.REQUESTED, "dev", False)
 
 
