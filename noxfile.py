@@ -6,6 +6,7 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv"
 # An interpreter that is not installed is skipped; `nox --error-on-missing-interpreters` makes it a failure.
+nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.lab import LiveLab, leftovers
@@ -16,6 +17,9 @@ _NEEDS = ("compose", "terraform", "browser")
 def pytest_configure() -> None:
     # A terminated test run must clean up as an interrupted one does.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    # How long an example takes says how busy the machine is, nothing about the code.
+    hypothesis.settings.register_profile("lab", deadline=None)
+    hypothesis.settings.load_profile("lab")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
