@@ -55,7 +55,7 @@ class Journal:
             kept = parse(path.read_bytes())
         except LedgerError as err:
             raise LedgerError(
-                f"{path} holds no audit entry: {err.message}", "Move it away, and find out why."
+                f"{path} can't be delivered: {err.message}", "Find out who changed it, and move it away."
             ) from None
         late = replace(kept, details={**kept.details, "journal_id": path.stem}, seq=0, previous_hash="", hash="")
         append(late, kept if kept.seq else None, lambda attempt: _write_durably(path, attempt))

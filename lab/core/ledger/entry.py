@@ -108,7 +108,9 @@ def parse(body: bytes) -> Entry:
             if type(getattr(entry, f.name)) is not {"status": Status, "details": dict, "seq": int}.get(f.name, str):
                 raise LedgerError(f"This is no audit entry: {f.name} has the wrong type.")
         canonical(raw)
-    except (ValueError, TypeError, KeyError, RecursionError) as err:
+    except KeyError as err:
+        raise LedgerError(f"This is no audit entry: it has no {err}.") from None
+    except (ValueError, TypeError, RecursionError) as err:
         raise LedgerError(f"This is no audit entry: {err}.") from None
     return entry
 
