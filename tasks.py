@@ -357,20 +357,46 @@ def identity_remove(_: Context, name: str, reason: str = "", sign_with: str = ""
     console_approval.remove_identity(name, reason, sign_with, json)
 
 
-@task(help={"json": "print one JSON document"})
+@task(
+    help={
+        "json": "print one JSON document",
+        "junit": "also write the proofs as JUnit XML to this file",
+        "only": "only proofs whose name contains this",
+    }
+)
 @command
-def verify_governance(_: Context, json: bool = False) -> None:
+def verify_governance(_: Context, json: bool = False, junit: str = "", only: str = "") -> None:
     """Prove on the running lab that the guardrails hold."""
-    import asyncio
+    from lab.tui import console_governance
 
-    from lab import wiring
-    from lab.ops.governance import Verifier
-    from lab.tui import console
+    if code := console_governance.verify(json, junit, only):
+        raise Exit(code=code)
 
-    results = asyncio.run(Verifier(wiring.load_config()).run())
-    console.print_json(results) if json else console.print_proofs(results)
-    if not all(result.passed for result in results):
-        raise Exit(code=1)
+
+@task(help={"repair": "make tags, aliases and stages follow the audit trail", "json": "print one JSON document"})
+@command
+def reconcile(_: Context, repair: bool = False, json: bool = False) -> None:
+    """Compare the model registry with the audit trail."""
+    from lab.tui import console_governance
+
+    if code := console_governance.reconcile(repair, json):
+        raise Exit(code=code)
+
+
+@task(
+    help={
+        "version": "number of the model version",
+        "output": "folder to write into; without it ./evidence",
+        "json": "print one JSON document",
+    }
+)
+@command
+def evidence(_: Context, version: str, output: str = "", json: bool = False) -> None:
+    """Write everything that is on record about a model version: card, metrics, data, approvals, ledger excerpt."""
+    from lab.tui import console_governance
+
+    if code := console_governance.evidence(version, output, json):
+        raise Exit(code=code)
 
 
 @task(

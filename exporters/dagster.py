@@ -16,6 +16,7 @@ from exporters.serve import Exporter, LabCollector, gauge, gauges, main
 from exporters.sources import EventLoopThread
 from lab.clients.dagster import Dagster, Dashboard
 from lab.clients.http import Http
+from lab.core.approval import PROBE
 from lab.core.errors import LabError
 from lab.core.runs import Run, RunStatus
 from lab.core.services import Service
@@ -135,7 +136,8 @@ def _runs(runs: tuple[Run, ...]) -> Iterable[Metric]:
     ends = {status.value: 0.0 for status in RunStatus if status.finished}
     seconds: dict[str, float] = {}
     for run in sorted(runs, key=lambda run: run.ended_at or 0.0):
-        if run.status.finished and run.ended_at is not None:
+        # A probe's run must be refused: that is no failed training.
+        if run.status.finished and run.ended_at is not None and run.owner != PROBE:
             ends[run.status.value] = run.ended_at
             if run.seconds is not None:
                 seconds[run.status.value] = run.seconds

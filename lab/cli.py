@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.cli_approval import register as register_approval
 from lab.cli_audit import register as register_audit
+from lab.cli_governance import register as register_governance
 from lab.core.errors import LabError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     register_approval(commands)
     register_audit(commands)
+    register_governance(commands)
     return parser
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from lab.core.approval import PROBE
 from lab.core.dataset import DatasetRef, read_rows
 from lab.core.drift import DRIFTED, DriftReport, compare
 from lab.core.runs import STEPS
@@ -55,8 +56,9 @@ def validate_data(context: dg.AssetExecutionContext, governance: Governance, sto
             raise dg.Failure(_headline(validation), {"violations": _table(validation.violations)}, allow_retries=False)
         drift = measure(store, read_environment().baseline_hash, path, ref)
         record.note(drift=drift_state(drift))
-        # Only data that keeps the rules is in force: the drift monitor can read nothing else.
-        store.set_current(ref)
+        # Only data that keeps the rules is in force: the drift monitor can read nothing else. A probe's never is.
+        if governance.claim(read_environment()).owner != PROBE:
+            store.set_current(ref)
         store.hand_on(context.run.run_id, STEP, {"dataset": asdict(ref), "drift": _drift_value(drift)})
         yield _drift_check(drift)
         yield dg.MaterializeResult(

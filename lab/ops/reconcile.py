@@ -1,7 +1,7 @@
 """Finding, and taking back, what was done to the registry behind the lab's back."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lab.clients.http import Http
@@ -11,6 +11,7 @@ from lab.core.config import LabConfig
 from lab.core.errors import LabError, LedgerError
 from lab.core.history import History
 from lab.core.ledger import Entry, EntryStore, Status
+from lab.core.models import ModelVersion
 from lab.core.reconcile import BLOCKED, Finding, Kind, reconcile
 from lab.core.services import Service
 from lab.ops.entries import entry_by_actor
@@ -21,6 +22,8 @@ ACTION = "reconcile"
 _LISTED = 50
 # Of how many of the newest versions the metrics are compared, too: that is a request each.
 _MEASURED = 100
+# Every version, and the names that each has.
+Registry = tuple[tuple[ModelVersion, ...], Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -90,12 +93,8 @@ class Reconciler:
         return state.history
 
     async def _compare(self, history: History) -> tuple[int, tuple[Finding, ...]]:
-        versions, measured, aliases = await asyncio.gather(
-            self._mlflow.all_versions(), self._mlflow.versions(_MEASURED), self._mlflow.aliases()
-        )
-        metrics = {one.version: one.metrics for one in measured}
-        known = [replace(one, metrics=metrics.get(one.version, {})) for one in versions]
-        return len(versions), reconcile(known, aliases, history)
+        versions, aliases = await read_registry(self._mlflow)
+        return len(versions), reconcile(versions, aliases, history)
 
     async def _undo(self, finding: Finding) -> None:
         mlflow, number = self._mlflow, finding.version
@@ -113,6 +112,15 @@ class Reconciler:
     def _record(self, status: Status, name: str, texts: Sequence[str]) -> Entry:
         details = {name: list(texts[:_LISTED]), "count": len(texts)}
         return ledger(self._config, self._store).append(entry_by_actor(self._config, ACTION, status, details))
+
+
+async def read_registry(mlflow: Mlflow) -> Registry:
+    """Every version, the newest with metrics, and the aliases of each. Raises ServiceUnavailable."""
+    versions, measured, aliases = await asyncio.gather(
+        mlflow.all_versions(), mlflow.versions(_MEASURED), mlflow.aliases()
+    )
+    metrics = {one.version: one.metrics for one in measured}
+    return tuple(replace(one, metrics=metrics.get(one.version, {})) for one in versions), aliases
 
 
 def _safest_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -21,7 +21,6 @@ from lab.ops.progress import Progress, Report
 if TYPE_CHECKING:
     from lab.ops.demo_run import DemoRun
     from lab.ops.doctor import Finding
-    from lab.ops.governance import Proof
     from lab.ops.seed import Seeded
     from lab.ops.stack import UpResult
 
@@ -186,15 +185,6 @@ def print_findings(findings: Iterable["Finding"]) -> None:
     marks = {"ok": "[green]● ok[/]", "warn": "[yellow]▲ warn[/]", "fail": "[red]✖ fail[/]"}
     for finding in findings:
         table.add_row(finding.name, marks[finding.verdict], escape(finding.detail), escape(finding.remedy))
-    _OUT.print(table)
-
-
-def print_proofs(results: Iterable["Proof"]) -> None:
-    """PASS and FAIL with their evidence."""
-    table = new_table("", "guardrail", "evidence")
-    for result in results:
-        mark = "[green]PASS[/]" if result.passed else "[red]FAIL[/]"
-        table.add_row(mark, escape(result.name), escape(result.evidence))
     _OUT.print(table)
 
 

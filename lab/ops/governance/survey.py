@@ -1,0 +1,98 @@
+"""One look at everything that the trail and the registry say, for all proofs that compare them."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import merge
+
+from lab.clients import ssh
+from lab.clients.audit import verify_trail
+from lab.core.approval import PROBE
+from lab.core.errors import LabError
+from lab.core.history import Fold, History
+from lab.core.ledger import Entry, Fault, Status, Verification
+from lab.core.models import ModelVersion
+from lab.core.reconcile import Finding, reconcile
+from lab.ops.governance.bench import Bench
+from lab.ops.reconcile import Registry, read_registry
+from lab.ops.trail import published_heads, witness
+
+
+@dataclass(frozen=True)
+class Survey:
+    """`steps` are the actions and states that each run left; `findings` lasted over two looks."""
+
+    verification: Verification
+    history: History
+    steps: Mapping[str, set[tuple[str, Status]]]
+    versions: Sequence[ModelVersion]
+    findings: tuple[Finding, ...]
+    uncounted: tuple[Fault, ...]
+
+
+class Surveyor:
+    """One survey for all proofs."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench, self._lock = bench, asyncio.Lock()
+        self._found: Survey | LabError | None = None
+
+    async def look(self) -> Survey:
+        """Raises LabError, the same one each time."""
+        async with self._lock:
+            if self._found is None:
+                try:
+                    self._found = await _survey(self._bench)
+                except LabError as err:
+                    self._found = err
+        if isinstance(self._found, LabError):
+            raise self._found
+        return self._found
+
+
+@dataclass
+class _Reading:
+    """What is kept of the entries as they pass: memory grows with runs and versions."""
+
+    fold: Fold
+    steps: dict[str, set[tuple[str, Status]]] = field(default_factory=dict)
+    versions: dict[int, str] = field(default_factory=dict)
+
+    def see(self, entry: Entry) -> None:
+        self.fold.see(entry)
+        if entry.run_id:
+            self.steps.setdefault(entry.run_id, set()).add((entry.action, entry.status))
+        if entry.model_version:
+            self.versions[entry.seq] = entry.model_version
+
+
+async def _survey(bench: Bench) -> Survey:
+    """Raises LabError."""
+    registry = await read_registry(bench.mlflow)
+    verification, reading = await asyncio.to_thread(_read, bench, registry)
+    history = reading.fold.history()
+    findings = reconcile(*registry, history)
+    if findings:
+        # A registration or a decision in progress differs for a moment.
+        again = await read_registry(bench.mlflow)
+        history = (await asyncio.to_thread(_read, bench, again))[1].fold.history()
+        lasting = set(reconcile(*again, history))
+        findings = tuple(one for one in findings if one in lasting)
+    return Survey(
+        verification, history, reading.steps, registry[0], findings, tuple(_uncounted(history, reading.versions))
+    )
+
+
+def _read(bench: Bench, registry: Registry) -> tuple[Verification, _Reading]:
+    config = bench.config
+    published = sorted((head for one in registry[0] for head in published_heads(one)), key=lambda head: head.seq)
+    reading = _Reading(Fold(config.name, config.policy, ssh.verify))
+    heads = merge(witness(config).heads(), published, key=lambda head: head.seq)
+    return verify_trail(bench.stored(), config.audit_prefix, heads, reading.see), reading
+
+
+def _uncounted(history: History, versions: Mapping[int, str]) -> list[Fault]:
+    """Entries that claim something and don't count, but for those that this verification itself forges."""
+    records = history.records
+    probes = {number for number, record in records.items() if record.owner == PROBE}
+    return [fault for fault in history.ignored if versions.get(fault.seq) not in probes]

@@ -1,0 +1,106 @@
+"""Proofs, reconciling and evidence on the command line: one call of a use case each, its outcome, an exit code."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from lab.tui import console
+
+if TYPE_CHECKING:
+    from lab.ops.evidence import Evidence
+    from lab.ops.governance import Proof
+    from lab.ops.reconcile import Reconciliation
+
+WRONG = 1
+
+
+def verify(json: bool = False, junit: str = "", only: str = "") -> int:
+    """Proves the guardrails and prints each with its evidence; 1 when one doesn't hold. Raises LabError."""
+    from lab import wiring
+    from lab.core.moment import utc_text
+    from lab.ops.governance import Verifier
+    from lab.ops.governance.junit import write_junit
+
+    config = wiring.load_config()
+    with console.board("Proving", quiet=json or not sys.stdout.isatty()) as report:
+        proofs = asyncio.run(Verifier(config, report=report).run(only))
+    if junit:
+        write_junit(Path(junit).expanduser(), proofs, config.name, utc_text())
+    console.print_json(proofs) if json else print_proofs(proofs)
+    return 0 if all(proof.passed for proof in proofs) else WRONG
+
+
+def reconcile(repair: bool = False, json: bool = False) -> int:
+    """Compares registry and trail, repairs on request; 1 when something still differs. Raises LabError."""
+    found = asyncio.run(_reconcile(repair))
+    console.print_json(found) if json else print_reconciliation(found, repair)
+    return 0 if found.succeeded else WRONG
+
+
+async def _reconcile(repair: bool) -> "Reconciliation":
+    from lab import wiring
+    from lab.ops.reconcile import Reconciler
+
+    reconciler = Reconciler.of_lab(wiring.load_config())
+    try:
+        return await (reconciler.repair() if repair else reconciler.look())
+    finally:
+        await reconciler.aclose()
+
+
+def evidence(version: str, output: str = "", json: bool = False) -> int:
+    """Writes the evidence of a version and says where; 1 when trail or registry can't be trusted. Raises LabError."""
+    made = asyncio.run(_evidence(version, Path(output or "evidence").expanduser()))
+    console.print_json(made) if json else print_evidence(made)
+    return 0 if made.succeeded else WRONG
+
+
+async def _evidence(version: str, output: Path) -> "Evidence":
+    from lab import wiring
+    from lab.ops.evidence import Collector
+
+    collector = Collector.of_lab(wiring.load_config())
+    try:
+        return await collector.write(version, output.absolute())
+    finally:
+        await collector.aclose()
+
+
+def print_proofs(proofs: "tuple[Proof, ...]") -> None:
+    """PASS and FAIL with their evidence."""
+    table = console.new_table("", "guardrail", "evidence")
+    for proof in proofs:
+        mark = "[green]PASS[/]" if proof.passed else "[red]FAIL[/]"
+        table.add_row(mark, escape(proof.name), escape(proof.evidence))
+    console.show(table)
+    failed = sum(not proof.passed for proof in proofs)
+    seconds = sum(proof.seconds for proof in proofs)
+    console.say(f"{len(proofs) - failed} of {len(proofs)} guardrails hold, proved in {console.duration(seconds)}")
+
+
+def print_reconciliation(found: "Reconciliation", repair: bool) -> None:
+    """What differs, what was repaired, and what is left."""
+    if not found.findings:
+        console.say(f"{found.versions} versions: the registry says what the audit trail says")
+        return
+    table = console.new_table("kind", "finding", "")
+    for one in found.findings:
+        left = one in found.left
+        verdict = "repaired" if not left else "can be repaired" if one.repairable else "needs a person"
+        table.add_row(one.kind, escape(str(one)), f"[{'red' if left else 'green'}]{verdict}[/]")
+    console.show(table)
+    if found.entry:
+        console.say(f"{len(found.changes)} repairs; audit entry {found.entry.seq}")
+    elif not repair and any(one.repairable for one in found.findings):
+        console.say("invoke reconcile --repair makes tags, aliases and stages follow the audit trail")
+
+
+def print_evidence(made: "Evidence") -> None:
+    """Where the evidence is, and whether it can be relied on."""
+    console.say(f"{made.folder}\n{made.archive}")
+    console.say(f"{made.files} files on version {made.version}, {made.state}; ledger entries {made.first}–{made.last}")
+    for problem in made.problems:
+        console.say(f"not to be relied on: {problem}")
