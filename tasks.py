@@ -52,12 +52,14 @@ def up(_: Context) -> None:
     from lab.ops import life
     from lab.tui import console
 
+    # Before settings are written down: a port offset that doesn't fit must not stay.
+    life.refuse_unfit_host(wiring.load_config(), wiring.binaries())
     config, made = wiring.first_config()
     if made:
         console.say(f"made {config.env_file} with new secrets")
     runtime = wiring.runtime(config)
     with console.board("Starting") as report:
-        result = life.up(config, runtime, wiring.binaries(), report)
+        result = life.up(config, runtime, report)
     console.print_up(config, result)
 
 

@@ -23,12 +23,8 @@ from lab.runtime.binaries import NotInstalled, Resolver
 _POLL_SECONDS = 0.1
 
 
-def up(config: LabConfig, runtime: Runtime, binaries: Resolver, report: Report) -> stack.UpResult:
-    """Examines the host, starts every service, and furnishes a new lab with databases, buckets and data.
-
-    Raises LabError.
-    """
-    refuse(examine(config, binaries))
+def up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
+    """Starts every service, and furnishes a new lab with databases, buckets and data. Raises LabError."""
     return asyncio.run(stack.up(config, runtime, furnish(config), report))
 
 
@@ -72,6 +68,11 @@ def _baseline(seeder: Seeder, deadline_s: float) -> DatasetRef | None:
             if time.monotonic() > end:
                 raise
             time.sleep(_POLL_SECONDS)
+
+
+def refuse_unfit_host(config: LabConfig, binaries: Resolver) -> None:
+    """Examines the host. Raises LabError as `refuse` does."""
+    refuse(examine(config, binaries))
 
 
 def refuse(findings: tuple[Finding, ...]) -> None:

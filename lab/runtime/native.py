@@ -60,8 +60,7 @@ class NativeRuntime:
 
     def prepare(self, note: Note) -> None:
         self._refuse_strangers("Nothing was written; set LAB_HOME to an empty folder or a new one.")
-        marker = {"name": self._config.name, "env_file": str(self._config.env_file)}
-        write_private(self.layout.marker, json.dumps(marker))
+        self._mark()
         for folder in self.layout.folders():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         refuse_foreign(self.layout.run)
@@ -115,6 +114,7 @@ class NativeRuntime:
             note(f"removed {home}")
 
     def facts(self) -> Mapping[Service, ProcessFact]:
+        self._refuse_other_ports()
         absent = self._absent()
         try:
             states = self._supervisor.states()
@@ -157,6 +157,24 @@ class NativeRuntime:
         ended = sweep.end_all(self._config.home)
         if ended:
             note(f"ended {ended} processes that had lost their supervisor")
+
+    def _mark(self) -> None:
+        """Says whose folder this is, and on which ports the lab runs."""
+        config = self._config
+        marker = {"name": config.name, "env_file": str(config.env_file), "port_offset": config.port_offset}
+        write_private(self.layout.marker, json.dumps(marker))
+
+    def _refuse_other_ports(self) -> None:
+        """A running lab that was started on other ports would look dead, or like the lab that has these ports."""
+        try:
+            running_on = json.loads(self.layout.marker.read_text())["port_offset"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        if running_on != self._config.port_offset and self.running():
+            raise LabError(
+                f"This lab runs with PORT_OFFSET={running_on}, the settings say {self._config.port_offset}.",
+                f"Set PORT_OFFSET={running_on} in {self._config.env_file}, or move the lab with `invoke up`.",
+            )
 
     def _tools(self, note: Note) -> Tools:
         optional: dict[Service, Sequence[str] | None] = {}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.core.ledger import verify
-from lab.core.services import LOOPBACK
+from lab.core.services import LOOPBACK, Service
 from lab.core.snapshot import Health
 from lab.runtime.layout import Layout
 from tests.support.lab import LiveLab
@@ -121,3 +121,20 @@ def interrupt(lab: LiveLab, number: signal.Signals, word: str) -> None:
         output = process.stdout.read()
         assert process.wait(60) != 0
     assert "Traceback" not in output, output
+
+
+def test_ports_that_are_taken_are_not_written_down(new_lab: LiveLab) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", new_lab.config.port(Service.MLFLOW)))
+        busy.listen()
+        done = new_lab.invoke("up", check=False)
+    assert done.returncode == 1
+    assert "PORT_OFFSET=" in done.stderr
+    assert not new_lab.config.env_file.exists()
+
+
+def test_a_running_lab_is_not_looked_for_on_other_ports(live: LiveLab) -> None:
+    offset = live.config.port_offset
+    done = live.invoke("status", check=False, PORT_OFFSET=str(offset + 1))
+    assert done.returncode == 1
+    assert f"PORT_OFFSET={offset}" in done.stderr
