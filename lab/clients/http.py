@@ -97,6 +97,10 @@ class Http:
         """The text at `path`; bytes that aren't UTF-8 become U+FFFD. Raises ServiceUnavailable."""
         return (await self._call("GET", path, params=params, timeout_s=timeout_s)).decode(errors="replace")
 
+    async def get_bytes(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
+        """What lies at `path`, as it is. Raises ServiceUnavailable."""
+        return await self._call("GET", path, params=params)
+
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._client.aclose()

@@ -86,6 +86,21 @@ class Mlflow:
             self._metrics[run_id] = metrics
         return metrics
 
+    async def run_params(self, run_id: str) -> Mapping[str, str]:
+        """The parameters of a run. Raises NotFound."""
+        answer = await self._get("runs/get", run_id=run_id)
+        with understanding(self.title, self._http.remedy):
+            return _pairs(mapping(mapping(answer["run"])["data"]).get("params", []), text_or)
+
+    async def artifact(self, run_id: str, path: str) -> bytes:
+        """A file that a run logged. Raises NotFound."""
+        try:
+            return await self._http.get_bytes("/get-artifact", {"run_uuid": run_id, "path": path})
+        except BadStatus as err:
+            if err.status in {404, 500}:  # MLflow fails on an object that isn't in the store
+                raise NotFound(f"Run {run_id} has no file {path}.", "Type `invoke open mlflow`.") from None
+            raise
+
     async def set_version_tag(self, version: str | int, key: str, value: str, name: str = MODEL_NAME) -> None:
         """Writes one tag of a version. Raises NotFound."""
         body = {"name": name, "version": str(version), "key": key, "value": value}
