@@ -22,6 +22,8 @@ from lab.clients.s3 import AuditStore  # noqa: E402
 from lab.core.ledger import Entry, Status  # noqa: E402
 
 PREFIX = "governance/audit/"
+# What the design promises, whatever the length: requests to find the head, to follow, and bytes to verify.
+MOST_TO_OPEN, MOST_TO_FOLLOW, MOST_TO_VERIFY = 24, 1, 2 * 1024 * 1024
 
 
 class CountingStore:
@@ -74,6 +76,17 @@ class Costs:
     follow: str
     verify_per_s: float
     verify_peak_bytes: int
+    opening_requests: int
+    following_lists: int
+
+    def broken_promises(self) -> list[str]:
+        """What costs more than the design promises."""
+        found = {
+            f"{self.opening_requests} requests to open": self.opening_requests > MOST_TO_OPEN,
+            f"{self.following_lists} list requests to follow": self.following_lists > MOST_TO_FOLLOW,
+            f"{self.verify_peak_bytes} bytes to verify": self.verify_peak_bytes > MOST_TO_VERIFY,
+        }
+        return [f"{self.entries} entries: {what}" for what, broken in found.items() if broken]
 
 
 def entry(number: int) -> Entry:
@@ -111,6 +124,7 @@ def costs(entries: int) -> Costs:
     store.count()
     writer = Ledger(store, PREFIX)
     writer.append(entry(0))
+    opening = sum(store.requests.values())
     open_to_write = store.count()
     writer.append(entry(1))
     next_write = store.count()
@@ -121,10 +135,12 @@ def costs(entries: int) -> Costs:
         writer.append(entry(number))
     store.count()
     trail.refresh()
+    following = store.requests["list"]
     follow = store.count()
     rate, peak = _verification(store)
     size = store.size() / entries
-    return Costs(entries, median(rates), size, open_to_write, next_write, open_to_read, follow, rate, peak)
+    words = (open_to_write, next_write, open_to_read, follow)
+    return Costs(entries, median(rates), size, *words, rate, peak, opening, following)
 
 
 def _verification(store: CountingStore) -> tuple[float, int]:
@@ -166,6 +182,8 @@ def main() -> None:
     measured = [costs(count) for count in options.entries]
     figures = {"machine": asdict(machine), "trails": [asdict(one) for one in measured]}
     publish("ledger", f"{machine}\n\n{render(measured)}", figures, options.json, options.write)
+    if broken := [line for one in measured for line in one.broken_promises()]:
+        raise SystemExit("\n".join(broken))
 
 
 if __name__ == "__main__":
