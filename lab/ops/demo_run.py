@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.clients.audit import Ledger, entries_of_run
+from lab.clients.audit import entries_of_run
 from lab.clients.dagster import Dagster
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
@@ -19,6 +19,7 @@ from lab.core.runs import Run, RunStatus
 from lab.core.services import Service
 from lab.ops.entries import entry_by_actor
 from lab.ops.progress import Progress, Report
+from lab.ops.trail import ledger
 
 DEADLINE_S = 900.0
 _POLL_SECONDS = 0.25
@@ -69,7 +70,7 @@ class DemoRunner:
             return
         details = {"rule": decision.rule, "trigger": "demo-run"}
         entry = entry_by_actor(self._config, "launch", Status.BLOCKED, details)
-        written = Ledger(self._store, self._config.audit_prefix).append(entry)
+        written = ledger(self._config, self._store).append(entry)
         raise PolicyDenied(
             f"Blocked before anything started: {decision}. Audit entry {written.seq} says so.",
             "Run as a role that the policy allows (RUN_ROLE), or in another ENVIRONMENT.",
