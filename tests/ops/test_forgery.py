@@ -1,0 +1,147 @@
+"""Entries that people with genuine keys write into the bucket past the commands: only what fits counts."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.clients import ssh
+from lab.core.approval import IdentityStatement, Statement
+from lab.core.identities import four_eyes_problem
+from lab.core.ledger import Entry, Status
+from lab.core.models import ApprovalState
+from lab.core.policy import Action, Role
+from lab.core.signers import make_line, parse_line
+from lab.ops.signing import signers_path
+from tests.ops.desk import ADMIN, DATA, ENGINEER, OFFICER, Desk, closed
+from tests.support.keys import make_key
+
+TIME = "2036-01-01T00:00:00.000000Z"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path).staffed()
+
+
+def approval(desk: Desk, version: str, by: str = OFFICER, role: str = "risk-officer", **said: str) -> Entry:
+    """Appends an approval for staging, genuinely signed over a statement that says `said_…` in place of what fits."""
+    statement = Statement(
+        lab=desk.config.name,
+        action="approve",
+        model="CreditRiskModel",
+        version=version,
+        from_state="pending_staging",
+        to_state="approved_staging",
+        environment="staging",
+        actor=by,
+        role=role,
+        reason="written by hand",
+        data_hash=DATA,
+        prior=desk.history().records[version].newest,
+        policy_hash="p",
+        time=TIME,
+    )
+    statement = replace(statement, **{name.removeprefix("said_"): value for name, value in said.items()})
+    details = {"statement": statement.as_details(), "signature": ssh.sign(statement.body(), desk.keys[by])}
+    return desk.ledger.append(
+        Entry(
+            "approve",
+            Status.APPROVED,
+            by,
+            role,
+            "staging",
+            statement.time,
+            model_version=version,
+            policy_hash="p",
+            details=details,
+        )
+    )
+
+
+def test_a_fitting_entry_counts_however_it_was_written(desk: Desk) -> None:
+    version = desk.train()
+    approval(desk, version)
+    assert desk.history().records[version].state is ApprovalState.APPROVED_STAGING
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"lab": "another-lab"}, "lab 'another-lab'"),
+        ({"action": "reject"}, "action 'reject'"),
+        ({"model": "OtherModel"}, "model 'OtherModel'"),
+        ({"version": "2"}, "version '2'"),
+        ({"from_state": "pending_prod"}, "from_state 'pending_prod'"),
+        ({"to_state": "approved_prod"}, "to_state 'approved_prod'"),
+        ({"environment": "prod"}, "environment 'prod'"),
+        ({"actor": ADMIN}, "actor 'adam@example.com'"),
+        ({"role": "platform-admin"}, "role 'platform-admin'"),
+        ({"data_hash": "e" * 64}, "data_hash 'eeee"),
+        ({"prior": "0" * 64}, "prior '0000"),
+        ({"policy_hash": "q"}, "policy_hash 'q'"),
+    ],
+)
+def test_a_statement_about_anything_else_does_not_count(desk: Desk, changes: dict[str, str], problem: str) -> None:
+    version = desk.train()
+    approval(desk, version, **{f"said_{name}": value for name, value in changes.items()})
+    history = desk.history()
+    assert history.records[version].state is ApprovalState.PENDING_STAGING
+    assert problem in history.ignored[-1].problem
+
+
+def test_a_role_that_the_signer_does_not_hold_does_not_count(desk: Desk) -> None:
+    version = desk.train()
+    approval(desk, version, by=ENGINEER, role="risk-officer")
+    assert desk.history().records[version].state is ApprovalState.PENDING_STAGING
+    assert "doesn't hold the role risk-officer" in desk.history().ignored[-1].problem
+
+
+def test_a_role_that_the_policy_refuses_is_doubted(desk: Desk) -> None:
+    version = desk.train()
+    written = approval(desk, version, by=ENGINEER, role="ml-engineer")
+    assert [doubt.seq for doubt in desk.history().doubts] == [written.seq]
+
+
+def test_an_old_date_does_not_revive_an_expired_key(desk: Desk, tmp_path: Path) -> None:
+    desk.keys["late@example.com"] = make_key(tmp_path, "ed25519", "late")
+    desk.registrar(ADMIN).add("late@example.com", desk.keys["late@example.com"], ["risk-officer"], "late", "20200101")
+    version = desk.train()
+    approval(desk, version, by="late@example.com", said_time="2019-12-31T00:00:00.000000Z")
+    approval(desk, version, by="late@example.com")
+    problems = [fault.problem for fault in desk.history().ignored]
+    assert "before that of entries in front of it" in problems[0]
+    assert "isn't valid" in problems[1]
+
+
+@pytest.mark.parametrize("operation", ["add", "remove"])
+def test_an_identity_changed_by_who_may_not_does_not_count(desk: Desk, tmp_path: Path, operation: str) -> None:
+    key = ssh.read_public_key(make_key(tmp_path, "ed25519", "eve"))
+    known = desk.history().identities
+    line = known.named(ADMIN)[0].line
+    if operation == "add":
+        line = make_line("eve@example.com", [Role.PLATFORM_ADMIN], key)
+    statement = IdentityStatement(
+        desk.config.name, operation, line, "prod", OFFICER, "risk-officer", "mine now", known.prior, "p", TIME
+    )
+    details = {"statement": statement.as_details(), "signature": ssh.sign(statement.body(), desk.keys[OFFICER])}
+    desk.ledger.append(
+        Entry("identity", Status.SUCCESS, OFFICER, "risk-officer", "prod", TIME, policy_hash="p", details=details)
+    )
+    assert desk.history().identities.signers == known.signers
+    assert "may not change identities" in desk.history().ignored[-1].problem
+
+
+def test_four_eyes_look_at_name_and_key(tmp_path: Path) -> None:
+    key = ssh.read_public_key(make_key(tmp_path, "ed25519", "any"))
+    signer = parse_line(make_line("olga", [Role.RISK_OFFICER], key))
+    assert not four_eyes_problem("dora", "olga", signer, {key.blob: "olga"})
+    assert "belongs to dora" in four_eyes_problem("dora", "dora", None, {})
+    assert "is one of dora" in four_eyes_problem("dora", "olga", signer, {key.blob: "dora"})
+
+
+async def test_roles_that_were_added_to_a_line_by_hand_do_not_count(desk: Desk) -> None:
+    path = signers_path(desk.config)
+    path.write_text(path.read_text().replace("role=ml-engineer", "role=ml-engineer,role=risk-officer"))
+    outcome = await desk.act(Action.APPROVE, desk.train(), ENGINEER)
+    assert "isn't the one in the audit trail" in closed(outcome)["identity"]
