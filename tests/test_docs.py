@@ -1,5 +1,6 @@
 """What the documentation says is what the code does: commands, tables, links, settings."""
 
+import argparse
 import functools
 import re
 import subprocess
@@ -113,9 +114,18 @@ def test_unknown_command_is_noticed() -> None:
     assert "launch" not in known_tasks()
 
 
+def parser_options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Options of a command and of its subcommands."""
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from parser_options(each)
+
+
 @pytest.mark.parametrize("document", documents(), ids=name_of)
 def test_options_of_the_console_command_exist(document: Path) -> None:
-    known = {option for action in _parser()._actions for option in action.option_strings}
+    known = set(parser_options(_parser()))
     for span in fenced_and_spans(document.read_text()):
         if span.startswith("mlops-lab "):
             assert {word for word in span.split() if word.startswith("--")} <= known, span
