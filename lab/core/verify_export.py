@@ -65,7 +65,7 @@ def report(found: Verification) -> Iterator[str]:
     yield f"{found.checked} entries, head {_head(found.head)}, {found.heads} published heads compared"
     if not found.heads:
         yield "No published head was compared: entries cut off or rewritten at the end would not be seen."
-    yield "INTACT" if found.intact else f"NOT INTACT: {len(found.faults)} faults"
+    yield "INTACT" if found.intact else f"NOT INTACT: {len(found.faults)} found"
 
 
 def printable(text: str) -> str:
