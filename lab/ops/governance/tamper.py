@@ -6,7 +6,6 @@ is tried on a scratch bucket of the same making, and must be found there by the 
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,11 +13,13 @@ from typing import Any
 from lab.clients.audit import Ledger, verify_trail
 from lab.clients.s3 import AuditStore
 from lab.core.approval import PROBE
-from lab.core.errors import LabError, NotFound
+from lab.core.config import LabConfig
+from lab.core.errors import NotFound
 from lab.core.ledger import Entry, Kind, Status, find_head, key_of, seal
 from lab.ops.entries import entry_by_actor
 from lab.ops.governance.bench import Bench
 from lab.ops.governance.proof import Check, Found, listed
+from lab.ops.governance.scratch import policy_text, scratch_bucket
 from lab.ops.provision import bucket_policy
 
 _REFUSED = {"AccessDenied", "PreconditionFailed", "MethodNotAllowed", "InvalidRequest"}
@@ -122,71 +123,38 @@ class TamperProofs:
         found = store.copies_after(key_of(config.audit_prefix, seq - 1), 1) if seq else []
         if not found:
             raise NotFound("The audit trail is empty.", "Type `invoke demo-run`.")
-        policy = _policy_text(bucket_policy(config, config.audit_bucket))
+        policy = policy_text(bucket_policy(config, config.audit_bucket))
         soon = datetime.now(UTC) + timedelta(minutes=1)
         return _Target(config.audit_bucket, found[0].key, found[0].first, policy, soon, config.audit_retention_days)
 
     def _overwrite(self) -> Found:
-        with self._scratch() as (store, written):
-            key = key_of(self._bench.config.audit_prefix, 2)
-            self._put(key, b"{}")
-            found = verify_trail(store, self._bench.config.audit_prefix)
+        with scratch_bucket(self._bench, "probe") as config:
+            store, written = self._written(config)
+            self._put(config, 2, b"{}")
+            found = verify_trail(store, config.audit_prefix)
             kinds = [(fault.seq, fault.kind) for fault in found.faults]
             if kinds != [(2, Kind.OVERWRITTEN)] or found.head != written[-1]:
                 return False, f"an entry was written over; verification says {found.faults}"
             return True, found.faults[0].problem
 
     def _forge(self) -> Found:
-        with self._scratch() as (store, written):
-            config = self._bench.config
+        with scratch_bucket(self._bench, "probe") as config:
+            store, written = self._written(config)
             # Linked to nothing that is there, but numbered and hashed as it must be.
             forged = seal(written[0], replace(written[-1], hash="f" * 64))
-            self._put(key_of(config.audit_prefix, forged.seq), forged.body())
+            self._put(config, forged.seq, forged.body())
             found = verify_trail(store, config.audit_prefix)
             if [fault.seq for fault in found.faults] != [forged.seq]:
                 return False, f"a forged entry {forged.seq} passes; verification says {found.faults or 'intact'}"
             return True, found.faults[0].problem
 
-    def _put(self, key: str, body: bytes) -> None:
-        self._bench.pipeline.client.put_object(Bucket=self._name, Key=key, Body=body)
+    def _put(self, config: LabConfig, number: int, body: bytes) -> None:
+        key = key_of(config.audit_prefix, number)
+        self._bench.pipeline.client.put_object(Bucket=config.audit_bucket, Key=key, Body=body)
 
-    @property
-    def _name(self) -> str:
-        return f"{self._bench.config.audit_bucket[:57]}-probe"
-
-    @contextmanager
-    def _scratch(self) -> Iterator[tuple[AuditStore, list[Entry]]]:
-        """A trail of three entries in a bucket of its own, as the pipeline writes it; removed at the end."""
-        config = replace(self._bench.config, audit_bucket=self._name)
-        s3 = self._bench.admin.client
-        self._remove()
-        s3.create_bucket(Bucket=self._name)
-        try:
-            s3.put_bucket_versioning(Bucket=self._name, VersioningConfiguration={"Status": "Enabled"})
-            s3.put_bucket_policy(Bucket=self._name, Policy=_policy_text(bucket_policy(config, self._name)))
-            store = AuditStore(self._bench.pipeline, self._name, config.audit_prefix)
-            writer = Ledger(store, config.audit_prefix)
-            entry = entry_by_actor(self._bench.config, PROBE, Status.SUCCESS, {})
-            yield store, [writer.append(replace(entry, details={"number": number})) for number in range(3)]
-        finally:
-            self._remove()
-
-    def _remove(self) -> None:
-        """Removes the scratch bucket, also one that a killed verification left."""
-        from botocore.exceptions import ClientError
-
-        s3 = self._bench.admin.client
-        try:
-            for page in s3.get_paginator("list_object_versions").paginate(Bucket=self._name):
-                for one in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
-                    s3.delete_object(Bucket=self._name, Key=one["Key"], VersionId=one["VersionId"])
-            s3.delete_bucket(Bucket=self._name)
-        except ClientError as err:
-            if err.response["Error"]["Code"] != "NoSuchBucket":
-                raise LabError(f"The scratch bucket {self._name} can't be removed: {err}.") from None
-
-
-def _policy_text(policy: Mapping[str, Any]) -> str:
-    import json
-
-    return json.dumps(policy, sort_keys=True)
+    def _written(self, config: LabConfig) -> tuple[AuditStore, list[Entry]]:
+        """Three entries in a scratch trail, as the pipeline writes them."""
+        store = AuditStore(self._bench.pipeline, config.audit_bucket, config.audit_prefix)
+        writer = Ledger(store, config.audit_prefix)
+        entry = entry_by_actor(self._bench.config, PROBE, Status.SUCCESS, {})
+        return store, [writer.append(replace(entry, details={"number": number})) for number in range(3)]

@@ -1,6 +1,8 @@
 """All proofs, one after the other: what is tried comes first, so that what is compared afterwards includes it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 
 from lab.core.config import LabConfig
 from lab.core.errors import UsageError
@@ -26,16 +28,17 @@ class Verifier:
 
     async def run(self, only: str = "") -> tuple[Proof, ...]:
         """Every proof, or those whose name contains `only`, in a fixed order. Raises UsageError when none does."""
-        probe, surveyor = Probe(self._bench), Surveyor(self._bench)
+        probe, closing = Probe(self._bench), ExitStack()
         try:
-            checks = list(self._checks(probe, surveyor))
+            checks = list(self._checks(probe, closing))
             chosen = [check for check in checks if only.lower() in check.name.lower()]
             if not chosen:
                 names = "; ".join(check.name for check in checks)
                 raise UsageError(f"--only {only!r}: no proof is called like that.", f"There are: {names}.")
             return tuple([proof async for proof in self._settled(chosen, probe)])
         finally:
-            probe.close()
+            closing.callback(probe.close)
+            await asyncio.to_thread(closing.close)
             await self._bench.aclose()
 
     async def _settled(self, checks: list[Check], probe: Probe) -> AsyncIterator[Proof]:
@@ -50,15 +53,16 @@ class Verifier:
             if probe.left:
                 await probe.put_away()
 
-    def _checks(self, probe: Probe, surveyor: Surveyor) -> Iterator[Check]:
+    def _checks(self, probe: Probe, closing: ExitStack) -> Iterator[Check]:
         async def put_away() -> Found:
             versions = await probe.put_away()
             return True, f"archived: version {', '.join(versions)}" if versions else "nothing was left to archive"
 
         yield from PolicyProofs(self._bench, probe).checks()
-        yield from ApprovalProofs(self._bench, probe).checks()
+        yield from ApprovalProofs(self._bench, probe, closing).checks()
         yield from TamperProofs(self._bench).checks()
         yield Check("probes: every version that was made for trying is archived", put_away)
+        surveyor = Surveyor(self._bench)
         yield from LedgerProofs(self._bench, surveyor).checks()
         yield from RegistryProofs(surveyor).checks()
         yield from NetworkProofs(self._bench).checks()
