@@ -13,21 +13,20 @@ from lab.ops import life
 from lab.runtime.base import Note
 from tests.ops.labs import config
 
-NOW = datetime.now(UTC)
-OLD, NEW = (f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in (NOW - timedelta(hours=2), NOW - timedelta(minutes=1)))
+
+def ago(period: timedelta) -> str:
+    return f"{datetime.now(UTC) - period:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class Logs:
     """A runtime of two services that has nothing but logs."""
 
     name = "logs"
-    lines: Mapping[Service, Sequence[str]] = {
-        Service.POSTGRES: [f"{OLD} a", f"{NEW} b", "  more of b"],
-        Service.MLFLOW: [f"{OLD} c"],
-    }
 
     def __init__(self) -> None:
         self.nuked = False
+        old, new = ago(timedelta(hours=2)), ago(timedelta(minutes=1))
+        self.lines = {Service.POSTGRES: [f"{old} a", f"{new} b", "  more of b"], Service.MLFLOW: [f"{old} c"]}
 
     def services(self) -> Sequence[Service]:
         return list(self.lines)
