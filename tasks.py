@@ -407,9 +407,9 @@ def evidence(_: Context, version: str, output: str = "", json: bool = False) -> 
 )
 def test(
     _: Context,
-    only: str = "",  # noqa: PT028 - a command for people, which pytest never sees
-    quick: bool = False,  # noqa: PT028
-    coverage: bool = False,  # noqa: PT028
+    only: str = "",
+    quick: bool = False,
+    coverage: bool = False,
 ) -> None:
     """Run the tests; they bring up a lab of their own on free ports."""
     argv = [sys.executable, "-m", "pytest"]
