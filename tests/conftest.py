@@ -15,8 +15,9 @@ _NEEDS = ("compose", "terraform", "browser")
 
 
 def pytest_configure() -> None:
-    # A terminated test run must clean up as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    # A terminated test run must clean up as an interrupted one does, also where a script started it in the background,
+    # with SIGINT ignored.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # How long an example takes says how busy the machine is, nothing about the code.
     hypothesis.settings.register_profile("lab", deadline=None)
     hypothesis.settings.load_profile("lab")
