@@ -6,6 +6,8 @@ import pytest
 from lab.clients.http import NotReady
 from lab.clients.prometheus import Prometheus
 from lab.core.errors import ServiceUnavailable
+from lab.core.head_metric import to_parts
+from lab.core.ledger import Head
 from tests.clients.answers import answer, http, says
 
 
@@ -48,3 +50,19 @@ async def test_a_wrong_shape_is_our_error(body: Any) -> None:
     for call in (prometheus(body).targets, prometheus(body).alerts):
         with pytest.raises(ServiceUnavailable):
             await call()
+
+
+async def test_the_published_head_is_put_together_from_its_metrics() -> None:
+    digest = "0123456789abcdef" * 4
+    values = {"governance_ledger_entries": {"": 42.0}, "governance_ledger_head_hash": to_parts(digest)}
+    result = [
+        {"metric": {"__name__": name, **({"part": part} if part else {})}, "value": [1.5, repr(number)]}
+        for name, parts in values.items()
+        for part, number in parts.items()
+    ]
+    whole = {"status": "success", "data": {"resultType": "vector", "result": result}}
+    assert await prometheus(whole).published_head() == Head(42, digest, "in Prometheus")
+    part = {"status": "success", "data": {"resultType": "vector", "result": result[:3]}}
+    assert await prometheus(part).published_head() is None
+    none = {"status": "success", "data": {"resultType": "vector", "result": []}}
+    assert await prometheus(none).published_head() is None
