@@ -52,6 +52,8 @@ class Finding:
                 return f"version {self.version} isn't in the audit trail: {found}"
             case Kind.GONE:
                 return f"version {self.version}, {audited} by the audit trail, isn't in the registry"
+            case Kind.STAGE:
+                return f"version {self.version} is in the stage {found}, by the audit trail in {audited}"
             case Kind.REPLACED:
                 return f"version {self.version} is of MLflow run {found}, by the audit trail of {audited}"
         what = f"{self.kind} {self.subject}".strip()
