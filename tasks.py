@@ -165,7 +165,8 @@ def open(_: Context, service: str) -> None:  # noqa: A001 - the command's name i
     from lab.ops import life
     from lab.tui import console
 
-    url = life.page(wiring.load_config(), service)
+    config = wiring.load_config()
+    url = life.page(config, wiring.runtime(config), service)
     console.say(url if webbrowser.open(url) else f"no browser here; open {url}")
 
 

@@ -117,12 +117,15 @@ def follow_logs(runtime: Runtime, name: str) -> Iterator[tuple[Service, str]]:
     return runtime.follow([_service(name).name] if name else list(runtime.services()))
 
 
-def page(config: LabConfig, name: str) -> str:
-    """The address of a service's page. Raises UsageError for one without."""
+def page(config: LabConfig, runtime: Runtime, name: str) -> str:
+    """The address of a service's page. Raises UsageError for one without, LabError for one that doesn't run."""
     spec = _service(name)
     if not spec.browsable:
         pages = ", ".join(one.name for one in BY_NAME.values() if one.browsable)
         raise UsageError(f"{spec.name} has no page.", f"There are: {pages}.")
+    fact = runtime.facts()[spec.name]
+    if fact.state in {"absent", "stopped"}:
+        raise LabError(f"{spec.title} isn't running: {fact.reason}.", fact.remedy)
     return config.url(spec.name)
 
 

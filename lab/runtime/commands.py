@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from lab.core.config import REGION, LabConfig
 from lab.core.services import LOOPBACK, Service
+from lab.runtime.certificates import store_variables
 from lab.runtime.layout import Layout
 
 # Marks every process of a lab, so that those that lost their supervisor can be found.
@@ -164,6 +165,7 @@ def _object_store(config: LabConfig, layout: Layout, tools: Tools) -> Command:
     environment = base_environment(layout) | {
         "GOMEMLIMIT": "300MiB",
         **dict.fromkeys((*signing, "WEED_JWT_FILER_SIGNING_READ_KEY"), config.secrets.store_jwt),
+        **store_variables(layout.config),
     }
     argv = [str(tools.weed), "mini", f"-options={layout.config / 'object-store.options'}"]
     return Command(dying_with_parent(argv), environment, layout.store)

@@ -14,19 +14,7 @@ from lab.core.errors import LabError
 from lab.core.services import LOOPBACK, Service
 from lab.runtime.commands import Command, store_options
 from lab.runtime.layout import Layout
-
-
-def write_private(path: Path, text: str) -> bool:
-    """Writes `text` (mode 0600) whole or not at all; returns whether anything changed."""
-    if path.exists() and path.read_text() == text:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(path.name + ".part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    temporary.replace(path)
-    return True
+from lab.runtime.private import write_private
 
 
 def write_all(config: LabConfig, layout: Layout, services: Sequence[Service]) -> Mapping[Service, str]:

@@ -17,6 +17,7 @@ from lab.core.services import CATALOGUE, Service
 from lab.runtime import sweep
 from lab.runtime.base import Note
 from lab.runtime.binaries import NotInstalled, Resolver
+from lab.runtime.certificates import ensure_pair
 from lab.runtime.commands import Tools, base_environment, command
 from lab.runtime.files import (
     empty_scratch,
@@ -26,12 +27,12 @@ from lab.runtime.files import (
     refuse_foreign,
     remove_dead_sockets,
     write_all,
-    write_private,
 )
 from lab.runtime.layout import Layout
 from lab.runtime.logs import count_restarts, follow, tail
 from lab.runtime.memory import MemoryMeter
 from lab.runtime.postgres import ensure_cluster
+from lab.runtime.private import write_private
 from lab.runtime.ready import wait_until
 from lab.runtime.supervisor import Program, ProgramState, Supervisor, render
 
@@ -68,6 +69,7 @@ class NativeRuntime:
         tools = self._tools(note)
         if ensure_cluster(tools.postgres, self.layout, self._config.secrets.postgres):
             note("made a PostgreSQL cluster")
+        ensure_pair(self.layout.config)
         services = self.services()
         read = write_all(self._config, self.layout, services)
         changed = self._write_programs(services, tools, read)

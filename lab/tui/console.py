@@ -1,11 +1,13 @@
 """What the Invoke tasks print: tables and live progress on a terminal, plain lines without one."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -24,8 +26,16 @@ if TYPE_CHECKING:
     from lab.ops.seed import Seeded
     from lab.ops.stack import UpResult
 
+
+class _Unbreakable(Console):
+    """Goes on without a reader: `invoke up | head` must not leave the lab half up."""
+
+    def on_broken_pipe(self) -> None:
+        self.file = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends, as standard output is
+
+
 # Without a terminal nothing should be folded: the reader is a file or a program.
-_OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+_OUT = _Unbreakable(highlight=False, width=None if sys.stdout.isatty() else 200)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _MARKS = {
     Health.UP: "[green]● up[/]",

@@ -53,7 +53,8 @@ class Logs:
         raise NotImplementedError
 
     def facts(self) -> Mapping[Service, ProcessFact]:
-        raise NotImplementedError
+        absent = {Service.GRAFANA: ProcessFact("absent", reason="not on PATH", remedy="Install it.")}
+        return {service: ProcessFact("running") for service in Service} | absent
 
     def log_files(self, service: Service) -> Sequence[Path]:
         raise NotImplementedError
@@ -93,11 +94,13 @@ def test_following_one_service_or_all() -> None:
 def test_a_page_is_an_address_and_what_has_none_lists_those_that_have(tmp_path: Path) -> None:
     lab = config(tmp_path)
 
-    assert life.page(lab, "dagster") == lab.url(Service.DAGSTER)
+    assert life.page(lab, Logs(), "dagster") == lab.url(Service.DAGSTER)
     with pytest.raises(UsageError, match=r"postgres has no page.*dagster"):
-        life.page(lab, "postgres")
+        life.page(lab, Logs(), "postgres")
     with pytest.raises(UsageError, match="is no service"):
-        life.page(lab, "")
+        life.page(lab, Logs(), "")
+    with pytest.raises(LabError, match="Grafana isn't running: not on PATH"):
+        life.page(lab, Logs(), "grafana")
 
 
 def test_nuke_removes_the_settings_last(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from sqlalchemy.engine import make_url
 from lab.core.config import LabConfig
 from lab.core.services import CATALOGUE, LOOPBACK, Service
 from lab.runtime.commands import OWNED_BY, Command, Tools, base_environment, command, dying_with_parent, unprivileged
-from lab.runtime.files import identities, launch_spec, scrape_targets, write_all, write_private
+from lab.runtime.files import identities, launch_spec, scrape_targets, write_all
 from lab.runtime.layout import Layout
+from lab.runtime.private import write_private
 from lab.wiring import first_config
 
 TOOLS = Tools(

@@ -1,5 +1,7 @@
 """With the pipeline's own credential, everything that could hide or change an entry is tried for real."""
 
+import os
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +13,11 @@ from lab.clients.audit import Ledger, verify_trail
 from lab.clients.s3 import ADMIN, PIPELINE, READER
 from lab.core.errors import LabError, LedgerError
 from lab.core.ledger import Entry, Kind, Status, key_of, seal
-from tests.support.weed import RealTrail
+from lab.core.services import Service
+from lab.runtime.binaries import Resolver
+from lab.runtime.certificates import store_variables
+from lab.runtime.layout import Layout
+from tests.support.weed import RealTrail, Weed
 
 SOON = datetime.now(UTC) + timedelta(minutes=1)
 Attempt = Callable[[Any, str, str, str], Any]
@@ -177,3 +183,19 @@ def test_foreign_keys_hide_no_entry(trail: RealTrail, written: list[Entry]) -> N
     assert sealed.seq == 4
     assert found.head == sealed
     assert [fault.kind for fault in found.faults] == [Kind.FOREIGN] * 4
+
+
+def test_the_stores_inner_interface_wants_its_certificate(weed: Weed) -> None:
+    def port(label: str) -> int:
+        return weed.config.extra_port(Service.OBJECT_STORE, label)
+
+    shell = [str(Resolver().weed()), "shell", f"-master=127.0.0.1:{port('master')}.{port('master-grpc')}"]
+    listing = "fs.ls /buckets\nexit\n"
+    certified = {**os.environ, **store_variables(Layout(weed.config.home).config)}
+    done = subprocess.run(shell, input=listing, env=certified, capture_output=True, text=True, timeout=60, check=False)
+    assert weed.config.audit_bucket in done.stdout
+    try:
+        without = subprocess.run(shell, input=listing, capture_output=True, text=True, timeout=10, check=False).stdout
+    except subprocess.TimeoutExpired as late:  # it goes on asking
+        without = (late.stdout or b"").decode()
+    assert weed.config.audit_bucket not in without

@@ -16,9 +16,11 @@ from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 from lab.core.config import LabConfig
 from lab.core.services import Service
 from lab.ops.provision import provision_store
+from lab.runtime.certificates import ensure_pair
 from lab.runtime.commands import Tools, command, store_options
-from lab.runtime.files import identities, remove_dead_sockets, write_private
+from lab.runtime.files import identities, remove_dead_sockets
 from lab.runtime.layout import Layout
+from lab.runtime.private import write_private
 from tests.support.ports import reserved_offset
 
 _NUMBERS = itertools.count(1)
@@ -38,6 +40,7 @@ class Weed:
         layout = Layout(self.config.home)
         for folder in layout.folders():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ensure_pair(layout.config)
         write_private(layout.config / "s3-identities.json", identities(self.config))
         write_private(layout.config / "object-store.options", store_options(self.config, layout))
         tools = Tools(Path(), Path(sys.executable).with_name("weed"), Path())
