@@ -125,6 +125,8 @@ def interrupt(lab: LiveLab, number: signal.Signals, word: str) -> None:
 
 def test_ports_that_are_taken_are_not_written_down(new_lab: LiveLab) -> None:
     with socket.socket() as busy:
+        # Connections of an earlier lab may linger on the port.
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         busy.bind(("127.0.0.1", new_lab.config.port(Service.MLFLOW)))
         busy.listen()
         done = new_lab.invoke("up", check=False)
