@@ -14,7 +14,7 @@ from lab.ops.evidence_page import Block, Grid, Heading, Paragraph, Picture
 
 DRIFT_PLOT = "drift.svg"
 _TITLES = {"roc.png": "ROC curve", "confusion_matrix.png": "Confusion matrix", DRIFT_PLOT: "Drift by feature"}
-_BAR, _WIDTH, _NAMES = 16, 720, 330
+_BAR, _WIDTH, _NAMES = 16, 800, 380
 
 
 def card(dossier: Dossier) -> Iterator[Block]:
@@ -141,7 +141,8 @@ def drift_plot(report: DriftReport) -> bytes:
             f'<rect x="{_NAMES}" y="{top}" width="{width:.1f}" height="{_BAR - 4}" fill="{colours[one.state]}"/>'
         )
         parts.append(f'<text x="{_NAMES + width + 4:.1f}" y="{top + 10}">{one.psi:.3f}</text>')
-    for limit in (MODERATE, DRIFTED):
+    for limit, meaning in ((MODERATE, "worth a look"), (DRIFTED, "drifted")):
         x = _NAMES + limit * scale
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{height}" stroke="#57606a" stroke-dasharray="3 3"/>')
+        parts.append(f'<text x="{x - 4:.1f}" y="{height - 4}" text-anchor="end">{meaning}</text>')
     return ("\n".join(parts) + "\n</svg>\n").encode()
