@@ -1,0 +1,110 @@
+"""verify-governance, reconcile and evidence as typed: both commands, exit codes, messages."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import cli
+from lab.core.models import ApprovalState
+from lab.core.reconcile import Finding, Kind
+from lab.ops.evidence import Evidence
+from lab.ops.governance import Proof
+from lab.ops.reconcile import Reconciliation
+from lab.tui import console_governance
+from tests.support.lab import INVOKE, ROOT
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> dict[str, str]:
+    """The environment of a lab that was never started."""
+    own = {
+        "LAB_NAME": "nowhere",
+        "LAB_HOME": str(tmp_path / "home"),
+        "LAB_ENV_FILE": str(tmp_path / ".env"),
+        "PORT_OFFSET": "38970",
+        "RUNTIME": "native",
+    }
+    return {k: v for k, v in os.environ.items() if k not in {"ENVIRONMENT", "RUN_ROLE"}} | own
+
+
+def run(program: list[str], *arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*program, *arguments],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+PROGRAMS = [[sys.executable, "-m", "lab.cli"], [INVOKE]]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=["mlops-lab", "invoke"])
+def test_a_lab_that_is_down_is_said_without_a_traceback(program: list[str], nowhere: dict[str, str]) -> None:
+    for arguments in (["reconcile"], ["evidence", "--version", "1"]):
+        done = run(program, *arguments, env=nowhere)
+        assert done.returncode == 1, done.stdout
+        assert "error: " in done.stderr
+        assert "Traceback" not in done.stderr
+    assert run(program, "evidence", "--version", "one", env=nowhere).returncode == 2
+    assert run(program, "verify-governance", "--only", "unicorns", env=nowhere).returncode == 2
+
+
+def test_every_proof_of_a_lab_that_is_down_is_reported(nowhere: dict[str, str], tmp_path: Path) -> None:
+    xml = tmp_path / "proofs.xml"
+    done = run(PROGRAMS[1], "verify-governance", "--only", "network", "--json", "--junit", str(xml), env=nowhere)
+    assert done.returncode == 1
+    proofs = json.loads(done.stdout)
+    assert {proof["passed"] for proof in proofs} == {True, False}
+    assert xml.read_bytes().count(b"<testcase") == len(proofs)
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, options in (
+        ("verify-governance", ("--only", "--junit", "--json")),
+        ("reconcile", ("--repair", "--json")),
+        ("evidence", ("--version", "--output", "--json")),
+    ):
+        with pytest.raises(SystemExit, match="0"):
+            cli.main([command, "--help"])
+        text = capsys.readouterr().out
+        assert all(option in text for option in options)
+
+
+def test_proofs_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    console_governance.print_proofs((Proof("a: b", True, "[seen]", 1.0), Proof("c: d", False, "not seen", 0.5)))
+    text = capsys.readouterr().out
+    assert "PASS a: b" in text
+    assert "[seen]" in text
+    assert "FAIL c: d" in text
+    assert "1 of 2 guardrails hold, proved in 1.5 s" in text
+
+
+def test_findings_say_what_can_be_done_about_them(capsys: pytest.CaptureFixture[str]) -> None:
+    tag, gone = Finding(Kind.TAG, "1", "owner", "eve", "dora"), Finding(Kind.GONE, "2", audited=ApprovalState.ARCHIVED)
+    console_governance.print_reconciliation(Reconciliation(2, (tag, gone), (tag, gone)), repair=False)
+    text = capsys.readouterr().out
+    assert "can be repaired" in text
+    assert "needs a person" in text
+    assert "invoke reconcile --repair" in text
+    console_governance.print_reconciliation(Reconciliation(2, (tag, gone), (gone,), ("x",)), repair=True)
+    assert "repaired" in capsys.readouterr().out
+    console_governance.print_reconciliation(Reconciliation(2, (), ()), repair=False)
+    assert "says what the audit trail says" in capsys.readouterr().out
+
+
+def test_evidence_that_cannot_be_relied_on_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    made = Evidence("1", "rejected", "/x/y", "/x/y.zip", 27, 3, 11, ("the trail is cut",))
+    console_governance.print_evidence(made)
+    text = capsys.readouterr().out
+    assert "27 files on version 1, rejected; ledger entries 3–11" in text
+    assert "not to be relied on: the trail is cut" in text
+    assert not made.succeeded
