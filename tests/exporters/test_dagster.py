@@ -4,8 +4,10 @@ import httpx
 import pytest
 
 from exporters.dagster import DagsterCollector, DagsterProbe, DagsterStatus, look
+from lab.clients.dagster import Dashboard
 from lab.clients.http import Http
-from lab.core.runs import RunStatus
+from lab.core.approval import PROBE
+from lab.core.runs import Run, RunStatus
 from tests.clients.answers import answer, http, query_name
 from tests.exporters.exposition import names, scrape, value
 
@@ -97,3 +99,18 @@ def test_scrapes_at_the_same_time_share_one_look() -> None:
     now[0] += 5
     probe.status()
     assert len(looks) == 2
+
+
+def test_a_probes_refused_run_is_no_failed_training() -> None:
+    def ended(status: RunStatus, at: float, owner: str) -> Run:
+        return Run(f"r{at}", "j", status, 1.0, 2.0, at, owner=owner)
+
+    runs = (
+        ended(RunStatus.FAILURE, 9.0, PROBE),
+        ended(RunStatus.SUCCESS, 5.0, "ann"),
+        ended(RunStatus.FAILURE, 3.0, "ann"),
+    )
+    found = scrape([DagsterCollector(lambda: DagsterStatus(True, 0.1, True, Dashboard(runs, None, ())))])
+    assert value(found, "dagster_last_run_end_timestamp_seconds", status="FAILURE") == 3.0
+    assert value(found, "dagster_last_run_end_timestamp_seconds", status="SUCCESS") == 5.0
+    assert value(found, "dagster_recent_runs", status="FAILURE") == 2

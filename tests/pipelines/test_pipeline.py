@@ -10,6 +10,7 @@ import mlflow
 import pytest
 
 from lab.clients.audit import Ledger
+from lab.core.approval import PROBE
 from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
 from lab.core.drift import profile
 from lab.core.ledger import Status, verify
@@ -240,6 +241,18 @@ def test_drifted_data_trains_a_model_that_says_so(
     tags = newest_version(tracking_uri).tags
     assert (tags["drift_state"], tags["deployment_blocked"]) == ("drifted", "true")
     assert "credit_amount" in tags["deployment_blocked_reason"]
+
+
+def test_what_a_probe_trains_on_never_becomes_the_current_data(
+    launch: Launch, objects: Any, data_file: Callable[[bytes], Path], sample: bytes
+) -> None:
+    assert launch().success
+    current = objects.get("data", CURRENT_KEY)
+    other = data_file(sample + sample.splitlines(keepends=True)[1])
+    assert launch(other, owner=PROBE).success
+    assert objects.get("data", CURRENT_KEY) == current
+    assert launch(other).success
+    assert objects.get("data", CURRENT_KEY) != current
 
 
 def test_without_a_baseline_drift_is_unknown(launch: Launch, tracking_uri: str) -> None:

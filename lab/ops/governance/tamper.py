@@ -22,7 +22,7 @@ from lab.ops.governance.proof import Check, Found, listed
 from lab.ops.governance.scratch import policy_text, scratch_bucket
 from lab.ops.provision import bucket_policy
 
-_REFUSED = {"AccessDenied", "PreconditionFailed", "MethodNotAllowed", "InvalidRequest"}
+_REFUSED = {"AccessDenied", "PreconditionFailed"}
 
 
 @dataclass(frozen=True)
