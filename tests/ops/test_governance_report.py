@@ -1,6 +1,10 @@
 """How proofs are settled and reported: nothing that goes wrong passes, and CI can read it."""
 
 import asyncio
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -93,6 +97,21 @@ async def test_only_must_name_a_proof(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no proof is called like that") as caught:
         await Verifier(config(tmp_path)).run("unicorns")
     assert "network: loopback only" in caught.value.remedy
+
+
+async def test_one_lab_is_verified_by_one_at_a_time(tmp_path: Path) -> None:
+    lab = config(tmp_path, LAB_HOME=str(tmp_path))
+    with locked(tmp_path), pytest.raises(LabError, match="Another verification"):
+        await Verifier(lab).run("every role")
+    assert [proof.passed for proof in await Verifier(lab).run("every role")] == [True]
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    yield
+    os.close(descriptor)
 
 
 async def test_a_lab_that_is_down_proves_nothing_and_nothing_hangs(tmp_path: Path) -> None:

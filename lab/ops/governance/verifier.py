@@ -1,11 +1,14 @@
 """All proofs, one after the other: what is tried comes first, so that what is compared afterwards includes it."""
 
 import asyncio
+import fcntl
+import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from lab.core.config import LabConfig
-from lab.core.errors import UsageError
+from lab.core.errors import LabError, UsageError
 from lab.ops.governance.approval import ApprovalProofs
 from lab.ops.governance.bench import Bench
 from lab.ops.governance.ledger import LedgerProofs
@@ -18,6 +21,8 @@ from lab.ops.governance.survey import Surveyor
 from lab.ops.governance.tamper import TamperProofs
 from lab.ops.progress import Progress, Report
 
+PUT_AWAY = "probes: every version that was made for trying is archived"
+
 
 class Verifier:
     """Proves on a running lab that its guardrails hold; what it tries it does as a probe, and puts away."""
@@ -27,9 +32,13 @@ class Verifier:
         self._report = report
 
     async def run(self, only: str = "") -> tuple[Proof, ...]:
-        """Every proof, or those whose name contains `only`, in a fixed order. Raises UsageError when none does."""
+        """Every proof, or those whose name contains `only`, in a fixed order.
+
+        Raises UsageError when no name does, LabError when another verification of this lab is going on.
+        """
         probe, closing = Probe(self._bench), ExitStack()
         try:
+            closing.enter_context(_alone(self._bench.config.home))
             checks = list(self._checks(probe, closing))
             chosen = [check for check in checks if only.lower() in check.name.lower()]
             if not chosen:
@@ -44,25 +53,56 @@ class Verifier:
     async def _settled(self, checks: list[Check], probe: Probe) -> AsyncIterator[Proof]:
         try:
             for check in checks:
-                self._report(Progress(check.name, "starting"))
-                proof = await check.settle()
-                self._report(Progress(check.name, "success" if proof.passed else "failure", seconds=proof.seconds))
-                yield proof
+                yield await self._settle(check)
+            if probe.left and all(check.name != PUT_AWAY for check in checks):
+                yield await self._settle(_cleaning(probe))
         finally:
-            # Also when only some were chosen, and the one that puts away wasn't.
+            # After an interruption; what can't be put away now is at the next verification.
             if probe.left:
-                await probe.put_away()
+                with suppress(LabError):
+                    await probe.put_away()
+
+    async def _settle(self, check: Check) -> Proof:
+        self._report(Progress(check.name, "starting"))
+        proof = await check.settle()
+        self._report(Progress(check.name, "success" if proof.passed else "failure", seconds=proof.seconds))
+        return proof
 
     def _checks(self, probe: Probe, closing: ExitStack) -> Iterator[Check]:
-        async def put_away() -> Found:
-            versions = await probe.put_away()
-            return True, f"archived: version {', '.join(versions)}" if versions else "nothing was left to archive"
-
         yield from PolicyProofs(self._bench, probe).checks()
         yield from ApprovalProofs(self._bench, probe, closing).checks()
         yield from TamperProofs(self._bench).checks()
-        yield Check("probes: every version that was made for trying is archived", put_away)
+        yield _cleaning(probe)
         surveyor = Surveyor(self._bench)
         yield from LedgerProofs(self._bench, surveyor).checks()
         yield from RegistryProofs(surveyor).checks()
         yield from NetworkProofs(self._bench).checks()
+
+
+def _cleaning(probe: Probe) -> Check:
+    async def put_away() -> Found:
+        versions = await probe.put_away()
+        return True, f"archived: version {', '.join(versions)}" if versions else "nothing was left to archive"
+
+    return Check(PUT_AWAY, put_away)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Two verifications of one lab would remove each other's scratch buckets; a lab that isn't there needs no lock."""
+    if not home.is_dir():
+        yield
+        return
+    descriptor = os.open(home, os.O_RDONLY)
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise LabError("Another verification of this lab is going on.", "Wait until it is done.") from None
