@@ -194,7 +194,8 @@ def test_the_base_environment_is_small(make: Make) -> None:
 
 def test_files_of_the_services_are_private_and_whole(make: Make) -> None:
     config, layout = make()
-    for folder in layout.folders():
+    # Of a long home the folder for sockets lies elsewhere, and nobody here needs it.
+    for folder in set(layout.folders()) - {layout.run}:
         folder.mkdir(parents=True, exist_ok=True)
     read = write_all(config, layout, list(Service))
 

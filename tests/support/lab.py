@@ -25,6 +25,7 @@ from lab.core.models import ModelVersion
 from lab.core.services import Service
 from lab.core.snapshot import ServiceState
 from lab.ops import stack
+from lab.runtime.layout import Layout
 from lab.runtime.sweep import owned
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
@@ -198,7 +199,8 @@ class LiveLab:
 def leftovers() -> list[str]:
     """Processes and folders of labs that this test run made and that should be gone."""
     left = [f"process {process.pid} of {home}" for home in HOMES for process in owned(home)]
-    return left + [f"folder {home}" for home in HOMES if home.exists()]
+    folders = {folder for home in HOMES for folder in (home, Layout(home).run)}
+    return left + [f"folder {folder}" for folder in sorted(folders) if folder.exists()]
 
 
 def _environment(folder: Path, name: str, offset: int, variables: Mapping[str, str]) -> dict[str, str]:
