@@ -56,18 +56,27 @@ async def up(
         changes.append(text)
         report(Progress("lab", "preparing", text))
 
-    await asyncio.to_thread(runtime.prepare, note)
+    try:
+        await asyncio.to_thread(runtime.prepare, note)
+        starter, states = await _start(config, runtime, furnish, report, began + deadline_s)
+    finally:
+        runtime.release()
+    already = not changes and not starter.started
+    return UpResult(states, already, time.monotonic() - began, starter.ready_after)
+
+
+async def _start(
+    config: LabConfig, runtime: Runtime, furnish: Furnish, report: Report, end: float
+) -> tuple["_Starter", tuple[ServiceState, ...]]:
     began_at: dict[Service, float] = {}
     # Heartbeats of a daemon that was stopped a moment ago must not be taken for the new one's.
     probes = Probes(config, started_at=began_at.get)
     try:
-        starter = _Starter(runtime, probes, furnish, report, began + deadline_s, began_at)
+        starter = _Starter(runtime, probes, furnish, report, end, began_at)
         await starter.run()
-        states = await _states(config, runtime, probes)
+        return starter, await _states(config, runtime, probes)
     finally:
         await probes.aclose()
-    already = not changes and not starter.started
-    return UpResult(states, already, time.monotonic() - began, starter.ready_after)
 
 
 class _Starter:

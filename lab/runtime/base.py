@@ -23,6 +23,10 @@ class Runtime(Protocol):
         """Makes folders, configuration and whatever must exist before the first service starts; may be repeated."""
         ...
 
+    def release(self) -> None:
+        """Lets other commands change the lab again, which `prepare` ended."""
+        ...
+
     def start(self, service: Service) -> None:
         """Asks for the service to be started and returns at once; no error if it runs already."""
         ...

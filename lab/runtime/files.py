@@ -16,6 +16,9 @@ from lab.runtime.commands import Command, store_options
 from lab.runtime.layout import Layout
 from lab.runtime.private import write_private
 
+# Name of the file below LAB_HOME that the command at work on the lab has locked.
+LOCK = "lock"
+
 
 def write_all(config: LabConfig, layout: Layout, services: Sequence[Service]) -> Mapping[Service, str]:
     """Writes what the services read at their start; returns each one's text, by which a change is noticed."""
@@ -47,7 +50,7 @@ def is_strangers(config: LabConfig) -> bool:
     home, marker = config.home, Layout(config.home).marker
     if marker.exists() or not home.exists():
         return False
-    own = {marker.name, f"{marker.name}.part", config.env_file.name}
+    own = {marker.name, f"{marker.name}.part", config.env_file.name, LOCK}
     return not home.is_dir() or any(path.name not in own for path in home.iterdir())
 
 

@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.certificates import ensure_pair
 from lab.runtime.commands import Tools, base_environment, command
 from lab.runtime.files import (
+    LOCK,
     empty_scratch,
     forget_request_counts,
     is_strangers,
@@ -29,6 +31,7 @@ from lab.runtime.files import (
     write_all,
 )
 from lab.runtime.layout import Layout
+from lab.runtime.lock import HomeLock
 from lab.runtime.logs import count_restarts, follow, tail
 from lab.runtime.memory import MemoryMeter
 from lab.runtime.postgres import ensure_cluster
@@ -50,6 +53,7 @@ class NativeRuntime:
         self.layout = Layout(config.home)
         self._supervisor = Supervisor(self.layout.config / "supervisord.conf", self.layout.run / "supervisor.sock")
         self._memory = MemoryMeter()
+        self._lock = HomeLock(self.layout.home / LOCK)
 
     def services(self) -> Sequence[Service]:
         absent = self._absent()
@@ -61,6 +65,7 @@ class NativeRuntime:
 
     def prepare(self, note: Note) -> None:
         self._refuse_strangers("Nothing was written; set LAB_HOME to an empty folder or a new one.")
+        self._lock.acquire(note)
         self._mark()
         for folder in self.layout.folders():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,33 +92,26 @@ class NativeRuntime:
     def stop(self, services: Sequence[Service], deadline_s: float = _STOP_SECONDS) -> None:
         self._supervisor.stop([str(service) for service in services], deadline_s)
 
+    def release(self) -> None:
+        self._lock.release()
+
     def down(self, note: Note) -> bool:
-        ran = False
-        if self.running():
-            ran = True
-            pid = self._supervisor.pid()
-            for wave in _stop_order():
-                self.stop(wave)
-            self._supervisor.shutdown()
-            message = f"supervisord (pid {pid}) doesn't end."
-            wait_until(
-                lambda: not psutil.pid_exists(pid), _STOP_SECONDS, lambda: LabError(message, f"Type `kill -9 {pid}`.")
-            )
-        ended = sweep.end_all(self._config.home)
-        if ended:
-            note(f"ended {ended} processes that had lost their supervisor")
-        return ran or bool(ended)
+        if not self.layout.marker.exists():
+            return self._stop_all(note)
+        with self._lock.held(note):
+            return self._stop_all(note)
 
     def nuke(self, note: Note) -> None:
         self._refuse_strangers("Nothing was removed; check LAB_HOME.")
         home = self._config.home
-        self.down(note)
-        remove_dead_sockets(self._config)
-        if self.layout.run.parent != home:
-            shutil.rmtree(self.layout.run, ignore_errors=True)
-        if home.exists():
-            self._remove(home)
-            note(f"removed {home}")
+        with self._lock.held(note) if home.exists() else nullcontext():
+            self._stop_all(note)
+            remove_dead_sockets(self._config)
+            if self.layout.run.parent != home:
+                shutil.rmtree(self.layout.run, ignore_errors=True)
+            if home.exists():
+                self._remove(home)
+                note(f"removed {home}")
 
     def facts(self) -> Mapping[Service, ProcessFact]:
         self._refuse_other_ports()
@@ -159,6 +157,22 @@ class NativeRuntime:
         ended = sweep.end_all(self._config.home)
         if ended:
             note(f"ended {ended} processes that had lost their supervisor")
+
+    def _stop_all(self, note: Note) -> bool:
+        ran = self.running()
+        if ran:
+            pid = self._supervisor.pid()
+            for wave in _stop_order():
+                self.stop(wave)
+            self._supervisor.shutdown()
+            message = f"supervisord (pid {pid}) doesn't end."
+            wait_until(
+                lambda: not psutil.pid_exists(pid), _STOP_SECONDS, lambda: LabError(message, f"Type `kill -9 {pid}`.")
+            )
+        ended = sweep.end_all(self._config.home)
+        if ended:
+            note(f"ended {ended} processes that had lost their supervisor")
+        return ran or bool(ended)
 
     def _mark(self) -> None:
         """Says whose folder this is, and on which ports the lab runs."""

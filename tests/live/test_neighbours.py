@@ -140,3 +140,12 @@ def test_a_running_lab_is_not_looked_for_on_other_ports(live: LiveLab) -> None:
     done = live.invoke("status", check=False, PORT_OFFSET=str(offset + 1))
     assert done.returncode == 1
     assert f"PORT_OFFSET={offset}" in done.stderr
+
+
+def test_two_first_starts_at_once_make_one_lab(new_lab: LiveLab) -> None:
+    both = [new_lab.popen("up") for _ in range(2)]
+    said = [process.communicate(timeout=400)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sum("another command is at work" in text for text in said) == 1
+    new_lab.invoke("nuke", "--yes", "up")
+    new_lab.invoke("status")

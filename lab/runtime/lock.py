@@ -1,0 +1,59 @@
+"""One command at a time may change a lab."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.core.errors import LabError
+from lab.runtime.base import Note
+from lab.runtime.ready import wait_until
+
+DEADLINE_S = 240.0
+
+
+class HomeLock:
+    """A lock on a lab's home, held until `release` or the end of the process, however it ends."""
+
+    def __init__(self, path: Path, deadline_s: float = DEADLINE_S) -> None:
+        self._path, self._deadline_s = path, deadline_s
+        self._descriptor: int | None = None
+
+    def acquire(self, note: Note) -> None:
+        """Waits while another command holds the lock. Raises LabError at the deadline."""
+        if self._descriptor is not None or self._try():
+            return
+        note("another command is at work on this lab; waiting for it")
+        message = f"Another command has been at work on this lab for {self._deadline_s:.0f} s."
+        wait_until(self._try, self._deadline_s, lambda: LabError(message, f"End it; it holds {self._path}."))
+
+    @contextmanager
+    def held(self, note: Note) -> Iterator[None]:
+        """Holds the lock for a block; whoever held it before still does afterwards."""
+        before = self._descriptor is not None
+        self.acquire(note)
+        try:
+            yield
+        finally:
+            if not before:
+                self.release()
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _try(self) -> bool:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A removed home takes the file with it: what was locked then is nobody's lock any more.
+            if os.fstat(descriptor).st_ino == self._path.stat().st_ino:
+                self._descriptor = descriptor
+                return True
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        os.close(descriptor)
+        return False
