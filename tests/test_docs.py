@@ -1,6 +1,7 @@
 """What the documentation says is what the code does: commands, tables, links, settings."""
 
 import argparse
+import copy
 import functools
 import re
 import subprocess
@@ -68,7 +69,10 @@ def commands(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def options(task: Task[Any]) -> set[str]:
-    names = {name for argument in task.get_arguments() for name in (argument.name, *argument.names) if name}
+    # Invoke takes the explanations out of a task when it is asked for its arguments; other tests want them, too.
+    asked = copy.copy(task)
+    asked.help = dict(task.help)
+    names = {name for argument in asked.get_arguments() for name in (argument.name, *argument.names) if name}
     return {f"--{name.replace('_', '-')}" for name in names}
 
 
