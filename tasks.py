@@ -168,6 +168,8 @@ def open(_: Context, service: str) -> None:  # noqa: A001 - the command's name i
     config = wiring.load_config()
     url = life.page(config, wiring.runtime(config), service)
     console.say(url if webbrowser.open(url) else f"no browser here; open {url}")
+    if hint := life.login_hint(config, url):
+        console.say(hint)
 
 
 @task

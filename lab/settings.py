@@ -23,7 +23,8 @@ from lab.core.services import MAX_PORT_OFFSET
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = tuple(f"{name.upper()}" for name in (
     "postgres_password", "dagster_db_password", "mlflow_db_password", "s3_admin_secret", "s3_pipeline_secret",
-    "s3_mlflow_secret", "s3_reader_secret", "store_jwt_secret", "grafana_admin_password",
+    "s3_mlflow_secret", "s3_reader_secret", "store_jwt_secret",
+    "alertmanager_password", "grafana_admin_password",
 ))  # fmt: skip
 # What makes a lab this lab: given at the first `invoke up`, it is kept, so that later commands find the same lab.
 IDENTITY = ("LAB_NAME", "LAB_HOME", "PORT_OFFSET", "RUNTIME", "OBJECT_STORE")
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     s3_mlflow_secret: str = Field("", description="secret key of MLflow's S3 identity")
     s3_reader_secret: str = Field("", description="secret key of the S3 identity that only reads")
     store_jwt_secret: str = Field("", description="signs the object store's internal requests")
+    alertmanager_password: str = Field("", description="password of Alertmanager's user admin")
     grafana_admin_password: str = Field("", description="password of Grafana's user admin")
 
     @classmethod
@@ -251,5 +253,6 @@ def _secrets(settings: Settings) -> Secrets:
         s3_mlflow=settings.s3_mlflow_secret,
         s3_reader=settings.s3_reader_secret,
         store_jwt=settings.store_jwt_secret,
+        alertmanager=settings.alertmanager_password,
         grafana_admin=settings.grafana_admin_password,
     )

@@ -21,6 +21,7 @@ class Secrets:
     s3_mlflow: str
     s3_reader: str
     store_jwt: str
+    alertmanager: str
     grafana_admin: str
 
     def __repr__(self) -> str:

@@ -129,6 +129,13 @@ def page(config: LabConfig, runtime: Runtime, name: str) -> str:
     return config.url(spec.name)
 
 
+def login_hint(config: LabConfig, url: str) -> str:
+    """How to log in at a page that asks for it; empty for the others."""
+    passwords = {Service.ALERTMANAGER: "ALERTMANAGER_PASSWORD", Service.GRAFANA: "GRAFANA_ADMIN_PASSWORD"}
+    found = [variable for service, variable in passwords.items() if config.url(service) == url]
+    return f"log in as admin with {found[0]} of {config.env_file}" if found else ""
+
+
 def doomed(config: LabConfig) -> list[str]:
     """What `nuke` would remove."""
     return [str(path) for path in (config.home, config.env_file) if path.exists()]

@@ -126,8 +126,10 @@ class Probes:
             thread.close()
 
     def _client(self, service: Service, transport: "httpx.AsyncBaseTransport | None") -> Http:
-        admin = ("admin", self._config.secrets.grafana_admin) if service is Service.GRAFANA else None
-        return Http.to(service, self._config.url(service), self.deadline_s, transport, admin)
+        secrets = self._config.secrets
+        passwords = {Service.GRAFANA: secrets.grafana_admin, Service.ALERTMANAGER: secrets.alertmanager}
+        login = ("admin", passwords[service]) if service in passwords else None
+        return Http.to(service, self._config.url(service), self.deadline_s, transport, login)
 
     async def _postgres(self) -> None:
         await asyncio.gather(*(ask() for ask in self._databases))

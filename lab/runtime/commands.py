@@ -15,6 +15,8 @@ from lab.core.services import LOOPBACK, Service
 from lab.runtime.certificates import store_variables
 from lab.runtime.layout import Layout
 
+# Name of the file below the lab's configuration that holds Alertmanager's login.
+ALERTMANAGER_WEB = "alertmanager-web.yml"
 # Marks every process of a lab, so that those that lost their supervisor can be found.
 OWNED_BY = "MLOPS_LAB_OWNED_BY"
 _INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -297,6 +299,7 @@ def _alertmanager(config: LabConfig, layout: Layout, tools: Tools) -> Command:
     argv = [
         *tools.alertmanager,
         f"--config.file={config.root / 'stack' / 'alertmanager' / 'alertmanager.yml'}",
+        f"--web.config.file={layout.config / ALERTMANAGER_WEB}",
         f"--storage.path={layout.alertmanager}",
         f"--web.listen-address={address}",
         "--cluster.listen-address=",

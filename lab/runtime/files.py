@@ -12,9 +12,10 @@ from pathlib import Path
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import LOOPBACK, Service
-from lab.runtime.commands import Command, store_options
+from lab.runtime.commands import ALERTMANAGER_WEB, Command, store_options
 from lab.runtime.layout import Layout
 from lab.runtime.private import write_private
+from lab.runtime.web_password import USER, web_configuration
 
 # Name of the file below LAB_HOME that the command at work on the lab has locked.
 LOCK = "lock"
@@ -28,20 +29,23 @@ def write_all(config: LabConfig, layout: Layout, services: Sequence[Service]) ->
     dagster = {name: (stack / "dagster" / name).read_text() for name in ("dagster.yaml", "workspace.yaml")}
     store = {"s3-identities.json": identities(config), "object-store.options": store_options(config, layout)}
     rules = stack / "prometheus" / "alert_rules.yml"
+    login = (USER, config.secrets.alertmanager)
     alertmanager = f"{LOOPBACK}:{config.port(Service.ALERTMANAGER)}" if Service.ALERTMANAGER in services else None
-    prometheus = render(scrape_targets(config, services), str(rules), alertmanager)
+    prometheus = render(scrape_targets(config, services), str(rules), alertmanager, {Service.ALERTMANAGER: login})
+    web = web_configuration(config.secrets.alertmanager, layout.config / ALERTMANAGER_WEB)
     for name, text in dagster.items():
         write_private(layout.dagster / name, text)
     for name, text in store.items():
         write_private(layout.config / name, text)
     write_private(layout.config / "prometheus.yml", prometheus)
+    write_private(layout.config / ALERTMANAGER_WEB, web)
     instance = "".join(dagster.values())
     return {
         Service.OBJECT_STORE: "".join(store.values()),
         Service.DAGSTER: instance,
         Service.DAGSTER_DAEMON: instance,
         Service.PROMETHEUS: prometheus + rules.read_text(),
-        Service.ALERTMANAGER: (stack / "alertmanager" / "alertmanager.yml").read_text(),
+        Service.ALERTMANAGER: web + (stack / "alertmanager" / "alertmanager.yml").read_text(),
     }
 
 

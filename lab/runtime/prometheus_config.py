@@ -7,11 +7,18 @@ from collections.abc import Mapping
 INTERVAL = "5s"
 
 
-def render(targets: Mapping[str, str], rules_file: str, alertmanager: str | None) -> str:
+def render(
+    targets: Mapping[str, str],
+    rules_file: str,
+    alertmanager: str | None,
+    logins: Mapping[str, tuple[str, str]] | None = None,
+) -> str:
     """The file for `targets` (host:port by service name) and the rules at `rules_file`, an absolute path.
 
-    `alertmanager` is its host:port, None where there is none. The text doesn't depend on the order of `targets`.
+    `alertmanager` is its host:port, None where there is none; `logins` are user and password by service name. The text
+    doesn't depend on the order of `targets`.
     """
+    known = logins or {}
     lines = [
         "global:",
         f"  scrape_interval: {INTERVAL}",
@@ -21,10 +28,19 @@ def render(targets: Mapping[str, str], rules_file: str, alertmanager: str | None
     ]
     if alertmanager:
         lines += ["alerting:", "  alertmanagers:", f"    - static_configs: [{{targets: [{_quoted(alertmanager)}]}}]"]
+        lines += _login(known.get("alertmanager"), "      ")
     lines.append("scrape_configs:" if targets else "scrape_configs: []")
     for name in sorted(targets):
         lines += [f"  - job_name: {_quoted(name)}", f"    static_configs: [{{targets: [{_quoted(targets[name])}]}}]"]
+        lines += _login(known.get(name), "    ")
     return "\n".join(lines) + "\n"
+
+
+def _login(login: tuple[str, str] | None, indent: str) -> list[str]:
+    if login is None:
+        return []
+    user, password = map(_quoted, login)
+    return [f"{indent}basic_auth: {{username: {user}, password: {password}}}"]
 
 
 def _quoted(text: str) -> str:

@@ -75,7 +75,8 @@ def test_status_shows_every_service_of_the_catalogue_up(live: LiveLab) -> None:
 def test_every_http_service_answers_on_its_documented_port(live: LiveLab) -> None:
     for service in here(live):
         if path := _PAGES.get(service):
-            answer = live.get(service, path)
+            login = ("admin", live.config.secrets.alertmanager) if service is Service.ALERTMANAGER else None
+            answer = live.get(service, path, auth=login)
             assert answer.status_code == 200, f"{service}: {answer.status_code}"
 
 

@@ -67,6 +67,8 @@ def test_a_foreign_host_gets_nothing(live: LiveLab, service: str, path: str, sta
         (Service.PROMETHEUS, "POST", "/-/quit", FOREIGN_PAGE, 403),
         (Service.PROMETHEUS, "POST", "/-/reload", FOREIGN_PAGE, 403),
         (Service.PROMETHEUS, "POST", "/api/v1/write", FOREIGN_PAGE, 404),
+        (Service.ALERTMANAGER, "POST", "/api/v2/silences", FOREIGN_PAGE, 401),
+        (Service.ALERTMANAGER, "GET", "/", {"Host": "evil.example"}, 401),
     ],
 )
 def test_a_foreign_page_changes_nothing(

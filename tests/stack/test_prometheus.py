@@ -121,9 +121,12 @@ def test_the_metric_reader_finds_names_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("alertmanager", [None, "127.0.0.1:9093"])
-def test_promtool_accepts_the_rendered_configuration(tmp_path: Path, alertmanager: str | None) -> None:
+@pytest.mark.parametrize("logins", [None, {"alertmanager": ("admin", "p#: {")}])
+def test_promtool_accepts_the_rendered_configuration(
+    tmp_path: Path, alertmanager: str | None, logins: dict[str, tuple[str, str]] | None
+) -> None:
     path = tmp_path / "prometheus.yml"
-    path.write_text(render(TARGETS, str(RULES), alertmanager))
+    path.write_text(render(TARGETS, str(RULES), alertmanager, logins))
     checked = run("promtool", "check", "config", str(path))
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
@@ -160,3 +163,15 @@ def test_inhibitions_name_alerts_and_services_that_exist() -> None:
         assert job.split('"')[1] in set(Service)
         pattern = re.compile(rule["target_matchers"][0].split('"')[1])
         assert any(pattern.fullmatch(alert) for alert in alerts)
+
+
+def test_a_login_is_used_for_scrapes_and_for_alerts() -> None:
+    config = yaml.safe_load(
+        render({"alertmanager": "am:9093", "mlflow": "m:5000"}, "/r", "am:9093", {"alertmanager": ("a", "b#")})
+    )
+    login = {"username": "a", "password": "b#"}
+    assert config["alerting"]["alertmanagers"][0]["basic_auth"] == login
+    assert {job["job_name"]: job.get("basic_auth") for job in config["scrape_configs"]} == {
+        "alertmanager": login,
+        "mlflow": None,
+    }

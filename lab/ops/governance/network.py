@@ -9,7 +9,7 @@ import psutil
 
 from lab.clients.s3 import ADMIN, MLFLOW, PIPELINE, READER, S3
 from lab.core.errors import LabError, NotFound, ServiceUnavailable
-from lab.core.services import LOOPBACK, Service
+from lab.core.services import BY_NAME, LOOPBACK, Service
 from lab.ops.governance.bench import Bench
 from lab.ops.governance.proof import Check, Found, listed
 from lab.runtime.sweep import owned
@@ -44,6 +44,7 @@ FOREIGN_HOST = (
     _Request(_D, "POST", "/graphql", {**_HOST, "Content-Type": "application/json"}, body='{"query": "{version}"}'),
     _Request(_M, "GET", _SEARCH, _HOST),
     _Request(_S, "GET", "/", _HOST),
+    _Request(Service.ALERTMANAGER, "GET", "/api/v2/silences", _HOST),
 )
 FOREIGN_PAGE = (
     _Request(_D, "GET", f"/graphql?query={_MUTATION}"),
@@ -51,6 +52,7 @@ FOREIGN_PAGE = (
     _Request(_D, "POST", f"/graphql?query={_MUTATION}", {"Content-Type": "text/plain"}),
     _Request(_M, "POST", _CREATE, _PAGE, body='{"name": "foreign page"}'),
     _Request(Service.PROMETHEUS, "POST", "/-/reload", _PAGE),
+    _Request(Service.ALERTMANAGER, "POST", "/api/v2/silences", _PAGE, body="{}"),
 )
 
 
@@ -134,11 +136,11 @@ class NetworkProofs:
         return f"{user} gets into {database} with {'a wrong' if password else 'no'} password"
 
     async def _foreign_host(self) -> Found:
-        answered = await self._answered(FOREIGN_HOST, {403})
+        answered = await self._answered(FOREIGN_HOST, {401, 403})
         return listed(answered, f"refused: {', '.join(map(str, FOREIGN_HOST))}")
 
     async def _foreign_page(self) -> Found:
-        answered = await self._answered(FOREIGN_PAGE, {403, 405, 415})
+        answered = await self._answered(FOREIGN_PAGE, {401, 403, 405, 415})
         return listed(answered, f"refused: {', '.join(map(str, FOREIGN_PAGE))}")
 
     async def _answered(self, requests: "list[_Request] | tuple[_Request, ...]", refusals: set[int]) -> list[str]:
@@ -152,6 +154,8 @@ class NetworkProofs:
                 try:
                     answer = await client.request(one.method, url, headers=dict(one.headers), content=one.body or None)
                 except httpx.HTTPError as err:
+                    if BY_NAME[one.service].optional and isinstance(err, httpx.ConnectError):
+                        continue  # not installed here
                     found.append(f"{one}: no answer ({type(err).__name__})")
                     continue
                 if answer.status_code not in refusals:
