@@ -81,9 +81,12 @@ class Server:
                 self._fork(run_id, str(argument))
 
     def _fork(self, run_id: str, argument: str) -> None:
+        # Held back until the child has its own handlers: the server's would swallow an interruption meant for the run.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         pid = os.fork()
         if pid == 0:
             self._become_run(argument)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self._runs[pid] = run_id
         self._send({"event": "started", "run_id": run_id, "pid": pid})
 
@@ -94,6 +97,7 @@ class Server:
             for number in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             for end in (self._life_write, self._wake_read, self._wake_write):
                 os.close(end)
             self._channel.close()

@@ -123,6 +123,15 @@ def test_only_the_run_named_is_interrupted(server: WarmServer) -> None:
     assert server.runs() == {"other"}
 
 
+def test_a_run_can_be_interrupted_from_its_first_moment(server: WarmServer) -> None:
+    for number in range(30):
+        events = Events()
+        server.launch(f"run-{number}", "sleep", events)
+        events.next()
+        assert server.interrupt(f"run-{number}")
+        assert events.next()["code"] == -signal.SIGTERM
+
+
 def test_a_run_that_is_not_known_cannot_be_interrupted(server: WarmServer) -> None:
     assert server.interrupt("nobody") is False
 

@@ -19,8 +19,12 @@ from lab.runtime.certificates import store_variables
 from lab.runtime.layout import Layout
 from tests.support.weed import RealTrail, Weed
 
-SOON = datetime.now(UTC) + timedelta(minutes=1)
 Attempt = Callable[[Any, str, str, str], Any]
+
+
+def soon() -> datetime:
+    """Seen from now, not from the import: the store refuses a time that has passed before it looks at permissions."""
+    return datetime.now(UTC) + timedelta(minutes=1)
 
 
 def entry(number: int = 0) -> Entry:
@@ -44,10 +48,10 @@ REFUSED: dict[str, Attempt] = {
         Bucket=b, Key=k, VersionId=v, BypassGovernanceRetention=True
     ),
     "shorter retention": lambda s3, b, k, v: s3.put_object_retention(
-        Bucket=b, Key=k, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": SOON}
+        Bucket=b, Key=k, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": soon()}
     ),
     "weaker retention with bypass": lambda s3, b, k, v: s3.put_object_retention(
-        Bucket=b, Key=k, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": SOON}, BypassGovernanceRetention=True
+        Bucket=b, Key=k, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": soon()}, BypassGovernanceRetention=True
     ),
     "legal hold off": lambda s3, b, k, v: s3.put_object_legal_hold(Bucket=b, Key=k, LegalHold={"Status": "OFF"}),
     "bucket policy": lambda s3, b, k, v: s3.put_bucket_policy(Bucket=b, Policy='{"Statement": []}'),
@@ -80,7 +84,7 @@ REFUSED: dict[str, Attempt] = {
         Key=k.replace("000001.json", "000004.json"),
         Body=b"{}",
         ObjectLockMode="GOVERNANCE",
-        ObjectLockRetainUntilDate=SOON,
+        ObjectLockRetainUntilDate=soon(),
     ),
 }
 
