@@ -99,6 +99,12 @@ class Dagster:
         with understanding(self.title, self._http.remedy):
             return read.run_or_error(data)
 
+    async def launched_on(self, run_id: str) -> tuple[str, str | None]:
+        """The job of a run, and the path of the data that it was given; None: DATA_PATH. Raises NotFound."""
+        data = await self._ask("run_config", {"id": run_id})
+        with understanding(self.title, self._http.remedy):
+            return read.launched_on(data)
+
     async def events(self, run_id: str, cursor: str | None = None) -> tuple[tuple[RunEvent, ...], str, bool]:
         """Events after `cursor`, the cursor to go on from, and whether more are there already. Raises NotFound."""
         data = await self._ask("events", {"id": run_id, "cursor": cursor, "limit": _EVENT_PAGE})

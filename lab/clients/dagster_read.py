@@ -121,6 +121,14 @@ def runs(data: Mapping[str, Any]) -> tuple[Run, ...]:
     return tuple(run(item) for item in items(found["results"]))
 
 
+def launched_on(data: Mapping[str, Any]) -> tuple[str, str | None]:
+    """The job of a run, and the path of the data that it was given; None where it took DATA_PATH. Raises NotFound."""
+    found = _found(data["runOrError"], "Run")
+    config = mapping(found["runConfig"] or {})
+    step = mapping(mapping(config.get("ops") or {}).get("ingest_data") or {})
+    return text(found["jobName"]), mapping(step.get("config") or {}).get("data_path")
+
+
 def run_or_error(data: Mapping[str, Any]) -> Run:
     """One run. Raises NotFound."""
     return run(_found(data["runOrError"], "Run"))

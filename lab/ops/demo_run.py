@@ -15,13 +15,14 @@ from lab.core.errors import LabError, NotFound, PolicyDenied, RunFailed
 from lab.core.ledger import Entry, Status
 from lab.core.models import MODEL_NAME, ModelVersion
 from lab.core.policy import Action
-from lab.core.runs import Run, RunStatus
+from lab.core.runs import JOB, Run, RunStatus
 from lab.core.services import Service
 from lab.ops.entries import entry_by_actor
 from lab.ops.progress import Progress, Report
 from lab.ops.trail import ledger
 
 DEADLINE_S = 900.0
+RELAUNCH = "relaunch"
 _POLL_SECONDS = 0.25
 
 
@@ -53,22 +54,41 @@ class DemoRunner:
     async def run(self, data: Path | None = None, deadline_s: float = DEADLINE_S) -> DemoRun:
         """Raises PolicyDenied before anything starts, RunFailed when the run isn't done in time, LabError otherwise."""
         try:
-            await asyncio.to_thread(self._guard)
-            path = None if data is None else str(_readable(data))
-            run_id = await self._dagster.launch(self._config.actor, "demo-run", path)
-            self._report(Progress("run", "launched", run_id))
-            run = await self._follow(run_id, deadline_s)
-            return await self._summarise(run)
+            await asyncio.to_thread(self._guard, "demo-run")
+            return await self._launch("demo-run", None if data is None else str(_readable(data)), {}, deadline_s)
         finally:
-            await self._dagster.aclose()
-            await self._mlflow.aclose()
+            await self._aclose()
 
-    def _guard(self) -> None:
+    async def again(self, run_id: str, deadline_s: float = DEADLINE_S) -> DemoRun:
+        """A new run on the data of run `run_id`; it belongs to whoever asks now, whoever had the first.
+
+        Raises NotFound, and as `run` does.
+        """
+        try:
+            await asyncio.to_thread(self._guard, RELAUNCH)
+            job, path = await self._dagster.launched_on(run_id)
+            if job != JOB:
+                raise LabError(f"Run {run_id} is of the job {job}; only {JOB} can be launched here.")
+            tags = {"dagster/parent_run_id": run_id, "dagster/root_run_id": run_id}
+            return await self._launch(RELAUNCH, path, tags, deadline_s)
+        finally:
+            await self._aclose()
+
+    async def _launch(self, trigger: str, path: str | None, tags: dict[str, str], deadline_s: float) -> DemoRun:
+        run_id = await self._dagster.launch(self._config.actor, trigger, path, tags)
+        self._report(Progress("run", "launched", run_id))
+        return await self._summarise(await self._follow(run_id, deadline_s))
+
+    async def _aclose(self) -> None:
+        await self._dagster.aclose()
+        await self._mlflow.aclose()
+
+    def _guard(self, trigger: str) -> None:
         actor = self._config.actor
         decision = self._config.policy.decide(actor, Action.RUN)
         if decision.allowed:
             return
-        details = {"rule": decision.rule, "trigger": "demo-run"}
+        details = {"rule": decision.rule, "trigger": trigger}
         entry = entry_by_actor(self._config, "launch", Status.BLOCKED, details)
         written = ledger(self._config, self._store).append(entry)
         raise PolicyDenied(

@@ -33,6 +33,35 @@ class Signing:
         return ssh.find_key(self.chosen(config), self.home)
 
 
+@dataclass(frozen=True)
+class KeyCard:
+    """The key that would sign, and whose it is by the file of known keys: for showing, not for deciding.
+
+    `lock` says what keeps it from signing at once (see `ssh_lock`), `problem` why there is no key.
+    """
+
+    path: str = ""
+    fingerprint: str = ""
+    name: str = ""
+    roles: tuple[str, ...] = ()
+    lock: str = ""
+    problem: str = ""
+
+
+def key_card(config: LabConfig, signing: Signing) -> KeyCard:
+    """What is known of the key before it signs. Raises LabError when the file of known keys can't be read."""
+    from lab.clients.ssh_lock import lock_of
+
+    try:
+        path = signing.path(config)
+        key = ssh.read_public_key(path)
+    except (SignatureInvalid, UsageError) as err:
+        return KeyCard(problem=str(err))
+    signer = next((one for one in read_signers(config) if one.key == key), None)
+    name, roles = (signer.name, tuple(map(str, signer.roles))) if signer else ("", ())
+    return KeyCard(str(path), key.fingerprint, name, roles, lock_of(path))
+
+
 def signers_path(config: LabConfig) -> Path:
     """Where the policy says that the file of known keys lies."""
     return config.governance / config.policy.allowed_signers
