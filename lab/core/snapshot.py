@@ -69,7 +69,10 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class ServiceState:
-    """One service: `reason` says why it is not up; latency (s) is of the deep probe; memory (bytes) is PSS or RSS."""
+    """One service: `reason` says why it is not up; latency (s) is of the deep probe; memory (bytes) is PSS or RSS.
+
+    `probed_at` (epoch seconds) is when the deep probe ended: a service that is up isn't probed for every snapshot.
+    """
 
     name: str
     title: str
@@ -83,6 +86,7 @@ class ServiceState:
     memory_bytes: int | None = None
     pid: int | None = None
     optional: bool = False
+    probed_at: float | None = None
 
 
 @dataclass(frozen=True)

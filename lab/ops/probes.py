@@ -40,13 +40,17 @@ _KNOWN_METRIC = {
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What one probe found; `latency_s` is how long that took, in seconds. `reason` is empty when the service is up."""
+    """What one probe found, at `at` (epoch seconds); `latency_s` is how long that took, in seconds.
+
+    `reason` is empty when the service is up.
+    """
 
     service: Service
     health: Health
     reason: str = ""
     remedy: str = ""
     latency_s: float = 0.0
+    at: float | None = None
 
 
 class Probes:
@@ -113,7 +117,7 @@ class Probes:
             remedy = f"Type `invoke logs {service}`."
         except Exception as err:  # a probe's own mistake must not take the other services off the screen
             health, reason = Health.DOWN, f"The probe of {BY_NAME[service].title} failed: {type(err).__name__}: {err}."
-        return ProbeResult(service, health, reason, remedy, time.monotonic() - began)
+        return ProbeResult(service, health, reason, remedy, time.monotonic() - began, self._clock())
 
     async def check_all(self) -> tuple[ProbeResult, ...]:
         """Asks every service of the catalogue at once."""

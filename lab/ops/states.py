@@ -29,6 +29,7 @@ def service_state(
         memory_bytes=fact.memory_bytes if fact else None,
         pid=fact.pid if fact else None,
         optional=spec.optional,
+        probed_at=result.at if result else None,
     )
 
 

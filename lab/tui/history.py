@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lab.core.snapshot import Health, Snapshot
+from lab.core.snapshot import Health, ServiceState, Snapshot
 
 KEPT = 120
 
@@ -31,10 +31,15 @@ class History:
         if services.value is None or services.fetched_at is None or services.fetched_at == self.seen_at:
             return self
         at = services.fetched_at
-        probes = {
-            s.name: (*self.of(s.name), Probe(at, s.health, s.latency_s, s.reason))[-KEPT:] for s in services.value
-        }
-        return History(probes, at)
+        return History({s.name: self._with(s, at) for s in services.value}, at)
+
+    def _with(self, state: ServiceState, fetched_at: float) -> tuple[Probe, ...]:
+        """A service's probes; one that an earlier snapshot showed is no other probe."""
+        known = self.of(state.name)
+        at = fetched_at if state.probed_at is None else state.probed_at
+        if known and known[-1].at == at:
+            return known
+        return (*known, Probe(at, state.health, state.latency_s, state.reason))[-KEPT:]
 
     def of(self, service: str) -> tuple[Probe, ...]:
         return self.probes.get(service, ())
