@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from lab.core.drift import DriftReport, FeatureDrift
@@ -12,7 +13,7 @@ from lab.core.runs import Run, Step
 from lab.core.snapshot import SCHEMA_VERSION, AuditView, Slice, Snapshot
 
 # Derived facts that a reader of the JSON would otherwise have to compute again.
-_DERIVED: dict[type, tuple[str, ...]] = {
+DERIVED: dict[type, tuple[str, ...]] = {
     Run: ("seconds",),
     Step: ("seconds",),
     ModelVersion: ("missing_tags",),
@@ -21,24 +22,33 @@ _DERIVED: dict[type, tuple[str, ...]] = {
     FeatureDrift: ("state",),
     Slice: ("state",),
 }
+_AS_IT_IS = frozenset({str, int, bool})
 
 
 def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
     """Plain JSON values, with `schema` in front; times are epoch seconds, a number that isn't finite becomes null."""
-    body: dict[str, Any] = _plain(snapshot)
+    body: dict[str, Any] = plain(snapshot, derived=True)
     return {"schema": SCHEMA_VERSION, "overall": snapshot.overall.value, **body}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any, derived: bool = False) -> Any:
+    """`value` as plain JSON values; `derived` adds what follows from the rest."""
+    if value is None or type(value) in _AS_IT_IS:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in fields(value)] + list(_DERIVED.get(type(value), ()))
-        return {name: _plain(getattr(value, name)) for name in names}
+        names = _names(type(value), derived)
+        return {name: plain(getattr(value, name), derived) for name in names}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item, derived) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+        return [plain(item, derived) for item in value]
     return value
+
+
+@cache
+def _names(kind: Any, derived: bool) -> tuple[str, ...]:
+    return (*(field.name for field in fields(kind)), *(DERIVED.get(kind, ()) if derived else ()))
