@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.core.account import named
 from lab.core.errors import SignatureInvalid, UsageError
 from lab.core.signers import NAMESPACE, PublicKey, Signer, parse_public_key
 
@@ -216,7 +217,7 @@ def sign(message: bytes, key: Path, deadline_s: float = SIGN_DEADLINE_S) -> str:
     """An armored signature by `key`, which may lie in an agent or on a token. Raises SignatureInvalid."""
     # A private key that isn't on disk is the agent's: ssh-keygen finds it there by its public half.
     path = key if key.exists() else public_path(key)
-    argv = ["ssh-keygen", "-Y", "sign", "-f", str(path), "-n", NAMESPACE]
+    argv = named(["ssh-keygen", "-Y", "sign", "-f", str(path), "-n", NAMESPACE])
     try:
         done = subprocess.run(argv, input=message, capture_output=True, timeout=deadline_s, check=False)
     except FileNotFoundError:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.clients.ssh import public_path, read_public_key
+from lab.core.account import named
 from lab.core.errors import LabError
 
 PASSPHRASE, NOWHERE = "passphrase", "nowhere"
@@ -18,7 +19,7 @@ def lock_of(key: Path) -> str:
     private = key.with_suffix("") if key.suffix == ".pub" else key
     if not private.exists():
         return NOWHERE
-    code, _ = _run(["ssh-keygen", "-y", "-P", "", "-f", str(private)])
+    code, _ = _run(named(["ssh-keygen", "-y", "-P", "", "-f", str(private)]))
     return PASSPHRASE if code else ""
 
 

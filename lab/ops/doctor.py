@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil
 
+from lab.core.account import unprivileged
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, LOOPBACK, MAX_PORT_OFFSET
 from lab.runtime.binaries import NotInstalled, Resolver
-from lab.runtime.commands import unprivileged
 from lab.runtime.files import is_strangers
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
 from lab.runtime.sweep import owned

@@ -1,7 +1,6 @@
 """The command line and environment of each service on the host: a pure function of configuration and binaries."""
 
 import os
-import pwd
 import re
 import shutil
 import sys
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from lab.core.account import unprivileged
 from lab.core.config import REGION, LabConfig
 from lab.core.services import LOOPBACK, Service
 from lab.runtime.certificates import store_variables
@@ -79,23 +79,6 @@ def command(service: Service, config: LabConfig, layout: Layout, tools: Tools) -
         Service.GOVERNANCE_METRICS: lambda c, lay, _: _exporter("governance", Service.GOVERNANCE_METRICS, c, lay),
     }
     return makers[service](config, layout, tools)
-
-
-def unprivileged(argv: Sequence[str]) -> list[str]:
-    """`argv` for PostgreSQL, which refuses root and users without a name: elsewise in a user namespace of its own."""
-    if os.getuid() != 0 and _has_name(os.getuid()):
-        return list(argv)
-    named = next((entry for entry in pwd.getpwall() if entry.pw_uid != 0), None)
-    uid = named.pw_uid if named else 1000
-    unshare = shutil.which("unshare") or "/usr/bin/unshare"
-    return [unshare, "--user", f"--map-user={uid}", f"--map-group={uid}", "--", *argv]
-
-
-def _has_name(uid: int) -> bool:
-    try:
-        return bool(pwd.getpwuid(uid))
-    except KeyError:
-        return False
 
 
 def dying_with_parent(argv: Sequence[str], signal: str = "TERM") -> list[str]:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lab.clients import ssh
+from lab.core.account import named
 from lab.core.errors import SignatureInvalid, UsageError
 from lab.core.policy import Role
 from lab.core.signers import NAMESPACE, PublicKey, Signer, make_line, parse_line, parse_public_key
@@ -55,7 +56,7 @@ def test_an_altered_statement_is_refused_as_stock_ssh_keygen_does(
 
 
 def test_sha256_signatures_verify_too(keys: dict[str, Path]) -> None:
-    argv = ["ssh-keygen", "-Y", "sign", "-f", str(keys["rsa"]), "-n", NAMESPACE, "-O", "hashalg=sha256"]
+    argv = named(["ssh-keygen", "-Y", "sign", "-f", str(keys["rsa"]), "-n", NAMESPACE, "-O", "hashalg=sha256"])
     armored = subprocess.run(argv, input=MESSAGE, capture_output=True, check=True).stdout.decode()
     assert ssh.parse_signature(armored).hash_name == "sha256"
     assert ssh.verify(MESSAGE, armored, [signer(keys["rsa"])], NOW).name == "alice@example.com"
@@ -90,13 +91,13 @@ def test_an_unknown_key_is_refused_by_its_fingerprint(keys: dict[str, Path]) -> 
     with pytest.raises(SignatureInvalid, match=f"{re.escape(fingerprint)}.*nobody's"):
         ssh.verify(MESSAGE, armored, [signer(keys["ed25519"])], NOW)
     listed = subprocess.run(
-        ["ssh-keygen", "-l", "-f", f"{keys['ecdsa']}.pub"], capture_output=True, text=True, check=True
+        named(["ssh-keygen", "-l", "-f", f"{keys['ecdsa']}.pub"]), capture_output=True, text=True, check=True
     )
     assert fingerprint in listed.stdout
 
 
 def test_another_namespace_is_refused(keys: dict[str, Path]) -> None:
-    argv = ["ssh-keygen", "-Y", "sign", "-f", str(keys["ed25519"]), "-n", "git"]
+    argv = named(["ssh-keygen", "-Y", "sign", "-f", str(keys["ed25519"]), "-n", "git"])
     armored = subprocess.run(argv, input=MESSAGE, capture_output=True, check=True).stdout.decode()
     with pytest.raises(SignatureInvalid, match="namespace 'git'"):
         ssh.verify(MESSAGE, armored, [signer(keys["ed25519"])], NOW)
@@ -166,7 +167,9 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_key_with_a_passphrase_signs_through_the_agent(tmp_path: Path) -> None:
     key = make_key(tmp_path, "ed25519")
     subprocess.run(["ssh-add", "-q", str(key)], check=True, capture_output=True)
-    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "correct horse", "-f", str(key)], check=True, capture_output=True)
+    subprocess.run(
+        named(["ssh-keygen", "-q", "-p", "-N", "correct horse", "-f", str(key)]), check=True, capture_output=True
+    )
     armored = ssh.sign(MESSAGE, key)
     assert ssh.verify(MESSAGE, armored, [signer(key)], NOW)
     key.rename(tmp_path / "gone")

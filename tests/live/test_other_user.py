@@ -102,6 +102,9 @@ def test_a_user_without_a_name_trains_and_leaves_nothing(lab: LiveLab) -> None:
     assert lab.verified().intact
     assert len(lab.versions()) == 1
 
+    proved = invoke(python, lab.environ, "verify-governance")
+    assert proved.returncode == 0, proved.stdout + proved.stderr
+
     again = invoke(python, lab.environ, "up")
     assert "is up already" in again.stdout, again.stdout + again.stderr
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.core.account import named
 from lab.core.approval import parse_statement
 from lab.core.errors import LabError, NotFound, SignatureInvalid, UsageError
 from lab.core.ledger import Status
@@ -72,7 +73,7 @@ def stock_verify_file(desk: Desk, message: bytes, armored: str) -> bool:
     """As an auditor would: with the lab's own file of known keys."""
     signature = desk.folder / "auditor.sig"
     signature.write_text(armored)
-    argv = ["ssh-keygen", "-Y", "verify", "-f", str(desk.config.governance / "allowed_signers"), "-I", OFFICER]
+    argv = named(["ssh-keygen", "-Y", "verify", "-f", str(desk.config.governance / "allowed_signers"), "-I", OFFICER])
     argv += ["-n", "mlops-lab", "-s", str(signature)]
     return subprocess.run(argv, input=message, capture_output=True, check=False).returncode == 0
 
@@ -170,7 +171,7 @@ def reusing(message: bytes) -> Forge:
 def in_namespace(name: str) -> Forge:
     def forge(_: Desk, genuine: Signing) -> Signing:
         def sign(message: bytes, key: Path) -> str:
-            argv = ["ssh-keygen", "-Y", "sign", "-f", str(key), "-n", name]
+            argv = named(["ssh-keygen", "-Y", "sign", "-f", str(key), "-n", name])
             return subprocess.run(argv, input=message, capture_output=True, check=True).stdout.decode()
 
         return replace(genuine, sign=sign)

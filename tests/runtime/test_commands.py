@@ -8,13 +8,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy.engine import make_url
 
+from lab.core.account import unprivileged
 from lab.core.config import LabConfig
 from lab.core.services import CATALOGUE, LOOPBACK, Service
-from lab.runtime.commands import OWNED_BY, Command, Tools, base_environment, command, dying_with_parent, unprivileged
+from lab.runtime.commands import OWNED_BY, Command, Tools, base_environment, command, dying_with_parent
+from lab.runtime.credentials import credential_files, pgpass
 from lab.runtime.files import identities, launch_spec, scrape_targets, write_all
 from lab.runtime.layout import Layout
+from lab.runtime.place import on_host
 from lab.runtime.private import write_private
 from lab.wiring import first_config
 
@@ -67,19 +69,16 @@ def test_no_secret_is_on_a_command_line(make: Make, service: Service) -> None:
     assert not [name for name, secret in secrets(config).items() if secret in repr(made)]
 
 
-ALLOWED = {
-    Service.POSTGRES: set(),
-    Service.OBJECT_STORE: {"store_jwt"},
+# Every other secret reaches its service by a file.
+ALLOWED = dict.fromkeys(Service, set[str]()) | {Service.OBJECT_STORE: {"store_jwt"}, Service.GRAFANA: {"grafana_admin"}}
+FILES = {
     Service.MLFLOW: {"mlflow_db", "s3_mlflow"},
-    Service.DAGSTER_CODE: {"dagster_db", "s3_pipeline"},
+    Service.DAGSTER_CODE: {"dagster_db"},
     Service.DAGSTER: {"dagster_db"},
     Service.DAGSTER_DAEMON: {"dagster_db", "s3_pipeline"},
     Service.DRIFT_MONITOR: {"s3_reader"},
-    Service.DAGSTER_METRICS: {"s3_reader"},
+    Service.DAGSTER_METRICS: set(),
     Service.GOVERNANCE_METRICS: {"s3_reader"},
-    Service.PROMETHEUS: set(),
-    Service.ALERTMANAGER: set(),
-    Service.GRAFANA: {"grafana_admin"},
 }
 
 
@@ -137,13 +136,30 @@ def test_python_services_run_with_this_interpreter(commands: Mapping[Service, Co
         assert sys.executable in commands[service].argv
 
 
-@pytest.mark.parametrize("password", ["a@b:c/d?e#f%20 g", "ü\U0001f600"])
-def test_a_password_of_ones_own_reaches_mlflow_unchanged(make: Make, password: str) -> None:
-    config, layout = make(MLFLOW_DB_PASSWORD=password)
-    url = command(Service.MLFLOW, config, layout, TOOLS).environment["_MLFLOW_SERVER_FILE_STORE"]
+@pytest.mark.parametrize("service", FILES)
+def test_a_service_is_pointed_at_files_with_its_own_secrets(make: Make, service: Service) -> None:
+    config, layout = make()
+    files = credential_files(config, on_host(config, layout))
+    told = command(service, config, layout, TOOLS).environment
+    named = [told[name] for name in ("PGPASSFILE", "AWS_SHARED_CREDENTIALS_FILE") if name in told]
+    text = "".join(files[Path(path).name] for path in named)
 
-    assert make_url(url).password == password
-    assert make_url(url).host == LOOPBACK
+    assert all(Path(path).parent == layout.config for path in named)
+    assert {name for name, secret in secrets(config).items() if secret in text} == FILES[service]
+
+
+@pytest.mark.parametrize("password", ["a@b:c/d?e#f%20 g", "back\\slash:and:colons", "ü\U0001f600"])
+def test_a_password_of_ones_own_is_written_as_libpq_reads_it(password: str) -> None:
+    # As libpq does: a backslash takes the next character as it stands, a colon ends the field.
+    fields, escaped = [""], False
+    for mark in pgpass("host", 5432, "mlflow", password).rstrip("\n"):
+        if mark == ":" and not escaped:
+            fields.append("")
+        elif mark != "\\" or escaped:
+            fields[-1] += mark
+        escaped = mark == "\\" and not escaped
+
+    assert fields == ["host", "5432", "*", "mlflow", password]
 
 
 @pytest.mark.parametrize("service", [Service.ALERTMANAGER, Service.GRAFANA])

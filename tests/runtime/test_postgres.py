@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.core.account import unprivileged
 from lab.core.errors import LabError
 from lab.runtime.binaries import Resolver
-from lab.runtime.commands import base_environment, unprivileged
+from lab.runtime.commands import base_environment
 from lab.runtime.layout import Layout
 from lab.runtime.postgres import ensure_cluster
 from tests.support.ports import reserved_offset

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from lab.core.account import named
 from lab.core.signers import NAMESPACE, Signer
 
 
@@ -13,7 +14,7 @@ def make_key(folder: Path, kind: str, name: str = "", passphrase: str = "") -> P
     family, _, bits = kind.partition("-")
     size = ["-b", bits or "2048"] if family == "rsa" or bits else []
     argv = ["ssh-keygen", "-q", "-t", family, *size, "-N", passphrase, "-C", "", "-f", str(path)]
-    subprocess.run(argv, check=True, capture_output=True)
+    subprocess.run(named(argv), check=True, capture_output=True)
     return path
 
 
@@ -26,4 +27,4 @@ def stock_verify(
     signature.write_text(armored)
     argv = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", principal, "-n", NAMESPACE, "-s", str(signature)]
     argv += ["-O", f"verify-time={at}"] if at else []
-    return subprocess.run(argv, input=message, capture_output=True, check=False).returncode == 0
+    return subprocess.run(named(argv), input=message, capture_output=True, check=False).returncode == 0
