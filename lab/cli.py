@@ -101,7 +101,7 @@ def _screen(refresh_s: float, readonly: bool) -> int:
         raise LabError("The screen needs a terminal.", "Type `mlops-lab --once` for one snapshot as text.")
     from lab.tui.app import LabApp
 
-    app = LabApp(connect, interval_s=refresh_s, readonly=readonly)
+    app = LabApp(connect, interval_s=refresh_s, readonly=readonly, open_desk=open_desk)
     app.run()
     return app.return_code or 0
 
@@ -142,6 +142,13 @@ def connect() -> "Connection":
 
     config = wiring.load_config()
     return Connection(wiring.observer(config), first_snapshot(config, wiring.runtime(config).name, time.time()))
+
+
+def open_desk(kind: str) -> Any:
+    """Where a drill-down of the screen asks about things of this `kind`. Raises LabError."""
+    from lab import wiring
+
+    return wiring.desk(wiring.load_config(), kind)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab import settings
 from lab.core.config import LabConfig
@@ -50,6 +50,13 @@ def runtime(config: LabConfig) -> Runtime:
     from lab.runtime.native import NativeRuntime
 
     return NativeRuntime(config, binaries())
+
+
+def desk(config: LabConfig, kind: str) -> Any:
+    """Where a drill-down asks about things of this `kind` (see `lab.ops.detail`). Raises LabError."""
+    from lab.ops.detail import open_desk
+
+    return open_desk(config, lambda: runtime(config), kind)
 
 
 def binaries() -> "Resolver":

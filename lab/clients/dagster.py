@@ -12,7 +12,17 @@ from lab.clients.http import BadStatus, Http, Incomplete, NotReady
 from lab.clients.shape import mapping, understanding
 from lab.core.errors import RunFailed
 from lab.core.policy import Actor
-from lab.core.runs import ENVIRONMENT_TAG, JOB, OWNER_TAG, ROLE_TAG, SCHEDULE, TRIGGER_TAG, Run, ScheduleState
+from lab.core.runs import (
+    ENVIRONMENT_TAG,
+    JOB,
+    OWNER_TAG,
+    ROLE_TAG,
+    SCHEDULE,
+    TRIGGER_TAG,
+    Run,
+    RunDetail,
+    ScheduleState,
+)
 
 LOCATION = "pipelines"
 REPOSITORY = "__repository__"
@@ -104,6 +114,12 @@ class Dagster:
         data = await self._ask("run_config", {"id": run_id})
         with understanding(self.title, self._http.remedy):
             return read.launched_on(data)
+
+    async def run_detail(self, run_id: str) -> RunDetail:
+        """One run with its steps, configuration and tags. Raises NotFound."""
+        data = await self._ask("run_detail", {"id": run_id})
+        with understanding(self.title, self._http.remedy):
+            return read.run_detail(data)
 
     async def events(self, run_id: str, cursor: str | None = None) -> tuple[tuple[RunEvent, ...], str, bool]:
         """Events after `cursor`, the cursor to go on from, and whether more are there already. Raises NotFound."""

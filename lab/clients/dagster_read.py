@@ -8,7 +8,17 @@ from typing import Any
 
 from lab.clients.shape import Said, items, mapping, number, number_or_none, text, text_or
 from lab.core.errors import NotFound
-from lab.core.runs import ENVIRONMENT_TAG, OWNER_TAG, ROLE_TAG, TRIGGER_TAG, Run, RunStatus, ScheduleState, Step
+from lab.core.runs import (
+    ENVIRONMENT_TAG,
+    OWNER_TAG,
+    ROLE_TAG,
+    TRIGGER_TAG,
+    Run,
+    RunDetail,
+    RunStatus,
+    ScheduleState,
+    Step,
+)
 
 _CLASS = re.compile(r"\A(?:[\w]+\.)+\w+: ")
 _WRAPPERS = {
@@ -132,6 +142,13 @@ def launched_on(data: Mapping[str, Any]) -> tuple[str, str | None]:
 def run_or_error(data: Mapping[str, Any]) -> Run:
     """One run. Raises NotFound."""
     return run(_found(data["runOrError"], "Run"))
+
+
+def run_detail(data: Mapping[str, Any]) -> RunDetail:
+    """One run with what it was started with. Raises NotFound."""
+    item = _found(data["runOrError"], "Run")
+    tags = {text(tag["key"]): text(tag["value"]) for tag in map(mapping, items(item["tags"]))}
+    return RunDetail(run(item), text_or(item["runConfigYaml"]), tags, text_or(item["parentRunId"]))
 
 
 def run(raw: object) -> Run:

@@ -1,5 +1,6 @@
 """Pipeline runs as every front end shows them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,6 +71,16 @@ class Run:
         if self.started_at is None or self.ended_at is None:
             return None
         return self.ended_at - self.started_at
+
+
+@dataclass(frozen=True)
+class RunDetail:
+    """A run with what it was started with: `config` is YAML, `parent` the run that it repeats, if any."""
+
+    run: Run
+    config: str
+    tags: Mapping[str, str]
+    parent: str = ""
 
 
 @dataclass(frozen=True)

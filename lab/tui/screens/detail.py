@@ -1,65 +1,212 @@
-"""One row in full, kept up to date while it is open."""
+"""One thing in full: what the snapshot says of it at once, and views of what is fetched while it is open."""
 
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher, Footer
 
-from lab.tui.cells import Line, Span, Tone
+from lab.core.snapshot import Slice
+from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
 from lab.tui.present import PARTS, Detail, View
 from lab.tui.screens.actions import browse, copy
-from lab.tui.widgets.paint import content, paragraphs
+from lab.tui.screens.fetching import NOT_RECORDED, Desk, Fetcher, Want
+from lab.tui.widgets.page import TablePage, TextPage
+from lab.tui.widgets.panel import Panel
+from lab.tui.widgets.tabs import Subject, TabBar, subject
+from lab.tui.widgets.titlebar import TitleBar
 
-_GONE: Line = (Span("no longer in the newest data; this is how it was", Tone.WARN),)
+OpenDesk = Callable[[str], Any]
+Page = TablePage | TextPage
+_GONE = Span("no longer in the newest data", Tone.WARN)
 
 
-class DetailScreen(ModalScreen[None]):
-    """Shows a row of a panel until Esc."""
+class Fetched(Message):
+    """One of the things that a drill-down asked for came, or didn't."""
 
+    def __init__(self, name: str, part: Slice[Any]) -> None:
+        super().__init__()
+        self.name = name
+        self.part = part
+
+
+class DetailScreen(Screen[None]):
+    """Shows one row of a panel until Esc. This class shows what the snapshot has; others add views and a desk."""
+
+    CSS_PATH = Path(__file__).parents[1] / "detail.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,backspace", "dismiss(None)", "Back", key_display="esc"),
-        Binding("down,j", "scroll(1)", "Down", show=False),
-        Binding("up,k", "scroll(-1)", "Up", show=False),
-        Binding("pagedown,space,ctrl+f", "scroll(20)", "Page down", show=False),
-        Binding("pageup,ctrl+b", "scroll(-20)", "Page up", show=False),
-        Binding("home,g", "scroll(-1000000)", "Top", show=False),
-        Binding("end,G", "scroll(1000000)", "End", show=False),
+        Binding("escape,backspace", "back", "Back", key_display="esc"),
+        Binding("tab", "step(1)", "Next view", key_display="⇥"),
+        Binding("shift+tab", "step(-1)", "View before", show=False),
+        Binding("r", "again", "Refresh", show=False),
         Binding("o", "browse", "Browser"),
         Binding("y", "copy", "Copy"),
+        *(Binding(str(number), f"view({number - 1})", f"View {number}", show=False) for number in range(1, 7)),
     ]
+    # What kind of desk to open; empty: nothing is asked for.
+    KIND: ClassVar[str] = ""
 
-    def __init__(self, part: str, key: str, view: View) -> None:
+    def __init__(self, part: str, key: str, view: View, open_desk: OpenDesk | None = None) -> None:
         super().__init__()
-        self._part = part
-        self._key = key
-        self._view = view
-        self._detail: Detail | None = None
-        self._box = VerticalScroll(id="detail", can_focus=False)
-        self._document = Static(id="document", markup=False)
+        self.part, self.key, self.view = part, key, view
+        self.fetched: dict[str, Slice[Any]] = {}
+        self.gone = False
+        self._detail: Detail | None = PARTS[part].detail(key, view)
+        self._open_desk = open_desk
+        self._fetcher: Fetcher | None = None
+        self._bar, self._subject = TitleBar(), Subject()
+        self._pages = self.pages()
+        self._tabs = TabBar([name.capitalize() for name in self.names])
+        self._current = 0
+
+    @property
+    def names(self) -> list[str]:
+        """The views' names, in order."""
+        return [str(page.id) for page in self._pages]
+
+    @property
+    def page(self) -> Page:
+        """The view that is shown."""
+        return self._pages[self._current]
+
+    def pages(self) -> Sequence[Page]:
+        """The views."""
+        return [TextPage("about", 1)]
+
+    def wants(self, desk: Any) -> Sequence[Want]:  # noqa: ARG002 - for the screens that ask for something
+        """What is asked for; each name is one of those that `draw` looks up in `fetched`."""
+        return ()
+
+    def subject(self) -> Line:
+        """The line under the header."""
+        return (Span(self._detail.title, Tone.STRONG),) if self._detail else ()
+
+    def draw(self, name: str) -> PanelView:  # noqa: ARG002 - for the screens with several views
+        """What view `name` shows now."""
+        lines = self._detail.lines if self._detail else ()
+        return PanelView("About", state=PanelState.OK, lines=lines)
+
+    def got(self, name: str) -> Slice[Any]:
+        """What is known of one of the wants."""
+        return self.fetched.get(name, Slice())
 
     def compose(self) -> ComposeResult:
-        with self._box:
-            yield self._document
+        yield self._bar
+        yield self._subject
+        yield self._tabs
+        with ContentSwitcher(initial=self.names[0], id="views"):
+            yield from self._pages
         yield Footer()
 
     def on_mount(self) -> None:
-        self.show(self._view)
+        self._tabs.display = len(self._pages) > 1
+        self.action_view(0)
+        self.show(self.view)
+        if self._open_desk is None:
+            for name in self.wants_names():
+                self.fetched[name] = Slice[Any]().failed(NOT_RECORDED, self.view.epoch)
+            self.redraw()
+        elif self.KIND:
+            self._fetch(self._open_desk)
+
+    def wants_names(self) -> Sequence[str]:
+        """The names of the wants, known without a desk."""
+        return [want.name for want in self.wants(None)] if self.KIND else []
+
+    @work(exclusive=True, group="detail", exit_on_error=False)
+    async def _fetch(self, open_desk: OpenDesk) -> None:
+        """Ends with the screen: a late answer has nobody to tell. Only posts messages."""
+
+        def opened() -> Desk:
+            desk: Desk = open_desk(self.KIND)
+            return desk
+
+        def publish(name: str, part: Slice[Any]) -> None:
+            self.post_message(Fetched(name, part))
+
+        self._fetcher = Fetcher(opened, self.wants, publish, lambda: self.view.epoch)
+        self._fetcher.look(self.names[self._current])
+        await self._fetcher.run(self.wants_names())
+
+    @on(Fetched)
+    def _take(self, event: Fetched) -> None:
+        event.stop()
+        self.fetched[event.name] = event.part
+        self.took(event.name)
+        self.redraw()
+
+    def took(self, name: str) -> None:
+        """Something came."""
 
     def show(self, view: View) -> None:
-        """Takes a new moment; a row that is gone stays as it was, and says so."""
-        found = PARTS[self._part].detail(self._key, view)
+        """Takes a new moment; what is gone from it stays as it was, and says so."""
+        found = PARTS[self.part].detail(self.key, view)
+        self.view, self.gone = view, found is None
         self._detail = found or self._detail
-        if self._detail is None:
-            return
-        self._box.border_title = content((Span(self._detail.title, Tone.STRONG),))
-        self._box.border_subtitle = content(() if found else _GONE)
-        self._document.update(paragraphs(self._detail.lines))
+        self._bar.show(view)
+        self.redraw()
 
-    def action_scroll(self, lines: int) -> None:
-        self._box.scroll_relative(y=lines, animate=False)
+    def redraw(self) -> None:
+        """Draws the head and the view that is shown."""
+        if not self.is_mounted:
+            return
+        line = self.subject()
+        self._subject.show(subject(_GONE, *line) if self.gone and self._must_be_there() else line)
+        self.page.show(self.draw(self.names[self._current]))
+
+    def _must_be_there(self) -> bool:
+        """Whether a row that isn't in the newest snapshot is worth a word."""
+        return True
+
+    def action_view(self, index: int) -> None:
+        """Shows view `index`."""
+        if not 0 <= index < len(self._pages):
+            return
+        self._current = index
+        name = self.names[index]
+        self.query_one("#views", ContentSwitcher).current = name
+        self._tabs.show(index)
+        if self._fetcher:
+            self._fetcher.look(name)
+        self.redraw()
+        self.page.take_focus()
+
+    def action_step(self, by: int) -> None:
+        """The view after or before this one."""
+        self.action_view((self._current + by) % len(self._pages))
+
+    @on(TabBar.Chosen)
+    def _chosen(self, event: TabBar.Chosen) -> None:
+        event.stop()
+        self.action_view(event.index)
+
+    @on(Panel.Opened)
+    def _row_opened(self, event: Panel.Opened) -> None:
+        event.stop()
+        self.opened(event.part, event.key)
+
+    def opened(self, page: str, key: str) -> None:
+        """A person wants row `key` of view `page` in full."""
+
+    def open(self, part: str, key: str) -> None:
+        """Another thing in full, on top of this one."""
+        from lab.tui.screens.opening import detail_screen
+
+        self.app.push_screen(detail_screen(part, key, self.view, self._open_desk))
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+    def action_again(self) -> None:
+        """Asks once more for everything, here and for the snapshot."""
+        if self._fetcher:
+            self._fetcher.hurry()
+        self.app.action_refresh_now()  # type: ignore[attr-defined]  # the app that shows drill-downs has it
 
     def action_browse(self) -> None:
         browse(self, self._detail)

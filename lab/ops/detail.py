@@ -1,0 +1,24 @@
+"""Where the screen's drill-downs ask: each kind of thing has a desk of its own, opened while somebody looks at one."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lab.core.config import LabConfig
+from lab.core.errors import NotFound
+from lab.runtime.base import Runtime
+
+
+def open_desk(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> Any:
+    """The desk for `kind`: services, runs, models, audit, drift or alerts. Raises NotFound for any other."""
+    desks: Mapping[str, Callable[[], Any]] = {
+        "runs": lambda: _runs(config),
+    }
+    if kind not in desks:
+        raise NotFound(f"Nothing more is known of {kind}.")
+    return desks[kind]()
+
+
+def _runs(config: LabConfig) -> Any:
+    from lab.ops.detail_run import RunDesk
+
+    return RunDesk(config)

@@ -1,0 +1,145 @@
+"""One run in full: its configuration and tags, its event log as it grows, its audit entries."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lab.clients.dagster import Dagster
+from lab.clients.dagster_read import RunEvent
+from lab.clients.http import Http
+from lab.clients.s3 import READER, S3, AuditStore
+from lab.core.config import LabConfig
+from lab.core.errors import LedgerError, NotFound
+from lab.core.ledger import Entry, EntryStore, find_head, key_of, parse
+from lab.core.runs import Run, RunDetail
+from lab.core.services import Service
+from lab.ops.threads import OneThread
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT_S = 5.0
+KEPT_EVENTS = 5_000
+# Pages of 500 events taken at one go, so that a long log shows its beginning soon.
+_PAGES = 4
+# Clocks of the machines that write entries and of Dagster's may differ by this much.
+_SKEW = timedelta(seconds=60)
+_MOST_ENTRIES = 400
+
+
+@dataclass(frozen=True)
+class Events:
+    """A run's newest events, oldest first; `dropped` older ones are not kept. `complete`: no more were there."""
+
+    events: tuple[RunEvent, ...] = ()
+    dropped: int = 0
+    complete: bool = False
+
+
+@dataclass(frozen=True)
+class RunEntries:
+    """The audit entries of a run, and the numbers between which they were looked for."""
+
+    entries: tuple[Entry, ...]
+    first: int
+    last: int
+
+
+class RunDesk:
+    """Asks about one run. Methods raise LabError."""
+
+    def __init__(self, config: LabConfig, transport: "httpx.AsyncBaseTransport | None" = None) -> None:
+        url = config.url(Service.DAGSTER)
+        self._dagster = Dagster(Http.to(Service.DAGSTER, url, TIMEOUT_S, transport))
+        self._config = config
+        self._store: EntryStore | None = None
+        self._events, self._cursor = Events(), ""
+        self._thread = OneThread("run-entries")
+        self._search = self._thread.once(self._find)
+        self._asked: Run | None = None
+
+    async def run(self, run_id: str) -> RunDetail:
+        """The run as it stands. Raises NotFound."""
+        return await self._dagster.run_detail(run_id)
+
+    async def events(self, run_id: str) -> Events:
+        """The log so far: a call asks only for what is new since the last one. Raises NotFound."""
+        found = list(self._events.events)
+        dropped, more = self._events.dropped, True
+        for _ in range(_PAGES):
+            page, self._cursor, more = await self._dagster.events(run_id, self._cursor or None)
+            found += page
+            if not more:
+                break
+        surplus = max(0, len(found) - KEPT_EVENTS)
+        self._events = Events(tuple(found[surplus:]), dropped + surplus, not more)
+        return self._events
+
+    async def entries(self, run: Run) -> RunEntries:
+        """The run's audit entries, found by its time. Raises ServiceUnavailable."""
+        self._asked = run
+        return await self._search()
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._dagster.aclose()
+        self._thread.close()
+
+    def _find(self) -> RunEntries:
+        if self._asked is None:
+            return RunEntries((), 0, 0)
+        if self._store is None:
+            reader = S3.of_lab(self._config, READER, TIMEOUT_S)
+            self._store = AuditStore(reader, self._config.audit_bucket, self._config.audit_prefix)
+        return entries_of(self._store, self._config.audit_prefix, self._asked)
+
+
+def entries_of(store: EntryStore, prefix: str, run: Run) -> RunEntries:
+    """The entries of `run`: its time is looked up in O(log N) reads, then entries are read until it had ended."""
+    head = find_head(store, prefix)
+    began = _moment(run.created_at or run.started_at)
+    ended = _moment(run.ended_at)
+    first = 1 if began is None else _first_at(store, prefix, began - _SKEW, head)
+    found: list[Entry] = []
+    seq = first
+    while seq <= min(head, first + _MOST_ENTRIES - 1):
+        entry = _read(store, prefix, seq)
+        if entry and ended and (at := _time_of(entry)) and at > ended + _SKEW:
+            break
+        if entry and entry.run_id == run.run_id:
+            found.append(entry)
+        seq += 1
+    return RunEntries(tuple(found), first, seq - 1)
+
+
+def _first_at(store: EntryStore, prefix: str, moment: datetime, head: int) -> int:
+    """The first number whose entry was written at `moment` or later; one that can't be read counts as earlier."""
+    low, high = 1, head + 1
+    while low < high:
+        middle = (low + high) // 2
+        entry = _read(store, prefix, middle)
+        at = _time_of(entry) if entry else None
+        if at is not None and at >= moment:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _read(store: EntryStore, prefix: str, seq: int) -> Entry | None:
+    try:
+        return parse(store.read(key_of(prefix, seq)))
+    except (LedgerError, NotFound):
+        return None
+
+
+def _time_of(entry: Entry) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(entry.time)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _moment(epoch: float | None) -> datetime | None:
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
