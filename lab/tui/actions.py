@@ -47,7 +47,7 @@ _ALL = (
         "Plant a drift",
         "As `invoke seed --drift`: the same bank in a downturn",
         ask=Ask.CONFIRM,
-        warning="Replaces the current data by a drifted set: alerts will fire, and versions trained on it stay blocked.",
+        warning="Replaces the current data by a drifted set: alerts fire, and versions trained on it stay blocked.",
     ),
     Action("reset", "Take the drift back", "As `invoke seed --reset`: the baseline's data is current again"),
     Action(
@@ -63,7 +63,7 @@ _ALL = (
         "Reconcile and repair",
         "As `invoke reconcile --repair`: tags, aliases and stages follow the trail",
         ask=Ask.CONFIRM,
-        warning="Makes the registry's tags, aliases and stages follow the audit trail, and writes down what was changed.",
+        warning="Makes the registry's tags, aliases and stages follow the audit trail, which records every change.",
     ),
     Action("approve", "Approve version {}", "For staging, later for prod; never by its owner", "models", Ask.GATES,
            signs=True),

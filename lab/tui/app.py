@@ -1,23 +1,28 @@
 """The terminal screen's application: polls, keeps the newest view, hands it to the screens."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from lab.core.snapshot import LabInfo, Snapshot
 from lab.tui import themes
+from lab.tui.acting import Acting
+from lab.tui.jobs import Jobs
+from lab.tui.memory import Memory
 from lab.tui.messages import PollFailed, SnapshotTaken
 from lab.tui.observer import Factory, Poller
-from lab.tui.present import PARTS, View
-from lab.tui.screens.detail import DetailScreen
+from lab.tui.present import View
+from lab.tui.processes import Runner
+from lab.tui.screens.activity import ActivityScreen
+from lab.tui.screens.detail import DetailScreen, OpenDesk
 from lab.tui.screens.help import HelpScreen
 from lab.tui.screens.keys import groups_for
 from lab.tui.screens.main import MainScreen
@@ -28,8 +33,12 @@ def local_time() -> datetime:
     return datetime.now().astimezone()
 
 
-class LabApp(App[None]):
-    """`factory` makes the observer, in a thread after the first paint; `clock` is replaced in tests."""
+class LabApp(Acting):
+    """`factory` makes the observer, in a thread after the first paint; `clock` is replaced in tests.
+
+    `runner` does what the screen is asked for, `memory` keeps how it was left; without one it isn't kept.
+    `open_desk` is where drill-downs ask, by the kind of thing; None where there is nobody to ask, as in a recording.
+    """
 
     TITLE = "mlops-lab"
     CSS_PATH = Path(__file__).with_name("lab.tcss")
@@ -44,6 +53,8 @@ class LabApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "refresh_now", "Refresh"),
         Binding("t", "next_theme", "Theme", show=False),
+        Binding("A", "activity", "Activity", show=False),
+        Binding("colon", "command_palette", "Palette", show=False, key_display=":"),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "quit", "Quit", show=False),
@@ -57,11 +68,17 @@ class LabApp(App[None]):
         readonly: bool = False,
         clock: Callable[[], datetime] = local_time,
         theme: str = themes.DARK.name,
+        open_desk: OpenDesk | None = None,
+        runner: Runner | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        super().__init__()
+        # Asked for no colour, Textual draws in greys; with the terminal's own colours it draws in none.
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
+        self.open_desk = open_desk
         for own in themes.OWN:
             self.register_theme(own)
-        self.theme = theme
+        self.theme = self.remember(memory, theme)
+        self._runner = runner
         self._clock = clock
         now = clock()
         self.view = View(
@@ -76,7 +93,7 @@ class LabApp(App[None]):
         )
 
     def get_default_screen(self) -> Screen[None]:
-        return MainScreen(self.view)
+        return MainScreen(self.view, self.layout_kept)
 
     def on_mount(self) -> None:
         self.set_interval(1.0, self._heartbeat)
@@ -111,14 +128,12 @@ class LabApp(App[None]):
         self.view = view
         self._shown_at = view.now
         for screen in self.screen_stack:
-            if isinstance(screen, MainScreen | DetailScreen):
+            if isinstance(screen, MainScreen | DetailScreen | ActivityScreen):
                 screen.show(view)
 
-    def _go_to(self, panel: str) -> None:
-        while isinstance(self.screen, DetailScreen | HelpScreen):
-            self.pop_screen()
-        if isinstance(self.screen, MainScreen):
-            self.screen.action_focus_panel(panel)
+    def take_jobs(self, jobs: Jobs) -> None:
+        """Shows what is under way and done."""
+        self._show(replace(self.view, jobs=jobs))
 
     def action_refresh_now(self) -> None:
         """Ends the pause between two ticks."""
@@ -136,12 +151,6 @@ class LabApp(App[None]):
 
     def get_system_commands(self, _: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers."""
-        yield SystemCommand("Refresh now", "Ask every source again", self.action_refresh_now)
-        yield SystemCommand("Keys", "The keys that work here", self.action_help)
-        yield SystemCommand("Theme", "Choose a theme", self.action_change_theme)
-        for number, name in enumerate(PARTS, 1):
-            yield SystemCommand(f"Go to {name}", f"Key {number}", partial(self._go_to, name))
-        for service in self.view.snapshot.services.value or ():
-            if service.url.startswith("http"):
-                yield SystemCommand(f"Open {service.title}", service.url, partial(self.open_url, service.url))
-        yield SystemCommand("Quit", "Leave; the lab stays up", self.action_quit)
+        from lab.tui.palette import commands
+
+        return commands(self)

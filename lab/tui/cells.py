@@ -34,10 +34,14 @@ Line = tuple[Span, ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """One field of a table. With `fill` (0-1) it is drawn as a bar of the first span's tone, as wide as its column."""
+    """One field of a table. With `fill` (0-1) it is drawn as a bar of the first span's tone, as wide as its column.
+
+    `order` is what sorting compares, where the text doesn't tell.
+    """
 
     spans: Line = ()
     fill: float | None = None
+    order: float | None = None
 
     @property
     def text(self) -> str:
@@ -69,12 +73,14 @@ class Column:
 class Row:
     """A line of a table; `key` stays the same across refreshes.
 
-    `spill` names a column from which one cell runs to the end of the line, where a reason matters more than figures.
+    `spill` names a column from which one cell runs to the end of the line, where a reason matters more than figures;
+    a `pinned` row stays on top however the table is sorted.
     """
 
     key: str
     cells: dict[str, Cell]
     spill: tuple[str, Cell] | None = None
+    pinned: bool = False
 
     @property
     def text(self) -> str:
@@ -210,7 +216,10 @@ def _draw(content: Cell, place: Fitted) -> Line:
     return pad(content.spans, place.width, place.column.right)
 
 
-def headings(fitted: Sequence[Fitted]) -> Line:
-    """The line of column titles."""
+def headings(fitted: Sequence[Fitted], marked: str = "", mark: str = "") -> Line:
+    """The line of column titles; the column `marked` has `mark` in front, which says how the rows are sorted."""
     titles = {f.column.key: cell(f.column.title, Tone.MUTED) for f in fitted}
+    if marked in titles:
+        title = next(f.column.title for f in fitted if f.column.key == marked)
+        titles[marked] = cell(f"{mark}{title}", Tone.ACCENT)
     return lay_out(Row("", titles), fitted)

@@ -10,11 +10,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.core.errors import LabError, UsageError
+from lab.core.errors import LabError, SignatureInvalid, UsageError
+from lab.tui.jobs import Told
 
 if TYPE_CHECKING:
     from lab.core.config import LabConfig
@@ -22,17 +23,6 @@ if TYPE_CHECKING:
     from lab.ops.progress import Report
     from lab.ops.seed import Seeded
     from lab.ops.signing import Signing
-
-
-@dataclass(frozen=True)
-class Told:
-    """How an action ended: `said` in a line, `next` what to do now, `lines` more of it, `data` for the screen."""
-
-    ok: bool
-    said: str
-    next: str = ""
-    lines: tuple[str, ...] = ()
-    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 Errand = Callable[["LabConfig", Mapping[str, str], "Report"], Told]
@@ -198,11 +188,39 @@ async def _act(config: "LabConfig", given: Mapping[str, str], report: "Report") 
     return Told(True, said, "", (*outcome.changes, *lines), data)
 
 
+class Locked(SignatureInvalid):
+    """The key can't sign without a person at a terminal; `lock` says why."""
+
+    def __init__(self, key: Path, lock: str) -> None:
+        super().__init__(
+            f"The key {key} asks for its passphrase.", f"Load it once with `ssh-add {key}`, then try again."
+        )
+        self.lock = lock
+
+
 def _signing(given: Mapping[str, str]) -> "Signing":
     from lab.ops.signing import Signing
 
     key = given.get("key", "")
-    return Signing(Path(key).expanduser().absolute() if key else None, given.get("role", ""))
+    return Signing(Path(key).expanduser().absolute() if key else None, given.get("role", ""), sign=_sign)
+
+
+def _sign(message: bytes, key: Path) -> str:
+    from lab.clients import ssh
+    from lab.clients.ssh_lock import PASSPHRASE, lock_of
+
+    if not _at_terminal() and lock_of(key) == PASSPHRASE:
+        raise Locked(key, PASSPHRASE)
+    return ssh.sign(message, key)
+
+
+def _at_terminal() -> bool:
+    """Whether ssh-keygen could ask somebody."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 ERRANDS: Mapping[str, Errand] = {
@@ -229,7 +247,7 @@ def main(argv: list[str]) -> int:
     try:
         told = _do(argv)
     except LabError as err:
-        told = Told(False, err.message, err.remedy)
+        told = Told(False, err.message, err.remedy, data={"lock": err.lock} if isinstance(err, Locked) else {})
     except Exception as err:  # a mistake of ours must reach the screen as a message, too
         told = Told(False, f"{type(err).__name__}: {err}", "Type the task on a command line: it shows the traceback.")
     _say({"told": asdict(told)})

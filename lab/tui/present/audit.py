@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from lab.core.ledger import Entry
 from lab.core.snapshot import AuditView
@@ -65,7 +65,9 @@ def _entry(entry: Entry, view: View) -> Row:
     glyph, tone = LEDGER_STATUS[entry.status]
     cells = {
         "seq": cell(entry.seq, Tone.MUTED),
-        "time": cell(formats.brief_moment(formats.parse_time(entry.time), view.now), Tone.MUTED),
+        "time": replace(
+            cell(formats.brief_moment(formats.parse_time(entry.time), view.now), Tone.MUTED), order=float(entry.seq)
+        ),
         "action": cell(formats.clean(entry.action)),
         "status": Cell((Span(f"{glyph} {entry.status}", tone),)),
         "role": cell(formats.clean(entry.role)),

@@ -10,6 +10,7 @@ from lab.core.snapshot import Health, Slice, SliceState, Snapshot
 from lab.tui import formats
 from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
 from lab.tui.history import History
+from lab.tui.jobs import Jobs
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class View:
     interval_s: float = 2.0
     readonly: bool = False
     trouble: str = ""
+    jobs: Jobs = field(default_factory=Jobs)
 
     @property
     def epoch(self) -> float:

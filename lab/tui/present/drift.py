@@ -92,7 +92,7 @@ def _alert(alert: Alert, view: View) -> Row:
     tone = Tone.BAD if firing else Tone.WARN
     cells = {"name": cell(f"{'▲' if firing else '△'} {formats.clean(alert.name)}", tone)}
     said = f"{alert.state} {formats.age(view.epoch - alert.active_at)} · {formats.clean(alert.summary)}"
-    return Row(alert_key(alert), cells, ("psi", Cell((Span(said, Tone.PLAIN),))))
+    return Row(alert_key(alert), cells, ("psi", Cell((Span(said, Tone.PLAIN),))), pinned=True)
 
 
 def detail(key: str, view: View) -> Detail | None:

@@ -12,9 +12,8 @@ from textual.widgets import Button, Input, Static
 
 from lab.core.approval import LONGEST_REASON
 from lab.tui.cells import Line, Span, Tone
+from lab.tui.formats import clean
 from lab.tui.widgets.paint import content, paragraphs
-
-_NEEDED: Line = (Span("▲ Type a reason first: the audit trail keeps it.", Tone.WARN),)
 
 
 class ConfirmScreen(ModalScreen[str | None]):
@@ -26,12 +25,18 @@ class ConfirmScreen(ModalScreen[str | None]):
         Binding("pageup", "scroll(-8)", "Page up", show=False),
     ]
 
-    def __init__(self, title: str, body: Sequence[Line], ask_reason: bool = False, confirm: str = "Confirm") -> None:
+    # What is said when nothing was typed.
+    NEEDED: ClassVar[str] = "Type a reason first: the audit trail keeps it."
+
+    def __init__(
+        self, title: str, body: Sequence[Line], ask_reason: bool = False, confirm: str = "Confirm", value: str = ""
+    ) -> None:
         super().__init__()
         self._title = title
         self._ask_reason = ask_reason
         self._body = Static(paragraphs(body), markup=False)
-        self._reason = Input(placeholder="why, in a sentence", max_length=LONGEST_REASON, compact=True, id="reason")
+        hint = "why, in a sentence"
+        self._reason = Input(value, placeholder=hint, max_length=LONGEST_REASON, compact=True, id="reason")
         self._said = Static(markup=False, id="said")
         self._yes = Button(confirm, id="yes", compact=True)
 
@@ -62,10 +67,18 @@ class ConfirmScreen(ModalScreen[str | None]):
         """Closes with the reason, once there is one."""
         reason = " ".join(self._reason.value.split())
         if self._ask_reason and not reason:
-            self._said.update(content(_NEEDED))
-            self.set_focus(self._reason)
-            return
-        self.dismiss(reason)
+            self.complain(self.NEEDED)
+        else:
+            self.accept(reason)
+
+    def accept(self, answer: str) -> None:
+        """The person wants it."""
+        self.dismiss(answer)
+
+    def complain(self, text: str) -> None:
+        """Says what is missing, and stays open."""
+        self._said.update(content((Span("▲ ", Tone.WARN), Span(clean(text), Tone.WARN))))
+        self.set_focus(self._reason)
 
     @on(Button.Pressed, "#no")
     def _cancel(self) -> None:

@@ -10,11 +10,14 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from lab.tui.cells import Line
+from lab.tui.memory import Layout
 from lab.tui.present import PARTS, Detail, View, banner
+from lab.tui.present.activity import line as activity_line
 from lab.tui.screens.actions import browse, copy
-from lab.tui.screens.detail import DetailScreen
+from lab.tui.sorting import Order
 from lab.tui.widgets.paint import content
 from lab.tui.widgets.panel import Panel
+from lab.tui.widgets.parts import PANELS
 from lab.tui.widgets.titlebar import TitleBar
 
 LEFT = ("services", "audit")
@@ -33,14 +36,17 @@ class MainScreen(Screen[None]):
         Binding("y", "copy", "Copy"),
     ]
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, layout: Layout | None = None) -> None:
         super().__init__()
         self._view = view
+        self._kept = layout or Layout()
         self._banner: Line = ()
         # Held here, not looked up: a snapshot may come while the screen is being built or taken down.
         self._bar = TitleBar()
         self._strip = Static(id="banner", markup=False)
-        self._panels = {name: Panel(name, number) for name, number in NUMBERS.items()}
+        self._activity = Static(id="activity-line", markup=False)
+        self._doing: Line = ()
+        self._panels = {name: PANELS[name](name, number, view.readonly) for name, number in NUMBERS.items()}
 
     def compose(self) -> ComposeResult:
         yield self._bar
@@ -50,11 +56,15 @@ class MainScreen(Screen[None]):
                 yield from (panel for name, panel in self._panels.items() if name in LEFT)
             with Vertical(id="right"):
                 yield from (panel for name, panel in self._panels.items() if name not in LEFT)
+        yield self._activity
         yield Footer()
 
     def on_mount(self) -> None:
+        for name, order in self._kept.orders.items():
+            if name in self._panels:
+                self._panels[name].sort_by(order)
         self.show(self._view)
-        self.action_focus_panel("services")
+        self.action_focus_panel(self._kept.panel if self._kept.panel in self._panels else "services")
 
     def show(self, view: View) -> None:
         """Takes a new moment."""
@@ -67,11 +77,21 @@ class MainScreen(Screen[None]):
             self._strip.update(content(line))
         for name, panel in self._panels.items():
             panel.show(PARTS[name].panel(view))
+        self._show_activity(view)
 
     def show_time(self, view: View) -> None:
-        """Only the header moves on."""
+        """Only the header moves on, and the line of what is under way."""
         self._view = view
         self._bar.show(view)
+        self._show_activity(view)
+
+    def _show_activity(self, view: View) -> None:
+        line = activity_line(view)
+        if line != self._doing:
+            # Its height is fixed: only its coming and going lays out the screen again.
+            self._doing = line
+            self._activity.display = bool(line)
+            self._activity.update(content(line), layout=False)
 
     def action_focus_panel(self, name: str) -> None:
         # At once, so that a key pressed right after goes to the new panel; `focus()` would wait for the next round.
@@ -82,6 +102,21 @@ class MainScreen(Screen[None]):
         """The panel that has the focus, on its table or its filter."""
         node = self.focused
         return next((a for a in node.ancestors if isinstance(a, Panel)), None) if node else None
+
+    @property
+    def panel_name(self) -> str:
+        """The panel that has the focus, or had it last."""
+        panel = self.focused_panel
+        return str(panel.id) if panel else "services"
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        """How the panels are sorted, where somebody sorted them."""
+        return {name: panel.order for name, panel in self._panels.items() if panel.order}
+
+    def chosen(self, part: str) -> str:
+        """The key of the row under the cursor of a panel; empty without one."""
+        return self._panels[part].rows.current or ""
 
     def _chosen(self) -> Detail | None:
         panel = self.focused_panel
@@ -101,4 +136,7 @@ class MainScreen(Screen[None]):
     def _open(self, event: Panel.Opened) -> None:
         event.stop()
         if PARTS[event.part].detail(event.key, self._view):
-            self.app.push_screen(DetailScreen(event.part, event.key, self._view))
+            # Its screens are imported when they are wanted: before the first paint that would cost time.
+            from lab.tui.screens.opening import detail_screen
+
+            self.app.push_screen(detail_screen(event.part, event.key, self._view, getattr(self.app, "open_desk", None)))

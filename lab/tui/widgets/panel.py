@@ -1,5 +1,6 @@
 """A titled frame around one source: its state, its lines, its table, its filter."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -12,6 +13,7 @@ from textual.widgets import Static
 
 from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
 from lab.tui.filters import select
+from lab.tui.sorting import Order, arrow, in_order, next_order
 from lab.tui.widgets.paint import content, paragraphs
 from lab.tui.widgets.rows import RowList
 
@@ -22,6 +24,8 @@ class Panel(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "clear_filter", "Clear the filter", show=False),
+        Binding("s", "sort", "Sort by the next column", show=False),
+        Binding("S", "turn", "Turn the order round", show=False),
     ]
 
     class Opened(Message):
@@ -32,6 +36,13 @@ class Panel(Vertical):
             self.part = part
             self.key = key
 
+    class Arranged(Message):
+        """A person put the rows of `part` into another order."""
+
+        def __init__(self, part: str) -> None:
+            super().__init__()
+            self.part = part
+
     def __init__(self, name: str, number: int) -> None:
         super().__init__(id=name, classes=f"panel -{PanelState.WAITING}")
         self._number = number
@@ -40,7 +51,8 @@ class Panel(Vertical):
         self._view = PanelView("", state=PanelState.WAITING)
         self._pattern = ""
         self._filtered = False
-        self._frame: tuple[str, Line] = ("", ())
+        self.order: Order | None = None
+        self._frame: tuple[str, Line, str] = ("", (), "")
         self._lines: tuple[Line, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -58,18 +70,24 @@ class Panel(Vertical):
 
     def _draw(self) -> None:
         view = self._view
-        chosen = select(view.rows, self._pattern)
+        chosen = in_order(select(view.rows, self._pattern), self.order)
         found = Span(f"/{self._pattern}  {len(chosen)} of {len(view.rows)}", Tone.ACCENT)
         self._set_frame(view.title, (found,) if self._pattern else view.status)
+        self.rows.mark(*((self.order.column, arrow(self.order)) if self.order else ("", "")))
         self._set_lines(view.lines if view.rows else (*view.lines, *view.message))
         self.rows.display = bool(view.rows) or not view.message
         self.rows.show(view.columns, chosen)
 
     def _set_frame(self, title: str, status: Line) -> None:
-        if (title, status) != self._frame:
-            self._frame = (title, status)
-            self.border_title = Content.assemble((f"{self._number} ", "$foreground-muted"), (title, "bold"))
+        sorted_by = f" {arrow(self.order)} {self._title_of(self.order.column)}" if self.order else ""
+        if (title, status, sorted_by) != self._frame:
+            self._frame = (title, status, sorted_by)
+            number = (f"{self._number} ", "$foreground-muted")
+            self.border_title = Content.assemble(number, (title, "bold"), (sorted_by, "$accent"))
             self.border_subtitle = content(status)
+
+    def _title_of(self, column: str) -> str:
+        return next((one.title for one in self._view.columns if one.key == column), "") or column
 
     def _set_lines(self, lines: tuple[Line, ...]) -> None:
         """Only what changed: a new text would lay out the whole screen again."""
@@ -99,6 +117,23 @@ class Panel(Vertical):
             from lab.tui.widgets.filterline import FilterLine
 
             self.query_one(FilterLine).close()
+
+    def sort_by(self, order: Order | None) -> None:
+        """Puts the rows in that order, now and as they come."""
+        if order != self.order:
+            self.order = order
+            self._draw()
+
+    def action_sort(self) -> None:
+        """By the next of the columns; after the last one as the rows come."""
+        self.sort_by(next_order(self.order, self.rows.shown_columns, self._view.rows))
+        self.post_message(self.Arranged(str(self.id)))
+
+    def action_turn(self) -> None:
+        """The other way round."""
+        if self.order:
+            self.sort_by(replace(self.order, down=not self.order.down))
+            self.post_message(self.Arranged(str(self.id)))
 
     def _take_pattern(self, pattern: str) -> None:
         if pattern != self._pattern:

@@ -45,6 +45,7 @@ class RowList(ScrollView, can_focus=True):
         self._fitted: tuple[Fitted, ...] = ()
         self._lines: tuple[Line, ...] = ()
         self._cursor = 0
+        self._mark = ("", "")
         self._styles_by_tone: dict[tuple[Tone, bool], Style] = {}
 
     @property
@@ -55,6 +56,17 @@ class RowList(ScrollView, can_focus=True):
     @property
     def cursor(self) -> int:
         return self._cursor
+
+    @property
+    def shown_columns(self) -> tuple[Column, ...]:
+        """The columns for which there is room."""
+        return tuple(fitted.column for fitted in self._fitted)
+
+    def mark(self, column: str, mark: str) -> None:
+        """Shows at a column's title how the rows are sorted."""
+        if (column, mark) != self._mark:
+            self._mark = (column, mark)
+            self.refresh()
 
     def show(self, columns: tuple[Column, ...], rows: tuple[Row, ...]) -> None:
         """Takes the new content; cursor and scroll stay with their rows."""
@@ -94,7 +106,7 @@ class RowList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the visible part."""
         if y < self._top:
-            return self._strip(headings(self._fitted), False)
+            return self._strip(headings(self._fitted, *self._mark), False)
         index = y - self._top + round(self.scroll_offset.y)
         if index >= len(self._lines):
             return Strip.blank(self.size.width, self.rich_style)

@@ -1,0 +1,107 @@
+"""The half of the application that does things: actions, their account, and how the screen is left and found again."""
+
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import App
+
+from lab.tui.memory import Layout, Memory
+from lab.tui.messages import ActionWanted
+from lab.tui.processes import Processes, Runner
+from lab.tui.screens.main import MainScreen
+from lab.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from lab.tui.jobs import Jobs
+    from lab.tui.present import View
+    from lab.tui.worklist import Worklist
+
+
+class Acting(App[None]):
+    """Needs of its subclass the newest `view`, and to be shown another one."""
+
+    view: "View"
+    layout_kept = Layout()
+    _memory: Memory | None = None
+    _runner: Runner | None = None
+    _worklist: "Worklist | None" = None
+    _note = ""
+
+    def remember(self, memory: Memory | None, theme: str) -> str:
+        """Takes the layout out of `memory`, and returns the theme to begin with."""
+        self._memory = memory
+        self.layout_kept, self._note = memory.load() if memory else (Layout(), "")
+        return self.layout_kept.theme if self.layout_kept.theme in self.available_themes else theme
+
+    def on_mount(self) -> None:
+        if self._note:
+            self.notify(self._note, severity="warning", markup=False)
+
+    def action_refresh_now(self) -> None:
+        """Asks every source again."""
+        raise NotImplementedError
+
+    def action_help(self) -> None:
+        """The keys of the place where the focus is."""
+        raise NotImplementedError
+
+    def take_jobs(self, jobs: "Jobs") -> None:
+        """Shows what is under way and done."""
+        raise NotImplementedError
+
+    def want(self, name: str, target: str = "") -> None:
+        """Does one of the `ACTIONS`, after asking what has to be asked."""
+        if self._worklist is None:
+            from lab.tui.worklist import Worklist
+
+            self._worklist = Worklist(self, self._runner or Processes())
+        self._worklist.want(name, target)
+
+    @on(ActionWanted)
+    def _wanted(self, event: ActionWanted) -> None:
+        event.stop()
+        self.want(event.action, event.target)
+
+    @property
+    def main_screen(self) -> MainScreen | None:
+        """The screen below all others."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
+
+    def chosen(self, part: str) -> str:
+        """The key of the row under the cursor of a panel; empty without one."""
+        return self.main_screen.chosen(part) if self.main_screen else ""
+
+    def go_to(self, panel: str) -> None:
+        """Focuses a panel, from wherever the person is."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        if self.main_screen:
+            self.main_screen.action_focus_panel(panel)
+
+    def action_activity(self) -> None:
+        """What was done from this screen."""
+        from lab.tui.screens.activity import ActivityScreen
+
+        if not isinstance(self.screen, ActivityScreen):
+            self.push_screen(ActivityScreen(self.view))
+
+    def action_export(self) -> None:
+        """Asks for a file, and writes the snapshot into it."""
+        from lab.tui.screens.exporting import ExportScreen
+
+        self.push_screen(ExportScreen(self.view))
+
+    async def action_quit(self) -> None:
+        """Leaves; what is under way goes on to its end."""
+        self.keep_layout()
+        going = [job.title for job in self.view.jobs.running]
+        self.exit(message=f"still going on, without the screen: {', '.join(going)}" if going else None)
+
+    @on(Panel.Arranged)
+    def keep_layout(self) -> None:
+        """Writes down how the screen looks now."""
+        if self._memory and self.main_screen:
+            note = self._memory.save(Layout(self.theme, self.main_screen.panel_name, self.main_screen.orders))
+            if note and note != self._note:
+                self._note = note
+                self.notify(note, severity="warning", markup=False)
