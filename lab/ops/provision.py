@@ -1,16 +1,9 @@
-"""What must exist inside PostgreSQL and the object store before the services that use them start."""
+"""What must exist inside PostgreSQL and the object store, made from this machine."""
 
-import json
-import time
-from typing import Any
-
+from lab.clients.provision import Superuser, provision_buckets, provision_databases
 from lab.clients.s3 import ADMIN, S3
 from lab.core.config import LabConfig
-from lab.core.errors import LabError, ServiceUnavailable
 from lab.core.services import LOOPBACK, Service
-
-_POLL_SECONDS = 0.05
-DATABASES = ("dagster", "mlflow")
 
 
 def provision_postgres(config: LabConfig, deadline_s: float = 30.0) -> list[str]:
@@ -18,140 +11,11 @@ def provision_postgres(config: LabConfig, deadline_s: float = 30.0) -> list[str]
 
     Raises LabError when the server doesn't accept the superuser in time.
     """
-    from psycopg2 import sql
-
     passwords = {"dagster": config.secrets.dagster_db, "mlflow": config.secrets.mlflow_db}
-    connection = _connect(config, deadline_s)
-    made = []
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT rolname FROM pg_roles")
-            roles = {row[0] for row in cursor.fetchall()}
-            cursor.execute("SELECT datname FROM pg_database")
-            databases = {row[0] for row in cursor.fetchall()}
-            for name in DATABASES:
-                verb = sql.SQL("ALTER" if name in roles else "CREATE")
-                statement = sql.SQL("{} ROLE {} LOGIN PASSWORD {}")
-                cursor.execute(statement.format(verb, sql.Identifier(name), sql.Literal(passwords[name])))
-                if name not in databases:
-                    owned = sql.SQL("CREATE DATABASE {0} OWNER {0} STRATEGY file_copy")
-                    cursor.execute(owned.format(sql.Identifier(name)))
-                    cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
-                    made.append(name)
-    finally:
-        connection.close()
-    return made
-
-
-def _connect(config: LabConfig, deadline_s: float) -> Any:
-    import psycopg2
-
-    end = time.monotonic() + deadline_s
-    while True:
-        try:
-            connection = psycopg2.connect(
-                host=LOOPBACK,
-                port=config.port(Service.POSTGRES),
-                user="postgres",
-                password=config.secrets.postgres,
-                dbname="postgres",
-                connect_timeout=5,
-            )
-            connection.autocommit = True
-            return connection
-        except psycopg2.OperationalError as err:
-            reason = str(err).strip().splitlines()[-1]
-            if "password authentication failed" in reason:
-                raise LabError(
-                    "PostgreSQL refuses the password in .env: its data was made with another one.",
-                    "Put the old .env back, or type `invoke nuke` to start anew.",
-                ) from None
-            if time.monotonic() > end:
-                raise ServiceUnavailable(
-                    f"PostgreSQL doesn't accept connections after {deadline_s:.0f} s: {reason}",
-                    "Type `invoke logs postgres`.",
-                ) from None
-            time.sleep(_POLL_SECONDS)
+    server = Superuser(LOOPBACK, config.port(Service.POSTGRES), config.secrets.postgres)
+    return provision_databases(server, passwords, deadline_s)
 
 
 def provision_store(config: LabConfig, deadline_s: float = 30.0) -> list[str]:
     """The buckets with their policies; versioning and Object Lock on the audit bucket. Returns the buckets it made."""
-    s3 = S3.of_lab(config, ADMIN)
-    existing = _buckets(s3, deadline_s)
-    made = []
-    for bucket in config.buckets:
-        if bucket not in existing:
-            locked = bucket == config.audit_bucket
-            s3.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=locked)
-            made.append(bucket)
-        policy = json.dumps(bucket_policy(config, bucket), sort_keys=True)
-        s3.client.put_bucket_policy(Bucket=bucket, Policy=policy)
-    s3.client.put_object_lock_configuration(
-        Bucket=config.audit_bucket,
-        ObjectLockConfiguration={
-            "ObjectLockEnabled": "Enabled",
-            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": config.audit_retention_days}},
-        },
-    )
-    return made
-
-
-def _buckets(s3: S3, deadline_s: float) -> set[str]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    end = time.monotonic() + deadline_s
-    while True:
-        try:
-            return {bucket["Name"] for bucket in s3.client.list_buckets()["Buckets"]}
-        except (BotoCoreError, ClientError) as err:
-            if time.monotonic() > end:
-                raise ServiceUnavailable(
-                    f"The object store doesn't answer after {deadline_s:.0f} s: {err}",
-                    "Type `invoke logs object-store`.",
-                ) from None
-            time.sleep(_POLL_SECONDS)
-
-
-def bucket_policy(config: LabConfig, bucket: str) -> dict[str, Any]:
-    """Who may do what in `bucket`: nobody but the administrator may delete an audit entry or change its retention."""
-    statements = _audit_statements(config) if bucket == config.audit_bucket else _data_statements(config, bucket)
-    return {"Version": "2012-10-17", "Statement": statements}
-
-
-def _data_statements(config: LabConfig, bucket: str) -> list[dict[str, Any]]:
-    read, write = ["s3:GetObject"], ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    rights = {"pipeline": read + write, "reader": read}
-    if bucket == config.artifact_bucket:
-        rights["mlflow"] = [*read, *write, "s3:DeleteObject"]
-    listing = ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
-    return [
-        statement
-        for identity, actions in rights.items()
-        for statement in (_allow(identity, listing, bucket), _allow(identity, actions, f"{bucket}/*"))
-    ]
-
-
-def _audit_statements(config: LabConfig) -> list[dict[str, Any]]:
-    """The pipeline may write under keys of the entries' form only, and may copy nothing there.
-
-    The store can't demand a conditional write, so that an entry may get a second version: verification finds those.
-    """
-    bucket, entries = config.audit_bucket, f"{config.audit_bucket}/{config.audit_prefix}"
-    looking = ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation"]
-    reading = ["s3:GetObject", "s3:GetObjectVersion"]
-    copying = {"Null": {"s3:x-amz-copy-source": "false"}}
-    return [
-        *(_allow(identity, looking, bucket) for identity in ("pipeline", "reader")),
-        *(_allow(identity, reading, f"{entries}*") for identity in ("pipeline", "reader")),
-        _allow("pipeline", ["s3:PutObject"], f"{entries}{'?' * 12}.json"),
-        _allow("pipeline", ["s3:PutObject"], f"{entries}*") | {"Effect": "Deny", "Condition": copying},
-    ]
-
-
-def _allow(identity: str, actions: list[str], resource: str) -> dict[str, Any]:
-    return {
-        "Effect": "Allow",
-        "Principal": {"AWS": [f"arn:aws:iam:::user/{identity}", f"arn:aws:iam::000000000000:user/{identity}"]},
-        "Action": actions,
-        "Resource": f"arn:aws:s3:::{resource}",
-    }
+    return provision_buckets(S3.of_lab(config, ADMIN), config, deadline_s)

@@ -13,7 +13,9 @@ from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import LOOPBACK, Service
 from lab.runtime.commands import ALERTMANAGER_WEB, Command, store_options
+from lab.runtime.credentials import credential_files
 from lab.runtime.layout import Layout
+from lab.runtime.place import on_host
 from lab.runtime.private import write_private
 from lab.runtime.web_password import USER, web_configuration
 
@@ -35,15 +37,21 @@ def write_all(config: LabConfig, layout: Layout, services: Sequence[Service]) ->
     web = web_configuration(config.secrets.alertmanager, layout.config / ALERTMANAGER_WEB)
     for name, text in dagster.items():
         write_private(layout.dagster / name, text)
-    for name, text in store.items():
+    credentials = credential_files(config, on_host(config, layout))
+    for name, text in (store | dict(credentials)).items():
         write_private(layout.config / name, text)
     write_private(layout.config / "prometheus.yml", prometheus)
     write_private(layout.config / ALERTMANAGER_WEB, web)
-    instance = "".join(dagster.values())
+    instance = "".join(dagster.values()) + credentials["pgpass-dagster"]
+    reader = credentials["s3-reader"]
     return {
         Service.OBJECT_STORE: "".join(store.values()),
+        Service.MLFLOW: credentials["pgpass-mlflow"] + credentials["s3-mlflow"],
+        Service.DAGSTER_CODE: instance,
         Service.DAGSTER: instance,
-        Service.DAGSTER_DAEMON: instance,
+        Service.DAGSTER_DAEMON: instance + credentials["s3-pipeline"],
+        Service.DRIFT_MONITOR: reader,
+        Service.GOVERNANCE_METRICS: reader,
         Service.PROMETHEUS: prometheus + rules.read_text(),
         Service.ALERTMANAGER: web + (stack / "alertmanager" / "alertmanager.yml").read_text(),
     }

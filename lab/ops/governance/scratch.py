@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from lab.clients.provision import bucket_policy
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.ops.governance.bench import Bench
-from lab.ops.provision import bucket_policy
 
 
 @contextmanager

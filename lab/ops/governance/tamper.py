@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lab.clients.audit import Ledger, verify_trail
+from lab.clients.provision import bucket_policy
 from lab.clients.s3 import AuditStore
 from lab.core.approval import PROBE
 from lab.core.config import LabConfig
@@ -20,7 +21,6 @@ from lab.ops.entries import entry_by_actor
 from lab.ops.governance.bench import Bench
 from lab.ops.governance.proof import Check, Found, listed
 from lab.ops.governance.scratch import policy_text, scratch_bucket
-from lab.ops.provision import bucket_policy
 
 _REFUSED = {"AccessDenied", "PreconditionFailed"}
 
