@@ -16,7 +16,8 @@ _NEEDS = ("compose", "terraform", "browser")
 
 def pytest_configure() -> None:
     # A terminated test run must clean up as an interrupted one does, also where a script started it in the background,
-    # with SIGINT ignored.
+    # with SIGINT ignored, which every process of a test would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # How long an example takes says how busy the machine is, nothing about the code.
     hypothesis.settings.register_profile("lab", deadline=None)
