@@ -12,10 +12,17 @@ def open_desk(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> A
     """The desk for `kind`: services, runs, models, audit, drift or alerts. Raises NotFound for any other."""
     desks: Mapping[str, Callable[[], Any]] = {
         "runs": lambda: _runs(config),
+        "audit": lambda: _entries(config),
     }
     if kind not in desks:
         raise NotFound(f"Nothing more is known of {kind}.")
     return desks[kind]()
+
+
+def _entries(config: LabConfig) -> Any:
+    from lab.ops.detail_entry import EntryDesk
+
+    return EntryDesk(config)
 
 
 def _runs(config: LabConfig) -> Any:

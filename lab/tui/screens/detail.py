@@ -156,10 +156,10 @@ class DetailScreen(Screen[None]):
         if not self.is_mounted:
             return
         line = self.subject()
-        self._subject.show(subject(_GONE, *line) if self.gone and self._must_be_there() else line)
+        self._subject.show(subject(_GONE, *line) if self.gone and self.must_be_listed() else line)
         self.page.show(self.draw(self.names[self._current]))
 
-    def _must_be_there(self) -> bool:
+    def must_be_listed(self) -> bool:
         """Whether a row that isn't in the newest snapshot is worth a word."""
         return True
 
@@ -204,9 +204,13 @@ class DetailScreen(Screen[None]):
 
     def action_again(self) -> None:
         """Asks once more for everything, here and for the snapshot."""
+        self.ask_again()
+        self.app.action_refresh_now()  # type: ignore[attr-defined]  # the app that shows drill-downs has it
+
+    def ask_again(self) -> None:
+        """Ends the pauses between two attempts, also of what was thought to be final."""
         if self._fetcher:
             self._fetcher.hurry()
-        self.app.action_refresh_now()  # type: ignore[attr-defined]  # the app that shows drill-downs has it
 
     def action_browse(self) -> None:
         browse(self, self._detail)

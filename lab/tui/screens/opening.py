@@ -14,4 +14,8 @@ def _kind(part: str, key: str) -> type[DetailScreen]:
         from lab.tui.screens.run import RunScreen
 
         return RunScreen
+    if part == "audit":
+        from lab.tui.screens.entry import EntryScreen
+
+        return EntryScreen
     return DetailScreen

@@ -105,8 +105,11 @@ class RunScreen(DetailScreen):
             self._events.extend(lines)
 
     def opened(self, page: str, key: str) -> None:
-        """An audit entry of the run, in full."""
-        if page == "audit":
+        """An audit entry of the run in full; a step's events."""
+        if page == "steps":
+            self.action_view(1)
+            self._events.look_for(key)
+        elif page == "audit":
             self.open("audit", key)
 
     def action_relaunch(self) -> None:

@@ -97,16 +97,24 @@ class TextPage(Vertical):
         if not self._searched:
             self._searched = True
             await self.mount(FilterLine(self._take_pattern, self.text))
-        self.query_one(FilterLine).open()
+        line = self.query_one(FilterLine)
+        line.value = self.pattern
+        line.open()
 
     def action_clear_filter(self) -> None:
         """Shows every line again; without a search, goes back."""
         from lab.tui.widgets.filterline import FilterLine
 
-        if self.pattern:
+        if not self.pattern:
+            leave(self)
+        elif self._searched:
             self.query_one(FilterLine).close()
         else:
-            leave(self)
+            self._take_pattern("")
+
+    def look_for(self, pattern: str) -> None:
+        """As if a person had searched for it."""
+        self._take_pattern(pattern)
 
     def _take_pattern(self, pattern: str) -> None:
         if pattern == self.pattern:

@@ -1,0 +1,93 @@
+"""The views of one audit entry: what was checked, its JSON, its exact bytes."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lab.core.ledger import Entry
+from lab.tui import formats
+from lab.tui.cells import Line, PanelView, Span, Tone
+from lab.tui.present.audit import entry_json
+from lab.tui.present.base import LEDGER_STATUS
+from lab.tui.present.document import field_line, heading, text
+
+if TYPE_CHECKING:
+    from lab.ops.detail_entry import EntryDetail, Neighbour, Proof
+
+
+def subject_spans(seq: int, entry: Entry | None) -> tuple[Span, ...]:
+    """What stands under the header."""
+    if entry is None:
+        return (Span(f"Audit entry #{seq}", Tone.STRONG),)
+    glyph, tone = LEDGER_STATUS[entry.status]
+    return (
+        Span(f"Audit entry #{seq}", Tone.STRONG),
+        Span(f"{glyph} {entry.status}", tone),
+        Span(formats.clean(entry.action)),
+        Span(formats.clean(entry.time), Tone.MUTED),
+        Span(formats.clean(entry.owner), Tone.MUTED),
+    )
+
+
+def entry(detail: "EntryDetail") -> PanelView:
+    """The checks, the neighbours, then the JSON."""
+    lines: list[Line] = [_proof(proof) for proof in detail.proofs]
+    lines += [field_line("before", *_neighbour(detail.before)), field_line("after", *_neighbour(detail.after))]
+    lines += heading("Entry")
+    lines += document(entry_json(detail.entry) if detail.entry else detail.body.decode(errors="replace"))
+    return PanelView("Entry", (_verdict(detail.proofs),), lines=tuple(lines))
+
+
+def _verdict(proofs: "Iterable[Proof]") -> Span:
+    bad = [proof.name for proof in proofs if proof.holds is False]
+    return Span(f"✗ {', '.join(bad)}", Tone.BAD) if bad else Span("✓ verified", Tone.OK)
+
+
+def _proof(proof: "Proof") -> Line:
+    glyph, tone = {True: ("✓", Tone.OK), False: ("✗", Tone.BAD), None: ("○", Tone.MUTED)}[proof.holds]
+    return field_line(proof.name, Span(f"{glyph} ", tone), Span(formats.clean(proof.detail), tone))
+
+
+def _neighbour(beside: "Neighbour") -> tuple[Span, ...]:
+    if beside.entry is None:
+        return (Span("none" if not beside.problem else f"#{beside.seq} {formats.clean(beside.problem)}", Tone.MUTED),)
+    glyph, tone = LEDGER_STATUS[beside.entry.status]
+    return (
+        Span(f"#{beside.seq} ", Tone.STRONG),
+        Span(f"{glyph} ", tone),
+        Span(f"{formats.clean(beside.entry.action)} {beside.entry.status} "),
+        Span(formats.short(beside.entry.hash, 12), Tone.MUTED),
+    )
+
+
+def canonical(detail: "EntryDetail") -> PanelView:
+    """The exact text, and how to check it by hand."""
+    lines: list[Line] = [
+        field_line("object", text(detail.key)),
+        field_line("bytes", Span(f"{len(detail.body):,}")),
+        *heading("Canonical JSON (RFC 8785), as stored"),
+        (Span(formats.clean(detail.body.decode(errors="replace"))),),
+        *heading("The hash is the SHA-256 of this text without its field hash"),
+    ]
+    if detail.entry:
+        lines.append(field_line("recomputed", text(detail.entry.digest())))
+        lines.append(field_line("hash", text(detail.entry.hash)))
+    return PanelView("Canonical", lines=tuple(lines))
+
+
+def document(body: str) -> list[Line]:
+    """Indented JSON with its names apart from its values."""
+    lines: list[Line] = []
+    for line in body.splitlines():
+        indent = line[: len(line) - len(line.lstrip(" "))]
+        rest = line.strip()
+        name, colon, value = rest.partition(": ")
+        if colon and name.startswith('"') and name.endswith('"'):
+            lines.append((Span(f"{indent}{formats.clean(name)}: ", Tone.ACCENT), Span(formats.clean(value))))
+        else:
+            lines.append((Span(indent + formats.clean(rest)),))
+    return lines
+
+
+def copied(detail: "EntryDetail") -> str:
+    """What goes to the clipboard."""
+    return entry_json(detail.entry) if detail.entry else detail.body.decode(errors="replace")

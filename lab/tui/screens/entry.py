@@ -1,0 +1,108 @@
+"""One audit entry: verified, with its neighbours, and a walk along the trail."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from lab.core.ledger import Entry
+from lab.core.snapshot import Slice
+from lab.tui.cells import Line, PanelView
+from lab.tui.present import entry_detail as present
+from lab.tui.present.document import Detail
+from lab.tui.present.pages import page
+from lab.tui.screens.actions import browse, copy
+from lab.tui.screens.detail import DetailScreen, Page
+from lab.tui.screens.fetching import Want
+from lab.tui.widgets.page import TextPage
+from lab.tui.widgets.tabs import subject
+
+if TYPE_CHECKING:
+    from lab.ops.detail_entry import EntryDetail
+
+
+class EntryScreen(DetailScreen):
+    """An audit entry in full; `n` and `p` go to the ones beside it."""
+
+    KIND: ClassVar[str] = "audit"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "walk(1)", "Next entry"),
+        Binding("p", "walk(-1)", "Entry before"),
+        Binding("u", "run", "Its run"),
+    ]
+
+    def pages(self) -> Sequence[Page]:
+        return [TextPage("entry", 1), TextPage("canonical", 2)]
+
+    @property
+    def seq(self) -> int:
+        """The number of the entry that is shown."""
+        return int(self.key)
+
+    @property
+    def detail(self) -> "EntryDetail | None":
+        """The entry as fetched, once it is the one that is asked for."""
+        found: EntryDetail | None = self.got("entry").value
+        return found if found and found.seq == self.seq else None
+
+    @property
+    def known(self) -> Entry | None:
+        """The entry, as fetched or as the snapshot has it."""
+        if self.detail:
+            return self.detail.entry
+        listed = self.view.snapshot.audit.value
+        return next((one for one in listed.entries if one.seq == self.seq), None) if listed else None
+
+    def wants(self, desk: Any) -> Sequence[Want]:
+        # What stands behind the newest entry may come at any time; nothing else of an entry ever changes.
+        return [
+            Want(
+                "entry",
+                "The audit trail",
+                lambda: desk.entry(self.seq),
+                every_s=2.0,
+                until=lambda found: found.seq == self.seq and found.after.entry is not None,
+            )
+        ]
+
+    def subject(self) -> Line:
+        return subject(*present.subject_spans(self.seq, self.known))
+
+    def must_be_listed(self) -> bool:
+        """The snapshot holds only the newest; older ones are in the trail all the same."""
+        return False
+
+    def draw(self, name: str) -> PanelView:
+        part = self.got("entry")
+        if part.value is not None and self.detail is None:
+            part = replace(part, value=None) if part.error else Slice()
+        if name == "canonical":
+            return page("Canonical", part, self.view, "The object is empty.", present.canonical)
+        return page("Entry", part, self.view, "The object is empty.", present.entry)
+
+    def action_walk(self, by: int) -> None:
+        """To the entry after or before, as far as there is one."""
+        head = self.view.snapshot.audit.value.length if self.view.snapshot.audit.value else 0
+        last = max(head, self.detail.head if self.detail else 0, self.seq)
+        if not 1 <= self.seq + by <= last:
+            self.notify("There is no entry beyond this one.", timeout=2, markup=False)
+            return
+        self.key = str(self.seq + by)
+        self.ask_again()
+        self.redraw()
+
+    def action_run(self) -> None:
+        """The run that wrote the entry, in full."""
+        known = self.known
+        if known and known.run_id:
+            self.open("runs", known.run_id)
+        else:
+            self.notify("No run wrote this entry.", timeout=2, markup=False)
+
+    def action_browse(self) -> None:
+        browse(self, None)
+
+    def action_copy(self) -> None:
+        copied = present.copied(self.detail) if self.detail else ""
+        copy(self, Detail("", (), copied))
