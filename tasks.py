@@ -225,6 +225,25 @@ def nuke(_: Context, yes: bool = False, keep_audit: str = "", dry_run: bool = Fa
     console.say("the lab is gone")
 
 
+@task(help={"output": "file to write; without it one here, named by lab and time", "json": "print one JSON document"})
+@command
+def backup(_: Context, output: str = "", json: bool = False) -> None:
+    """Write everything that the lab knows into one file: databases, buckets, audit trail, identities; no secret."""
+    from lab.tui import console_backup
+
+    console_backup.back_up(output, json)
+
+
+@task(positional=["file"], help={"file": "what `invoke backup` wrote", "json": "print one JSON document"})
+@command
+def restore(_: Context, file: str, json: bool = False) -> None:
+    """Check a backup, load it into a lab that is empty, bring that up, and verify the audit trail."""
+    from lab.tui import console_backup
+
+    if code := console_backup.bring_back(file, json):
+        raise Exit(code=code)
+
+
 @task(help={"json": "print one JSON document"})
 @command
 def doctor(_: Context, json: bool = False) -> None:

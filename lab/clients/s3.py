@@ -1,12 +1,12 @@
 """The object store, through the S3 API."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from lab.core.config import REGION, LabConfig
 from lab.core.errors import LabError, NotFound, ServiceUnavailable
@@ -29,6 +29,16 @@ class Version:
     version: str
     latest: bool
     marker: bool = False
+
+
+@dataclass(frozen=True)
+class Content:
+    """An object's bytes as a stream of `size`, and what is stored with them."""
+
+    body: IO[bytes]
+    size: int
+    content_type: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class S3:
@@ -120,6 +130,34 @@ class S3:
         with _translated(f"{bucket}/{prefix}"):
             page = self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after, MaxKeys=limit)
         return [item["Key"] for item in page.get("Contents", [])]
+
+    def objects(self, bucket: str) -> Iterator[str]:
+        """Every key of the bucket, in order, a page at a time."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        with _translated(bucket):
+            for page in pages:
+                yield from (item["Key"] for item in page.get("Contents", []))
+
+    @contextmanager
+    def opened(self, bucket: str, key: str) -> Iterator[Content]:
+        """An object to be read as a stream."""
+        with _translated(f"{bucket}/{key}"):
+            found = self.client.get_object(Bucket=bucket, Key=key)
+            with closing(found["Body"]) as body:
+                yield Content(
+                    cast("IO[bytes]", body), found["ContentLength"], found.get("ContentType", ""), found["Metadata"]
+                )
+
+    def put_stream(self, bucket: str, key: str, content: Content) -> None:
+        """Writes what can be read only once, a part at a time."""
+        from boto3.s3.transfer import TransferConfig
+
+        extra: dict[str, Any] = {"Metadata": dict(content.metadata)}
+        extra |= {"ContentType": content.content_type} if content.content_type else {}
+        with _translated(f"{bucket}/{key}"):
+            # In threads it would read ahead, as many parts as it has threads.
+            config = TransferConfig(use_threads=False)
+            self.client.upload_fileobj(content.body, bucket, key, ExtraArgs=extra, Config=config)
 
     def get_version(self, bucket: str, key: str, version: str) -> bytes:
         with _translated(f"{bucket}/{key}"):

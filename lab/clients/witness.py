@@ -36,7 +36,7 @@ class Witness:
         with os.fdopen(descriptor, "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             tail = _tail(file.fileno())
-            last = next((head for line in reversed(tail.split(b"\n")) if (head := _parse(line))), Head(0, ""))
+            last = next((head for line in reversed(tail.split(b"\n")) if (head := parse_head(line))), Head(0, ""))
             if seq < last.seq or (seq, digest) == (last.seq, last.hash):
                 return
             line = json.dumps({"seq": seq, "hash": digest, "time": self.clock()}, separators=(",", ":"))
@@ -59,7 +59,7 @@ class Witness:
         last = 0
         with self.path.open("rb") as file:
             while file.tell() < size:
-                head = _parse(file.readline())
+                head = parse_head(file.readline())
                 if head is None:
                     continue
                 if head.seq < last:
@@ -76,7 +76,8 @@ def _tail(descriptor: int) -> bytes:
     return os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
 
 
-def _parse(line: bytes) -> Head | None:
+def parse_head(line: bytes) -> Head | None:
+    """The head in a line; None when it holds none, as one that a killed writer left."""
     try:
         raw = json.loads(line)
         seq, digest = raw["seq"], raw["hash"]

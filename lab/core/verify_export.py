@@ -9,7 +9,7 @@ Exit code: 0 intact, 1 something is wrong, 2 the files can't be read.
 import base64
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lab.core.errors import LabError, LedgerError
@@ -23,13 +23,18 @@ USAGE = "usage: python -m lab.core.verify_export FILE [HEADS]\n"
 def exported(path: Path) -> Iterator[tuple[str, bytes]]:
     """Key and exact text of each entry. Raises LedgerError for a line of another form, OSError."""
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                raw = json.loads(line)
-                body = base64.b64decode(raw["body_base64"]) if "body_base64" in raw else raw["body"].encode()
-                yield str(raw["key"]), body
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                raise LedgerError(f"{path}, line {number}, is no line of an export.", "Export it again.") from None
+        yield from exported_lines(file, str(path))
+
+
+def exported_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, bytes]]:
+    """As `exported`, of the lines of an export called `name`."""
+    for number, line in enumerate(lines, 1):
+        try:
+            raw = json.loads(line)
+            body = base64.b64decode(raw["body_base64"]) if "body_base64" in raw else raw["body"].encode()
+            yield str(raw["key"]), body
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise LedgerError(f"{name}, line {number}, is no line of an export.", "Export it again.") from None
 
 
 def published(path: Path) -> list[Head]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from heapq import merge
@@ -32,12 +32,15 @@ class Audited:
     notes: tuple[str, ...] = ()
 
 
-async def verify(config: LabConfig, heads: Path | None = None) -> Audited:
+async def verify(config: LabConfig, heads: Path | None = None, known: Sequence[Head] = ()) -> Audited:
     """Checks the trail in the store against the heads in the witness's file, the registry, Prometheus, and `heads`.
+
+    `known` are further heads, which the caller saw.
 
     Raises LabError when the store or a file of heads can't be read.
     """
     given = await asyncio.to_thread(published, heads) if heads else []
+    given += known
     asked = await asyncio.gather(_from_registry(config), _from_metrics(config), return_exceptions=True)
     notes = []
     for found, name in zip(asked, ("MLflow", "Prometheus"), strict=True):

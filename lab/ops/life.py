@@ -14,6 +14,7 @@ from lab.core.services import BY_NAME, Service, ServiceSpec, find
 from lab.ops import stack
 from lab.ops.audit import deliver, export_file
 from lab.ops.doctor import Finding, Verdict, examine
+from lab.ops.emptiness import refuse_half_restored
 from lab.ops.progress import Progress, Report
 from lab.ops.provision import provision_postgres, provision_store
 from lab.ops.seed import Seeder
@@ -25,6 +26,7 @@ _POLL_SECONDS = 0.1
 
 def up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
     """Starts every service, and furnishes a new lab with databases, buckets and data. Raises LabError."""
+    refuse_half_restored(config)
     return asyncio.run(stack.up(config, runtime, furnish(config), report))
 
 
@@ -85,6 +87,7 @@ def refuse(findings: tuple[Finding, ...]) -> None:
 
 def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> stack.UpResult:
     """Stops one service, or all, and brings the lab up. Raises LabError."""
+    refuse_half_restored(config)
     if name:
         runtime.stop([_service(name).name], 30.0)
     else:

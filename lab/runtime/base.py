@@ -43,6 +43,10 @@ class Runtime(Protocol):
         """Stops everything and removes all that this lab made."""
         ...
 
+    def wipe(self, note: Note) -> None:
+        """Stops everything and removes all data; what only costs time to make anew, as an image, may stay."""
+        ...
+
     def facts(self) -> Mapping[Service, ProcessFact]:
         """What is known of each service's process or container, for every service of the catalogue."""
         ...
@@ -55,6 +59,11 @@ class Runtime(Protocol):
         """The last lines of the service's log."""
         ...
 
-    def follow(self, services: Sequence[Service]) -> Iterator[tuple[Service, str]]:
-        """New log lines as they come, until the caller stops asking."""
+    def follow(
+        self, services: Sequence[Service], ended: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[Service, str]]:
+        """New log lines as they come, until the caller stops asking or, asked at least every second, `ended` is true.
+
+        A caller in another thread can't stop asking while nothing comes; it has `ended` for that.
+        """
         ...

@@ -113,6 +113,9 @@ class NativeRuntime:
                 self._remove(home)
                 note(f"removed {home}")
 
+    def wipe(self, note: Note) -> None:
+        self.nuke(note)
+
     def facts(self) -> Mapping[Service, ProcessFact]:
         self._refuse_other_ports()
         absent = self._absent()
@@ -143,8 +146,10 @@ class NativeRuntime:
     def tail(self, service: Service, lines: int) -> Sequence[str]:
         return tail(self.log_files(service), lines)
 
-    def follow(self, services: Sequence[Service]) -> Iterator[tuple[Service, str]]:
-        return follow({service: self.layout.logs / f"{service}.log" for service in services})
+    def follow(
+        self, services: Sequence[Service], ended: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[Service, str]]:
+        return follow({service: self.layout.logs / f"{service}.log" for service in services}, ended)
 
     def _refuse_strangers(self, remedy: str) -> None:
         if is_strangers(self._config):

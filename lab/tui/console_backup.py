@@ -1,0 +1,84 @@
+"""Backup and restore on the command line: one call of a use case each, its outcome, an exit code."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.ops.progress import Progress
+from lab.tui import console
+
+if TYPE_CHECKING:
+    from lab.ops.backup import Backup
+    from lab.ops.restore import Restored
+
+WRONG = 1
+
+
+def back_up(output: str = "", json: bool = False) -> None:
+    """Writes a backup and says what is in it. Raises LabError."""
+    from lab import wiring
+    from lab.ops import backup
+
+    _end_on_sigterm()
+    config = wiring.load_config()
+    target = Path(output).expanduser().absolute() if output else backup.default_target(config)
+    tools = wiring.binaries().postgres_folder()
+    with console.board("Backing up", quiet=json) as report:
+        made = backup.back_up(config, wiring.runtime(config).name, tools, target, report)
+    console.print_json(made) if json else print_backup(made)
+
+
+def bring_back(file: str, json: bool = False) -> int:
+    """Restores a backup and says what is there again; 1 when its trail isn't intact. Raises LabError."""
+    from lab import wiring
+    from lab.ops import life, restore
+
+    _end_on_sigterm()
+    path = Path(file).expanduser().absolute()
+    life.refuse_unfit_host(wiring.load_config(), wiring.binaries())
+    with console.board("Restoring", quiet=json) as report:
+        # First, so that a file that is no backup leaves no settings behind.
+        manifest = restore.examine(wiring.load_config(), path, report)
+        config, made = wiring.first_config()
+        if made:
+            report(Progress("lab", "preparing", f"made {config.env_file} with new secrets"))
+        runtime, tools = wiring.runtime(config), wiring.binaries().postgres_folder()
+        done = restore.restore(config, runtime, tools, path, manifest, report)
+    console.print_json(done) if json else print_restored(done)
+    return 0 if done.succeeded else WRONG
+
+
+def print_backup(made: "Backup") -> None:
+    """Where the backup is, and what it holds."""
+    counts = made.counts
+    console.say(f"{made.file}  {made.bytes / 1e6:.1f} MB after {made.seconds:.1f} s")
+    console.say(f"SHA-256 {made.sha256}")
+    console.say(
+        f"{counts.runs} runs, {counts.versions} model versions, {made.objects} objects, {counts.entries} audit entries"
+    )
+    console.say(f"head of the audit trail: {made.head.seq} {made.head.hash}")
+    for fault in made.faults:
+        console.say(f"the audit trail isn't intact: {fault}")
+    console.say("secrets are not in it: a restored lab has those of its own .env")
+
+
+def print_restored(done: "Restored") -> None:
+    """What is there again."""
+    counts = done.counts
+    console.say(f"{done.lab} is up after {done.seconds:.1f} s with what {done.from_lab} held at {done.made_at}")
+    console.say(
+        f"{counts.runs} runs, {counts.versions} model versions, {done.objects} objects, {counts.entries} audit entries"
+    )
+    for note in done.notes:
+        console.say(f"note: {note}")
+    for fault in done.faults:
+        console.say(f"the audit trail isn't intact: {fault}")
+    if done.succeeded:
+        console.say(f"the audit trail is intact: head {done.head.seq}, {done.heads} published heads compared")
+
+
+def _end_on_sigterm() -> None:
+    """Terminated, a command cleans up as it does when it is interrupted."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
