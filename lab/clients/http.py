@@ -6,7 +6,7 @@ httpx is imported when the first `Http` is made, so that importing this module c
 import asyncio
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lab.core.errors import ServiceUnavailable
@@ -15,6 +15,7 @@ from lab.core.services import BY_NAME, Service
 if TYPE_CHECKING:
     import httpx
 
+Login = tuple[str, str] | Callable[["httpx.Request"], "httpx.Request"]
 MAX_BYTES = 8 << 20
 _EXCERPT = 200
 
@@ -46,8 +47,9 @@ class Http:
         timeout_s: float = 5.0,
         transport: "httpx.AsyncBaseTransport | None" = None,
         logs: str = "",
-        auth: tuple[str, str] | None = None,
+        auth: "Login | None" = None,
     ) -> None:
+        """`auth` is a name with its password, or what signs each request."""
         import httpx
 
         self.base_url = base_url.rstrip("/")
@@ -76,7 +78,7 @@ class Http:
         base_url: str,
         timeout_s: float = 5.0,
         transport: "httpx.AsyncBaseTransport | None" = None,
-        auth: tuple[str, str] | None = None,
+        auth: "Login | None" = None,
     ) -> "Http":
         """A client of a service in the catalogue."""
         return cls(base_url, BY_NAME[service].title, timeout_s, transport, logs=service, auth=auth)
@@ -96,6 +98,10 @@ class Http:
     async def get_text(self, path: str, params: Mapping[str, Any] | None = None, timeout_s: float | None = None) -> str:
         """The text at `path`; bytes that aren't UTF-8 become U+FFFD. Raises ServiceUnavailable."""
         return (await self._call("GET", path, params=params, timeout_s=timeout_s)).decode(errors="replace")
+
+    async def head(self, path: str) -> None:
+        """Returns when there is something at `path`. Raises ServiceUnavailable."""
+        await self._call("HEAD", path)
 
     async def get_bytes(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
         """What lies at `path`, as it is. Raises ServiceUnavailable."""

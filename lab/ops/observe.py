@@ -1,8 +1,9 @@
-"""One snapshot after another: every source is asked at once, and none can hold up or spoil another."""
+"""One snapshot after another: every source settles on its own, and none can hold up or spoil another."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lab.clients.dagster import Dagster
 from lab.clients.http import Http
@@ -12,21 +13,33 @@ from lab.clients.prometheus import Prometheus
 from lab.clients.shape import understanding
 from lab.core.config import LabConfig
 from lab.core.drift import DriftReport
-from lab.core.models import ModelVersion
 from lab.core.processes import ProcessFact
 from lab.core.services import BY_NAME, Service
-from lab.core.snapshot import AuditView, LabInfo, RunsView, ServiceState, Snapshot
-from lab.ops.sources import AuditSource, Clocks, RunsSource, ServicesSource, Source
+from lab.core.snapshot import Health, LabInfo, Slice, Snapshot
+from lab.ops.probing import ServicesSource
+from lab.ops.sources import AuditSource, Clocks, RunsSource, Source
 
 if TYPE_CHECKING:
     import httpx
 
-T = TypeVar("T")
-
-DEADLINE_S = 2.5
+# A service that takes 5 s is slow, and its data are worth waiting for: nothing else waits with them.
+DEADLINE_S = 6.0
+PROBE_DEADLINE_S = 2.5
 VERSIONS = 25
+# What settles this soon after something else comes into the same snapshot: one paint instead of six.
+TOGETHER_S = 0.15
+# Requests have deadlines of their own, which name the culprit; this one bounds a source that makes several.
+_SOURCE_DEADLINES = 2.5
 # Each probe has its own deadline; this one only guards against a mistake in them.
 _SERVICES_DEADLINE_S = 20.0
+# What a part of the snapshot can't be read without.
+NEEDS: Mapping[str, Service] = {
+    "runs": Service.DAGSTER,
+    "models": Service.MLFLOW,
+    "audit": Service.OBJECT_STORE,
+    "drift": Service.DRIFT_MONITOR,
+    "alerts": Service.PROMETHEUS,
+}
 
 
 class ProcessFacts(Protocol):
@@ -41,7 +54,7 @@ class ProcessFacts(Protocol):
 
 
 class Observer:
-    """Takes snapshots of one lab. One instance belongs to one event loop; ticks must not overlap."""
+    """Takes snapshots of one lab. One instance belongs to one event loop; nothing is asked twice at once."""
 
     def __init__(
         self,
@@ -53,44 +66,103 @@ class Observer:
     ) -> None:
         self._clocks = clocks or Clocks()
         self._lab = lab_info(config, runtime.name)
-        self._trail = AuditSource(config, deadline_s)
-        self._prober = ServicesSource(config, runtime.facts, self._clocks, deadline_s, transport)
+        probe_s = min(deadline_s, PROBE_DEADLINE_S)
+        self._prober = ServicesSource(config, runtime.facts, self._clocks, probe_s, transport)
+        self._trail = AuditSource(config, deadline_s, transport)
         self._http = {
             name: Http.to(name, config.url(name), deadline_s, transport)
-            for name in (Service.DAGSTER, Service.MLFLOW, Service.PROMETHEUS, Service.DRIFT_MONITOR)
+            for name in NEEDS.values()
+            if name is not Service.OBJECT_STORE
         }
-        mlflow, prometheus = Mlflow(self._http[Service.MLFLOW]), Prometheus(self._http[Service.PROMETHEUS])
+        self._sources = self._made(deadline_s * _SOURCE_DEADLINES)
+        self._under_way: dict[str, asyncio.Task[Slice[Any]]] = {}
+        self._settled = asyncio.Event()
 
-        def source(name: Service, fetch: Callable[[], Awaitable[T | None]]) -> Source[T]:
-            return Source(BY_NAME[name].title, fetch, self._clocks, deadline_s)
+    def _made(self, deadline_s: float) -> dict[str, Source[Any]]:
+        mlflow = Mlflow(self._http[Service.MLFLOW])
+        runs = RunsSource(Dagster(self._http[Service.DAGSTER]))
 
-        self._services: Source[tuple[ServiceState, ...]] = Source(
-            "The services", self._prober.fetch, self._clocks, _SERVICES_DEADLINE_S
-        )
-        self._runs: Source[RunsView] = source(Service.DAGSTER, RunsSource(Dagster(self._http[Service.DAGSTER])).fetch)
-        self._models: Source[tuple[ModelVersion, ...]] = source(Service.MLFLOW, lambda: mlflow.versions(VERSIONS))
-        self._audit: Source[AuditView] = Source(
-            "The audit trail", self._trail.fetch, self._clocks, deadline_s, self._trail.prepare
-        )
-        self._drift: Source[DriftReport] = source(Service.DRIFT_MONITOR, self._fetch_drift)
-        self._alerts = source(Service.PROMETHEUS, prometheus.alerts)
+        def source(part: str, fetch: Callable[[], Awaitable[object]]) -> Source[Any]:
+            return Source(BY_NAME[NEEDS[part]].title, fetch, self._clocks, deadline_s)
+
+        return {
+            "services": Source("The services", self._prober.fetch, self._clocks, _SERVICES_DEADLINE_S),
+            "runs": source("runs", runs.fetch),
+            "models": source("models", lambda: mlflow.versions(VERSIONS)),
+            "audit": Source("The audit trail", self._trail.fetch, self._clocks, deadline_s, self._trail.prepare),
+            "drift": source("drift", self._fetch_drift),
+            "alerts": source("alerts", Prometheus(self._http[Service.PROMETHEUS]).alerts),
+        }
+
+    def ask(self, before: Snapshot, at_once: bool = False) -> None:
+        """Begins to ask every source that isn't being asked; one that failed lately only when `at_once`.
+
+        `before` is the newest snapshot; what the sources say comes with `news`.
+        """
+        if at_once:
+            self._prober.hurry()
+        for part, source in self._sources.items():
+            if part not in self._under_way and (at_once or not source.backoff.waiting):
+                task = self._under_way[part] = asyncio.create_task(source.settle(getattr(before, part)))
+                task.add_done_callback(self._note)
+
+    async def news(self, before: Snapshot) -> Snapshot:
+        """The snapshot after `before`, as soon as a source has settled, with others that do so about then.
+
+        Never raises unless cancelled, and then nothing is lost.
+        """
+        await self._settled.wait()
+        if running := [task for task in self._under_way.values() if not task.done()]:
+            await asyncio.wait(running, timeout=TOGETHER_S)
+        return self._merged(before)
 
     async def tick(self, previous: Snapshot) -> Snapshot:
-        """The next snapshot; a source that doesn't answer keeps its last good value. Never raises unless cancelled."""
-        services, runs, models, audit, drift, alerts = await asyncio.gather(
-            self._services.settle(previous.services),
-            self._runs.settle(previous.runs),
-            self._models.settle(previous.models),
-            self._audit.settle(previous.audit),
-            self._drift.settle(previous.drift),
-            self._alerts.settle(previous.alerts),
-        )
-        return Snapshot(self._clocks.wall(), self._lab, services, runs, models, audit, drift, alerts)
+        """The snapshot in which every source has been asked that is due. Never raises unless cancelled."""
+        self.ask(previous)
+        if self._under_way:
+            await asyncio.wait(self._under_way.values())
+        return self._merged(previous)
 
     async def aclose(self) -> None:
-        """Closes every connection."""
-        await asyncio.gather(self._prober.aclose(), *(http.aclose() for http in self._http.values()))
-        self._trail.close()
+        """Ends what is under way and closes every connection."""
+        running = list(self._under_way.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(
+            self._prober.aclose(), self._trail.aclose(), *(http.aclose() for http in self._http.values())
+        )
+
+    def _note(self, task: asyncio.Task[Slice[Any]]) -> None:
+        # One that has been taken already, by a tick that came just now, is no news.
+        if task in self._under_way.values():
+            self._settled.set()
+
+    def _merged(self, before: Snapshot) -> Snapshot:
+        self._settled.clear()
+        done = {part: task for part, task in self._under_way.items() if task.done()}
+        for part in done:
+            del self._under_way[part]
+        slices = {part: task.result() for part, task in done.items() if not task.cancelled()}
+        after = replace(before, taken_at=self._clocks.wall(), lab=self._lab, **slices)
+        self._draw_conclusions(before, after)
+        return after
+
+    def _draw_conclusions(self, before: Snapshot, after: Snapshot) -> None:
+        """What one source tells about another: data that failed call for a probe, a recovery for the data."""
+        failed = [
+            service
+            for part, service in NEEDS.items()
+            if getattr(after, part) is not getattr(before, part) and getattr(after, part).error
+        ]
+        self._prober.suspect(failed)
+        if after.services is before.services:
+            return
+        up = {state.name for state in after.services.value or () if state.health is Health.UP}
+        was_up = {state.name for state in before.services.value or () if state.health is Health.UP}
+        for part, service in NEEDS.items():
+            if service in up - was_up:
+                self._sources[part].backoff.hurry()
 
     async def _fetch_drift(self) -> DriftReport | None:
         http = self._http[Service.DRIFT_MONITOR]

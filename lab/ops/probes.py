@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from lab.clients.dagster import Dagster
 from lab.clients.grpc_health import check_serving
-from lab.clients.http import BadStatus, Http, Incomplete, NotReady
+from lab.clients.http import BadStatus, Http, Incomplete, Login, NotReady
 from lab.clients.metrics import read_drift, samples
 from lab.clients.mlflow import Mlflow
 from lab.clients.postgres import check_database
 from lab.clients.prometheus import Prometheus
-from lab.clients.s3 import READER, S3
+from lab.clients.s3_reader import READER, Signer, StoreReader
 from lab.clients.shape import mapping, text, understanding
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, NotFound
@@ -66,28 +66,26 @@ class Probes:
     ) -> None:
         """`started_at` gives the epoch second at which a service's process began: older heartbeats aren't its own."""
         self._config, self.deadline_s, self._clock, self._started_at = config, deadline_s, clock, started_at
-        self._s3: S3 | None = None
-        self._threads = [OneThread(f"probe-{name}") for name in ("store", "dagster", "mlflow")]
-        self._connect_store = self._threads[0].once(self._make_s3)
-        self._head_buckets = self._threads[0].once(self._ask_buckets)
+        self._threads = [OneThread(f"probe-{name}") for name in ("dagster", "mlflow")]
         # A little less than the probe's own deadline, so that the reason names the database.
         ask = partial(check_database, LOOPBACK, config.port(Service.POSTGRES), timeout_s=deadline_s * 0.9)
         passwords = {"dagster": config.secrets.dagster_db, "mlflow": config.secrets.mlflow_db}
         self._databases = [
             thread.once(partial(ask, name, password))
-            for thread, (name, password) in zip(self._threads[1:], passwords.items(), strict=True)
+            for thread, (name, password) in zip(self._threads, passwords.items(), strict=True)
         ]
         self._http: dict[Service, Http] = {
             spec.name: self._client(spec.name, transport)
             for spec in CATALOGUE
-            if config.url(spec.name).startswith("http:") and spec.name is not Service.OBJECT_STORE
+            if config.url(spec.name).startswith("http:")
         }
+        self._store = StoreReader(self._http[Service.OBJECT_STORE])
         self._dagster = Dagster(self._http[Service.DAGSTER])
         self._mlflow = Mlflow(self._http[Service.MLFLOW])
         self._prometheus = Prometheus(self._http[Service.PROMETHEUS])
         self._checks: Mapping[Service, Callable[[], Awaitable[None]]] = {
             Service.POSTGRES: self._postgres,
-            Service.OBJECT_STORE: self._head_buckets,
+            Service.OBJECT_STORE: self._buckets,
             Service.MLFLOW: self._mlflow.ping,
             Service.DAGSTER_CODE: self._dagster_code,
             Service.DAGSTER: self._dagster.ping,
@@ -103,9 +101,6 @@ class Probes:
     async def check(self, service: Service) -> ProbeResult:
         """Asks one service; never raises except when cancelled."""
         health, reason, remedy = Health.UP, "", ""
-        if service is Service.OBJECT_STORE and self._s3 is None:
-            # Loading boto3 may take seconds, which say nothing about the store.
-            await self._connect_store()
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.deadline_s):
@@ -130,23 +125,22 @@ class Probes:
             thread.close()
 
     def _client(self, service: Service, transport: "httpx.AsyncBaseTransport | None") -> Http:
+        return Http.to(service, self._config.url(service), self.deadline_s, transport, self._login(service))
+
+    def _login(self, service: Service) -> Login | None:
         secrets = self._config.secrets
+        if service is Service.OBJECT_STORE:
+            return Signer(READER, secrets.s3_reader)
         passwords = {Service.GRAFANA: secrets.grafana_admin, Service.ALERTMANAGER: secrets.alertmanager}
-        login = ("admin", passwords[service]) if service in passwords else None
-        return Http.to(service, self._config.url(service), self.deadline_s, transport, login)
+        return ("admin", passwords[service]) if service in passwords else None
 
     async def _postgres(self) -> None:
         await asyncio.gather(*(ask() for ask in self._databases))
 
-    def _make_s3(self) -> None:
-        self._s3 = S3.of_lab(self._config, READER, timeout_s=self.deadline_s / 2)
-
-    def _ask_buckets(self) -> None:
-        if self._s3 is None:
-            raise LabError("No client of the object store was made.")
+    async def _buckets(self) -> None:
         for bucket in self._config.buckets:
             try:
-                self._s3.head_bucket(bucket)
+                await self._store.head_bucket(bucket)
             except NotFound:
                 raise Incomplete(f"Bucket {bucket!r} doesn't exist.", "Type `invoke up`.") from None
 

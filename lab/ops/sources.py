@@ -2,21 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from lab.clients.audit import Trail
 from lab.clients.dagster import Dagster
-from lab.clients.s3 import READER, S3, AuditStore
+from lab.clients.http import Http
+from lab.clients.s3_reader import READER, EntryReader, Signer, StoreReader
+from lab.clients.trail import Trail
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
-from lab.core.processes import ProcessFact
-from lab.core.runs import Run
-from lab.core.services import CATALOGUE, Service
-from lab.core.snapshot import AuditView, RunsView, ServiceState, Slice
-from lab.ops.probes import ProbeResult, Probes
-from lab.ops.states import service_state
+from lab.core.runs import Run, RunStatus
+from lab.core.services import Service
+from lab.core.snapshot import AuditView, RunsView, Slice
 from lab.ops.threads import OneThread
 
 if TYPE_CHECKING:
@@ -25,11 +23,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RUNS = 25
-_BACKOFF_MOST_S = 30.0
+# Entries read in one go: with more than these behind it, a follower catches up over several ticks.
+ENTRIES_AT_ONCE = 200
+_BACKOFF_LEAST_S, _BACKOFF_MOST_S = 2.0, 15.0
 
 
 class Backoff:
-    """When to ask a failing source again: after 1, 2, 4 … 30 s; at once after a success."""
+    """When to ask a failing source again: after 2, 4, 8, 15 s; at once after a success."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._failures, self._until = clock, 0, 0.0
@@ -38,12 +38,21 @@ class Backoff:
     def waiting(self) -> bool:
         return self._clock() < self._until
 
+    @property
+    def failing(self) -> bool:
+        return self._failures > 0
+
     def succeeded(self) -> None:
         self._failures, self._until = 0, 0.0
 
     def failed(self) -> None:
-        self._until = self._clock() + min(_BACKOFF_MOST_S, 2.0**self._failures)
+        pause = _BACKOFF_LEAST_S * 2.0 ** min(self._failures, 10)
+        self._until = self._clock() + min(_BACKOFF_MOST_S, pause)
         self._failures += 1
+
+    def hurry(self) -> None:
+        """Ends the present pause; how long the next one is stays as it was."""
+        self._until = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,12 +77,10 @@ class Source(Generic[T]):
         """`prepare` comes before each attempt and doesn't count towards its deadline."""
         self._title, self._fetch, self._clocks, self._deadline_s = title, fetch, clocks, deadline_s
         self._prepare = prepare
-        self._backoff = Backoff(clocks.steady)
+        self.backoff = Backoff(clocks.steady)
 
     async def settle(self, before: Slice[T]) -> Slice[T]:
         """The slice after one attempt; never raises except when cancelled."""
-        if self._backoff.waiting:
-            return before
         try:
             if self._prepare:
                 await self._prepare()
@@ -86,15 +93,15 @@ class Source(Generic[T]):
         except Exception as err:  # a mistake in one source must not take the others off the screen
             error = f"{self._title} couldn't be read: {type(err).__name__}: {err}."
         else:
-            self._backoff.succeeded()
+            self.backoff.succeeded()
             now = self._clocks.wall()
             return replace(before, error="", attempted_at=now) if value is None else before.succeeded(value, now)
-        self._backoff.failed()
+        self.backoff.failed()
         return before.failed(error, self._clocks.wall())
 
 
 class RunsSource:
-    """The newest runs; the steps of a finished run are asked for once."""
+    """The newest runs; the steps of a finished run are asked for once, those of a queued one not at all."""
 
     def __init__(self, dagster: Dagster, limit: int = RUNS) -> None:
         self._dagster, self._limit = dagster, limit
@@ -105,93 +112,55 @@ class RunsSource:
         board = await self._dagster.dashboard(self._limit)
         listed = {run.run_id for run in board.runs}
         self._finished = {run_id: run for run_id, run in self._finished.items() if run_id in listed}
-        unknown = tuple(run.run_id for run in board.runs if run.run_id not in self._finished)
+        wanted = tuple(run.run_id for run in board.runs if run.run_id not in self._finished and _has_steps(run))
         detailed = {}
-        if unknown:
-            found = await self._dagster.runs(limit=len(unknown), run_ids=unknown, steps=True)
+        if wanted:
+            found = await self._dagster.runs(limit=len(wanted), run_ids=wanted, steps=True)
             detailed = {run.run_id: run for run in found}
             self._finished |= {run.run_id: run for run in found if run.status.finished}
         runs = tuple(self._finished.get(run.run_id) or detailed.get(run.run_id, run) for run in board.runs)
         return RunsView(runs, board.schedule)
 
 
-class ServicesSource:
-    """Every service's probe, with what the runtime knows of its process."""
+def _has_steps(run: Run) -> bool:
+    return run.status not in {RunStatus.QUEUED, RunStatus.NOT_STARTED}
 
-    def __init__(
-        self,
-        config: LabConfig,
-        facts: Callable[[], Mapping[Service, ProcessFact]],
-        clocks: Clocks,
-        deadline_s: float,
-        transport: "httpx.AsyncBaseTransport | None" = None,
-    ) -> None:
-        self._config, self._wall = config, clocks.wall
-        self._probes = Probes(config, transport, deadline_s, clocks.wall, started_at=self._started_at)
-        self._thread = OneThread("facts")
-        self._ask_runtime = self._thread.once(facts)
-        self._facts: Mapping[Service, ProcessFact] = {}
-        self._backoff = {spec.name: Backoff(clocks.steady) for spec in CATALOGUE}
-        self._last: dict[Service, ProbeResult] = {}
 
-    async def fetch(self) -> tuple[ServiceState, ...]:
-        """Services in the catalogue's order."""
-        asked = asyncio.gather(*(self._check(spec.name) for spec in CATALOGUE))
-        self._facts, results = await asyncio.gather(self._known_facts(), asked)
-        return tuple(service_state(self._config, one.service, self._facts.get(one.service), one) for one in results)
-
-    async def aclose(self) -> None:
-        await self._probes.aclose()
-        self._thread.close()
-
-    async def _check(self, service: Service) -> ProbeResult:
-        """A service that let its last probe run out of time isn't asked at every tick."""
-        backoff = self._backoff[service]
-        if backoff.waiting:
-            return self._last[service]
-        result = self._last[service] = await self._probes.check(service)
-        if result.latency_s >= self._probes.deadline_s:
-            backoff.failed()
-        else:
-            backoff.succeeded()
-        return result
-
-    async def _known_facts(self) -> Mapping[Service, ProcessFact]:
-        try:
-            async with asyncio.timeout(self._probes.deadline_s):
-                return await self._ask_runtime()
-        except Exception:  # without a supervisor or an engine the probes still tell the truth
-            return {}
-
-    def _started_at(self, service: Service) -> float | None:
-        fact = self._facts.get(service)
-        return None if fact is None or fact.uptime_s is None else self._wall() - fact.uptime_s
+def store_reader(config: LabConfig, timeout_s: float, transport: "httpx.AsyncBaseTransport | None") -> StoreReader:
+    """The lab's store as its identity that may only read."""
+    url, signer = config.url(Service.OBJECT_STORE), Signer(READER, config.secrets.s3_reader)
+    return StoreReader(Http.to(Service.OBJECT_STORE, url, timeout_s, transport, signer))
 
 
 class AuditSource:
     """The audit trail, followed from a window before its head: a tick costs what is new."""
 
-    def __init__(self, config: LabConfig, timeout_s: float) -> None:
-        self._config, self._timeout_s = config, timeout_s
+    def __init__(
+        self, config: LabConfig, timeout_s: float, transport: "httpx.AsyncBaseTransport | None" = None
+    ) -> None:
+        self._config, self._timeout_s, self._transport = config, timeout_s, transport
         self._thread = OneThread("audit")
+        self._reader: StoreReader | None = None
+        self._entries: EntryReader | None = None
         self._trail: Trail | None = None
-        self._connected = self._thread.once(self._connect)
         self.fetch = self._thread.once(self._refresh)
 
     async def prepare(self) -> None:
-        """Makes the S3 client: loading boto3 may take seconds, which say nothing about the store."""
+        """Makes the client: loading what signs requests says nothing about the store."""
         if self._trail is None:
-            await self._connected()
+            config = self._config
+            self._reader = await asyncio.to_thread(store_reader, config, self._timeout_s, self._transport)
+            loop, guard_s = asyncio.get_running_loop(), 2 * self._timeout_s
+            self._entries = EntryReader(self._reader, config.audit_bucket, config.audit_prefix, loop, guard_s)
+            self._trail = Trail(self._entries, config.audit_prefix)
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
+        if self._entries and self._reader:
+            self._entries.close()
+            await self._reader.aclose()
         self._thread.close()
-
-    def _connect(self) -> None:
-        config = self._config
-        store = AuditStore(S3.of_lab(config, READER, self._timeout_s), config.audit_bucket, config.audit_prefix)
-        self._trail = Trail(store, config.audit_prefix)
 
     def _refresh(self) -> AuditView:
         if self._trail is None:
             raise LabError("No client of the object store was made.")
-        return self._trail.refresh()
+        return self._trail.refresh(ENTRIES_AT_ONCE)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lab.core.errors import LabError
 from lab.core.snapshot import Snapshot
@@ -24,6 +24,19 @@ class Observer(Protocol):
     async def aclose(self) -> None: ...
 
 
+@runtime_checkable
+class Live(Observer, Protocol):
+    """An observer whose sources settle one by one: what is slow holds up nothing else."""
+
+    def ask(self, before: Snapshot, at_once: bool = False) -> None:
+        """Begins to ask what isn't being asked; what failed lately only when its pause is over, or `at_once`."""
+        ...
+
+    async def news(self, before: Snapshot) -> Snapshot:
+        """The snapshot after `before`, as soon as something settled. Cancelling loses nothing."""
+        ...
+
+
 @dataclass(frozen=True)
 class Connection:
     """An observer, and what is known of its lab before it was asked."""
@@ -36,7 +49,7 @@ Factory = Callable[[], Connection]
 
 
 class Poller:
-    """Asks an observer for one snapshot at a time, for ever; nothing it meets ends it but cancellation."""
+    """Asks an observer for one snapshot after another, for ever; nothing it meets ends it but cancellation."""
 
     def __init__(
         self,
@@ -52,35 +65,61 @@ class Poller:
         self._interval_s = interval_s
         self._deadline_s = deadline_s
         self._wake = asyncio.Event()
+        self._connection: Connection | None = None
+        self._snapshot: Snapshot | None = None
 
     def hurry(self) -> None:
-        """Ends the present pause; a tick that is under way goes on."""
+        """Ends the present pause, and those that a live observer makes after failures; what is under way goes on."""
         self._wake.set()
+        if self._connection and self._snapshot and isinstance(self._connection.observer, Live):
+            self._connection.observer.ask(self._snapshot, at_once=True)
 
     async def run(self) -> None:
         """Publishes snapshots until cancelled."""
         failures = 0
-        connection: Connection | None = None
         try:
             while True:
                 try:
-                    # Making the observer imports the clients: in a thread, so that keys go on working.
-                    if connection is None:
-                        connection = await asyncio.to_thread(self._factory)
-                        snapshot = connection.first
-                        self._publish(snapshot)
-                    async with asyncio.timeout(self._deadline_s):
-                        snapshot = await connection.observer.tick(snapshot)
+                    await self._round()
                     failures = 0
-                    self._publish(snapshot)
                 except Exception as err:
                     failures += 1
                     self._complain(explain(err, self._deadline_s))
-                await self._pause(self.pause_after(failures))
+                    await self._pause(self.pause_after(failures))
         finally:
-            if connection:
+            if self._connection:
                 with contextlib.suppress(Exception):
-                    await connection.observer.aclose()
+                    await self._connection.observer.aclose()
+
+    async def _round(self) -> None:
+        """Everything is asked once, and an interval passes."""
+        if self._connection is None or self._snapshot is None:
+            # Making the observer imports the clients: in a thread, so that keys go on working.
+            self._connection = await asyncio.to_thread(self._factory)
+            self._take(self._connection.first)
+        observer, before = self._connection.observer, self._snapshot or self._connection.first
+        if isinstance(observer, Live):
+            observer.ask(before)
+            await self._follow(observer, before)
+        else:
+            async with asyncio.timeout(self._deadline_s):
+                self._take(await observer.tick(before))
+            await self._pause(self._interval_s)
+
+    async def _follow(self, observer: Live, snapshot: Snapshot) -> None:
+        """Takes what settles until the interval is over."""
+        try:
+            async with asyncio.timeout(self._interval_s) as interval:
+                while True:
+                    snapshot = await observer.news(snapshot)
+                    self._take(snapshot)
+        except TimeoutError:
+            if not interval.expired():
+                raise
+
+    def _take(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._publish(snapshot)
 
     def pause_after(self, failures: int) -> float:
         """Seconds until the next tick after so many failures in a row."""

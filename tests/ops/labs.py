@@ -1,6 +1,7 @@
 """A configuration for tests whose ports nobody listens on, and a transport that plays all HTTP services of a lab."""
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 
 from lab import wiring
 from lab.core.config import LabConfig
+from lab.core.ledger import Entry, Status, key_of, seal
 from lab.core.services import Service
 from tests.clients.answers import answer, query_name
 
@@ -30,13 +32,26 @@ def config(tmp_path: Path, **environ: str) -> LabConfig:
     return wiring.load_config(given)
 
 
+def trail(length: int, prefix: str = "governance/audit/") -> dict[str, bytes]:
+    """The objects of an audit trail of that many sound entries."""
+    found: dict[str, bytes] = {}
+    last: Entry | None = None
+    for number in range(length):
+        entry = Entry("train_model", Status.SUCCESS, "ada", "ml-engineer", "dev", f"{number:06}", details={"rows": 7})
+        last = seal(entry, last)
+        found[key_of(prefix, last.seq)] = last.body()
+    return found
+
+
 class Services:
-    """Every HTTP service of a lab, healthy unless `broken` says otherwise; counts requests by service."""
+    """Every HTTP service of a lab, healthy unless `broken` says otherwise; counts requests and bytes by service."""
 
     def __init__(self, lab: LabConfig) -> None:
+        self.objects = trail(3)
         self.by_port = {lab.port(s): s for s in Service if lab.url(s).startswith("http:")}
         self.broken: dict[Service, Handler] = {}
         self.asked: dict[Service, int] = dict.fromkeys(Service, 0)
+        self.sent: dict[Service, int] = dict.fromkeys(Service, 0)
         self.transport = httpx.MockTransport(self._serve)
 
     async def _serve(self, request: httpx.Request) -> httpx.Response:
@@ -44,7 +59,23 @@ class Services:
         self.asked[service] += 1
         handler = self.broken.get(service) or getattr(self, "_" + service.replace("-", "_"))
         answered = handler(request)
-        return await answered if hasattr(answered, "__await__") else answered
+        response: httpx.Response = await answered if hasattr(answered, "__await__") else answered
+        self.sent[service] += int(response.headers.get("content-length", 0))
+        return response
+
+    def _object_store(self, request: httpx.Request) -> httpx.Response:
+        if "Signature=" not in request.headers.get("authorization", ""):
+            return httpx.Response(403)
+        _, _, key = request.url.path.lstrip("/").partition("/")
+        if key:
+            return httpx.Response(200, content=self.objects[key]) if key in self.objects else httpx.Response(404)
+        if request.method == "HEAD":
+            return httpx.Response(200)
+        asked = request.url.params
+        found = (name for name in self.objects if name > asked["start-after"])
+        items = "".join(f"<Contents><Key>{name}</Key></Contents>" for name in islice(found, int(asked["max-keys"])))
+        space = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+        return httpx.Response(200, text=f"<ListBucketResult {space}>{items}</ListBucketResult>")
 
     def _dagster(self, request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=answer(f"dagster_{query_name(request)}"))

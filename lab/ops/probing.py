@@ -1,0 +1,126 @@
+"""When each service is probed: at once where something may be wrong, seldom where all is well."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lab.core.config import LabConfig
+from lab.core.processes import ProcessFact
+from lab.core.services import CATALOGUE, Service
+from lab.core.snapshot import Health, ServiceState
+from lab.ops.probes import ProbeResult, Probes
+from lab.ops.sources import Backoff, Clocks
+from lab.ops.states import service_state
+from lab.ops.threads import OneThread
+
+if TYPE_CHECKING:
+    import httpx
+
+# A service that was up is probed again after this long; in between its process and its data vouch for it.
+UP_FOR_S = 10.0
+# What takes longer than this comes into a later snapshot, and holds up nobody else's.
+PATIENCE_S = 0.5
+
+
+class ServicesSource:
+    """Every service's newest probe, with what the runtime knows of its process."""
+
+    def __init__(
+        self,
+        config: LabConfig,
+        facts: Callable[[], Mapping[Service, ProcessFact]],
+        clocks: Clocks,
+        deadline_s: float,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+    ) -> None:
+        self._config, self._clocks, self._deadline_s = config, clocks, deadline_s
+        self._probes = Probes(config, transport, deadline_s, clocks.wall, started_at=self._started_at)
+        self._thread = OneThread("facts")
+        self._ask_runtime = self._thread.once(facts)
+        self._facts: Mapping[Service, ProcessFact] = {}
+        self._backoff = {spec.name: Backoff(clocks.steady) for spec in CATALOGUE}
+        self._last: dict[Service, ProbeResult] = {}
+        self._pid: dict[Service, int | None] = {}
+        self._due_at = {spec.name: 0.0 for spec in CATALOGUE}
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    async def fetch(self, patience_s: float = PATIENCE_S) -> tuple[ServiceState, ...]:
+        """Services in the catalogue's order; waits longer than `patience_s` only for a first answer."""
+        self._begin("facts", self._learn_facts)
+        await self._wait(["facts"], patience_s)
+        for spec in CATALOGUE:
+            if self._is_due(spec.name):
+                self._begin(spec.name, lambda name=spec.name: self._check(name))
+        await self._wait(list(self._under_way), patience_s)
+        await self._wait([spec.name for spec in CATALOGUE if spec.name not in self._last], None)
+        return tuple(
+            service_state(self._config, spec.name, self._facts.get(spec.name), self._last[spec.name])
+            for spec in CATALOGUE
+        )
+
+    def suspect(self, services: Iterable[Service]) -> None:
+        """Probes these at the next fetch: something that needs them failed."""
+        for service in services:
+            self._due_at[service] = 0.0
+
+    def hurry(self) -> None:
+        """Probes everything at the next fetch, also what didn't answer lately."""
+        self.suspect(self._due_at)
+        for backoff in self._backoff.values():
+            backoff.hurry()
+
+    async def aclose(self) -> None:
+        """Ends what is under way and closes the clients."""
+        running = list(self._under_way.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._probes.aclose()
+        self._thread.close()
+
+    def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Starts `work` unless the last one of that name still runs."""
+        if name not in self._under_way:
+            task = self._under_way[name] = asyncio.ensure_future(work())
+            task.add_done_callback(lambda _: self._under_way.pop(name, None))
+
+    async def _wait(self, names: Iterable[str], at_most_s: float | None) -> None:
+        if running := [self._under_way[name] for name in names if name in self._under_way]:
+            await asyncio.wait(running, timeout=at_most_s)
+
+    def _is_due(self, service: Service) -> bool:
+        """A service that let its last probe run out of time isn't asked at every tick."""
+        last, fact = self._last.get(service), self._facts.get(service)
+        if last is None or self._pid.get(service) != (fact.pid if fact else None):
+            return True
+        if self._backoff[service].waiting:
+            return False
+        calm = last.health is Health.UP or (fact is not None and fact.state in {"absent", "stopped"})
+        return not calm or self._clocks.steady() >= self._due_at[service]
+
+    async def _check(self, service: Service) -> None:
+        first = service not in self._last
+        self._pid[service] = fact.pid if (fact := self._facts.get(service)) else None
+        self._due_at[service] = self._clocks.steady() + UP_FOR_S * (_phase(service) if first else 1.0)
+        result = self._last[service] = await self._probes.check(service)
+        if result.latency_s >= self._deadline_s:
+            self._backoff[service].failed()
+        else:
+            self._backoff[service].succeeded()
+
+    async def _learn_facts(self) -> None:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                self._facts = await self._ask_runtime()
+        except Exception:  # without a supervisor or an engine the probes still tell the truth
+            self._facts = {}
+
+    def _started_at(self, service: Service) -> float | None:
+        fact = self._facts.get(service)
+        return None if fact is None or fact.uptime_s is None else self._clocks.wall() - fact.uptime_s
+
+
+def _phase(service: Service) -> float:
+    """Where in the common period a service's probes lie, so that they don't all fall into one tick."""
+    names: list[Any] = [spec.name for spec in CATALOGUE]
+    return (names.index(service) + 1) / len(names)
