@@ -3,8 +3,8 @@
 import os
 import re
 import time
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -12,25 +12,43 @@ from lab.core.services import Service
 
 _EXITED = re.compile(r"exited: (?P<name>\S+) \((?P<how>.*)\)")
 _POLL_SECONDS = 0.25
+_BLOCK = 1 << 16
 
 
 def tail(files: Sequence[Path], lines: int) -> list[str]:
-    """The last `lines` lines over a log and its older parts, given oldest first."""
-    kept: deque[str] = deque(maxlen=lines)
-    for path in files:
-        with path.open(errors="replace") as file:
-            kept.extend(line.rstrip("\n") for line in file)
-    return list(kept)
+    """The last `lines` lines over a log and its older parts, given oldest first; reads no more than it must."""
+    kept: list[str] = []
+    for path in reversed(files):
+        if len(kept) < lines:
+            kept = _last_lines(path, lines - len(kept)) + kept
+    return kept
 
 
-def follow(files: Mapping[Service, Path]) -> Iterator[tuple[Service, str]]:
-    """Lines that are written from now on, of several logs; goes on after a log is rotated. Never ends by itself."""
+def _last_lines(path: Path, lines: int) -> list[str]:
+    with path.open("rb") as file:
+        place = file.seek(0, 2)
+        body = b""
+        # One line end more than asked for: the first line read may be cut, unless it is the file's first.
+        while place and body.count(b"\n") <= lines:
+            step = min(_BLOCK, place)
+            place -= step
+            file.seek(place)
+            body = file.read(step) + body
+    # Only line ends end a line: a log's text may hold other characters that Python's splitlines() would take for one.
+    found = body.decode(errors="replace").replace("\r\n", "\n").split("\n")
+    if not found[-1]:
+        del found[-1]
+    return found[-lines:]
+
+
+def follow(files: Mapping[Service, Path], ended: Callable[[], bool] = lambda: False) -> Iterator[tuple[Service, str]]:
+    """Lines that are written from now on, of several logs, until `ended`; goes on after a log is rotated."""
     open_files: dict[Service, IO[str]] = {}
     for service, path in files.items():
         if path.exists():
             open_files[service] = _open_at_end(path)
     try:
-        while True:
+        while not ended():
             found = False
             for service, path in files.items():
                 for line in _new_lines(open_files, service, path):

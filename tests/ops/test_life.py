@@ -1,6 +1,6 @@
 """Logs, pages and exports as their user asks for them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,7 +34,9 @@ class Logs:
     def tail(self, service: Service, lines: int) -> Sequence[str]:
         return self.lines[service][-lines:]
 
-    def follow(self, services: Sequence[Service]) -> Iterator[tuple[Service, str]]:
+    def follow(
+        self, services: Sequence[Service], ended: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[Service, str]]:
         yield from ((service, "new") for service in services)
 
     def nuke(self, note: Note) -> None:

@@ -22,6 +22,26 @@ def test_the_last_lines_are_taken_over_rotated_parts(tmp_path: Path) -> None:
     assert tail([], 5) == []
 
 
+def test_the_end_of_a_long_log_is_found_wherever_its_blocks_are_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("".join(f"{number} {'ü' * (number % 97)}\n" for number in range(20_000)))
+
+    assert tail([path], 3000) == [f"{number} {'ü' * (number % 97)}" for number in range(17_000, 20_000)]
+    assert len(tail([path], 50_000)) == 20_000
+
+
+def test_following_ends_when_it_is_told_to_although_nothing_comes(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.touch()
+    asked: list[int] = []
+
+    def ended() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    assert list(follow({Service.MLFLOW: path}, ended)) == []
+
+
 def test_bytes_that_are_no_text_do_not_stop_reading(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(b"a\xff\n\0b\nlast without an end")
