@@ -7,12 +7,12 @@ import json
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
-from lab.core.backup import LABEL, MANIFEST, Manifest, Member, check_name, known_format
+from lab.core.backup import FORMAT, LABEL, MANIFEST, Manifest, Member, check_name, known_format
 from lab.core.errors import LabError
 
 _LEVEL = 6
@@ -30,7 +30,7 @@ class Writer:
         self._gzip = gzip.GzipFile(fileobj=self._hashed, mode="wb", compresslevel=_LEVEL, filename="", mtime=0)
         self._tar = tarfile.open(fileobj=self._gzip, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - `finish`
         self.members: list[Member] = []
-        self._put(LABEL, io.BytesIO(json.dumps({"format": 1}).encode()))
+        self._put_bytes(LABEL, json.dumps({"format": FORMAT}).encode())
 
     def add(
         self, name: str, body: IO[bytes], size: int, content_type: str = "", metadata: Mapping[str, str] | None = None
@@ -46,15 +46,18 @@ class Writer:
 
     def finish(self, manifest: Manifest) -> str:
         """Adds the manifest with all members in it; returns the SHA-256 of the whole file."""
-        self._put(MANIFEST, io.BytesIO(replace(manifest, members=tuple(self.members)).to_json()))
+        self._put_bytes(MANIFEST, replace(manifest, members=tuple(self.members)).to_json())
         self._tar.close()
         self._gzip.close()
         return self._hashed.digest.hexdigest()
 
-    def _put(self, name: str, body: IO[bytes], size: int | None = None) -> Member:
+    def _put_bytes(self, name: str, body: bytes) -> None:
+        self._put(name, io.BytesIO(body), len(body))
+
+    def _put(self, name: str, body: IO[bytes], size: int) -> Member:
         info = tarfile.TarInfo(name)
         info.mode = 0o600
-        info.size = len(body.getbuffer()) if isinstance(body, io.BytesIO) else size or 0
+        info.size = size
         reader = _HashedReader(body)
         try:
             self._tar.addfile(info, reader)
@@ -83,12 +86,11 @@ class BackupFile:
                 manifest = Manifest.from_json(_small(body, size))
                 continue
             check_name(name)
-            reader = _HashedReader(body)
             if look and name in look:
-                look[name](cast("IO[bytes]", reader))
-            while reader.read(_PIECE):
+                look[name](cast("IO[bytes]", body))
+            while body.read(_PIECE):
                 pass
-            found.append(Member(name, size, reader.digest.hexdigest()))
+            found.append(Member(name, size, body.digest.hexdigest()))
         if manifest is None:
             raise LabError(f"{self.path} is incomplete: its manifest is missing.", _REMEDY)
         manifest.check(found)
@@ -99,10 +101,9 @@ class BackupFile:
         for name, size, body in self._entries():
             if name.startswith(folders):
                 check_name(name)
-                # Not the tar's own, which doesn't know whether it can be read again.
-                yield name, size, cast("IO[bytes]", _HashedReader(body))
+                yield name, size, cast("IO[bytes]", body)
 
-    def _entries(self) -> Iterator[tuple[str, int, IO[bytes]]]:
+    def _entries(self) -> Iterator[tuple[str, int, "_HashedReader"]]:
         with self._understood(), self.path.open("rb") as raw, gzip.GzipFile(fileobj=raw) as unpacked:
             first = True
             with tarfile.open(fileobj=unpacked, mode="r|") as tar:
@@ -113,7 +114,8 @@ class BackupFile:
                     if first:
                         self._check_label(info, body)
                     else:
-                        yield info.name, info.size, body
+                        # Read where this generator isn't at work, so it minds errors itself.
+                        yield info.name, info.size, _HashedReader(body, self._understood)
                     first = False
                     _forget(tar)
             if first:
@@ -152,7 +154,7 @@ def _forget(tar: tarfile.TarFile) -> None:
     vars(tar)["members"] = []
 
 
-def _small(body: IO[bytes], size: int) -> bytes:
+def _small(body: "_HashedReader", size: int) -> bytes:
     if size > _LARGEST_MANIFEST:
         raise LabError("The backup's manifest is too large to be one.", _REMEDY)
     return body.read()
@@ -175,15 +177,16 @@ class _Hashed:
 class _HashedReader(io.RawIOBase):
     """Passes on what is read, and hashes it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.digest = file, hashlib.sha256()
+    def __init__(self, file: IO[bytes], minding: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._file, self._minding, self.digest = file, minding, hashlib.sha256()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer)  # type: ignore[arg-type]  # typeshed has no name for buffers on 3.11
-        piece = self._file.read(len(view))
+        with self._minding():
+            piece = self._file.read(len(view))
         view[: len(piece)] = piece
         self.digest.update(piece)
         return len(piece)
