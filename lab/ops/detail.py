@@ -11,12 +11,19 @@ from lab.runtime.base import Runtime
 def open_desk(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> Any:
     """The desk for `kind`: services, runs, models, audit, drift or alerts. Raises NotFound for any other."""
     desks: Mapping[str, Callable[[], Any]] = {
+        "services": lambda: _logs(runtime),
         "runs": lambda: _runs(config),
         "audit": lambda: _entries(config),
     }
     if kind not in desks:
         raise NotFound(f"Nothing more is known of {kind}.")
     return desks[kind]()
+
+
+def _logs(runtime: Callable[[], Runtime]) -> Any:
+    from lab.ops.detail_logs import LogDesk
+
+    return LogDesk(runtime)
 
 
 def _entries(config: LabConfig) -> Any:

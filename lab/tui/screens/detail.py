@@ -41,7 +41,7 @@ class DetailScreen(Screen[None]):
     CSS_PATH = Path(__file__).parents[1] / "detail.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "back", "Back", key_display="esc"),
-        Binding("tab", "step(1)", "Next view", key_display="⇥"),
+        Binding("tab", "step(1)", "Next view", show=False),
         Binding("shift+tab", "step(-1)", "View before", show=False),
         Binding("r", "again", "Refresh", show=False),
         Binding("o", "browse", "Browser"),

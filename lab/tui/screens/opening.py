@@ -14,6 +14,10 @@ def _kind(part: str, key: str) -> type[DetailScreen]:
         from lab.tui.screens.run import RunScreen
 
         return RunScreen
+    if part == "services":
+        from lab.tui.screens.service import ServiceScreen
+
+        return ServiceScreen
     if part == "audit":
         from lab.tui.screens.entry import EntryScreen
 
