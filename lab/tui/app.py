@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.screen import Screen
 
 from lab.core.snapshot import LabInfo, Snapshot
@@ -33,6 +34,13 @@ def local_time() -> datetime:
     return datetime.now().astimezone()
 
 
+def _commands() -> "type[Provider]":
+    # Imported when the palette opens: before the first paint that would cost time.
+    from lab.tui.palette import LabCommands
+
+    return LabCommands
+
+
 class LabApp(Acting):
     """`factory` makes the observer, in a thread after the first paint; `clock` is replaced in tests.
 
@@ -43,6 +51,7 @@ class LabApp(Acting):
     TITLE = "mlops-lab"
     CSS_PATH = Path(__file__).with_name("lab.tcss")
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     # Textual writes this ClassVar's type in a way that mypy reads as an instance variable's.
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [  # type: ignore[misc]
         (0, "-narrow"),
@@ -54,7 +63,7 @@ class LabApp(Acting):
         Binding("r", "refresh_now", "Refresh"),
         Binding("t", "next_theme", "Theme", show=False),
         Binding("A", "activity", "Activity", show=False),
-        Binding("colon", "command_palette", "Palette", show=False, key_display=":"),
+        Binding("colon,ctrl+p", "command_palette", "Palette", key_display=":"),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "quit", "Quit", show=False),

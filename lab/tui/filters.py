@@ -36,3 +36,12 @@ def _compiled(wanted: str) -> re.Pattern[str] | None:
         return re.compile(wanted, re.IGNORECASE)
     except re.error:
         return re.compile(re.escape(wanted), re.IGNORECASE)
+
+
+def problem(pattern: str) -> str:
+    """Why the pattern is no regular expression; empty when it is one."""
+    try:
+        re.compile(pattern.removeprefix("!"))
+    except re.error as err:
+        return err.msg
+    return ""

@@ -5,6 +5,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
+from textual.command import DiscoveryHit, Hits
+from textual.content import Content
+from textual.system_commands import SystemCommandsProvider
 
 from lab.tui.actions import ACTIONS, Action
 from lab.tui.present import PARTS
@@ -12,6 +15,15 @@ from lab.tui.worklist import find_alert, title_of
 
 if TYPE_CHECKING:
     from lab.tui.acting import Acting
+
+
+class LabCommands(SystemCommandsProvider):
+    """Lists the commands in their own order, not by the alphabet, while nothing is typed."""
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        for title, explained, callback, _ in self.app.get_system_commands(self.screen):
+            yield DiscoveryHit(Content(title), callback, title, explained)
 
 
 def commands(app: "Acting") -> Iterable[SystemCommand]:

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from lab.tui.cells import Line
 from lab.tui.memory import Layout
@@ -15,6 +15,7 @@ from lab.tui.present import PARTS, Detail, View, banner
 from lab.tui.present.activity import line as activity_line
 from lab.tui.screens.actions import browse, copy
 from lab.tui.sorting import Order
+from lab.tui.widgets.keybar import KeyBar
 from lab.tui.widgets.paint import content
 from lab.tui.widgets.panel import Panel
 from lab.tui.widgets.parts import PANELS
@@ -57,7 +58,7 @@ class MainScreen(Screen[None]):
             with Vertical(id="right"):
                 yield from (panel for name, panel in self._panels.items() if name not in LEFT)
         yield self._activity
-        yield Footer()
+        yield KeyBar()
 
     def on_mount(self) -> None:
         for name, order in self._kept.orders.items():

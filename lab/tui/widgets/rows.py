@@ -120,7 +120,9 @@ class RowList(ScrollView, can_focus=True):
         style = self._styles_by_tone.get((tone, chosen))
         if style is None:
             style = self.get_component_rich_style(f"rows--{tone}")
-            if chosen:
+            if chosen and self.app.no_color:
+                style += Style(reverse=True)
+            elif chosen:
                 style += Style(bgcolor=self.get_component_rich_style("rows--cursor").bgcolor)
             self._styles_by_tone[tone, chosen] = style
         return style
