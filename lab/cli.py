@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lab.cli_approval import register as register_approval
 from lab.cli_audit import register as register_audit
 from lab.cli_governance import register as register_governance
+from lab.cli_record import register as register_record
 from lab.core.errors import LabError
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     register_approval(commands)
     register_audit(commands)
     register_governance(commands)
+    register_record(commands, _seconds, connect)
+    completion = commands.add_parser("completion", help="print what makes a shell complete this command")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    completion.set_defaults(run=lambda options: _completion(parser, options.shell))
     return parser
 
 
@@ -95,10 +100,17 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     return _once(options.json) if options.once else _screen(options.refresh, options.readonly)
 
 
+def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
+    import shtab
+
+    sys.stdout.write(shtab.complete(parser, shell=shell) + "\n")
+    return 0
+
+
 def _screen(refresh_s: float, readonly: bool) -> int:
-    # Textual draws on stderr.
-    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
-        raise LabError("The screen needs a terminal.", "Type `mlops-lab --once` for one snapshot as text.")
+    from lab.tui.terminal import need_terminal
+
+    need_terminal()
     from lab.tui.app import LabApp
 
     app = LabApp(connect, interval_s=refresh_s, readonly=readonly, open_desk=open_desk)

@@ -33,11 +33,11 @@ class ScreenRecording:
         """The file that is being recorded to; None when nothing is."""
         return self._recorder.path if self._recorder else None
 
-    def start(self, path: Path) -> None:
-        """Records to `path` from now on. Raises RecordingError."""
+    def start(self, path: Path, every_s: float = 2.0) -> None:
+        """Records to `path` from now on, a snapshot every `every_s` seconds at most. Raises RecordingError."""
         self.stop()
         # Waiting for the disk would hold up keys; what was written survives the end of this process all the same.
-        self._recorder, self.trouble = Recorder(path, durable=False), ""
+        self._recorder, self.trouble = Recorder(path, every_s=every_s, durable=False), ""
 
     def take(self, snapshot: Snapshot) -> None:
         """Takes what the screen shows; a file that can't be written ends the recording, and `trouble` says why."""
@@ -73,7 +73,7 @@ def summary(recorder: Recorder) -> str:
 
 def record(connect: Callable[[], Connection], path: Path, interval_s: float, for_s: float | None) -> int:
     """Records until `for_s` seconds are over, Ctrl-C or SIGTERM. Raises LabError."""
-    with Recorder(path) as recorder:
+    with Recorder(path, every_s=interval_s) as recorder:
         said = _Progress(recorder, for_s)
         try:
             asyncio.run(_record(connect, recorder, interval_s, for_s, said))

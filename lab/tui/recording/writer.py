@@ -24,10 +24,17 @@ KEY_EVERY_BLOCKS = 8
 class Recorder:
     """Writes one file; another recorder of the same file is refused. Use it as a context manager."""
 
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
-        """Raises RecordingError when the file is something else or can't be written. `durable` waits for the disk."""
+    def __init__(self, path: Path, *, every_s: float = 0.0, durable: bool = True) -> None:
+        """Raises RecordingError when the file is something else or can't be written.
+
+        Of snapshots that come closer together than about `every_s` only the newest is kept; `durable` waits for the
+        disk.
+        """
         self.path = path
         self.count = 0
+        # Snapshots come a little early or late; without this every other one would be left out.
+        self._every_s = every_s * 0.8
+        self._waiting: Snapshot | None = None
         self._durable = durable
         self._encoder = Encoder()
         self._lines: list[bytes] = []
@@ -48,6 +55,13 @@ class Recorder:
 
     def add(self, snapshot: Snapshot) -> None:
         """Takes the next snapshot. Raises RecordingError when the disk refuses it."""
+        if self._previous and 0 <= snapshot.taken_at - self._previous.taken_at < self._every_s:
+            self._waiting = snapshot
+        else:
+            self._waiting = None
+            self._add(snapshot)
+
+    def _add(self, snapshot: Snapshot) -> None:
         if self._previous:
             # A clock that was put back must not make the file's times go back: they are searched.
             snapshot = replace(snapshot, taken_at=max(snapshot.taken_at, self._previous.taken_at))
@@ -63,10 +77,16 @@ class Recorder:
         self._frame, self._previous = frame, snapshot
         self.count += 1
         if len(self._lines) >= BLOCK_SNAPSHOTS or frame["taken_at"] - self._first >= BLOCK_S:
-            self.flush()
+            self._write_block()
 
     def flush(self) -> None:
-        """Writes the block that is being filled, full or not. Raises RecordingError."""
+        """Writes what was taken and isn't in the file yet. Raises RecordingError."""
+        waiting, self._waiting = self._waiting, None
+        if waiting:
+            self._add(waiting)
+        self._write_block()
+
+    def _write_block(self) -> None:
         if not self._lines or self._frame is None:
             return
         key = self._blocks % KEY_EVERY_BLOCKS == 0
