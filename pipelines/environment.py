@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.clients.code_version import code_version
 from lab.core.errors import SettingsError
+from pipelines.fresh import FINGERPRINT_VARIABLE, ROOT
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,15 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> StepEnvironment
         tracking_uri=tracking_uri,
         mlflow_url=environ.get("MLFLOW_URL", tracking_uri).rstrip("/"),
         dagster_url=environ.get("DAGSTER_URL", "").rstrip("/"),
-        # An image knows its code; elsewhere it is looked at when a run begins, because commits restart nothing.
-        code_version=environ.get("CODE_VERSION") or _code_version(os.getpid()),
+        code_version=_code_version(environ.get("CODE_VERSION", ""), environ.get(FINGERPRINT_VARIABLE, ""), os.getpid()),
         journal=Path(journal) if journal else None,
     )
 
 
 @lru_cache(maxsize=1)
-def _code_version(pid: int) -> str:  # noqa: ARG001 - a run is a process, and one forked from another is its own
-    return code_version(Path(__file__).resolve().parent.parent)
+def _code_version(built: str, executed: str, pid: int) -> str:  # noqa: ARG001 - a forked process looks for itself
+    # An image knows what it was built from. Elsewhere it is looked at when a run begins: a commit restarts nothing.
+    return code_version(ROOT, executed=executed, built=built)
 
 
 def _needed(environ: Mapping[str, str], name: str) -> str:

@@ -6,8 +6,8 @@ It is started with one end of a socket pair as a file descriptor and speaks JSON
     ← {"event": "ready"}
     ← {"event": "started", "run_id": …, "pid": …}
     ← {"event": "ended", "run_id": …, "code": …}    exit status, negative for a signal
-When its starter closes the socket, or dies, the server interrupts its runs and ends. The steps' own modules are not
-imported here, so that every run sees them as they are on disk.
+When its starter closes the socket, or dies, the server interrupts its runs and ends. The project's own code is compiled
+here and not imported: each run takes it as it is on disk when the run begins.
 """
 
 import gc
@@ -17,11 +17,12 @@ import selectors
 import signal
 import socket
 import sys
-import threading
 import time
 from contextlib import suppress
 from typing import Any
 
+from pipelines import fresh
+from pipelines.lifeline import Lifeline
 from pipelines.preload import preload
 
 # Seconds that an interrupted run has to write down how it ended.
@@ -36,8 +37,7 @@ class Server:
         self._received = b""
         self._runs: dict[int, str] = {}
         self._stopping = False
-        # Runs hold the reading end: it closes when this process is gone, however it went.
-        self._life_read, self._life_write = os.pipe()
+        self._life = Lifeline()
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
@@ -98,10 +98,10 @@ class Server:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-            for end in (self._life_write, self._wake_read, self._wake_write):
+            for end in (self._wake_read, self._wake_write):
                 os.close(end)
             self._channel.close()
-            threading.Thread(target=_die_with, args=(self._life_read,), daemon=True).start()
+            self._life.hold(GRACE_S)
             code = _execute(argument)
         finally:
             # Closes the generator of a step that Dagster gave up on, so that the guard can say how the step ended.
@@ -144,9 +144,10 @@ class Server:
 
 def _execute(argument: str) -> int:
     """Runs `dagster api execute_run` in this process, as the launchers for containers do in theirs."""
-    from dagster._cli.api import api_cli
-
     try:
+        fresh.take()
+        from dagster._cli.api import api_cli
+
         api_cli.main(args=["execute_run", argument], standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
@@ -156,17 +157,10 @@ def _execute(argument: str) -> int:
     return 0
 
 
-def _die_with(life: int) -> None:
-    """Waits for the server's end, interrupts this run, and kills it if that doesn't help."""
-    os.read(life, 1)
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE_S)
-    os._exit(1)
-
-
 def main(descriptor: int) -> None:
     """Serves on the socket with this file descriptor."""
     channel = socket.socket(fileno=descriptor)
+    fresh.prime()
     preload()
     Server(channel).serve()
 

@@ -5,17 +5,40 @@ import subprocess
 from hashlib import sha256
 from pathlib import Path
 
+from lab.clients.sources import fingerprint, sources
+
 # What can change what runs; a note or a notebook beside it can't.
 _CODE = ("lab", "pipelines", "exporters", "stack", "pyproject.toml", "uv.lock")
 _DEADLINE_S = 10.0
+_DIGITS = 12
+_MARK = "+dirty"
 
 
-def code_version(root: Path) -> str:
-    """`git:<commit>[+dirty] lock:<12 hex of the SHA-256 of uv.lock>` of the project at `root`, as it is now.
+def code_version(root: Path, executed: str = "", built: str = "") -> str:
+    """`git:<commit>[+dirty] lock:<…> code:<…>` of the project at `root`: the SHA-256 of uv.lock and the fingerprint of
+    the pipeline's sources, 12 hex digits of each.
 
-    A part that isn't known, as without git or in an installed package, is left out.
+    `executed` is the fingerprint of code that was read earlier and may differ from what is there now. `built` is what
+    this function said where an image was built, in which there is no git. A part that isn't known is left out.
     """
-    return " ".join(part for part in (_commit(root), _lock(root)) if part)
+    there = fingerprint(sources(root))
+    code = f"code:{(executed or there)[:_DIGITS]}" if executed or there else ""
+    if built:
+        return built if code in built.split() else _edited(built, code)
+    commit = _commit(root)
+    if commit and executed not in {"", there}:
+        commit = _dirty(commit)
+    return " ".join(part for part in (commit, _lock(root), code) if part)
+
+
+def _edited(built: str, code: str) -> str:
+    """`built` for an image whose code was changed since: by a folder mounted over it, for example."""
+    parts = [_dirty(part) if part.startswith("git:") else part for part in built.split()]
+    return " ".join([*(part for part in parts if not part.startswith("code:")), code])
+
+
+def _dirty(commit: str) -> str:
+    return commit.removesuffix(_MARK) + _MARK
 
 
 def _commit(root: Path) -> str:
@@ -24,7 +47,7 @@ def _commit(root: Path) -> str:
         return ""
     changes = _git(root, "status", "--porcelain", "--", *_CODE)
     # What can't be told counts as changed.
-    return f"git:{commit.strip()}" + ("" if changes == "" else "+dirty")
+    return f"git:{commit.strip()}" if changes == "" else _dirty(f"git:{commit.strip()}")
 
 
 def _git(root: Path, *arguments: str) -> str | None:
@@ -53,6 +76,6 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 def _lock(root: Path) -> str:
     try:
-        return f"lock:{sha256((root / 'uv.lock').read_bytes()).hexdigest()[:12]}"
+        return f"lock:{sha256((root / 'uv.lock').read_bytes()).hexdigest()[:_DIGITS]}"
     except OSError:
         return ""

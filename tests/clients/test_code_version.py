@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.clients.code_version import code_version
+from lab.clients.sources import fingerprint, sources
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -33,9 +34,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_a_clean_project_is_its_commit_and_its_lock_file(project: Path) -> None:
-    lock = sha256(b"locked\n").hexdigest()[:12]
-    assert code_version(project) == f"git:{git(project, 'rev-parse', 'HEAD')} lock:{lock}"
-    assert re.fullmatch(r"git:[0-9a-f]{40} lock:[0-9a-f]{12}", code_version(project))
+    lock, code = sha256(b"locked\n").hexdigest()[:12], fingerprint(sources(project))[:12]
+    assert code_version(project) == f"git:{git(project, 'rev-parse', 'HEAD')} lock:{lock} code:{code}"
+    assert re.fullmatch(r"git:[0-9a-f]{40} lock:[0-9a-f]{12} code:[0-9a-f]{12}", code_version(project))
 
 
 @pytest.mark.parametrize("name", ["pipelines/step.py", "pipelines/new.py", "uv.lock"])
@@ -54,7 +55,7 @@ def test_a_new_commit_and_a_new_lock_file_show_at_once(project: Path) -> None:
     (project / "uv.lock").write_text("locked anew\n")
     git(project, "commit", "-q", "-a", "-m", "second")
     after = code_version(project)
-    assert [a == b for a, b in zip(before.split(), after.split(), strict=True)] == [False, False]
+    assert [a == b for a, b in zip(before.split(), after.split(), strict=True)] == [False, False, True]
 
 
 def test_a_folder_inside_another_repository_has_no_commit(project: Path) -> None:
@@ -73,4 +74,40 @@ def test_the_environment_of_a_git_hook_names_no_other_repository(
 
 def test_without_git_the_lock_file_remains(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(project))
-    assert code_version(project) == f"lock:{sha256(b'locked' + bytes([10])).hexdigest()[:12]}"
+    lock, code = sha256(b"locked\n").hexdigest()[:12], fingerprint(sources(project))[:12]
+    assert code_version(project) == f"lock:{lock} code:{code}"
+
+
+def test_two_edits_of_one_commit_are_told_apart(project: Path) -> None:
+    committed = code_version(project)
+    (project / "pipelines" / "step.py").write_text("a = 2\n")
+    one = code_version(project)
+    (project / "pipelines" / "step.py").write_text("a = 3\n")
+    other = code_version(project)
+    assert len({committed, one, other}) == 3
+    (project / "pipelines" / "step.py").write_text("a = 1\n")
+    assert code_version(project) == committed
+
+
+def test_code_that_was_read_before_an_edit_was_taken_back_is_not_the_commit(project: Path) -> None:
+    committed = fingerprint(sources(project))
+    (project / "pipelines" / "step.py").write_text("a = 2\n")
+    executed = fingerprint(sources(project))
+    (project / "pipelines" / "step.py").write_text("a = 1\n")
+    assert "+dirty" not in code_version(project, executed=committed)
+    assert f"+dirty lock:{sha256(b'locked' + bytes([10])).hexdigest()[:12]} code:{executed[:12]}" in code_version(
+        project, executed=executed
+    )
+
+
+def test_an_image_says_what_it_was_built_from_until_its_code_is_changed(project: Path, tmp_path: Path) -> None:
+    built = code_version(project)
+    image = tmp_path / "image"
+    (image / "pipelines").mkdir(parents=True)
+    (image / "pipelines" / "step.py").write_text("a = 1\n")
+    assert code_version(image, built=built) == built
+    (image / "pipelines" / "step.py").write_text("a = 2\n")
+    commit, lock, code = code_version(image, built=built).split()
+    assert commit == f"git:{git(project, 'rev-parse', 'HEAD')}+dirty"
+    assert lock in built.split()
+    assert code == f"code:{fingerprint(sources(image))[:12]}"

@@ -1,0 +1,247 @@
+"""The code location's server, which takes in every edit: `python -m pipelines.codeserver --port 4000`.
+
+One process imports Dagster and watches the code's files; it forks the one that loads the definitions and answers. When
+files have changed, it forks another: both listen on the port until the old one, told to stop, has finished what it was
+asked. Dagster's webserver and daemon see a new server and fetch its definitions. Code that doesn't load leaves the old
+definitions in service, and says why in the log; where there are none yet, its error is served instead.
+"""
+
+import argparse
+import gc
+import importlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.clients.sources import stamps
+from pipelines import fresh
+from pipelines.lifeline import Lifeline
+
+POLL_S = 0.5
+# Seconds that definitions may take to load, a server to finish what it was asked, and trouble to pass that isn't the
+# code's, such as a database that isn't there yet.
+LOAD_DEADLINE_S, GRACE_S, RETRY_S = 60.0, 15.0, 2.0
+_BAD_CODE = 3
+_PRELOADED = ("dagster._grpc.server", "dagster._cli.utils", "dagster_postgres", "psycopg2.extensions")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens, and the name of the code location."""
+
+    host: str
+    port: int
+    location: str = "pipelines"
+
+
+class Keeper:
+    """Keeps one server in service that has the newest code that loads."""
+
+    def __init__(self, address: Address, root: Path = fresh.ROOT) -> None:
+        self._address, self._root = address, root
+        self._life = Lifeline()
+        self._server: int | None = None
+        self._retiring: dict[int, float] = {}
+        # Of the code in service, and of the code that was tried last.
+        self._served = self._tried = ""
+        self._seen: object = None
+        self._looked_at: object = None
+        self._not_before = 0.0
+        self._stopping = False
+
+    def keep(self) -> None:
+        """Returns when it was told to stop, by SIGTERM or SIGINT, and every server has ended."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        while not self._stopping:
+            self._reap()
+            self._look()
+            time.sleep(POLL_S)
+        self._end()
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _look(self) -> None:
+        seen, before = stamps(self._root), self._seen
+        self._seen = seen
+        # Of several files that are saved together, the last one is waited for.
+        changed = seen == before and seen != self._looked_at
+        if (changed or self._server is None) and time.monotonic() >= self._not_before:
+            self._looked_at = seen
+            self._take_in()
+
+    def _take_in(self) -> None:
+        code = fresh.prime(self._root)
+        if self._server and code == self._served:
+            if self._tried != code:
+                _say(f"the files are as they were: definitions of code {code[:12]} stay in service")
+            self._tried = code
+            return
+        self._tried = code
+        pid, status = self._start(lazy=False)
+        if status is None:
+            self._replace(pid, code)
+        elif status != _BAD_CODE:
+            self._looked_at, self._not_before = None, time.monotonic() + RETRY_S
+            _say(f"no server could be started (exit status {status}): trying again")
+        elif self._server and self._served:
+            _say(f"code {code[:12]} doesn't load: definitions of code {self._served[:12]} stay in service")
+        else:
+            _say(f"code {code[:12]} doesn't load, and no other is in service: serving the error")
+            pid, status = self._start(lazy=True)
+            if status is None:
+                self._replace(pid, "")
+
+    def _replace(self, pid: int, code: str) -> None:
+        old, self._server, self._served = self._server, pid, code
+        if code:
+            _say(f"definitions of code {code[:12]} are in service")
+        if old:
+            self._retire(old)
+
+    def _start(self, *, lazy: bool) -> tuple[int, int | None]:
+        """Forks a server; its process id, and None when it has loaded, or the status with which it ended."""
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(read)
+            self._become_server(write, lazy=lazy)
+        os.close(write)
+        deadline = time.monotonic() + LOAD_DEADLINE_S
+        try:
+            while not self._stopping and time.monotonic() < deadline:
+                if select.select([read], [], [], POLL_S)[0]:
+                    if os.read(read, 1):
+                        return pid, None
+                    return pid, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        finally:
+            os.close(read)
+        if not self._stopping:
+            _say(f"the code took more than {LOAD_DEADLINE_S:g} s to load")
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return pid, _BAD_CODE
+
+    def _become_server(self, ready: int, *, lazy: bool) -> None:
+        status = 1
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            self._life.hold(GRACE_S)
+            fresh.take(self._root)
+            serve(self._address, lambda: os.write(ready, b"1"), lazy=lazy)
+            status = 0
+        except BaseException as err:
+            sys.excepthook(*sys.exc_info())
+            status = _BAD_CODE if _is_the_codes(err) else 1
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _reap(self) -> None:
+        if self._server and (ended := os.waitpid(self._server, os.WNOHANG))[0]:
+            _say(f"the server ended (exit status {os.waitstatus_to_exitcode(ended[1])}): starting another")
+            self._server, self._served = None, ""
+        for pid, deadline in list(self._retiring.items()):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                del self._retiring[pid]
+            elif time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+
+    def _retire(self, pid: int) -> None:
+        os.kill(pid, signal.SIGTERM)
+        self._retiring[pid] = time.monotonic() + GRACE_S
+
+    def _end(self) -> None:
+        if self._server:
+            self._retire(self._server)
+            self._server = None
+        while self._retiring:
+            self._reap()
+            time.sleep(POLL_S / 10)
+
+
+def _is_the_codes(err: BaseException) -> bool:
+    """Whether the definitions are to blame, and not a database that isn't there, for example."""
+    from dagster_shared.error import DagsterError
+
+    return isinstance(err, DagsterError)
+
+
+def serve(address: Address, ready: Callable[[], object], *, lazy: bool) -> None:
+    """As `dagster api grpc`: loads `pipelines.definitions`, calls `ready`, and answers until SIGTERM.
+
+    Raises DagsterError for code that doesn't load, unless `lazy`: then its error is what is served.
+    """
+    import logging
+    import threading
+
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+    from dagster._core.utils import FuturesAwareThreadPoolExecutor
+    from dagster._grpc.server import DagsterApiServer, DagsterGrpcServer
+    from dagster._utils.log import configure_loggers
+
+    configure_loggers()
+    ended, logger, workers = (
+        threading.Event(),
+        logging.getLogger("dagster.code_server"),
+        FuturesAwareThreadPoolExecutor(),
+    )
+
+    def stop(*_: object) -> None:
+        # Or a second signal in the middle of `set` would wait for the first one for ever.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        ended.set()
+
+    origin = LoadableTargetOrigin(
+        executable_path=sys.executable, module_name="pipelines.definitions", working_directory=str(Path.cwd())
+    )
+    servicer = DagsterApiServer(
+        server_termination_event=ended,
+        logger=logger,
+        server_threadpool_executor=workers,
+        loadable_target_origin=origin,
+        lazy_load_user_code=lazy,
+        location_name=address.location,
+    )
+    server = DagsterGrpcServer(
+        server_termination_event=ended,
+        dagster_api_servicer=servicer,
+        logger=logger,
+        threadpool_executor=workers,
+        host=address.host,
+        port=address.port,
+    )
+    # Not before: what Dagster imports for the definitions gives SIGTERM the handler of SIGINT.
+    signal.signal(signal.SIGTERM, stop)
+    ready()
+    server.serve()  # type: ignore[no-untyped-call]  # Dagster leaves it unannotated
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serves until it is told to stop; the instance is the one in DAGSTER_HOME."""
+    parser = argparse.ArgumentParser(prog="pipelines.codeserver", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=4000, help="port to listen on")
+    arguments = parser.parse_args(argv)
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    gc.collect()
+    # Collecting in a forked process would touch, and so copy, every page that it shares with this one.
+    gc.freeze()
+    Keeper(Address(arguments.host, arguments.port)).keep()
+
+
+def _say(text: str) -> None:
+    print(f"code server: {text}", file=sys.stderr, flush=True)  # noqa: T201 - its log is stderr
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Lets forked processes notice the end of the process that forked them, however it went."""
+
+import os
+import signal
+import threading
+import time
+
+
+class Lifeline:
+    """A pipe whose writing end only its maker keeps: it closes when that process is gone."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+
+    def hold(self, grace_s: float) -> None:
+        """To be called by a forked process: it gets SIGTERM when the maker is gone, and `grace_s` seconds to end."""
+        os.close(self._write)
+        threading.Thread(target=_die_with, args=(self._read, grace_s), name="lifeline", daemon=True).start()
+
+
+def _die_with(life: int, grace_s: float) -> None:
+    os.read(life, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(grace_s)
+    os._exit(1)

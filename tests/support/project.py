@@ -1,0 +1,29 @@
+"""A copy of the project that a test may edit."""
+
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# What a lab is started from; the packages of the environment are the original's.
+_CODE = ("lab", "pipelines", "exporters", "tasks.py")
+_PARTS = (*_CODE, "stack", "grafana", "data", "pyproject.toml", "uv.lock", ".env.example")
+
+
+def copied(folder: Path, parts: tuple[str, ...] = _PARTS) -> Path:
+    """Copies the parts of the project into `folder`, which it makes, and returns it."""
+    folder.mkdir(parents=True)
+    for part in parts:
+        source, target = ROOT / part, folder / part
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.is_file():
+            shutil.copy2(source, target)
+    return folder
+
+
+def with_asset(definitions: str, name: str, body: str) -> str:
+    """The text of `pipelines/definitions.py` with one more asset, whose function has this body."""
+    made = f"\n@dg.asset(name={name!r})\ndef {name}() -> None:\n    {body}\n"
+    head, found, tail = definitions.partition("\ndefs = dg.Definitions(\n    assets=_STEPS,")
+    assert found, "pipelines/definitions.py has no `assets=_STEPS`"
+    return f"{head}{made}\ndefs = dg.Definitions(\n    assets=[*_STEPS, {name}],{tail}"
