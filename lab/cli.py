@@ -5,14 +5,18 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lab.cli_approval import register as register_approval
 from lab.cli_audit import register as register_audit
 from lab.cli_governance import register as register_governance
 from lab.cli_record import register as register_record
+from lab.cli_remote import config_of, endpoints
+from lab.cli_remote import register as register_remote
 from lab.core.errors import LabError
+from lab.core.services import Service
 
 if TYPE_CHECKING:
     from lab.core.snapshot import Snapshot
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 FASTEST_S, SLOWEST_S = 0.5, 3600.0
 # What a shell reports for a process that SIGINT or SIGPIPE ended.
 INTERRUPTED, PIPE_CLOSED = 130, 141
+# Addresses of a lab elsewhere; none: the one on this machine.
+Places = Mapping[Service, str]
+NOWHERE: Places = {}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--readonly", action="store_true", help="offer nothing that changes the lab")
     parser.add_argument("--version", action=_Version, help="print the version and exit")
+    register_remote(parser)
     parser.set_defaults(run=lambda options: _run(parser, options))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     register_approval(commands)
@@ -97,7 +105,10 @@ def _seconds(text: str) -> float:
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if options.json and not options.once:
         parser.error("--json needs --once")
-    return _once(options.json) if options.once else _screen(options.refresh, options.readonly)
+    places = endpoints(options)
+    if options.once:
+        return _once(options.json, places)
+    return _screen(options.refresh, options.readonly or bool(places), places)
 
 
 def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
@@ -107,21 +118,28 @@ def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
     return 0
 
 
-def _screen(refresh_s: float, readonly: bool) -> int:
+def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
     from lab.tui.terminal import need_terminal
 
     need_terminal()
     from lab.tui.app import LabApp
+    from lab.tui.memory import Memory
 
-    app = LabApp(connect, interval_s=refresh_s, readonly=readonly, open_desk=open_desk)
+    app = LabApp(
+        partial(connect, places),
+        interval_s=refresh_s,
+        readonly=readonly,
+        open_desk=partial(open_desk, places=places),
+        memory=Memory.of_user(os.environ),
+    )
     app.run()
     return app.return_code or 0
 
 
-def _once(as_json: bool) -> int:
+def _once(as_json: bool, places: Places = NOWHERE) -> int:
     import asyncio
 
-    snapshot = asyncio.run(_snapshot())
+    snapshot = asyncio.run(_snapshot(places))
     if as_json:
         from lab.core.snapshot_json import snapshot_json
 
@@ -134,33 +152,35 @@ def _once(as_json: bool) -> int:
 
     if lab_is_down(snapshot):
         sys.stdout.flush()
-        raise LabError(f"The lab {snapshot.lab.name} isn't up.", "Type `invoke up`.")
+        remedy = (
+            f"Start it on {snapshot.lab.name}, and see that its ports reach here." if places else "Type `invoke up`."
+        )
+        raise LabError(f"The lab {snapshot.lab.name} isn't up.", remedy)
     return 0
 
 
-async def _snapshot() -> "Snapshot":
-    connection = connect()
+async def _snapshot(places: Places) -> "Snapshot":
+    connection = connect(places)
     try:
         return await connection.observer.tick(connection.first)
     finally:
         await connection.observer.aclose()
 
 
-def connect() -> "Connection":
-    """An observer of the lab that the settings name. Raises LabError."""
+def connect(places: Places = NOWHERE) -> "Connection":
+    """An observer of the lab that the settings name, or of the one at `places`. Raises LabError."""
     from lab import wiring
-    from lab.ops.observe import first_snapshot
     from lab.tui.observer import Connection
 
-    config = wiring.load_config()
-    return Connection(wiring.observer(config), first_snapshot(config, wiring.runtime(config).name, time.time()))
+    config = config_of(places)
+    return Connection(wiring.observer(config), wiring.first_snapshot(config, time.time()))
 
 
-def open_desk(kind: str) -> Any:
+def open_desk(kind: str, places: Places = NOWHERE) -> Any:
     """Where a drill-down of the screen asks about things of this `kind`. Raises LabError."""
     from lab import wiring
 
-    return wiring.desk(wiring.load_config(), kind)
+    return wiring.desk(config_of(places), kind)
 
 
 if __name__ == "__main__":

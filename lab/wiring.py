@@ -12,6 +12,7 @@ from lab.core.policy import Policy
 from lab.runtime.base import Runtime
 
 if TYPE_CHECKING:
+    from lab.core.snapshot import Snapshot
     from lab.ops.observe import Observer
     from lab.runtime.binaries import Resolver
 
@@ -45,6 +46,8 @@ def first_config(environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, bo
 
 def runtime(config: LabConfig) -> Runtime:
     """The runtime that RUNTIME names or, with `auto`, that this machine has."""
+    if config.endpoints:
+        raise LabError("Processes and logs of a lab elsewhere are not observable from here.")
     if config.runtime == "compose":
         raise LabError("The compose runtime is not built yet.", "Set RUNTIME=native.")
     from lab.runtime.native import NativeRuntime
@@ -68,6 +71,21 @@ def binaries() -> "Resolver":
 
 def observer(config: LabConfig) -> "Observer":
     """What takes snapshots of the lab."""
+    if config.endpoints:
+        from lab.ops.remote import RemoteObserver
+
+        return RemoteObserver(config)
     from lab.ops.observe import Observer
 
     return Observer(config, runtime(config))
+
+
+def first_snapshot(config: LabConfig, now: float) -> "Snapshot":
+    """A snapshot in which everything is still waiting; `now` is epoch seconds."""
+    if config.endpoints:
+        from lab.ops.remote import first_remote_snapshot
+
+        return first_remote_snapshot(config, now)
+    from lab.ops import observe
+
+    return observe.first_snapshot(config, runtime(config).name, now)

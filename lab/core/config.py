@@ -1,5 +1,6 @@
 """One lab's configuration as a value: what settings produce and runtimes and clients consume."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +31,10 @@ class Secrets:
 
 @dataclass(frozen=True)
 class LabConfig:
-    """A lab: its name, place, ports, buckets, actor and policy. Paths are absolute; the interval is in seconds."""
+    """A lab: its name, place, ports, buckets, actor and policy. Paths are absolute; the interval is in seconds.
+
+    `endpoints` are the addresses of a lab elsewhere, which is only looked at; empty for the one on this machine.
+    """
 
     name: str
     root: Path
@@ -54,6 +58,7 @@ class LabConfig:
     baseline_data_hash: str
     drift_interval_s: float
     secrets: Secrets = field(repr=False)
+    endpoints: Mapping[Service, str] = field(default_factory=dict)
 
     @property
     def governance(self) -> Path:
@@ -71,7 +76,7 @@ class LabConfig:
 
     def url(self, service: Service) -> str:
         """Where a client on this machine reaches `service`."""
-        return BY_NAME[service].url(self.port_offset)
+        return self.endpoints.get(service) or BY_NAME[service].url(self.port_offset)
 
     def port(self, service: Service) -> int:
         return BY_NAME[service].port_at(self.port_offset)

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 LOOPBACK = "127.0.0.1"
 MAX_PORT_OFFSET = 40_000
+# What is said of a service of a lab elsewhere that has no address here.
+UNSEEN = "not observable from here"
 
 
 class Service(StrEnum):

@@ -77,7 +77,7 @@ class Probes:
         self._http: dict[Service, Http] = {
             spec.name: self._client(spec.name, transport)
             for spec in CATALOGUE
-            if config.url(spec.name).startswith("http:")
+            if config.url(spec.name).startswith(("http:", "https:"))
         }
         self._store = StoreReader(self._http[Service.OBJECT_STORE])
         self._dagster = Dagster(self._http[Service.DAGSTER])

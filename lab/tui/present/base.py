@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from lab.core.ledger import Status
+from lab.core.services import UNSEEN
 from lab.core.snapshot import Health, Slice, SliceState, Snapshot
 from lab.tui import formats
 from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
@@ -106,6 +107,10 @@ def _failed(title: str, error: str, view: View) -> PanelView:
     if view.lab_down:
         message = note("no answer: the lab isn't up")
         return PanelView(title, (Span("not up", Tone.MUTED),), PanelState.WAITING, message=message)
+    if UNSEEN in error:
+        return PanelView(
+            title, (Span("out of sight", Tone.MUTED),), PanelState.WAITING, message=note(formats.clean(error))
+        )
     message = ((Span("✗ no answer yet", Tone.BAD),), (Span(formats.clean(error), Tone.PLAIN),))
     return PanelView(title, (Span("failed", Tone.BAD),), PanelState.FAILED, message=message)
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import events
+from textual.binding import ActiveBinding
 from textual.content import Content
 from textual.keys import key_to_character
-from textual.binding import ActiveBinding
 from textual.widgets import Static
 
 # Their place is at the right, whatever else there is.

@@ -1,0 +1,118 @@
+"""Watching a lab on another machine, or its shape on AWS, through the addresses that reach here: looking only."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, UsageError
+from lab.core.processes import ProcessFact
+from lab.core.services import BY_NAME, CATALOGUE, MAX_PORT_OFFSET, UNSEEN, Service
+from lab.core.snapshot import Health, LabInfo, ServiceState, Snapshot
+from lab.ops.observe import NEEDS, PROBE_DEADLINE_S, Observer
+from lab.ops.probes import Probes
+from lab.ops.sources import Source
+from lab.ops.states import service_state
+
+if TYPE_CHECKING:
+    import httpx
+
+RUNTIME = "remote"
+# Asked only when their own address is given: they want a password, which isn't sent to a host just because it is there.
+_WITH_PASSWORD = {Service.OBJECT_STORE, Service.ALERTMANAGER, Service.GRAFANA}
+ADDRESSABLE = tuple(spec.name for spec in CATALOGUE if spec.url(0).startswith("http:"))
+REACHABLE = tuple(name for name in ADDRESSABLE if name not in _WITH_PASSWORD)
+
+
+def endpoints_at(where: str) -> dict[Service, str]:
+    """The addresses of a lab at HOST or HOST:OFFSET. Raises UsageError."""
+    host, colon, offset = where.rpartition(":") if not where.endswith("]") else (where, "", "")
+    host, offset = (host, offset) if colon else (where, "0")
+    if not host or "/" in host or "@" in host or not offset.isdecimal() or int(offset) > MAX_PORT_OFFSET:
+        raise UsageError(
+            f"--at {where!r} is no host.",
+            f"Give HOST or HOST:OFFSET, with the PORT_OFFSET of that lab, 0-{MAX_PORT_OFFSET}.",
+        )
+    return {name: f"http://{host}:{BY_NAME[name].port_at(int(offset))}" for name in REACHABLE}
+
+
+def checked_url(option: str, url: str) -> str:
+    """Raises UsageError for what is no address of a web server; credentials in it would show on screen."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        fits, parts = False, urlsplit("")
+    if not fits:
+        raise UsageError(f"{option} {url!r} is no address.", "Type it as http://HOST:PORT or https://HOST.")
+    if parts.username or parts.password:
+        raise UsageError(f"{option} holds a name or password, which would show on screen.", "Leave it out.")
+    return url.rstrip("/")
+
+
+def remote_config(config: LabConfig, endpoints: Mapping[Service, str]) -> LabConfig:
+    """The settings for looking at a lab that is reached under these addresses."""
+    host = urlsplit(next(iter(endpoints.values()))).hostname
+    return replace(config, name=host or "remote", endpoints=dict(endpoints))
+
+
+def remote_info(config: LabConfig) -> LabInfo:
+    """What is known of it before it is asked: neither its environment nor who acts there."""
+    return LabInfo(config.name, "", "", "", RUNTIME)
+
+
+class _Nowhere:
+    """The runtime of a lab elsewhere: nothing is known of its processes."""
+
+    name = RUNTIME
+
+    def facts(self) -> Mapping[Service, ProcessFact]:
+        return {}
+
+
+class RemoteObserver(Observer):
+    """As `Observer`, of what has an address; all else is said to be out of sight, and never asked on this machine."""
+
+    def __init__(self, config: LabConfig, transport: "httpx.AsyncBaseTransport | None" = None, **options: Any) -> None:
+        self._config = config
+        self._seen = frozenset(config.endpoints)
+        self._remote_probes = Probes(config, transport, PROBE_DEADLINE_S)
+        super().__init__(config, _Nowhere(), transport, **options)
+        self._lab = remote_info(config)
+
+    def _made(self, deadline_s: float) -> dict[str, Source[Any]]:
+        made = super()._made(deadline_s)
+        made["services"] = Source("The services", self._states, self._clocks, deadline_s)
+        for part, service in NEEDS.items():
+            if service not in self._seen:
+                made[part] = Source(BY_NAME[service].title, _unseen(service), self._clocks, deadline_s)
+        return made
+
+    async def aclose(self) -> None:
+        """Ends what is under way and closes every connection."""
+        await asyncio.gather(super().aclose(), self._remote_probes.aclose())
+
+    async def _states(self) -> tuple[ServiceState, ...]:
+        return tuple(await asyncio.gather(*(self._state(spec.name) for spec in CATALOGUE)))
+
+    async def _state(self, service: Service) -> ServiceState:
+        # Its heartbeats are asked of Dagster.
+        if service in self._seen or (service is Service.DAGSTER_DAEMON and Service.DAGSTER in self._seen):
+            return service_state(self._config, service, None, await self._remote_probes.check(service))
+        title = BY_NAME[service].title
+        # As if it were optional: what nobody can see says nothing about the lab's health.
+        return ServiceState(service, title, Health.ABSENT, reason=UNSEEN, optional=True)
+
+
+def _unseen(service: Service) -> Callable[[], Awaitable[None]]:
+    async def fetch() -> None:
+        raise LabError(f"{BY_NAME[service].title} is {UNSEEN}.", f"Give its address by --{service}-url.")
+
+    return fetch
+
+
+def first_remote_snapshot(config: LabConfig, now: float) -> Snapshot:
+    """A snapshot in which everything is still waiting; `now` is epoch seconds."""
+    return Snapshot(now, remote_info(config))
