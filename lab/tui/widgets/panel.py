@@ -1,13 +1,14 @@
 """A titled frame around one source: its state, its lines, its table, its filter."""
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Static
 
@@ -21,6 +22,7 @@ from lab.tui.widgets.rows import RowList
 class Panel(Vertical):
     """Shows a `PanelView`; `name` says which, `number` is the key that focuses it."""
 
+    _repainted: tuple[Region, ...] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "clear_filter", "Clear the filter", show=False),
@@ -52,7 +54,8 @@ class Panel(Vertical):
         self._pattern = ""
         self._filtered = False
         self.order: Order | None = None
-        self._frame: tuple[str, Line, str] = ("", (), "")
+        self._heading = ("", "")
+        self._said: Line = ()
         self._lines: tuple[Line, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -80,11 +83,25 @@ class Panel(Vertical):
 
     def _set_frame(self, title: str, status: Line) -> None:
         sorted_by = f" {arrow(self.order)} {self._title_of(self.order.column)}" if self.order else ""
-        if (title, status, sorted_by) != self._frame:
-            self._frame = (title, status, sorted_by)
+        if (title, sorted_by) != self._heading:
+            self._heading = (title, sorted_by)
             number = (f"{self._number} ", "$foreground-muted")
             self.border_title = Content.assemble(number, (title, "bold"), (sorted_by, "$accent"))
+        if status != self._said:
+            self._said = status
+            self._repainted = self._last_line()
             self.border_subtitle = content(status)
+            self._repainted = ()
+
+    def _last_line(self) -> tuple[Region, ...]:
+        """Where the subtitle stands, as seen from the content; nothing before there is a size."""
+        size, offset = self.outer_size, self.content_offset
+        return (Region(-offset.x, size.height - 1 - offset.y, size.width, 1),) if size else ()
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """As every widget, but a new subtitle, which may hold an age, paints its own line only."""
+        chosen = regions or self._repainted
+        return super().refresh(*chosen, repaint=repaint, layout=layout, recompose=recompose)
 
     def _title_of(self, column: str) -> str:
         return next((one.title for one in self._view.columns if one.key == column), "") or column
