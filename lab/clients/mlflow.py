@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from lab.clients.http import BadStatus, Http
@@ -18,6 +18,23 @@ _API = "/api/2.0/mlflow"
 NO_STAGE = "None"
 _PAGE = 500
 _FINISHED = {"FINISHED", "FAILED", "KILLED"}
+
+
+@dataclass(frozen=True)
+class LoggedFile:
+    """A file that a run logged; `size` in bytes."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """What is known of a run beside its metrics."""
+
+    experiment: str
+    params: Mapping[str, str]
+    files: tuple[LoggedFile, ...]
 
 
 class Mlflow:
@@ -92,6 +109,26 @@ class Mlflow:
         with understanding(self.title, self._http.remedy):
             return _pairs(mapping(mapping(answer["run"])["data"]).get("params", []), text_or)
 
+    async def logged(self, run_id: str) -> LoggedRun:
+        """What a run has beside its metrics: parameters, and the files that it logged itself. Raises NotFound."""
+        answer, files = await asyncio.gather(self._get("runs/get", run_id=run_id), self._files(run_id))
+        with understanding(self.title, self._http.remedy):
+            run = mapping(answer["run"])
+            params = _pairs(mapping(run["data"]).get("params", []), text_or)
+            return LoggedRun(text(mapping(run["info"])["experiment_id"]), params, files)
+
+    async def _files(self, run_id: str, path: str = "", depth: int = 3) -> tuple[LoggedFile, ...]:
+        answer = await self._get("artifacts/list", run_id=run_id, **({"path": path} if path else {}))
+        found: list[LoggedFile] = []
+        with understanding(self.title, self._http.remedy):
+            for item in map(mapping, items(answer.get("files", []))):
+                name = text(item["path"])
+                if not item.get("is_dir"):
+                    found.append(LoggedFile(name, int(number(item.get("file_size", 0)))))
+                elif depth:
+                    found += await self._files(run_id, name, depth - 1)
+        return tuple(found)
+
     async def artifact(self, run_id: str, path: str) -> bytes:
         """A file that a run logged. Raises NotFound."""
         try:
@@ -153,7 +190,7 @@ class Mlflow:
         except NotFound:  # a run can be deleted while its version stays
             return {}
 
-    async def _get(self, path: str, **params: Any) -> Mapping[str, Any]:
+    async def _get(self, path: str, /, **params: Any) -> Mapping[str, Any]:
         try:
             answer = await self._http.get_json(f"{_API}/{path}", params)
         except BadStatus as err:

@@ -13,6 +13,7 @@ def open_desk(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> A
     desks: Mapping[str, Callable[[], Any]] = {
         "services": lambda: _logs(runtime),
         "runs": lambda: _runs(config),
+        "models": lambda: _versions(config),
         "audit": lambda: _entries(config),
     }
     if kind not in desks:
@@ -24,6 +25,12 @@ def _logs(runtime: Callable[[], Runtime]) -> Any:
     from lab.ops.detail_logs import LogDesk
 
     return LogDesk(runtime)
+
+
+def _versions(config: LabConfig) -> Any:
+    from lab.ops.detail_version import VersionDesk
+
+    return VersionDesk(config)
 
 
 def _entries(config: LabConfig) -> Any:

@@ -18,6 +18,10 @@ def _kind(part: str, key: str) -> type[DetailScreen]:
         from lab.tui.screens.service import ServiceScreen
 
         return ServiceScreen
+    if part == "models":
+        from lab.tui.screens.version import VersionScreen
+
+        return VersionScreen
     if part == "audit":
         from lab.tui.screens.entry import EntryScreen
 

@@ -1,0 +1,133 @@
+"""One model version in full: its run, the champion, the gates before its next step, who decided what about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.clients.http import Http
+from lab.clients.mlflow import LoggedRun, Mlflow
+from lab.clients.s3 import READER, S3, AuditStore
+from lab.core.approval import CHAMPION, MOVES
+from lab.core.config import LabConfig
+from lab.core.errors import LedgerError, NotFound
+from lab.core.ledger import Entry, EntryStore, find_head, key_of, parse
+from lab.core.models import ApprovalState, ModelVersion
+from lab.core.policy import Action
+from lab.core.services import Service
+from lab.ops.threads import OneThread
+
+if TYPE_CHECKING:
+    import httpx
+
+    from lab.ops.approval import Outcome
+
+TIMEOUT_S = 5.0
+# A version's decisions come soon after it is registered, and the newest one is named in its tags.
+_SEARCHED, _AROUND_NEWEST = 500, 20
+
+
+@dataclass(frozen=True)
+class VersionDetail:
+    """A version with what its run logged, and the champion that it is measured against, where there is one."""
+
+    version: ModelVersion
+    run: LoggedRun | None
+    champion: ModelVersion | None
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The entries about a version, oldest first; `searched` are the numbers that were looked at, first and last."""
+
+    entries: tuple[Entry, ...]
+    searched: tuple[tuple[int, int], ...]
+
+
+class VersionDesk:
+    """Asks about one model version. Methods raise LabError."""
+
+    def __init__(self, config: LabConfig, transport: "httpx.AsyncBaseTransport | None" = None) -> None:
+        self._config = config
+        self._mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), TIMEOUT_S, transport))
+        self._thread = OneThread("decisions")
+        self._search = self._thread.once(self._find)
+        self._asked: ModelVersion | None = None
+
+    async def version(self, number: str) -> VersionDetail:
+        """The version as the registry has it. Raises NotFound."""
+        found = await self._mlflow.version(number)
+        holder = next((who for who, names in (await self._mlflow.aliases()).items() if CHAMPION in names), "")
+        champion = found if holder == number else await self._mlflow.version(holder) if holder else None
+        try:
+            run = await self._mlflow.logged(found.run_id) if found.run_id else None
+        except NotFound:  # a run can be deleted while its version stays
+            run = None
+        return VersionDetail(found, run, champion)
+
+    async def gates(self, action: Action, number: str) -> "Outcome":
+        """The gates before `action` as they stand; changes nothing, and for a promotion takes many seconds."""
+        from lab.ops.approval import Approver, Tools
+        from lab.ops.signing import Signing
+
+        approver = Approver(self._config, Signing(), Tools.of_lab(self._config))
+        try:
+            return await approver.act(action, number, "looking only", dry_run=True)
+        finally:
+            await approver.aclose()
+
+    async def decisions(self, version: ModelVersion) -> Decisions:
+        """What the audit trail holds about the version. Raises ServiceUnavailable."""
+        self._asked = version
+        return await self._search()
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._mlflow.aclose()
+        self._thread.close()
+
+    def _find(self) -> Decisions:
+        config = self._config
+        if self._asked is None:
+            return Decisions((), ())
+        store = AuditStore(S3.of_lab(config, READER, TIMEOUT_S), config.audit_bucket, config.audit_prefix)
+        return decisions_in(store, config.audit_prefix, self._asked)
+
+
+def decisions_in(store: EntryStore, prefix: str, version: ModelVersion) -> Decisions:
+    """The entries about `version` behind the one that vouches for it, and around its newest decision."""
+    head = find_head(store, prefix)
+    ranges = list(_ranges(version, head))
+    found: dict[int, Entry] = {}
+    for first, last in ranges:
+        for seq in range(first, last + 1):
+            try:
+                entry = parse(store.read(key_of(prefix, seq)))
+            except (LedgerError, NotFound):
+                continue
+            if entry.model_version == version.version or seq == _number(version.tags.get("audit_seq", "")):
+                found[seq] = entry
+    return Decisions(tuple(found[seq] for seq in sorted(found)), tuple(ranges))
+
+
+def _ranges(version: ModelVersion, head: int) -> Iterator[tuple[int, int]]:
+    begin = _number(version.tags.get("audit_seq", ""))
+    if not begin or begin > head:
+        return
+    end = min(head, begin + _SEARCHED - 1)
+    yield begin, end
+    newest = _number(version.tags.get("decision_seq", ""))
+    if end < newest <= head:
+        yield max(end + 1, newest - _AROUND_NEWEST), newest
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def next_action(state: str) -> Action | None:
+    """What usually comes next for a version in this state; None when nothing does."""
+    try:
+        known = ApprovalState(state)
+    except ValueError:
+        return None
+    return next((action for action in (Action.APPROVE, Action.PROMOTE) if (known, action) in MOVES), None)
