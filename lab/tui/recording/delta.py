@@ -1,5 +1,6 @@
 """What changed between two JSON values, as a JSON value, and how it is put back. Pure.
 
+What Python calls equal is equal.
 A change is one of: `null` (the member is gone), `[value]` (a new value), `{name: change}` (members of an object),
 `["~", {index: change}]` (items of a list), `["=", [part, …]]` (a list made of parts of the old one, `[start, count]`,
 and of new items, `{"+": [item, …]}`).
@@ -25,7 +26,7 @@ def difference(old: Any, new: Any) -> Change:
 
 
 def _members(old: dict[str, Any], new: dict[str, Any]) -> Change:
-    changes: dict[str, Change] = dict.fromkeys(old.keys() - new.keys())
+    changes: dict[str, Change] = {name: None for name in old if name not in new}
     for name, value in new.items():
         if name not in old:
             changes[name] = [value]

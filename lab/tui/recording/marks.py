@@ -101,5 +101,6 @@ def _alerts(before: Snapshot, after: Snapshot) -> _Found:
     for key, state in new.items():
         if old.get(key) != state:
             yield Tone.BAD if state == "firing" else Tone.WARN, f"alert {key[0]} {state}"
-    for key in old.keys() - new.keys():
-        yield Tone.OK, f"alert {key[0]} over"
+    for key in old:
+        if key not in new:
+            yield Tone.OK, f"alert {key[0]} over"

@@ -36,6 +36,9 @@ class Recording:
         self._cache: OrderedDict[int, _Frames] = OrderedDict()
         self._decoder = Decoder()
         try:
+            # A pipe would be waited for before anything is known of it.
+            if path.exists() and not path.is_file():
+                raise RecordingError(f"{path} is no file.", _REMEDY)
             self._file = path.open("rb")
         except OSError as err:
             raise RecordingError(f"Can't read {path}: {err.strerror}.", _REMEDY) from None

@@ -1,5 +1,6 @@
 """Appends snapshots to a file: a block is written whole, so that a killed recorder loses at most the one it fills."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -16,7 +17,7 @@ from lab.tui.recording.marks import Mark, changes
 from lab.tui.recording.reader import Recording
 
 # What may be lost at most, and what must be unpacked at most to show any snapshot.
-BLOCK_SNAPSHOTS = 32
+BLOCK_SNAPSHOTS = 30
 BLOCK_S = 60.0
 KEY_EVERY_BLOCKS = 8
 
@@ -41,6 +42,7 @@ class Recorder:
         self._marks: list[Mark] = []
         self._frame: dict[str, Any] | None = None
         self._previous: Snapshot | None = None
+        self._not_before = 0.0
         self._first = 0.0
         self._blocks = 0
         try:
@@ -62,9 +64,10 @@ class Recorder:
             self._add(snapshot)
 
     def _add(self, snapshot: Snapshot) -> None:
+        # A clock that was put back must not make the file's times go back: they are searched.
+        self._not_before = max(snapshot.taken_at, self._not_before)
+        snapshot = replace(snapshot, taken_at=self._not_before)
         if self._previous:
-            # A clock that was put back must not make the file's times go back: they are searched.
-            snapshot = replace(snapshot, taken_at=max(snapshot.taken_at, self._previous.taken_at))
             self._marks += changes(self._previous, snapshot)
         frame = self._encoder.frame(snapshot)
         if not self._lines:
@@ -109,6 +112,8 @@ class Recorder:
         self.close()
 
     def _open(self) -> None:
+        if self.path.exists() and not self.path.is_file():
+            raise RecordingError(f"{self.path} is no file.", "Name another file.")
         # Not readable by others: a snapshot holds names, addresses and the audit trail's newest entries.
         self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b", buffering=0)
         try:
@@ -130,7 +135,10 @@ class Recorder:
             self._file.truncate(found.whole_bytes)
             self._file.seek(found.whole_bytes)
             if found.count:
-                self._previous = found.snapshot(found.count - 1)
+                self._not_before = found.end
+                # Only for the marks: a damaged end is no reason not to go on.
+                with contextlib.suppress(RecordingError):
+                    self._previous = found.snapshot(found.count - 1)
 
     def _write(self, block: bytes) -> None:
         start = self._file.tell()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import tzinfo
 from time import monotonic
 from typing import ClassVar
 
@@ -60,8 +61,8 @@ class ReplayApp(LabApp):
     ]
     _OWN: ClassVar[set[str]] = {"play", "step", "jump", "mark", "faster", "edge", "go_to"}
 
-    def __init__(self, recording: Recording) -> None:
-        self.player = Player(recording)
+    def __init__(self, recording: Recording, zone: tzinfo | None = None) -> None:
+        self.player = Player(recording, zone)
         super().__init__(_no_lab, readonly=True, clock=lambda: self.player.now)
         self._drawn: tuple[object, ...] = ()
         self._ticked = monotonic()
@@ -146,8 +147,8 @@ class ReplayApp(LabApp):
         self._move()
 
     def _go_to_moment(self, typed: str) -> None:
-        player = self.player
-        player.seek(parse_moment(typed, player.now, player.recording.start, player.recording.end))
+        self.player.playing = False
+        self.player.seek(parse_moment(typed, self.player))
         self._move()
 
     def _tick(self) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from lab.core.snapshot import LabInfo, Snapshot
 from lab.tui.history import History
@@ -18,10 +18,11 @@ REMEMBERED = 40
 
 
 class Player:
-    """A position in a recording. Times are epoch seconds of the recorded lab."""
+    """A position in a recording. Times are epoch seconds; `zone` is for people, None is this machine's."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, zone: tzinfo | None = None) -> None:
         self.recording = recording
+        self.zone = zone
         self.index = 0
         self.position = recording.start
         self.speed = 1.0
@@ -33,8 +34,8 @@ class Player:
 
     @property
     def now(self) -> datetime:
-        """The recorded lab's time, in this machine's zone."""
-        return datetime.fromtimestamp(self.position).astimezone()
+        """The recorded lab's time."""
+        return datetime.fromtimestamp(self.position, UTC).astimezone(self.zone)
 
     @property
     def at_end(self) -> bool:
