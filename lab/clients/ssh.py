@@ -6,6 +6,7 @@ The format is OpenSSH's PROTOCOL.sshsig; the same bytes can be verified by `ssh-
 import base64
 import binascii
 import hashlib
+import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -218,10 +219,10 @@ def sign(message: bytes, key: Path, deadline_s: float = SIGN_DEADLINE_S) -> str:
     # A private key that isn't on disk is the agent's: ssh-keygen finds it there by its public half.
     path = key if key.exists() else public_path(key)
     argv = named(["ssh-keygen", "-Y", "sign", "-f", str(path), "-n", NAMESPACE])
+    if not shutil.which("ssh-keygen"):
+        raise SignatureInvalid("ssh-keygen isn't installed.", "Install OpenSSH's client.")
     try:
         done = subprocess.run(argv, input=message, capture_output=True, timeout=deadline_s, check=False)
-    except FileNotFoundError:
-        raise SignatureInvalid("ssh-keygen isn't installed.", "Install OpenSSH's client.") from None
     except subprocess.TimeoutExpired:
         raise SignatureInvalid(f"ssh-keygen made no signature in {deadline_s:.0f} s.") from None
     if done.returncode:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.clients.witness import Witness
+from lab.core.account import named
 from lab.core.dataset import BASELINE_KEY, DatasetRef, dataset_key, profile_key, read_rows
 from lab.core.drift import profile
 from lab.core.errors import LabError, NotFound
@@ -82,7 +83,7 @@ async def champion(desk: Desk) -> tuple[Evidence, Path]:
 
 
 def shell(folder: Path, script: str) -> str:
-    done = subprocess.run(["bash", "-euc", script], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(named(["bash", "-euc", script]), cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
