@@ -110,14 +110,46 @@ def compare(baseline: Profile, rows: Iterable[Mapping[str, str]], sha256: str, n
     return DriftReport(baseline.sha256, sha256, total, tuple(found), now)
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """One feature of two data sets over the same bins: rows in each, and how much each adds to the PSI."""
+
+    feature: Feature
+    current: tuple[int, ...]
+    parts: tuple[float, ...]
+
+    @property
+    def psi(self) -> float:
+        return sum(self.parts)
+
+
+def histograms(baseline: Profile, rows: Iterable[Mapping[str, str]]) -> tuple[tuple[Histogram, ...], int]:
+    """Each feature of `rows` over the baseline's bins, the greatest PSI first, and how many rows there were.
+
+    Raises DatasetInvalid as `profile` does.
+    """
+    columns, total = _columns(rows)
+    found = []
+    for feature in baseline.features:
+        counts = tuple(_counts(feature, columns[feature.name]))
+        found.append(Histogram(feature, counts, psi_parts(feature.counts, counts)))
+    found.sort(key=lambda one: (-one.psi, one.feature.name))
+    return tuple(found), total
+
+
 def psi(baseline: Sequence[int], current: Sequence[int]) -> float:
     """PSI of two histograms over the same bins; an empty bin counts as half a row, so that the logarithm exists."""
+    return sum(psi_parts(baseline, current))
+
+
+def psi_parts(baseline: Sequence[int], current: Sequence[int]) -> tuple[float, ...]:
+    """What each bin adds to the PSI."""
     if len(baseline) != len(current):
         raise ValueError(f"{len(baseline)} bins against {len(current)}")
     before, after = ([max(float(n), 0.5) for n in counts] for counts in (baseline, current))
     total_before, total_after = sum(before), sum(after)
     shares = ((a / total_after, b / total_before) for a, b in zip(after, before, strict=True))
-    return sum((a - b) * math.log(a / b) for a, b in shares)
+    return tuple((a - b) * math.log(a / b) for a, b in shares)
 
 
 def _columns(rows: Iterable[Mapping[str, str]]) -> tuple[dict[str, Counter[str]], int]:

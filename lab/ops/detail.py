@@ -15,6 +15,7 @@ def open_desk(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> A
         "runs": lambda: _runs(config),
         "models": lambda: _versions(config),
         "audit": lambda: _entries(config),
+        "drift": lambda: _drift(config),
     }
     if kind not in desks:
         raise NotFound(f"Nothing more is known of {kind}.")
@@ -31,6 +32,12 @@ def _versions(config: LabConfig) -> Any:
     from lab.ops.detail_version import VersionDesk
 
     return VersionDesk(config)
+
+
+def _drift(config: LabConfig) -> Any:
+    from lab.ops.detail_drift import DriftDesk
+
+    return DriftDesk(config)
 
 
 def _entries(config: LabConfig) -> Any:

@@ -6,12 +6,15 @@ from rich.cells import cell_len, chop_cells
 
 from lab.tui.cells import Line, Span, width_of
 
+# A label and its value, which go on below, must not look like two of them.
+_HANGING = 2
+
 
 def wrap(line: Line, width: int) -> tuple[Line, ...]:
-    """`line` as lines of at most `width` cells; what follows the first is indented as the first one is."""
+    """`line` as lines of at most `width` cells; what follows the first is indented as it is, or a little more."""
     if width <= 0 or width_of(line) <= width:
         return (line,)
-    indent = _indent(line, width)
+    indent = _indent(line, width) + (_HANGING if len(line) > 1 else 0)
     found: list[Line] = []
     current: list[Span] = []
     room = width

@@ -22,6 +22,10 @@ def _kind(part: str, key: str) -> type[DetailScreen]:
         from lab.tui.screens.version import VersionScreen
 
         return VersionScreen
+    if part == "drift" and not key.startswith("alert/"):
+        from lab.tui.screens.drift import DriftScreen
+
+        return DriftScreen
     if part == "audit":
         from lab.tui.screens.entry import EntryScreen
 

@@ -1,0 +1,95 @@
+"""The data's drift in full: every feature's histogram in the baseline's bins, baseline against current."""
+
+import csv
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lab.clients.s3 import READER, S3
+from lab.core.config import LabConfig
+from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key, read_rows
+from lab.core.drift import Histogram, Profile, histograms
+from lab.core.errors import DatasetInvalid, NotFound
+from lab.ops.threads import OneThread
+
+TIMEOUT_S = 5.0
+# A big data set is counted as far as it gets in this time: it must not take the screen's breath away.
+BUDGET_S = 6.0
+
+
+@dataclass(frozen=True)
+class DriftDetail:
+    """`rows` of the current data were counted; `whole` is false when there are more."""
+
+    current: DatasetRef
+    baseline: DatasetRef
+    baseline_rows: int
+    histograms: tuple[Histogram, ...]
+    rows: int
+    whole: bool
+
+
+class DriftDesk:
+    """Compares the current data with the baseline. Methods raise LabError."""
+
+    def __init__(self, config: LabConfig) -> None:
+        self._config = config
+        self._thread = OneThread("drift")
+        self._reading = self._thread.once(self._read)
+        self._known: DriftDetail | None = None
+        self._s3: S3 | None = None
+
+    async def drift(self) -> DriftDetail:
+        """The comparison; made anew only when the data or the baseline changed. Raises NotFound before the seed."""
+        return await self._reading()
+
+    async def aclose(self) -> None:
+        """Starts nothing more."""
+        self._thread.close()
+
+    def _read(self) -> DriftDetail:
+        s3 = self._s3 = self._s3 or S3.of_lab(self._config, READER, TIMEOUT_S)
+        bucket, known = self._config.data_bucket, self._known
+        current, baseline = self._reference(s3, CURRENT_KEY), self._reference(s3, BASELINE_KEY)
+        digest = self._config.baseline_data_hash or baseline.sha256
+        if digest != baseline.sha256:
+            baseline = DatasetRef(digest, 0, "BASELINE_DATA_HASH")
+        if known and (known.current.sha256, known.baseline.sha256) == (current.sha256, baseline.sha256):
+            return known
+        profile = Profile.from_json(s3.get(bucket, profile_key(digest)))
+        self._known = count(profile, s3.lines(bucket, current.key), current, baseline)
+        return self._known
+
+    def _reference(self, s3: S3, key: str) -> DatasetRef:
+        try:
+            return DatasetRef.from_json(s3.get(self._config.data_bucket, key))
+        except NotFound:
+            raise NotFound("The lab's data isn't seeded yet.", "Type `invoke seed`.") from None
+
+
+def count(
+    profile: Profile, lines: Iterable[str], current: DatasetRef, baseline: DatasetRef, budget_s: float = BUDGET_S
+) -> DriftDetail:
+    """The current data's `lines` over the profile's bins, for at most `budget_s`. Raises DatasetInvalid."""
+    cut = _Cut(lines, time.monotonic() + budget_s)
+    try:
+        found, rows = histograms(profile, read_rows(cut))
+    except csv.Error as err:
+        raise DatasetInvalid(f"The current data is no CSV: {err}.", "Type `invoke seed --reset`.") from None
+    return DriftDetail(current, baseline, profile.rows, found, rows, not cut.ended_early)
+
+
+class _Cut:
+    """Lines until a moment of the steady clock."""
+
+    def __init__(self, lines: Iterable[str], end: float) -> None:
+        self._lines, self._end = lines, end
+        self.ended_early = False
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in enumerate(self._lines):
+            # At least some rows, however slowly they come.
+            if number > 100 and time.monotonic() > self._end:
+                self.ended_early = True
+                return
+            yield line
