@@ -83,7 +83,19 @@ def must_be_signed(policy: Policy, action: Action, environment: Environment, own
 
 
 @dataclass(frozen=True)
-class Statement:
+class _Signed:
+    """A statement that is signed and kept in the audit trail."""
+
+    def body(self) -> bytes:
+        """The bytes that are signed: canonical JSON."""
+        return canonical(asdict(self))
+
+    def as_details(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Statement(_Signed):
     """What a person says about one version, and signs. `prior` is the hash of the newest entry about the version,
     so that no signature counts twice.
     """
@@ -104,16 +116,9 @@ class Statement:
     time: str
     type: str = STATEMENT_TYPE
 
-    def body(self) -> bytes:
-        """The bytes that are signed: canonical JSON."""
-        return canonical(asdict(self))
-
-    def as_details(self) -> dict[str, str]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class IdentityStatement:
+class IdentityStatement(_Signed):
     """What a person says about the line of one identity, and signs. `operation` is `add` or `remove`."""
 
     lab: str
@@ -129,16 +134,9 @@ class IdentityStatement:
     action: str = Action.IDENTITY.value
     type: str = STATEMENT_TYPE
 
-    def body(self) -> bytes:
-        """The bytes that are signed: canonical JSON."""
-        return canonical(asdict(self))
-
-    def as_details(self) -> dict[str, str]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class BaselineStatement:
+class BaselineStatement(_Signed):
     """What a person says about the data set that drift is measured against, and signs."""
 
     lab: str
@@ -152,13 +150,6 @@ class BaselineStatement:
     time: str
     action: str = Action.BASELINE.value
     type: str = STATEMENT_TYPE
-
-    def body(self) -> bytes:
-        """The bytes that are signed: canonical JSON."""
-        return canonical(asdict(self))
-
-    def as_details(self) -> dict[str, str]:
-        return asdict(self)
 
 
 def parse_statement(raw: object) -> Statement:
