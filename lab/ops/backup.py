@@ -85,8 +85,8 @@ def back_up(config: LabConfig, runtime: str, tools: Path, target: Path, report: 
     _refuse_work(known["dagster"])
     before = counts(config, known)
     with _unfinished(target) as (folder, part):
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            writer = Writer(file)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file, Writer(file) as writer:
             # What refers to something else goes first: databases name objects and heads, heads name entries.
             _add_databases(writer, known, folder, report)
             _add_folders(writer, config)

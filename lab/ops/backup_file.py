@@ -7,7 +7,7 @@ import json
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
@@ -23,14 +23,27 @@ _REMEDY = "Nothing was changed; give another backup."
 
 
 class Writer:
-    """Adds members one after the other; `finish` adds the manifest, without which nobody takes the file for whole."""
+    """Adds members one after the other; `finish` adds the manifest, without which nobody takes the file for whole.
+
+    A context in which it is used; where that ends early, what was written isn't a backup.
+    """
 
     def __init__(self, target: IO[bytes]) -> None:
         self._hashed = _Hashed(target)
         self._gzip = gzip.GzipFile(fileobj=self._hashed, mode="wb", compresslevel=_LEVEL, filename="", mtime=0)
-        self._tar = tarfile.open(fileobj=self._gzip, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - `finish`
+        self._tar = tarfile.open(fileobj=self._gzip, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - a context
         self.members: list[Member] = []
         self._put_bytes(LABEL, json.dumps({"format": FORMAT}).encode())
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Both write what they hold back; on a full disk that fails, and they must not try again when collected.
+        with suppress(OSError):
+            self._tar.close()
+        with suppress(OSError):
+            self._gzip.close()
 
     def add(
         self, name: str, body: IO[bytes], size: int, content_type: str = "", metadata: Mapping[str, str] | None = None

@@ -28,8 +28,7 @@ MANIFEST_BEFORE = Manifest("lab", "native", "2026-11-23T00:00:00Z", "git:0", {"m
 
 
 def written(path: Path) -> BackupFile:
-    with path.open("wb") as file:
-        writer = Writer(file)
+    with path.open("wb") as file, Writer(file) as writer:
         for name, body in MEMBERS.items():
             writer.add(name, io.BytesIO(body), len(body), "text/plain", {"made-by": "a test"})
         writer.finish(MANIFEST_BEFORE)
@@ -141,8 +140,8 @@ def test_a_file_that_was_packed_again_is_refused(
     ],
 )
 def test_a_name_that_leads_elsewhere_is_refused_in_writing_and_in_reading(backup: BackupFile, name: str) -> None:
-    with pytest.raises(LabError, match="doesn't belong there"):
-        Writer(io.BytesIO()).add(name, io.BytesIO(b"x"), 1)
+    with pytest.raises(LabError, match="doesn't belong there"), Writer(io.BytesIO()) as writer:
+        writer.add(name, io.BytesIO(b"x"), 1)
 
     def plant(members: dict[str, bytes]) -> None:
         manifest = members.pop(MANIFEST)
@@ -183,5 +182,5 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_object_that_got_shorter_meanwhile_ends_the_backup() -> None:
-    with pytest.raises(LabError, match="got shorter"):
-        Writer(io.BytesIO()).add("data/x", io.BytesIO(b"abc"), 4)
+    with pytest.raises(LabError, match="got shorter"), Writer(io.BytesIO()) as writer:
+        writer.add("data/x", io.BytesIO(b"abc"), 4)

@@ -43,8 +43,7 @@ def backup(path: Path, trail: Sequence[Entry], heads: Sequence[Entry] = (), head
         WITNESS: witness.encode(),
         TRAIL: lines.encode(),
     }
-    with path.open("wb") as file:
-        writer = Writer(file)
+    with path.open("wb") as file, Writer(file) as writer:
         for name, body in members.items():
             writer.add(name, io.BytesIO(body), len(body))
         at = Head(newest.seq, newest.hash) if newest else Head(0, "")
