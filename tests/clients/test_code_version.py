@@ -1,8 +1,6 @@
 """Entries name the code that was at work, as it is at that moment."""
 
-import os
 import re
-import subprocess
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,15 +8,7 @@ import pytest
 
 from lab.clients.code_version import code_version
 from lab.clients.sources import fingerprint, sources
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = {f"GIT_{who}_{what}": "t@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), **identity}
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], env=environ, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
+from tests.support.project import git
 
 
 @pytest.fixture

@@ -48,6 +48,8 @@ class LiveLab:
 
     folder: Path
     environ: dict[str, str]
+    # The project whose commands and code it runs.
+    root: Path = ROOT
 
     @property
     def home(self) -> Path:
@@ -70,7 +72,7 @@ class LiveLab:
         """Runs a program in the lab's environment."""
         done = subprocess.run(
             argv,
-            cwd=ROOT,
+            cwd=self.root,
             env={**self.environ, **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -86,7 +88,7 @@ class LiveLab:
         """An Invoke task that goes on while the test does; its output comes as one stream of text."""
         return subprocess.Popen(
             [INVOKE, *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -167,10 +169,10 @@ class LiveLab:
 
     @classmethod
     @contextmanager
-    def prepared(cls, folder: Path, name: str, **variables: str) -> Iterator["LiveLab"]:
+    def prepared(cls, folder: Path, name: str, root: Path = ROOT, **variables: str) -> Iterator["LiveLab"]:
         """A lab that isn't started; whatever it leaves is removed at the end."""
         with reserved_offset() as offset:
-            lab = cls(folder, _environment(folder, name, offset, variables))
+            lab = cls(folder, _environment(folder, name, offset, variables), root)
             HOMES.append(lab.home)
             with subprocess.Popen(
                 [sys.executable, "-c", _WATCHDOG, INVOKE, "nuke", "--yes"],

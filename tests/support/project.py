@@ -1,12 +1,14 @@
 """A copy of the project that a test may edit."""
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a lab is started from; the packages of the environment are the original's.
 _CODE = ("lab", "pipelines", "exporters", "tasks.py")
-_PARTS = (*_CODE, "stack", "grafana", "data", "pyproject.toml", "uv.lock", ".env.example")
+_PARTS = (*_CODE, "stack", "grafana", "data", "pyproject.toml", "uv.lock", ".env.example", ".gitignore")
 
 
 def copied(folder: Path, parts: tuple[str, ...] = _PARTS) -> Path:
@@ -27,3 +29,13 @@ def with_asset(definitions: str, name: str, body: str) -> str:
     head, found, tail = definitions.partition("\ndefs = dg.Definitions(\n    assets=_STEPS,")
     assert found, "pipelines/definitions.py has no `assets=_STEPS`"
     return f"{head}{made}\ndefs = dg.Definitions(\n    assets=[*_STEPS, {name}],{tail}"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git says in `folder`, for which nobody's own configuration matters."""
+    identity = {f"GIT_{who}_{what}": "t@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), **identity}
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], env=environ, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()

@@ -1,0 +1,62 @@
+"""A process that took the code executes what it took, whatever is saved later and whatever bytecode says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.clients.sources import fingerprint, sources
+from tests.support.project import copied
+
+TAKE = "import os, sys; from pathlib import Path; from pipelines import fresh; root = fresh.ROOT\n"
+
+
+def said(root: Path, script: str) -> str:
+    """What a process prints whose project is the copy at `root`."""
+    environ = {"PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", TAKE + script]
+    return subprocess.run(command, cwd="/", env=environ, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def project(folder: Path) -> Path:
+    root = copied(folder / "root", ("lab", "pipelines"))
+    (root / "pipelines" / "later.py").write_text("TEXT = 'old'\n")
+    return root
+
+
+EDIT = "(root / 'pipelines' / 'later.py').write_text(\"TEXT = 'new'\\n\")\n"
+
+
+def test_what_is_saved_after_the_taking_is_not_executed(tmp_path: Path) -> None:
+    script = "fresh.take()\n" + EDIT + "from pipelines import later; print(later.TEXT)"
+    assert said(project(tmp_path), script) == "old"
+
+
+def test_a_module_that_was_imported_before_is_executed_as_it_was_taken(tmp_path: Path) -> None:
+    script = "import pipelines.later\n" + EDIT + "fresh.take()\nfrom pipelines import later; print(later.TEXT)"
+    assert said(project(tmp_path), script) == "new"
+
+
+def test_bytecode_that_cannot_tell_an_edit_from_its_predecessor_is_not_used(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    same_moment = "os.utime(root / 'pipelines' / 'later.py', (1_700_000_000, 1_700_000_000))\n"
+    said(root, same_moment + "sys.dont_write_bytecode = False; import pipelines.later")
+    plain = EDIT + same_moment + "from pipelines import later; print(later.TEXT)"
+    assert said(root, plain) == "old", "Python's own rule has changed: bytecode isn't in the way any more"
+    assert said(root, "fresh.take()\n" + "from pipelines import later; print(later.TEXT)") == "new"
+
+
+def test_the_fingerprint_names_what_was_taken(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    before = fingerprint(sources(root))
+    assert said(root, "print(fresh.take())\n" + EDIT + "print(os.environ['CODE_FINGERPRINT'])").split() == [before] * 2
+    assert fingerprint(sources(root)) != before
+
+
+def test_a_file_that_does_not_compile_hinders_only_who_imports_it(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    (root / "pipelines" / "later.py").write_text("def oops(:\n")
+    script = "fresh.prime(); fresh.take(); import pipelines.train; print('fine')\n"
+    assert said(root, script) == "fine"
+    assert "SyntaxError" in said(
+        root, "fresh.take()\ntry:\n    import pipelines.later\nexcept Exception as err:\n    print(type(err))"
+    )
