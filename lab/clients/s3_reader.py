@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -102,7 +102,7 @@ class EntryReader:
         """`timeout_s` only guards against a loop that has stopped: each request has its own deadline."""
         self._reader, self._bucket, self._prefix = reader, bucket, prefix
         self._loop, self._timeout_s = loop, timeout_s
-        self._asked: Future[object] | None = None
+        self._asked: Future[Any] | None = None
         self._closed = False
 
     def create(self, key: str, body: bytes) -> bool:

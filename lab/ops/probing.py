@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lab.core.config import LabConfig
@@ -34,7 +35,7 @@ class ServicesSource:
         transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
         self._config, self._clocks, self._deadline_s = config, clocks, deadline_s
-        self._probes = Probes(config, transport, deadline_s, clocks.wall, started_at=self._started_at)
+        self._probes = Probes(config, transport, deadline_s, clocks.wall, self._started_at, self._health_of)
         self._thread = OneThread("facts")
         self._ask_runtime = self._thread.once(facts)
         self._facts: Mapping[Service, ProcessFact] = {}
@@ -50,7 +51,7 @@ class ServicesSource:
         await self._wait(["facts"], patience_s)
         for spec in CATALOGUE:
             if self._is_due(spec.name):
-                self._begin(spec.name, lambda name=spec.name: self._check(name))
+                self._begin(spec.name, partial(self._check, spec.name))
         await self._wait(list(self._under_way), patience_s)
         await self._wait([spec.name for spec in CATALOGUE if spec.name not in self._last], None)
         return tuple(
@@ -118,6 +119,10 @@ class ServicesSource:
     def _started_at(self, service: Service) -> float | None:
         fact = self._facts.get(service)
         return None if fact is None or fact.uptime_s is None else self._clocks.wall() - fact.uptime_s
+
+    def _health_of(self, service: Service) -> str:
+        fact = self._facts.get(service)
+        return fact.health if fact else ""
 
 
 def _phase(service: Service) -> float:

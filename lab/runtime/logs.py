@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -98,7 +99,16 @@ def _whole_lines(file: IO[str]) -> Iterator[str]:
 
 
 def count_restarts(log: Path) -> Counter[str]:
-    """How often each program ended unasked since its supervisor began its log."""
+    """How often each program ended unasked since its supervisor began its log; read again only when that has grown."""
+    try:
+        now = log.stat()
+    except OSError:
+        return Counter()
+    return Counter(_counted(log, now.st_ino, now.st_size, now.st_mtime_ns))
+
+
+@lru_cache(maxsize=4)
+def _counted(log: Path, *_version: int) -> Counter[str]:
     counts: Counter[str] = Counter()
     try:
         text = log.read_text(errors="replace")

@@ -1,5 +1,6 @@
 """supervisord: its configuration file and its XML-RPC interface over a Unix socket."""
 
+import socket
 import subprocess
 import sys
 import xmlrpc.client
@@ -12,6 +13,8 @@ from lab.core.errors import LabError, ServiceUnavailable, StartupFailed
 from lab.runtime.ready import wait_until
 
 _LOG_SIZE = "10MB"
+# It answers from memory; only a machine that is very busy makes this take seconds.
+_ANSWER_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,9 @@ def _plain(value: str | Path) -> str:
 class Supervisor:
     """Client of one supervisord. Methods raise ServiceUnavailable when it doesn't answer."""
 
-    def __init__(self, configuration: Path, socket: Path) -> None:
-        self._configuration, self._socket = configuration, socket
+    def __init__(self, configuration: Path, socket: Path, answer_s: float = _ANSWER_S) -> None:
+        """`answer_s` bounds each call: a supervisord that was stopped would keep its caller waiting for ever."""
+        self._configuration, self._socket, self._answer_s = configuration, socket, answer_s
 
     def alive(self) -> bool:
         if not self._socket.exists():
@@ -164,11 +168,7 @@ class Supervisor:
         return state is None or state.state in {"STOPPED", "EXITED", "FATAL"}
 
     def _call(self, method: str, *arguments: Any, tolerate: Iterable[str] = ()) -> Any:
-        from supervisor.xmlrpc import SupervisorTransport
-
-        proxy = xmlrpc.client.ServerProxy(
-            "http://127.0.0.1", transport=SupervisorTransport(serverurl=f"unix://{self._socket}")
-        )
+        proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=_transport(self._socket, self._answer_s))
         try:
             # XML-RPC knows plain strings only, not the catalogue's enumeration.
             plain = [str(item) if isinstance(item, str) else item for item in arguments]
@@ -181,6 +181,21 @@ class Supervisor:
             raise ServiceUnavailable(f"supervisord doesn't answer: {err}", "Type `invoke up`.") from None
         finally:
             proxy("close")()
+
+
+def _transport(path: Path, answer_s: float) -> xmlrpc.client.Transport:
+    """supervisor's own, with a deadline."""
+    from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
+
+    class Connection(UnixStreamHTTPConnection):  # type: ignore[misc] # supervisor has no types
+        def connect(self) -> None:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(answer_s)
+            self.sock.connect(str(path))
+
+    transport: xmlrpc.client.Transport = SupervisorTransport(serverurl=f"unix://{path}")
+    transport._get_connection = lambda: Connection("localhost")  # type: ignore[attr-defined] # as above
+    return transport
 
 
 def _state(raw: Mapping[str, Any]) -> ProgramState:

@@ -187,6 +187,17 @@ def test_a_socket_without_a_server_is_not_alive(daemon: Daemon) -> None:
     assert daemon.launch(Program("one", SLEEPER)).alive()
 
 
+def test_a_supervisor_that_was_stopped_does_not_keep_its_caller(daemon: Daemon, home: Path) -> None:
+    supervisor = psutil.Process(daemon.client.pid())
+    supervisor.suspend()
+    try:
+        with pytest.raises(ServiceUnavailable, match="timed out"):
+            Supervisor(home / "s.conf", home / "s.sock", answer_s=0.2).states()
+    finally:
+        supervisor.resume()
+    assert daemon.client.states()
+
+
 def test_a_configuration_that_cannot_be_read_says_so(home: Path) -> None:
     (home / "s.conf").write_text("[supervisord]\nlogfile=/nowhere/at/all/x.log\n")
     with pytest.raises(StartupFailed, match="didn't start"):
