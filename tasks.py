@@ -213,7 +213,7 @@ def nuke(_: Context, yes: bool = False, keep_audit: str = "", dry_run: bool = Fa
 
     config = wiring.config_to_end()
     runtime = wiring.runtime(config)
-    doomed = life.doomed(config)
+    doomed = life.doomed(config, runtime)
     if dry_run or not doomed:
         console.say("\n".join(["would remove:", *doomed]) if doomed else "nothing of this lab is here")
         return

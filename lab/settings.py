@@ -58,13 +58,16 @@ class Settings(BaseSettings):
     drift_monitor_interval_seconds: float = Field(
         30, ge=1, le=86_400, description="seconds between two checks of the drift monitor, 1-86400"
     )
+    run_memory_limit_mb: int = Field(
+        0, ge=0, le=1_000_000, description="megabytes that a run may allocate beyond what it begins with; 0: no limit"
+    )
     runtime: Literal["auto", "native", "compose"] = Field("auto", description="auto | native | compose")
     lab_name: str = Field("mlops-lab", description="name of the instance: a-z, 0-9 and -, at most 40 characters")
-    lab_home: Path = Field(Path(".lab"), description="folder of everything the native runtime writes")
+    lab_home: Path = Field(Path(".lab"), description="folder of everything the lab writes here")
     port_offset: int = Field(
         0, ge=0, le=MAX_PORT_OFFSET, description=f"added to every port: a whole number, 0-{MAX_PORT_OFFSET}"
     )
-    object_store: Literal["minio", "seaweedfs"] = Field("minio", description="minio | seaweedfs")
+    object_store: Literal["auto", "minio", "seaweedfs"] = Field("auto", description="auto | minio | seaweedfs")
     postgres_password: str = Field("", description="password of the database's superuser")
     dagster_db_password: str = Field("", description="password of the role dagster")
     mlflow_db_password: str = Field("", description="password of the role mlflow")
@@ -202,6 +205,7 @@ def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> La
         audit_retention_days=settings.audit_retention_days,
         baseline_data_hash=settings.baseline_data_hash,
         drift_interval_s=settings.drift_monitor_interval_seconds,
+        run_memory_limit_mb=settings.run_memory_limit_mb,
         secrets=_secrets(settings),
     )
 

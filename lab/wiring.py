@@ -45,11 +45,15 @@ def first_config(environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, bo
 
 
 def runtime(config: LabConfig) -> Runtime:
-    """The runtime that RUNTIME names or, with `auto`, that this machine has."""
+    """What runs the lab. Raises LabError for one elsewhere."""
     if config.endpoints:
         raise LabError("Processes and logs of a lab elsewhere are not observable from here.")
-    if config.runtime == "compose":
-        raise LabError("The compose runtime is not built yet.", "Set RUNTIME=native.")
+    from lab.runtime.choice import runtime_name
+
+    if runtime_name(config) == "compose":
+        from lab.runtime.compose import ComposeRuntime
+
+        return ComposeRuntime(config)
     from lab.runtime.native import NativeRuntime
 
     return NativeRuntime(config, binaries())

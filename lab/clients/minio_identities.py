@@ -16,7 +16,7 @@ def provision_identities(endpoint: str, buckets: Buckets, secrets: Mapping[str, 
 
     `secrets` holds `s3_<identity>`. Raises LabError.
     """
-    from minio.credentials import StaticProvider
+    from minio.credentials.providers import StaticProvider
     from minio.error import MinioAdminException
     from minio.minioadmin import MinioAdmin
 

@@ -187,3 +187,16 @@ def find(name: str) -> ServiceSpec:
         return BY_NAME[aliases.get(name) or Service(name)]
     except ValueError:
         raise KeyError(f"{name!r} is no service; there are {', '.join(Service)}") from None
+
+
+def stop_order() -> list[list[Service]]:
+    """Dependants before what they need, everything that can go at once together."""
+    left = {spec.name: set(spec.needs) for spec in CATALOGUE}
+    waves = []
+    while left:
+        needed = set().union(*left.values())
+        wave = [name for name in left if name not in needed]
+        waves.append(wave)
+        for name in wave:
+            del left[name]
+    return waves

@@ -72,6 +72,7 @@ class ServiceState:
     """One service: `reason` says why it is not up; latency (s) is of the deep probe; memory (bytes) is PSS or RSS.
 
     `probed_at` (epoch seconds) is when the deep probe ended: a service that is up isn't probed for every snapshot.
+    Of a container, `container_health` is what its own check says and `image_age_s` (s) how old its image is.
     """
 
     name: str
@@ -87,6 +88,8 @@ class ServiceState:
     pid: int | None = None
     optional: bool = False
     probed_at: float | None = None
+    container_health: str = ""
+    image_age_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,10 +16,13 @@ import psutil
 from lab.core.account import unprivileged
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
-from lab.core.services import CATALOGUE, LOOPBACK, MAX_PORT_OFFSET
+from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, Service
 from lab.runtime.binaries import NotInstalled, Resolver
+from lab.runtime.choice import runtime_name
+from lab.runtime.engine import answers
 from lab.runtime.files import is_strangers
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
+from lab.runtime.record import COMPOSE
 from lab.runtime.sweep import owned
 
 NEEDED_MEMORY = 2 << 30
@@ -47,17 +50,28 @@ class Finding:
 
 def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
     """Looks at everything that `up` needs on this host; a few hundred milliseconds, changes nothing."""
-    mine = {process.pid for process in owned(config.home)}
+    if runtime_name(config) == COMPOSE:
+        from lab.ops.doctor_compose import examine_containers
+
+        engine, mine = examine_containers(config)
+        return (_python(), *engine, *_ports(config, mine.__contains__, _published()), *_places(config))
+    mine_here = {process.pid for process in owned(config.home)}
     return (
         _python(),
-        *_ports(config, mine),
-        _memory(bool(mine)),
+        *_ports(config, lambda port: _held_by(port, mine_here), _every_port()),
+        _memory(bool(mine_here)),
+        *_places(config),
+        *_binaries(binaries),
+        *_root(),
+        _engine(),
+    )
+
+
+def _places(config: LabConfig) -> tuple[Finding, ...]:
+    return (
         _disk(config.home),
         _home(config),
         _data(config.data_path),
-        *_binaries(binaries),
-        *_root(),
-        _engine(config),
     )
 
 
@@ -66,13 +80,23 @@ def _python() -> Finding:
     return Finding("python", Verdict.OK, f"{version} at {sys.executable}")
 
 
-def _ports(config: LabConfig, mine: set[int]) -> Iterator[Finding]:
+def _every_port() -> Mapping[str, int]:
+    """What every process of the lab on this host opens, by name."""
+    return {f"{spec.name} {label}".strip(): port for spec in CATALOGUE for label, port in spec.ports(0).items()}
+
+
+def _published() -> Mapping[str, int]:
+    """What containers open on this host."""
+    own = {str(spec.name): spec.port for spec in CATALOGUE if spec.port and spec.name is not Service.DAGSTER_CODE}
+    return own | {f"{Service.OBJECT_STORE} console": BY_NAME[Service.OBJECT_STORE].extra_port("console", 0)}
+
+
+def _ports(config: LabConfig, mine: Callable[[int], bool], needed: Mapping[str, int]) -> Iterator[Finding]:
     busy = []
-    for spec in CATALOGUE:
-        for label, port in spec.ports(config.port_offset).items():
-            if _taken(port) and not _held_by(port, mine):
-                name = f"{spec.name} {label}".strip()
-                busy.append(f"{port} ({name}) by {_holder(port)}")
+    for name, plain in needed.items():
+        port = plain + config.port_offset
+        if _taken(port) and not mine(port):
+            busy.append(f"{port} ({name}) by {_holder(port)}")
     if not busy:
         yield Finding("ports", Verdict.OK, f"all free, or held by this lab (PORT_OFFSET={config.port_offset})")
         return
@@ -188,15 +212,6 @@ def _root() -> Sequence[Finding]:
     return (Finding("user", Verdict.OK, f"{who}; PostgreSQL gets a user namespace of its own"),)
 
 
-def _engine(config: LabConfig) -> Finding:
-    client = shutil.which("docker")
-    answers = False
-    if client:
-        try:
-            done = subprocess.run([client, "info"], capture_output=True, timeout=5, check=False)
-            answers = done.returncode == 0
-        except subprocess.TimeoutExpired:
-            pass
-    detail = "a Docker engine answers" if answers else "no Docker engine answers; the native runtime needs none"
-    wanted = config.runtime == "compose" and not answers
-    return Finding("docker", Verdict.FAIL if wanted else Verdict.OK, detail, "Start Docker." if wanted else "")
+def _engine() -> Finding:
+    there = answers()
+    return Finding("docker", Verdict.OK, f"{'an' if there else 'no'} engine answers; the native runtime needs none")

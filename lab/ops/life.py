@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.core.config import LabConfig
 from lab.core.dataset import DatasetRef
 from lab.core.errors import LabError, PolicyDenied, ServiceUnavailable, UsageError
-from lab.core.logtime import newer, since
+from lab.core.logtime import since
 from lab.core.services import BY_NAME, Service, ServiceSpec, find
 from lab.ops import stack
 from lab.ops.audit import deliver, export_file
@@ -20,21 +20,24 @@ from lab.ops.provision import provision_postgres, provision_store
 from lab.ops.seed import Seeder
 from lab.runtime.base import Note, Runtime
 from lab.runtime.binaries import NotInstalled, Resolver
+from lab.runtime.record import refuse_other_runtime
 
 _POLL_SECONDS = 0.1
+_ALL_LINES = 100_000
 
 
 def up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
     """Starts every service, and furnishes a new lab with databases, buckets and data. Raises LabError."""
     refuse_half_restored(config)
-    return asyncio.run(stack.up(config, runtime, furnish(config), report))
+    return asyncio.run(stack.up(config, runtime, furnish(config, runtime), report))
 
 
-def furnish(config: LabConfig) -> stack.Furnish:
+def furnish(config: LabConfig, runtime: Runtime) -> stack.Furnish:
     """What each service must hold before those that need it start."""
 
     def object_store(deadline_s: float) -> list[str]:
-        made = [f"made bucket {name}" for name in provision_store(config, deadline_s)]
+        inside = runtime.provision(deadline_s)
+        made = [f"made bucket {name}" for name in provision_store(config, deadline_s)] if inside is None else [*inside]
         seeder = Seeder(config)
         if _baseline(seeder, deadline_s) is None:
             try:
@@ -46,6 +49,8 @@ def furnish(config: LabConfig) -> stack.Furnish:
         return [*made, *_late_entries(config)]
 
     def postgres(deadline_s: float) -> list[str]:
+        if runtime.provision(deadline_s) is not None:
+            return []  # done together with the store, which says so
         return [f"made database {name}" for name in provision_postgres(config, deadline_s)]
 
     return {Service.POSTGRES: postgres, Service.OBJECT_STORE: object_store}
@@ -73,7 +78,8 @@ def _baseline(seeder: Seeder, deadline_s: float) -> DatasetRef | None:
 
 
 def refuse_unfit_host(config: LabConfig, binaries: Resolver) -> None:
-    """Examines the host. Raises LabError as `refuse` does."""
+    """Examines the host. Raises LabError as `refuse` does, and when the lab has another runtime than is asked for."""
+    refuse_other_runtime(config)
     refuse(examine(config, binaries))
 
 
@@ -92,7 +98,7 @@ def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> s
         runtime.stop([_service(name).name], 30.0)
     else:
         runtime.down(lambda text: report(Progress("lab", "stopping", text)))
-    return asyncio.run(stack.up(config, runtime, furnish(config), report))
+    return asyncio.run(stack.up(config, runtime, furnish(config, runtime), report))
 
 
 def line_count(text: str) -> int:
@@ -110,8 +116,7 @@ def log_lines(runtime: Runtime, name: str, start: str, lines: int) -> Iterator[t
     services = [_service(name).name] if name else list(runtime.services())
     begin = since(start, datetime.now(UTC)) if start else None
     for service in services:
-        found = runtime.tail(service, lines if begin is None else 100_000)
-        for line in found if begin is None else newer(found, begin):
+        for line in runtime.tail(service, lines if begin is None else _ALL_LINES, begin):
             yield service, line
 
 
@@ -139,9 +144,9 @@ def login_hint(config: LabConfig, url: str) -> str:
     return f"log in as admin with {found[0]} of {config.env_file}" if found else ""
 
 
-def doomed(config: LabConfig) -> list[str]:
+def doomed(config: LabConfig, runtime: Runtime) -> list[str]:
     """What `nuke` would remove."""
-    return [str(path) for path in (config.home, config.env_file) if path.exists()]
+    return [*runtime.doomed(), *(str(path) for path in (config.home, config.env_file) if path.exists())]
 
 
 def nuke(config: LabConfig, runtime: Runtime, note: Note) -> None:

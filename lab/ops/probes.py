@@ -63,8 +63,13 @@ class Probes:
         deadline_s: float = DEADLINE_S,
         clock: Callable[[], float] = time.time,
         started_at: Callable[[Service], float | None] = lambda _: None,
+        health_of: Callable[[Service], str] = lambda _: "",
     ) -> None:
-        """`started_at` gives the epoch second at which a service's process began: older heartbeats aren't its own."""
+        """`started_at` gives the epoch second at which a service's process began: older heartbeats aren't its own.
+
+        `health_of` gives what a container's own check says, for services that aren't published; empty elsewhere.
+        """
+        self._health_of = health_of
         self._config, self.deadline_s, self._clock, self._started_at = config, deadline_s, clock, started_at
         self._threads = [OneThread(f"probe-{name}") for name in ("dagster", "mlflow")]
         # A little less than the probe's own deadline, so that the reason names the database.
@@ -147,6 +152,12 @@ class Probes:
     async def _dagster_code(self) -> None:
         spec, port = BY_NAME[Service.DAGSTER_CODE], self._config.port(Service.DAGSTER_CODE)
         remedy = f"Type `invoke logs {spec.name}`."
+        if said := self._health_of(Service.DAGSTER_CODE):
+            if said == "starting":
+                raise NotReady(f"{spec.title} is starting.", remedy)
+            if said != "healthy":
+                raise LabError(f"{spec.title} is {said} by its own check.", remedy)
+            return
         await check_serving(LOOPBACK, port, "DagsterApi", spec.title, remedy, self.deadline_s)
 
     async def _dagster_daemon(self) -> None:

@@ -69,10 +69,11 @@ async def _start(
     config: LabConfig, runtime: Runtime, furnish: Furnish, report: Report, end: float
 ) -> tuple["_Starter", tuple[ServiceState, ...]]:
     began_at: dict[Service, float] = {}
+    facts: dict[Service, ProcessFact] = {}
     # Heartbeats of a daemon that was stopped a moment ago must not be taken for the new one's.
-    probes = Probes(config, started_at=began_at.get)
+    probes = Probes(config, started_at=began_at.get, health_of=lambda service: _health(facts, service))
     try:
-        starter = _Starter(runtime, probes, furnish, report, end, began_at)
+        starter = _Starter(runtime, probes, furnish, report, end, began_at, facts)
         await starter.run()
         return starter, await _states(config, runtime, probes)
     finally:
@@ -90,9 +91,11 @@ class _Starter:
         report: Report,
         end: float,
         began_at: dict[Service, float],
+        facts: dict[Service, ProcessFact],
     ) -> None:
         self._runtime, self._probes, self._furnish, self._report, self._end = runtime, probes, furnish, report, end
-        self._began_at = began_at
+        # Filled here, read by the probes.
+        self._began_at, self._facts = began_at, facts
         self._services = list(runtime.services())
         self._ready = {service: asyncio.Event() for service in self._services}
         self._last: dict[Service, ProbeResult] = {}
@@ -100,11 +103,12 @@ class _Starter:
         self.ready_after: dict[str, float] = {}
 
     async def run(self) -> None:
-        facts = await asyncio.to_thread(self._runtime.facts)
+        self._facts.update(await asyncio.to_thread(self._runtime.facts))
+        began = dict(self._facts)
         try:
             async with asyncio.TaskGroup() as group:
                 for service in self._services:
-                    group.create_task(self._bring_up(service, facts[service]))
+                    group.create_task(self._bring_up(service, began[service]))
         except BaseExceptionGroup as errors:
             # The first failure ended the other tasks; it is the one that a reader needs.
             raise errors.exceptions[0] from None
@@ -142,7 +146,8 @@ class _Starter:
                 raise await self._failure(service, "wasn't healthy in time")
             if now > look_at_facts:
                 look_at_facts = now + _FACTS_EVERY_S
-                fact = (await asyncio.to_thread(self._runtime.facts))[service]
+                self._facts.update(await asyncio.to_thread(self._runtime.facts))
+                fact = self._facts[service]
                 if fact.state == "failed" and fact.reason.startswith("fatal"):
                     raise await self._failure(service, f"doesn't start ({fact.reason})")
             await asyncio.sleep(_POLL_SECONDS)
@@ -160,11 +165,17 @@ class _Starter:
 
 async def status(config: LabConfig, runtime: Runtime) -> tuple[ServiceState, ...]:
     """Every service of the catalogue as it is now: its process, and its deep probe if it runs."""
-    probes = Probes(config)
+    facts: dict[Service, ProcessFact] = {}
+    probes = Probes(config, health_of=lambda service: _health(facts, service))
     try:
+        facts.update(await asyncio.to_thread(runtime.facts))
         return await _states(config, runtime, probes)
     finally:
         await probes.aclose()
+
+
+def _health(facts: Mapping[Service, ProcessFact], service: Service) -> str:
+    return facts[service].health if service in facts else ""
 
 
 async def _states(config: LabConfig, runtime: Runtime, probes: Prober) -> tuple[ServiceState, ...]:

@@ -29,6 +29,8 @@ def service_state(
         memory_bytes=fact.memory_bytes if fact else None,
         pid=fact.pid if fact else None,
         optional=spec.optional,
+        container_health=fact.health if fact else "",
+        image_age_s=fact.image_age_s if fact else None,
         probed_at=result.at if result else None,
     )
 

@@ -1,7 +1,7 @@
 """What a runtime offers to the use cases, whichever way it runs the services."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from datetime import datetime
 from typing import Protocol
 
 from lab.core.processes import ProcessFact
@@ -51,12 +51,8 @@ class Runtime(Protocol):
         """What is known of each service's process or container, for every service of the catalogue."""
         ...
 
-    def log_files(self, service: Service) -> Sequence[Path]:
-        """The service's logs, oldest first."""
-        ...
-
-    def tail(self, service: Service, lines: int) -> Sequence[str]:
-        """The last lines of the service's log."""
+    def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:
+        """The last lines of the service's log; only what is newer than `since`, where that is given."""
         ...
 
     def follow(
@@ -66,4 +62,19 @@ class Runtime(Protocol):
 
         A caller in another thread can't stop asking while nothing comes; it has `ended` for that.
         """
+        ...
+
+    def provision(self, deadline_s: float) -> Sequence[str] | None:
+        """Has databases, buckets and rights made by the runtime's own means, and returns what was made, in words.
+
+        None where it has none and the caller must do it. The database and the store must have been started.
+        """
+        ...
+
+    def doomed(self) -> Sequence[str]:
+        """What `nuke` would remove besides files, in words."""
+        ...
+
+    def execute(self, service: Service, argv: Sequence[str], terminal: bool) -> int:
+        """Runs a command where the service runs, and returns its exit code."""
         ...

@@ -51,6 +51,16 @@ def store_variables(folder: Path) -> dict[str, str]:
     return variables
 
 
+def certificate_text(folder: Path) -> str:
+    """The certificate, which is its own authority (PEM)."""
+    return _certificate(folder).read_text()
+
+
+def key_text(folder: Path) -> str:
+    """The private key (PEM)."""
+    return _key(folder).read_text()
+
+
 def _certificate(folder: Path) -> Path:
     return folder / "object-store.crt"
 

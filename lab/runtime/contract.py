@@ -1,7 +1,7 @@
 """What each service is told by its environment and command line, once for both runtimes. No secret is in either."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from lab.core.config import REGION
 from lab.core.services import LOOPBACK, Service
@@ -59,6 +59,23 @@ def postgres_options() -> list[str]:
         "log_line_prefix": "%m [%p] %q%u@%d ",
     }
     return [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+
+
+def scrape_targets(place: Place, services: Collection[Service], minio: bool = False) -> dict[str, str]:
+    """host:port by the name of each service that exposes metrics; `minio` does on its own port."""
+    exposed = {
+        Service.MLFLOW,
+        Service.PROMETHEUS,
+        Service.DRIFT_MONITOR,
+        Service.DAGSTER_METRICS,
+        Service.GOVERNANCE_METRICS,
+        Service.ALERTMANAGER,
+        Service.GRAFANA,
+    }
+    store = Service.OBJECT_STORE
+    targets = {str(service): place.address(service) for service in services if service in exposed}
+    port = place.port(store) if minio else place.extra_port(store, "metrics")
+    return targets | {str(store): f"{place.host(store)}:{port}"}
 
 
 def prometheus_options(place: Place, config_file: str, storage: str) -> list[str]:
@@ -202,6 +219,7 @@ def _daemon(place: Place) -> dict[str, str]:
         "RUN_OWNER": place.config.actor.owner,
         "RUN_ROLE": place.config.actor.role,
         "ENVIRONMENT": place.config.actor.environment,
+        "RUN_MEMORY_LIMIT_MB": str(place.config.run_memory_limit_mb),
         "LAB_GOVERNANCE_DIR": str(place.governance),
     }  # fmt: skip
 

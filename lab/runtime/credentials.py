@@ -12,7 +12,7 @@ _S3 = ("pipeline", "mlflow", "reader")
 def credential_files(config: LabConfig, place: Place) -> Mapping[str, str]:
     """Text by file name: a password file per database role, and a credentials file per S3 identity."""
     secrets = config.secrets
-    databases = {"postgres": secrets.postgres, "dagster": secrets.dagster_db, "mlflow": secrets.mlflow_db}
+    databases = {"dagster": secrets.dagster_db, "mlflow": secrets.mlflow_db}
     host, port = place.host(Service.POSTGRES), place.port(Service.POSTGRES)
     files = {f"pgpass-{role}": pgpass(host, port, role, password) for role, password in databases.items()}
     return files | {f"s3-{name}": _profile(name, str(getattr(secrets, f"s3_{name}"))) for name in _S3}

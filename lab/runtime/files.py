@@ -12,6 +12,7 @@ from pathlib import Path
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import LOOPBACK, Service
+from lab.runtime import contract
 from lab.runtime.commands import ALERTMANAGER_WEB, Command, store_options
 from lab.runtime.credentials import credential_files
 from lab.runtime.layout import Layout
@@ -62,7 +63,8 @@ def is_strangers(config: LabConfig) -> bool:
     home, marker = config.home, Layout(config.home).marker
     if marker.exists() or not home.exists():
         return False
-    own = {marker.name, f"{marker.name}.part", config.env_file.name, LOCK}
+    # Images may have been built before the lab was started.
+    own = {marker.name, f"{marker.name}.part", config.env_file.name, LOCK, "compose"}
     return not home.is_dir() or any(path.name not in own for path in home.iterdir())
 
 
@@ -105,18 +107,7 @@ def forget_request_counts(layout: Layout) -> None:
 
 def scrape_targets(config: LabConfig, services: Sequence[Service]) -> Mapping[str, str]:
     """host:port by the name of each service that exposes metrics."""
-    exposed = {
-        Service.MLFLOW,
-        Service.PROMETHEUS,
-        Service.DRIFT_MONITOR,
-        Service.DAGSTER_METRICS,
-        Service.GOVERNANCE_METRICS,
-        Service.ALERTMANAGER,
-        Service.GRAFANA,
-    }
-    targets = {str(service): f"{LOOPBACK}:{config.port(service)}" for service in services if service in exposed}
-    metrics = config.extra_port(Service.OBJECT_STORE, "metrics")
-    return targets | {str(Service.OBJECT_STORE): f"{LOOPBACK}:{metrics}"}
+    return contract.scrape_targets(on_host(config, Layout(config.home)), services)
 
 
 def identities(config: LabConfig) -> str:

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,8 +15,9 @@ import psutil
 
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, ServiceUnavailable
+from lab.core.logtime import newer
 from lab.core.processes import ProcessFact
-from lab.core.services import CATALOGUE, Service
+from lab.core.services import CATALOGUE, Service, stop_order
 from lab.runtime import sweep
 from lab.runtime.base import Note
 from lab.runtime.binaries import NotInstalled, Resolver
@@ -37,6 +40,7 @@ from lab.runtime.memory import MemoryMeter
 from lab.runtime.postgres import ensure_cluster
 from lab.runtime.private import write_private
 from lab.runtime.ready import wait_until
+from lab.runtime.record import NATIVE, SEAWEEDFS, write_mark
 from lab.runtime.supervisor import Program, ProgramState, Supervisor, render
 
 _STOP_SECONDS = 30.0
@@ -66,7 +70,7 @@ class NativeRuntime:
     def prepare(self, note: Note) -> None:
         self._refuse_strangers("Nothing was written; set LAB_HOME to an empty folder or a new one.")
         self._lock.acquire(note)
-        self._mark()
+        write_mark(self._config, NATIVE, SEAWEEDFS)
         for folder in self.layout.folders():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         refuse_foreign(self.layout.run)
@@ -137,19 +141,27 @@ class NativeRuntime:
                 facts[spec.name] = _fact(states.get(spec.name), restarts.get(spec.name, 0), used)
         return facts
 
-    def log_files(self, service: Service) -> Sequence[Path]:
+    def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:
         current = self.layout.logs / f"{service}.log"
-        return [
-            path for path in (*(current.with_name(f"{current.name}.{n}") for n in (2, 1)), current) if path.exists()
-        ]
-
-    def tail(self, service: Service, lines: int) -> Sequence[str]:
-        return tail(self.log_files(service), lines)
+        # Oldest first.
+        rotated = (current.with_name(f"{current.name}.{number}") for number in (2, 1))
+        found = tail([path for path in (*rotated, current) if path.exists()], lines)
+        return found if since is None else list(newer(found, since))
 
     def follow(
         self, services: Sequence[Service], ended: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[Service, str]]:
         return follow({service: self.layout.logs / f"{service}.log" for service in services}, ended)
+
+    def provision(self, deadline_s: float) -> Sequence[str] | None:  # noqa: ARG002 - there is nothing to wait for
+        return None
+
+    def doomed(self) -> Sequence[str]:
+        return ()
+
+    def execute(self, service: Service, argv: Sequence[str], terminal: bool) -> int:  # noqa: ARG002 - the same either way
+        made = command(service, self._config, self.layout, self._tools(lambda _: None))
+        return subprocess.run(argv, cwd=made.folder, env=dict(made.environment), check=False).returncode
 
     def _refuse_strangers(self, remedy: str) -> None:
         if is_strangers(self._config):
@@ -167,7 +179,7 @@ class NativeRuntime:
         ran = self.running()
         if ran:
             pid = self._supervisor.pid()
-            for wave in _stop_order():
+            for wave in stop_order():
                 self.stop(wave)
             self._supervisor.shutdown()
             message = f"supervisord (pid {pid}) doesn't end."
@@ -178,12 +190,6 @@ class NativeRuntime:
         if ended:
             note(f"ended {ended} processes that had lost their supervisor")
         return ran or bool(ended)
-
-    def _mark(self) -> None:
-        """Says whose folder this is, and on which ports the lab runs."""
-        config = self._config
-        marker = {"name": config.name, "env_file": str(config.env_file), "port_offset": config.port_offset}
-        write_private(self.layout.marker, json.dumps(marker))
 
     def _refuse_other_ports(self) -> None:
         """A running lab that was started on other ports would look dead, or like the lab that has these ports."""
@@ -236,19 +242,6 @@ class NativeRuntime:
             if not home.exists():
                 return
             time.sleep(0.2)  # a server that is just ending may still write a last file
-
-
-def _stop_order() -> list[list[Service]]:
-    """Dependants before what they need, everything that can go at once together."""
-    left = {spec.name: set(spec.needs) for spec in CATALOGUE}
-    waves = []
-    while left:
-        needed = set().union(*left.values())
-        wave = [name for name in left if name not in needed]
-        waves.append(wave)
-        for name in wave:
-            del left[name]
-    return waves
 
 
 def _fact(state: ProgramState | None, restarts: int, memory: int | None) -> ProcessFact:

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import PurePath
 
+# A user, and a password or the file that holds it.
+Login = tuple[str, str | PurePath]
 # Short enough that a change shows at once; the rules' `for` keeps a single missed scrape from alarming.
 INTERVAL = "5s"
 
@@ -11,12 +14,13 @@ def render(
     targets: Mapping[str, str],
     rules_file: str,
     alertmanager: str | None,
-    logins: Mapping[str, tuple[str, str]] | None = None,
+    logins: Mapping[str, Login] | None = None,
+    paths: Mapping[str, str] | None = None,
 ) -> str:
     """The file for `targets` (host:port by service name) and the rules at `rules_file`, an absolute path.
 
-    `alertmanager` is its host:port, None where there is none; `logins` are user and password by service name. The text
-    doesn't depend on the order of `targets`.
+    `alertmanager` is its host:port, None where there is none; `logins` are user and password by service name, `paths`
+    are where metrics aren't under /metrics. The text doesn't depend on the order of `targets`.
     """
     known = logins or {}
     lines = [
@@ -32,15 +36,18 @@ def render(
     lines.append("scrape_configs:" if targets else "scrape_configs: []")
     for name in sorted(targets):
         lines += [f"  - job_name: {_quoted(name)}", f"    static_configs: [{{targets: [{_quoted(targets[name])}]}}]"]
+        if name in (paths or {}):
+            lines.append(f"    metrics_path: {_quoted((paths or {})[name])}")
         lines += _login(known.get(name), "    ")
     return "\n".join(lines) + "\n"
 
 
-def _login(login: tuple[str, str] | None, indent: str) -> list[str]:
+def _login(login: Login | None, indent: str) -> list[str]:
     if login is None:
         return []
-    user, password = map(_quoted, login)
-    return [f"{indent}basic_auth: {{username: {user}, password: {password}}}"]
+    user, password = login
+    key = "password_file" if isinstance(password, PurePath) else "password"
+    return [f"{indent}basic_auth: {{username: {_quoted(user)}, {key}: {_quoted(str(password))}}}"]
 
 
 def _quoted(text: str) -> str:

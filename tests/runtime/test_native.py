@@ -12,11 +12,11 @@ import pytest
 from lab import wiring
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
-from lab.core.services import CATALOGUE, Service
+from lab.core.services import CATALOGUE, Service, stop_order
 from lab.runtime.binaries import Resolver
 from lab.runtime.files import empty_scratch, is_strangers, refuse_foreign, remove_dead_sockets
 from lab.runtime.layout import Layout
-from lab.runtime.native import NativeRuntime, _stop_order
+from lab.runtime.native import NativeRuntime
 from tests.support.ports import reserved_offset
 
 notes: list[str] = []
@@ -145,7 +145,7 @@ def test_only_sockets_that_nobody_listens_on_are_removed(config: LabConfig) -> N
 
 
 def test_services_stop_before_what_they_need() -> None:
-    waves = _stop_order()
+    waves = stop_order()
     place = {service: number for number, wave in enumerate(waves) for service in wave}
 
     assert set(place) == set(Service)

@@ -5,14 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 
-import psutil
-
 from lab.clients.s3 import ADMIN, MLFLOW, PIPELINE, READER, S3
 from lab.core.errors import LabError, NotFound, ServiceUnavailable
 from lab.core.services import BY_NAME, LOOPBACK, Service
 from lab.ops.governance.bench import Bench
 from lab.ops.governance.proof import Check, Found, listed
-from lab.runtime.sweep import owned
+from lab.runtime.exposure import listening
 
 _EVIL = "http://evil.example"
 _HOST: Mapping[str, str] = {"Host": "evil.example"}
@@ -74,18 +72,9 @@ class NetworkProofs:
         return listed((f"listening elsewhere: {one}" for one in exposed), f"{count} ports, each on loopback")
 
     def _listening(self) -> tuple[list[str], int]:
-        exposed, ports = set(), set()
-        for process in owned(self._bench.config.home):
-            try:
-                connections = process.net_connections("inet")
-            except psutil.Error:
-                continue
-            for one in connections:
-                if one.status == psutil.CONN_LISTEN:
-                    ports.add(one.laddr.port)
-                    if not is_loopback(one.laddr.ip):
-                        exposed.add(f"{process.name()} on {one.laddr.ip}:{one.laddr.port}")
-        return sorted(exposed), len(ports)
+        found = listening(self._bench.config)
+        exposed = {f"{name} on {address}:{port}" for name, address, port in found if not is_loopback(address)}
+        return sorted(exposed), len({port for _, _, port in found})
 
     async def _store(self) -> Found:
         config = self._bench.config
@@ -154,8 +143,8 @@ class NetworkProofs:
                 try:
                     answer = await client.request(one.method, url, headers=dict(one.headers), content=one.body or None)
                 except httpx.HTTPError as err:
-                    if BY_NAME[one.service].optional and isinstance(err, httpx.ConnectError):
-                        continue  # not installed here
+                    if (BY_NAME[one.service].optional or one.port) and isinstance(err, httpx.ConnectError):
+                        continue  # not installed here, or an inner port that containers keep to themselves
                     found.append(f"{one}: no answer ({type(err).__name__})")
                     continue
                 if answer.status_code not in refusals:

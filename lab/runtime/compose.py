@@ -1,0 +1,285 @@
+"""The compose runtime: the catalogue's servers as containers, described by stack/compose.yaml."""
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from datetime import datetime
+from pathlib import Path
+
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, StartupFailed
+from lab.core.processes import ProcessFact
+from lab.core.services import CATALOGUE, Service, stop_order
+from lab.runtime import compose_files
+from lab.runtime.base import Note
+from lab.runtime.compose_files import PROVISION, Stack
+from lab.runtime.compose_logs import follow, tail
+from lab.runtime.containers import Container, Containers, require, understood
+from lab.runtime.engine import compose_command
+from lab.runtime.files import LOCK, is_strangers
+from lab.runtime.layout import Layout
+from lab.runtime.lock import HomeLock
+from lab.runtime.ready import wait_until
+from lab.runtime.record import COMPOSE, refuse_other_store, write_mark
+from lab.runtime.remains import Remains
+from lab.runtime.stacks import absent, make_stack
+
+_STOP_SECONDS = 40.0
+_COMPOSE_S = 600.0
+_FACTS_KEPT_S = 0.5
+_KEPT = ("PATH", "HOME", "USER", "LANG", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+class ComposeRuntime:
+    """`lab.runtime.base.Runtime` over a container engine and Compose."""
+
+    name = COMPOSE
+
+    def __init__(self, config: LabConfig, containers: Containers | None = None) -> None:
+        self._config = config
+        self._containers = containers or Containers(config.name)
+        self._layout = Layout(config.home)
+        self._lock = HomeLock(config.home / LOCK)
+        # Whoever waits for several services asks for each.
+        self._asking = threading.Lock()
+        self._facts: Mapping[Service, ProcessFact] = {}
+        self._facts_read_at = float("-inf")
+
+    @property
+    def stack(self) -> Stack:
+        """What would be started. Raises LabError for settings that don't fit the images."""
+        return make_stack(self._config)
+
+    def services(self) -> Sequence[Service]:
+        return self.stack.services
+
+    def prepare(self, note: Note) -> None:
+        if is_strangers(self._config):
+            remedy = "Nothing was written; set LAB_HOME to an empty folder or a new one."
+            raise LabError(f"{self._config.home} is not a lab's folder (no lab.json in it).", remedy)
+        stack = self.stack
+        refuse_other_store(self._config, stack.store)
+        self._lock.acquire(note)
+        write_mark(self._config, COMPOSE, stack.store)
+        compose_files.write_all(stack)
+        before = {container.id for container in self._containers.list().values()}
+        self._compose("up", "--no-start", "--remove-orphans", "--quiet-pull")
+        found = self._containers.list()
+        made = sorted(service for service, container in found.items() if container.id not in before)
+        if made:
+            note(f"made containers: {', '.join(made)}")
+        self._run_once("volumes", 60.0)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def start(self, service: Service) -> None:
+        container = require(self._containers.list(), service)
+        if not container.running:
+            with understood(f"starting {service}"):
+                self._containers.client().api.start(container.id)
+
+    def provision(self, deadline_s: float) -> Sequence[str] | None:
+        """Has the one-shot furnish databases and buckets, unless it did so for these containers already."""
+        found = self._containers.list()
+        once = require(found, PROVISION)
+        newest = max(
+            found[service].created_at for service in (Service.POSTGRES, Service.OBJECT_STORE) if service in found
+        )
+        if once.state == "exited" and once.exit_code == 0 and (once.finished_at or 0.0) > newest:
+            return ()
+        return self._run_once(PROVISION, deadline_s)
+
+    def _run_once(self, name: str, deadline_s: float) -> Sequence[str]:
+        """What a one-shot said; starts it unless it runs. Raises StartupFailed when it fails or takes too long."""
+        once = require(self._containers.list(), name)
+        if name == "volumes" and once.state == "exited" and once.exit_code == 0:
+            return ()
+        api = self._containers.client().api
+        began = time.time() - 1.0
+        with understood(f"starting {name}"):
+            api.start(once.id)
+
+        def ended() -> bool:
+            nonlocal once
+            once = require(self._containers.list(), name)
+            return not once.running
+
+        def late() -> Exception:
+            return StartupFailed(f"{name} isn't done after {deadline_s:.0f} s.", f"Type `docker logs {once.id[:12]}`.")
+
+        wait_until(ended, deadline_s, late, interval_s=0.2)
+        lines = tail(self._containers.client(), once.id, 50, datetime.fromtimestamp(began).astimezone())
+        if once.exit_code:
+            said = "".join(f"\n    {line}" for line in lines[-15:])
+            raise StartupFailed(
+                f"{name} ended with exit code {once.exit_code}:{said}", "Mend it and `invoke up` again."
+            )
+        return lines
+
+    def stop(self, services: Sequence[Service], deadline_s: float = _STOP_SECONDS) -> None:
+        found = self._containers.list()
+        self._stop([found[service] for service in services if service in found], deadline_s)
+
+    def _stop(self, containers: Sequence[Container], deadline_s: float) -> None:
+        api = self._containers.client().api
+        alive = [container.id for container in containers if container.state in {"running", "restarting", "paused"}]
+        with understood("stopping containers"), ThreadPoolExecutor(max_workers=6) as pool:
+            list(pool.map(lambda container: api.stop(container, timeout=int(deadline_s)), alive))
+
+    def down(self, note: Note) -> bool:
+        if not self._layout.marker.exists():
+            return self._stop_all()
+        with self._lock.held(note):
+            return self._stop_all()
+
+    def _stop_all(self) -> bool:
+        """Containers stay, with their logs; whatever must run is started again by `up`, not by the engine."""
+        found = self._containers.list()
+        ran = any(container.state in {"running", "restarting", "paused"} for container in found.values())
+        for wave in stop_order():
+            self._stop([found[service] for service in wave if service in found], _STOP_SECONDS)
+        self._stop(list(found.values()), _STOP_SECONDS)
+        return ran
+
+    def nuke(self, note: Note) -> None:
+        self._end(note, images=True)
+
+    def wipe(self, note: Note) -> None:
+        self._end(note, images=False)
+
+    def _end(self, note: Note, images: bool) -> None:
+        home = self._config.home
+        if is_strangers(self._config):
+            remedy = "Nothing was removed; check LAB_HOME."
+            raise LabError(f"{home} is not a lab's folder (no lab.json in it).", remedy)
+        with self._lock.held(note) if home.exists() else nullcontext():
+            self._remains().remove(note, images)
+            if home.exists():
+                kept = self._kept_images() if not images else None
+                shutil.rmtree(home)
+                if kept:
+                    kept[0].parent.mkdir(parents=True, mode=0o700)
+                    kept[0].write_text(kept[1])
+                note(f"removed {home}")
+
+    def _kept_images(self) -> tuple[Path, str] | None:
+        """Which images were built goes with them."""
+        path = self._config.home / "compose" / "images.env"
+        return (path, path.read_text()) if path.exists() else None
+
+    def doomed(self) -> Sequence[str]:
+        return self._remains().names()
+
+    def _remains(self) -> Remains:
+        return Remains(self._containers)
+
+    def facts(self) -> Mapping[Service, ProcessFact]:
+        with self._asking:
+            if time.monotonic() - self._facts_read_at > _FACTS_KEPT_S:
+                self._facts = self._read_facts()
+                self._facts_read_at = time.monotonic()
+            return self._facts
+
+    def _read_facts(self) -> Mapping[Service, ProcessFact]:
+        missing = absent(self._config)
+        found = self._containers.list()
+        memory = self._containers.memory(list(found.values()))
+        return {
+            spec.name: ProcessFact("absent", reason=missing[spec.name][0], remedy=missing[spec.name][1])
+            if spec.name in missing
+            else _fact(found.get(spec.name), memory)
+            for spec in CATALOGUE
+        }
+
+    def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:
+        found = self._containers.list()
+        if service not in found:
+            return ()
+        return tail(self._containers.client(), found[service].id, lines, since)
+
+    def follow(
+        self, services: Sequence[Service], ended: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[Service, str]]:
+        found = self._containers.list()
+        wanted = {service: found[service].id for service in services if service in found}
+        return follow(self._containers.client, wanted, ended)
+
+    def execute(self, service: Service, argv: Sequence[str], terminal: bool) -> int:
+        """Runs a command inside the service's container, and returns its exit code."""
+        require(self._containers.list(), service)
+        options = [] if terminal else ["-T"]
+        return subprocess.run([*self._compose_line(), "exec", *options, service, *argv], env=_environment()).returncode
+
+    def _compose_line(self) -> list[str]:
+        return [*compose_command(), "--env-file", str(self.stack.variables_file), "--ansi", "never"]
+
+    def _compose(self, *arguments: str) -> None:
+        """Raises LabError with Compose's own words."""
+        command = [*self._compose_line(), "--progress", "plain", *arguments]
+        try:
+            done = subprocess.run(
+                command,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_COMPOSE_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LabError(f"`docker compose {arguments[0]}` wasn't done after {_COMPOSE_S:.0f} s.") from None
+        if done.returncode:
+            said = "\n".join(f"    {line}" for line in done.stdout.strip().splitlines()[-15:])
+            raise LabError(f"`docker compose {arguments[0]}` failed:\n{said}", "Type `invoke doctor`.")
+
+
+def _environment() -> dict[str, str]:
+    """Little from the caller's shell: a variable there would win over the lab's own."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(("DOCKER_", "LC_")) or name.lower().endswith("_proxy")
+    }
+
+
+def _fact(container: Container | None, memory: Mapping[str, int]) -> ProcessFact:
+    if container is None or container.state == "created":
+        return ProcessFact("stopped", reason="the lab is down", remedy="Type `invoke up`.")
+    now = time.time()
+    state, reason = _state(container)
+    started = container.started_at if container.running else None
+    image = container.image_created_at
+    return ProcessFact(
+        state=state,
+        pid=container.pid,
+        uptime_s=None if started is None else max(0.0, now - started),
+        restarts=container.restarts,
+        memory_bytes=memory.get(container.id),
+        reason=reason,
+        remedy="Type `invoke up`." if state == "stopped" else "",
+        health=container.health if container.running else "",
+        image_age_s=None if image is None else max(0.0, now - image),
+    )
+
+
+def _state(container: Container) -> tuple[str, str]:
+    killed = ", killed for want of memory" if container.out_of_memory else ""
+    ended = f"ended with exit code {container.exit_code}{killed}"
+    if container.running:
+        unwell = container.health == "unhealthy"
+        return "running", f"its health check fails: {container.health_output}" if unwell else ""
+    if container.hopeless:
+        return "failed", f"fatal: {ended}, {container.restarts} times in a row"
+    if container.state == "restarting":
+        return "failed", f"{ended}; it is started again"
+    if container.state == "paused":
+        return "failed", "it is paused"
+    return "stopped", "the lab is down" if container.exit_code in {0, 137, 143} and not killed else ended

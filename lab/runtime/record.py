@@ -1,0 +1,66 @@
+"""Which runtime a lab has: written down when it is started, so that every later command finds the same lab."""
+
+import json
+from pathlib import Path
+
+from lab.core.config import LabConfig
+from lab.core.errors import LabError
+from lab.runtime.layout import Layout
+from lab.runtime.private import write_private
+
+NATIVE, COMPOSE = "native", "compose"
+MINIO, SEAWEEDFS = "minio", "seaweedfs"
+
+
+def write_mark(config: LabConfig, runtime: str, store: str) -> None:
+    """Says whose folder LAB_HOME is, how the lab runs and on which ports."""
+    marker = {
+        "name": config.name,
+        "env_file": str(config.env_file),
+        "port_offset": config.port_offset,
+        "runtime": runtime,
+        "object_store": store,
+    }
+    write_private(Layout(config.home).marker, json.dumps(marker))
+
+
+def recorded_runtime(home: Path) -> str:
+    """The runtime of the lab at `home`; empty where there is none."""
+    known = _read(home)
+    # A lab without the word was made before there was a choice.
+    return str(known.get("runtime") or NATIVE) if known else ""
+
+
+def recorded_store(home: Path) -> str:
+    """The object store that holds the lab's data; empty where there is none yet."""
+    return str(_read(home).get("object_store", ""))
+
+
+def refuse_other_runtime(config: LabConfig) -> None:
+    """Raises LabError when the settings name another runtime than the one that has the lab's data."""
+    known = recorded_runtime(config.home)
+    if known and config.runtime not in {"auto", known}:
+        raise LabError(
+            f"The lab {config.name} runs with RUNTIME={known}, and its data is there; {config.runtime} was asked for.",
+            f"Set RUNTIME={known}. To move it: `invoke backup`, `invoke nuke`, `invoke up` with "
+            f"RUNTIME={config.runtime}, `invoke restore`.",
+        )
+
+
+def refuse_other_store(config: LabConfig, store: str) -> None:
+    """Raises LabError when the lab's data lies in another store than the one that would be started."""
+    known = recorded_store(config.home)
+    if known and known != store:
+        raise LabError(
+            f"The data of the lab {config.name} lies in {known}; {store} was asked for.",
+            f"Set OBJECT_STORE={known}. To move it: `invoke backup`, `invoke nuke`, `invoke up` with "
+            f"OBJECT_STORE={store}, `invoke restore`.",
+        )
+
+
+def _read(home: Path) -> dict[str, object]:
+    try:
+        found = json.loads(Layout(home).marker.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

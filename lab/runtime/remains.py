@@ -1,0 +1,53 @@
+"""Everything that a lab has in the engine, found by its label, and nothing else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lab.runtime.base import Note
+from lab.runtime.containers import Containers, understood
+
+_STOP_S = 20
+
+
+class Remains:
+    """A lab's containers, volumes, networks and images. Methods raise LabError."""
+
+    def __init__(self, containers: Containers) -> None:
+        self._containers = containers
+
+    def names(self) -> Sequence[str]:
+        """What there is, in words."""
+        client = self._containers.client()
+        with understood("listing what the lab has"):
+            found = [f"container {one.name}" for one in self._all_containers(client)]
+            found += [f"volume {one.name}" for one in client.volumes.list(filters=self._containers.filters)]
+            found += [f"network {one.name}" for one in client.networks.list(filters=self._containers.filters)]
+            found += [f"image {tag}" for one in self._images(client) for tag in one.tags or [one.short_id]]
+        return found
+
+    def remove(self, note: Note, images: bool) -> None:
+        """Removes it; images only where that is asked for."""
+        client = self._containers.client()
+        with understood("removing what the lab has"):
+            containers = self._all_containers(client)
+            for container in containers:
+                # At once: volumes go with it.
+                container.remove(force=True)
+            volumes = client.volumes.list(filters=self._containers.filters)
+            for volume in volumes:
+                volume.remove()
+            networks = client.networks.list(filters=self._containers.filters)
+            for network in networks:
+                network.remove()
+            built = self._images(client) if images else []
+            for image in built:
+                client.images.remove(image.id, force=True)
+        counts = {"containers": containers, "volumes": volumes, "networks": networks, "images": built}
+        if any(counts.values()):
+            note("removed " + ", ".join(f"{len(found)} {name}" for name, found in counts.items() if found))
+
+    def _all_containers(self, client: Any) -> list[Any]:
+        return list(client.containers.list(all=True, filters=self._containers.filters, ignore_removed=True))
+
+    def _images(self, client: Any) -> list[Any]:
+        return list(client.images.list(filters=self._containers.filters))
