@@ -100,4 +100,7 @@ def _alert(raw: object) -> Alert:
         summary=text_or(annotations.get("summary")) or text_or(annotations.get("description")),
         active_at=datetime.fromisoformat(text(item["activeAt"])).timestamp(),
         labels=labels,
+        value=text_or(item.get("value")),
+        description=text_or(annotations.get("description")),
+        runbook=text_or(annotations.get("runbook_url")),
     )

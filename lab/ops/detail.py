@@ -16,6 +16,7 @@ def open_desk(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> A
         "models": lambda: _versions(config),
         "audit": lambda: _entries(config),
         "drift": lambda: _drift(config),
+        "alerts": lambda: _alerts(config, runtime),
     }
     if kind not in desks:
         raise NotFound(f"Nothing more is known of {kind}.")
@@ -38,6 +39,12 @@ def _drift(config: LabConfig) -> Any:
     from lab.ops.detail_drift import DriftDesk
 
     return DriftDesk(config)
+
+
+def _alerts(config: LabConfig, runtime: Callable[[], Runtime]) -> Any:
+    from lab.ops.detail_alert import AlertDesk
+
+    return AlertDesk(config, runtime)
 
 
 def _entries(config: LabConfig) -> Any:

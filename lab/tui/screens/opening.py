@@ -22,7 +22,11 @@ def _kind(part: str, key: str) -> type[DetailScreen]:
         from lab.tui.screens.version import VersionScreen
 
         return VersionScreen
-    if part == "drift" and not key.startswith("alert/"):
+    if part == "drift":
+        if key.startswith("alert/"):
+            from lab.tui.screens.alert import AlertScreen
+
+            return AlertScreen
         from lab.tui.screens.drift import DriftScreen
 
         return DriftScreen
