@@ -17,6 +17,7 @@ from lab.runtime.base import Runtime
 from lab.runtime.private import write_private
 
 _TIMEOUT_S = 15.0
+_PROVISION_S = 120.0
 _TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 # What `up` leaves in the trail of a new lab: that a baseline was asked for and set.
 _SEEDED = [Status.REQUESTED, Status.SUCCESS]
@@ -69,6 +70,13 @@ def _wipe(runtime: Runtime, what: str, report: Report) -> str:
     return what
 
 
+def provision(config: LabConfig, runtime: Runtime, deadline_s: float) -> None:
+    """Makes databases and buckets where there are none, and waits until both servers can be used. Raises LabError."""
+    if runtime.provision(deadline_s) is None:
+        provision_postgres(config, deadline_s)
+        provision_store(config, deadline_s)
+
+
 def _look(config: LabConfig, runtime: Runtime, known: Mapping[str, Database], report: Report) -> tuple[list[str], bool]:
     """As `_used`; where PostgreSQL or the store don't run, they do for the time of the look."""
     needed = (Service.POSTGRES, Service.OBJECT_STORE)
@@ -79,8 +87,7 @@ def _look(config: LabConfig, runtime: Runtime, known: Mapping[str, Database], re
         runtime.prepare(lambda text: report(Progress("lab", "preparing", text)))
         for service in needed:
             runtime.start(service)
-        provision_postgres(config)
-        provision_store(config)
+        provision(config, runtime, _PROVISION_S)
         used, touched = _used(config, known)
     finally:
         runtime.release()

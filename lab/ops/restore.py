@@ -28,9 +28,8 @@ from lab.core.verify_export import exported_lines
 from lab.ops import audit, stack
 from lab.ops.backup import counts, databases, software
 from lab.ops.backup_file import BackupFile
-from lab.ops.emptiness import RestoreMark, make_room
+from lab.ops.emptiness import RestoreMark, make_room, provision
 from lab.ops.progress import Progress, Report
-from lab.ops.provision import provision_postgres, provision_store
 from lab.runtime.base import Runtime
 
 _TIMEOUT_S = 60.0
@@ -95,7 +94,7 @@ def restore(
     began = time.monotonic()
     known = databases(config, tools)
     removed = make_room(config, runtime, known, report)
-    loader = _Loader(config, known, file, manifest, report)
+    loader = _Loader(config, runtime, known, file, manifest, report)
     asyncio.run(_up(config, runtime, loader, report))
     checked = asyncio.run(audit.verify(config, known=(manifest.head,) if manifest.head.seq else ()))
     RestoreMark(config).clear()
@@ -166,15 +165,20 @@ class _Loader:
     """Puts a backup's members where they belong, as soon as the service that takes them answers."""
 
     def __init__(
-        self, config: LabConfig, known: Mapping[str, Database], file: Path, manifest: Manifest, report: Report
+        self,
+        config: LabConfig,
+        runtime: Runtime,
+        known: Mapping[str, Database],
+        file: Path,
+        manifest: Manifest,
+        report: Report,
     ) -> None:
-        self._config, self._known, self._file = config, known, BackupFile(file)
+        self._config, self._runtime, self._known, self._file = config, runtime, known, BackupFile(file)
         self._manifest, self._report, self._mark = manifest, report, RestoreMark(config)
         self.stop, self._beginning = threading.Event(), threading.Lock()
 
     def load_databases(self, deadline_s: float) -> list[str]:
-        self._begin()
-        provision_postgres(self._config, deadline_s)
+        self._begin(deadline_s)
         for name, _, body in self._members(DATABASE):
             database = name.removeprefix(DATABASE).removesuffix(".dump")
             if database not in self._known:
@@ -191,8 +195,7 @@ class _Loader:
         return [f"restored {runs} runs and {versions} model versions"]
 
     def load_store(self, deadline_s: float) -> list[str]:
-        self._begin()
-        provision_store(self._config, deadline_s)
+        self._begin(deadline_s)
         for name, _, body in self._members(GOVERNANCE, WITNESS):
             _write(self._config, name, body)
         objects = self._load_objects()
@@ -230,9 +233,11 @@ class _Loader:
             self._tell("audit entries", number)
         return number
 
-    def _begin(self) -> None:
+    def _begin(self, deadline_s: float) -> None:
+        """Both loads need databases and buckets, and the mark; the first of them makes them."""
         with self._beginning:
             self._mark.set(self._file.path)
+            provision(self._config, self._runtime, deadline_s)
 
     def _members(self, *folders: str) -> Iterator[tuple[str, int, IO[bytes]]]:
         for member in self._file.members(folders):
