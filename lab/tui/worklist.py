@@ -30,6 +30,7 @@ class Worklist:
     def want(self, name: str, target: str = "") -> None:
         """Does what `name` in `ACTIONS` says about `target`, after asking what has to be asked."""
         action = ACTIONS[name]
+        target = target if action.part else ""
         if refusal := self._refusal(action, target):
             self._app.notify(refusal, severity="warning", markup=False)
             return
