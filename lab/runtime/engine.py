@@ -146,6 +146,13 @@ def _cause(err: Exception) -> str:
     return str(err).splitlines()[0].rstrip(".") if str(err) else type(err).__name__
 
 
+def docker_command() -> str:
+    """The docker command, which builds images. Raises LabError."""
+    if found := shutil.which("docker"):
+        return found
+    raise LabError("The docker command is missing.", "Install it (Debian: docker-cli or docker.io).")
+
+
 @functools.cache
 def compose_command() -> tuple[str, ...]:
     """The beginning of Compose's command line: Docker's plugin, else a program of its own. Raises LabError."""

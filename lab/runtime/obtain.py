@@ -52,30 +52,31 @@ def from_debian(package: Package, tree: Path, note: Note, deadline_s: float = DE
         note(f"downloading the Debian package {package.deb}")
         archive = apt.download([package.deb])[0]
         version = run(["dpkg-deb", "-f", str(archive), "Version"], tree, 30).strip()
-        _extract(archive, tree)
+        extract(archive, tree)
         if "promtool" in package.programs and not (tree / "usr/bin/promtool").exists():
-            if_possible(lambda: _extract(apt.download(["promtool"])[0], tree))
+            if_possible(lambda: extract(apt.download(["promtool"])[0], tree))
         if _relocate(package, tree):
-            if_possible(lambda: _extract_pages(apt, archive, tree))
+            if_possible(lambda: extract_pages(apt, archive, tree))
     finally:
         apt.remove()
     return Obtained(version, f"Debian package {package.deb}")
 
 
-def _extract(archive: Path, tree: Path) -> None:
+def extract(archive: Path, tree: Path) -> None:
+    """Unpacks a Debian package without installing it. Raises ObtainFailed."""
     excluded = " ".join(f"--exclude=./{path}" for path in _UNUSED)
     pipeline = f'dpkg-deb --fsys-tarfile "$0" | tar -x -C "$1" --no-same-owner {excluded}'
     run(["sh", "-c", pipeline, str(archive), str(tree)], tree, 60)
 
 
-def _extract_pages(apt: Apt, archive: Path, tree: Path) -> None:
+def extract_pages(apt: Apt, archive: Path, tree: Path) -> None:
     """Scripts and fonts of the web pages: the package links to where packages of their own would put them."""
     links = [path for path in tree.rglob("*") if path.is_symlink() and not path.exists()]
     scripts = {f"libjs-{path.readlink().name}" for path in links if path.readlink().parent.name == "javascript"}
     depends = run(["dpkg-deb", "-f", str(archive), "Depends"], tree, 30).split(",")
     fonts = {name for part in depends if (name := part.split()[0]).startswith("fonts-")}
     for each in apt.download(sorted(scripts | fonts)) if scripts else []:
-        _extract(each, tree)
+        extract(each, tree)
 
 
 def _relocate(package: Package, tree: Path) -> bool:

@@ -1,0 +1,147 @@
+"""Making a lab's images: from an index and official images, or without any registry."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.core.config import LabConfig
+from lab.runtime.binaries import default_cache
+from lab.runtime.engine import engine
+from lab.runtime.images import standins, wheels
+from lab.runtime.images.base import ensure_base, python_version
+from lab.runtime.images.building import DEADLINE_S, Recipe, build_image, image_id, inputs_of
+from lab.runtime.images.names import (
+    BASE,
+    BUILD,
+    IMAGE_LABEL,
+    INPUTS_LABEL,
+    OURS,
+    PYTHON_IMAGE,
+    REPOSITORY,
+    STAND_INS,
+    override_file,
+    pins_file,
+    read,
+    tag,
+    write_override,
+)
+from lab.runtime.images.process import Watch
+from lab.runtime.lock import HomeLock
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+def build(config: LabConfig, watch: Watch, fresh: bool = False) -> None:
+    """Builds the images of ours from an index; the official ones come with `docker compose pull`. Raises LabError."""
+    python = read(pins_file(config.root))[PYTHON_IMAGE]
+    with _client() as client:
+        _side_by_side([_ours(config, client, image, {"BASE_IMAGE": python}, False, fresh, watch) for image in OURS])
+    override_file(config).unlink(missing_ok=True)
+
+
+def build_airgap(config: LabConfig, watch: Watch, fresh: bool = False) -> None:
+    """Builds every image from Debian packages and wheels; builds themselves have no network. Raises LabError."""
+    cache = default_cache() / "airgap"
+    with _client() as client, HomeLock(cache / "lock", DEADLINE_S).held(_waiting(watch)):
+        base = ensure_base(client, config.name, cache, fresh, watch)
+        steps = [_stand_in(config, client, image, cache, base, fresh, watch) for image in STAND_INS]
+        _side_by_side([lambda: _build_stage(config, client, cache, fresh, watch), *steps])
+        arguments = {"BASE_IMAGE": tag(BASE, config.name), "BUILD_IMAGE": tag(BUILD, config.name)}
+        _side_by_side([_ours(config, client, image, arguments, True, fresh, watch) for image in OURS])
+    write_override(config)
+
+
+def _waiting(watch: Watch) -> Callable[[str], None]:
+    return lambda text: watch("images", "waiting", text, None)
+
+
+@contextmanager
+def _client() -> Iterator["DockerClient"]:
+    client = engine()
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _side_by_side(steps: Sequence[Callable[[], None]]) -> None:
+    """Runs them at once, as many as there are cores; the first failure is raised when all have ended."""
+    with ThreadPoolExecutor(max_workers=max(2, min(len(steps), os.cpu_count() or 2))) as pool:
+        running = [pool.submit(step) for step in steps]
+    for one in running:
+        one.result()
+
+
+def _ours(
+    config: LabConfig,
+    client: "DockerClient",
+    image: str,
+    arguments: dict[str, str],
+    offline: bool,
+    fresh: bool,
+    watch: Watch,
+) -> Callable[[], None]:
+    dockerfile = config.root / "stack" / "images" / image / "Dockerfile"
+    recipe = Recipe(image, dockerfile, config.root, arguments, offline=offline, fresh=fresh)
+    return lambda: build_image(recipe, config.name, client, watch)
+
+
+def _stand_in(
+    config: LabConfig, client: "DockerClient", image: str, cache: Path, base: str, fresh: bool, watch: Watch
+) -> Callable[[], None]:
+    folder = config.root / "stack" / "airgap" / image
+
+    def step() -> None:
+        made_from = standins.inputs(image, folder, base)
+        if not fresh and inputs_of(client, tag(image, config.name)) == made_from:
+            watch(image, "success", "nothing changed", 0.0)
+            return
+        with _context(cache) as context:
+            standins.fill(image, folder, cache, fresh, context)
+            arguments = {"BASE_IMAGE": tag(BASE, config.name)}
+            recipe = Recipe(image, context / "Dockerfile", context, arguments, made_from, offline=True, fresh=fresh)
+            build_image(recipe, config.name, client, watch)
+
+    return step
+
+
+def _build_stage(config: LabConfig, client: "DockerClient", cache: Path, fresh: bool, watch: Watch) -> None:
+    """The base with wheels, which stays as long as the lock file names the same ones."""
+    dockerfile = config.root / "stack" / "airgap" / BUILD / "Dockerfile"
+    python, wanted = python_version(client, config.name), wheels.requirements(config.root)
+    made_from = wheels.wheels_hash(wanted, python, image_id(client, tag(BASE, config.name)), dockerfile)
+    if not fresh and _shared(client, config.name, made_from):
+        watch(BUILD, "success", "nothing changed", 0.0)
+        return
+    begin = time.monotonic()
+    watch("wheels", "starting", "", None)
+    folder = cache / "wheels"
+    count = wheels.collect(wanted, python, folder)
+    watch("wheels", "success", f"{count} wheels", time.monotonic() - begin)
+    with _context(cache) as context:
+        wheels.lay_out(folder, context)
+        arguments = {"BASE_IMAGE": tag(BASE, config.name)}
+        recipe = Recipe(BUILD, dockerfile, context, arguments, made_from, offline=True, lab_label=False, fresh=fresh)
+        build_image(recipe, config.name, client, watch)
+
+
+def _shared(client: "DockerClient", lab: str, made_from: str) -> bool:
+    """Whether the lab has the image, or gets it because another lab does."""
+    if inputs_of(client, tag(BUILD, lab)) == made_from:
+        return True
+    labels = [f"{IMAGE_LABEL}={BUILD}", f"{INPUTS_LABEL}={made_from}"]
+    others = client.images.list(filters={"label": labels, "dangling": False})
+    return bool(others) and bool(others[0].tag(f"{REPOSITORY}/{BUILD}", tag=lab))
+
+
+@contextmanager
+def _context(cache: Path) -> Iterator[Path]:
+    """A folder to build from, on the cache's file system, so that files need not be copied into it."""
+    with tempfile.TemporaryDirectory(dir=cache, prefix="context-") as folder:
+        yield Path(folder)

@@ -1,0 +1,93 @@
+"""Running a builder: its lines as they come, a deadline, and the end of its output in the error."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from lab.core.errors import LabError
+
+# Told of each part's beginning and end: subject, state, detail, seconds.
+Watch = Callable[[str, str, str, float | None], None]
+
+_TAIL = 15
+_CLUES = (
+    ("no space left on device", "Free some space where Docker keeps its data: `docker system df` says who takes it."),
+    ("toomanyrequests", "Log in to the registry with `docker login`, or type `invoke build --airgap`."),
+    ("pull access denied", "Type `invoke build --airgap`: the registry can't be used from here."),
+    ("no such host", "Check the network, or type `invoke build --airgap`."),
+    ("i/o timeout", "Check the network, or type `invoke build --airgap`."),
+    ("connection refused", "Check the network, or type `invoke build --airgap`."),
+    ("network is unreachable", "Check the network, or type `invoke build --airgap`."),
+    ("permission denied while trying to connect", "Let yourself use Docker: `sudo usermod -aG docker $USER`."),
+)
+
+
+def run(
+    argv: Sequence[str],
+    what: str,
+    deadline_s: float,
+    folder: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> list[str]:
+    """The output's lines. Raises LabError with the last of them when it fails or takes too long."""
+    lines: deque[str] = deque(maxlen=2000)
+    try:
+        process = subprocess.Popen(
+            argv,
+            cwd=folder,
+            env={**os.environ, **(variables or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as err:
+        raise LabError(f"{what}: {argv[0]} can't be run: {err.strerror}.", f"Install {Path(argv[0]).name}.") from None
+    reader = threading.Thread(target=_collect, args=(process, lines), daemon=True)
+    reader.start()
+    try:
+        process.wait(deadline_s)
+        reader.join(10)
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{what} took more than {deadline_s:.0f} s.\n{tail(lines)}", "Try again.") from None
+    finally:
+        _end(process)
+    if process.returncode:
+        raise LabError(f"{what} failed.\n{tail(lines)}", remedy(lines))
+    return list(lines)
+
+
+def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:
+    with suppress(OSError, ValueError):  # closed under the reader's hands at the deadline
+        lines.extend(line.rstrip("\n") for line in process.stdout or ())
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Also after Ctrl-C: the builder is in a session of its own and hears nothing of that."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def tail(lines: Sequence[str] | deque[str]) -> str:
+    """The last lines that say something, indented."""
+    return "\n".join(f"  | {line}" for line in [line for line in lines if line.strip()][-_TAIL:])
+
+
+def remedy(lines: Sequence[str] | deque[str]) -> str:
+    """What to do about a failure whose output is known."""
+    said = "\n".join(list(lines)[-50:]).lower()
+    return next((advice for clue, advice in _CLUES if clue in said), "The lines above say why.")

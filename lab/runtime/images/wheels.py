@@ -1,0 +1,87 @@
+"""The wheels of air-gapped images: what the lock file names, fetched by this machine's own pip settings.
+
+The host fetches, not the build: mirrors, proxies, certificates and logins are set up here, and none of them gets into
+an image. Every wheel is checked against the lock file's hashes, here and again when it is installed.
+"""
+
+import re
+import shutil
+import sys
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+from lab.core.errors import LabError
+from lab.runtime.images.names import OURS
+from lab.runtime.images.process import run
+from lab.runtime.images.tree import link
+
+DEADLINE_S = 1200.0
+_EXPORT_S = 60.0
+# Beside a group for each image of ours: what installs them.
+_GROUPS = (*OURS, "airgap")
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
+
+
+def requirements(root: Path) -> str:
+    """Everything that images of ours install, with hashes, as pip reads it. Raises LabError."""
+    argv = [_uv(root), "export", "--frozen", "--quiet", "--no-header", "--no-annotate", "--no-emit-project"]
+    argv += [word for group in _GROUPS for word in ("--only-group", group)]
+    return "\n".join(run(argv, "Reading uv.lock", _EXPORT_S, folder=root)) + "\n"
+
+
+def wheels_hash(wanted: str, python: str, base: str, dockerfile: Path) -> str:
+    """Of what the image with the wheels is made from."""
+    return sha256("\0".join([wanted, python, base, dockerfile.read_text()]).encode()).hexdigest()
+
+
+def collect(wanted: str, python: str, folder: Path) -> int:
+    """Fills `folder` with the wheels for Linux and Python `python`; returns how many there are. Raises LabError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    listed = folder.parent / "requirements.txt"
+    listed.write_text(wanted)
+    argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    argv += ["--no-deps", "--only-binary=:all:", f"--python-version={python}", "--dest", str(folder)]
+    # A colour would hide the clues in an error.
+    run([*argv, "--no-color", "--requirement", str(listed)], "Fetching wheels", DEADLINE_S)
+    _forget_others(folder, wanted)
+    return len(list(folder.glob("*.whl")))
+
+
+def lay_out(folder: Path, context: Path) -> None:
+    """Puts the wheels and uv's program where the Dockerfile expects them. Raises LabError."""
+    shutil.copytree(folder, context / "wheels", copy_function=link, ignore=shutil.ignore_patterns("uv-*.whl"))
+    _unpack_uv(folder, context / "uv")
+
+
+def _unpack_uv(folder: Path, target: Path) -> None:
+    """Takes the program out of uv's wheel. Raises LabError when there is no such wheel."""
+    for wheel in folder.glob("uv-*.whl"):
+        with zipfile.ZipFile(wheel) as packed:
+            inside = next((name for name in packed.namelist() if name.endswith(".data/scripts/uv")), "")
+            if inside:
+                with packed.open(inside) as source, target.open("wb") as file:
+                    shutil.copyfileobj(source, file)
+                target.chmod(0o755)
+                return
+    raise LabError(f"There is no wheel of uv in {folder}.", "Type `invoke build --airgap --fresh`.")
+
+
+def _forget_others(folder: Path, wanted: str) -> None:
+    """Removes wheels that an earlier lock file named."""
+    names = {(_normal(name), version) for name, version in _REQUIREMENT.findall(wanted)}
+    for wheel in list(folder.glob("*.whl")):
+        name, version = wheel.name.split("-")[:2]
+        if (_normal(name), version) not in names:
+            wheel.unlink()
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _uv(root: Path) -> str:
+    own = root / ".uv" / "bin" / "uv"
+    if found := shutil.which("uv") or (str(own) if own.exists() else ""):
+        return found
+    raise LabError("uv is missing, which reads the lock file.", "Type `./run build --airgap`, which brings it.")
