@@ -5,11 +5,16 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+from lab.core.errors import LabError
 from tests.support.lab import LiveLab, leftovers
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 _NEEDS = ("compose", "terraform", "browser")
 
@@ -41,6 +46,22 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
     """A native lab that is up, seeded and has run once; shared by the session's tests."""
     with LiveLab.started(tmp_path_factory.mktemp("lab"), "test-lab") as lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator["DockerClient"]:
+    """The container engine; without one the test is skipped, unless LAB_REQUIRE names `compose`."""
+    from lab.runtime import engine as engines
+
+    try:
+        client = engines.engine()
+        engines.compose_command()
+    except LabError as err:
+        if required("compose"):
+            raise
+        pytest.skip(f"no container engine: {err.message}")
+    yield client
+    client.close()
 
 
 @pytest.fixture

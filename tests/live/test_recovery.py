@@ -2,49 +2,28 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from lab.core.ledger import Status
 from lab.core.runs import JOB
 from lab.core.services import Service
 from lab.core.snapshot import Health
 from lab.runtime.layout import Layout
-from tests.support.lab import ROOT, LiveLab
+from tests.support.lab import LiveLab
+from tests.support.recovery import BACK_S, all_up, large_file, nothing_lost, open_step
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-
-_BACK_S = 180.0
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _trained(_spare: LiveLab) -> None:
     """There must be something to lose."""
     _spare.invoke("up", "demo-run")
-
-
-@contextmanager
-def nothing_lost(lab: LiveLab) -> Iterator[None]:
-    """Every run, version and audit entry from before is there after the body, and the trail is intact."""
-    runs, versions, entries = lab.run_ids(), lab.versions(), lab.entries()
-    assert runs
-    assert versions
-    yield
-    eventually(lambda: all_up(lab), _BACK_S, "every service up")
-    assert set(lab.run_ids()) >= set(runs)
-    assert lab.versions()[-len(versions) :] == versions
-    assert lab.entries()[: len(entries)] == entries
-    assert lab.verified().intact
-
-
-def all_up(lab: LiveLab) -> bool:
-    return all(state.health in {Health.UP, Health.ABSENT} for state in lab.states().values())
 
 
 def kill(*processes: psutil.Process) -> None:
@@ -65,7 +44,7 @@ def test_every_service_that_is_killed_comes_back_by_itself(spare: LiveLab) -> No
             if state.pid is None:
                 continue
             kill(psutil.Process(state.pid))
-            eventually(lambda s=service, old=state.pid: is_back(spare, s, old), _BACK_S, f"{service} back")
+            eventually(lambda s=service, old=state.pid: is_back(spare, s, old), BACK_S, f"{service} back")
     assert spare.json("demo-run")["succeeded"]
 
 
@@ -80,9 +59,9 @@ def test_a_killed_child_of_a_service_is_replaced(spare: LiveLab) -> None:
     with nothing_lost(spare):
         kill(*daemon.children(recursive=True))
         kill(next(child for child in server.children() if "idle" in " ".join(child.cmdline())))
-        eventually(lambda: all_up(spare), _BACK_S, "every service up")
+        eventually(lambda: all_up(spare), BACK_S, "every service up")
         # Dagster learns from its first question that PostgreSQL has dropped its connections.
-        eventually(lambda: spare.json("demo-run")["succeeded"], _BACK_S, "a run that succeeds", (AssertionError,))
+        eventually(lambda: spare.json("demo-run")["succeeded"], BACK_S, "a run that succeeds", (AssertionError,))
 
 
 def test_up_recovers_from_a_killed_supervisor(spare: LiveLab) -> None:
@@ -133,20 +112,6 @@ def test_a_run_whose_process_is_killed_ends_as_failed_and_its_step_as_unfinished
     said = [proof["evidence"] for proof in spare.json("verify-governance") if "never ended" in proof["name"]]
     assert any(f"{started} of run {run_id[:8]}" in evidence for evidence in said), said
     assert spare.json("demo-run")["succeeded"]
-
-
-def large_file(folder: Path) -> Path:
-    """The sample three hundred times over: long enough under way to be hit."""
-    header, _, rows = (ROOT / "data" / "sample_data.csv").read_text().partition("\n")
-    path = folder / "large.csv"
-    path.write_text(header + "\n" + rows * 300)
-    return path
-
-
-def open_step(lab: LiveLab, run_id: str) -> str:
-    """The step that has begun and not ended; empty when there is none."""
-    entries = lab.entries_of(run_id)
-    return entries[-1].action if entries and entries[-1].status is Status.STARTED else ""
 
 
 def launch(lab: LiveLab, data: Path) -> str:

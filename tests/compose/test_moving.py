@@ -1,0 +1,90 @@
+"""A lab moves from processes into containers and back, by backup and restore: everything in it goes along."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import DockerClient
+
+from lab.clients.s3 import READER, S3
+from lab.clients.trail import stored_entries
+from lab.core.services import Service
+from tests.support import containers
+from tests.support.keys import make_key
+from tests.support.lab import LiveLab
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(2400)]
+
+# Approvals count in a lab of the name that they were made for.
+NAME = "moving-lab"
+
+
+@contextmanager
+def lab(folder: Path, **variables: str) -> Iterator[LiveLab]:
+    folder.mkdir()
+    with LiveLab.prepared(folder, NAME, **variables) as made:
+        yield made
+
+
+def contents(lab: LiveLab) -> dict[str, Any]:
+    """All that a lab knows: runs, versions, objects, and the trail byte for byte."""
+    config = lab.config
+    s3 = S3.of_lab(config, READER, timeout_s=30)
+    buckets = (config.data_bucket, config.artifact_bucket)
+    return {
+        "runs": lab.run_ids(),
+        "versions": lab.versions(),
+        "objects": {f"{bucket}/{key}": s3.sha256(bucket, key) for bucket in buckets for key in s3.objects(bucket)},
+        "trail": dict(stored_entries(lab.store(), config.audit_prefix)),
+    }
+
+
+def approve(lab: LiveLab, key: Path, version: str) -> None:
+    lab.invoke("approve", "--version", version, "--reason", "it is good", "--key", str(key))
+
+
+def test_a_lab_moves_into_containers_and_back_with_its_approvals(engine: DockerClient, tmp_path: Path) -> None:
+    adam, olga = (make_key(tmp_path, "ed25519", name) for name in ("adam", "olga"))
+    there, back = str(tmp_path / "there"), str(tmp_path / "back")
+    with lab(tmp_path / "native") as first:
+        first.invoke("up", "demo-run")
+        first.invoke("identity-add", "adam@example.com", "--key", f"{adam}.pub", "--role", "platform-admin")
+        signing = ("--role", "risk-officer", "--sign-with", str(adam))
+        first.invoke("identity-add", "olga@example.com", "--key", f"{olga}.pub", *signing)
+        approve(first, olga, "1")
+        first.invoke("backup", "--output", there)
+        native = contents(first)
+
+    with lab(tmp_path / "compose", **containers.variables()) as second:
+        second.invoke("build", "--airgap", timeout=1800)
+        done = second.json("restore", there)
+        assert done["succeeded"], done
+        assert (done["from_runtime"], done["runtime"]) == ("native", "compose")
+        assert contents(second) == native
+        second.invoke("promote", "--version", "1", "--reason", "to staging", "--key", str(adam))
+        assert second.json("demo-run")["succeeded"]
+        assert second.json("reconcile")["findings"] == []
+        assert all(proof["passed"] for proof in second.json("verify-governance", "--only", "ledger"))
+        second.invoke("down")
+        second.invoke("up")
+        second.invoke("backup", "--output", back)
+        moved = contents(second)
+    assert containers.everything(engine, NAME) == []
+
+    with lab(tmp_path / "home") as third:
+        done = third.json("restore", back)
+        assert done["succeeded"], done
+        assert (done["from_runtime"], done["runtime"]) == ("compose", "native")
+        assert contents(third) == moved
+        assert third.versions()[-1].aliases == ("staging",)
+        assert len(third.run_ids()) == len(native["runs"]) + 1
+        approve(third, olga, "1")
+        assert third.verified().intact
+        answer = third.get(
+            Service.MLFLOW,
+            "/get-artifact",
+            params={"run_id": third.versions()[0].run_id, "path": "plots/roc.png"},
+        )
+        assert answer.content.startswith(b"\x89PNG")

@@ -1,0 +1,113 @@
+"""From nothing to a trained, proved model and back to nothing: the same in both runtimes, typed as a user would."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.core.ledger import Status
+from lab.core.models import MODEL_NAME, GovernanceTags
+from lab.core.runs import STEPS
+from lab.core.services import BY_NAME, Service
+from lab.core.snapshot import Health
+from lab.runtime.layout import Layout
+from lab.runtime.sweep import owned
+from tests.support import containers
+from tests.support.lab import LiveLab
+
+pytestmark = pytest.mark.timeout(2400)
+
+MLOPS_LAB = str(Path(sys.executable).with_name("mlops-lab"))
+NAME = "end-to-end"
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("native", marks=pytest.mark.lab),
+        pytest.param("compose", marks=pytest.mark.compose),
+    ]
+)
+def runtime(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def left(runtime: str, request: pytest.FixtureRequest) -> Callable[[], list[str]]:
+    """What the engine has of the lab; always nothing where there is no engine in play."""
+    if runtime == "native":
+        return list
+    engine = request.getfixturevalue("engine")
+    return lambda: containers.everything(engine, NAME)
+
+
+@pytest.fixture
+def lab(runtime: str, left: Callable[[], list[str]], tmp_path: Path) -> Iterator[LiveLab]:
+    assert left() == []
+    variables: dict[str, str] = {}
+    if runtime == "compose":
+        variables = containers.variables()
+    with LiveLab.prepared(tmp_path, NAME, **variables) as made:
+        yield made
+
+
+def test_from_nothing_to_a_proved_model_and_back_to_nothing(
+    lab: LiveLab, runtime: str, left: Callable[[], list[str]]
+) -> None:
+    lab.invoke("build", *(["--airgap"] if runtime == "compose" else []), timeout=1800)
+    lab.invoke("up")
+    run = lab.json("demo-run")
+    proofs = lab.json("verify-governance")
+    shown = lab.command(MLOPS_LAB, "--once")
+    snapshot = json.loads(lab.command(MLOPS_LAB, "--once", "--json").stdout)
+
+    every_service_is_up(lab)
+    the_run_is_complete(lab, run)
+    assert len(proofs) > 20
+    assert not [proof for proof in proofs if not proof["passed"]]
+    assert lab.invoke("verify-governance", "--only", "ledger").returncode == 0
+    assert NAME in shown.stdout
+    assert snapshot["lab"]["runtime"] == runtime
+    assert snapshot["overall"] == Health.UP
+
+    lab.invoke("down")
+    lab.invoke("up")
+    assert lab.verified().intact
+    assert run["run"]["run_id"] in lab.run_ids()
+
+    home, env_file = lab.home, lab.config.env_file
+    lab.invoke("nuke", "--yes")
+
+    assert left() == []
+    assert not list(owned(home))
+    assert not home.exists()
+    assert not env_file.exists()
+    assert not Layout(home).run.exists()
+
+
+def every_service_is_up(lab: LiveLab) -> None:
+    found = {state["name"]: state for state in lab.json("status")}
+    assert set(found) == set(Service)
+    for name, state in found.items():
+        absent = BY_NAME[Service(name)].optional and state["health"] == Health.ABSENT
+        assert state["health"] == Health.UP or absent, state
+        assert absent or (state["memory_bytes"] and state["uptime_s"] is not None), state
+
+
+def the_run_is_complete(lab: LiveLab, run: dict[str, Any]) -> None:
+    assert run["succeeded"]
+    assert [step["name"] for step in run["run"]["steps"]] == list(STEPS)
+    assert {step["status"] for step in run["run"]["steps"]} == {"SUCCESS"}
+    version = run["version"]
+    assert version["name"] == MODEL_NAME
+    assert all(version["tags"].get(name) for name in GovernanceTags.names())
+    assert version["tags"]["deployment_blocked"] == "true"
+    assert 0.7 < version["metrics"]["auc"] < 0.9
+    entries = lab.entries_of(run["run"]["run_id"])
+    assert [(one.action, one.status) for one in entries if one.action in STEPS] == [
+        (step, status) for step in STEPS for status in (Status.STARTED, Status.SUCCESS)
+    ]
+    picture = lab.get(Service.MLFLOW, "/get-artifact", params={"run_id": version["run_id"], "path": "plots/roc.png"})
+    assert picture.content.startswith(b"\x89PNG")
