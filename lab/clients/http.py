@@ -146,9 +146,9 @@ class Http:
         async with self._client.stream(method, path, params=params, json=body) as response:
             received = bytearray()
             async for chunk in response.aiter_bytes():
-                received += chunk
-                if len(received) > MAX_BYTES:
+                if len(received) + len(chunk) > MAX_BYTES:
                     raise self.unavailable(f"answered {path} with more than {MAX_BYTES >> 20} MB.")
+                received += chunk
             if not response.is_success:
                 message = f"{self.title} answered {response.status_code} to {method} {path}: {excerpt(received)!r}."
                 raise BadStatus(message, self.remedy, response.status_code, bytes(received[:4096]))

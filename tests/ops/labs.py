@@ -1,5 +1,6 @@
 """A configuration for tests whose ports nobody listens on, and a transport that plays all HTTP services of a lab."""
 
+import asyncio
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -54,10 +55,26 @@ class Services:
         self.sent: dict[Service, int] = dict.fromkeys(Service, 0)
         self.transport = httpx.MockTransport(self._serve)
 
+    def slow(self, service: Service) -> asyncio.Event:
+        """Lets `service` answer only when the event is set."""
+        free = asyncio.Event()
+
+        async def wait(request: httpx.Request) -> httpx.Response:
+            await free.wait()
+            answered: httpx.Response = self._own(service)(request)
+            return answered
+
+        self.broken[service] = wait
+        return free
+
+    def _own(self, service: Service) -> Handler:
+        found: Handler = getattr(self, "_" + service.replace("-", "_"))
+        return found
+
     async def _serve(self, request: httpx.Request) -> httpx.Response:
         service = self.by_port[request.url.port or 80]
         self.asked[service] += 1
-        handler = self.broken.get(service) or getattr(self, "_" + service.replace("-", "_"))
+        handler = self.broken.get(service) or self._own(service)
         answered = handler(request)
         response: httpx.Response = await answered if hasattr(answered, "__await__") else answered
         self.sent[service] += int(response.headers.get("content-length", 0))

@@ -1,7 +1,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -9,16 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.core.errors import LabError
-from lab.core.processes import ProcessFact
 from lab.core.services import CATALOGUE, Service
-from lab.core.snapshot import Health, Slice, SliceState, Snapshot
+from lab.core.snapshot import Health, Slice, SliceState
 from lab.core.snapshot_json import snapshot_json
-from lab.ops.observe import Observer, first_snapshot
 from lab.ops.sources import Backoff, Clocks, Source
 from lab.ops.threads import OneThread
 from tests.clients.answers import answer, query_name
-from tests.ops.labs import NOW, Services, config
+from tests.ops import benches
+from tests.ops.labs import NOW
 
 PARTS = {
     "runs": Service.DAGSTER,
@@ -29,35 +27,8 @@ PARTS = {
 }
 
 
-class Runtime:
-    """Knows one process, unless it is told to fail."""
-
-    name = "native"
-
-    def __init__(self) -> None:
-        self.broken = False
-
-    def facts(self) -> Mapping[Service, ProcessFact]:
-        if self.broken:
-            raise LabError("The supervisor doesn't answer.")
-        return {Service.MLFLOW: ProcessFact("running", 4711, 90.0, 2, 250_000_000)}
-
-
-class Bench:
-    """An observer of a lab whose HTTP services are played and whose clocks stand still."""
-
-    def __init__(self, tmp_path: Path, deadline_s: float = 2.0) -> None:
-        self.now = NOW
-        self.config = config(tmp_path)
-        self.services, self.runtime = Services(self.config), Runtime()
-        clocks = Clocks(lambda: self.now, lambda: self.now)
-        self.observer = Observer(self.config, self.runtime, self.services.transport, clocks, deadline_s)
-        self.snapshot = first_snapshot(self.config, "native", self.now)
-
-    async def tick(self, seconds: float = 0.0) -> Snapshot:
-        self.now += seconds
-        self.snapshot = await self.observer.tick(self.snapshot)
-        return self.snapshot
+class Bench(benches.Bench):
+    """A bench whose services can be told to fail."""
 
     def fail(self, service: Service) -> None:
         self.services.broken[service] = lambda _request: httpx.Response(500, text="broken")
