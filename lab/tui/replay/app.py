@@ -19,6 +19,8 @@ from lab.tui.recording.reader import Recording
 from lab.tui.replay.moments import parse_moment
 from lab.tui.replay.player import Player
 from lab.tui.replay.widgets import GoTo, Timeline
+from lab.tui.screens.help import HelpScreen, Keys
+from lab.tui.screens.keys import groups_for
 from lab.tui.screens.main import MainScreen
 
 FRAMES_PER_S = 10
@@ -57,7 +59,6 @@ class ReplayApp(LabApp):
         Binding("home", "edge(0)", "Beginning", show=False, priority=True),
         Binding("end", "edge(-1)", "End", show=False, priority=True),
         Binding("g", "go_to", "Go to", priority=True),
-        *(b for b in LabApp.BINDINGS if isinstance(b, Binding) and b.action != "refresh_now"),
     ]
     _OWN: ClassVar[set[str]] = {"play", "step", "jump", "mark", "faster", "edge", "go_to"}
 
@@ -81,7 +82,7 @@ class ReplayApp(LabApp):
         """The replay's keys belong to its screen, and to text where text is typed."""
         if action in self._OWN:
             return isinstance(self.screen, ReplayScreen) and not isinstance(self.focused, Input)
-        if action == "refresh_now":
+        if action in {"refresh_now", "activity"}:
             return False
         return super().check_action(action, parameters)
 
@@ -130,6 +131,16 @@ class ReplayApp(LabApp):
             await self.screen.mount(line, before="#timeline")
             line.focus()
 
+    def action_help(self) -> None:
+        """The keys that work here; one that the replay took from a panel isn't listed with the panel."""
+        if isinstance(self.screen, HelpScreen):
+            return
+        title, groups = groups_for(self.screen)
+        taken = {"home", "end", "g"} if isinstance(self.screen, ReplayScreen) else set()
+        self.push_screen(
+            HelpScreen(title, [*((name, _without(keys, taken)) for name, keys in groups[:-1]), groups[-1]])
+        )
+
     def get_system_commands(self, _: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers: nothing that needs the lab."""
         yield SystemCommand("Play or pause", "Space", self.action_play)
@@ -173,6 +184,11 @@ class ReplayApp(LabApp):
         player = self.player
         snapshot, history = player.snapshot(), player.history()
         self.view = replace(self.view, snapshot=snapshot, history=history, now=player.now, trouble=player.trouble)
+
+
+def _without(keys: Keys, taken: set[str]) -> Keys:
+    left = ((" ".join(word for word in spelled.split() if word not in taken), meaning) for spelled, meaning in keys)
+    return [entry for entry in left if entry[0]]
 
 
 def _no_lab() -> Connection:

@@ -29,10 +29,10 @@ class Track:
         return max(0, min(int(share * self.width), self.width - 1))
 
     def moment_of(self, cell: int) -> float:
-        """The moment at which a cell begins; the last cell is the end."""
-        if cell >= self.width - 1:
-            return self.end
-        return self.start + (self.end - self.start) * max(cell, 0) / self.width
+        """The middle of a cell; of the first the beginning, of the last the end."""
+        if cell <= 0:
+            return self.start
+        return self.end if cell >= self.width - 1 else self.start + (self.end - self.start) * (cell + 0.5) / self.width
 
 
 def track(player: Player, width: int) -> Track:

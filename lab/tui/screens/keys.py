@@ -26,6 +26,14 @@ _NAMES = {
     "shift+tab": "⇧tab",
     "home": "home",
     "ctrl+p": "^p",
+    "comma": ",",
+    "full_stop": ".",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "shift+left": "⇧←",
+    "shift+right": "⇧→",
+    "ctrl+left": "^←",
+    "ctrl+right": "^→",
 }
 Entry = tuple[str, str]
 
@@ -34,7 +42,7 @@ def groups_for(screen: Screen[object]) -> tuple[str, list[tuple[str, list[Entry]
     """A title and the keys by where they come from, nearest first; a key that doesn't work now isn't there."""
     place = screen.focused
     panel = screen.focused_panel if isinstance(screen, MainScreen) else None
-    near = [*_keys(panel), *_keys(panel.rows)] if panel else [*_keys(place)] if place and place is not screen else []
+    near = [*_keys(panel), *_keys(panel.rows)] if panel else [key for node in _around(place) for key in _keys(node)]
     name = str(panel.border_title).lstrip("0123456789 ") if panel else "here"
     groups = [(f"In {panel.id}" if panel else "Here", near)] if near else []
     tabbing = [("tab ⇧tab", "Next panel, panel before")] if panel else []
@@ -42,6 +50,14 @@ def groups_for(screen: Screen[object]) -> tuple[str, list[tuple[str, list[Entry]
     everywhere = [*_keys(screen.app)]
     groups.append(("Everywhere", everywhere))
     return (f"Keys · {name}" if panel else "Keys"), groups
+
+
+def _around(place: DOMNode | None) -> Iterator[DOMNode]:
+    """The focused widget and those around it, up to the screen."""
+    node = place
+    while node is not None and not isinstance(node, Screen):
+        yield node
+        node = node.parent
 
 
 def bindings_of(node: DOMNode | None) -> Iterator[Binding]:
