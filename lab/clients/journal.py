@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lab.core.errors import LedgerError, ServiceUnavailable
 from lab.core.ledger import Entry, parse
+from lab.core.ownership import belong_to_folder
 
 _POLL_S = 0.05
 # Appends the first; the second was tried before; the callback hears of each new attempt before it is made.
@@ -66,6 +67,7 @@ class Journal:
         """Two processes must not append the same kept entry."""
         end = time.monotonic() + deadline_s
         descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        belong_to_folder(self._folder / ".lock")
         try:
             while not _try_lock(descriptor):
                 if time.monotonic() > end:
@@ -93,6 +95,7 @@ def _write_durably(path: Path, entry: Entry) -> None:
         file.write(entry.body())
         file.flush()
         os.fsync(file.fileno())
+    belong_to_folder(temporary)
     temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from lab.core.errors import LedgerError
 from lab.core.ledger import Head
 from lab.core.moment import utc_text
+from lab.core.ownership import belong_to_folder
 
 FILE = "heads.jsonl"
 _TAIL_BYTES = 4096
@@ -33,6 +34,7 @@ class Witness:
         """Writes a head down unless it, or a later one, was seen before."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        belong_to_folder(self.path)
         with os.fdopen(descriptor, "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             tail = _tail(file.fileno())

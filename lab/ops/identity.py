@@ -14,6 +14,7 @@ from lab.core.config import LabConfig
 from lab.core.errors import LabError, NotFound, PolicyDenied, UsageError
 from lab.core.identities import ADD, REMOVE, WHERE, Identities, change_problem
 from lab.core.ledger import Entry, EntryStore, Status
+from lab.core.ownership import belong_to_folder
 from lab.core.policy import Action, Actor, parse_role
 from lab.core.signers import Signer, make_line, parse_line
 from lab.ops.entries import entry_by_actor
@@ -192,6 +193,7 @@ def _replace(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    belong_to_folder(temporary)
     temporary.replace(path)
 
 
