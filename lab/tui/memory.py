@@ -40,7 +40,7 @@ class Memory:
         """The layout, and a note for the person when the file can't be used."""
         try:
             return _layout(json.loads(self.path.read_text(encoding="utf-8"))), ""
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return Layout(), ""
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return Layout(), f"The remembered layout in {self.path} can't be read; the screen starts afresh."

@@ -18,6 +18,9 @@ _LONGEST_LINE = 8 << 20
 _END_S = 5.0
 _ROOT = str(Path(__file__).resolve().parents[2])
 
+# Errands that nobody waits for any more: they are kept from being taken for forgotten.
+_GOING_ON: "list[subprocess.Popen[bytes]]" = []
+
 Given = Mapping[str, str]
 Tell = Callable[[str], None]
 
@@ -51,7 +54,11 @@ class Processes:
                 return Told(False, f"the action can't be started: {err.strerror}")
             finally:
                 os.close(writing)
-            told = await _follow(pipe, tell)
+            try:
+                told = await _follow(pipe, tell)
+            except asyncio.CancelledError:
+                _GOING_ON.append(process)
+                raise
             if told is None:
                 code = await asyncio.to_thread(process.wait)
                 told = _died(code, errors)
