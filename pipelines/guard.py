@@ -13,6 +13,7 @@ from lab.clients.policy_file import hash_in_force, read_policy
 from lab.core.errors import LabError, PolicyDenied, SettingsError
 from lab.core.ledger import Entry, Status
 from lab.core.policy import Action, Actor, Policy, parse_environment, parse_role
+from pipelines import memory
 
 _LONGEST_REASON = 1000
 
@@ -98,7 +99,7 @@ class Guard:
     def step(self, name: str) -> Iterator[StepRecord]:
         """Runs the body only when policy allows it and the trail holds its `started` entry.
 
-        Raises dagster.Failure, never retried, when the body is refused, or when it raises a LabError.
+        Raises dagster.Failure, never retried, when the body is refused, runs out of memory, or raises a LabError.
         """
         self._admit(name)
         record = StepRecord(self._ledger.append, self._entry)
@@ -110,6 +111,10 @@ class Guard:
         except dg.Failure as err:
             self._end_badly(name, record, err.description or "failed")
             raise
+        except MemoryError as err:
+            reason = f"{memory.exceeded()} ({type(err).__name__}: {err})"
+            self._end_badly(name, record, reason)
+            raise dg.Failure(description=reason, allow_retries=False) from err
         except BaseException as err:
             # Interruption is a BaseException: a terminated step has an end, too.
             self._end_badly(name, record, f"{type(err).__name__}: {err}".rstrip(": "))

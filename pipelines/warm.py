@@ -21,7 +21,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from pipelines import fresh
+from pipelines import fresh, memory
 from pipelines.lifeline import Lifeline
 from pipelines.preload import preload
 
@@ -146,6 +146,7 @@ def _execute(argument: str) -> int:
     """Runs `dagster api execute_run` in this process, as the launchers for containers do in theirs."""
     try:
         fresh.take()
+        memory.limit()
         from dagster._cli.api import api_cli
 
         api_cli.main(args=["execute_run", argument], standalone_mode=False)

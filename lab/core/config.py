@@ -57,6 +57,7 @@ class LabConfig:
     audit_retention_days: int
     baseline_data_hash: str
     drift_interval_s: float
+    run_memory_limit_mb: int
     secrets: Secrets = field(repr=False)
     endpoints: Mapping[Service, str] = field(default_factory=dict)
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from lab.clients.sources import fingerprint, sources
+from lab.core.ledger import Status
+from lab.core.services import Service
 from tests.support.lab import LiveLab
 from tests.support.project import copied, git, with_asset
 from tests.support.waiting import eventually
@@ -21,6 +24,7 @@ _LAUNCH = """mutation($p: ExecutionParams!) {
   launchRun(executionParams: $p) {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
 _EVENTS = """query($id: ID!) {logsForRun(runId: $id) {... on EventConnection {events {
   ... on RunFailureEvent {error {message cause {message}}}
+  ... on ExecutionStepFailureEvent {error {message cause {message}}}
   ... on EngineEvent {engineError: error {message cause {message}}}
   ... on MaterializationEvent {metadataEntries {... on TextMetadataEntry {text}}}}}}}"""
 
@@ -35,9 +39,9 @@ class Desk:
     def definitions(self) -> Path:
         return self.lab.root / "pipelines" / "definitions.py"
 
-    def edit(self, body: str) -> None:
+    def edit(self, body: str, governed: bool = False) -> None:
         """Saves the pipeline with one more asset, `edited`, that does this."""
-        self.definitions.write_text(with_asset(self.whole(), "edited", body))
+        self.definitions.write_text(with_asset(self.whole(), "edited", body, governed))
 
     def whole(self) -> str:
         return git(self.lab.root, "show", "HEAD:pipelines/definitions.py") + "\n"
@@ -45,6 +49,13 @@ class Desk:
     def shown(self) -> set[str]:
         """The assets in Dagster's pages."""
         return {"/".join(node["assetKey"]["path"]) for node in self.lab.graphql(_ASSETS)["assetNodes"]}
+
+    def takes(self, resource: str) -> bool:
+        """Whether the asset that Dagster shows needs this resource."""
+        query = """query($key: AssetKeyInput!) {assetNodeOrError(assetKey: $key) {
+          ... on AssetNode {requiredResources {resourceKey}}}}"""
+        node = self.lab.graphql(query, key={"path": ["edited"]})["assetNodeOrError"]
+        return resource in str(node)
 
     def launch(self) -> str:
         selector = {**_SELECTOR, "jobName": "__ASSET_JOB", "assetSelection": [{"path": ["edited"]}]}
@@ -66,7 +77,7 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     root = copied(folder / "project")
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "as it was"]):
         git(root, *arguments)
-    with LiveLab.prepared(folder, "edited-lab", root) as lab:
+    with LiveLab.prepared(folder, "edited-lab", root, RUN_MEMORY_LIMIT_MB="400") as lab:
         lab.invoke("up")
         yield Desk(lab)
 
@@ -84,6 +95,14 @@ def desk(_desk: Desk) -> Iterator[Desk]:
 
 def _saying(text: str) -> str:
     return f'return dg.MaterializeResult(metadata={{"said": "{text}"}})'
+
+
+def _waiting(began: Path, go: Path) -> str:
+    """The beginning of a body: makes the first file, and waits for the second one."""
+    return (
+        f"import pathlib, time\n    pathlib.Path({str(began)!r}).touch()\n"
+        f"    while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.1)\n    "
+    )
 
 
 def test_an_added_asset_shows_and_runs_without_any_restart(desk: Desk) -> None:
@@ -105,11 +124,8 @@ def test_a_run_executes_what_was_saved_last(desk: Desk) -> None:
 def test_a_run_under_way_goes_on_with_the_code_it_began_with(desk: Desk, tmp_path: Path) -> None:
     later, go, began = desk.lab.root / "pipelines" / "later.py", tmp_path / "go", tmp_path / "began"
     later.write_text('TEXT = "old"\n')
-    desk.edit(
-        f"import pathlib, time\n    pathlib.Path({str(began)!r}).touch()\n"
-        f"    while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.1)\n"
-        f"    from pipelines import later\n    {_saying('{later.TEXT}').replace(': ', ': f')}"
-    )
+    waiting = _waiting(began, go)
+    desk.edit(waiting + f"from pipelines import later\n    {_saying('{later.TEXT}').replace(': ', ': f')}")
     run_id = desk.launch()
     eventually(began.exists, _SHOWN_S, "the run under way")
 
@@ -153,3 +169,31 @@ def test_the_trail_tells_an_edited_pipeline_from_the_committed_one(desk: Desk) -
         (version,) = {entry.code_version for entry in desk.lab.entries_of(run_id)}
         assert version.split()[0] == f"git:{commit}{mark}"
         assert version.split()[-1] == f"code:{code[:12]}"
+
+
+@pytest.mark.parametrize(
+    "eating", ["held = bytearray(2 << 30)", "held = []\n        while True: held.append(bytes(4096))"]
+)
+def test_a_run_that_eats_memory_fails_alone_and_says_why(desk: Desk, tmp_path: Path, eating: str) -> None:
+    go, began = tmp_path / "go", tmp_path / "began"
+    desk.edit(_waiting(began, go) + _saying("unharmed"))
+    other = desk.launch()
+    eventually(began.exists, _SHOWN_S, "the other run under way")
+    before = {process.pid for process in desk.lab.processes()}
+
+    desk.edit(eating, governed=True)
+    eventually(lambda: desk.takes("governance"), _SHOWN_S, "the governed asset")
+    eater = desk.launch()
+
+    assert desk.lab.finished(eater) == "FAILURE"
+    assert "needs more than RUN_MEMORY_LIMIT_MB=400 allows" in str(desk.events(eater))
+    assert [(e.action, e.status) for e in desk.lab.entries_of(eater)] == [
+        ("edited", Status.STARTED),
+        ("edited", Status.FAILURE),
+    ]
+    assert "needs more than RUN_MEMORY_LIMIT_MB=400 allows" in desk.lab.entries_of(eater)[-1].details["reason"]
+    go.touch()
+    assert desk.lab.finished(other) == "SUCCESS"
+    assert desk.said(other) == ["unharmed"]
+    daemon = desk.lab.states()[Service.DAGSTER_DAEMON].pid
+    assert {process.pid for process in psutil.Process(daemon).children(recursive=True)} <= before

@@ -266,3 +266,14 @@ def test_a_trail_that_refuses_stops_the_step(monkeypatch: pytest.MonkeyPatch, au
     monkeypatch.setattr(audit.ledger, "append", refuse)
     with pytest.raises(dg.Failure, match="too many writers"), audit.guard().step("ingest_data"):
         pytest.fail("the step ran")
+
+
+def test_a_step_that_runs_out_of_memory_is_audited_with_the_limit_it_met(
+    audit: Trail, trail: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUN_MEMORY_LIMIT_MB", "64")
+    with pytest.raises(dg.Failure, match="RUN_MEMORY_LIMIT_MB=64") as failure, audit.guard().step("train_model"):
+        raise MemoryError("no room")
+    assert failure.value.allow_retries is False
+    assert statuses(trail) == [("train_model", Status.STARTED), ("train_model", Status.FAILURE)]
+    assert "more than RUN_MEMORY_LIMIT_MB=64 allows" in trail.entries[-1].details["reason"]

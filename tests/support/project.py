@@ -23,9 +23,11 @@ def copied(folder: Path, parts: tuple[str, ...] = _PARTS) -> Path:
     return folder
 
 
-def with_asset(definitions: str, name: str, body: str) -> str:
+def with_asset(definitions: str, name: str, body: str, governed: bool = False) -> str:
     """The text of `pipelines/definitions.py` with one more asset, whose function has this body."""
-    made = f"\n@dg.asset(name={name!r})\ndef {name}() -> None:\n    {body}\n"
+    takes = "context: dg.AssetExecutionContext, governance: Governance" if governed else ""
+    guarded = f"with governance.step(context, {name!r}):\n        {body}" if governed else body
+    made = f"\n@dg.asset(name={name!r})\ndef {name}({takes}) -> None:\n    {guarded}\n"
     head, found, tail = definitions.partition("\ndefs = dg.Definitions(\n    assets=_STEPS,")
     assert found, "pipelines/definitions.py has no `assets=_STEPS`"
     return f"{head}{made}\ndefs = dg.Definitions(\n    assets=[*_STEPS, {name}],{tail}"
