@@ -177,7 +177,7 @@ class ComposeRuntime:
         return self._remains().names()
 
     def _remains(self) -> Remains:
-        return Remains(self._containers)
+        return Remains(self._containers, self._config.name)
 
     def facts(self) -> Mapping[Service, ProcessFact]:
         with self._asking:

@@ -5,6 +5,7 @@ from typing import Any
 
 from lab.runtime.base import Note
 from lab.runtime.containers import Containers, understood
+from lab.runtime.images import removal
 
 _STOP_S = 20
 
@@ -12,8 +13,8 @@ _STOP_S = 20
 class Remains:
     """A lab's containers, volumes, networks and images. Methods raise LabError."""
 
-    def __init__(self, containers: Containers) -> None:
-        self._containers = containers
+    def __init__(self, containers: Containers, lab: str) -> None:
+        self._containers, self._lab = containers, lab
 
     def names(self) -> Sequence[str]:
         """What there is, in words."""
@@ -22,7 +23,7 @@ class Remains:
             found = [f"container {one.name}" for one in self._all_containers(client)]
             found += [f"volume {one.name}" for one in client.volumes.list(filters=self._containers.filters)]
             found += [f"network {one.name}" for one in client.networks.list(filters=self._containers.filters)]
-            found += [f"image {tag}" for one in self._images(client) for tag in one.tags or [one.short_id]]
+            found += [f"image {name}" for name in removal.named(client, self._lab)]
         return found
 
     def remove(self, note: Note, images: bool) -> None:
@@ -39,15 +40,10 @@ class Remains:
             networks = client.networks.list(filters=self._containers.filters)
             for network in networks:
                 network.remove()
-            built = self._images(client) if images else []
-            for image in built:
-                client.images.remove(image.id, force=True)
+            built = removal.remove_images(client, self._lab) if images else ()
         counts = {"containers": containers, "volumes": volumes, "networks": networks, "images": built}
         if any(counts.values()):
             note("removed " + ", ".join(f"{len(found)} {name}" for name, found in counts.items() if found))
 
     def _all_containers(self, client: Any) -> list[Any]:
         return list(client.containers.list(all=True, filters=self._containers.filters, ignore_removed=True))
-
-    def _images(self, client: Any) -> list[Any]:
-        return list(client.images.list(filters=self._containers.filters))

@@ -20,7 +20,6 @@ from lab.runtime.images.names import (
     BUILD,
     IMAGE_LABEL,
     INPUTS_LABEL,
-    OURS,
     PYTHON_IMAGE,
     REPOSITORY,
     STAND_INS,
@@ -41,7 +40,7 @@ def build(config: LabConfig, watch: Watch, fresh: bool = False) -> None:
     """Builds the images of ours from an index; the official ones come with `docker compose pull`. Raises LabError."""
     python = read(pins_file(config.root))[PYTHON_IMAGE]
     with _client() as client:
-        _side_by_side([_ours(config, client, image, {"BASE_IMAGE": python}, False, fresh, watch) for image in OURS])
+        _build_ours(config, client, {"BASE_IMAGE": python}, False, fresh, watch)
     override_file(config).unlink(missing_ok=True)
 
 
@@ -53,7 +52,7 @@ def build_airgap(config: LabConfig, watch: Watch, fresh: bool = False) -> None:
         steps = [_stand_in(config, client, image, cache, base, fresh, watch) for image in STAND_INS]
         _side_by_side([lambda: _build_stage(config, client, cache, fresh, watch), *steps])
         arguments = {"BASE_IMAGE": tag(BASE, config.name), "BUILD_IMAGE": tag(BUILD, config.name)}
-        _side_by_side([_ours(config, client, image, arguments, True, fresh, watch) for image in OURS])
+        _build_ours(config, client, arguments, True, fresh, watch)
     write_override(config)
 
 
@@ -78,18 +77,20 @@ def _side_by_side(steps: Sequence[Callable[[], None]]) -> None:
         one.result()
 
 
-def _ours(
-    config: LabConfig,
-    client: "DockerClient",
-    image: str,
-    arguments: dict[str, str],
-    offline: bool,
-    fresh: bool,
-    watch: Watch,
-) -> Callable[[], None]:
-    dockerfile = config.root / "stack" / "images" / image / "Dockerfile"
-    recipe = Recipe(image, dockerfile, config.root, arguments, offline=offline, fresh=fresh)
-    return lambda: build_image(recipe, config.name, client, watch)
+def _build_ours(
+    config: LabConfig, client: "DockerClient", arguments: dict[str, str], offline: bool, fresh: bool, watch: Watch
+) -> None:
+    def make(image: str, anew: bool) -> None:
+        dockerfile = config.root / "stack" / "images" / image / "Dockerfile"
+        recipe = Recipe(image, dockerfile, config.root, arguments, offline=offline, fresh=anew)
+        build_image(recipe, config.name, client, watch)
+
+    def related() -> None:
+        make("mlflow", fresh)
+        # It consists of the other's packages and more, and finds them in the engine's cache.
+        make("pipelines", False)
+
+    _side_by_side([related, lambda: make("exporters", fresh)])
 
 
 def _stand_in(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lab.runtime.base import Note
 from lab.runtime.images.names import LAB_LABEL, REPOSITORY, STAGE_LABEL
 
 if TYPE_CHECKING:
@@ -16,14 +15,17 @@ def named(client: "DockerClient", lab: str) -> Sequence[str]:
     return sorted(name for image in found for name in image.tags if name.endswith(f":{lab}"))
 
 
-def remove_images(client: "DockerClient", lab: str, note: Note) -> None:
-    """Removes the lab's images; layers that other labs share stay. For when its containers are gone."""
-    for name in named(client, lab):
+def remove_images(client: "DockerClient", lab: str) -> Sequence[str]:
+    """Removes the lab's images and returns their names; layers that other labs share stay. For when its containers are
+    gone. Raises the SDK's errors.
+    """
+    names = named(client, lab)
+    for name in names:
         client.images.remove(name)
-        note(f"removed image {name}")
     _remove_nameless(client, f"{LAB_LABEL}={lab}")
     if not client.images.list(filters={"reference": f"{REPOSITORY}/*"}):
         _remove_nameless(client, STAGE_LABEL)
+    return names
 
 
 def _remove_nameless(client: "DockerClient", label: str) -> None:
