@@ -29,6 +29,8 @@ DEADLINE_S = 3.0
 # Daemons report every 30 s; Dagster's own judgement waits for half an hour.
 HEARTBEAT_LIMIT_S = 120.0
 DASHBOARD_UID = "mlops-observability"
+# Of a container whose engine hasn't answered yet.
+UNKNOWN = "unknown"
 _CHECKS_MISSED = 3
 # A process's start is known to about this many seconds.
 _CLOCK_SLACK_S = 1.0
@@ -140,7 +142,10 @@ class Probes:
         return ("admin", passwords[service]) if service in passwords else None
 
     async def _postgres(self) -> None:
-        await asyncio.gather(*(ask() for ask in self._databases))
+        # Both are waited for, so that no call is left behind when the first one fails.
+        for outcome in await asyncio.gather(*(ask() for ask in self._databases), return_exceptions=True):
+            if outcome is not None:
+                raise outcome
 
     async def _buckets(self) -> None:
         for bucket in self._config.buckets:
@@ -153,6 +158,8 @@ class Probes:
         spec, port = BY_NAME[Service.DAGSTER_CODE], self._config.port(Service.DAGSTER_CODE)
         remedy = f"Type `invoke logs {spec.name}`."
         if said := self._health_of(Service.DAGSTER_CODE):
+            if said == UNKNOWN:
+                raise NotReady(f"The container engine hasn't said yet how {spec.title} is.", "Type `docker info`.")
             if said == "starting":
                 raise NotReady(f"{spec.title} is starting.", remedy)
             if said != "healthy":
