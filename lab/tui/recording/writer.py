@@ -32,7 +32,8 @@ class Recorder:
         disk.
         """
         self.path = path
-        self.count = 0
+        # Snapshots taken, and bytes in the file: the block that is being filled isn't in it yet.
+        self.count, self.size = 0, 0
         # Snapshots come a little early or late; without this every other one would be left out.
         self._every_s = every_s * 0.8
         self._waiting: Snapshot | None = None
@@ -49,11 +50,6 @@ class Recorder:
             self._open()
         except OSError as err:
             raise RecordingError(f"Can't write {path}: {err.strerror}.", "Name another file.") from None
-
-    @property
-    def size(self) -> int:
-        """Bytes in the file, without the snapshots that wait for their block to be full."""
-        return self._file.tell()
 
     def add(self, snapshot: Snapshot) -> None:
         """Takes the next snapshot. Raises RecordingError when the disk refuses it."""
@@ -133,7 +129,7 @@ class Recorder:
             return
         with Recording(self.path, empty_is_fine=True) as found:
             self._file.truncate(found.whole_bytes)
-            self._file.seek(found.whole_bytes)
+            self.size = self._file.seek(found.whole_bytes)
             if found.count:
                 self._not_before = found.end
                 # Only for the marks: a damaged end is no reason not to go on.
@@ -147,9 +143,12 @@ class Recorder:
                 raise OSError(0, "the disk is full")
             if self._durable:
                 os.fsync(self._file.fileno())
+            self.size = start + len(block)
         except OSError as err:
-            self._file.truncate(start)
-            self._file.seek(start)
+            # Half a block would be left out by readers, too; without it the file goes on where it was whole.
+            with contextlib.suppress(OSError):
+                self._file.truncate(start)
+                self._file.seek(start)
             raise RecordingError(
                 f"Can't write {self.path}: {err.strerror}.", "Make room, or name another file."
             ) from None
