@@ -1,0 +1,74 @@
+"""The images of a lab in containers: build them, carry them elsewhere, pin the official ones."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.core.config import LabConfig
+from lab.core.errors import UsageError
+from lab.ops.progress import Progress, Report
+from lab.runtime.choice import runtime_name
+from lab.runtime.images.names import pinned, pins_file, read
+
+if TYPE_CHECKING:
+    from lab.runtime.images.bundle import Bundled
+    from lab.runtime.images.process import Watch
+
+
+def wanted(config: LabConfig) -> bool:
+    """Whether `invoke build` means images here: the lab runs, or would run, in containers."""
+    return runtime_name(config) == "compose"
+
+
+def build(config: LabConfig, report: Report, airgap: bool = False, fresh: bool = False) -> None:
+    """Builds the images; with `airgap` without any registry, with `fresh` nothing is taken from a cache.
+
+    Raises LabError.
+    """
+    from lab.runtime.images.build import build as from_index
+    from lab.runtime.images.build import build_airgap
+
+    _refuse_native(config)
+    (build_airgap if airgap else from_index)(config, _watch(report), fresh)
+
+
+def save(config: LabConfig, output: str, force: bool, report: Report) -> "Bundled":
+    """Writes the images into one file. Raises LabError."""
+    from lab.runtime.images.bundle import default_name, save_bundle
+
+    _refuse_native(config)
+    file = Path(output).expanduser().absolute() if output else default_name(config)
+    return save_bundle(config, file, force, _watch(report))
+
+
+def load(config: LabConfig, file: str, report: Report) -> "Bundled":
+    """Takes the images from a file. Raises LabError."""
+    from lab.runtime.images.bundle import load_bundle
+
+    _refuse_native(config)
+    return load_bundle(config, Path(file).expanduser().absolute(), _watch(report))
+
+
+def pin(config: LabConfig, report: Report) -> Mapping[str, str]:
+    """Pulls the official images, and writes the digests that they have now into stack/images.env. Raises LabError."""
+    from lab.runtime.images.digests import pull_digests
+
+    path = pins_file(config.root)
+    digests = pull_digests(sorted(read(path).values()), _watch(report))
+    path.write_text(pinned(path.read_text(), digests))
+    return digests
+
+
+def _refuse_native(config: LabConfig) -> None:
+    if runtime_name(config) == "native" and config.runtime != "auto":
+        raise UsageError("RUNTIME=native runs without images.", "Set RUNTIME=compose.")
+    from lab.runtime.engine import engine
+
+    engine().close()  # says best what is missing
+
+
+def _watch(report: Report) -> "Watch":
+    def watch(subject: str, state: str, detail: str, seconds: float | None) -> None:
+        report(Progress(subject, state, detail, seconds))
+
+    return watch
