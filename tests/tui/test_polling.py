@@ -11,12 +11,15 @@ from textual.widgets import Static
 from lab.core.errors import SettingsError
 from lab.core.runs import Run, RunStatus
 from lab.core.snapshot import RunsView, Slice, Snapshot
+from lab.tui.history import History
 from lab.tui.observer import Connection, Poller
 from lab.tui.present import PARTS
+from lab.tui.screens.detail import DetailScreen
 from lab.tui.screens.main import MainScreen
 from lab.tui.widgets.panel import Panel
 from tests.tui import snapshots
 from tests.tui.fakes import NotingApp, Playing, app_on, shown
+from tests.tui.settling import Settling, live_app
 
 
 def panel_of(app: NotingApp, name: str) -> Panel:
@@ -147,7 +150,8 @@ async def test_a_key_pressed_right_after_another_goes_to_the_new_panel() -> None
         for key in ("3", "enter"):
             app.post_message(Key(key, key if len(key) == 1 else None))
         await pilot.pause()
-        assert "Model version" in str(app.screen.query_one("#detail").border_title)
+        assert isinstance(app.screen, DetailScreen)
+        assert app.screen.part == "models"
 
 
 async def test_ticks_never_overlap_and_a_hanging_one_is_given_up() -> None:
@@ -184,6 +188,71 @@ async def test_ticks_never_overlap_and_a_hanging_one_is_given_up() -> None:
         await task
     assert slow.most == 1
     assert "No snapshot within" in complaints[0]
+
+
+async def test_what_settles_is_shown_while_the_rest_is_still_asked() -> None:
+    observer = Settling()
+    app = live_app(observer, interval_s=NEVER_S)
+    async with app.run_test() as pilot:
+        first = replace(snapshots.WAITING, runs=snapshots.HEALTHY.runs)
+        observer.given.put_nowait(first)
+        await shown(app, pilot, first)
+        assert panel_of(app, "runs").has_class("-ok")
+        assert panel_of(app, "models").has_class("-waiting")
+        observer.given.put_nowait(snapshots.HEALTHY)
+        await shown(app, pilot, snapshots.HEALTHY)
+        assert panel_of(app, "models").has_class("-ok")
+        assert observer.asked == [False]
+        await pilot.press("q")
+    assert observer.closed
+
+
+async def test_r_asks_a_live_observer_at_once_and_goes_on_with_what_is_under_way() -> None:
+    observer = Settling()
+    app = live_app(observer, interval_s=NEVER_S)
+    async with app.run_test() as pilot:
+        observer.given.put_nowait(snapshots.ONE_FAILED)
+        await shown(app, pilot, snapshots.ONE_FAILED)
+        await pilot.press("r")
+        observer.given.put_nowait(snapshots.HEALTHY)
+        await shown(app, pilot, snapshots.HEALTHY)
+        assert observer.asked == [False, True]
+
+
+async def test_a_live_observer_is_asked_again_at_every_interval_also_while_nothing_settles() -> None:
+    observer = Settling()
+    app = live_app(observer)
+    async with app.run_test() as pilot:
+        while len(observer.asked) < 5:
+            await pilot.pause()
+        await pilot.press("2")
+        assert panel_of(app, "runs").has_focus_within
+        observer.given.put_nowait(snapshots.HEALTHY)
+        await shown(app, pilot, snapshots.HEALTHY)
+        assert not any(observer.asked)
+
+
+@pytest.mark.parametrize("mistake", [ZeroDivisionError("oops"), TimeoutError("inside")])
+async def test_a_live_observer_that_raises_is_explained_and_asked_again(mistake: Exception) -> None:
+    observer = Settling()
+    app = live_app(observer)
+    async with app.run_test() as pilot:
+        observer.given.put_nowait(mistake)
+        while not app.view.trouble:
+            await pilot.pause()
+        assert "trying again" in banner_of(app)
+        observer.given.put_nowait(snapshots.HEALTHY)
+        await shown(app, pilot, snapshots.HEALTHY)
+        assert banner_of(app) == ""
+
+
+def test_a_repeated_probe_is_no_point_of_the_sparkline() -> None:
+    """A service that is up is probed more seldom than it is shown."""
+    history, shot = History(), snapshots.HEALTHY
+    for number, probed_at in enumerate((100.0, 100.0, 100.0, 110.0)):
+        services = tuple(replace(state, probed_at=probed_at) for state in shot.services.value or ())
+        history = history.with_snapshot(replace(shot, services=shot.services.succeeded(services, 200.0 + number)))
+    assert [probe.at for probe in history.of("mlflow")] == [100.0, 110.0]
 
 
 def _runs(*runs: Run) -> Snapshot:
