@@ -197,6 +197,18 @@ def restart(_: Context, service: str | None = None) -> None:
     console.print_up(config, result)
 
 
+@task(positional=["service"], help={"service": "where to run it; the command follows behind --"})
+@command
+def exec(context: Context, service: str) -> None:  # noqa: A001 - the command's name is what a user types
+    """Run a command where a service runs: invoke exec mlflow -- env."""
+    from lab import wiring
+    from lab.ops import life
+
+    code = life.execute(wiring.runtime(wiring.load_config()), service, context.remainder, sys.stdin.isatty())
+    if code:
+        raise Exit(code=code)
+
+
 @task(
     help={
         "yes": "don't ask",
@@ -259,15 +271,29 @@ def doctor(_: Context, json: bool = False) -> None:
         raise Exit(code=1)
 
 
-@task
+@task(
+    help={
+        "airgap": "make every image from Debian packages and wheels: no registry is asked",
+        "bundle": "take the images from a file that `invoke bundle` wrote",
+        "pin": "write the digests that official images have now into stack/images.env",
+        "fresh": "build anew instead of from what earlier builds left",
+    }
+)
 @command
-def build(_: Context) -> None:
-    """Fetch and prepare all that `up` needs, so that it starts quickly and offline."""
-    from lab import wiring
-    from lab.ops import life
-    from lab.tui import console
+def build(_: Context, airgap: bool = False, bundle: str = "", pin: bool = False, fresh: bool = False) -> None:
+    """Fetch and prepare all that `up` needs, so that it starts quickly and offline; with containers: their images."""
+    from lab.tui import console_images
 
-    life.build(wiring.binaries(), console.say)
+    console_images.build(airgap, bundle, pin, fresh)
+
+
+@task(help={"output": "file to write; without it one here, named by lab and day", "force": "replace the file"})
+@command
+def bundle(_: Context, output: str = "", force: bool = False) -> None:
+    """Save images and wheels of an air-gapped build into one file, which `invoke build --bundle` loads elsewhere."""
+    from lab.tui import console_images
+
+    console_images.bundle(output, force)
 
 
 _ACTION_HELP = {
@@ -454,6 +480,9 @@ def check(context: Context) -> None:
             "types": f"{bin_folder}/mypy",
             "architecture": f"{bin_folder}/lint-imports",
             "lock file": "uv lock --check",
+            "Dockerfiles": f"{bin_folder}/hadolint stack/images/*/Dockerfile stack/airgap/*/Dockerfile",
+            "YAML": f"{bin_folder}/yamllint --strict stack grafana .pre-commit-config.yaml",
+            "compose file": f"{bin_folder}/check-jsonschema --builtin-schema vendor.compose-spec stack/compose.yaml",
         }
         failed = [name for name, line in steps.items() if not context.run(line, warn=True, echo=True).ok]
     if failed:

@@ -1,6 +1,7 @@
 """A lab's life as its user commands it: up, restart, logs, pages, export, and its end."""
 
 import asyncio
+import shlex
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -123,6 +124,14 @@ def log_lines(runtime: Runtime, name: str, start: str, lines: int) -> Iterator[t
 def follow_logs(runtime: Runtime, name: str) -> Iterator[tuple[Service, str]]:
     """New lines as they come."""
     return runtime.follow([_service(name).name] if name else list(runtime.services()))
+
+
+def execute(runtime: Runtime, name: str, line: str, terminal: bool) -> int:
+    """Runs a command line where a service runs, and returns its exit code. Raises UsageError without one."""
+    argv = shlex.split(line)
+    if not argv:
+        raise UsageError("No command was given.", "Put it behind --, as in `invoke exec mlflow -- env`.")
+    return runtime.execute(_service(name).name, argv, terminal)
 
 
 def page(config: LabConfig, runtime: Runtime, name: str) -> str:

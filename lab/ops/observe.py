@@ -67,7 +67,9 @@ class Observer:
         self._clocks = clocks or Clocks()
         self._lab = lab_info(config, runtime.name)
         probe_s = min(deadline_s, PROBE_DEADLINE_S)
-        self._prober = ServicesSource(config, runtime.facts, self._clocks, probe_s, transport)
+        self._prober = ServicesSource(
+            config, runtime.facts, self._clocks, probe_s, transport, contained=runtime.name == "compose"
+        )
         self._trail = AuditSource(config, deadline_s, transport)
         self._http = {
             name: Http.to(name, config.url(name), deadline_s, transport)

@@ -9,7 +9,7 @@ from lab.core.config import LabConfig
 from lab.core.processes import ProcessFact
 from lab.core.services import CATALOGUE, Service
 from lab.core.snapshot import Health, ServiceState
-from lab.ops.probes import ProbeResult, Probes
+from lab.ops.probes import UNKNOWN, ProbeResult, Probes
 from lab.ops.sources import Backoff, Clocks
 from lab.ops.states import service_state
 from lab.ops.threads import OneThread
@@ -33,7 +33,10 @@ class ServicesSource:
         clocks: Clocks,
         deadline_s: float,
         transport: "httpx.AsyncBaseTransport | None" = None,
+        contained: bool = False,
     ) -> None:
+        """`contained` says that the services are containers, of which not all can be connected to."""
+        self._contained = contained
         self._config, self._clocks, self._deadline_s = config, clocks, deadline_s
         self._probes = Probes(config, transport, deadline_s, clocks.wall, self._started_at, self._health_of)
         self._thread = OneThread("facts")
@@ -122,7 +125,9 @@ class ServicesSource:
 
     def _health_of(self, service: Service) -> str:
         fact = self._facts.get(service)
-        return fact.health if fact else ""
+        if fact is None:
+            return UNKNOWN if self._contained else ""
+        return fact.health
 
 
 def _phase(service: Service) -> float:

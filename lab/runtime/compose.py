@@ -29,7 +29,7 @@ from lab.runtime.record import COMPOSE, refuse_other_store, write_mark
 from lab.runtime.remains import Remains
 from lab.runtime.stacks import absent, make_stack
 
-_STOP_SECONDS = 40.0
+_STOP_SECONDS = 60.0
 _COMPOSE_S = 600.0
 _FACTS_KEPT_S = 0.5
 _KEPT = ("PATH", "HOME", "USER", "LANG", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 LAB_LABEL, SERVICE_LABEL = "org.mlops-lab.lab", "org.mlops-lab.service"
-# Facts are asked for by the screen, which must not wait for an engine that hangs.
-QUICK_S = 2.0
+# A busy engine takes seconds; who must not wait that long, as the screen, asks in a thread of its own.
+QUICK_S = 10.0
 _KEEP_MEMORY_S = 10.0
 # A service of the lab whose container ended this often didn't just meet a dependency that wasn't there yet.
 _TOO_OFTEN = 8

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import LabError, UsageError
+from lab.core.logtime import newer
 from lab.core.processes import ProcessFact
 from lab.core.services import Service
 from lab.ops import life
@@ -25,14 +26,26 @@ class Logs:
 
     def __init__(self) -> None:
         self.nuked = False
+        self.executed: tuple[Service, list[str], bool] | None = None
         old, new = ago(timedelta(hours=2)), ago(timedelta(minutes=1))
         self.lines = {Service.POSTGRES: [f"{old} a", f"{new} b", "  more of b"], Service.MLFLOW: [f"{old} c"]}
 
     def services(self) -> Sequence[Service]:
         return list(self.lines)
 
-    def tail(self, service: Service, lines: int) -> Sequence[str]:
-        return self.lines[service][-lines:]
+    def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:
+        found = self.lines[service][-lines:]
+        return found if since is None else list(newer(found, since))
+
+    def provision(self, deadline_s: float) -> Sequence[str] | None:
+        return None
+
+    def doomed(self) -> Sequence[str]:
+        return ["volume of-it"]
+
+    def execute(self, service: Service, argv: Sequence[str], terminal: bool) -> int:
+        self.executed = (service, list(argv), terminal)
+        return 3
 
     def follow(
         self, services: Sequence[Service], ended: Callable[[], bool] = lambda: False
@@ -57,9 +70,6 @@ class Logs:
     def facts(self) -> Mapping[Service, ProcessFact]:
         absent = {Service.GRAFANA: ProcessFact("absent", reason="not on PATH", remedy="Install it.")}
         return {service: ProcessFact("running") for service in Service} | absent
-
-    def log_files(self, service: Service) -> Sequence[Path]:
-        raise NotImplementedError
 
 
 def texts(lines: Iterator[tuple[Service, str]]) -> list[str]:
@@ -143,3 +153,19 @@ def test_an_export_that_could_not_be_kept_is_refused(tmp_path: Path, place: str)
 
     with pytest.raises(LabError, match="Can't write"):
         life.export_audit(lab, tmp_path / place)
+
+
+def test_a_command_runs_where_its_service_runs_and_its_exit_code_is_handed_on() -> None:
+    runtime = Logs()
+
+    assert life.execute(runtime, "minio", "sh -c 'exit 3'", False) == 3
+    assert runtime.executed == (Service.OBJECT_STORE, ["sh", "-c", "exit 3"], False)
+    with pytest.raises(UsageError, match="No command"):
+        life.execute(runtime, "mlflow", "", False)
+
+
+def test_what_would_go_includes_what_lies_in_an_engine(tmp_path: Path) -> None:
+    lab = config(tmp_path)
+    lab.home.mkdir()
+
+    assert life.doomed(lab, Logs())[:2] == ["volume of-it", str(lab.home)]
