@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     register_approval(commands)
     register_audit(commands)
     register_governance(commands)
-    register_record(commands, _seconds, connect)
+    register_record(commands, _seconds, lambda options: partial(connect, endpoints(options)))
     completion = commands.add_parser("completion", help="print what makes a shell complete this command")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     completion.set_defaults(run=lambda options: _completion(parser, options.shell))

@@ -4,22 +4,29 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.cli_remote import given
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lab.tui.observer import Connection
 
+    Connect = Callable[[argparse.Namespace], Callable[[], Connection]]
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DEFAULT_PORT = 8787
 
 
-def register(commands: "Commands", seconds: "Callable[[str], float]", connect: "Callable[[], Connection]") -> None:
-    """Adds record, replay and serve; `seconds` reads a refresh, `connect` reaches the lab."""
+def register(commands: "Commands", seconds: "Callable[[str], float]", connect: "Connect") -> None:
+    """Adds record, replay and serve; `seconds` reads a refresh, `connect` reaches the lab that the options name."""
     record = commands.add_parser("record", help="append snapshots of the lab to FILE until Ctrl-C")
     record.add_argument("file", metavar="FILE", type=Path, help="made if missing; a recording is continued")
     record.add_argument(
-        "--refresh", type=seconds, default=2.0, metavar="SECONDS", help="pause between two snapshots (default: 2)"
+        "--refresh",
+        type=seconds,
+        default=argparse.SUPPRESS,
+        metavar="SECONDS",
+        help="pause between two snapshots (default: 2)",
     )
     record.add_argument(
         "--for", dest="duration", type=_duration, metavar="DURATION", help="stop after this long: 90s, 15m, 8h, 7d"
@@ -36,9 +43,15 @@ def register(commands: "Commands", seconds: "Callable[[str], float]", connect: "
     )
     serve.add_argument("file", nargs="?", metavar="FILE", type=Path, help="replay this recording instead of the lab")
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"0 takes a free one (default: {DEFAULT_PORT})")
-    serve.add_argument("--readonly", action="store_true", help="offer nothing that changes the lab")
     serve.add_argument(
-        "--refresh", type=seconds, default=2.0, metavar="SECONDS", help="pause between two snapshots (default: 2)"
+        "--readonly", action="store_true", default=argparse.SUPPRESS, help="offer nothing that changes the lab"
+    )
+    serve.add_argument(
+        "--refresh",
+        type=seconds,
+        default=argparse.SUPPRESS,
+        metavar="SECONDS",
+        help="pause between two snapshots (default: 2)",
     )
     serve.add_argument("--host", type=_loopback, default="127.0.0.1", help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
@@ -77,10 +90,10 @@ def _loopback(text: str) -> str:
     return text
 
 
-def _record(options: argparse.Namespace, connect: "Callable[[], Connection]") -> int:
+def _record(options: argparse.Namespace, connect: "Connect") -> int:
     from lab.tui.record import record
 
-    return record(connect, options.file, options.refresh, options.duration)
+    return record(connect(options), options.file, options.refresh, options.duration)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -105,5 +118,10 @@ def _serve(options: argparse.Namespace) -> int:
         Recording(options.file).close()
         arguments = ["replay", str(options.file.absolute())]
     else:
-        arguments = ["--refresh", f"{options.refresh:g}", *(["--readonly"] if options.readonly else [])]
+        arguments = [
+            "--refresh",
+            f"{options.refresh:g}",
+            *(["--readonly"] if options.readonly else []),
+            *given(options),
+        ]
     return serve(options.port, arguments)

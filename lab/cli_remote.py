@@ -43,6 +43,14 @@ def endpoints(options: argparse.Namespace) -> Mapping[Service, str]:
     return found | {name: checked_url(f"--{name}-url", url) for name, url in given.items()}
 
 
+def given(options: argparse.Namespace) -> list[str]:
+    """The same options again, for a command line that does the same elsewhere. Raises UsageError for a wrong one."""
+    endpoints(options)
+    urls = {f"--{spec.name}-url": getattr(options, _dest(spec.name)) for spec in _SERVICES}
+    named = {"--at": options.at} | urls
+    return [f"{name}={value}" for name, value in named.items() if value]
+
+
 def config_of(places: Mapping[Service, str]) -> "LabConfig":
     """The settings, pointed at these addresses where there are any. Raises SettingsError."""
     from lab import wiring

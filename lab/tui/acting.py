@@ -1,10 +1,12 @@
 """The half of the application that does things: actions, their account, and how the screen is left and found again."""
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import App
 
+from lab.core.errors import LabError
 from lab.tui.memory import Layout, Memory
 from lab.tui.messages import ActionWanted
 from lab.tui.processes import Processes, Runner
@@ -12,8 +14,10 @@ from lab.tui.screens.main import MainScreen
 from lab.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
+    from lab.core.snapshot import Snapshot
     from lab.tui.jobs import Jobs
     from lab.tui.present import View
+    from lab.tui.record import ScreenRecording
     from lab.tui.worklist import Worklist
 
 
@@ -25,6 +29,7 @@ class Acting(App[None]):
     _memory: Memory | None = None
     _runner: Runner | None = None
     _worklist: "Worklist | None" = None
+    _recording: "ScreenRecording | None" = None
     _note = ""
 
     def remember(self, memory: Memory | None, theme: str) -> str:
@@ -47,6 +52,10 @@ class Acting(App[None]):
 
     def take_jobs(self, jobs: "Jobs") -> None:
         """Shows what is under way and done."""
+        raise NotImplementedError
+
+    def take_recording(self, path: str) -> None:
+        """Shows that the file at `path` is being recorded to, or with an empty one that none is."""
         raise NotImplementedError
 
     def want(self, name: str, target: str = "") -> None:
@@ -91,11 +100,46 @@ class Acting(App[None]):
 
         self.push_screen(ExportScreen(self.view))
 
+    def action_record(self) -> None:
+        """Records what the screen shows from now on, or ends that."""
+        from lab.tui.record import ScreenRecording, default_path
+
+        self._recording = self._recording or ScreenRecording()
+        try:
+            said = self._recording.stop()
+            if not said:
+                path = default_path(self.view.snapshot, self.view.now)
+                self._recording.start(path, self.view.interval_s)
+                said = f"Recording to {path}"
+        except LabError as err:
+            self.notify(str(err), title="Recording", severity="error", markup=False)
+        else:
+            self.notify(said, title="Recording", markup=False)
+        self.take_recording(str(self._recording.path or ""))
+
+    def record_shown(self, snapshot: "Snapshot") -> None:
+        """Takes a snapshot into the recording, if there is one."""
+        if self._recording is None or self._recording.path is None:
+            return
+        self._recording.take(snapshot)
+        if self._recording.path is None:
+            self.notify(self._recording.trouble, title="Recording ended", severity="error", markup=False)
+            self.take_recording("")
+
+    def on_unmount(self) -> None:
+        """However the screen is left, its recording is whole."""
+        if self._recording:
+            with contextlib.suppress(LabError):
+                self._recording.stop()
+
     async def action_quit(self) -> None:
         """Leaves; what is under way goes on to its end."""
         self.keep_layout()
         going = [job.title for job in self.view.jobs.running]
-        self.exit(message=f"still going on, without the screen: {', '.join(going)}" if going else None)
+        notes = [f"still going on, without the screen: {', '.join(going)}"] if going else []
+        if self.view.recording:
+            notes.append(f"recorded to {self.view.recording}")
+        self.exit(message="\n".join(notes) or None)
 
     @on(Panel.Arranged)
     def keep_layout(self) -> None:

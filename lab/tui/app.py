@@ -115,6 +115,7 @@ class LabApp(Acting):
 
     @on(SnapshotTaken)
     def _taken(self, event: SnapshotTaken) -> None:
+        self.record_shown(event.snapshot)
         history = self.view.history.with_snapshot(event.snapshot)
         self._show(replace(self.view, snapshot=event.snapshot, history=history, trouble="", now=self._clock()))
 
@@ -143,6 +144,10 @@ class LabApp(Acting):
     def take_jobs(self, jobs: Jobs) -> None:
         """Shows what is under way and done."""
         self._show(replace(self.view, jobs=jobs))
+
+    def take_recording(self, path: str) -> None:
+        """Shows that the file at `path` is being recorded to, or with an empty one that none is."""
+        self._show(replace(self.view, recording=path))
 
     def action_refresh_now(self) -> None:
         """Ends the pause between two ticks."""

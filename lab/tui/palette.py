@@ -39,6 +39,10 @@ def commands(app: "Acting") -> Iterable[SystemCommand]:
     yield SystemCommand("Refresh now", "Key r: ask every source again", app.action_refresh_now)
     yield SystemCommand("Activity", "Key A: what was done from this screen", app.action_activity)
     yield SystemCommand("Export the snapshot", "As JSON, into a file", app.action_export)
+    recording = (
+        ("Stop recording", view.recording) if view.recording else ("Record", "What the screen shows, into a file")
+    )
+    yield SystemCommand(*recording, app.action_record)
     yield SystemCommand("Keys", "Key ?: the keys that work here", app.action_help)
     yield SystemCommand("Theme", "Choose a theme; key t walks through them", app.action_change_theme)
     for number, name in enumerate(PARTS, 1):

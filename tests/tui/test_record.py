@@ -15,12 +15,14 @@ import pytest
 from lab import cli
 from lab.core.errors import LabError
 from lab.core.snapshot import Snapshot
+from lab.tui.messages import SnapshotTaken
 from lab.tui.observer import Connection
+from lab.tui.present import title_line
 from lab.tui.record import ScreenRecording, default_path, parse_duration, record
 from lab.tui.recording.reader import Recording
 from tests.support.waiting import eventually
 from tests.tui import recordings, snapshots
-from tests.tui.fakes import Playing
+from tests.tui.fakes import Playing, app_on, shown
 
 ROOT = Path(cli.__file__).parents[1]
 
@@ -168,3 +170,54 @@ def test_a_recording_that_can_not_go_on_never_takes_the_screen_with_it(tmp_path:
 def test_a_file_is_named_after_the_lab_and_the_moment(tmp_path: Path) -> None:
     now = datetime(2026, 11, 23, 14, 30, 5, tzinfo=UTC)
     assert default_path(snapshots.HEALTHY, now, tmp_path) == tmp_path / "mlops-lab-20261123-143005.jsonl.gz"
+
+
+async def test_the_palette_records_the_screen_and_the_header_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = list(recordings.day(2, step_s=60.0))
+    observer = Playing(first)
+    app = app_on(observer)
+    async with app.run_test(size=(160, 40)) as pilot:
+        await shown(app, pilot, first)
+        command = next(c for c in app.get_system_commands(app.screen) if c.title == "Record")
+        command.callback()
+        await pilot.pause()
+        path = tmp_path / "mlops-lab-20261123-143005.jsonl.gz"
+        assert app.view.recording == str(path)
+        assert "● recording" in "".join(span.text for span in title_line(app.view, 160))
+        app.post_message(SnapshotTaken(second))
+        await shown(app, pilot, second)
+        titles = {c.title: c for c in app.get_system_commands(app.screen)}
+        assert "Record" not in titles
+        titles["Stop recording"].callback()
+        await pilot.pause()
+        assert app.view.recording == ""
+    assert held(path) == [second]
+
+
+async def test_leaving_the_screen_ends_its_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = list(recordings.day(2, step_s=60.0))
+    app = app_on(Playing(first))
+    async with app.run_test() as pilot:
+        await shown(app, pilot, first)
+        app.action_record()
+        app.post_message(SnapshotTaken(second))
+        await shown(app, pilot, second)
+        await pilot.press("q")
+    (path,) = tmp_path.glob("*.jsonl.gz")
+    assert held(path) == [second]
+
+
+async def test_a_folder_that_can_not_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlops-lab-20261123-143005.jsonl.gz").mkdir()
+    app = app_on(Playing(snapshots.HEALTHY))
+    async with app.run_test() as pilot:
+        await shown(app, pilot, snapshots.HEALTHY)
+        app.action_record()
+        await pilot.pause()
+        assert app.view.recording == ""
+        assert ["is no file" in n.message for n in app._notifications] == [True]

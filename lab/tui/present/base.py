@@ -46,6 +46,7 @@ class View:
     interval_s: float = 2.0
     readonly: bool = False
     trouble: str = ""
+    recording: str = ""
     jobs: Jobs = field(default_factory=Jobs)
 
     @property

@@ -43,6 +43,7 @@ def _left(view: View) -> tuple[_Part, ...]:
         (6, (Span(formats.clean(lab.owner), Tone.MUTED),)),
         (7, (Span(formats.clean(lab.runtime), Tone.MUTED),)),
         (5, (Span("read-only", Tone.WARN),) if view.readonly else ()),
+        (2, (Span("● recording", Tone.BAD),) if view.recording else ()),
     )
     return tuple((rank, line) for rank, line in parts if any(span.text for span in line))
 
