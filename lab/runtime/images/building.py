@@ -36,7 +36,8 @@ def build_image(recipe: Recipe, lab: str, client: "DockerClient", watch: Watch) 
     """Builds the image under the lab's tag; what had the tag before goes. Raises LabError."""
     name, before, begin = tag(recipe.image, lab), image_id(client, tag(recipe.image, lab)), time.monotonic()
     watch(recipe.image, "starting", "", None)
-    argv = [docker_command(), "build", "--tag", name, "--file", str(recipe.dockerfile)]
+    # The classic builder keeps the container of a step that failed unless it is told not to.
+    argv = [docker_command(), "build", "--force-rm", "--tag", name, "--file", str(recipe.dockerfile)]
     argv += ["--network", "none"] if recipe.offline else []
     argv += (["--no-cache"] if recipe.offline else ["--no-cache", "--pull"]) if recipe.fresh else []
     for key, value in recipe.arguments.items():
