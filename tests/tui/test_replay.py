@@ -241,7 +241,9 @@ class TestTimeline:
         assert "‖ paused 1×" in text
         assert "Mon Nov 23 14:37:05" in text
         assert "211/360" in text
-        assert "● alert ServiceDown over 20s ago" in text
+        assert "● MLflow up 20s ago" in text
+        player.go(110)
+        assert "✗ MLflow down 20s ago" in words(status_line(player, 200))
 
     def test_says_when_the_end_of_the_file_is_torn(
         self, file: Path, tmp_path: Path, play: Callable[[Path], Player]

@@ -9,6 +9,8 @@ from lab.tui import formats
 from lab.tui.cells import Tone
 
 MOST_TEXT = 80
+# The better first.
+RANK = (Tone.MUTED, Tone.ACCENT, Tone.OK, Tone.WARN, Tone.BAD)
 _HEALTH = {Health.UP: Tone.OK, Health.DOWN: Tone.BAD, Health.ABSENT: Tone.MUTED}
 _ENDED = {RunStatus.SUCCESS: Tone.OK, RunStatus.FAILURE: Tone.BAD, RunStatus.CANCELED: Tone.WARN}
 

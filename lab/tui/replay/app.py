@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -33,6 +33,13 @@ class ReplayScreen(MainScreen):
     def __init__(self, app: "ReplayApp") -> None:
         super().__init__(app.view)
         self.timeline = Timeline(app.player)
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The replay's keys before those of the panels: the line of keys has room for few."""
+        found = super().active_bindings
+        own = [b.key for b in ReplayApp.BINDINGS if isinstance(b, Binding) and b.key in found]
+        return {key: found[key] for key in (*own, *(key for key in found if key not in own))}
 
     def compose(self) -> ComposeResult:
         for widget in super().compose():

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from lab.core.snapshot import LabInfo, Snapshot
 from lab.tui.history import History
 from lab.tui.recording.blocks import RecordingError
-from lab.tui.recording.marks import Mark
+from lab.tui.recording.marks import RANK, Mark
 from lab.tui.recording.reader import Recording
 
 SPEEDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
@@ -112,9 +112,10 @@ class Player:
         return marks[number]
 
     def newest_mark(self) -> Mark | None:
-        """What changed last before this moment."""
-        number = bisect_right(self._mark_times, self.position) - 1
-        return self.recording.marks[number] if number >= 0 else None
+        """What changed last before this moment; of several at once the worst."""
+        end = bisect_right(self._mark_times, self.position)
+        begin = bisect_left(self._mark_times, self._mark_times[end - 1]) if end else 0
+        return max(self.recording.marks[begin:end], key=lambda mark: RANK.index(mark.tone), default=None)
 
     def faster(self, steps: int) -> None:
         """Another speed."""

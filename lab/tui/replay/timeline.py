@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 from lab.tui import formats
 from lab.tui.cells import Line, Span, Tone, clip, width_of
-from lab.tui.recording.marks import Mark
+from lab.tui.recording.marks import RANK, Mark
 from lab.tui.replay.player import Player
 
 GLYPHS = {Tone.BAD: "✗", Tone.WARN: "▲", Tone.OK: "●", Tone.ACCENT: "◆", Tone.MUTED: "○"}
-# What is shown where several marks fall on one cell: the worst.
-_RANK = (Tone.MUTED, Tone.ACCENT, Tone.OK, Tone.WARN, Tone.BAD)
 HERE, PLAYED, AHEAD, NOTHING = "▮", "━", "─", "┈"
 
 
@@ -47,7 +45,8 @@ def track(player: Player, width: int) -> Track:
     for mark in recording.marks:
         cell = empty.cell_of(mark.at)
         known = marks[cell]
-        if known is None or _RANK.index(mark.tone) > _RANK.index(known):
+        # Where several fall on one cell, the worst is shown.
+        if known is None or RANK.index(mark.tone) > RANK.index(known):
             marks[cell] = mark.tone
     return Track(empty.width, empty.start, empty.end, tuple(filled), tuple(marks))
 
