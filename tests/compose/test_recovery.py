@@ -16,14 +16,14 @@ from lab.core.runs import STEPS
 from lab.core.services import Service
 from lab.core.snapshot import Health
 from tests.support import containers
-from tests.support.lab import LiveLab
+from tests.support.lab import ROOT, LiveLab
 from tests.support.recovery import large_file, nothing_lost, open_step
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1200)]
 
 _BACK_S = 300.0
-# A program that starts the tests' own engine anew when it is called with `restart`; nobody's else may be.
+# The folder of the engine that the tests have for themselves, as `.ci/engine` says; no other may be restarted.
 _OWN_ENGINE = "LAB_TEST_ENGINE"
 
 
@@ -131,7 +131,8 @@ def test_down_and_up_keeps_everything(lab: LiveLab, engine: DockerClient) -> Non
 def test_the_lab_comes_back_with_the_engine(lab: LiveLab, engine: DockerClient) -> None:
     with nothing_lost(lab, _BACK_S):
         before = {service: containers.main_process(one) for service, one in running(lab, engine).items()}
-        subprocess.run([os.environ[_OWN_ENGINE], "restart"], check=True, timeout=180, stdin=subprocess.DEVNULL)
+        argv = [str(ROOT / ".ci" / "engine"), "restart", os.environ[_OWN_ENGINE]]
+        subprocess.run(argv, check=True, timeout=180, stdin=subprocess.DEVNULL, capture_output=True)
         eventually(engine.ping, 60, "the engine", (DockerException, OSError))
         eventually(lambda: set(running(lab, engine)) == set(before), _BACK_S, "every container", (DockerException,))
         after = {service: containers.main_process(one) for service, one in running(lab, engine).items()}
