@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import cli
+from tests.tui import recordings
 
 ROOT = Path(cli.__file__).parents[1]
 
@@ -129,3 +130,74 @@ def test_the_screen_imports_nothing_heavy_before_it_paints() -> None:
     heavy = {"httpx", "boto3", "botocore", "pydantic", "mlflow", "dagster", "pandas", "sklearn", "docker", "psycopg2"}
     assert loaded & heavy == set()
     assert not [name for name in loaded if name.startswith(("lab.clients", "lab.ops", "lab.runtime", "lab.wiring"))]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shell_can_complete_the_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in ("record", "replay", "serve", "readonly"):
+        assert word in script
+
+
+def test_the_completion_for_bash_is_a_sound_script(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["completion", "bash"])
+    script = capsys.readouterr().out
+    checked = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    asked = 'source /dev/stdin; COMP_WORDS=(mlops-lab re); COMP_CWORD=1; _shtab_mlops_lab; echo "${COMPREPLY[@]}"'
+    found = subprocess.run(["bash", "-c", asked], input=script, text=True, capture_output=True, check=False)
+    assert set(found.stdout.split()) == {"reject", "reconcile", "record", "replay"}
+
+
+WRONG_CALLS: dict[str, tuple[list[str], str]] = {
+    "record without a file": (["record"], "the following arguments are required: FILE"),
+    "record for no duration": (["record", "x", "--for", "soon"], "'soon' is no duration; say 90s, 15m, 8h or 7d"),
+    "record too often": (["record", "x", "--refresh", "0.1"], "not between 0.5 and 3600 seconds"),
+    "replay without a file": (["replay"], "the following arguments are required: FILE"),
+    "an unknown shell": (["completion", "fish"], "invalid choice: 'fish'"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_CALLS)
+def test_wrong_usage_of_a_subcommand_is_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, reason = WRONG_CALLS[name]
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["record", "replay", "serve"])
+def test_a_file_that_is_no_recording_is_explained_and_left_alone(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_text("dear all")
+    assert cli.main([command, str(path)]) == 1
+    assert capsys.readouterr().err == (
+        f"error: {path} is no recording of mlops-lab.\n  → Make one with `mlops-lab record FILE`.\n"
+    )
+    assert path.read_text() == "dear all"
+
+
+def test_a_replay_needs_a_terminal(tmp_path: Path, nowhere: dict[str, str]) -> None:
+    path = recordings.made(tmp_path / "lab.jsonl.gz", recordings.day(1))
+    found = run("replay", str(path), env=nowhere)
+    assert found.returncode == 1
+    assert found.stderr.startswith("error: The screen needs a terminal.")
+
+
+def test_an_option_before_the_subcommand_holds_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[float] = []
+    monkeypatch.setattr("lab.tui.record.record", lambda connect, path, interval_s, for_s: seen.append(interval_s) or 0)
+    for arguments in (["--refresh", "5", "record"], ["record", "--refresh", "7"], ["record"]):
+        assert cli.main([*arguments, str(tmp_path / "x")]) == 0
+    assert seen == [5.0, 7.0, 2.0]
+
+
+def test_a_lab_elsewhere_is_served_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr("lab.tui.serve.serve", lambda port, arguments: seen.append(list(arguments)) or 0)
+    assert cli.main(["--at", "lab.example:100", "--mlflow-url", "http://m.example:1", "serve", "--readonly"]) == 0
+    assert seen == [["--refresh", "2", "--readonly", "--at=lab.example:100", "--mlflow-url=http://m.example:1"]]

@@ -1,0 +1,47 @@
+"""What the screen writes about a lab that is up: JSON of a documented form, and recordings without a secret."""
+
+import gzip
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from lab.core.snapshot import Health, SliceState
+from lab.core.snapshot_decode import snapshot_from_json
+from lab.core.snapshot_json import snapshot_json
+from lab.tui.recording.reader import Recording
+from tests.support.lab import ROOT, LiveLab
+
+pytestmark = pytest.mark.lab
+
+
+def test_the_printed_snapshot_fits_the_published_schema_and_can_be_read_back(live: LiveLab) -> None:
+    printed = live.command(sys.executable, "-m", "lab.cli", "--once", "--json").stdout
+    document = json.loads(printed)
+    schema = json.loads((ROOT / "docs" / "snapshot-schema.json").read_text())
+    Draft202012Validator(schema).validate(document)
+    snapshot = snapshot_from_json(document)
+    assert json.loads(json.dumps(snapshot_json(snapshot))) == document
+    assert snapshot.overall is Health.UP
+    assert snapshot.runs.value
+    assert snapshot.models.value
+
+
+def test_a_recording_shows_the_lab_and_holds_no_secret(live: LiveLab, tmp_path: Path) -> None:
+    path = tmp_path / "lab.jsonl.gz"
+    live.command(sys.executable, "-m", "lab.cli", "record", str(path), "--refresh", "0.5", "--for", "8s")
+    with Recording(path) as recording:
+        last = recording.snapshot(recording.count - 1)
+        assert recording.count >= 2
+    assert last.lab.name == live.config.name
+    assert last.services.state is SliceState.OK
+    assert last.audit.state is SliceState.OK
+    plain = gzip.decompress(path.read_bytes()).decode()
+    secrets = live.config.secrets
+    for field in fields(secrets):
+        value = getattr(secrets, field.name)
+        assert value
+        assert value not in plain, field.name
