@@ -53,7 +53,7 @@ class Measured:
 class Bench:
     """One lab, driven by its commands as a user would."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.home = folder / "home"
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         self.environ = kept | {
@@ -62,6 +62,7 @@ class Bench:
             "LAB_ENV_FILE": str(folder / "env"),
             "PORT_OFFSET": str(free_offset()),
             "RUNTIME": "native",
+            **variables,
         }
         self.measured = Measured()
 
@@ -102,13 +103,13 @@ class Bench:
 
     def idle(self) -> None:
         """Memory and CPU of the lab when it has settled after a start, and memory after one more run."""
-        self._settle()
+        self.settle()
         self.measured.cpu_percent = self._cpu(IDLE_WINDOW_S)
-        self.measured.memory = self._memory_by_service()
-        self.measured.memory_total = self._memory()
+        self.measured.memory = self.memory_by_service()
+        self.measured.memory_total = self.memory()
         self.invoke("demo-run")
-        self._settle()
-        self.measured.memory_after_run = self._memory()
+        self.settle()
+        self.measured.memory_after_run = self.memory()
 
     def appends(self) -> None:
         """What one writer gets done in the real store."""
@@ -116,32 +117,36 @@ class Bench:
         store = AuditStore(S3.of_lab(config, PIPELINE), config.audit_bucket, config.audit_prefix)
         self.measured.appends_per_s = append_rates(store, config.audit_prefix, 50, rounds=3)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Returns when the lab has little to do any more, or after a while."""
         end = time.monotonic() + SETTLE_DEADLINE_S
         while self._cpu(SETTLE_WINDOW_S) > SETTLED_PERCENT and time.monotonic() < end:
             pass
 
     def _cpu(self, window_s: float) -> float:
-        before = self._cpu_seconds()
+        before = self.cpu_seconds()
         time.sleep(window_s)
-        after = self._cpu_seconds()
+        after = self.cpu_seconds()
         return 100 * sum(used - before.get(pid, 0.0) for pid, used in after.items()) / window_s
 
-    def _cpu_seconds(self) -> Mapping[int, float]:
+    def cpu_seconds(self) -> Mapping[str, float]:
+        """CPU time that the lab used so far, by process."""
         used = {}
         for process in owned(self.home):
             try:
                 times = process.cpu_times()
             except psutil.Error:
                 continue
-            used[process.pid] = times.user + times.system
+            used[str(process.pid)] = times.user + times.system
         return used
 
-    def _memory_by_service(self) -> dict[str, int]:
+    def memory_by_service(self) -> dict[str, int]:
+        """Bytes by service, as `invoke status` shows them."""
         services = json.loads(self.invoke("status", "--json"))
         return {one["name"]: one["memory_bytes"] for one in services if one["memory_bytes"]}
 
-    def _memory(self) -> int:
+    def memory(self) -> int:
+        """Bytes that the whole lab holds."""
         return sum(map(_share, owned(self.home)))
 
 
@@ -186,18 +191,19 @@ def render(measured: Measured, state: str) -> str:
     rows += [
         ("audit entries appended per second, one writer", spread(measured.appends_per_s, "/s")),
         ("CPU at idle, of one core", f"{measured.cpu_percent:.1f} %"),
-        ("memory at idle, all processes", _mb(measured.memory_total)),
-        ("memory after one more run", _mb(measured.memory_after_run)),
+        ("memory at idle, all processes", megabytes(measured.memory_total)),
+        ("memory after one more run", megabytes(measured.memory_after_run)),
     ]
     times = table((f"wall time ({state})", "median"), rows)
     memory = table(
         ("service", "memory at idle (PSS)"),
-        [(f"`{name}`", _mb(size)) for name, size in sorted(measured.memory.items(), key=lambda item: -item[1])],
+        [(f"`{name}`", megabytes(size)) for name, size in sorted(measured.memory.items(), key=lambda item: -item[1])],
     )
     return f"{times}\n\n{memory}"
 
 
-def _mb(size: int) -> str:
+def megabytes(size: float) -> str:
+    """`12 MB`, of bytes."""
     return f"{size / 2**20:.0f} MB"
 
 
