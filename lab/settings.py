@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     run_memory_limit_mb: int = Field(
         0, ge=0, le=1_000_000, description="megabytes that a run may allocate beyond what it begins with; 0: no limit"
     )
+    run_isolation: Literal["process", "container"] = Field(
+        "process", description="process | container: where each run is alone; container needs RUNTIME=compose"
+    )
+    run_container_memory_mb: int = Field(
+        2048, ge=512, le=1_000_000, description="megabytes that the container of one run may use, 512-1000000"
+    )
     runtime: Literal["auto", "native", "compose"] = Field("auto", description="auto | native | compose")
     lab_name: str = Field("mlops-lab", description="name of the instance: a-z, 0-9 and -, at most 40 characters")
     lab_home: Path = Field(Path(".lab"), description="folder of everything the lab writes here")
@@ -206,6 +212,8 @@ def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> La
         baseline_data_hash=settings.baseline_data_hash,
         drift_interval_s=settings.drift_monitor_interval_seconds,
         run_memory_limit_mb=settings.run_memory_limit_mb,
+        run_isolation=settings.run_isolation,
+        run_container_memory_mb=settings.run_container_memory_mb,
         secrets=_secrets(settings),
     )
 

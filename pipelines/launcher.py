@@ -1,5 +1,7 @@
 """A run launcher for the daemon that forks each run from a warm server: a run begins in tenths of a second.
 
+Where RUN_GATE_URL is set, each run gets a container of its own instead: see `pipelines.containers`.
+
 In dagster.yaml:
     run_launcher:
       module: pipelines.launcher
@@ -11,7 +13,7 @@ Runs don't outlive it, so that a stopped lab leaves no process behind.
 import logging
 import threading
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._config.config_schema import UserConfigSchema
@@ -20,7 +22,8 @@ from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClass, serialize_value
 from dagster._serdes.config_class import ConfigurableClassData
 
-from pipelines.warmclient import SERVER, WarmServer
+from pipelines import containers
+from pipelines.warmclient import SERVER, Watch
 
 WORKER_TAG = "lab/worker_pid"
 # How often, in seconds, a cancellation that another process asked for is looked for.
@@ -28,12 +31,28 @@ _POLL_S = 1.0
 _LOG = logging.getLogger("dagster.daemon.WarmRunLauncher")
 
 
-class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
-    """Launches runs through the process's warm server."""
+class RunServer(Protocol):
+    """Starts runs outside this process and tells how they end; methods raise OSError."""
 
-    def __init__(self, inst_data: ConfigurableClassData | None = None, server: WarmServer = SERVER) -> None:
+    def launch(self, run_id: str, argument: str, watch: Watch) -> None:
+        """Starts the run; `watch` gets its events."""
+        ...
+
+    def interrupt(self, run_id: str) -> bool:
+        """Sends SIGTERM to the run, if it is one of this server's."""
+        ...
+
+    def runs(self) -> frozenset[str]:
+        """The runs under way."""
+        ...
+
+
+class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
+    """Launches runs through the process's warm server, or into containers."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None, server: RunServer | None = None) -> None:
         self._inst_data = inst_data
-        self._server = server
+        self._server = server or _server_of_process()
         self._cancellations: threading.Thread | None = None
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster leaves it unannotated
 
@@ -74,9 +93,14 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """A run of this launcher has a process as long as the daemon that launched it knows of one."""
         worker = run.tags.get(WORKER_TAG)
-        if worker is None or run.run_id in self._server.runs():
+        # It may have been launched by a daemon before this one.
+        self._carry_out_cancellations()
+        try:
             # Without the tag it was started by someone else, from a command line for example.
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
+            if worker is None or run.run_id in self._server.runs():
+                return CheckRunHealthResult(WorkerStatus.RUNNING)
+        except OSError as err:
+            return CheckRunHealthResult(WorkerStatus.UNKNOWN, str(err))
         return CheckRunHealthResult(WorkerStatus.FAILED, f"The run's process {worker} is gone.")
 
     def _watch(self, event: Mapping[str, Any]) -> None:
@@ -104,7 +128,11 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         pause = threading.Event()
         interrupted: set[str] = set()
         while not pause.wait(_POLL_S):
-            runs = self._server.runs()
+            try:
+                runs = self._server.runs()
+            except OSError:
+                # Whoever has the runs is away for a while.
+                continue
             interrupted &= runs
             for run_id in runs - interrupted:
                 try:
@@ -115,6 +143,11 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
                     continue
                 if run and run.status is DagsterRunStatus.CANCELING and self._server.interrupt(run_id):
                     interrupted.add(run_id)
+
+
+def _server_of_process() -> RunServer:
+    url = containers.gate_url()
+    return containers.server(url) if url else SERVER
 
 
 def _how(code: object) -> str:

@@ -7,24 +7,29 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-LIMIT_VARIABLE = "RUN_MEMORY_LIMIT_MB"
+# What a run may allocate beyond what it begins with, and what the container that it is alone in may use; in megabytes.
+LIMIT_VARIABLE, CONTAINER_VARIABLE = "RUN_MEMORY_LIMIT_MB", "RUN_CONTAINER_MEMORY_MB"
 # Kept back for saying how the run ended: entries of the trail and Dagster's events need memory, too.
 _RESERVE = 64 << 20
 
 
 def limit(environ: Mapping[str, str] = os.environ) -> None:
-    """Lets this process allocate so many megabytes more than it has now; 0, the default, sets no limit.
+    """Lets this process allocate no more than the variables say from now on; 0, the default, sets no limit.
 
     Counted is private memory, as the kernel does for RLIMIT_DATA. Elsewhere than on Linux there is no such limit, which
     the log says.
     """
-    megabytes = int(environ.get(LIMIT_VARIABLE) or 0)
-    if not megabytes:
+    limits = _limits(environ)
+    if not limits:
         return
     if sys.platform != "linux":
-        print(f"{LIMIT_VARIABLE} works on Linux only: this run has no limit", file=sys.stderr)  # noqa: T201 - its log
+        print(f"{' and '.join(limits)} works on Linux only: this run has no limit", file=sys.stderr)  # noqa: T201 - its log
         return
-    soft = _allocated() + (megabytes << 20)
+    room = [limits[LIMIT_VARIABLE] << 20] if LIMIT_VARIABLE in limits else []
+    if CONTAINER_VARIABLE in limits:
+        # Python's own refusal must come before the kernel's, which is a kill and leaves nobody to tell of it.
+        room.append((limits[CONTAINER_VARIABLE] << 20) - _now("VmRSS") - 2 * _RESERVE)
+    soft = _now("VmData") + max(0, min(room))
     resource.setrlimit(resource.RLIMIT_DATA, (soft, soft + _RESERVE))
 
 
@@ -32,11 +37,16 @@ def exceeded(environ: Mapping[str, str] = os.environ) -> str:
     """To be called where a MemoryError ends a step: gives the reserve free, and says what happened."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
-    if megabytes := int(environ.get(LIMIT_VARIABLE) or 0):
-        return f"out of memory: the run needs more than {LIMIT_VARIABLE}={megabytes} allows"
-    return "out of memory"
+    limits = " or ".join(f"{name}={megabytes}" for name, megabytes in _limits(environ).items())
+    return f"out of memory: the run needs more than {limits} allows" if limits else "out of memory"
 
 
-def _allocated() -> int:
-    found = re.search(r"^VmData:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+def _limits(environ: Mapping[str, str]) -> dict[str, int]:
+    found = {name: int(environ.get(name) or 0) for name in (LIMIT_VARIABLE, CONTAINER_VARIABLE)}
+    return {name: megabytes for name, megabytes in found.items() if megabytes}
+
+
+def _now(what: str) -> int:
+    """Bytes of this process, by the kernel's word for them."""
+    found = re.search(rf"^{what}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     return int(found[1]) << 10 if found else 0

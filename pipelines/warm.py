@@ -102,7 +102,7 @@ class Server:
                 os.close(end)
             self._channel.close()
             self._life.hold(GRACE_S)
-            code = _execute(argument)
+            code = execute(argument)
         finally:
             # Closes the generator of a step that Dagster gave up on, so that the guard can say how the step ended.
             gc.collect()
@@ -142,8 +142,8 @@ class Server:
             self._channel.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _execute(argument: str) -> int:
-    """Runs `dagster api execute_run` in this process, as the launchers for containers do in theirs."""
+def execute(argument: str) -> int:
+    """Runs `dagster api execute_run` in this process, with the code that is on disk; returns its exit status."""
     try:
         fresh.take()
         memory.limit()

@@ -58,6 +58,8 @@ class LabConfig:
     baseline_data_hash: str
     drift_interval_s: float
     run_memory_limit_mb: int
+    run_isolation: str
+    run_container_memory_mb: int
     secrets: Secrets = field(repr=False)
     endpoints: Mapping[Service, str] = field(default_factory=dict)
 

@@ -15,7 +15,7 @@ from lab.core.config import LabConfig
 from lab.core.errors import LabError, StartupFailed
 from lab.core.processes import ProcessFact
 from lab.core.services import CATALOGUE, Service, stop_order
-from lab.runtime import compose_files
+from lab.runtime import compose_files, isolation
 from lab.runtime.base import Note
 from lab.runtime.compose_files import PROVISION, Stack
 from lab.runtime.compose_logs import follow, tail
@@ -79,6 +79,11 @@ class ComposeRuntime:
         self._lock.release()
 
     def start(self, service: Service) -> None:
+        if service is Service.DAGSTER_DAEMON and isolation.wanted(self._config):
+            self._start(isolation.GATE)
+        self._start(service)
+
+    def _start(self, service: str) -> None:
         container = require(self._containers.list(), service)
         if not container.running:
             with understood(f"starting {service}"):
@@ -142,6 +147,8 @@ class ComposeRuntime:
         """Containers stay, with their logs; whatever must run is started again by `up`, not by the engine."""
         found = self._containers.list()
         ran = any(container.state in {"running", "restarting", "paused"} for container in found.values())
+        # Runs first: while what they write to is there, they can say how they end.
+        self._stop([one for name, one in found.items() if name.startswith(isolation.RUN_PREFIX)], _STOP_SECONDS)
         for wave in stop_order():
             self._stop([found[service] for service in wave if service in found], _STOP_SECONDS)
         self._stop(list(found.values()), _STOP_SECONDS)

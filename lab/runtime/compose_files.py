@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, Service
-from lab.runtime import contract
+from lab.runtime import contract, isolation
 from lab.runtime.certificates import certificate_text, ensure_pair, key_text
 from lab.runtime.credentials import credential_files, pgpass
 from lab.runtime.files import identities
@@ -91,7 +91,7 @@ def write_all(stack: Stack) -> None:
 def variables_of(stack: Stack) -> dict[str, str]:
     """Every variable of compose.yaml; none is a secret."""
     config = stack.config
-    ports = {_upper(spec.name): config.port(spec.name) for spec in CATALOGUE if spec.port is not None}
+    ports = {_upper(spec.name): config.port(spec.name) for spec in CATALOGUE if spec.published}
     ports["OBJECT_STORE_CONSOLE"] = config.extra_port(Service.OBJECT_STORE, "console")
     folders = {
         "DATA": _own_folder(config, config.data_path, "DATA_PATH"),
@@ -102,7 +102,7 @@ def variables_of(stack: Stack) -> dict[str, str]:
         "INBOX": stack.inbox,
     }
     return {
-        "COMPOSE_FILE": str(config.root / "stack" / "compose.yaml"),
+        "COMPOSE_FILE": os.pathsep.join(map(str, isolation.compose_files(config))),
         "COMPOSE_PROJECT_NAME": config.name,
         "COMPOSE_PROFILES": ",".join(stack.profiles),
         "LAB_NAME": config.name,
@@ -113,6 +113,7 @@ def variables_of(stack: Stack) -> dict[str, str]:
         **{f"{name}_PORT": str(port) for name, port in ports.items()},
         **{f"{name}_FOLDER": str(folder) for name, folder in folders.items()},
         **stack.images,
+        **isolation.variables(config),
     }
 
 

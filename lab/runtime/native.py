@@ -18,7 +18,7 @@ from lab.core.errors import LabError, ServiceUnavailable
 from lab.core.logtime import newer
 from lab.core.processes import ProcessFact
 from lab.core.services import CATALOGUE, Service, stop_order
-from lab.runtime import sweep
+from lab.runtime import isolation, sweep
 from lab.runtime.base import Note
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.certificates import ensure_pair
@@ -69,6 +69,7 @@ class NativeRuntime:
 
     def prepare(self, note: Note) -> None:
         self._refuse_strangers("Nothing was written; set LAB_HOME to an empty folder or a new one.")
+        isolation.refuse(self._config)
         self._lock.acquire(note)
         write_mark(self._config, NATIVE, SEAWEEDFS)
         for folder in self.layout.folders():

@@ -31,7 +31,7 @@ def execute(argument):
         open(argument, "w").close()
         time.sleep(600)
     return int(argument)
-warm._execute = execute
+warm.execute = execute
 warm.GRACE_S = 0.5
 warm.Server(socket.socket(fileno=int(sys.argv[-1]))).serve()
 """
