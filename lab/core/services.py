@@ -40,6 +40,11 @@ class ServiceSpec:
     browsable: bool = False
     extra_ports: tuple[tuple[str, int], ...] = ()
 
+    @property
+    def published(self) -> bool:
+        """Whether containers open the port on this machine; the code server's callers are all inside."""
+        return self.port is not None and self.name is not Service.DAGSTER_CODE
+
     def port_at(self, offset: int) -> int:
         """The TCP port on loopback under `offset`; raises ValueError for a service without one."""
         if self.port is None:

@@ -87,7 +87,7 @@ def _every_port() -> Mapping[str, int]:
 
 def _published() -> Mapping[str, int]:
     """What containers open on this host."""
-    own = {str(spec.name): spec.port for spec in CATALOGUE if spec.port and spec.name is not Service.DAGSTER_CODE}
+    own = {str(spec.name): spec.port_at(0) for spec in CATALOGUE if spec.published}
     return own | {f"{Service.OBJECT_STORE} console": BY_NAME[Service.OBJECT_STORE].extra_port("console", 0)}
 
 

@@ -25,12 +25,19 @@ from lab.runtime.record import refuse_other_runtime
 
 _POLL_SECONDS = 0.1
 _ALL_LINES = 100_000
+# An engine may have images to fetch first.
+_UP_DEADLINES_S = {"compose": 600.0}
 
 
 def up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
     """Starts every service, and furnishes a new lab with databases, buckets and data. Raises LabError."""
     refuse_half_restored(config)
-    return asyncio.run(stack.up(config, runtime, furnish(config, runtime), report))
+    return _up(config, runtime, report)
+
+
+def _up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
+    deadline_s = _UP_DEADLINES_S.get(runtime.name, stack.UP_DEADLINE_S)
+    return asyncio.run(stack.up(config, runtime, furnish(config, runtime), report, deadline_s))
 
 
 def furnish(config: LabConfig, runtime: Runtime) -> stack.Furnish:
@@ -99,7 +106,7 @@ def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> s
         runtime.stop([_service(name).name], 30.0)
     else:
         runtime.down(lambda text: report(Progress("lab", "stopping", text)))
-    return asyncio.run(stack.up(config, runtime, furnish(config, runtime), report))
+    return _up(config, runtime, report)
 
 
 def line_count(text: str) -> int:
