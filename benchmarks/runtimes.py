@@ -2,7 +2,7 @@
 
 `.venv/bin/python benchmarks/runtimes.py [--repeat N] [--json FILE] [--write]` measures two labs of its own, one after
 the other, on the engine that DOCKER_HOST names; images are made without a registry and removed at the end. The cold
-build starts from nothing but caches of Debian's packages and Python's. Nothing else should run on the machine meanwhile.
+build starts from caches of Debian's packages and wheels only. Nothing else should run on the machine meanwhile.
 """
 
 import argparse

@@ -23,6 +23,7 @@ from lab.core.backup import ARTIFACTS, DATA, DATABASE, GOVERNANCE, TRAIL, WITNES
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, LedgerError
 from lab.core.ledger import Head, Verification, key_of, parse, seq_of, verify
+from lab.core.ownership import belong_to_folder
 from lab.core.services import Service
 from lab.core.verify_export import exported_lines
 from lab.ops import audit, stack
@@ -257,3 +258,4 @@ def _write(config: LabConfig, name: str, body: IO[bytes]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         shutil.copyfileobj(body, file)
+    belong_to_folder(path)
