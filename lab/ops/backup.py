@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,19 +85,9 @@ def back_up(config: LabConfig, runtime: str, tools: Path, target: Path, report: 
     _refuse_work(known["dagster"])
     before = counts(config, known)
     with _unfinished(target) as (folder, part):
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file, Writer(file) as writer:
-            # What refers to something else goes first: databases name objects and heads, heads name entries.
-            _add_databases(writer, known, folder, report)
-            _add_folders(writer, config)
-            _add_objects(writer, config, report)
-            trail = _add_trail(writer, config, folder, report)
-            manifest = _manifest(config, runtime, known, before, trail)
-            digest = writer.finish(manifest)
-            file.flush()
-            os.fsync(file.fileno())
+        manifest, digest = _write(config, runtime, known, before, folder, part, report)
         _refuse_work(known["dagster"])
-        if counts(config, known) != before or (trail.head.seq != before.entries and not trail.faults):
+        if counts(config, known) != before or (manifest.head.seq != before.entries and not manifest.faults):
             raise LabError("Somebody worked on the lab during the backup.", "Type `invoke backup` again.")
         part.rename(target)
     return Backup(
@@ -108,11 +98,35 @@ def back_up(config: LabConfig, runtime: str, tools: Path, target: Path, report: 
         runtime=runtime,
         made_at=manifest.made_at,
         counts=before,
-        objects=sum(member.name.startswith((DATA, ARTIFACTS)) for member in writer.members),
+        objects=sum(member.name.startswith((DATA, ARTIFACTS)) for member in manifest.members),
         head=manifest.head,
         faults=manifest.faults,
         seconds=time.monotonic() - began,
     )
+
+
+def _write(
+    config: LabConfig,
+    runtime: str,
+    known: Mapping[str, Database],
+    before: Counts,
+    folder: Path,
+    part: Path,
+    report: Report,
+) -> tuple[Manifest, str]:
+    """Writes the file; returns what is in it, and its SHA-256."""
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file, Writer(file) as writer:
+        # What refers to something else goes first: databases name objects and heads, heads name entries.
+        _add_databases(writer, known, folder, report)
+        _add_folders(writer, config)
+        _add_objects(writer, config, report)
+        trail = _add_trail(writer, config, folder, report)
+        manifest = _manifest(config, runtime, known, before, trail)
+        digest = writer.finish(manifest)
+        file.flush()
+        os.fsync(file.fileno())
+    return replace(manifest, members=tuple(writer.members)), digest
 
 
 def _check_target(config: LabConfig, target: Path) -> None:

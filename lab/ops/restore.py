@@ -6,37 +6,29 @@ no mistake can restore over a lab with a history of its own.
 
 import asyncio
 import io
-import os
-import shutil
-import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.clients.pgdump import Database
-from lab.clients.s3 import PIPELINE, S3, AuditStore, Content
 from lab.clients.witness import FILE, parse_head
-from lab.core.backup import ARTIFACTS, DATA, DATABASE, GOVERNANCE, TRAIL, WITNESS, Counts, Manifest
+from lab.core.backup import ARTIFACTS, DATA, TRAIL, WITNESS, Counts, Manifest
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, LedgerError
-from lab.core.ledger import Head, Verification, key_of, parse, seq_of, verify
-from lab.core.ownership import belong_to_folder
+from lab.core.ledger import Head, Verification, parse, verify
 from lab.core.services import Service
 from lab.core.verify_export import exported_lines
 from lab.ops import audit, stack
 from lab.ops.backup import counts, databases, software
 from lab.ops.backup_file import BackupFile
-from lab.ops.emptiness import RestoreMark, make_room, provision
+from lab.ops.emptiness import RestoreMark, make_room
 from lab.ops.progress import Progress, Report
+from lab.ops.restore_load import Loader
 from lab.runtime.base import Runtime
 
-_TIMEOUT_S = 60.0
 # Loading may take long, and says where it is.
 _DEADLINE_S = 6 * 3600.0
-_REPORT_EVERY = 1000
 _UNTOUCHED = "Nothing was changed; give another backup."
 
 
@@ -95,7 +87,7 @@ def restore(
     began = time.monotonic()
     known = databases(config, tools)
     removed = make_room(config, runtime, known, report)
-    loader = _Loader(config, runtime, known, file, manifest, report)
+    loader = Loader(config, runtime, known, file, manifest, report)
     asyncio.run(_up(config, runtime, loader, report))
     checked = asyncio.run(audit.verify(config, known=(manifest.head,) if manifest.head.seq else ()))
     RestoreMark(config).clear()
@@ -116,7 +108,7 @@ def restore(
     )
 
 
-async def _up(config: LabConfig, runtime: Runtime, loader: "_Loader", report: Report) -> None:
+async def _up(config: LabConfig, runtime: Runtime, loader: Loader, report: Report) -> None:
     furnish = {Service.POSTGRES: loader.load_databases, Service.OBJECT_STORE: loader.load_store}
     try:
         await stack.up(config, runtime, furnish, report, _DEADLINE_S)
@@ -160,102 +152,3 @@ class _Look:
             if isinstance(statement, Mapping) and isinstance(statement.get("lab"), str):
                 self.labs.add(statement["lab"])
             yield key, body
-
-
-class _Loader:
-    """Puts a backup's members where they belong, as soon as the service that takes them answers."""
-
-    def __init__(
-        self,
-        config: LabConfig,
-        runtime: Runtime,
-        known: Mapping[str, Database],
-        file: Path,
-        manifest: Manifest,
-        report: Report,
-    ) -> None:
-        self._config, self._runtime, self._known, self._file = config, runtime, known, BackupFile(file)
-        self._manifest, self._report, self._mark = manifest, report, RestoreMark(config)
-        self.stop, self._beginning = threading.Event(), threading.Lock()
-
-    def load_databases(self, deadline_s: float) -> list[str]:
-        self._begin(deadline_s)
-        for name, _, body in self._members(DATABASE):
-            database = name.removeprefix(DATABASE).removesuffix(".dump")
-            if database not in self._known:
-                raise LabError(f"The backup holds a database {database!r}, which this lab doesn't have.")
-            with tempfile.TemporaryFile(dir=self._config.home) as dump:
-                shutil.copyfileobj(body, dump)
-                dump.seek(0)
-                self._known[database].restore(dump)
-        expected = self._manifest.counts
-        runs = self._known["dagster"].number("SELECT count(*) FROM runs")
-        versions = self._known["mlflow"].number("SELECT count(*) FROM model_versions")
-        if (runs, versions) != (expected.runs, expected.versions):
-            raise LabError(f"Restored are {runs} runs and {versions} versions, not what the manifest says: {expected}.")
-        return [f"restored {runs} runs and {versions} model versions"]
-
-    def load_store(self, deadline_s: float) -> list[str]:
-        self._begin(deadline_s)
-        for name, _, body in self._members(GOVERNANCE, WITNESS):
-            _write(self._config, name, body)
-        objects = self._load_objects()
-        entries = 0
-        for _, _, body in self._members(TRAIL):
-            entries = self._load_trail(io.BufferedReader(body))  # type: ignore[type-var]  # it is read only
-        return [f"restored {objects} objects and {entries} audit entries"]
-
-    def _load_objects(self) -> int:
-        s3, number = S3.of_lab(self._config, PIPELINE, _TIMEOUT_S), 0
-        known = {member.name: member for member in self._manifest.members}
-        buckets = {DATA: self._config.data_bucket, ARTIFACTS: self._config.artifact_bucket}
-        for name, size, body in self._members(DATA, ARTIFACTS):
-            folder = DATA if name.startswith(DATA) else ARTIFACTS
-            content = Content(body, size, known[name].content_type, known[name].metadata)
-            s3.put_stream(buckets[folder], name.removeprefix(folder), content)
-            number += 1
-            self._tell("objects", number)
-        return number
-
-    def _load_trail(self, body: IO[bytes]) -> int:
-        """Writes every entry, byte for byte and in order, under a number that must be free."""
-        store = AuditStore(
-            S3.of_lab(self._config, PIPELINE, _TIMEOUT_S), self._config.audit_bucket, self._config.audit_prefix
-        )
-        number = 0
-        for key, text in exported_lines(body, TRAIL):
-            number = seq_of(key) or 0
-            mine = key_of(self._config.audit_prefix, number)
-            if not store.create(mine, text) and store.read(mine) != text:
-                raise LedgerError(
-                    f"The store has another audit entry {number} already, and an entry is never replaced.",
-                    "Type `invoke nuke`, then restore again.",
-                )
-            self._tell("audit entries", number)
-        return number
-
-    def _begin(self, deadline_s: float) -> None:
-        """Both loads need databases and buckets, and the mark; the first of them makes them."""
-        with self._beginning:
-            self._mark.set(self._file.path)
-            provision(self._config, self._runtime, deadline_s)
-
-    def _members(self, *folders: str) -> Iterator[tuple[str, int, IO[bytes]]]:
-        for member in self._file.members(folders):
-            if self.stop.is_set():
-                raise LabError("The restore was interrupted.", f"Type `invoke restore {self._file.path}` again.")
-            yield member
-
-    def _tell(self, what: str, number: int) -> None:
-        if number % _REPORT_EVERY == 0:
-            self._report(Progress("backup", "restoring", f"{number} {what}"))
-
-
-def _write(config: LabConfig, name: str, body: IO[bytes]) -> None:
-    """A file of governance or witness, for its owner only."""
-    path = config.witness / FILE if name == WITNESS else config.governance / name.removeprefix(GOVERNANCE)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        shutil.copyfileobj(body, file)
-    belong_to_folder(path)
