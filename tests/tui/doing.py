@@ -97,6 +97,7 @@ async def doing(
         runner=runner,
         memory=memory,
     )
+    app.asked = lambda: observer.ticks  # type: ignore[attr-defined]
     async with app.run_test(size=size) as pilot:
         while app.view.snapshot is not snapshot:
             await pilot.pause()

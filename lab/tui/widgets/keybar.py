@@ -78,7 +78,9 @@ class KeyBar(Static):
     def _is_text(self, active: ActiveBinding) -> bool:
         """Whether the key only types a letter, where the focus is."""
         focused, key = self.screen.focused, active.binding.key
-        return focused is not None and focused.check_consume_key(key, key_to_character(key))
+        shown = self.app.get_key_display(active.binding)
+        letter = key_to_character(key) or (shown if len(shown) == 1 and key != "enter" else None)
+        return focused is not None and focused.check_consume_key(key, letter)
 
     def _hint(self, active: ActiveBinding) -> Hint:
         shown = self.app.get_key_display(active.binding)

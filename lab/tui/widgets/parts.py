@@ -28,9 +28,17 @@ class PartPanel(Panel):
 
 
 class ServicesPanel(PartPanel):
-    """Services can be restarted."""
+    """Services have logs, and can be restarted."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "want('restart')", "Restart")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "logs", "Logs"),
+        Binding("R", "want('restart')", "Restart"),
+    ]
+
+    def action_logs(self) -> None:
+        """A service's log is the first thing that is shown of it in full."""
+        if self.rows.current:
+            self.post_message(self.Opened(str(self.id), self.rows.current))
 
 
 class RunsPanel(PartPanel):

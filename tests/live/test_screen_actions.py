@@ -1,0 +1,201 @@
+"""Deciding about versions on the screen, as different people, against a live lab."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from lab import wiring
+from lab.core.approval import parse_statement
+from lab.core.ledger import Status
+from lab.core.models import ModelVersion
+from lab.core.runs import STEPS
+from lab.tui.app import LabApp
+from lab.tui.jobs import Job
+from lab.tui.observer import Connection
+from lab.tui.processes import Processes
+from lab.tui.screens.sign import SignScreen
+from tests.support.lab import LiveLab
+from tests.support.people import ENGINEER, OFFICER, People
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+
+TAGS = "query($id: ID!) {runOrError(runId: $id) {... on Run {tags {key value}}}}"
+
+
+@pytest.fixture
+def people(live: LiveLab) -> People:
+    return People.of(live)
+
+
+# The lab's own helpers run event loops of theirs.
+aside = asyncio.to_thread
+
+
+@asynccontextmanager
+async def screen(live: LiveLab, **variables: str) -> AsyncIterator[tuple[LabApp, Pilot[None]]]:
+    """The screen on the live lab; what it starts has the lab's environment and `variables`."""
+
+    def connect() -> Connection:
+        return Connection(wiring.observer(live.config), wiring.first_snapshot(live.config, time.time()))
+
+    app = LabApp(connect, runner=Processes({**live.environ, **variables}))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.view.snapshot.models.value and app.view.snapshot.audit.value)
+        yield app, pilot
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    """The test's own timeout is the deadline."""
+    while not condition():
+        await pilot.pause(0.1)
+
+
+async def ended(app: LabApp, pilot: Pilot[None]) -> Job:
+    """The newest action, once it is done."""
+    await until(pilot, lambda: app.view.jobs.all and not app.view.jobs.running)
+    return app.view.jobs.all[-1]
+
+
+def newest_run(app: LabApp) -> str:
+    runs = app.view.snapshot.runs.value
+    return runs.runs[0].run_id if runs and runs.runs else ""
+
+
+async def decide(app: LabApp, pilot: Pilot[None], key: str, reason: str) -> tuple[str, Job]:
+    """Presses `key` on the newest version, and confirms; what the confirmation showed, and how it ended."""
+    await pilot.press("3", "g", key)
+    await until(pilot, lambda: isinstance(app.screen, SignScreen))
+    body = app.screen.query_one("#body Static", Static)
+    await until(pilot, lambda: "looking at the gates" not in str(body.render()))
+    shown = str(body.render())
+    await pilot.press(*reason, "enter")
+    return shown, await ended(app, pilot)
+
+
+async def found_version(live: LiveLab, version: str) -> ModelVersion:
+    return next(one for one in await aside(live.versions) if one.version == version)
+
+
+async def test_another_person_than_the_owner_approves_and_promotes(live: LiveLab, people: People) -> None:
+    await aside(live.invoke, "demo-run")
+    version = (await aside(live.versions))[0].version
+    async with screen(live, SIGNING_KEY=str(people.keys[OFFICER])) as (app, pilot):
+        shown, approved = await decide(app, pilot, "a", "it is as good as the last one")
+    async with screen(live, SIGNING_KEY=str(people.keys[ENGINEER])) as (app, pilot):
+        _, promoted = await decide(app, pilot, "p", "to staging with it")
+
+    assert OFFICER in shown
+    assert str(people.keys[OFFICER]) in shown
+    assert "Every gate is open" in shown
+    assert approved.told is not None
+    assert approved.told.ok, approved.told
+    assert f"approve version {version}: pending_staging → approved_staging" in approved.told.said
+    assert promoted.told is not None
+    assert promoted.told.ok, promoted.told
+    found = await found_version(live, version)
+    assert (found.tags["approval_state"], found.aliases) == ("pending_prod", ("staging",))
+    decisions = [
+        one for one in await aside(live.entries) if one.model_version == version and one.details.get("signature")
+    ]
+    assert [(one.status, one.owner) for one in decisions] == [(Status.APPROVED, OFFICER), (Status.PROMOTED, ENGINEER)]
+    assert parse_statement(decisions[0].details["statement"]).reason == "it is as good as the last one"
+    assert (await aside(live.verified)).intact
+
+
+async def test_the_owner_is_refused_and_the_ledger_says_so(live: LiveLab, people: People) -> None:
+    await aside(live.invoke, "demo-run", RUN_OWNER=OFFICER, RUN_ROLE="risk-officer")
+    version = (await aside(live.versions))[0].version
+    async with screen(live, SIGNING_KEY=str(people.keys[OFFICER])) as (app, pilot):
+        shown, job = await decide(app, pilot, "a", "because it is mine")
+        notices = {notice.severity for notice in app._notifications}
+
+    assert "It would be refused, by 1 of" in shown
+    assert job.told is not None
+    assert not job.told.ok
+    assert job.told.said.startswith(f"refused: approve version {version}, by the gate four eyes; audit entry ")
+    assert "error" in notices
+    last = (await aside(live.entries))[-1]
+    assert (last.action, last.status, last.model_version, last.owner) == ("approve", Status.REFUSED, version, OFFICER)
+    assert (
+        next(one for one in await aside(live.versions) if one.version == version).tags["approval_state"]
+        == "pending_staging"
+    )
+
+
+async def test_a_demo_run_from_the_screen_tells_of_its_steps_and_is_run_again(live: LiveLab) -> None:
+    before = (await aside(live.versions))[0].version
+    async with screen(live) as (app, pilot):
+        await pilot.press("2", "n")
+        job = await ended(app, pilot)
+        assert job.told is not None
+        assert job.told.ok, job.told
+        assert all(f"{step} success" in " | ".join(job.lines) for step in STEPS)
+        first = (await aside(live.run_ids))[0]
+        await until(
+            pilot, lambda: app.view.snapshot.runs.value and app.view.snapshot.runs.value.runs[0].run_id == first
+        )
+        await pilot.press("g")
+        assert app.chosen("runs") == first
+
+        await pilot.press("R", "enter")
+        await until(pilot, lambda: len(app.view.jobs.all) == 2)
+        again = await ended(app, pilot)
+    assert again.told is not None
+    assert again.told.ok, again.told
+    assert (await aside(live.versions))[0].version == str(int(before) + 2)
+    tags = await aside(
+        live.graphql,
+        "query($id: ID!) {runOrError(runId: $id) {... on Run {tags {key value}}}}",
+        id=(await aside(live.run_ids))[0],
+    )
+    found = {tag["key"]: tag["value"] for tag in tags["runOrError"]["tags"]}
+    assert found["dagster/parent_run_id"] == first
+    assert found["lab/trigger"] == "relaunch"
+
+
+async def test_drift_is_planted_and_taken_back_from_the_palette(live: LiveLab) -> None:
+    async with screen(live) as (app, pilot):
+        app.want("drift")
+        await pilot.pause()
+        await pilot.press("enter")
+        planted = await ended(app, pilot)
+        try:
+            assert planted.told is not None
+            assert "drifted" in planted.told.said
+        finally:
+            app.want("reset")
+            await until(pilot, lambda: len(app.view.jobs.all) == 2)
+            reset = await ended(app, pilot)
+    assert reset.told is not None
+    assert "no drift" in reset.told.said
+
+
+async def test_a_service_is_restarted(live: LiveLab) -> None:
+    async with screen(live) as (app, pilot):
+        await pilot.press("1")
+        while app.chosen("services") != "drift-monitor":
+            await pilot.press("j")
+        pid = next(one.pid for one in app.view.snapshot.services.value or () if one.name == "drift-monitor")
+        await pilot.press("R", "enter")
+        job = await ended(app, pilot)
+        assert job.told is not None
+        assert job.told.ok, job.told
+        await until(pilot, lambda: pid not in {one.pid for one in app.view.snapshot.services.value or ()})
+
+
+async def test_what_fails_says_why_and_what_to_do(live: LiveLab, tmp_path: Path) -> None:
+    variables = {"RUN_ROLE": "analyst", "ENVIRONMENT": "prod"}
+    async with screen(live, **variables) as (app, pilot):
+        await pilot.press("2", "n")
+        job = await ended(app, pilot)
+    assert job.told is not None
+    assert job.told.said.startswith("Blocked before anything started")
+    assert job.told.next.startswith("Run as a role that the policy allows")
+    assert (await aside(live.entries))[-1].status is Status.BLOCKED
