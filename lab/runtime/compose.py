@@ -22,12 +22,13 @@ from lab.runtime.compose_logs import follow, tail
 from lab.runtime.containers import Container, Containers, require, understood
 from lab.runtime.engine import compose_command
 from lab.runtime.files import LOCK, is_strangers
+from lab.runtime.images.names import OURS, tag
 from lab.runtime.layout import Layout
 from lab.runtime.lock import HomeLock
 from lab.runtime.ready import wait_until
 from lab.runtime.record import COMPOSE, refuse_other_store, write_mark
 from lab.runtime.remains import Remains
-from lab.runtime.stacks import absent, make_stack
+from lab.runtime.stacks import absent, airgapped, make_stack
 
 _STOP_SECONDS = 60.0
 _COMPOSE_S = 600.0
@@ -67,6 +68,7 @@ class ComposeRuntime:
         self._lock.acquire(note)
         write_mark(self._config, COMPOSE, stack.store)
         compose_files.write_all(stack)
+        self._ensure_images(note)
         before = {container.id for container in self._containers.list().values()}
         self._compose("up", "--no-start", "--remove-orphans", "--quiet-pull")
         found = self._containers.list()
@@ -74,6 +76,21 @@ class ComposeRuntime:
         if made:
             note(f"made containers: {', '.join(made)}")
         self._run_once("volumes", 60.0)
+
+    def _ensure_images(self, note: Note) -> None:
+        """Builds the images of ours where they are missing, as a first `up` finds them. Raises LabError."""
+        with understood("listing images"):
+            there = {name for image in self._containers.client().images.list() for name in image.tags}
+        missing = [name for name in OURS if tag(name, self._config.name) not in there]
+        if not missing:
+            return
+        from lab.runtime.images.build import build, build_airgap
+
+        def watch(subject: str, state: str, detail: str, _: float | None) -> None:
+            note(" ".join(word for word in (subject, state, detail) if word))
+
+        note(f"building images: {', '.join(missing)}; this takes minutes, and only once")
+        (build_airgap if airgapped(self._config) else build)(self._config, watch)
 
     def release(self) -> None:
         self._lock.release()
