@@ -113,10 +113,20 @@ class RowList(ScrollView, can_focus=True):
         return self._strip(self._lines[index], index == self._cursor and self.has_focus)
 
     def _strip(self, line: Line, chosen: bool) -> Strip:
-        segments = [Segment(span.text, self._style(span.tone, chosen)) for span in line]
+        """In as few pieces as there are looks: each one costs its length again on the way to the terminal."""
+        pieces: list[tuple[str, Style]] = []
+        for span in line:
+            style = self._style(span.tone, chosen)
+            if pieces and (style is pieces[-1][1] or span.text.isspace()):
+                pieces[-1] = (pieces[-1][0] + span.text, pieces[-1][1])
+            else:
+                pieces.append((span.text, style))
+        segments = [Segment(text, style) for text, style in pieces]
         return Strip(segments).adjust_cell_length(self.size.width, self._style(Tone.PLAIN, chosen))
 
     def _style(self, tone: Tone, chosen: bool) -> Style:
+        if self.app.no_color:
+            tone = Tone.STRONG if tone in {Tone.STRONG, Tone.BAD} else Tone.PLAIN
         style = self._styles_by_tone.get((tone, chosen))
         if style is None:
             style = self.get_component_rich_style(f"rows--{tone}")

@@ -2,6 +2,7 @@
 
 from textual.widgets import Static
 
+from lab.tui.cells import Line
 from lab.tui.present import View, title_line
 from lab.tui.widgets.paint import content
 
@@ -12,6 +13,7 @@ class TitleBar(Static):
     def __init__(self) -> None:
         super().__init__(markup=False)
         self._shown: View | None = None
+        self._line: Line = ()
 
     def show(self, view: View) -> None:
         """Takes the moment to show."""
@@ -22,6 +24,10 @@ class TitleBar(Static):
         self._draw()
 
     def _draw(self) -> None:
-        if self._shown and self.content_size.width:
+        if not self._shown or not self.content_size.width:
+            return
+        line = title_line(self._shown, self.content_size.width)
+        if line != self._line:
+            self._line = line
             # Its height is fixed: no new layout of the screen every second.
-            self.update(content(title_line(self._shown, self.content_size.width)), layout=False)
+            self.update(content(line), layout=False)
