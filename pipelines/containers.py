@@ -30,6 +30,7 @@ class ContainerServer:
         self._watches: dict[str, Watch] = {}
         self._started: set[str] = set()
         self._looking: threading.Thread | None = None
+        self._closed = threading.Event()
 
     def launch(self, run_id: str, argument: str, watch: Watch) -> None:
         """Has a container started that executes the run; `watch` gets its events, in another thread. Raises OSError."""
@@ -64,6 +65,12 @@ class ContainerServer:
             launched = set(self._watches)
         return frozenset(launched | {run_id for run_id, state in self._states().items() if state["running"]})
 
+    def close(self) -> None:
+        """Stops looking after the runs, which go on."""
+        self._closed.set()
+        if self._looking:
+            self._looking.join(_ANSWER_S)
+
     def _look(self) -> None:
         with self._lock:
             if self._looking is None:
@@ -71,13 +78,16 @@ class ContainerServer:
                 self._looking.start()
 
     def _poll(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(self._poll_s):
+        blind = False
+        while not self._closed.wait(self._poll_s):
             try:
                 self._look_once()
+                blind = False
             except Exception:
-                # The gate, or the engine behind it, may be away for a while; the runs go on.
-                _LOG.warning("Can't see how runs in containers are doing.", exc_info=True)
+                # The gate, the engine behind it or the database may be away for a while; the runs go on.
+                if not blind:
+                    _LOG.warning("Can't see, or can't say, how runs in containers are doing.", exc_info=True)
+                blind = True
 
     def _look_once(self) -> None:
         """Tells of ended runs, and has their containers removed."""
