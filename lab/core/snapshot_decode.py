@@ -78,6 +78,9 @@ def _decoder(kind: Any) -> Decode:
         return _record(kind)
     if issubclass(kind, Enum):
         return _choice(kind)
+    if kind is bytes:
+        text = _exact(str)
+        return lambda value: text(value).encode()
     return _float if kind is float else _exact(kind)
 
 

@@ -39,6 +39,8 @@ def plain(value: Any, derived: bool = False) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, bytes):
+        return value.decode()
     if is_dataclass(value) and not isinstance(value, type):
         names = _names(type(value), derived)
         return {name: plain(getattr(value, name), derived) for name in names}
