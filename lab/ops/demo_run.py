@@ -20,6 +20,7 @@ from lab.core.services import Service
 from lab.ops.entries import entry_by_actor
 from lab.ops.progress import Progress, Report
 from lab.ops.trail import ledger
+from lab.runtime.inbox import visible
 
 DEADLINE_S = 900.0
 RELAUNCH = "relaunch"
@@ -55,7 +56,8 @@ class DemoRunner:
         """Raises PolicyDenied before anything starts, RunFailed when the run isn't done in time, LabError otherwise."""
         try:
             await asyncio.to_thread(self._guard, "demo-run")
-            return await self._launch("demo-run", None if data is None else str(_readable(data)), {}, deadline_s)
+            path = None if data is None else str(visible(self._config, _readable(data)))
+            return await self._launch("demo-run", path, {}, deadline_s)
         finally:
             await self._aclose()
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 UP_FOR_S = 10.0
 # What takes longer than this comes into a later snapshot, and holds up nobody else's.
 PATIENCE_S = 0.5
+# How long a first look at containers is waited for: the engine takes a second for their memory.
+FIRST_FACTS_S = 8.0
 
 
 class ServicesSource:
@@ -51,7 +53,8 @@ class ServicesSource:
     async def fetch(self, patience_s: float = PATIENCE_S) -> tuple[ServiceState, ...]:
         """Services in the catalogue's order; waits longer than `patience_s` only for a first answer."""
         self._begin("facts", self._learn_facts)
-        await self._wait(["facts"], patience_s)
+        # Without them nothing is known of a container that can't be connected to.
+        await self._wait(["facts"], FIRST_FACTS_S if self._contained and not self._facts else patience_s)
         for spec in CATALOGUE:
             if self._is_due(spec.name):
                 self._begin(spec.name, partial(self._check, spec.name))
@@ -114,7 +117,7 @@ class ServicesSource:
 
     async def _learn_facts(self) -> None:
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(FIRST_FACTS_S if self._contained else self._deadline_s):
                 self._facts = await self._ask_runtime()
         except Exception:  # without a supervisor or an engine the probes still tell the truth
             self._facts = {}

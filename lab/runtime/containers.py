@@ -1,5 +1,6 @@
 """A lab's containers as the engine knows them, found by their label; cheap enough for a screen to ask all the time."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +80,7 @@ class Containers:
         self._images: dict[str, float | None] = {}
         self._memory: dict[str, int] = {}
         self._memory_read_at = float("-inf")
+        self._reading: threading.Thread | None = None
 
     def client(self, timeout_s: float = engine.TIMEOUT_S) -> "DockerClient":
         """The engine's client whose calls take at most `timeout_s`."""
@@ -107,21 +109,34 @@ class Containers:
         return {container.service: container for _, container in found.values() if container.service}
 
     def memory(self, containers: Sequence[Container]) -> Mapping[str, int]:
-        """Bytes in use by container id, at most ten seconds old; without what the kernel only caches."""
+        """Bytes in use by container id, without what the kernel only caches.
+
+        The engine takes a second per reading: only the first call waits for it, later ones get what was read last.
+        """
         ids = [container.id for container in containers if container.running]
-        if self._clock() - self._memory_read_at > _KEEP_MEMORY_S or set(ids) - self._memory.keys():
-            api = self.client(QUICK_S).api
-
-            def used(container: str) -> tuple[str, int]:
-                try:
-                    return container, _used(api.stats(container, stream=False, one_shot=True))
-                except Exception:  # it ended just now
-                    return container, 0
-
-            with ThreadPoolExecutor(max_workers=4) as pool:
-                self._memory = dict(pool.map(used, ids))
-            self._memory_read_at = self._clock()
+        stale = self._clock() - self._memory_read_at > _KEEP_MEMORY_S or bool(set(ids) - self._memory.keys())
+        if stale and self._reading is None and ids:
+            self._reading = threading.Thread(
+                target=self._read_memory, args=(ids,), name="container-memory", daemon=True
+            )
+            self._reading.start()
+        if self._reading and (not self._memory or not self._reading.is_alive()):
+            self._reading.join(QUICK_S)
+            self._reading = None
         return {container: self._memory[container] for container in ids if self._memory.get(container)}
+
+    def _read_memory(self, ids: Sequence[str]) -> None:
+        api = self.client(QUICK_S).api
+
+        def used(container: str) -> tuple[str, int]:
+            try:
+                return container, _used(api.stats(container, stream=False, one_shot=True))
+            except Exception:  # it ended just now
+                return container, 0
+
+        with ThreadPoolExecutor(max_workers=len(ids)) as pool:
+            self._memory = dict(pool.map(used, ids))
+        self._memory_read_at = self._clock()
 
     def _inspect(self, row: Mapping[str, Any]) -> Container:
         api = self.client(QUICK_S).api
