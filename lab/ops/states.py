@@ -20,7 +20,7 @@ def service_state(
         name=service,
         title=spec.title,
         health=health,
-        url=config.url(service),
+        url="" if fact and fact.health and not spec.published else config.url(service),
         reason=reason,
         remedy=remedy,
         latency_s=result.latency_s if result else None,

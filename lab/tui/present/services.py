@@ -90,6 +90,10 @@ def _service_fields(state: ServiceState) -> Iterable[Line]:
     yield field_line("restarts", text(formats.NOTHING if state.restarts is None else state.restarts))
     yield field_line("memory", Span(formats.size(state.memory_bytes)))
     yield field_line("process", text(formats.NOTHING if state.pid is None else state.pid))
+    if state.container_health:
+        yield field_line("container", text(f"{state.container_health} by its own check"))
+    if state.image_age_s is not None:
+        yield field_line("image", Span(f"made {formats.duration(state.image_age_s)} ago"))
     yield field_line("needed", Span("no: optional" if state.optional else "yes"))
 
 
