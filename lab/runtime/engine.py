@@ -24,7 +24,8 @@ DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 # How long a call may take that isn't known to take longer.
 TIMEOUT_S = 60.0
 OLDEST_API = (1, 41)
-OLDEST_COMPOSE = (2, 20)
+# The first that lets an `env_file` be absent.
+OLDEST_COMPOSE = (2, 24)
 _PING_S = 0.8
 _VERSION_S = 20.0
 _START = "Start Docker, or set RUNTIME=native."
