@@ -17,7 +17,7 @@ import pytest
 from lab import wiring
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, UsageError
-from lab.runtime.images import base, bundle, bundle_file, names, process, wheels
+from lab.runtime.images import base, bundle, bundle_file, digests, names, process, wheels
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually
@@ -116,9 +116,9 @@ def test_a_line_that_names_no_image_is_reported_with_its_place(tmp_path: Path) -
 
 def test_digests_are_added_to_versions_and_renewed() -> None:
     text = "# why\nA_IMAGE=a/b:1.0\nC_IMAGE=c:2@sha256:old\nD_IMAGE=d:3@sha256:kept-out\n"
-    digests = {"a/b:1.0": "sha256:one", "c:2": "sha256:new"}
+    found = {"a/b:1.0": "sha256:one", "c:2": "sha256:new"}
 
-    assert names.pinned(text, digests) == ("# why\nA_IMAGE=a/b:1.0@sha256:one\nC_IMAGE=c:2@sha256:new\nD_IMAGE=d:3\n")
+    assert names.pinned(text, found) == ("# why\nA_IMAGE=a/b:1.0@sha256:one\nC_IMAGE=c:2@sha256:new\nD_IMAGE=d:3\n")
 
 
 # --- the base, wheels, builders ---
@@ -318,3 +318,17 @@ def test_a_file_that_exists_is_not_replaced_by_a_bundle(config: LabConfig, tmp_p
 def test_a_bundle_goes_only_into_a_folder_that_exists(config: LabConfig, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"The folder .*/nowhere doesn't exist"):
         bundle.save_bundle(config, tmp_path / "nowhere" / "b.zip", force=False, watch=lambda *_: None)
+
+
+# --- digests ---
+
+
+def test_the_digest_is_that_of_the_registry_which_the_name_says() -> None:
+    known = ["mirror.example/postgres@sha256:theirs", "postgres@sha256:ours"]
+
+    assert digests.digest_of("postgres:18.6-bookworm", known) == "sha256:ours"
+
+
+def test_an_image_without_a_digest_is_not_pinned() -> None:
+    with pytest.raises(LabError, match=r"no digest for postgres:18\.6"):
+        digests.digest_of("postgres:18.6", [])

@@ -19,14 +19,14 @@ def pull_digests(names: Sequence[str], watch: Watch) -> Mapping[str, str]:
             name, begin = given.partition("@")[0], time.monotonic()
             watch(name, "starting", "", None)
             run([docker_command(), "pull", "--quiet", name], f"Pulling {name}", _PULL_S)
-            found[name] = _digest(name, client.images.get(name).attrs.get("RepoDigests") or [])
+            found[name] = digest_of(name, client.images.get(name).attrs.get("RepoDigests") or [])
             watch(name, "success", found[name], time.monotonic() - begin)
     finally:
         client.close()
     return found
 
 
-def _digest(name: str, known: Sequence[str]) -> str:
+def digest_of(name: str, known: Sequence[str]) -> str:
     """Of the registry that `name` is from: an image may have been pulled from several."""
     repository = name.rpartition(":")[0] or name
     for entry in known:
