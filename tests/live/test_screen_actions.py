@@ -93,7 +93,7 @@ async def test_another_person_than_the_owner_approves_and_promotes(live: LiveLab
 
     assert OFFICER in shown
     assert str(people.keys[OFFICER]) in shown
-    assert "Every gate is open" in shown
+    assert "every gate is open" in shown
     assert approved.told is not None
     assert approved.told.ok, approved.told
     assert f"approve version {version}: pending_staging → approved_staging" in approved.told.said
@@ -116,7 +116,7 @@ async def test_the_owner_is_refused_and_the_ledger_says_so(live: LiveLab, people
         shown, job = await decide(app, pilot, "a", "because it is mine")
         notices = {notice.severity for notice in app._notifications}
 
-    assert "It would be refused, by 1 of" in shown
+    assert "refused by 1 of" in shown
     assert job.told is not None
     assert not job.told.ok
     assert job.told.said.startswith(f"refused: approve version {version}, by the gate four eyes; audit entry ")

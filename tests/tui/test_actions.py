@@ -196,7 +196,7 @@ async def test_the_question_shows_gates_key_and_identity() -> None:
         for word in ("pending_staging → approved_staging", "olga@example.com", "/home/olga/.ssh/id_ed25519"):
             assert word in shown
         assert "four eyes" in shown
-        assert "Every gate is open" in shown
+        assert "every gate is open" in shown
 
 
 async def test_a_closed_gate_is_said_before_and_may_be_tried() -> None:
@@ -207,7 +207,7 @@ async def test_a_closed_gate_is_said_before_and_may_be_tried() -> None:
         await pilot.pause()
         shown = str(screen.query_one("#body Static", Static).render())
         assert "✗ four eyes" in shown
-        assert "It would be refused, by 1 of 6 gates" in shown
+        assert "refused by 1 of 6 gates" in shown
         await pilot.press(*"mine", "enter")
         assert not (await ended(app, pilot)).told.ok  # type: ignore[union-attr]
 

@@ -13,7 +13,7 @@ from lab.tui.cells import Line, Span, Tone, pad
 from lab.tui.widgets.paint import paragraphs
 
 Keys = Sequence[tuple[str, str]]
-_KEYS = 13
+_KEYS = 10
 GLYPHS = (
     ("●", Tone.OK, "up, stable, done"),
     ("◐", Tone.WARN, "starting, pending, in progress"),

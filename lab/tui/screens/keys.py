@@ -45,7 +45,7 @@ def groups_for(screen: Screen[object]) -> tuple[str, list[tuple[str, list[Entry]
     near = [*_keys(panel), *_keys(panel.rows)] if panel else [key for node in _around(place) for key in _keys(node)]
     name = str(panel.border_title).lstrip("0123456789 ") if panel else "here"
     groups = [(f"In {panel.id}" if panel else "Here", near)] if near else []
-    tabbing = [("tab ⇧tab", "Next panel, panel before")] if panel else []
+    tabbing = [("tab ⇧tab", "Next panel, previous")] if panel else []
     groups.append(("On this screen", [*_keys(screen), *tabbing]))
     everywhere = [*_keys(screen.app)]
     groups.append(("Everywhere", everywhere))
@@ -81,11 +81,12 @@ def _keys(node: DOMNode | None) -> list[Entry]:
     """By what they do: the keys of one action stand together."""
     found: dict[str, str] = {}
     for binding in bindings_of(node):
-        spelled = " ".join(_spell(binding.key.split(",")))
+        spelled = " ".join(spell(binding.key.split(",")))
         before = found.get(binding.description)
         found[binding.description] = f"{before} {spelled}" if before else spelled
     return [(keys, meaning) for meaning, keys in found.items()]
 
 
-def _spell(keys: Iterable[str]) -> Iterable[str]:
+def spell(keys: Iterable[str]) -> Iterable[str]:
+    """How keys are called on screen."""
     return (_NAMES.get(key, key.replace("ctrl+", "^")) for key in keys)

@@ -1,6 +1,6 @@
 """Asks before a model version is acted on: the gates as they stand, the key that signs, the role, the reason."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from textual import on, work
@@ -17,7 +17,7 @@ from lab.tui.widgets.paint import paragraphs
 
 _NAME = 12
 _LOOKING: tuple[Line, ...] = ((Span("◐ looking at the gates …", Tone.MUTED),),)
-_FITTING = "the one that the policy allows"
+_FITTING = "role: whichever the policy allows"
 LOCKS = {
     "passphrase": "asks for its passphrase: the screen steps aside for that",
     "nowhere": "its private half is neither in its file nor in an agent",
@@ -54,7 +54,7 @@ class SignScreen(ConfirmScreen):
         roles = tuple(told.data.get("key", {}).get("roles", ()))
         if len(roles) > 1 and roles != self._known:
             self._known = roles
-            self._roles.set_options([(f"as {role}", role) if role else (_FITTING, "") for role in ("", *roles)])
+            self._roles.set_options([(f"role: {role}", role) if role else (_FITTING, "") for role in ("", *roles)])
             self._roles.display = True
 
     @on(Select.Changed, "#roles")
@@ -72,19 +72,19 @@ def body_lines(told: Told) -> Iterator[Line]:
         yield (Span("✗ ", Tone.BAD), Span(formats.clean(told.said), Tone.BAD))
         yield (Span(f"→ {formats.clean(told.next)}", Tone.MUTED),) if told.next else ()
         return
-    before, after = told.data["from"], told.data["to"]
+    before, after, gates = told.data["from"], told.data["to"], told.data["gates"]
     yield field_line("state", text(before), Span(" → "), Span(formats.clean(after), Tone.STRONG))
+    yield field_line("verdict", *_verdict(gates))
     yield from _key_lines(told.data.get("key", {}))
     yield ()
-    gates = told.data["gates"]
     yield from (_gate(gate) for gate in gates)
+
+
+def _verdict(gates: Sequence[Mapping[str, Any]]) -> Line:
     closed = sum(not gate["passed"] for gate in gates)
-    yield ()
-    if closed:
-        yield (Span(f"▲ It would be refused, by {closed} of {len(gates)} gates; ", Tone.WARN),
-               Span("the refusal is written to the audit trail."))  # fmt: skip
-    else:
-        yield (Span("● Every gate is open.", Tone.OK),)
+    if not closed:
+        return (Span("● every gate is open", Tone.OK),)
+    return (Span(f"▲ refused by {closed} of {len(gates)} gates", Tone.WARN), Span("; the audit trail will say so"))
 
 
 def _key_lines(key: Mapping[str, Any]) -> Iterator[Line]:

@@ -25,9 +25,9 @@ class Panel(Vertical):
     _repainted: tuple[Region, ...] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("escape", "clear_filter", "Clear the filter", show=False),
-        Binding("s", "sort", "Sort by the next column", show=False),
-        Binding("S", "turn", "Turn the order round", show=False),
+        Binding("escape", "clear_filter", "Show all rows", show=False),
+        Binding("s", "sort", "Sort by next column", show=False),
+        Binding("S", "turn", "Reverse the order", show=False),
     ]
 
     class Opened(Message):
