@@ -41,6 +41,8 @@ _SEARCHED = 160
 
 def level_of(line: str) -> Level | None:
     """The level near the beginning of `line`; None where it names none, as in the lines of a traceback."""
+    if line[:1].isspace():
+        return None
     head = line[:_SEARCHED]
     if found := _GLOG.match(head):
         return _GLOG_LEVELS[found[1]]

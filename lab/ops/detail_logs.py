@@ -35,12 +35,16 @@ class LogLine:
 
 @dataclass(frozen=True)
 class LogBatch:
-    """Lines in order. `source` is the service asked for, empty for all; `number` is 0 for the lines of before."""
+    """Lines in order. `source` is the service asked for, empty for all.
+
+    `reading` counts how often reading began anew, `number` the batches since then: the first has the lines of before.
+    """
 
     source: str
     number: int
     lines: tuple[LogLine, ...]
     dropped: int = 0
+    reading: int = 0
 
 
 class LogDesk:
@@ -49,7 +53,7 @@ class LogDesk:
     def __init__(self, runtime: Callable[[], Runtime]) -> None:
         self._make = runtime
         self._reader: _Reader | None = None
-        self._number = 0
+        self._number, self._reading = 0, 0
 
     async def more(self, source: str) -> LogBatch:
         """What came since the last call, soon after it came; nothing when nothing did for a while.
@@ -60,9 +64,9 @@ class LogDesk:
         if reader is None or reader.source != source or reader.failed:
             await self.aclose()
             reader = self._reader = _Reader(self._make, source, asyncio.get_running_loop())
-            self._number = 0
+            self._number, self._reading = 0, self._reading + 1
         lines, dropped = await reader.take()
-        batch = LogBatch(source, self._number, lines, dropped)
+        batch = LogBatch(source, self._number, lines, dropped, self._reading)
         self._number += 1
         return batch
 

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from lab.core.snapshot import Snapshot
 from lab.tui.app import LabApp
 from lab.tui.observer import Connection, Factory
+from lab.tui.screens.detail import OpenDesk
 from tests.tui import snapshots
 
 
@@ -38,17 +39,37 @@ class Playing:
 class NotingApp(LabApp):
     """Opens no browser; notes the addresses."""
 
-    def __init__(self, factory: Factory, *, interval_s: float = 0.01, clock: Callable[[], datetime]) -> None:
-        super().__init__(factory, interval_s=interval_s, clock=clock)
+    def __init__(
+        self,
+        factory: Factory,
+        *,
+        interval_s: float = 0.01,
+        clock: Callable[[], datetime],
+        open_desk: OpenDesk | None = None,
+        readonly: bool = False,
+    ) -> None:
+        super().__init__(factory, interval_s=interval_s, clock=clock, open_desk=open_desk, readonly=readonly)
         self.opened: list[str] = []
 
     def open_url(self, url: str, *, new_tab: bool = True) -> None:
         self.opened.append(url)
 
 
-def app_on(observer: Playing, first: Snapshot = snapshots.WAITING, interval_s: float = 0.01) -> NotingApp:
+def app_on(
+    observer: Playing,
+    first: Snapshot = snapshots.WAITING,
+    interval_s: float = 0.01,
+    open_desk: OpenDesk | None = None,
+    readonly: bool = False,
+) -> NotingApp:
     """An app with a stopped clock over `observer`."""
-    return NotingApp(lambda: Connection(observer, first), interval_s=interval_s, clock=lambda: snapshots.CLOCK)
+    return NotingApp(
+        lambda: Connection(observer, first),
+        interval_s=interval_s,
+        clock=lambda: snapshots.CLOCK,
+        open_desk=open_desk,
+        readonly=readonly,
+    )
 
 
 async def shown(app: LabApp, pilot: Pilot[None], snapshot: Snapshot) -> None:

@@ -155,7 +155,17 @@ HEALTHY = Snapshot(
     alerts=Slice((), NOW - 1, "", NOW - 1),
 )
 ALERTS = (
-    Alert("SyntheticDataDriftDetected", "firing", "warning", "The current data drifted from the baseline.", NOW - 310),
+    Alert(
+        "SyntheticDataDriftDetected",
+        "firing",
+        "warning",
+        "The current data drifted from the baseline.",
+        NOW - 310,
+        {"alertname": "SyntheticDataDriftDetected", "severity": "warning"},
+        "1e+00",
+        "At least one feature has a population stability index above 0.25.",
+        "docs/runbooks.md#datadriftdetected",
+    ),
     Alert("ServiceDown", "pending", "critical", "mlflow has not answered for 20 s.", NOW - 20, {"job": "mlflow"}),
 )
 DRIFTED = replace(

@@ -10,7 +10,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from lab.core.snapshot import RunsView, Slice, Snapshot
+from lab.core.snapshot import Snapshot
 from lab.tui import themes
 from lab.tui.present import PARTS
 from lab.tui.screens.detail import DetailScreen
@@ -89,60 +89,6 @@ async def test_pages_and_scrolls_in_a_long_table() -> None:
         await pilot.press("pageup", "pageup")
         await pilot.pause()
         assert (rows.cursor, rows.scroll_offset.y) == (0, 0)
-
-
-IN_FULL = {
-    "1 j j enter": ["MLflow", "no answer within 2 s", "Probes since"],
-    "2 j enter": ["cc623a9b", "train_model", "in progress", "Audit entries"],
-    "3 enter": ["pending_staging", "▲ missing", "Metrics", "0.7912"],
-    "4 enter": ['"previous_hash"', snapshots.TRAIL[0].hash, "matches its hash"],
-    "5 enter": ["SyntheticDataDriftDetected", "firing"],
-    "5 j j enter": ["foreign_worker", "0.812", snapshots.BASELINE],
-}
-
-
-async def test_enter_shows_a_row_in_full_and_escape_goes_back() -> None:
-    async with running() as (app, pilot):
-        for keys, words in IN_FULL.items():
-            await pilot.press(*keys.split())
-            await pilot.pause()
-            assert isinstance(app.screen, DetailScreen)
-            shown_text = document(app.screen)
-            assert all(word in shown_text for word in words), shown_text
-            await pilot.press("escape")
-            assert isinstance(app.screen, MainScreen)
-
-
-def document(screen: DetailScreen) -> str:
-    title = screen.query_one("#detail").border_title
-    return f"{title}\n{screen.query_one('#document').render()}"
-
-
-async def test_detail_scrolls_and_closes_with_q_pressed_on_the_app() -> None:
-    async with running(size=(80, 24)) as (app, pilot):
-        await pilot.press("4", "enter")
-        await pilot.pause()
-        box = app.screen.query_one("#detail")
-        await pilot.press("j", "j")
-        await pilot.pause()
-        assert box.scroll_offset.y == 2
-        await pilot.press("G")
-        await pilot.pause()
-        assert box.scroll_offset.y == box.max_scroll_y > 2
-        await pilot.press("g", "k")
-        await pilot.pause()
-        assert box.scroll_offset.y == 0
-
-
-async def test_open_detail_follows_new_snapshots_and_says_when_its_row_is_gone() -> None:
-    gone = replace(snapshots.HEALTHY, runs=Slice(RunsView(()), snapshots.NOW))
-    async with running(snapshots.HEALTHY) as (app, pilot):
-        await pilot.press("2", "j", "enter")
-        await pilot.pause()
-        app._show(replace(app.view, snapshot=gone))
-        await pilot.pause()
-        assert "no longer in the newest data" in str(app.screen.query_one("#detail").border_subtitle)
-        assert "train_model" in document(app.screen)  # type: ignore[arg-type]
 
 
 PAGES = {
@@ -275,4 +221,4 @@ async def test_click_chooses_a_row_and_double_click_opens_it() -> None:
         await pilot.click(rows, offset=(5, 2), times=2)
         await pilot.pause()
         assert isinstance(app.screen, DetailScreen)
-        assert snapshots.RUNS[1].run_id in document(app.screen)
+        assert app.screen.key == snapshots.RUNS[1].run_id

@@ -23,6 +23,7 @@ class AlertScreen(DetailScreen):
     """An alert in full."""
 
     KIND: ClassVar[str] = "alerts"
+    CHANGING: ClassVar[frozenset[str]] = frozenset({"silence"})
     BINDINGS: ClassVar[list[BindingType]] = [Binding("s", "silence", "Silence")]
 
     def pages(self) -> Sequence[Page]:

@@ -48,6 +48,8 @@ class DetailScreen(Screen[None]):
         Binding("y", "copy", "Copy"),
         *(Binding(str(number), f"view({number - 1})", f"View {number}", show=False) for number in range(1, 7)),
     ]
+    # Actions that change the lab: a read-only screen has none of them.
+    CHANGING: ClassVar[frozenset[str]] = frozenset()
     # What kind of desk to open; empty: nothing is asked for.
     KIND: ClassVar[str] = ""
 
@@ -94,6 +96,10 @@ class DetailScreen(Screen[None]):
     def got(self, name: str) -> Slice[Any]:
         """What is known of one of the wants."""
         return self.fetched.get(name, Slice())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hides what a read-only screen must not do."""
+        return False if self.view.readonly and action in self.CHANGING else super().check_action(action, parameters)
 
     def compose(self) -> ComposeResult:
         yield self._bar

@@ -24,6 +24,7 @@ class RunScreen(DetailScreen):
     """A run in full."""
 
     KIND: ClassVar[str] = "runs"
+    CHANGING: ClassVar[frozenset[str]] = frozenset({"relaunch"})
     BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "relaunch", "Re-launch")]
 
     def pages(self) -> Sequence[Page]:

@@ -21,6 +21,7 @@ class ServiceScreen(DetailScreen):
     """A service in full."""
 
     KIND: ClassVar[str] = "services"
+    CHANGING: ClassVar[frozenset[str]] = frozenset({"restart"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "merge", "All services"),
         Binding("R", "restart", "Restart", show=False),
@@ -29,7 +30,7 @@ class ServiceScreen(DetailScreen):
     def pages(self) -> Sequence[Page]:
         self._logs = FeedPage("logs", 1)
         self._merged = False
-        self._source: str | None = None
+        self._reading = -1
         self._last = -1
         return [self._logs, TablePage("probes", 2), TextPage("about", 3)]
 
@@ -64,10 +65,10 @@ class ServiceScreen(DetailScreen):
         batch = self.got("logs").value
         if name != "logs" or batch is None or batch.source != self._wanted:
             return
-        if batch.source != self._source or batch.number < self._last:
-            self._source = batch.source
+        if batch.reading != self._reading:
+            self._reading = batch.reading
             self._logs.clear()
-        elif batch.number == self._last:
+        elif batch.number <= self._last:
             return
         self._last = batch.number
         if batch.lines:
@@ -76,10 +77,7 @@ class ServiceScreen(DetailScreen):
     def action_merge(self) -> None:
         """The logs of all services together, or of this one alone."""
         self._merged = not self._merged
-        self._logs.clear()
-        self._source, self._last = None, -1
         self.action_view(0)
-        self.redraw()
 
     def action_restart(self) -> None:
         """The app asks first."""

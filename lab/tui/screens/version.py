@@ -28,6 +28,7 @@ class VersionScreen(DetailScreen):
     """A model version in full."""
 
     KIND: ClassVar[str] = "models"
+    CHANGING: ClassVar[frozenset[str]] = frozenset({"act"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "act('approve')", "Approve"),
         Binding("P", "act('promote')", "Promote"),

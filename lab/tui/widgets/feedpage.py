@@ -23,13 +23,11 @@ class FeedPage(TextPage):
         Binding("f", "follow", "Follow"),
         Binding("p", "pause", "Pause"),
         Binding("v", "level", "Level"),
-        Binding("end,G", "end", "End", key_display="G"),
     ]
 
     def __init__(self, name: str, number: int) -> None:
-        super().__init__(name, number, wrapping=False)
+        super().__init__(name, number, wrapping=False, follows=True)
         self.feed = Feed()
-        self.text.following = True
 
     def show(self, view: PanelView) -> None:
         """Takes the state of the source; the lines come by `extend`."""
@@ -37,8 +35,8 @@ class FeedPage(TextPage):
             self._set_state(view)
             self._draw_status()
 
-    @on(LineList.Unfollowed)
-    def _unfollowed(self, event: LineList.Unfollowed) -> None:
+    @on(LineList.FollowChanged)
+    def _follow_changed(self, event: LineList.FollowChanged) -> None:
         event.stop()
         self._draw_status()
 
@@ -95,12 +93,6 @@ class FeedPage(TextPage):
         self.text.following = not self.text.following
         if self.text.following:
             self.text.action_end()
-        self._draw_status()
-
-    def action_end(self) -> None:
-        """To the newest line, and on with it."""
-        self.text.following = True
-        self.text.action_end()
         self._draw_status()
 
     def action_pause(self) -> None:

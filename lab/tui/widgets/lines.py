@@ -35,10 +35,11 @@ class LineList(ScrollView, can_focus=True):
         Binding("w", "wrap", "Wrap", show=False),
     ]
 
-    class Unfollowed(Message):
-        """A person scrolled away from the end."""
+    class FollowChanged(Message):
+        """A person scrolled away from the end, or went to it."""
 
-    def __init__(self, wrapping: bool = True) -> None:
+    def __init__(self, wrapping: bool = True, follows: bool = False) -> None:
+        """With `follows` it begins at its end, and stays there while lines come until a person scrolls up."""
         super().__init__()
         self._wrapping = wrapping
         self._lines: list[Line] = []
@@ -47,7 +48,7 @@ class LineList(ScrollView, can_focus=True):
         self._width = 0
         self._match: re.Pattern[str] | None = None
         self._styles_by_tone: dict[Tone, Style] = {}
-        self.following = False
+        self.following = self._follows = follows
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -140,7 +141,7 @@ class LineList(ScrollView, can_focus=True):
     def _follow(self, wanted: bool) -> None:
         if wanted is not self.following:
             self.following = wanted
-            self.post_message(self.Unfollowed())
+            self.post_message(self.FollowChanged())
 
     def action_page(self, direction: int) -> None:
         self.action_move(direction * max(1, self.size.height - 1))
@@ -150,6 +151,7 @@ class LineList(ScrollView, can_focus=True):
         self.scroll_to(y=0, animate=False)
 
     def action_end(self) -> None:
+        self._follow(self._follows)
         self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
 
     def action_sideways(self, direction: int) -> None:

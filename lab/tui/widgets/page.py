@@ -42,11 +42,11 @@ class TextPage(Vertical):
         Binding("escape", "clear_filter", "Clear the search", show=False),
     ]
 
-    def __init__(self, name: str, number: int, wrapping: bool = True) -> None:
+    def __init__(self, name: str, number: int, wrapping: bool = True, follows: bool = False) -> None:
         super().__init__(id=name, classes=f"panel -{PanelState.WAITING}")
         self._number = number
         self._static = Static(markup=False)
-        self.text = LineList(wrapping)
+        self.text = LineList(wrapping, follows)
         self._view = PanelView("", state=PanelState.WAITING)
         self.pattern = ""
         self._searched = False
