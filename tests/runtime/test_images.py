@@ -8,6 +8,7 @@ import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -192,6 +193,19 @@ def test_a_builder_that_hangs_is_ended_with_all_its_children(tmp_path: Path) -> 
         process.run(["sh", "-c", script], "Building x", 3)
 
     eventually(lambda: not alive(int(pid_file.read_text())), 30, "the end of the builder's child")
+
+
+def test_builders_at_work_can_be_ended_at_once(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    with ThreadPoolExecutor() as pool:
+        builds = [
+            pool.submit(process.run, ["sh", "-c", f"echo >> {begun}; sleep 600"], "Building x", 300) for _ in "ab"
+        ]
+        eventually(lambda: begun.exists() and len(begun.read_text()) == 2, 60, "two builders at work")
+        process.end_all()
+        failures = [build.exception(timeout=60) for build in builds]
+
+    assert [type(failure) for failure in failures] == [LabError, LabError]
 
 
 def alive(pid: int) -> bool:

@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ from lab.runtime.images.names import (
     tag,
     write_override,
 )
-from lab.runtime.images.process import Watch
+from lab.runtime.images.process import Watch, end_all
 from lab.runtime.lock import HomeLock
 
 if TYPE_CHECKING:
@@ -70,11 +70,16 @@ def _client() -> Iterator["DockerClient"]:
 
 
 def _side_by_side(steps: Sequence[Callable[[], None]]) -> None:
-    """Runs them at once, as many as there are cores; the first failure is raised when all have ended."""
+    """Runs them at once, as many as there are cores; the first failure, or Ctrl-C, ends the others and is raised."""
     with ThreadPoolExecutor(max_workers=max(2, min(len(steps), os.cpu_count() or 2))) as pool:
         running = [pool.submit(step) for step in steps]
-    for one in running:
-        one.result()
+        try:
+            for one in as_completed(running):
+                one.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_all()
+            raise
 
 
 def _build_ours(

@@ -15,6 +15,8 @@ from lab.core.errors import LabError
 Watch = Callable[[str, str, str, float | None], None]
 
 _TAIL = 15
+# Builders at work, for whoever must end them all: they are in sessions of their own, and hear nothing of Ctrl-C.
+_at_work: set["subprocess.Popen[str]"] = set()
 _CLUES = (
     ("no space left on device", "Free some space where Docker keeps its data: `docker system df` says who takes it."),
     ("toomanyrequests", "Log in to the registry with `docker login`, or type `invoke build --airgap`."),
@@ -50,6 +52,7 @@ def run(
         )
     except OSError as err:
         raise LabError(f"{what}: {argv[0]} can't be run: {err.strerror}.", f"Install {Path(argv[0]).name}.") from None
+    _at_work.add(process)
     reader = threading.Thread(target=_collect, args=(process, lines), daemon=True)
     reader.start()
     try:
@@ -58,6 +61,7 @@ def run(
     except subprocess.TimeoutExpired:
         raise LabError(f"{what} took more than {deadline_s:.0f} s.\n{tail(lines)}", "Try again.") from None
     finally:
+        _at_work.discard(process)
         _end(process)
     if process.returncode:
         raise LabError(f"{what} failed.\n{tail(lines)}", remedy(lines))
@@ -69,14 +73,24 @@ def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:
         lines.extend(line.rstrip("\n") for line in process.stdout or ())
 
 
+def end_all() -> None:
+    """Ends every builder at work; who waits for one gets a LabError."""
+    for process in list(_at_work):
+        _signal(process, signal.SIGTERM)
+
+
+def _signal(process: "subprocess.Popen[str]", number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
 def _end(process: "subprocess.Popen[str]") -> None:
-    """Also after Ctrl-C: the builder is in a session of its own and hears nothing of that."""
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
+        _signal(process, signal.SIGTERM)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            _signal(process, signal.SIGKILL)
             process.wait()
     if process.stdout:
         process.stdout.close()
