@@ -214,10 +214,12 @@ class ComposeRuntime:
         missing = absent(self._config)
         found = self._containers.list()
         memory = self._containers.memory(list(found.values()))
+        # One that is down while others run was stopped by itself.
+        alone = any(container.running for container in found.values())
         return {
             spec.name: ProcessFact("absent", reason=missing[spec.name][0], remedy=missing[spec.name][1])
             if spec.name in missing
-            else _fact(found.get(spec.name), memory)
+            else _fact(found.get(spec.name), memory, alone)
             for spec in CATALOGUE
         }
 
@@ -274,11 +276,11 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _fact(container: Container | None, memory: Mapping[str, int]) -> ProcessFact:
+def _fact(container: Container | None, memory: Mapping[str, int], alone: bool) -> ProcessFact:
     if container is None or container.state == "created":
         return ProcessFact("stopped", reason="the lab is down", remedy="Type `invoke up`.")
     now = time.time()
-    state, reason = _state(container)
+    state, reason = _state(container, alone)
     started = container.started_at if container.running else None
     image = container.image_created_at
     return ProcessFact(
@@ -294,7 +296,7 @@ def _fact(container: Container | None, memory: Mapping[str, int]) -> ProcessFact
     )
 
 
-def _state(container: Container) -> tuple[str, str]:
+def _state(container: Container, alone: bool) -> tuple[str, str]:
     killed = ", killed for want of memory" if container.out_of_memory else ""
     ended = f"ended with exit code {container.exit_code}{killed}"
     if container.running:
@@ -306,4 +308,4 @@ def _state(container: Container) -> tuple[str, str]:
         return "failed", f"{ended}; it is started again"
     if container.state == "paused":
         return "failed", "it is paused"
-    return "stopped", "the lab is down" if container.exit_code in {0, 137, 143} and not killed else ended
+    return "stopped", ended if alone or killed else "the lab is down"
