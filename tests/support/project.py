@@ -8,7 +8,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # What a lab is started from; the packages of the environment are the original's.
 _CODE = ("lab", "pipelines", "exporters", "tasks.py")
-_PARTS = (*_CODE, "stack", "grafana", "data", "pyproject.toml", "uv.lock", ".env.example", ".gitignore")
+_PARTS = (
+    *_CODE,
+    "stack",
+    "grafana",
+    "data",
+    "pyproject.toml",
+    "uv.lock",
+    ".env.example",
+    ".gitignore",
+    ".dockerignore",
+)
 
 
 def copied(folder: Path, parts: tuple[str, ...] = _PARTS) -> Path:
@@ -41,3 +51,11 @@ def git(folder: Path, *arguments: str) -> str:
         ["git", "-C", str(folder), *arguments], env=environ, check=True, capture_output=True, text=True
     )
     return done.stdout.strip()
+
+
+def committed(folder: Path) -> Path:
+    """A copy of the whole project with one commit; returns its folder."""
+    root = copied(folder)
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "as it was"]):
+        git(root, *arguments)
+    return root

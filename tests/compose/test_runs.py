@@ -1,0 +1,205 @@
+"""Runs in containers: the pipeline is edited under the running stack, and each run may get a container of its own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from docker import DockerClient
+from docker.models.containers import Container
+
+from lab.core.ledger import Status
+from lab.core.services import Service
+from tests.support import containers
+from tests.support.editing import SHOWN_S, Desk, saying
+from tests.support.lab import LiveLab
+from tests.support.project import committed, git
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(2400)]
+
+NAME, RUN_LABEL, DEADLINE_S = "edited-stack", "org.mlops-lab.run", 600.0
+MEGABYTES = 1024
+# What a container sees of the folder that the test edits.
+GO = "/app/pipelines/go"
+WAITING = f"import pathlib, time\n    while not pathlib.Path({GO!r}).exists(): time.sleep(0.1)\n    "
+
+
+@pytest.fixture(scope="module")
+def _desk(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("edited")
+    root = committed(folder / "project")
+    with LiveLab.prepared(folder, NAME, root, **containers.variables()) as lab:
+        lab.invoke("build", "--airgap", timeout=1800)
+        lab.invoke("up", timeout=900)
+        yield Desk(lab)
+    assert containers.everything(engine, NAME) == []
+
+
+@pytest.fixture
+def desk(_desk: Desk) -> Iterator[Desk]:
+    """Has the asset `edited`, which says "one"; everything is as committed afterwards."""
+    _desk.edit(saying("one"))
+    eventually(lambda: "edited" in _desk.shown(), SHOWN_S, "the added asset")
+    yield _desk
+    git(_desk.lab.root, "checkout", "-q", ".")
+    git(_desk.lab.root, "clean", "-fdq")
+    eventually(lambda: "edited" not in _desk.shown(), SHOWN_S, "the definitions from before")
+
+
+@pytest.fixture(scope="module")
+def _isolating(_desk: Desk) -> Desk:
+    """The same lab, told to give each run a container."""
+    _desk.lab.environ |= {"RUN_ISOLATION": "container", "RUN_CONTAINER_MEMORY_MB": str(MEGABYTES)}
+    _desk.lab.invoke("up", timeout=900)
+    return _desk
+
+
+@pytest.fixture
+def isolated(_isolating: Desk, desk: Desk) -> Desk:
+    return desk
+
+
+def of_runs(engine: DockerClient) -> list[Container]:
+    """The containers that runs of the lab have."""
+    label = [f"{containers.LAB}={NAME}", RUN_LABEL]
+    return list(engine.containers.list(all=True, filters={"label": label}, ignore_removed=True))
+
+
+def running(engine: DockerClient) -> dict[str, tuple[str, str]]:
+    """Id and start of each service's container."""
+    found = containers.of_lab(engine, NAME)
+    return {name: (one.id or "", one.attrs["State"]["StartedAt"]) for name, one in found.items()}
+
+
+def test_an_edit_shows_and_runs_without_building_or_restarting_anything(desk: Desk, engine: DockerClient) -> None:
+    before = running(engine)
+    run_id = desk.launch()
+    assert desk.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
+    assert desk.said(run_id) == ["one"]
+    assert running(engine) == before
+
+
+def test_an_edit_that_does_not_load_leaves_the_definitions_in_service(desk: Desk) -> None:
+    shown, text = desk.shown(), desk.definitions.read_text()
+    desk.definitions.write_text(text + "def oops(:\n")
+    eventually(lambda: "doesn't load" in desk.lab.invoke("logs", "dagster-code").stdout, SHOWN_S, "the error")
+    assert desk.shown() == shown
+
+    desk.definitions.write_text(text.replace('"one"', '"mended"'))
+    run_id = desk.launch()
+    assert desk.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
+    assert desk.said(run_id) == ["mended"]
+
+
+def test_a_run_has_a_container_with_limits_that_is_gone_afterwards(isolated: Desk, engine: DockerClient) -> None:
+    isolated.edit(WAITING + saying("alone"))
+    run_id = isolated.launch()
+    (container,) = eventually(lambda: started(engine), DEADLINE_S, "the run's container")
+
+    assert_harmless(container)
+    code, output = containers.run_inside(container, "sh", "-c", "cat /proc/[0-9]*/status")
+    assert code == 0
+    assert "Uid:\t0" not in output
+    assert "CapEff:\t0000000000000000" in output
+    assert containers.addresses(container).keys() == {"database", "storage", "tracking"}
+    gate, code_server = ("run-gate.lab", 8099), ("dagster-code.lab", 3001)
+    for host, port in (gate, code_server):
+        program = f"import socket; socket.create_connection(({host!r}, {port}), 4)"
+        assert containers.run_inside(container, "python", "-c", program)[0] != 0, f"a run reaches {host}"
+
+    (isolated.lab.root / "pipelines" / "go").touch()
+    assert isolated.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
+    assert isolated.said(run_id) == ["alone"]
+    eventually(lambda: of_runs(engine) == [], SHOWN_S, "the container removed")
+
+
+def started(engine: DockerClient) -> list[Container]:
+    found = of_runs(engine)
+    return [one for one in found if one.status == "running"]
+
+
+def assert_harmless(container: Container) -> None:
+    host: dict[str, Any] = container.attrs["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == MEGABYTES << 20
+    assert host["PidsLimit"] == 256
+    assert (host["ReadonlyRootfs"], host["CapDrop"], host["Privileged"]) == (True, ["ALL"], False)
+    assert not [mount for mount in container.attrs["Mounts"] if "docker.sock" in mount["Source"]]
+    assert not [mount for mount in container.attrs["Mounts"] if mount["Destination"].endswith(".sock")]
+
+
+def test_only_the_gate_sees_the_engine(isolated: Desk, engine: DockerClient) -> None:
+    found = engine.containers.list(filters={"label": f"{containers.LAB}={NAME}"})
+    mounting = {
+        one.labels[containers.SERVICE]
+        for one in found
+        if any(mount["Destination"].endswith(".sock") for mount in one.attrs["Mounts"])
+    }
+    assert mounting == {"run-gate"}
+    (gate,) = (one for one in found if one.labels[containers.SERVICE] == "run-gate")
+    assert set(containers.addresses(gate)) == {"runs"}
+    beside = {one.labels[containers.SERVICE] for one in found if "runs" in containers.addresses(one)}
+    assert beside == {"run-gate", "dagster-daemon"}
+
+
+# What Python is refused is a MemoryError; memory to share counts for the container only, so the kernel kills.
+REFUSED = "held = []\n        while True: held.append(bytes(4096))"
+KILLED = (
+    f"import mmap\n        held = mmap.mmap(-1, {2 * MEGABYTES} << 20)\n        while True: held.write(bytes(1 << 20))"
+)
+
+
+@pytest.mark.parametrize(
+    ("eating", "reason", "end"),
+    [
+        (REFUSED, f"needs more than RUN_CONTAINER_MEMORY_MB={MEGABYTES} allows", Status.FAILURE),
+        (KILLED, f"needed more than {MEGABYTES} MB", None),
+    ],
+    ids=["refused by Python", "killed by the kernel"],
+)
+def test_a_run_that_eats_memory_dies_alone(
+    eating: str, reason: str, end: Status | None, isolated: Desk, engine: DockerClient
+) -> None:
+    before = running(engine)
+    isolated.edit(WAITING + saying("unharmed"))
+    other = isolated.launch()
+    eventually(lambda: isolated.lab.run_status(other) == "STARTED", DEADLINE_S, "the other run")
+
+    isolated.edit(eating, governed=True)
+    eventually(lambda: isolated.takes("governance"), SHOWN_S, "the governed asset")
+    eater = isolated.launch()
+
+    assert isolated.lab.finished(eater, DEADLINE_S) == "FAILURE"
+    assert reason in str(isolated.events(eater))
+    statuses = [entry.status for entry in isolated.lab.entries_of(eater)]
+    assert statuses == [Status.STARTED, *([end] if end else [])]
+    assert isolated.lab.run_status(other) == "STARTED"
+    (isolated.lab.root / "pipelines" / "go").touch()
+    assert isolated.lab.finished(other, DEADLINE_S) == "SUCCESS"
+    assert isolated.said(other) == ["unharmed"]
+    assert running(engine) == before
+    assert isolated.lab.states()[Service.DAGSTER_DAEMON].health == "up"
+
+
+def test_a_run_can_be_cancelled_and_goes_on_without_its_daemon(isolated: Desk, engine: DockerClient) -> None:
+    isolated.edit(WAITING + saying("never"))
+    run_id = isolated.launch()
+    eventually(lambda: isolated.lab.run_status(run_id) == "STARTED", DEADLINE_S, "the run under way")
+    containers.of_lab(engine, NAME)[Service.DAGSTER_DAEMON].restart(timeout=30)
+    eventually(
+        lambda: containers.health(containers.of_lab(engine, NAME)[Service.DAGSTER_DAEMON]) == "healthy", DEADLINE_S
+    )
+    assert isolated.lab.run_status(run_id) == "STARTED"
+
+    isolated.lab.graphql("mutation($id: String!) {terminateRun(runId: $id) {__typename}}", id=run_id)
+
+    assert isolated.lab.finished(run_id, DEADLINE_S) == "CANCELED"
+    eventually(lambda: of_runs(engine) == [], SHOWN_S, "the container removed")
+
+
+def test_going_back_to_processes_takes_the_gate_away(isolated: Desk, engine: DockerClient) -> None:
+    lab = isolated.lab
+    lab.environ["RUN_ISOLATION"] = "process"
+    lab.invoke("up", timeout=900)
+    assert not [name for name in containers.everything(engine, NAME) if "run-gate" in name]
+    run_id = isolated.launch()
+    assert lab.finished(run_id, DEADLINE_S) == "SUCCESS"
