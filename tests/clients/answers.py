@@ -20,6 +20,7 @@ QUERIES = (
     "launch",
     "location",
     "run",
+    "run_config",
     "runs",
     "runs_with_steps",
     "schedule",

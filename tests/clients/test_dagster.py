@@ -285,3 +285,19 @@ def test_an_unknown_state_of_a_run_is_refused() -> None:
 def test_every_query_file_is_an_operation_of_its_own() -> None:
     for name in QUERIES:
         assert query(name).startswith(("query ", "mutation ")), name
+
+
+@pytest.mark.parametrize(
+    ("config", "path"),
+    [
+        ({}, None),
+        (None, None),
+        ({"ops": {"ingest_data": {"config": {"data_path": "/data/x.csv"}}}, "resources": {}}, "/data/x.csv"),
+        ({"ops": {"ingest_data": {"config": {}}}}, None),
+    ],
+)
+async def test_a_run_tells_on_which_data_it_was_launched(config: Any, path: str | None) -> None:
+    body = {"data": {"runOrError": {"__typename": "Run", "jobName": "some_job", "runConfig": config}}}
+    assert await dagster(body).launched_on("r1") == ("some_job", path)
+    with pytest.raises(NotFound):
+        await dagster(answer("dagster_run_unknown")).launched_on("r1")
