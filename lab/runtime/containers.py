@@ -99,10 +99,10 @@ class Containers:
             rows = api.containers(all=True, filters=self.filters)
         found: dict[str, tuple[object, Container]] = {}
         for row in rows:
-            # The status tells of a restart, too: it begins anew then.
+            # The status tells of a restart, which begins its time anew, and of health.
             token = (row["State"], row["Status"], row["ImageID"])
             known = self._known.get(row["Id"])
-            if known is None or known[0] != token or row["State"] != "running" or "health" in row["Status"][-12:]:
+            if known is None or known[0] != token or row["State"] != "running":
                 known = (token, self._inspect(row))
             found[row["Id"]] = known
         self._known = found

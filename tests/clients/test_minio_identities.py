@@ -1,0 +1,51 @@
+"""MinIO's users may do what SeaweedFS's bucket policies allow the same identities, and nothing else."""
+
+import pytest
+
+from lab.clients.furnish import Shape
+from lab.clients.minio_identities import identity_policy
+from lab.clients.provision import bucket_policy
+from lab.clients.s3 import MLFLOW, PIPELINE, READER
+
+SHAPE = Shape("data", "artifacts", "audit", "governance/audit/", 30)
+
+
+def allowed(identity: str) -> set[tuple[str, str]]:
+    statements = identity_policy(SHAPE, identity)["Statement"]
+    return {
+        (action, resource) for one in statements if one["Effect"] == "Allow"
+        for action in one["Action"] for resource in [one["Resource"]]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("identity", [PIPELINE, MLFLOW, READER])
+def test_every_statement_about_an_identity_is_taken_over_without_its_principal(identity: str) -> None:
+    about = [
+        statement
+        for bucket in ("data", "artifacts", "audit")
+        for statement in bucket_policy(SHAPE, bucket)["Statement"]
+        if any(arn.endswith(f"user/{identity}") for arn in statement["Principal"]["AWS"])
+    ]
+    taken = identity_policy(SHAPE, identity)["Statement"]
+
+    assert len(taken) == len(about) > 0
+    assert all("Principal" not in statement for statement in taken)
+    assert [{**old, "Principal": None} for old in about] == [{**new, "Principal": None} for new in taken]
+
+
+def test_nobody_may_delete_or_unlock_an_entry() -> None:
+    for identity in (PIPELINE, MLFLOW, READER):
+        rights = {action for action, resource in allowed(identity) if resource.startswith("arn:aws:s3:::audit")}
+        assert not {action for action in rights if "Delete" in action or "Retention" in action or "Bypass" in action}
+
+
+def test_only_the_pipeline_may_write_entries_and_mlflow_sees_none() -> None:
+    writers = {who for who in (PIPELINE, MLFLOW, READER) for action, resource in allowed(who)
+               if action == "s3:PutObject" and resource.startswith("arn:aws:s3:::audit/")}  # fmt: skip
+    assert writers == {PIPELINE}
+    assert not {resource for _, resource in allowed(MLFLOW) if resource.startswith("arn:aws:s3:::audit")}
+
+
+def test_copying_into_the_trail_is_denied_to_the_pipeline() -> None:
+    denied = [one for one in identity_policy(SHAPE, PIPELINE)["Statement"] if one["Effect"] == "Deny"]
+    assert [one["Condition"] for one in denied] == [{"Null": {"s3:x-amz-copy-source": "false"}}]
