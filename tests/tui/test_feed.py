@@ -111,7 +111,7 @@ def test_a_word_longer_than_the_window_is_cut() -> None:
 def test_what_follows_a_label_hangs_below_it() -> None:
     lines = wrap((Span("label ", Tone.MUTED), Span("one two three")), 12)
     assert texts(list(lines)) == ["label one", "  two three"]
-    assert [span.tone for span in lines[0]][0] is Tone.MUTED
+    assert lines[0][0].tone is Tone.MUTED
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 20])

@@ -48,22 +48,16 @@ def test_main_screen(snap_compare: Callable[..., bool], state: str, size: tuple[
     assert snap_compare(picture(snapshots.ALL[state]), terminal_size=size, run_before=settle)
 
 
-DRILLS = {
-    "service": ["1", "j", "j", "enter"],
-    "run": ["2", "j", "enter"],
-    "version": ["3", "enter"],
-    "audit-entry": ["4", "enter"],
-    "alert": ["5", "enter"],
-    "drift": ["5", "j", "j", "enter"],
+PRESSED = {
     "help": ["2", "question_mark"],
     "filter": ["4", "slash", *"register", "enter"],
 }
 
 
-@pytest.mark.parametrize("name", DRILLS)
-def test_drill_down(snap_compare: Callable[..., bool], name: str) -> None:
+@pytest.mark.parametrize("name", PRESSED)
+def test_after_keys(snap_compare: Callable[..., bool], name: str) -> None:
     app = picture(snapshots.DRIFTED)
-    assert snap_compare(app, terminal_size=(120, 40), run_before=settle, press=DRILLS[name])
+    assert snap_compare(app, terminal_size=(120, 40), run_before=settle, press=PRESSED[name])
 
 
 def test_narrow_terminal_stacks_the_panels(snap_compare: Callable[..., bool]) -> None:
