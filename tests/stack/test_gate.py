@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
 from pipelines.containers import ContainerServer
 from tests.support.waiting import eventually
@@ -262,3 +263,16 @@ def test_a_launch_that_fails_says_why_and_is_not_waited_for(server: ContainerSer
     with pytest.raises(OSError, match="no room"):
         server.launch(RUN, "argument", lambda _: None)
     assert server.runs() == frozenset()
+
+
+def test_the_gates_own_container_is_hardened_and_alone_with_the_daemon() -> None:
+    overlay = yaml.safe_load((FILE.parents[1] / "compose.isolation.yaml").read_text())
+    service = overlay["services"]["run-gate"]
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"] == service["memswap_limit"]
+    assert "ports" not in service
+    assert [mount["target"] for mount in service["volumes"]] == ["/run/engine.sock"]
+    members = [name for name, one in overlay["services"].items() if "runs" in one["networks"]]
+    assert sorted(members) == ["dagster-daemon", "run-gate"]
+    assert overlay["networks"]["runs"]["internal"] is True
