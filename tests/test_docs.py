@@ -58,7 +58,8 @@ def known_tasks() -> dict[str, Task[Any]]:
 def commands(text: str) -> Iterator[tuple[str, list[str]]]:
     """Each task that a text tells its reader to type, with its options."""
     for found in COMMAND.finditer(text):
-        words = found["words"].split()
+        # What stands behind a lone -- is the command that `exec` runs.
+        words = found["words"].partition(" -- ")[0].split()
         for word in words:
             if word == "--list" or not re.fullmatch(r"[a-z][a-z-]*", word):
                 break
