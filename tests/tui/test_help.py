@@ -16,7 +16,9 @@ from tests.tui.doing import Scripted, doing
 
 SIZE = (120, 24)
 # Where a key would change nothing: what to press first, so that it can.
-PREPARED = {"escape": "slash 1 enter", "S": "s"} | dict.fromkeys(("end", "G", "j", "down", "pagedown", "ctrl+f"), "home")
+PREPARED = {"escape": "slash 1 enter", "S": "s"} | dict.fromkeys(
+    ("end", "G", "j", "down", "pagedown", "ctrl+f"), "home"
+)
 
 
 LEAVING = {"q", "ctrl+c"}

@@ -67,6 +67,7 @@ def banner(view: View) -> Line:
     if view.trouble:
         return (Span("✗ ", Tone.BAD), *marked(formats.clean(view.trouble)))
     if view.lab_down:
-        hint = "Start it with `invoke up`; this screen connects by itself."
+        here = "" if view.readonly else ", or `:` here"
+        hint = f"Type `invoke up`{here}; this screen connects by itself."
         return (Span("○ The lab isn't up. ", Tone.STRONG), *marked(hint))
     return ()
