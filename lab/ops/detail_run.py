@@ -25,6 +25,8 @@ _PAGES = 4
 # Clocks of the machines that write entries and of Dagster's may differ by this much.
 _SKEW = timedelta(seconds=60)
 _MOST_ENTRIES = 400
+# So many entries in a row that can't be read are passed over in the search.
+_UNREADABLE = 8
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,18 @@ def entries_of(store: EntryStore, prefix: str, run: Run) -> RunEntries:
 
 
 def _first_at(store: EntryStore, prefix: str, moment: datetime, head: int) -> int:
-    """The first number whose entry was written at `moment` or later; one that can't be read counts as earlier."""
+    """The first number whose entry was written at `moment` or later; for one that can't be read a later one speaks."""
     low, high = 1, head + 1
     while low < high:
         middle = (low + high) // 2
-        entry = _read(store, prefix, middle)
-        at = _time_of(entry) if entry else None
-        if at is not None and at >= moment:
-            high = middle
+        at, seen = None, middle
+        while at is None and seen < min(high, middle + _UNREADABLE):
+            entry = _read(store, prefix, seen)
+            at, seen = _time_of(entry) if entry else None, seen + 1
+        if at is not None and at < moment:
+            low = seen
         else:
-            low = middle + 1
+            high = middle
     return low
 
 
