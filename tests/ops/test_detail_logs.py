@@ -1,0 +1,152 @@
+"""Logs as the screen reads them: the lines of before, then each as it comes, and a thread that ends."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from lab.core.errors import LabError, UsageError
+from lab.core.loglevel import Level
+from lab.core.services import Service
+from lab.ops.detail_logs import LogBatch, LogDesk
+from lab.runtime.logs import follow, tail
+
+
+class Files:
+    """The part of a runtime that has logs, over real files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.followed = threading.Event()
+        self.ended = threading.Event()
+
+    def services(self) -> Sequence[Service]:
+        return [Service.POSTGRES, Service.MLFLOW]
+
+    def path(self, service: Service) -> Path:
+        return self.folder / f"{service}.log"
+
+    def tail(self, service: Service, lines: int) -> Sequence[str]:
+        return tail([path for path in [self.path(service)] if path.exists()], lines)
+
+    def follow(
+        self, services: Sequence[Service], ended: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[Service, str]]:
+        def opened() -> bool:
+            self.followed.set()
+            return ended()
+
+        files: Mapping[Service, Path] = {service: self.path(service) for service in services}
+        yield from follow(files, opened)
+        self.ended.set()
+
+
+def write(runtime: Files, service: Service, *lines: str) -> None:
+    with runtime.path(service).open("a") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Files:
+    made = Files(tmp_path)
+    write(made, Service.MLFLOW, "2026-11-23 14:00:02 +0000 ERROR failed", "  File x.py", "\x1b[32mgreen\x1b[0m INFO x")
+    write(
+        made, Service.POSTGRES, "2026-11-23 14:00:01.000 UTC [1] LOG:  ready", "2026-11-23 14:00:03.000 UTC [1] LOG:  x"
+    )
+    return made
+
+
+def desk_on(runtime: Files) -> LogDesk:
+    return LogDesk(lambda: runtime)  # type: ignore[arg-type, return-value]
+
+
+async def news(desk: LogDesk, source: str) -> LogBatch:
+    """The next batch that holds something; the test's own timeout is the deadline."""
+    while not (found := await desk.more(source)).lines:
+        continue
+    return found
+
+
+async def test_the_lines_of_before_come_first_then_each_as_it_comes(runtime: Files) -> None:
+    desk = desk_on(runtime)
+    before = await news(desk, "mlflow")
+    assert [line.text for line in before.lines] == [
+        "2026-11-23 14:00:02 +0000 ERROR failed",
+        "  File x.py",
+        "green INFO x",
+    ]
+    assert [line.level for line in before.lines] == [Level.ERROR, Level.ERROR, Level.INFO]
+    await asyncio.to_thread(runtime.followed.wait, 30)
+    write(runtime, Service.MLFLOW, "a WARNING b", "goes on")
+    found = await news(desk, "mlflow")
+    assert [(line.text, line.level) for line in found.lines] == [
+        ("a WARNING b", Level.WARNING),
+        ("goes on", Level.WARNING),
+    ]
+    assert (found.reading, found.number > before.number) == (before.reading, True)
+    await desk.aclose()
+
+
+async def test_all_services_are_merged_by_the_time_of_their_lines(runtime: Files) -> None:
+    desk = desk_on(runtime)
+    found = await news(desk, "")
+    assert [line.service for line in found.lines] == ["postgres", "mlflow", "mlflow", "mlflow", "postgres"]
+    await desk.aclose()
+
+
+async def test_another_source_begins_anew(runtime: Files) -> None:
+    desk = desk_on(runtime)
+    first = await news(desk, "mlflow")
+    second = await news(desk, "postgres")
+    assert {line.service for line in second.lines} == {"postgres"}
+    assert second.reading > first.reading
+    await desk.aclose()
+
+
+async def test_the_thread_ends_with_the_desk(runtime: Files) -> None:
+    desk = desk_on(runtime)
+    await news(desk, "mlflow")
+    await asyncio.to_thread(runtime.followed.wait, 30)
+    await desk.aclose()
+    assert await asyncio.to_thread(runtime.ended.wait, 30)
+
+
+async def test_without_news_a_call_answers_with_nothing(runtime: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.ops.detail_logs._PATIENCE_S", 0.01)
+    runtime.path(Service.MLFLOW).unlink()
+    desk = desk_on(runtime)
+    await desk.more("mlflow")
+    assert (await desk.more("mlflow")).lines == ()
+    await desk.aclose()
+
+
+async def test_an_unknown_service_is_refused(runtime: Files) -> None:
+    desk = desk_on(runtime)
+    with pytest.raises(UsageError, match="'nothing' is no service"):
+        await news(desk, "nothing")
+    await desk.aclose()
+
+
+async def test_a_runtime_that_fails_is_asked_again(runtime: Files) -> None:
+    failures = [LabError("the engine is away")]
+
+    def make() -> Files:
+        if failures:
+            raise failures.pop()
+        return runtime
+
+    desk = LogDesk(make)  # type: ignore[arg-type]
+    with pytest.raises(LabError, match="the engine is away"):
+        await news(desk, "mlflow")
+    assert (await news(desk, "mlflow")).lines
+    await desk.aclose()
+
+
+async def test_a_flood_between_two_calls_is_bounded(runtime: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.ops.detail_logs._KEPT", 2)
+    desk = desk_on(runtime)
+    found = await news(desk, "mlflow")
+    assert (len(found.lines), found.dropped) == (2, 1)
+    await desk.aclose()
