@@ -41,8 +41,9 @@ def contents(lab: LiveLab) -> dict[str, Any]:
     }
 
 
-def approve(lab: LiveLab, key: Path, version: str) -> None:
-    lab.invoke("approve", "--version", version, "--reason", "it is good", "--key", str(key))
+def act(lab: LiveLab, action: str, key: Path) -> None:
+    """A signed decision on the first version."""
+    lab.invoke(action, "--version", "1", "--reason", f"{action} it", "--key", str(key))
 
 
 def test_a_lab_moves_into_containers_and_back_with_its_approvals(engine: DockerClient, tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_a_lab_moves_into_containers_and_back_with_its_approvals(engine: DockerC
         first.invoke("identity-add", "adam@example.com", "--key", f"{adam}.pub", "--role", "platform-admin")
         signing = ("--role", "risk-officer", "--sign-with", str(adam))
         first.invoke("identity-add", "olga@example.com", "--key", f"{olga}.pub", *signing)
-        approve(first, olga, "1")
+        act(first, "approve", olga)
         first.invoke("backup", "--output", there)
         native = contents(first)
 
@@ -63,7 +64,7 @@ def test_a_lab_moves_into_containers_and_back_with_its_approvals(engine: DockerC
         assert done["succeeded"], done
         assert (done["from_runtime"], done["runtime"]) == ("native", "compose")
         assert contents(second) == native
-        second.invoke("promote", "--version", "1", "--reason", "to staging", "--key", str(adam))
+        act(second, "reject", olga)
         assert second.json("demo-run")["succeeded"]
         assert second.json("reconcile")["findings"] == []
         assert all(proof["passed"] for proof in second.json("verify-governance", "--only", "ledger"))
@@ -78,9 +79,10 @@ def test_a_lab_moves_into_containers_and_back_with_its_approvals(engine: DockerC
         assert done["succeeded"], done
         assert (done["from_runtime"], done["runtime"]) == ("compose", "native")
         assert contents(third) == moved
-        assert third.versions()[-1].aliases == ("staging",)
+        assert third.versions()[-1].tags["approval_state"] == "rejected"
         assert len(third.run_ids()) == len(native["runs"]) + 1
-        approve(third, olga, "1")
+        act(third, "archive", adam)
+        assert third.json("reconcile")["findings"] == []
         assert third.verified().intact
         answer = third.get(
             Service.MLFLOW,
