@@ -112,7 +112,7 @@ class Fetcher:
 
 def pause_after(failures: int, every_s: float = 0.0) -> float:
     """Seconds until the next attempt: `every_s` after a success, 1, 2, 4 … 15 s after failures."""
-    return max(every_s, min(2.0 ** (failures - 1), RETRY_MOST_S)) if failures else every_s
+    return max(every_s, min(2.0 ** min(failures - 1, 10), RETRY_MOST_S)) if failures else every_s
 
 
 def said(err: Exception, title: str, deadline_s: float) -> str:
