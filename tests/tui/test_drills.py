@@ -177,6 +177,16 @@ async def test_without_a_desk_a_recording_says_so_and_shows_what_it_has() -> Non
         assert screen is not observer_app
 
 
+@pytest.mark.parametrize(("kind", "words"), [("entry", '"previous_hash"'), ("drift", "0.812"), ("alert", "isn't part")])
+async def test_what_a_recording_has_is_shown(kind: str, words: str) -> None:
+    async with drilled(kind) as (app, pilot, _):
+        app.open_desk = None
+        await pilot.press("escape", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, DetailScreen)
+        assert words in shown(app.screen)
+
+
 async def test_what_is_gone_from_the_newest_data_stays_and_says_so() -> None:
     async with drilled("run") as (app, pilot, screen):
         app._show(replace(app.view, snapshot=replace(snapshots.HEALTHY, runs=Slice(RunsView(()), snapshots.NOW))))

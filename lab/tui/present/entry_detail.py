@@ -88,6 +88,11 @@ def document(body: str) -> list[Line]:
     return lines
 
 
+def as_json(known: Entry | None) -> str:
+    """What the snapshot has of it."""
+    return entry_json(known) if known else ""
+
+
 def copied(detail: "EntryDetail") -> str:
     """What goes to the clipboard."""
     return entry_json(detail.entry) if detail.entry else detail.body.decode(errors="replace")

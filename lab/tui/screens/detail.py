@@ -101,6 +101,11 @@ class DetailScreen(Screen[None]):
         """Hides what a read-only screen must not do."""
         return False if self.view.readonly and action in self.CHANGING else super().check_action(action, parameters)
 
+    @property
+    def recorded(self) -> bool:
+        """Whether there is nobody to ask: then the snapshot's word is all there is."""
+        return self._open_desk is None
+
     def compose(self) -> ComposeResult:
         yield self._bar
         yield self._subject

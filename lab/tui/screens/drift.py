@@ -52,6 +52,8 @@ class DriftScreen(DetailScreen):
         return False
 
     def draw(self, name: str) -> PanelView:
+        if self.recorded:
+            return super().draw(name)
         if name == "features":
             return page("Features, worst first", self.found, self.view, _EMPTY, present.features)
         if name == "about":

@@ -74,6 +74,8 @@ class EntryScreen(DetailScreen):
         return False
 
     def draw(self, name: str) -> PanelView:
+        if self.recorded and self.known:
+            return super().draw(name)
         part = self.got("entry")
         if part.value is not None and self.detail is None:
             part = replace(part, value=None) if part.error else Slice()
@@ -90,7 +92,7 @@ class EntryScreen(DetailScreen):
             return
         self.key = str(self.seq + by)
         self.ask_again()
-        self.redraw()
+        self.show(self.view)
 
     def action_run(self) -> None:
         """The run that wrote the entry, in full."""
@@ -104,5 +106,5 @@ class EntryScreen(DetailScreen):
         browse(self, None)
 
     def action_copy(self) -> None:
-        copied = present.copied(self.detail) if self.detail else ""
+        copied = present.copied(self.detail) if self.detail else present.as_json(self.known)
         copy(self, Detail("", (), copied))
