@@ -1,6 +1,7 @@
 """What would keep the lab's containers from starting."""
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ def examine_containers(config: LabConfig) -> tuple[Sequence[Finding], frozenset[
         *_rights(info.get("SecurityOptions") or ()),
         *_images(config, client),
     ]
+    found += _readable(config)
     own = {port for container in Containers(config.name).list().values() for _, port in container.ports}
     client.close()
     return tuple(found), frozenset(own)
@@ -59,6 +61,19 @@ def _rights(options: Sequence[str]) -> Iterator[Finding]:
         yield Finding("users", Verdict.FAIL, detail, "Use an engine without user mapping, or set RUNTIME=native.")
     who = "root; containers run as uid 10001" if os.getuid() == 0 else f"uid {os.getuid()}, as which containers run"
     yield Finding("user", Verdict.OK, who)
+
+
+def _readable(config: LabConfig) -> Iterator[Finding]:
+    """Root may read everything, the containers that it starts only what everybody may."""
+    if os.getuid() != 0:
+        return
+    stack = config.root / "stack"
+    mounted = [config.data_path, config.policy_path, stack / "health" / "health.py", stack / "dagster" / "dagster.yaml"]
+    mounted += [config.root / "pipelines" / "definitions.py", stack / "prometheus" / "alert_rules.yml"]
+    closed = [path for path in mounted if path.exists() and not path.stat().st_mode & stat.S_IROTH]
+    if closed:
+        detail = f"containers run as uid 10001 and can't read {', '.join(map(str, closed))}"
+        yield Finding("files", Verdict.FAIL, detail, "Type `chmod -R o+rX` on their folders, or use an ordinary user.")
 
 
 def _images(config: LabConfig, client: "DockerClient") -> Iterator[Finding]:
