@@ -89,7 +89,7 @@ async def test_another_person_than_the_owner_approves_and_promotes(live: LiveLab
     async with screen(live, SIGNING_KEY=str(people.keys[OFFICER])) as (app, pilot):
         shown, approved = await decide(app, pilot, "a", "it is as good as the last one")
     async with screen(live, SIGNING_KEY=str(people.keys[ENGINEER])) as (app, pilot):
-        _, promoted = await decide(app, pilot, "p", "to staging with it")
+        _, promoted = await decide(app, pilot, "P", "to staging with it")
 
     assert OFFICER in shown
     assert str(people.keys[OFFICER]) in shown

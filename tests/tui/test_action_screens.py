@@ -48,7 +48,7 @@ def pressing(*keys: str) -> Callable[[Pilot[None]], object]:
 
 SHOWN = {
     "sign": (("3", "a"), Scripted()),
-    "sign-closed": (("3", "p"), Scripted(gates=OWNERS_GATES)),
+    "sign-closed": (("3", "P"), Scripted(gates=OWNERS_GATES)),
     "confirm": (("1", "j", "j", "R"), Scripted()),
     "reason": (("5", "m", "enter"), Scripted()),
     "help": (("3", "question_mark"), Scripted()),

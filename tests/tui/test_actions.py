@@ -47,9 +47,9 @@ KEYS = {
     "re-launch": ("2 R enter", "relaunch", {"target": RUN}),
     "restart": ("1 R enter", "restart", {"target": SERVICE}),
     "approve": ("3 a w h y enter", "approve", {"target": VERSION, "reason": "why", "role": ""}),
-    "promote": ("3 p w h y enter", "promote", {"target": VERSION, "reason": "why", "role": ""}),
+    "promote": ("3 P w h y enter", "promote", {"target": VERSION, "reason": "why", "role": ""}),
     "reject": ("3 x w h y enter", "reject", {"target": VERSION, "reason": "why", "role": ""}),
-    "archive": ("3 z w h y enter", "archive", {"target": VERSION, "reason": "why", "role": ""}),
+    "archive": ("3 X w h y enter", "archive", {"target": VERSION, "reason": "why", "role": ""}),
 }
 
 
@@ -328,7 +328,7 @@ async def test_the_palette_does_what_is_typed(key: str) -> None:
 async def test_a_read_only_screen_offers_nothing_that_changes_something() -> None:
     runner = Scripted(DONE)
     async with doing(runner, readonly=True) as (app, pilot):
-        for panel, keys in (("1", "R"), ("2", "Rn"), ("3", "apxz"), ("5", "m")):
+        for panel, keys in (("1", "R"), ("2", "Rn"), ("3", "aPxX"), ("5", "m")):
             await pilot.press(panel, *keys)
             await pilot.pause()
             assert isinstance(app.screen, MainScreen)

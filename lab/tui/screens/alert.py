@@ -24,7 +24,7 @@ class AlertScreen(DetailScreen):
 
     KIND: ClassVar[str] = "alerts"
     CHANGING: ClassVar[frozenset[str]] = frozenset({"silence"})
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("s", "silence", "Silence")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("m,s", "silence", "Silence")]
 
     def pages(self) -> Sequence[Page]:
         self._last: Alert | None = None

@@ -55,9 +55,9 @@ class ModelsPanel(PartPanel):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "want('approve')", "Approve"),
-        Binding("p", "want('promote')", "Promote"),
+        Binding("P", "want('promote')", "Promote"),
         Binding("x", "want('reject')", "Reject", show=False),
-        Binding("z", "want('archive')", "Archive", show=False),
+        Binding("X", "want('archive')", "Archive", show=False),
     ]
 
 
