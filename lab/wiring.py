@@ -51,9 +51,10 @@ def runtime(config: LabConfig) -> Runtime:
     from lab.runtime.choice import runtime_name
 
     if runtime_name(config) == "compose":
+        from lab.clients.code_version import code_version
         from lab.runtime.compose import ComposeRuntime
 
-        return ComposeRuntime(config)
+        return ComposeRuntime(config, code_version=lambda: code_version(config.root))
     from lab.runtime.native import NativeRuntime
 
     return NativeRuntime(config, binaries())

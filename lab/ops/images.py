@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.clients.code_version import code_version
 from lab.core.config import LabConfig
 from lab.core.errors import UsageError
 from lab.ops.progress import Progress, Report
@@ -29,7 +30,7 @@ def build(config: LabConfig, report: Report, airgap: bool = False, fresh: bool =
     from lab.runtime.images.build import build_airgap
 
     _refuse_native(config)
-    (build_airgap if airgap else from_index)(config, _watch(report), fresh)
+    (build_airgap if airgap else from_index)(config, _watch(report), fresh, code_version(config.root))
 
 
 def save(config: LabConfig, output: str, force: bool, report: Report) -> "Bundled":

@@ -41,8 +41,10 @@ class ComposeRuntime:
 
     name = COMPOSE
 
-    def __init__(self, config: LabConfig, containers: Containers | None = None) -> None:
-        self._config = config
+    def __init__(
+        self, config: LabConfig, containers: Containers | None = None, code_version: Callable[[], str] = str
+    ) -> None:
+        self._config, self._code_version = config, code_version
         self._containers = containers or Containers(config.name)
         self._layout = Layout(config.home)
         self._lock = HomeLock(config.home / LOCK)
@@ -90,7 +92,8 @@ class ComposeRuntime:
             note(" ".join(word for word in (subject, state, detail) if word))
 
         note(f"building images: {', '.join(missing)}; this takes minutes, and only once")
-        (build_airgap if airgapped(self._config) else build)(self._config, watch)
+        make = build_airgap if airgapped(self._config) else build
+        make(self._config, watch, code_version=self._code_version())
 
     def release(self) -> None:
         self._lock.release()

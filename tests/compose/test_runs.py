@@ -7,6 +7,8 @@ import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
+from lab.clients.code_version import code_version
+from lab.clients.sources import fingerprint, sources
 from lab.core.ledger import Status
 from lab.core.services import Service
 from tests.support import containers
@@ -89,6 +91,19 @@ def test_an_edit_that_does_not_load_leaves_the_definitions_in_service(desk: Desk
     run_id = desk.launch()
     assert desk.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
     assert desk.said(run_id) == ["mended"]
+
+
+def test_the_trail_names_the_commit_that_the_image_was_built_from_and_that_the_code_was_edited(desk: Desk) -> None:
+    desk.edit("pass", governed=True)
+    eventually(lambda: desk.takes("governance"), SHOWN_S, "the governed asset")
+    run_id = desk.launch()
+    assert desk.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
+    (version,) = {entry.code_version for entry in desk.lab.entries_of(run_id)}
+    root = desk.lab.root
+    commit, lock, code = version.split()
+    assert commit == f"git:{git(root, 'rev-parse', 'HEAD')}+dirty"
+    assert lock == code_version(root).split()[1]
+    assert code == f"code:{fingerprint(sources(root))[:12]}"
 
 
 def test_a_run_has_a_container_with_limits_that_is_gone_afterwards(isolated: Desk, engine: DockerClient) -> None:

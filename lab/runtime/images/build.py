@@ -35,23 +35,29 @@ from lab.runtime.lock import HomeLock
 if TYPE_CHECKING:
     from docker import DockerClient
 
+_CODE_VERSION = "CODE_VERSION"
 
-def build(config: LabConfig, watch: Watch, fresh: bool = False) -> None:
-    """Builds the images of ours from an index; the official ones come with `docker compose pull`. Raises LabError."""
-    python = read(pins_file(config.root))[PYTHON_IMAGE]
+
+def build(config: LabConfig, watch: Watch, fresh: bool = False, code_version: str = "") -> None:
+    """Builds the images of ours from an index; the official ones come with `docker compose pull`. Raises LabError.
+
+    `code_version` is what the pipeline's image will say of its code.
+    """
+    arguments = {"BASE_IMAGE": read(pins_file(config.root))[PYTHON_IMAGE], _CODE_VERSION: code_version}
     with _client() as client:
-        _build_ours(config, client, {"BASE_IMAGE": python}, False, fresh, watch)
+        _build_ours(config, client, arguments, False, fresh, watch)
     override_file(config).unlink(missing_ok=True)
 
 
-def build_airgap(config: LabConfig, watch: Watch, fresh: bool = False) -> None:
-    """Builds every image from Debian packages and wheels; builds themselves have no network. Raises LabError."""
+def build_airgap(config: LabConfig, watch: Watch, fresh: bool = False, code_version: str = "") -> None:
+    """As `build`, but every image, from Debian packages and wheels; builds themselves have no network."""
     cache = default_cache() / "airgap"
     with _client() as client, HomeLock(cache / "lock", DEADLINE_S).held(_waiting(watch)):
         base = ensure_base(client, config.name, cache, fresh, watch)
         steps = [_stand_in(config, client, image, cache, base, fresh, watch) for image in STAND_INS]
         _side_by_side([lambda: _build_stage(config, client, cache, fresh, watch), *steps])
         arguments = {"BASE_IMAGE": tag(BASE, config.name), "BUILD_IMAGE": tag(BUILD, config.name)}
+        arguments[_CODE_VERSION] = code_version
         _build_ours(config, client, arguments, True, fresh, watch)
     write_override(config)
 
@@ -87,7 +93,9 @@ def _build_ours(
 ) -> None:
     def make(image: str, anew: bool) -> None:
         dockerfile = config.root / "stack" / "images" / image / "Dockerfile"
-        recipe = Recipe(image, dockerfile, config.root, arguments, offline=offline, fresh=anew)
+        # The others would complain of an argument that they don't use.
+        given = {name: value for name, value in arguments.items() if name != _CODE_VERSION or image == "pipelines"}
+        recipe = Recipe(image, dockerfile, config.root, given, offline=offline, fresh=anew)
         build_image(recipe, config.name, client, watch)
 
     def related() -> None:
