@@ -6,7 +6,6 @@ from pathlib import Path
 
 from lab.clients.ssh import public_path, read_public_key
 from lab.core.account import named
-from lab.core.account import named
 from lab.core.errors import LabError
 
 PASSPHRASE, NOWHERE = "passphrase", "nowhere"

@@ -12,9 +12,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lab.core.errors import LabError, SignatureInvalid, UsageError
+from lab.core.errors import LabError, UsageError
+from lab.tui.errand_signed import Locked, act, signing
 from lab.tui.jobs import Told
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from lab.ops.demo_run import DemoRun
     from lab.ops.progress import Report
     from lab.ops.seed import Seeded
-    from lab.ops.signing import Signing
 
 
 Errand = Callable[["LabConfig", Mapping[str, str], "Report"], Told]
@@ -55,7 +55,7 @@ def _trained(result: "DemoRun") -> Told:
 def seed(config: "LabConfig", given: Mapping[str, str], _: "Report") -> Told:
     from lab.ops.seed import Seeder
 
-    return _seeded(Seeder(config).seed(_signing(given), given.get("reason", "")))
+    return _seeded(Seeder(config).seed(signing(given), given.get("reason", "")))
 
 
 def drift(config: "LabConfig", _: Mapping[str, str], __: "Report") -> Told:
@@ -155,72 +155,6 @@ def silence(config: "LabConfig", given: Mapping[str, str], _: "Report") -> Told:
     made = asyncio.run(put(config, json.loads(given["labels"]), given["reason"]))
     until = made.until.astimezone().strftime("%H:%M")
     return Told(True, f"{made.labels['alertname']} is silent until {until}", "Alertmanager's page can end it earlier.")
-
-
-def act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
-    """Approve, reject, promote or archive; with `dry_run` the gates, and the key that would sign, as `data`."""
-    return asyncio.run(_act(config, given, report))
-
-
-async def _act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
-    from lab.core.policy import Action
-    from lab.ops.approval import Approver, Tools
-    from lab.ops.progress import Progress
-    from lab.ops.signing import key_card
-
-    signing, action, version = _signing(given), given["action"], given["target"]
-    dry_run = bool(given.get("dry_run"))
-    approver = Approver(config, signing, Tools.of_lab(config), lambda text: report(Progress("key", "signing", text)))
-    try:
-        outcome = await approver.act(Action(action), version, given.get("reason") or "looking only", dry_run)
-    finally:
-        await approver.aclose()
-    gates = [asdict(gate) for gate in outcome.gates]
-    data: dict[str, Any] = {"gates": gates, "from": outcome.from_state, "to": outcome.to_state}
-    if dry_run:
-        data["key"] = asdict(key_card(config, signing))
-    lines = tuple(f"{'●' if gate.passed else '✗'} {gate.name}: {gate.detail}" for gate in outcome.gates)
-    seq = f"; audit entry {outcome.entry.seq}" if outcome.entry else ""
-    if not outcome.allowed:
-        closed = ", ".join(gate.name for gate in outcome.gates if not gate.passed)
-        return Told(False, f"refused: {action} version {version}, by the gate {closed}{seq}", "", lines, data)
-    said = f"{action} version {version}: {outcome.from_state} → {outcome.to_state}{seq}"
-    return Told(True, said, "", (*outcome.changes, *lines), data)
-
-
-class Locked(SignatureInvalid):
-    """The key can't sign without a person at a terminal; `lock` says why."""
-
-    def __init__(self, key: Path, lock: str) -> None:
-        super().__init__(
-            f"The key {key} asks for its passphrase.", f"Load it once with `ssh-add {key}`, then try again."
-        )
-        self.lock = lock
-
-
-def _signing(given: Mapping[str, str]) -> "Signing":
-    from lab.ops.signing import Signing
-
-    key = given.get("key", "")
-    return Signing(Path(key).expanduser().absolute() if key else None, given.get("role", ""), sign=_sign)
-
-
-def _sign(message: bytes, key: Path) -> str:
-    from lab.clients import ssh
-    from lab.clients.ssh_lock import PASSPHRASE, lock_of
-
-    if not _at_terminal() and lock_of(key) == PASSPHRASE:
-        raise Locked(key, PASSPHRASE)
-    return ssh.sign(message, key)
-
-
-def _at_terminal() -> bool:
-    """Whether ssh-keygen could ask somebody."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
 
 
 ERRANDS: Mapping[str, Errand] = {

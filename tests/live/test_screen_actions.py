@@ -42,13 +42,19 @@ aside = asyncio.to_thread
 async def screen(live: LiveLab, **variables: str) -> AsyncIterator[tuple[LabApp, Pilot[None]]]:
     """The screen on the live lab; what it starts has the lab's environment and `variables`."""
 
+    made: list[Connection] = []
+
     def connect() -> Connection:
-        return Connection(wiring.observer(live.config), wiring.first_snapshot(live.config, time.time()))
+        made.append(Connection(wiring.observer(live.config), wiring.first_snapshot(live.config, time.time())))
+        return made[-1]
 
     app = LabApp(connect, runner=Processes({**live.environ, **variables}))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.view.snapshot.models.value and app.view.snapshot.audit.value)
         yield app, pilot
+    # The app is left without waiting for connections to be closed; the test's event loop must not find them open.
+    for connection in made:
+        await connection.observer.aclose()
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from lab.tui.errand import ERRANDS, Locked, main
+from lab.tui.errand import ERRANDS, main
+from lab.tui.errand_signed import Locked
 from tests.support.keys import make_key
 
 # In a session of its own, as beside the screen: there is no terminal to ask on.
 _SIGN = """
 import sys
 from pathlib import Path
-from lab.tui import errand
+from lab.tui import errand_signed as errand
 try:
     errand._sign(b"message", Path(sys.argv[1]))
     print("signed")
