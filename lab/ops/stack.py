@@ -20,6 +20,8 @@ UP_DEADLINE_S = 180.0
 _POLL_SECONDS = 0.2
 _FACTS_EVERY_S = 1.0
 _TAIL_LINES = 15
+# A second or two, on a machine that has nothing else to do.
+_FURNISH_S = 90.0
 
 
 # Takes a deadline in seconds and returns what it made, in words.
@@ -132,7 +134,7 @@ class _Starter:
     async def _furnish_inside(self, service: Service) -> None:
         if service in self._furnish:
             left = max(1.0, self._end - time.monotonic())
-            for made in await asyncio.to_thread(self._furnish[service], min(left, 30.0)):
+            for made in await asyncio.to_thread(self._furnish[service], min(left, _FURNISH_S)):
                 self._report(Progress(service, "preparing", made))
 
     async def _wait(self, service: Service) -> None:
