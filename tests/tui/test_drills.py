@@ -184,7 +184,8 @@ async def test_what_a_recording_has_is_shown(kind: str, words: str) -> None:
         await pilot.press("escape", "enter")
         await pilot.pause()
         assert isinstance(app.screen, DetailScreen)
-        assert words in shown(app.screen)
+        while words not in shown(app.screen):
+            await pilot.pause(0.01)
 
 
 async def test_what_is_gone_from_the_newest_data_stays_and_says_so() -> None:
