@@ -1,4 +1,4 @@
-"""Writes the tables of README.md and docs/settings.md from the code that they describe: `python docs/tables.py`."""
+"""Writes the tables of the documentation from the code that they describe: `python docs/tables.py`."""
 
 import re
 import sys
@@ -40,7 +40,18 @@ def settings() -> str:
     return table(("variable", "default", "what it means"), rows)
 
 
-TABLES = {"README.md": ("catalogue", catalogue), "docs/settings.md": ("settings", settings)}
+def keys() -> str:
+    """Every key of the screen."""
+    from docs.keys import by_place
+
+    return table(("where", "keys"), by_place())
+
+
+TABLES = {
+    "README.md": ("catalogue", catalogue),
+    "docs/settings.md": ("settings", settings),
+    "docs/screen.md": ("keys", keys),
+}
 
 
 def filled(text: str, name: str, content: str) -> str:
@@ -53,7 +64,7 @@ def filled(text: str, name: str, content: str) -> str:
 
 
 def main() -> None:
-    """Rewrites both files."""
+    """Rewrites the files."""
     for file, (name, make) in TABLES.items():
         path = ROOT / file
         path.write_text(filled(path.read_text(), name, make()))

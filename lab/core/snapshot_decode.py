@@ -148,8 +148,8 @@ def _choice(kind: type[Enum]) -> Decode:
     known = {member.value: member for member in kind}
 
     def read(value: Any) -> Enum:
-        if not isinstance(value, str) or value not in known:
-            raise _Wrong(f"is {value!r:.40}, none of {', '.join(known)}")
+        if type(value) not in {str, int} or value not in known:
+            raise _Wrong(f"is {value!r:.40}, none of {', '.join(map(str, known))}")
         return known[value]
 
     return read

@@ -159,15 +159,18 @@ class ReplayApp(LabApp):
         yield SystemCommand("Theme", "Choose a theme", self.action_change_theme)
         yield SystemCommand("Quit", "Leave the replay", self.action_quit)
 
-    @on(Timeline.Moved)
-    def _pointed(self, event: Timeline.Moved) -> None:
-        self.player.seek(event.moment)
+    def show_moment(self, moment: float) -> None:
+        """Goes to a moment (epoch seconds) and pauses there."""
+        self.player.playing = False
+        self.player.seek(moment)
         self._move()
 
+    @on(Timeline.Moved)
+    def _pointed(self, event: Timeline.Moved) -> None:
+        self.show_moment(event.moment)
+
     def _go_to_moment(self, typed: str) -> None:
-        self.player.playing = False
-        self.player.seek(parse_moment(typed, self.player))
-        self._move()
+        self.show_moment(parse_moment(typed, self.player))
 
     def _tick(self) -> None:
         before, self._ticked = self._ticked, monotonic()

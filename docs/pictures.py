@@ -1,0 +1,191 @@
+"""Draws the pictures of the screen in docs/images from a recorded session: `python docs/pictures.py`.
+
+The session is docs/session/lab.jsonl.gz, what drill-downs were told is beside it; `python docs/pictures.py tape` asks a
+lab that is up for that again. Needs rsvg-convert and the font Fira Code (Debian: librsvg2-bin, fonts-firacode).
+"""
+
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from textual.pilot import Pilot  # noqa: E402 - run as a file, it must find the packages first
+
+from docs.tape import Tape, Taping  # noqa: E402
+from lab.core.snapshot import Snapshot  # noqa: E402
+from lab.tui.app import LabApp  # noqa: E402
+from lab.tui.observer import Connection  # noqa: E402
+from lab.tui.recording.reader import Recording  # noqa: E402
+from lab.tui.replay.app import ReplayApp  # noqa: E402
+from lab.tui.replay.player import REMEMBERED  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+SESSION = ROOT / "docs" / "session"
+RECORDING, TAPE = SESSION / "lab.jsonl.gz", SESSION / "details.json.gz"
+NORMAL = (120, 40)
+SETTLE_S = 20.0
+# The gates before a promotion load the model in a process of its own.
+TAPE_S = 240.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A moment of the session (UTC), a size, and the keys that lead there; without `replay` no timeline is shown."""
+
+    name: str
+    at: str
+    keys: Sequence[str] = ()
+    size: tuple[int, int] = NORMAL
+    replay: bool = False
+
+
+# The session: started at 18:51, a version brought to production, a second one approved; then the data drifts and a
+# third is trained on it; MLflow hangs; in the end the lab is stopped.
+DRIFTED, HUNG, DOWN = "2026-11-23T18:59:00", "2026-11-23T18:59:50", "2026-11-23T19:06:16"
+PICTURES = (
+    Picture("main-120x40", DRIFTED, ["2", "j", "k"]),
+    Picture("main-80x24", DRIFTED, size=(80, 24)),
+    Picture("main-200x60", DRIFTED, size=(200, 60)),
+    Picture("main-running", "2026-11-23T18:55:25", ["2"]),
+    Picture("state-starting", "2026-11-23T18:51:12"),
+    Picture("state-stale", HUNG, ["3"]),
+    Picture("state-down", DOWN),
+    Picture("service-logs", DRIFTED, ["1", "j", "j", "enter", "m"]),
+    Picture("service-probes", DRIFTED, ["1", "j", "j", "enter", "2"]),
+    Picture("run-steps", DRIFTED, ["2", "enter"]),
+    Picture("run-events", DRIFTED, ["2", "enter", "2"]),
+    Picture("version-metrics", DRIFTED, ["3", "enter"]),
+    Picture("version-gates", DRIFTED, ["3", "j", "enter", "4"]),
+    Picture("audit-entry", DRIFTED, ["4", *"jjjjjjjjj", "enter"]),
+    Picture("drift", DRIFTED, ["5", "j", "enter"]),
+    Picture("alert", DRIFTED, ["5", "enter"]),
+    Picture("help", DRIFTED, ["3", "question_mark"]),
+    Picture("palette", DRIFTED, ["ctrl+p"]),
+    Picture("replay", "2026-11-23T18:59:55", replay=True),
+)
+
+
+class _Session:
+    """A lab whose snapshots come from the recording, up to one moment."""
+
+    def __init__(self, snapshots: Sequence[Snapshot]) -> None:
+        self._snapshots = iter(snapshots)
+
+    async def tick(self, _: Snapshot) -> Snapshot:
+        found = next(self._snapshots, None)
+        if found is None:
+            await asyncio.Event().wait()
+            raise AssertionError
+        return found
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def screen(recording: Recording, picture: Picture) -> LabApp:
+    """The screen as it was at the picture's moment."""
+    moment = datetime.fromisoformat(picture.at).replace(tzinfo=UTC)
+    if picture.replay:
+        app: LabApp = ReplayApp(recording, UTC)
+        app.open_desk = Tape(TAPE)
+        return app
+    end = recording.index_at(moment.timestamp())
+    *before, last = [recording.snapshot(index) for index in range(max(0, end - REMEMBERED), end + 1)]
+    observer = _Session([*before, last])
+    return LabApp(lambda: Connection(observer, last), interval_s=0.01, clock=lambda: moment, open_desk=Tape(TAPE))
+
+
+async def drawing(recording: Recording, picture: Picture) -> str:
+    """The picture as SVG. Raises TimeoutError when the screen doesn't come to rest."""
+    app = screen(recording, picture)
+    async with app.run_test(size=picture.size) as pilot:
+        await pilot.pause()
+        if isinstance(app, ReplayApp):
+            app.show_moment(datetime.fromisoformat(picture.at).replace(tzinfo=UTC).timestamp())
+        await rest(pilot)
+        for key in picture.keys:
+            await pilot.press(key)
+            await rest(pilot)
+        return stable(app.export_screenshot(title="mlops-lab"))
+
+
+async def rest(pilot: "Pilot[None]") -> None:
+    """Waits until two looks, with everything that waits done between them, show the same."""
+    before = ""
+    async with asyncio.timeout(SETTLE_S):
+        while (now := stable(pilot.app.export_screenshot())) != before:
+            before = now
+            await pilot.pause(0.15)
+
+
+def stable(svg: str) -> str:
+    """Without the number that Textual makes of the content, and as rsvg-convert reads it: blanks kept."""
+    number = re.search(r"terminal-(\d+)-", svg)
+    svg = svg.replace(f"terminal-{number[1]}-", "terminal-") if number else svg
+    return svg.replace("<svg ", '<svg xml:space="preserve" ', 1) if "xml:space" not in svg else svg
+
+
+def to_png(svg: str, target: Path) -> None:
+    """A picture of few colours: a palette makes the file a third of its size."""
+    from PIL import Image
+
+    with NamedTemporaryFile("w", suffix=".svg") as file:
+        file.write(svg)
+        file.flush()
+        subprocess.run(["rsvg-convert", "--width=1600", f"--output={target}", file.name], check=True)  # noqa: S607 - of PATH
+    Image.open(target).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+async def draw(names: Sequence[str]) -> None:
+    """Writes the pictures of these names, or all."""
+    with Recording(RECORDING) as recording:
+        for picture in PICTURES:
+            if names and picture.name not in names:
+                continue
+            to_png(await drawing(recording, picture), IMAGES / f"{picture.name}.png")
+            sys.stdout.write(f"{picture.name}\n")
+
+
+async def tape(names: Sequence[str]) -> None:
+    """Opens in the lab that is up, at this moment, everything that the pictures of these names open, or all."""
+    from lab.cli import connect, open_desk
+
+    taping = Taping(open_desk)
+    if names:
+        taping.answers = Tape(TAPE).answers
+    for picture in PICTURES:
+        if "enter" not in picture.keys or (names and picture.name not in names):
+            continue
+        app = LabApp(connect, readonly=True, open_desk=taping)
+        async with app.run_test(size=picture.size) as pilot:
+            async with asyncio.timeout(60):
+                while not app.view.snapshot.models.value or not app.view.snapshot.audit.value:
+                    await pilot.pause(0.2)
+            async with asyncio.timeout(TAPE_S):
+                for key in picture.keys:
+                    await pilot.press(key)
+                    await pilot.pause(1.0)
+                while not taping.settled:
+                    await pilot.pause(0.2)
+        sys.stdout.write(f"{picture.name}: {len(taping.answers)} answers\n")
+    taping.save(TAPE, lambda text: text.replace(str(ROOT), "/work/mlops-lab"))
+
+
+def main() -> None:
+    """Draws, or with `tape` asks again what drill-downs show."""
+    if sys.argv[1:2] == ["tape"]:
+        asyncio.run(tape(sys.argv[2:]))
+    else:
+        asyncio.run(draw(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
