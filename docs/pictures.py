@@ -176,7 +176,7 @@ async def tape(names: Sequence[str]) -> None:
                 while not taping.settled:
                     await pilot.pause(0.2)
         sys.stdout.write(f"{picture.name}: {len(taping.answers)} answers\n")
-    taping.save(TAPE, lambda text: text.replace(str(ROOT), "/work/mlops-lab"))
+    taping.save(TAPE, lambda text: text.replace(str(ROOT), "/home/ada/mlops-lab"))
 
 
 def main() -> None:

@@ -93,7 +93,7 @@ class _PlayedDesk:
             found = self._answers.get(_question(self._kind, name, arguments))
             if found is None:
                 raise NotFound("This wasn't recorded.")
-            return _read(found)
+            return read(found)
 
         return answer
 
@@ -109,7 +109,8 @@ def _spelled(answer: Any) -> dict[str, Any]:
     return {"type": f"{kind.__module__}:{kind.__qualname__}", "several": several, "value": plain(answer)}
 
 
-def _read(found: dict[str, Any]) -> Any:
+def read(found: dict[str, Any]) -> Any:
+    """An answer as the desk gave it. Raises SnapshotInvalid when its type has changed since."""
     if found["several"] and not found["value"]:
         return ()
     module, _, name = found["type"].partition(":")

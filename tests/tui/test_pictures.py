@@ -1,0 +1,44 @@
+"""The pictures of the documentation: drawn from a recorded session, the same each time."""
+
+import re
+
+import pytest
+
+from docs import pictures, tape
+from lab.core.snapshot import SliceState
+from lab.tui.recording.reader import Recording
+
+ROOT = pictures.ROOT
+BY_NAME = {picture.name: picture for picture in pictures.PICTURES}
+
+
+@pytest.mark.parametrize("name", ["main-80x24", "version-gates", "replay"])
+async def test_a_picture_is_the_same_whenever_it_is_drawn(name: str) -> None:
+    with Recording(pictures.RECORDING) as recording:
+        first = await pictures.drawing(recording, BY_NAME[name])
+        second = await pictures.drawing(recording, BY_NAME[name])
+    assert first == second
+    assert "approved" in first
+
+
+def test_every_picture_is_in_the_folder_and_shown_or_linked() -> None:
+    page = (ROOT / "docs" / "screen.md").read_text() + (ROOT / "README.md").read_text()
+    shown = set(re.findall(r"images/([\w-]+)\.png", page))
+    drawn = {path.stem for path in pictures.IMAGES.glob("*.png")}
+    assert drawn == set(BY_NAME)
+    assert shown <= drawn
+
+
+def test_the_committed_session_can_still_be_read_whole() -> None:
+    with Recording(pictures.RECORDING) as recording:
+        states = {recording.snapshot(index).models.state for index in range(recording.count)}
+        assert recording.lost_bytes == 0
+        assert len(recording.marks) > 50
+    assert {SliceState.OK, SliceState.STALE, SliceState.FAILED} <= states
+
+
+def test_what_drill_downs_were_told_can_still_be_read() -> None:
+    taped = tape.Tape(pictures.TAPE)
+    assert len(taped.answers) >= 10
+    for question, answer in taped.answers.items():
+        assert tape.read(answer) is not None, question
