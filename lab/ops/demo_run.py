@@ -11,7 +11,7 @@ from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.s3 import PIPELINE, S3, AuditStore
 from lab.core.config import LabConfig
-from lab.core.errors import LabError, NotFound, PolicyDenied, RunFailed
+from lab.core.errors import LabError, NotFound, PolicyDenied, RunFailed, ServiceUnavailable
 from lab.core.ledger import Entry, Status
 from lab.core.models import MODEL_NAME, ModelVersion
 from lab.core.policy import Action
@@ -25,6 +25,8 @@ from lab.runtime.inbox import visible
 DEADLINE_S = 900.0
 RELAUNCH = "relaunch"
 _POLL_SECONDS = 0.25
+# How long a webserver that doesn't answer is asked again while a run goes on.
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,19 @@ class DemoRunner:
         )
 
     async def _follow(self, run_id: str, deadline_s: float) -> Run:
-        began = time.monotonic()
+        began = answered = time.monotonic()
         seen: dict[str, str] = {}
         while True:
-            run = await self._dagster.run(run_id)
-            for step in run.steps:
-                if seen.get(step.name) != step.status:
-                    seen[step.name] = step.status
-                    self._report(Progress(step.name, step.status.lower(), seconds=step.seconds))
+            try:
+                run = await self._dagster.run(run_id)
+                answered = time.monotonic()
+            except ServiceUnavailable:
+                # The run goes on without anybody who looks: a busy webserver is no reason to give up at once.
+                if time.monotonic() - answered > _PATIENCE_S:
+                    raise
+                await asyncio.sleep(_POLL_SECONDS)
+                continue
+            self._tell(run, seen)
             if run.status.finished:
                 return run
             if time.monotonic() - began > deadline_s:
@@ -115,6 +122,13 @@ class DemoRunner:
                     f"Look at {self._link(run_id)}, or type `invoke logs dagster-daemon`.",
                 )
             await asyncio.sleep(_POLL_SECONDS)
+
+    def _tell(self, run: Run, seen: dict[str, str]) -> None:
+        """Reports the steps that are in another state than they were."""
+        for step in run.steps:
+            if seen.get(step.name) != step.status:
+                seen[step.name] = step.status
+                self._report(Progress(step.name, step.status.lower(), seconds=step.seconds))
 
     async def _summarise(self, run: Run) -> DemoRun:
         entries = await asyncio.to_thread(entries_of_run, self._store, self._config.audit_prefix, run.run_id)

@@ -6,7 +6,8 @@ import pytest
 
 from lab.core.errors import LabError, ServiceUnavailable
 from lab.core.models import ModelVersion
-from lab.core.runs import Run, RunStatus
+from lab.core.runs import JOB, Run, RunStatus, Step
+from lab.ops import demo_run
 from lab.ops.demo_run import DemoRun, DemoRunner
 from lab.ops.progress import Progress
 from tests.ops.labs import config
@@ -50,3 +51,35 @@ async def test_who_may_not_run_is_not_let_through_when_the_trail_cannot_be_writt
 
     with pytest.raises(LabError, match="object store"):
         await DemoRunner(forbidden, lambda _: None).run()
+
+
+class Busy:
+    """Dagster that doesn't answer now and then while a run goes on."""
+
+    def __init__(self, *answers: Run | Exception) -> None:
+        self._answers = list(answers)
+
+    async def run(self, _: str) -> Run:
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+async def test_a_webserver_that_is_busy_for_a_moment_does_not_end_the_watch(tmp_path: Path) -> None:
+    step = Step("train_model", "SUCCESS", 1.0, 3.0)
+    silent = ServiceUnavailable("Dagster didn't answer.")
+    going, done = Run("r", JOB, RunStatus.STARTED), Run("r", JOB, RunStatus.SUCCESS, steps=(step,))
+    said: list[Progress] = []
+    runner = DemoRunner(config(tmp_path), said.append)
+    runner._dagster = Busy(silent, going, silent, silent, done)  # type: ignore[assignment]
+    assert await runner._follow("r", 60) is done
+    assert said == [Progress("train_model", "success", seconds=2.0)]
+
+
+async def test_a_webserver_that_stays_silent_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_run, "_PATIENCE_S", 0.0)
+    runner = DemoRunner(config(tmp_path), lambda _: None)
+    runner._dagster = Busy(*[ServiceUnavailable("Dagster didn't answer.")] * 2)  # type: ignore[assignment]
+    with pytest.raises(ServiceUnavailable):
+        await runner._follow("r", 60)
