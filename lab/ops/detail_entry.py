@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lab.clients import ssh
-from lab.clients.s3 import READER, S3, AuditStore
 from lab.core.approval import parse_baseline_statement, parse_identity_statement, parse_statement
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, LedgerError, NotFound
@@ -14,10 +13,9 @@ from lab.core.identities import claim_problem
 from lab.core.ledger import GENESIS, Entry, EntryStore, find_head, is_sound, key_of, parse
 from lab.core.policy import Action
 from lab.core.signers import Signer
+from lab.ops.detail_store import StoreDesk
 from lab.ops.signing import read_signers
 from lab.ops.threads import OneThread
-
-TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,15 @@ class EntryDesk:
 
     def __init__(self, config: LabConfig, store: EntryStore | None = None) -> None:
         self._config, self._store = config, store
+        self._desk = None if store else StoreDesk(config)
         self._thread = OneThread("entry")
         self._asked = 0
         self._reading = self._thread.once(self._read)
 
     async def entry(self, seq: int) -> EntryDetail:
         """Entry `seq` with its neighbours. Raises NotFound, ServiceUnavailable."""
+        if self._desk:
+            self._store = self._desk.entries()
         while True:
             self._asked = seq
             found = await self._reading()
@@ -72,13 +73,15 @@ class EntryDesk:
             await asyncio.sleep(0)
 
     async def aclose(self) -> None:
-        """Starts nothing more."""
+        """Closes the connections."""
         self._thread.close()
+        if self._desk:
+            await self._desk.aclose()
 
     def _read(self) -> EntryDetail:
         config = self._config
         if self._store is None:
-            self._store = AuditStore(S3.of_lab(config, READER, TIMEOUT_S), config.audit_bucket, config.audit_prefix)
+            raise NotFound("The trail isn't open.")
         return examine(self._store, config.audit_prefix, self._asked, lambda: read_signers(config))
 
 

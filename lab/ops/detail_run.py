@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 from lab.clients.dagster import Dagster
 from lab.clients.dagster_read import RunEvent
 from lab.clients.http import Http
-from lab.clients.s3 import READER, S3, AuditStore
 from lab.core.config import LabConfig
 from lab.core.errors import LedgerError, NotFound
 from lab.core.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.core.runs import Run, RunDetail
 from lab.core.services import Service
+from lab.ops.detail_store import TIMEOUT_S, StoreDesk
 from lab.ops.threads import OneThread
 
 if TYPE_CHECKING:
     import httpx
 
-TIMEOUT_S = 5.0
 KEPT_EVENTS = 5_000
 # Pages of 500 events taken at one go, so that a long log shows its beginning soon.
 _PAGES = 4
@@ -53,7 +52,8 @@ class RunDesk:
     def __init__(self, config: LabConfig, transport: "httpx.AsyncBaseTransport | None" = None) -> None:
         url = config.url(Service.DAGSTER)
         self._dagster = Dagster(Http.to(Service.DAGSTER, url, TIMEOUT_S, transport))
-        self._config = config
+        self._prefix = config.audit_prefix
+        self._desk = StoreDesk(config, transport)
         self._store: EntryStore | None = None
         self._events, self._cursor = Events(), ""
         self._thread = OneThread("run-entries")
@@ -79,21 +79,19 @@ class RunDesk:
 
     async def entries(self, run: Run) -> RunEntries:
         """The run's audit entries, found by its time. Raises ServiceUnavailable."""
-        self._asked = run
+        self._asked, self._store = run, self._desk.entries()
         return await self._search()
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._dagster.aclose()
         self._thread.close()
+        await self._desk.aclose()
+        await self._dagster.aclose()
 
     def _find(self) -> RunEntries:
-        if self._asked is None:
+        if self._asked is None or self._store is None:
             return RunEntries((), 0, 0)
-        if self._store is None:
-            reader = S3.of_lab(self._config, READER, TIMEOUT_S)
-            self._store = AuditStore(reader, self._config.audit_bucket, self._config.audit_prefix)
-        return entries_of(self._store, self._config.audit_prefix, self._asked)
+        return entries_of(self._store, self._prefix, self._asked)
 
 
 def entries_of(store: EntryStore, prefix: str, run: Run) -> RunEntries:

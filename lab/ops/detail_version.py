@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from lab.clients.http import Http
 from lab.clients.mlflow import LoggedRun, Mlflow
-from lab.clients.s3 import READER, S3, AuditStore
 from lab.core.approval import CHAMPION, MOVES
 from lab.core.config import LabConfig
 from lab.core.errors import LedgerError, NotFound
@@ -14,6 +13,7 @@ from lab.core.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.core.models import ApprovalState, ModelVersion
 from lab.core.policy import Action
 from lab.core.services import Service
+from lab.ops.detail_store import TIMEOUT_S, StoreDesk
 from lab.ops.threads import OneThread
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from lab.ops.approval import Outcome
 
-TIMEOUT_S = 5.0
 # A version's decisions come soon after it is registered, and the newest one is named in its tags.
 _SEARCHED, _AROUND_NEWEST = 500, 20
 
@@ -52,6 +51,8 @@ class VersionDesk:
         self._thread = OneThread("decisions")
         self._search = self._thread.once(self._find)
         self._asked: ModelVersion | None = None
+        self._desk = StoreDesk(config, transport)
+        self._store: EntryStore | None = None
 
     async def version(self, number: str) -> VersionDetail:
         """The version as the registry has it. Raises NotFound."""
@@ -77,20 +78,19 @@ class VersionDesk:
 
     async def decisions(self, version: ModelVersion) -> Decisions:
         """What the audit trail holds about the version. Raises ServiceUnavailable."""
-        self._asked = version
+        self._asked, self._store = version, self._desk.entries()
         return await self._search()
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._mlflow.aclose()
         self._thread.close()
+        await self._desk.aclose()
+        await self._mlflow.aclose()
 
     def _find(self) -> Decisions:
-        config = self._config
-        if self._asked is None:
+        if self._asked is None or self._store is None:
             return Decisions((), ())
-        store = AuditStore(S3.of_lab(config, READER, TIMEOUT_S), config.audit_bucket, config.audit_prefix)
-        return decisions_in(store, config.audit_prefix, self._asked)
+        return decisions_in(self._store, self._config.audit_prefix, self._asked)
 
 
 def decisions_in(store: EntryStore, prefix: str, version: ModelVersion) -> Decisions:
