@@ -14,29 +14,20 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.clients.sources import stamps
 from pipelines import fresh
 from pipelines.lifeline import Lifeline
+from pipelines.serving import Address, is_the_codes, serve
 
 POLL_S = 0.5
 # Seconds that definitions may take to load, a server to finish what it was asked, and trouble to pass that isn't the
 # code's, such as a database that isn't there yet.
-LOAD_DEADLINE_S, GRACE_S, RETRY_S = 60.0, 15.0, 2.0
+LOAD_DEADLINE_S, GRACE_S, RETRY_S = 120.0, 15.0, 2.0
 _BAD_CODE = 3
 _PRELOADED = ("dagster._grpc.server", "dagster._cli.utils", "dagster_postgres", "psycopg2.extensions")
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the server listens, and the name of the code location."""
-
-    host: str
-    port: int
-    location: str = "pipelines"
 
 
 class Keeper:
@@ -88,8 +79,7 @@ class Keeper:
         if status is None:
             self._replace(pid, code)
         elif status != _BAD_CODE:
-            self._looked_at, self._not_before = None, time.monotonic() + RETRY_S
-            _say(f"no server could be started (exit status {status}): trying again")
+            self._try_again(status)
         elif self._server and self._served:
             _say(f"code {code[:12]} doesn't load: definitions of code {self._served[:12]} stay in service")
         else:
@@ -97,6 +87,14 @@ class Keeper:
             pid, status = self._start(lazy=True)
             if status is None:
                 self._replace(pid, "")
+            else:
+                self._try_again(status)
+
+    def _try_again(self, status: int) -> None:
+        """Soon, and without an edit: it isn't the code that stood in the way."""
+        self._looked_at, self._not_before = None, time.monotonic() + RETRY_S
+        if not self._stopping:
+            _say(f"no server could be started (exit status {status}): trying again")
 
     def _replace(self, pid: int, code: str) -> None:
         old, self._server, self._served = self._server, pid, code
@@ -126,7 +124,7 @@ class Keeper:
             _say(f"the code took more than {LOAD_DEADLINE_S:g} s to load")
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        return pid, _BAD_CODE
+        return pid, -signal.SIGKILL
 
     def _become_server(self, ready: int, *, lazy: bool) -> None:
         status = 1
@@ -139,7 +137,7 @@ class Keeper:
             status = 0
         except BaseException as err:
             sys.excepthook(*sys.exc_info())
-            status = _BAD_CODE if _is_the_codes(err) else 1
+            status = _BAD_CODE if is_the_codes(err) else 1
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -166,63 +164,6 @@ class Keeper:
         while self._retiring:
             self._reap()
             time.sleep(POLL_S / 10)
-
-
-def _is_the_codes(err: BaseException) -> bool:
-    """Whether the definitions are to blame, and not a database that isn't there, for example."""
-    from dagster_shared.error import DagsterError
-
-    return isinstance(err, DagsterError)
-
-
-def serve(address: Address, ready: Callable[[], object], *, lazy: bool) -> None:
-    """As `dagster api grpc`: loads `pipelines.definitions`, calls `ready`, and answers until SIGTERM.
-
-    Raises DagsterError for code that doesn't load, unless `lazy`: then its error is what is served.
-    """
-    import logging
-    import threading
-
-    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-    from dagster._core.utils import FuturesAwareThreadPoolExecutor
-    from dagster._grpc.server import DagsterApiServer, DagsterGrpcServer
-    from dagster._utils.log import configure_loggers
-
-    configure_loggers()
-    ended, logger, workers = (
-        threading.Event(),
-        logging.getLogger("dagster.code_server"),
-        FuturesAwareThreadPoolExecutor(),
-    )
-
-    def stop(*_: object) -> None:
-        # Or a second signal in the middle of `set` would wait for the first one for ever.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        ended.set()
-
-    origin = LoadableTargetOrigin(
-        executable_path=sys.executable, module_name="pipelines.definitions", working_directory=str(Path.cwd())
-    )
-    servicer = DagsterApiServer(
-        server_termination_event=ended,
-        logger=logger,
-        server_threadpool_executor=workers,
-        loadable_target_origin=origin,
-        lazy_load_user_code=lazy,
-        location_name=address.location,
-    )
-    server = DagsterGrpcServer(
-        server_termination_event=ended,
-        dagster_api_servicer=servicer,
-        logger=logger,
-        threadpool_executor=workers,
-        host=address.host,
-        port=address.port,
-    )
-    # Not before: what Dagster imports for the definitions gives SIGTERM the handler of SIGINT.
-    signal.signal(signal.SIGTERM, stop)
-    ready()
-    server.serve()  # type: ignore[no-untyped-call]  # Dagster leaves it unannotated
 
 
 def main(argv: Sequence[str] | None = None) -> None:
