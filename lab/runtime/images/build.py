@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lab.core.config import LabConfig
 from lab.runtime.binaries import default_cache
+from lab.runtime.containers import understood
 from lab.runtime.engine import engine
 from lab.runtime.images import standins, wheels
 from lab.runtime.images.base import ensure_base, python_version
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _CODE_VERSION = "CODE_VERSION"
+# Removing a large image that was replaced takes long on a slow disk.
+_CALL_S = 300.0
 
 
 def build(config: LabConfig, watch: Watch, fresh: bool = False, code_version: str = "") -> None:
@@ -68,9 +71,10 @@ def _waiting(watch: Watch) -> Callable[[str], None]:
 
 @contextmanager
 def _client() -> Iterator["DockerClient"]:
-    client = engine()
+    client = engine(_CALL_S)
     try:
-        yield client
+        with understood("building images"):
+            yield client
     finally:
         client.close()
 

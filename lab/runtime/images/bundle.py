@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, UsageError
+from lab.runtime.containers import understood
 from lab.runtime.engine import docker_command, engine
-from lab.runtime.images.bundle_file import DEADLINE_S, IMAGES, NOT_ONE, check, write
+from lab.runtime.images.bundle_file import DEADLINE_S, IMAGES, NOT_ONE, Manifest, check, write
 from lab.runtime.images.names import BASE, BUILD, EVERY, LAB_LABEL, REPOSITORY, tag, write_override
 from lab.runtime.images.process import Watch, run
 
@@ -47,10 +48,10 @@ def save_bundle(config: LabConfig, file: Path, force: bool, watch: Watch) -> Bun
         raise UsageError(f"{file} exists.", "Give another name, or --force to replace it.")
     if not file.parent.is_dir():
         raise UsageError(f"The folder {file.parent} doesn't exist.", "Make it, or give another one.")
-    client = engine()
+    client = engine(DEADLINE_S)
     part = file.with_name(f"{file.name}.part")
     try:
-        with _aliases(client, config.name) as names:
+        with understood("saving images"), _aliases(client, config.name) as names:
             watch("bundle", "starting", "", None)
             write(part, names, str(client.info()["Architecture"]))
         part.replace(file)
@@ -98,19 +99,24 @@ def load_bundle(config: LabConfig, file: Path, watch: Watch) -> Bundled:
     watch("check", "success", f"made {manifest.made_at}", time.monotonic() - begin)
     client = engine(DEADLINE_S)
     try:
-        here = str(client.info()["Architecture"])
-        if here != manifest.architecture:
-            raise LabError(f"{file} holds images for {manifest.architecture}; this engine runs {here}.", NOT_ONE)
-        _load(client, file, watch)
-        try:
-            for image in manifest.images:
-                _adopt(client, image, manifest.tag, config.name)
-        finally:
-            _untag(client, manifest.tag)
+        with understood("loading images"):
+            _take_in(client, config.name, file, manifest, watch)
     finally:
         client.close()
     write_override(config)
     return _bundled(file, manifest.images, begin)
+
+
+def _take_in(client: "DockerClient", lab: str, file: Path, manifest: Manifest, watch: Watch) -> None:
+    here = str(client.info()["Architecture"])
+    if here != manifest.architecture:
+        raise LabError(f"{file} holds images for {manifest.architecture}; this engine runs {here}.", NOT_ONE)
+    try:
+        _load(client, file, watch)
+        for image in manifest.images:
+            _adopt(client, image, manifest.tag, lab)
+    finally:
+        _untag(client, manifest.tag)
 
 
 def _load(client: "DockerClient", file: Path, watch: Watch) -> None:
