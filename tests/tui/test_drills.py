@@ -243,6 +243,16 @@ async def test_enter_on_a_runs_entry_opens_it_and_u_opens_its_run() -> None:
         assert app.screen is screen
 
 
+async def test_entries_among_the_newest_are_shown_until_the_trail_answers() -> None:
+    known = all_desks()
+    known.desks["runs"] = Desk(run=desks.run_detail(desks.RUNNING), events=Answer(), entries=Answer())
+    async with drilled("run", known, way="2 j enter") as (_, pilot, screen):
+        await pilot.press("5")
+        await pilot.pause()
+        assert "among the newest; looking for more" in shown(screen)
+        assert "ingest_data" in shown(screen)
+
+
 async def test_n_and_p_walk_along_the_trail_and_stop_at_its_ends() -> None:
     async with drilled("entry") as (app, pilot, screen):
         await until_has(pilot, screen, "entry")

@@ -1,6 +1,6 @@
 """The views of one run: steps, events, configuration, what it is, its audit entries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lab.core.ledger import Entry
@@ -150,7 +150,18 @@ def about(run: Run, detail: RunDetail | None, view: View) -> PanelView:
 def entries(found: "RunEntries", view: View) -> PanelView:
     """The run's entries in the audit trail, oldest first."""
     where = f"among #{found.first} to #{found.last}" if found.last >= found.first else "in an empty trail"
-    rows = tuple(_entry(entry, view) for entry in found.entries)
+    return _entries(found.entries, where, view)
+
+
+def entries_listed(run_id: str, view: View) -> PanelView | None:
+    """Those among the snapshot's newest, to show until the trail has answered; None without any."""
+    audit = view.snapshot.audit.value
+    found = [entry for entry in reversed(audit.entries) if entry.run_id == run_id] if audit else []
+    return _entries(found, "among the newest; looking for more …", view) if found else None
+
+
+def _entries(found: Sequence[Entry], where: str, view: View) -> PanelView:
+    rows = tuple(_entry(entry, view) for entry in found)
     return PanelView("Audit entries", (Span(where, Tone.MUTED),), columns=ENTRY_COLUMNS, rows=rows)
 
 

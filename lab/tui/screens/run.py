@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 
 from lab.core.runs import Run, RunDetail, RunStatus
+from lab.core.snapshot import SliceState
 from lab.tui.cells import Line, PanelView
 from lab.tui.feed import FeedLine
 from lab.tui.messages import ActionWanted
@@ -55,8 +56,8 @@ class RunScreen(DetailScreen):
                 "audit",
                 "The audit trail",
                 lambda: desk.entries(self.run),
-                deadline_s=15.0,
-                every_s=3.0,
+                deadline_s=30.0,
+                every_s=5.0,
                 until=lambda _: over(self.run),
                 lazy=True,
             ),
@@ -86,6 +87,8 @@ class RunScreen(DetailScreen):
             return page("Configuration", detail, self.view, "The run was started without any.", present.config)
         if name == "about":
             return present.about(self.run, detail.value, self.view)
+        if self.got("audit").state is SliceState.WAITING and (listed := present.entries_listed(self.key, self.view)):
+            return listed
         return page(
             "Audit entries",
             self.got("audit"),
