@@ -32,7 +32,6 @@ from lab.ops.doctor import free_offset  # noqa: E402
 from lab.runtime.bytecode import PACKAGES  # noqa: E402
 from lab.runtime.sweep import owned  # noqa: E402
 
-DEADLINE_S = 600.0
 SETTLED_PERCENT, SETTLE_WINDOW_S, SETTLE_DEADLINE_S = 25.0, 5.0, 90.0
 IDLE_WINDOW_S = 20.0
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -51,7 +50,9 @@ class Measured:
 
 
 class Bench:
-    """One lab, driven by its commands as a user would."""
+    """One lab, driven by its commands as a user would; none of them may take longer than `deadline_s`."""
+
+    deadline_s = 600.0
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.home = folder / "home"
@@ -76,7 +77,7 @@ class Bench:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=DEADLINE_S,
+            timeout=self.deadline_s,
             check=False,
         )
         if done.returncode:

@@ -40,6 +40,8 @@ _TIMES = {
 class ContainerBench(Bench):
     """One lab in containers."""
 
+    deadline_s = 1800.0
+
     def __init__(self, folder: Path) -> None:
         known = {name: os.environ[name] for name in _ENGINE if name in os.environ}
         super().__init__(folder, RUNTIME="compose", OBJECT_STORE="seaweedfs", **known)
