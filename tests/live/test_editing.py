@@ -87,19 +87,23 @@ def test_code_that_does_not_load_fails_runs_with_its_error_and_heals_when_saved_
 
 
 def test_the_trail_tells_an_edited_pipeline_from_the_committed_one(desk: Desk) -> None:
-    edited = fingerprint(sources(desk.lab.root))
-    git(desk.lab.root, "checkout", "-q", ".")
-    committed = fingerprint(sources(desk.lab.root))
-
-    clean = desk.lab.json("demo-run")["run"]["run_id"]
-    desk.edit(saying("one"))
-    dirty = desk.lab.json("demo-run")["run"]["run_id"]
-
-    commit = git(desk.lab.root, "rev-parse", "HEAD")
-    for run_id, mark, code in ((clean, "", committed), (dirty, "+dirty", edited)):
-        (version,) = {entry.code_version for entry in desk.lab.entries_of(run_id)}
-        assert version.split()[0] == f"git:{commit}{mark}"
-        assert version.split()[-1] == f"code:{code[:12]}"
+    root = desk.lab.root
+    desk.edit("pass", governed=True)
+    eventually(lambda: desk.takes("governance"), SHOWN_S, "the governed asset")
+    git(root, "commit", "-q", "-a", "-m", "edited")
+    try:
+        said = []
+        for text in (desk.definitions.read_text(), desk.definitions.read_text() + "# a thought\n"):
+            desk.definitions.write_text(text)
+            run_id = desk.launch()
+            assert desk.lab.finished(run_id) == "SUCCESS"
+            (version,) = {entry.code_version for entry in desk.lab.entries_of(run_id)}
+            assert version.split()[-1] == f"code:{fingerprint(sources(root))[:12]}"
+            said.append(version.split()[0])
+        commit = git(root, "rev-parse", "HEAD")
+        assert said == [f"git:{commit}", f"git:{commit}+dirty"]
+    finally:
+        git(root, "reset", "-q", "--hard", "HEAD~1")
 
 
 @pytest.mark.parametrize(
