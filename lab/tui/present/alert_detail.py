@@ -50,7 +50,7 @@ def _markdown(lines: Iterable[str]) -> Iterator[Line]:
     """Paragraphs joined, so that they break where the window ends; code as it is."""
     paragraph: list[str] = []
     fenced = False
-    for line in (*lines, ""):
+    for line in lines:
         if line.startswith("```"):
             fenced = not fenced
         if paragraph and (fenced or not line.strip() or line.startswith(("```", "**", "- ", "#"))):
@@ -68,6 +68,8 @@ def _markdown(lines: Iterable[str]) -> Iterator[Line]:
             yield (Span(formats.clean(line.lstrip("# ")), Tone.ACCENT),)
         else:
             paragraph.append(line.strip())
+    if paragraph:
+        yield inline(" ".join(paragraph))
 
 
 def _code(line: str) -> Line:
