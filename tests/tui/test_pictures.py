@@ -1,11 +1,15 @@
 """The pictures of the documentation: drawn from a recorded session, the same each time."""
 
+import json
 import re
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from docs import pictures, tape
+from docs import pictures, schema, tape
 from lab.core.snapshot import SliceState
+from lab.core.snapshot_decode import snapshot_from_json
+from lab.core.snapshot_json import snapshot_json
 from lab.tui.recording.reader import Recording
 
 ROOT = pictures.ROOT
@@ -35,6 +39,16 @@ def test_the_committed_session_can_still_be_read_whole() -> None:
         assert recording.lost_bytes == 0
         assert len(recording.marks) > 50
     assert {SliceState.OK, SliceState.STALE, SliceState.FAILED} <= states
+
+
+def test_what_a_real_lab_answered_fits_the_published_schema() -> None:
+    validator = Draft202012Validator(json.loads(schema.TARGET.read_text()))
+    with Recording(pictures.RECORDING) as recording:
+        for index in range(0, recording.count, 40):
+            snapshot = recording.snapshot(index)
+            document = json.loads(json.dumps(snapshot_json(snapshot)))
+            validator.validate(document)
+            assert snapshot_from_json(document) == snapshot
 
 
 def test_what_drill_downs_were_told_can_still_be_read() -> None:
