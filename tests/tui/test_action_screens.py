@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from textual.command import CommandList
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from lab.core.snapshot import Snapshot
+from lab.tui import themes
 from lab.tui.app import LabApp
 from lab.tui.jobs import Job, Jobs, Told
 from lab.tui.observer import Connection
@@ -41,6 +44,11 @@ def pressing(*keys: str) -> Callable[[Pilot[None]], object]:
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
+        # The palette gathers its commands in the background, and its cursor blinks.
+        while "colon" in keys and not app.screen.query_one(CommandList).option_count:
+            await pilot.pause()
+        for line in app.screen.query(Input):
+            line.cursor_blink = False
         await pilot.pause()
 
     return run
@@ -104,4 +112,6 @@ def test_without_colour(
 
 
 def test_high_contrast(snap_compare: Callable[..., bool]) -> None:
-    assert snap_compare(screen(snapshots.STALE), terminal_size=USUAL, run_before=pressing("t", "t", "1"))
+    app = screen(snapshots.STALE)
+    app.theme = themes.CONTRAST.name
+    assert snap_compare(app, terminal_size=USUAL, run_before=pressing("1"))

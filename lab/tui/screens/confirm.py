@@ -37,6 +37,8 @@ class ConfirmScreen(ModalScreen[str | None]):
         self._body = Static(paragraphs(body), markup=False)
         hint = "why, in a sentence"
         self._reason = Input(value, placeholder=hint, max_length=LONGEST_REASON, compact=True, id="reason")
+        # A cursor that blinks sends bytes for ever, and there is nothing else here to look at.
+        self._reason.cursor_blink = False
         self._said = Static(markup=False, id="said")
         self._yes = Button(confirm, id="yes", compact=True)
 

@@ -25,6 +25,7 @@ class FilterLine(Horizontal):
         self._take = take
         self._table = table
         self._input = Input(placeholder="regular expression; ! in front excludes", compact=True)
+        self._input.cursor_blink = False
         self._problem = Static(markup=False)
 
     def compose(self) -> ComposeResult:
