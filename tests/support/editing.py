@@ -14,6 +14,7 @@ _ASSETS = "{assetNodes {assetKey {path}}}"
 _LAUNCH = """mutation($p: ExecutionParams!) {
   launchRun(executionParams: $p) {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
 _EVENTS = """query($id: ID!) {logsForRun(runId: $id) {... on EventConnection {events {
+  ... on MessageEvent {message}
   ... on RunFailureEvent {error {message cause {message}}}
   ... on ExecutionStepFailureEvent {error {message cause {message}}}
   ... on EngineEvent {engineError: error {message cause {message}}}
