@@ -1,8 +1,6 @@
 """The compose runtime: the catalogue's servers as containers, described by stack/compose.yaml."""
 
-import os
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,10 +15,11 @@ from lab.core.processes import ProcessFact
 from lab.core.services import CATALOGUE, Service, stop_order
 from lab.runtime import compose_files, isolation
 from lab.runtime.base import Note
+from lab.runtime.compose_cli import Compose
 from lab.runtime.compose_files import PROVISION, Stack
 from lab.runtime.compose_logs import follow, tail
+from lab.runtime.container_facts import process_fact
 from lab.runtime.containers import Container, Containers, require, understood
-from lab.runtime.engine import compose_command
 from lab.runtime.files import LOCK, is_strangers
 from lab.runtime.images.names import OURS, tag
 from lab.runtime.layout import Layout
@@ -31,9 +30,7 @@ from lab.runtime.remains import Remains
 from lab.runtime.stacks import absent, airgapped, make_stack
 
 _STOP_SECONDS = 60.0
-_COMPOSE_S = 600.0
 _FACTS_KEPT_S = 0.5
-_KEPT = ("PATH", "HOME", "USER", "LANG", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class ComposeRuntime:
@@ -72,7 +69,7 @@ class ComposeRuntime:
         compose_files.write_all(stack)
         self._ensure_images(note)
         before = {container.id for container in self._containers.list().values()}
-        self._compose("up", "--no-start", "--remove-orphans", "--quiet-pull")
+        Compose(stack.variables_file).run("up", "--no-start", "--remove-orphans", "--quiet-pull")
         found = self._containers.list()
         made = sorted(service for service, container in found.items() if container.id not in before)
         if made:
@@ -222,7 +219,7 @@ class ComposeRuntime:
         return {
             spec.name: ProcessFact("absent", reason=missing[spec.name][0], remedy=missing[spec.name][1])
             if spec.name in missing
-            else _fact(found.get(spec.name), memory, alone)
+            else process_fact(found.get(spec.name), memory, alone)
             for spec in CATALOGUE
         }
 
@@ -242,73 +239,4 @@ class ComposeRuntime:
     def execute(self, service: Service, argv: Sequence[str], terminal: bool) -> int:
         """Runs a command inside the service's container, and returns its exit code."""
         require(self._containers.list(), service)
-        options = [] if terminal else ["-T"]
-        return subprocess.run([*self._compose_line(), "exec", *options, service, *argv], env=_environment()).returncode
-
-    def _compose_line(self) -> list[str]:
-        return [*compose_command(), "--env-file", str(self.stack.variables_file), "--ansi", "never"]
-
-    def _compose(self, *arguments: str) -> None:
-        """Raises LabError with Compose's own words."""
-        command = [*self._compose_line(), "--progress", "plain", *arguments]
-        try:
-            done = subprocess.run(
-                command,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=_COMPOSE_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise LabError(f"`docker compose {arguments[0]}` wasn't done after {_COMPOSE_S:.0f} s.") from None
-        if done.returncode:
-            said = "\n".join(f"    {line}" for line in done.stdout.strip().splitlines()[-15:])
-            raise LabError(f"`docker compose {arguments[0]}` failed:\n{said}", "Type `invoke doctor`.")
-
-
-def _environment() -> dict[str, str]:
-    """Little from the caller's shell: a variable there would win over the lab's own."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name in _KEPT or name.startswith(("DOCKER_", "LC_")) or name.lower().endswith("_proxy")
-    }
-
-
-def _fact(container: Container | None, memory: Mapping[str, int], alone: bool) -> ProcessFact:
-    if container is None or container.state == "created":
-        return ProcessFact("stopped", reason="the lab is down", remedy="Type `invoke up`.")
-    now = time.time()
-    state, reason = _state(container, alone)
-    started = container.started_at if container.running else None
-    image = container.image_created_at
-    return ProcessFact(
-        state=state,
-        pid=container.pid,
-        uptime_s=None if started is None else max(0.0, now - started),
-        restarts=container.restarts,
-        memory_bytes=memory.get(container.id),
-        reason=reason,
-        remedy="Type `invoke up`." if state == "stopped" else "",
-        health=container.health if container.running else "",
-        image_age_s=None if image is None else max(0.0, now - image),
-    )
-
-
-def _state(container: Container, alone: bool) -> tuple[str, str]:
-    killed = ", killed for want of memory" if container.out_of_memory else ""
-    ended = f"ended with exit code {container.exit_code}{killed}"
-    if container.running:
-        unwell = container.health == "unhealthy"
-        return "running", f"its health check fails: {container.health_output}" if unwell else ""
-    if container.hopeless:
-        return "failed", f"fatal: {ended}, {container.restarts} times in a row"
-    if container.state == "restarting":
-        return "failed", f"{ended}; it is started again"
-    if container.state == "paused":
-        return "failed", "it is paused"
-    return "stopped", ended if alone or killed else "the lab is down"
+        return Compose(self.stack.variables_file).execute(service, argv, terminal)

@@ -1,27 +1,24 @@
 """What the containers read, written before they start: variables, secrets and configuration below LAB_HOME/compose."""
 
 import hmac
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, Service
 from lab.runtime import contract, isolation
-from lab.runtime.certificates import certificate_text, ensure_pair, key_text
-from lab.runtime.credentials import credential_files, pgpass
-from lab.runtime.files import identities
+from lab.runtime.compose_secrets import secret_files
 from lab.runtime.inbox import FOLDER
 from lab.runtime.layout import Layout
 from lab.runtime.place import MOUNTS, SECRETS, Place, in_container
 from lab.runtime.private import write_private
 from lab.runtime.prometheus_config import render
 from lab.runtime.record import MINIO, SEAWEEDFS
-from lab.runtime.web_password import USER, web_configuration
+from lab.runtime.web_password import USER
 
 PROVISION = "provision"
 # As whom containers run when root starts them.
@@ -76,7 +73,7 @@ def write_all(stack: Stack) -> None:
     for folder in (layout.journal, stack.config.witness, stack.config.governance, stack.inbox):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         hand_over(stack, folder)
-    secrets, configuration = _secrets(stack), _configuration(stack)
+    secrets, configuration = secret_files(stack.config, stack.place, stack.folder), _configuration(stack)
     for name, text in secrets.items():
         _write_owned(stack, stack.folder / "secrets" / name, text)
     for name, text in configuration.items():
@@ -130,55 +127,6 @@ def _own_folder(config: LabConfig, path: Path, variable: str) -> Path:
             "Put the file into a folder of its own.",
         )
     return folder
-
-
-def _secrets(stack: Stack) -> dict[str, str]:
-    """Text by name, as compose.yaml names its secrets."""
-    secrets, place = stack.config.secrets, stack.place
-    given = {name: getattr(secrets, name) for name in ("postgres", "dagster_db", "mlflow_db")}
-    given |= {name: getattr(secrets, name) for name in ("s3_admin", "s3_pipeline", "s3_mlflow", "s3_reader")}
-    web = stack.folder / "secrets" / "alertmanager-web"
-    return {
-        **credential_files(stack.config, place),
-        **_seaweedfs(stack),
-        "postgres-password": secrets.postgres,
-        "pgpass-check": pgpass("127.0.0.1", place.port(Service.POSTGRES), "postgres", secrets.postgres),
-        PROVISION: json.dumps(given),
-        "minio-password": secrets.s3_admin,
-        "alertmanager-web": web_configuration(secrets.alertmanager, web),
-        "alertmanager-password": secrets.alertmanager,
-        "alertmanager-check": json.dumps(
-            {"basic_auth": {"username": USER, "password_file": str(SECRETS / "alertmanager-password")}}
-        ),
-        "grafana-password": secrets.grafana_admin,
-    }
-
-
-def _seaweedfs(stack: Stack) -> dict[str, str]:
-    config, place = stack.config, stack.place
-    ensure_pair(stack.folder)
-    folders = {"dir": "/data", "s3.config": str(SECRETS / "seaweedfs-identities")}
-    folders |= {"s3.localSocket": "/tmp/s3.sock", "filer.localSocket": "/tmp/filer.sock"}  # noqa: S108 - the container's
-    options = contract.store_options(place, folders) | {"admin.password": config.secrets.s3_admin}
-    return {
-        "seaweedfs-options": "".join(f"{name}={value}\n" for name, value in options.items()),
-        "seaweedfs-identities": identities(config),
-        "seaweedfs-security": security(config.secrets.store_jwt, SECRETS),
-        "seaweedfs-certificate": certificate_text(stack.folder),
-        "seaweedfs-key": key_text(stack.folder),
-    }
-
-
-def security(signing_key: str, folder: PurePosixPath) -> str:
-    """SeaweedFS's security.toml: its parts sign what they ask each other by HTTP, and show a certificate by gRPC."""
-    key, ca = json.dumps(signing_key), json.dumps(str(folder / "seaweedfs-certificate"))
-    private = json.dumps(str(folder / "seaweedfs-key"))
-    signing = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
-    lines = [f"[{name}]\nkey = {key}\n" for name in signing]
-    lines.append(f"[grpc]\nca = {ca}\n")
-    parts = ("master", "volume", "filer", "s3", "admin", "worker", "client", "msg_broker", "mq")
-    lines += [f"[grpc.{part}]\ncert = {ca}\nkey = {private}\n" for part in parts]
-    return "\n".join(lines)
 
 
 def _configuration(stack: Stack) -> dict[str, str]:

@@ -18,9 +18,7 @@ _LOCATION = """{ repositoriesOrError { __typename ... on RepositoryConnection { 
 def ask(port: int, path: str, body: object = None) -> bytes:
     """The answer of this container's own server. Raises OSError."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310 - its own address
-        f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"}
-    )
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=DEADLINE_S) as answer:
         found: bytes = answer.read()

@@ -11,7 +11,7 @@ from docker.errors import APIError
 from requests.exceptions import ReadTimeout
 
 from lab.core.errors import ServiceUnavailable
-from lab.runtime.compose import _fact
+from lab.runtime.container_facts import process_fact
 from lab.runtime.containers import Container, Containers, _used, moment
 
 ROWS = json.loads((Path(__file__).parent / "data" / "containers.json").read_text())
@@ -169,7 +169,7 @@ def test_the_engines_times_are_understood(text: str, seconds: float | None) -> N
 
 def test_a_running_container_is_a_running_service() -> None:
     found = changed("postgres", Status="running")
-    fact = _fact(found, {found.id: 5}, alone=True)
+    fact = process_fact(found, {found.id: 5}, alone=True)
 
     assert (fact.state, fact.health, fact.memory_bytes, fact.restarts) == ("running", "healthy", 5, 0)
     assert fact.reason == ""
@@ -177,27 +177,27 @@ def test_a_running_container_is_a_running_service() -> None:
 
 
 def test_one_that_ends_again_and_again_is_given_up() -> None:
-    fact = _fact(changed("mlflow", Status="restarting", ExitCode=1, restarts=9), {}, alone=True)
+    fact = process_fact(changed("mlflow", Status="restarting", ExitCode=1, restarts=9), {}, alone=True)
     assert (fact.state, fact.reason) == ("failed", "fatal: ended with exit code 1, 9 times in a row")
 
 
 def test_one_that_ended_once_may_come_back() -> None:
-    fact = _fact(changed("mlflow", Status="restarting", ExitCode=1, restarts=1), {}, alone=True)
+    fact = process_fact(changed("mlflow", Status="restarting", ExitCode=1, restarts=1), {}, alone=True)
     assert fact.state == "failed"
     assert not fact.reason.startswith("fatal")
 
 
 def test_one_that_took_too_much_memory_says_so() -> None:
-    fact = _fact(changed("mlflow", Status="exited", ExitCode=137, OOMKilled=True), {}, alone=False)
+    fact = process_fact(changed("mlflow", Status="exited", ExitCode=137, OOMKilled=True), {}, alone=False)
     assert "for want of memory" in fact.reason
 
 
 @pytest.mark.parametrize(("alone", "reason"), [(True, "ended with exit code 137"), (False, "the lab is down")])
 def test_one_that_was_stopped_alone_is_told_from_a_lab_that_is_down(alone: bool, reason: str) -> None:
-    fact = _fact(changed("mlflow", Status="exited", ExitCode=137), {}, alone)
+    fact = process_fact(changed("mlflow", Status="exited", ExitCode=137), {}, alone)
     assert (fact.state, fact.reason, fact.health) == ("stopped", reason, "")
 
 
 def test_a_container_that_was_never_started_is_a_lab_that_is_down() -> None:
-    assert _fact(None, {}, alone=False).reason == "the lab is down"
-    assert _fact(changed("mlflow", Status="created"), {}, alone=False).state == "stopped"
+    assert process_fact(None, {}, alone=False).reason == "the lab is down"
+    assert process_fact(changed("mlflow", Status="created"), {}, alone=False).state == "stopped"
