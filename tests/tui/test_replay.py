@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -339,6 +340,16 @@ async def test_a_wrong_moment_is_explained_and_can_be_corrected(file: Path) -> N
         await pilot.press(*["backspace"] * 4, *"+1m", "enter")
         await pilot.pause()
         assert shown(app) == 60.0
+
+
+async def test_what_is_typed_right_after_g_is_not_lost(file: Path) -> None:
+    async with replaying(file) as (app, pilot):
+        for character in "g+1m":
+            app.post_message(events.Key(character, character))
+        app.post_message(events.Key("enter", "\r"))
+        while shown(app) != 60.0:
+            await pilot.pause(0.05)
+        assert not app.screen.query(GoTo)
 
 
 async def test_a_click_and_a_drag_on_the_timeline_go_there(file: Path) -> None:

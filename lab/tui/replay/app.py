@@ -136,7 +136,8 @@ class ReplayApp(LabApp):
 
             line = GoTo(self._go_to_moment, leave)
             await self.screen.mount(line, before="#timeline")
-            line.focus()
+            # At once, so that what is typed right after `g` goes into the line.
+            self.screen.set_focus(line)
 
     def action_help(self) -> None:
         """The keys that work here; one that the replay took from a panel isn't listed with the panel."""
