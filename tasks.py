@@ -199,12 +199,14 @@ def restart(_: Context, service: str | None = None) -> None:
 
 @task(positional=["service"], help={"service": "where to run it; the command follows behind --"})
 @command
-def exec(context: Context, service: str) -> None:  # noqa: A001 - the command's name is what a user types
+def exec(_: Context, service: str) -> None:  # noqa: A001 - the command's name is what a user types
     """Run a command where a service runs: invoke exec mlflow -- env."""
     from lab import wiring
     from lab.ops import life
 
-    code = life.execute(wiring.runtime(wiring.load_config()), service, context.remainder, sys.stdin.isatty())
+    # Invoke hands on what stands behind -- as one text, in which a quoted word can't be told from several.
+    argv = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    code = life.execute(wiring.runtime(wiring.load_config()), service, argv, sys.stdin.isatty())
     if code:
         raise Exit(code=code)
 

@@ -1,9 +1,8 @@
 """A lab's life as its user commands it: up, restart, logs, pages, export, and its end."""
 
 import asyncio
-import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -133,9 +132,8 @@ def follow_logs(runtime: Runtime, name: str) -> Iterator[tuple[Service, str]]:
     return runtime.follow([_service(name).name] if name else list(runtime.services()))
 
 
-def execute(runtime: Runtime, name: str, line: str, terminal: bool) -> int:
-    """Runs a command line where a service runs, and returns its exit code. Raises UsageError without one."""
-    argv = shlex.split(line)
+def execute(runtime: Runtime, name: str, argv: Sequence[str], terminal: bool) -> int:
+    """Runs a command where a service runs, and returns its exit code. Raises UsageError without one."""
     if not argv:
         raise UsageError("No command was given.", "Put it behind --, as in `invoke exec mlflow -- env`.")
     return runtime.execute(_service(name).name, argv, terminal)

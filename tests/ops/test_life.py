@@ -158,10 +158,10 @@ def test_an_export_that_could_not_be_kept_is_refused(tmp_path: Path, place: str)
 def test_a_command_runs_where_its_service_runs_and_its_exit_code_is_handed_on() -> None:
     runtime = Logs()
 
-    assert life.execute(runtime, "minio", "sh -c 'exit 3'", False) == 3
+    assert life.execute(runtime, "minio", ["sh", "-c", "exit 3"], False) == 3
     assert runtime.executed == (Service.OBJECT_STORE, ["sh", "-c", "exit 3"], False)
     with pytest.raises(UsageError, match="No command"):
-        life.execute(runtime, "mlflow", "", False)
+        life.execute(runtime, "mlflow", [], False)
 
 
 def test_what_would_go_includes_what_lies_in_an_engine(tmp_path: Path) -> None:
