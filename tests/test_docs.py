@@ -3,6 +3,7 @@
 import argparse
 import copy
 import functools
+import gzip
 import re
 import subprocess
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 @functools.cache
 def tracked() -> tuple[Path, ...]:
-    """Every text file of the project, by git or, in an unpacked archive, by walking."""
+    """Every text file of the project, packed ones too, by git or, in an unpacked archive, by walking."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode == 0:
         paths = [ROOT / name for name in listed.stdout.split("\0") if name]
@@ -180,5 +181,6 @@ def test_no_machine_of_ours_is_named() -> None:
     for path in tracked():
         if path.name == "uv.lock" or path == itself:
             continue
-        found = FORBIDDEN.search(path.read_text(encoding="utf-8"))
+        body = path.read_bytes()
+        found = FORBIDDEN.search((gzip.decompress(body) if path.suffix == ".gz" else body).decode())
         assert not found, f"{name_of(path)}: {found[0] if found else ''}"
