@@ -165,7 +165,7 @@ def test_a_command_runs_where_its_service_runs_and_its_exit_code_is_handed_on() 
 
 
 def test_what_would_go_includes_what_lies_in_an_engine(tmp_path: Path) -> None:
-    lab = config(tmp_path)
+    lab = config(tmp_path, LAB_HOME=str(tmp_path / "home"))
     lab.home.mkdir()
 
     assert life.doomed(lab, Logs())[:2] == ["volume of-it", str(lab.home)]
