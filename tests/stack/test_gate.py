@@ -32,7 +32,7 @@ DAEMON = {
         "Env": ["POSTGRES_HOST=postgres.lab", "RUN_GATE_URL=http://run-gate.lab:8099"],
         "Labels": LABELS | {"org.mlops-lab.service": "dagster-daemon"},
     },
-    "HostConfig": {"Binds": ["/work/data:/lab/data:ro"], "Mounts": [], "Privileged": True, "CapAdd": ["SYS_ADMIN"]},
+    "HostConfig": {"Binds": ["/srv/data:/lab/data:ro"], "Mounts": [], "Privileged": True, "CapAdd": ["SYS_ADMIN"]},
     "NetworkSettings": {
         "Networks": {f"lab_{name}": {} for name in ("database", "storage", "tracking", "code", "runs")}
     },

@@ -9,13 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from lab.core.snapshot import Slice
 from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
 from lab.tui.present import PARTS, Detail, View
 from lab.tui.screens.actions import browse, copy
 from lab.tui.screens.fetching import NOT_RECORDED, Desk, Fetcher, Want
+from lab.tui.widgets.keybar import KeyBar
 from lab.tui.widgets.page import TablePage, TextPage
 from lab.tui.widgets.panel import Panel
 from lab.tui.widgets.tabs import Subject, TabBar, subject
@@ -112,7 +113,7 @@ class DetailScreen(Screen[None]):
         yield self._tabs
         with ContentSwitcher(initial=self.names[0], id="views"):
             yield from self._pages
-        yield Footer()
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self._tabs.display = len(self._pages) > 1
