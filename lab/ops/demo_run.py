@@ -25,6 +25,8 @@ from lab.runtime.inbox import visible
 DEADLINE_S = 900.0
 RELAUNCH = "relaunch"
 _POLL_SECONDS = 0.25
+# Nobody is served by a run that is given up because the machine is busy.
+_ANSWER_S = 20.0
 # How long a webserver that doesn't answer is asked again while a run goes on.
 _PATIENCE_S = 60.0
 
@@ -50,8 +52,8 @@ class DemoRunner:
 
     def __init__(self, config: LabConfig, report: Report) -> None:
         self._config, self._report = config, report
-        self._dagster = Dagster(Http.to(Service.DAGSTER, config.url(Service.DAGSTER)))
-        self._mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW)))
+        self._dagster = Dagster(Http.to(Service.DAGSTER, config.url(Service.DAGSTER), _ANSWER_S))
+        self._mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), _ANSWER_S))
         self._store = AuditStore(S3.of_lab(config, PIPELINE), config.audit_bucket, config.audit_prefix)
 
     async def run(self, data: Path | None = None, deadline_s: float = DEADLINE_S) -> DemoRun:
