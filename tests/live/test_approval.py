@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from lab.core.account import named
 from lab.core.approval import parse_statement
 from lab.core.ledger import Entry, Status
 from lab.core.models import ModelVersion
+from tests.support.keys import make_key
 from tests.support.lab import ROOT, LiveLab
 from tests.support.people import ENGINEER, OFFICER, People
 
@@ -86,7 +88,7 @@ def stock_verifies(live: LiveLab, entry: Entry, principal: str, folder: Path) ->
     argv = ["ssh-keygen", "-Y", "verify", "-f", str(live.home / "governance" / "allowed_signers")]
     argv += ["-I", principal, "-n", "mlops-lab", "-s", str(signature)]
     message = parse_statement(entry.details["statement"]).body()
-    return subprocess.run(argv, input=message, capture_output=True, check=False).returncode == 0
+    return subprocess.run(named(argv), input=message, capture_output=True, check=False).returncode == 0
 
 
 def test_a_worse_version_is_refused_with_the_values_compared(live: LiveLab, people: People, tmp_path: Path) -> None:
@@ -139,8 +141,7 @@ def test_the_owner_and_strangers_approve_nothing(live: LiveLab, people: People, 
     version = live.versions()[0].version
     assert list(closed(act(people, "approve", version, OFFICER))) == ["four eyes"]
 
-    stranger = tmp_path / "stranger"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stranger)], check=True)
+    stranger = make_key(tmp_path, "ed25519", "stranger")
     assert "is nobody's" in closed(act(people, "approve", version, stranger))["identity"]
 
     assert list(closed(act(people, "approve", version, ENGINEER))) == ["policy"]

@@ -1,4 +1,4 @@
-"""A live lab goes into a file, and comes back as another lab: other name, other ports, everything there."""
+"""A live lab goes into a file, and comes back as another lab: other home, other ports, everything there."""
 
 import gzip
 import os
@@ -34,6 +34,13 @@ def made(live: LiveLab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     """What `backup --json` says of the session's lab."""
     done: dict[str, Any] = live.json("backup", "--output", str(tmp_path_factory.mktemp("backup") / "b"))
     return done
+
+
+@pytest.fixture
+def new_lab(live: LiveLab, tmp_path: Path) -> Iterator[LiveLab]:
+    """A lab to restore into; of the same name, because signed decisions of the session's other tests count only there."""
+    with LiveLab.prepared(tmp_path, live.config.name) as lab:
+        yield lab
 
 
 def stored(lab: LiveLab) -> dict[str, bytes]:
