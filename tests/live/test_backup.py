@@ -38,7 +38,7 @@ def made(live: LiveLab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
 
 @pytest.fixture
 def new_lab(live: LiveLab, tmp_path: Path) -> Iterator[LiveLab]:
-    """A lab to restore into; of the same name, because signed decisions of the session's other tests count only there."""
+    """A lab to restore into; of the same name, because signed decisions of other tests count only there."""
     with LiveLab.prepared(tmp_path, live.config.name) as lab:
         yield lab
 
