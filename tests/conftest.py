@@ -29,8 +29,9 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("lab")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """No lab of this test run may outlive it. Session fixtures are gone by now: the last test tears them down."""
+    """No lab of this test run may outlive it. Session fixtures are gone by now, also after an interruption."""
     if left := leftovers():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         sys.stderr.write("\nleft behind by the tests' labs: " + ", ".join(left) + "\n")
