@@ -60,6 +60,8 @@ class Apt:
         """`lists` replaces the machine's package lists."""
         self._folder, self._end, self._lists = folder, time.monotonic() + deadline_s, lists
         self._own_lists = False
+        # One that was killed may have left its own.
+        shutil.rmtree(folder, ignore_errors=True)
         for part in ("state/lists/partial", "cache/archives/partial", "debs"):
             (folder / part).mkdir(parents=True)
 

@@ -339,3 +339,13 @@ def wait_for(condition: Callable[[], bool], deadline_s: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < end, "not in time"
         time.sleep(0.02)
+
+
+def test_what_a_killed_download_left_is_no_hindrance(tmp_path: Path) -> None:
+    Apt(tmp_path / "apt", 120)
+    half = tmp_path / "apt" / "cache" / "archives" / "partial" / "half.deb"
+    half.write_text("half")
+
+    Apt(tmp_path / "apt", 120)
+
+    assert not half.exists()
