@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from lab.core.snapshot import Snapshot
 from lab.tui import themes
@@ -173,7 +173,7 @@ async def test_question_mark_lists_the_keys_of_the_focused_panel() -> None:
         await pilot.press("3", "question_mark")
         await pilot.pause()
         assert isinstance(app.screen, HelpScreen)
-        text = "\n".join("".join(span.text for span in line) for line in app.screen._lines())
+        text = " ".join(str(part.render()) for part in app.screen.query(Static))
         assert "In models" in text
         for word in ("Filter", "Open", "Browser", "Copy", "Refresh", "Theme", "Palette", "Quit", "Next panel"):
             assert word in text
