@@ -462,13 +462,14 @@ def test(
     coverage: bool = False,
 ) -> None:
     """Run the tests; they bring up a lab of their own on free ports."""
-    argv = [sys.executable, "-m", "pytest"]
+    whole = not (only or quick or coverage)
+    argv = [sys.executable, "-m", "tests.parts" if whole else "pytest"]
     argv += ["-k", only] if only else []
     argv += ["-m", "not lab and not compose and not terraform and not browser"] if quick else []
     argv += ["--cov=lab", "--cov=pipelines", "--cov=exporters"] if coverage else []
     sys.stdout.flush()
     os.chdir(ROOT)
-    os.execv(argv[0], argv)  # noqa: S606 - no shell between pytest and Ctrl-C
+    os.execv(argv[0], argv)  # noqa: S606 - no shell between the tests and Ctrl-C
 
 
 @task

@@ -1,4 +1,7 @@
-"""One lab in containers for the session, on the engine that DOCKER_HOST names; its images come without a registry."""
+"""One lab in containers for the session, on the engine that DOCKER_HOST names; its images come without a registry.
+
+As long as its images are there, those of any other lab come from the engine's cache.
+"""
 
 from collections.abc import Iterator
 
@@ -7,16 +10,19 @@ from docker import DockerClient
 
 from tests.support import containers
 from tests.support.lab import LiveLab
-
-NAME = "test-stack"
+from tests.support.project import committed
 
 
 @pytest.fixture(scope="session")
 def stack(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
-    """A lab in containers that is up and has trained once; nothing of it is left in the engine afterwards."""
-    assert containers.everything(engine, NAME) == [], "an earlier test run left this"
-    with LiveLab.prepared(tmp_path_factory.mktemp("stack"), NAME, **containers.variables()) as lab:
+    """A lab in containers that is up and has trained once, from a committed copy of the project.
+
+    Nothing of it is left in the engine afterwards.
+    """
+    assert containers.everything(engine, containers.STACK) == [], "an earlier test run left this"
+    folder = tmp_path_factory.mktemp("stack")
+    with LiveLab.prepared(folder, containers.STACK, committed(folder / "project"), **containers.variables()) as lab:
         lab.invoke("build", "--airgap", timeout=1800)
         lab.invoke("up", "demo-run")
         yield lab
-    assert containers.everything(engine, NAME) == []
+    assert containers.everything(engine, containers.STACK) == []

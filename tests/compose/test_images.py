@@ -7,16 +7,15 @@ import pytest
 from docker import DockerClient
 from docker.models.images import Image
 
-from lab import settings
 from lab.core.config import Secrets
 from lab.runtime.images.names import BASE, BUILD, EVERY, OURS, images, tag
 from tests.support import containers
+from tests.support.containers import STACK
 from tests.support.lab import LiveLab
 
 # The first test waits until everything is built, which takes minutes on a small machine.
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(2400)]
 
-NAME = "test-images"
 FINAL = tuple(image for image in EVERY if image not in {BASE, BUILD})
 # Megabytes, with some room above what they take: an image that swells is looked at.
 CEILINGS = {
@@ -25,17 +24,7 @@ CEILINGS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def built(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
-    """A lab with settings and images that isn't started."""
-    with LiveLab.prepared(tmp_path_factory.mktemp("images"), NAME, **containers.variables()) as lab:
-        settings.ensure_env_file(lab.environ)
-        lab.invoke("build", "--airgap", timeout=1800)
-        yield lab
-    assert containers.everything(engine, NAME) == []
-
-
-def of(engine: DockerClient, image: str, lab: str = NAME) -> Image:
+def of(engine: DockerClient, image: str, lab: str = STACK) -> Image:
     return engine.images.get(tag(image, lab))
 
 
@@ -43,7 +32,7 @@ def look(engine: DockerClient, image: str, *argv: str, mount: Path | None = None
     """What a program in the image says when root runs it there, with nothing but the image to look at."""
     volumes = {str(mount): {"bind": "/wanted", "mode": "ro"}} if mount else {}
     output = engine.containers.run(
-        tag(image, NAME),
+        tag(image, STACK),
         list(argv[1:]),
         entrypoint=argv[0],
         user="0",
@@ -61,7 +50,7 @@ def secrets(lab: LiveLab) -> Sequence[str]:
 
 @pytest.mark.parametrize("image", FINAL)
 def test_an_image_runs_as_a_user_with_a_number_other_than_root(
-    built: LiveLab, engine: DockerClient, image: str
+    stack: LiveLab, engine: DockerClient, image: str
 ) -> None:
     user = of(engine, image).attrs["Config"]["User"]
 
@@ -70,17 +59,17 @@ def test_an_image_runs_as_a_user_with_a_number_other_than_root(
 
 
 @pytest.mark.parametrize("image", EVERY)
-def test_an_image_tells_no_secret(built: LiveLab, engine: DockerClient, image: str) -> None:
+def test_an_image_tells_no_secret(stack: LiveLab, engine: DockerClient, image: str) -> None:
     told = str(of(engine, image).attrs) + str(of(engine, image).history())
 
-    assert len(secrets(built)) >= 8
-    assert not [secret for secret in secrets(built) if secret in told]
+    assert len(secrets(stack)) >= 8
+    assert not [secret for secret in secrets(stack) if secret in told]
 
 
 @pytest.mark.parametrize("image", FINAL)
-def test_an_image_holds_no_secret(built: LiveLab, engine: DockerClient, image: str, tmp_path: Path) -> None:
+def test_an_image_holds_no_secret(stack: LiveLab, engine: DockerClient, image: str, tmp_path: Path) -> None:
     wanted = tmp_path / "wanted"
-    wanted.write_text("".join(f"{secret}\n" for secret in secrets(built)))
+    wanted.write_text("".join(f"{secret}\n" for secret in secrets(stack)))
     places = "/app /etc /home /lab /opt /root /srv /tmp /usr/local /var"
 
     # That the first search finds something is the proof that the second one searched.
@@ -89,14 +78,14 @@ def test_an_image_holds_no_secret(built: LiveLab, engine: DockerClient, image: s
 
 
 @pytest.mark.parametrize("image", OURS)
-def test_an_image_holds_nothing_to_build_with(built: LiveLab, engine: DockerClient, image: str) -> None:
+def test_an_image_holds_nothing_to_build_with(stack: LiveLab, engine: DockerClient, image: str) -> None:
     script = "for name in uv pip pip3 gcc cc make git apt-get; do command -v $name; done; ls -d /wheels /build; true"
 
     assert look(engine, image, "sh", "-c", f"{{ {script}; }} 2>/dev/null") == ""
 
 
 @pytest.mark.parametrize("image", OURS)
-def test_python_finds_everything_compiled(built: LiveLab, engine: DockerClient, image: str) -> None:
+def test_python_finds_everything_compiled(stack: LiveLab, engine: DockerClient, image: str) -> None:
     program = """
 import importlib.util, os
 for top in ("/opt/venv/lib", "/app"):
@@ -110,27 +99,27 @@ for top in ("/opt/venv/lib", "/app"):
     assert look(engine, image, "python3", "-c", program) == ""
 
 
-def test_two_images_share_the_layer_of_their_common_packages(built: LiveLab, engine: DockerClient) -> None:
+def test_two_images_share_the_layer_of_their_common_packages(stack: LiveLab, engine: DockerClient) -> None:
     layers = {image: of(engine, image).attrs["RootFS"]["Layers"] for image in (BASE, "mlflow", "pipelines")}
     packages = len(layers[BASE])
 
     assert layers["mlflow"][: packages + 1] == layers["pipelines"][: packages + 1]
 
 
-def test_images_take_no_more_than_they_need(built: LiveLab, engine: DockerClient) -> None:
+def test_images_take_no_more_than_they_need(stack: LiveLab, engine: DockerClient) -> None:
     sizes = {image: of(engine, image).attrs["Size"] / 1e6 for image in CEILINGS}
 
     assert {image: f"{size:.0f} MB" for image, size in sizes.items() if size > CEILINGS[image]} == {}
 
 
-def test_the_lab_runs_the_stand_ins(built: LiveLab) -> None:
-    assert images(built.config)["POSTGRES_IMAGE"] == f"mlops-lab/postgres:{NAME}"
+def test_the_lab_runs_the_stand_ins(stack: LiveLab) -> None:
+    assert images(stack.config)["POSTGRES_IMAGE"] == f"mlops-lab/postgres:{STACK}"
 
 
-def test_a_second_build_changes_nothing(built: LiveLab, engine: DockerClient) -> None:
+def test_a_second_build_changes_nothing(stack: LiveLab, engine: DockerClient) -> None:
     before = {image: of(engine, image).id for image in EVERY}
 
-    said = built.invoke("build", "--airgap").stdout
+    said = stack.invoke("build", "--airgap").stdout
 
     assert {image: of(engine, image).id for image in EVERY} == before
     assert said.count("nothing changed") == len(EVERY)
@@ -140,9 +129,9 @@ class TestBundle:
     """A file with the images, loaded for another lab."""
 
     @pytest.fixture(scope="class")
-    def file(self, built: LiveLab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def file(self, stack: LiveLab, tmp_path_factory: pytest.TempPathFactory) -> Path:
         file = tmp_path_factory.mktemp("bundle") / "images.zip"
-        built.invoke("bundle", "--output", str(file), timeout=1200)
+        stack.invoke("bundle", "--output", str(file), timeout=1200)
         return file
 
     @pytest.fixture(scope="class")
@@ -164,12 +153,12 @@ class TestBundle:
     def test_its_names_do_not_stay(self, other: LiveLab, engine: DockerClient) -> None:
         names = [name for image in engine.images.list() for name in image.tags]
 
-        assert f"mlops-lab/base:{NAME}" in names
+        assert f"mlops-lab/base:{STACK}" in names
         assert not [name for name in names if ":bundle-" in name]
 
-    def test_it_is_not_overwritten_unless_that_is_asked_for(self, built: LiveLab, file: Path) -> None:
+    def test_it_is_not_overwritten_unless_that_is_asked_for(self, stack: LiveLab, file: Path) -> None:
         before = file.stat()
-        refused = built.invoke("bundle", "--output", str(file), check=False)
+        refused = stack.invoke("bundle", "--output", str(file), check=False)
 
         assert refused.returncode == 2
         assert "--force" in refused.stderr

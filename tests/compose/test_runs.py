@@ -12,64 +12,54 @@ from lab.clients.sources import fingerprint, sources
 from lab.core.ledger import Status
 from lab.core.services import Service
 from tests.support import containers
+from tests.support.containers import STACK
 from tests.support.editing import SHOWN_S, Desk, saying
 from tests.support.lab import LiveLab
-from tests.support.project import committed, git
+from tests.support.project import git
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(2400)]
 
-NAME, RUN_LABEL, DEADLINE_S = "edited-stack", "org.mlops-lab.run", 600.0
+RUN_LABEL, DEADLINE_S = "org.mlops-lab.run", 600.0
 MEGABYTES = 1024
 # What a container sees of the folder that the test edits.
 GO = "/app/pipelines/go"
 WAITING = f"import pathlib, time\n    while not pathlib.Path({GO!r}).exists(): time.sleep(0.1)\n    "
 
 
-@pytest.fixture(scope="module")
-def _desk(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    folder = tmp_path_factory.mktemp("edited")
-    root = committed(folder / "project")
-    with LiveLab.prepared(folder, NAME, root, **containers.variables()) as lab:
-        lab.invoke("build", "--airgap", timeout=1800)
-        lab.invoke("up", timeout=900)
-        yield Desk(lab)
-    assert containers.everything(engine, NAME) == []
-
-
 @pytest.fixture
-def desk(_desk: Desk) -> Iterator[Desk]:
+def desk(stack: LiveLab) -> Iterator[Desk]:
     """Has the asset `edited`, which says "one"; everything is as committed afterwards."""
-    _desk.edit(saying("one"))
-    eventually(lambda: "edited" in _desk.shown(), SHOWN_S, "the added asset")
-    yield _desk
-    git(_desk.lab.root, "checkout", "-q", ".")
-    git(_desk.lab.root, "clean", "-fdq")
-    eventually(lambda: "edited" not in _desk.shown(), SHOWN_S, "the definitions from before")
+    found = Desk(stack)
+    found.edit(saying("one"))
+    eventually(lambda: "edited" in found.shown(), SHOWN_S, "the added asset")
+    yield found
+    git(stack.root, "checkout", "-q", ".")
+    git(stack.root, "clean", "-fdq")
+    eventually(lambda: "edited" not in found.shown(), SHOWN_S, "the definitions from before")
 
 
 @pytest.fixture(scope="module")
-def _isolating(_desk: Desk) -> Desk:
-    """The same lab, told to give each run a container."""
-    _desk.lab.environ |= {"RUN_ISOLATION": "container", "RUN_CONTAINER_MEMORY_MB": str(MEGABYTES)}
-    _desk.lab.invoke("up", timeout=900)
-    return _desk
+def _isolating(stack: LiveLab) -> None:
+    """The lab is told to give each run a container."""
+    stack.environ |= {"RUN_ISOLATION": "container", "RUN_CONTAINER_MEMORY_MB": str(MEGABYTES)}
+    stack.invoke("up", timeout=900)
 
 
 @pytest.fixture
-def isolated(_isolating: Desk, desk: Desk) -> Desk:
+def isolated(_isolating: None, desk: Desk) -> Desk:
     return desk
 
 
 def of_runs(engine: DockerClient) -> list[Container]:
     """The containers that runs of the lab have."""
-    label = [f"{containers.LAB}={NAME}", RUN_LABEL]
+    label = [f"{containers.LAB}={STACK}", RUN_LABEL]
     return list(engine.containers.list(all=True, filters={"label": label}, ignore_removed=True))
 
 
 def running(engine: DockerClient) -> dict[str, tuple[str, str]]:
     """Id and start of each service's container."""
-    found = containers.of_lab(engine, NAME)
+    found = containers.of_lab(engine, STACK)
     return {name: (one.id or "", one.attrs["State"]["StartedAt"]) for name, one in found.items()}
 
 
@@ -143,7 +133,7 @@ def assert_harmless(container: Container) -> None:
 
 
 def test_only_the_gate_sees_the_engine(isolated: Desk, engine: DockerClient) -> None:
-    found = engine.containers.list(filters={"label": f"{containers.LAB}={NAME}"})
+    found = engine.containers.list(filters={"label": f"{containers.LAB}={STACK}"})
     mounting = {
         one.labels[containers.SERVICE]
         for one in found
@@ -199,9 +189,9 @@ def test_a_run_can_be_cancelled_and_goes_on_without_its_daemon(isolated: Desk, e
     isolated.edit(WAITING + saying("never"))
     run_id = isolated.launch()
     eventually(lambda: isolated.lab.run_status(run_id) == "STARTED", DEADLINE_S, "the run under way")
-    containers.of_lab(engine, NAME)[Service.DAGSTER_DAEMON].restart(timeout=30)
+    containers.of_lab(engine, STACK)[Service.DAGSTER_DAEMON].restart(timeout=30)
     eventually(
-        lambda: containers.health(containers.of_lab(engine, NAME)[Service.DAGSTER_DAEMON]) == "healthy", DEADLINE_S
+        lambda: containers.health(containers.of_lab(engine, STACK)[Service.DAGSTER_DAEMON]) == "healthy", DEADLINE_S
     )
     assert isolated.lab.run_status(run_id) == "STARTED"
 
@@ -215,6 +205,6 @@ def test_going_back_to_processes_takes_the_gate_away(isolated: Desk, engine: Doc
     lab = isolated.lab
     lab.environ["RUN_ISOLATION"] = "process"
     lab.invoke("up", timeout=900)
-    assert not [name for name in containers.everything(engine, NAME) if "run-gate" in name]
+    assert not [name for name in containers.everything(engine, STACK) if "run-gate" in name]
     run_id = isolated.launch()
     assert lab.finished(run_id, DEADLINE_S) == "SUCCESS"

@@ -19,6 +19,7 @@ from lab.tui.app import LabApp
 from lab.tui.observer import Connection
 from lab.tui.widgets.panel import Panel
 from tests.support.lab import LiveLab
+from tests.support.waiting import tasks_ended
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -96,6 +97,7 @@ async def screen_on(lab: LiveLab) -> AsyncIterator[Screen]:
     async with app.run_test(size=(120, 40)) as pilot:
         yield Screen(pilot)
         await pilot.press("q")
+    await tasks_ended()
     assert app.return_code == 0
 
 

@@ -22,6 +22,7 @@ from lab.tui.processes import Processes
 from lab.tui.screens.sign import SignScreen
 from tests.support.lab import LiveLab
 from tests.support.people import ENGINEER, OFFICER, People
+from tests.support.waiting import tasks_ended
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -42,19 +43,14 @@ aside = asyncio.to_thread
 async def screen(live: LiveLab, **variables: str) -> AsyncIterator[tuple[LabApp, Pilot[None]]]:
     """The screen on the live lab; what it starts has the lab's environment and `variables`."""
 
-    made: list[Connection] = []
-
     def connect() -> Connection:
-        made.append(Connection(wiring.observer(live.config), wiring.first_snapshot(live.config, time.time())))
-        return made[-1]
+        return Connection(wiring.observer(live.config), wiring.first_snapshot(live.config, time.time()))
 
     app = LabApp(connect, runner=Processes({**live.environ, **variables}))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.view.snapshot.models.value and app.view.snapshot.audit.value)
         yield app, pilot
-    # The app is left without waiting for connections to be closed; the test's event loop must not find them open.
-    for connection in made:
-        await connection.observer.aclose()
+    await tasks_ended()
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:

@@ -24,7 +24,12 @@ Make = Callable[..., LabConfig]
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
     with reserved_offset() as offset:
-        given = {"LAB_ENV_FILE": str(tmp_path / "env"), "LAB_HOME": str(tmp_path / "home"), "PORT_OFFSET": str(offset)}
+        given = {
+            "LAB_ENV_FILE": str(tmp_path / "env"),
+            "LAB_HOME": str(tmp_path / "home"),
+            "PORT_OFFSET": str(offset),
+            "RUNTIME": "native",
+        }
         yield lambda **environ: load_config({**given, **environ})
 
 

@@ -12,6 +12,8 @@ from lab.core.services import Service
 
 _ENGINE = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 LAB, SERVICE = "org.mlops-lab.lab", "org.mlops-lab.service"
+# The lab in containers that a test run has.
+STACK = "test-stack"
 
 # Runs in another container's network, so that it sees and reaches what that one does, whatever its image holds.
 _LISTENING = """

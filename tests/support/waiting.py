@@ -1,5 +1,6 @@
 """Waiting for a condition instead of for a time."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -26,3 +27,12 @@ def eventually(
         if time.monotonic() > end:
             raise AssertionError(f"{what or 'it'} didn't come true within {deadline_s:.0f} s; last: {last!r}")
         time.sleep(0.1)
+
+
+async def tasks_ended(deadline_s: float = 60.0) -> None:
+    """Returns when no other task of the event loop is left.
+
+    A screen is left without waiting for its connections to be closed, which the loop's end would prevent.
+    """
+    if under_way := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(under_way, timeout=deadline_s)

@@ -1,0 +1,122 @@
+"""Runs the tests in parts side by side, as many as there are cores: `python -m tests.parts`.
+
+Each part is a pytest of its own with the labs that it needs. Interrupted or terminated, it asks the parts once to end,
+so that they take their labs down; a plugin that spreads tests over workers kills those after ten seconds.
+"""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+
+# Name → the marks of its tests, the longest part first.
+PARTS: Mapping[str, str] = {
+    "containers": "compose",
+    "labs": "lab and not compose",
+    "rest": "not lab and not compose",
+}
+NO_TESTS = 5
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+# Labs in containers take longest to go; who asked this process to end waits no longer than two minutes.
+_END_S = 110.0
+
+
+@dataclass
+class Part:
+    """One pytest under way."""
+
+    name: str
+    process: subprocess.Popen[str]
+    begin: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+
+    @classmethod
+    def started(cls, name: str) -> "Part":
+        argv = [sys.executable, "-m", "pytest", "-m", PARTS[name]]
+        # In a group of its own, a terminal's Ctrl-C doesn't reach it a second time, amid its cleaning up.
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            process_group=0,
+        )
+        return cls(name, process)
+
+    @property
+    def ok(self) -> bool:
+        return self.process.returncode in {0, NO_TESTS}
+
+    def relay(self, ended: queue.Queue["Part"]) -> None:
+        """Prints what it says, line by line, and reports its end."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            _say(f"{self.name:>10} | {line}")
+        self.process.wait()
+        self.seconds = time.monotonic() - self.begin
+        ended.put(self)
+
+
+def run() -> int:
+    """Runs all parts; the exit code is that of a pytest: 0, 1, or 2 after an interruption."""
+    waiting, done = deque(PARTS), list[Part]()
+    running = dict[str, Part]()
+    ended: queue.Queue[Part] = queue.Queue()
+    _interruptible()
+    try:
+        while waiting or running:
+            while waiting and len(running) < (os.cpu_count() or 1):
+                part = running[waiting[0]] = Part.started(waiting.popleft())
+                threading.Thread(target=part.relay, args=(ended,), daemon=True).start()
+            part = ended.get()
+            done.append(running.pop(part.name))
+    except KeyboardInterrupt:
+        _end(running, ended)
+        return 2
+    for part in done:
+        _say(f"{part.name}: {part.seconds:.0f} s, exit status {part.process.returncode}\n")
+    return int(not all(part.ok for part in done))
+
+
+def _interruptible() -> None:
+    """SIGTERM counts as Ctrl-C, and both count once."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for one in _ENDING:
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for one in _ENDING:
+        signal.signal(one, interrupt)
+
+
+def _end(running: dict[str, Part], ended: queue.Queue[Part]) -> None:
+    for part in running.values():
+        part.process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + _END_S
+    while running:
+        try:
+            running.pop(ended.get(timeout=max(0.0, deadline - time.monotonic())).name)
+        except queue.Empty:
+            for name, part in running.items():
+                _say(f"{name} doesn't end and is killed\n")
+                os.killpg(part.process.pid, signal.SIGKILL)
+            return
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(run())
