@@ -75,7 +75,8 @@ def run() -> int:
     try:
         while waiting or running:
             while waiting and len(running) < (os.cpu_count() or 1):
-                part = running[waiting[0]] = Part.started(waiting.popleft())
+                part = Part.started(waiting.popleft())
+                running[part.name] = part
                 threading.Thread(target=part.relay, args=(ended,), daemon=True).start()
             part = ended.get()
             done.append(running.pop(part.name))
