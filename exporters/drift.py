@@ -26,6 +26,10 @@ log = logging.getLogger("exporter.drift")
 _NOTHING = DriftReport("", "", 0, ())
 
 
+class _Unseeded(NotFound):
+    """There are no current data, or no baseline."""
+
+
 class DataSource(Protocol):
     """Objects of the data bucket; both raise NotFound and ServiceUnavailable."""
 
@@ -36,13 +40,17 @@ class DataSource(Protocol):
 
 @dataclass(frozen=True)
 class DriftStatus:
-    """What the monitor knows: the last good report, and how the newest check went. Times are epoch seconds."""
+    """What the monitor knows: the last good report, and how the newest check went. Times are epoch seconds.
+
+    `seeded` is whether that check found data to compare, and something to compare them with.
+    """
 
     report: DriftReport | None = None
     checks: int = 0
     failures: int = 0
     reason: str = ""
     duration_s: float = 0.0
+    seeded: bool = True
 
     @property
     def success(self) -> bool:
@@ -71,13 +79,13 @@ class DriftMonitor:
     def check(self) -> None:
         """One check. A failure keeps the last good report, whose time then ages."""
         before, began = self._status, self._monotonic()
-        report, failures, reason = before.report, before.failures, ""
+        report, seeded, failures, reason = before.report, True, before.failures, ""
         try:
             report = self._report(before.report, began + self._deadline)
         except (LabError, csv.Error) as err:
-            reason, failures = str(err), failures + 1
+            reason, failures, seeded = str(err), failures + 1, not isinstance(err, _Unseeded)
         duration = self._monotonic() - began
-        self._status = DriftStatus(report, before.checks + 1, failures, reason, duration)
+        self._status = DriftStatus(report, before.checks + 1, failures, reason, duration, seeded)
         _tell(before, self._status)
 
     def _report(self, known: DriftReport | None, end: float) -> DriftReport:
@@ -92,7 +100,7 @@ class DriftMonitor:
         try:
             return DatasetRef.from_json(self._source.get(key))
         except NotFound as err:
-            raise NotFound(f"{err.message} The lab's data isn't seeded yet.", "Run `invoke seed`.") from None
+            raise _Unseeded(f"{err.message} The lab's data isn't seeded yet.", "Run `invoke seed`.") from None
 
     def _profile(self, digest: str) -> Profile:
         try:
@@ -150,6 +158,7 @@ class DriftCollector(LabCollector):
         yield gauge(name + "row_count", "Rows of the current data.", report.rows)
         yield gauge(name + "last_check_timestamp", "Unix time of the last successful check, in seconds.", checked_at)
         yield gauge(name + "check_success", "1 when the newest check succeeded.", status.success)
+        yield gauge(name + "seeded", "0 when the newest check found no data, or no baseline.", status.seeded)
         yield gauge(name + "check_duration_seconds", "Duration of the newest check.", status.duration_s)
         yield gauge(name + "check_interval_seconds", "Time between two checks.", self._interval)
         yield counter(name + "check_failures", "Checks that failed since the start.", status.failures)

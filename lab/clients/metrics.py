@@ -22,10 +22,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class DriftMetrics:
-    """What the drift monitor publishes: the last good report, None before the first, and how checks went."""
+    """What the drift monitor publishes: the last good report, None before the first, and how checks went.
+
+    `seeded` is whether there is anything to check.
+    """
 
     report: DriftReport | None
     failing: bool
+    seeded: bool = True
 
 
 def samples(exposition: str) -> Iterator[Sample]:
@@ -49,8 +53,9 @@ def read_drift(exposition: str) -> DriftMetrics:
     failing = (
         single.get("synthetic_data_check_success") == 0 and single.get("synthetic_data_check_failures_total", 0) > 0
     )
+    seeded = single.get("synthetic_data_seeded", 1) == 1
     if not checked_at:
-        return DriftMetrics(None, failing)
+        return DriftMetrics(None, failing, seeded)
     hashes = next((sample.labels for sample in found if sample.name == "synthetic_data_info"), {})
     psi = [
         FeatureDrift(sample.labels["feature"], sample.value)
@@ -65,7 +70,7 @@ def read_drift(exposition: str) -> DriftMetrics:
         tuple(psi),
         checked_at,
     )
-    return DriftMetrics(report, failing)
+    return DriftMetrics(report, failing, seeded)
 
 
 def _labels(inside: str) -> dict[str, str]:

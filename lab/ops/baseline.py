@@ -81,7 +81,9 @@ class BaselineDesk:
 
     def _refuse(self, actor: Actor, problem: str) -> None:
         self._append(self._entry(actor, Status.BLOCKED, {"reason": problem}))
-        raise PolicyDenied(f"Refused: {problem}.", "Use a role that the policy allows, and its key where it must sign.")
+        raise PolicyDenied(
+            f"Refused: {problem.rstrip('.')}.", "Use a role that the policy allows, and its key where it must sign."
+        )
 
     def _entry(self, actor: Actor, status: Status, details: Mapping[str, Any]) -> Entry:
         return entry_by_actor(replace(self._config, actor=actor), Action.BASELINE, status, details)

@@ -44,7 +44,7 @@ _KNOWN_METRIC = {
 class ProbeResult:
     """What one probe found, at `at` (epoch seconds); `latency_s` is how long that took, in seconds.
 
-    `reason` is empty when the service is up.
+    `reason` is empty when the service is up; `waits_for_person` when no time that passes will change it.
     """
 
     service: Service
@@ -53,6 +53,11 @@ class ProbeResult:
     remedy: str = ""
     latency_s: float = 0.0
     at: float | None = None
+    waits_for_person: bool = False
+
+
+class Unseeded(Incomplete):
+    """The lab's data have no baseline; only a person can give them one."""
 
 
 class Probes:
@@ -107,19 +112,19 @@ class Probes:
 
     async def check(self, service: Service) -> ProbeResult:
         """Asks one service; never raises except when cancelled."""
-        health, reason, remedy = Health.UP, "", ""
+        health, reason, remedy, waits = Health.UP, "", "", False
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.deadline_s):
                 await self._checks[service]()
         except LabError as err:
-            health, reason, remedy = _health(err), err.message, err.remedy
+            health, reason, remedy, waits = _health(err), err.message, err.remedy, isinstance(err, Unseeded)
         except TimeoutError:
             health, reason = Health.DOWN, f"{BY_NAME[service].title} didn't answer within {self.deadline_s:g} s."
             remedy = f"Type `invoke logs {service}`."
         except Exception as err:  # a probe's own mistake must not take the other services off the screen
             health, reason = Health.DOWN, f"The probe of {BY_NAME[service].title} failed: {type(err).__name__}: {err}."
-        return ProbeResult(service, health, reason, remedy, time.monotonic() - began, self._clock())
+        return ProbeResult(service, health, reason, remedy, time.monotonic() - began, self._clock(), waits)
 
     async def check_all(self) -> tuple[ProbeResult, ...]:
         """Asks every service of the catalogue at once."""
@@ -193,6 +198,8 @@ class Probes:
         exposition = await http.get_text("/metrics")
         with understanding(http.title, http.remedy):
             found = read_drift(exposition)
+        if not found.seeded:
+            raise Unseeded("There is no baseline to compare the data with.", "Type `invoke seed`.")
         if found.report is None:
             kind = Incomplete if found.failing else NotReady
             raise kind(

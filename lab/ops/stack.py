@@ -141,7 +141,7 @@ class _Starter:
         look_at_facts = time.monotonic() + _FACTS_EVERY_S
         while True:
             result = self._last[service] = await self._probes.check(service)
-            if result.health is Health.UP:
+            if result.health is Health.UP or result.waits_for_person:
                 return
             now = time.monotonic()
             if now > self._end:

@@ -128,6 +128,7 @@ def test_a_lab_without_data_is_no_crash_and_recovers_when_seeded(store: Store) -
     samples = scrape([DriftCollector(lambda: monitor.status, 30)])
     assert value(samples, "synthetic_data_check_success") == 0
     assert value(samples, "synthetic_data_last_check_timestamp") == 0
+    assert value(samples, "synthetic_data_seeded") == 0
     assert value(samples, "synthetic_data_check_failures_total") == 1
     assert "synthetic_data_feature_psi" not in names(samples)
     assert "invoke seed" in monitor.status.reason

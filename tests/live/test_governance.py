@@ -11,6 +11,7 @@ from lab.core.dataset import dataset_key, hash_file
 from lab.core.ledger import Status
 from lab.core.runs import JOB, STEPS
 from lab.core.services import Service
+from lab.core.snapshot import Health
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually
 
@@ -29,6 +30,20 @@ def test_an_analyst_in_prod_is_blocked_before_anything_starts(live: LiveLab) -> 
     assert live.versions() == versions
     [entry] = live.entries()[entries:]
     assert (entry.action, entry.status, entry.role, entry.environment) == ("launch", Status.BLOCKED, "analyst", "prod")
+
+
+def test_a_lab_whose_first_baseline_nobody_may_make_comes_up_and_says_what_it_lacks(new_lab: LiveLab) -> None:
+    """A person without an SSH key, in an environment whose policy wants baselines signed."""
+    done = new_lab.invoke("up", ENVIRONMENT="staging", HOME=str(new_lab.home.parent))
+
+    assert "no baseline yet: Refused: There is no SSH key" in " ".join(done.stdout.split())
+    assert ".." not in done.stdout
+    monitor = new_lab.states()[Service.DRIFT_MONITOR]
+    assert monitor.health is Health.DEGRADED
+    assert monitor.remedy == "Type `invoke seed`."
+
+    new_lab.invoke("seed", ENVIRONMENT="dev")
+    eventually(lambda: new_lab.states()[Service.DRIFT_MONITOR].health is Health.UP, 60, "the drift monitor")
 
 
 def test_an_analyst_who_asks_dagster_directly_is_blocked_before_ingestion(live: LiveLab, tmp_path: Path) -> None:

@@ -215,6 +215,17 @@ async def test_a_drift_monitor_without_a_check_is_young_or_failing(bench: Bench,
     assert (await bench.check(Service.DRIFT_MONITOR)).health is health
 
 
+async def test_a_drift_monitor_without_a_baseline_waits_for_a_person(bench: Bench) -> None:
+    assert not (await bench.check(Service.DRIFT_MONITOR)).waits_for_person
+    text = f"{DRIFT}synthetic_data_seeded 0.0\n"
+    bench.answers(Service.DRIFT_MONITOR, httpx.Response(200, text=text))
+    result = await bench.check(Service.DRIFT_MONITOR)
+    assert result.health is Health.DEGRADED
+    assert result.waits_for_person
+    assert "baseline" in result.reason
+    assert "invoke seed" in result.remedy
+
+
 async def test_an_exporter_without_its_own_metric_is_degraded(bench: Bench) -> None:
     bench.answers(Service.GOVERNANCE_METRICS, httpx.Response(200, text="python_info 1\n"))
     result = await bench.check(Service.GOVERNANCE_METRICS)
