@@ -3,8 +3,10 @@
 import base64
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
@@ -17,6 +19,8 @@ from tests.support.containers import Target
 from tests.support.lab import LiveLab
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
+
+T, R = TypeVar("T"), TypeVar("R")
 
 _S = Service
 # Who may speak to whom: a container reaches those with which it shares a tier, and nobody else.
@@ -51,6 +55,12 @@ def running(stack: LiveLab, engine: DockerClient) -> dict[Service, Container]:
 def image(stack: LiveLab) -> str:
     """An image with Python in it."""
     return f"mlops-lab/exporters:{stack.config.name}"
+
+
+def at_once(ask: Callable[[T], R], subjects: Iterable[T]) -> list[R]:
+    """The answers, in order: nearly all time of a connection that isn't allowed goes by waiting for its end."""
+    with ThreadPoolExecutor(6) as pool:
+        return list(pool.map(ask, subjects))
 
 
 def status(container: Container) -> list[dict[str, str]]:
@@ -126,19 +136,22 @@ def test_a_container_reaches_its_tiers_and_nobody_else(
     running: dict[Service, Container], engine: DockerClient, image: str
 ) -> None:
     where = {service: containers.addresses(container) for service, container in running.items()}
-    ports = {service: containers.listening(engine, container, image) for service, container in running.items()}
+    heard = at_once(lambda container: containers.listening(engine, container, image), running.values())
+    ports = dict(zip(running, heard, strict=True))
     assert ports[Service.POSTGRES] == [BY_NAME[Service.POSTGRES].port]
     assert all(ports[service] for service in running if service is not Service.DAGSTER_DAEMON)
 
-    for service, container in running.items():
+    def reaches_what_it_may(service: Service) -> None:
         allowed: set[Target] = set()
         others: set[Target] = set()
         for peer in set(running) - {service}:
             for network, address in where[peer].items():
                 shared = network in where[service] and network != EDGE
                 (allowed if shared else others).update((address, port) for port in ports[peer])
-        found = containers.reached(engine, container, image, allowed | others)
+        found = containers.reached(engine, running[service], image, allowed | others)
         assert found == allowed, f"{service}: too much {found - allowed}, too little {allowed - found}"
+
+    at_once(reaches_what_it_may, running)
 
 
 def test_exporters_reach_neither_postgres_nor_each_others_sources(
@@ -147,8 +160,11 @@ def test_exporters_reach_neither_postgres_nor_each_others_sources(
     """Said apart from the table of tiers, which could be changed for both sides at once."""
     postgres = {(address, 5432) for address in containers.addresses(running[Service.POSTGRES]).values()}
     store = {(address, 9000) for address in containers.addresses(running[Service.OBJECT_STORE]).values()}
-    for service in EXPORTERS:
-        assert not containers.reached(engine, running[service], image, postgres), service
+
+    def reaches_postgres(service: Service) -> set[Target]:
+        return containers.reached(engine, running[service], image, postgres)
+
+    assert not any(at_once(reaches_postgres, EXPORTERS))
     assert not containers.reached(engine, running[Service.DAGSTER_METRICS], image, store)
     assert containers.reached(engine, running[Service.MLFLOW], image, postgres)
 
@@ -170,10 +186,9 @@ def test_no_container_reaches_the_published_ports_or_what_lies_outside(
     }
     assert gateways
     assert published
-    outside = outside_targets()
-    for service, container in running.items():
-        targets = {(gateway, port) for gateway in gateways for port in published} | outside
-        assert not containers.reached(engine, container, image, targets), service
+    targets = {(gateway, port) for gateway in gateways for port in published} | outside_targets()
+    reached = at_once(lambda container: containers.reached(engine, container, image, targets), running.values())
+    assert not any(reached), dict(zip(running, reached, strict=True))
 
 
 def outside_targets() -> set[Target]:

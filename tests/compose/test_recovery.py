@@ -42,7 +42,8 @@ def running(lab: LiveLab, engine: DockerClient) -> dict[Service, Container]:
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can kill another user's process")
 def test_every_container_whose_first_process_dies_comes_back_by_itself(lab: LiveLab, engine: DockerClient) -> None:
     with nothing_lost(lab, _BACK_S):
-        for service, container in running(lab, engine).items():
+        there = running(lab, engine)
+        for service, container in there.items():
             before = containers.main_process(container)
             if str(container.id) not in Path(f"/proc/{before}/cgroup").read_text():
                 pytest.skip("the engine's processes aren't this machine's")
@@ -50,6 +51,7 @@ def test_every_container_whose_first_process_dies_comes_back_by_itself(lab: Live
             eventually(
                 lambda c=container, old=before: containers.main_process(c) not in {0, old}, 60, f"{service} again"
             )
+        for service, container in there.items():
             eventually(lambda c=container: containers.health(c) == "healthy", _BACK_S, f"{service} healthy")
         counts = {state.name: state.restarts for state in lab.states().values() if state.health is Health.UP}
     assert all(counts.values()), counts
