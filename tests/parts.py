@@ -1,4 +1,4 @@
-"""Runs the tests in parts side by side, as many as there are cores: `python -m tests.parts`.
+"""Runs the tests in parts side by side: `python -m tests.parts`.
 
 Each part is a pytest of its own with the labs that it needs. Interrupted or terminated, it asks the parts once to end,
 so that they take their labs down; a plugin that spreads tests over workers kills those after ten seconds.
@@ -12,15 +12,17 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
-# Name → the marks of its tests, the longest part first.
-PARTS: Mapping[str, str] = {
-    "containers": "compose",
-    "labs": "lab and not compose",
-    "rest": "not lab and not compose",
+_PLAIN = ("-m", "not lab and not compose")
+# Name → what pytest is told, the longest part first.
+PARTS: Mapping[str, Sequence[str]] = {
+    "containers": ("-m", "compose"),
+    "labs": ("-m", "lab and not compose"),
+    "screen": (*_PLAIN, "tests/tui"),
+    "rest": (*_PLAIN, "--ignore=tests/tui"),
 }
 NO_TESTS = 5
 _ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -39,7 +41,7 @@ class Part:
 
     @classmethod
     def started(cls, name: str) -> "Part":
-        argv = [sys.executable, "-m", "pytest", "-m", PARTS[name]]
+        argv = [sys.executable, "-m", "pytest", *PARTS[name]]
         # In a group of its own, a terminal's Ctrl-C doesn't reach it a second time, amid its cleaning up.
         process = subprocess.Popen(
             argv,
@@ -74,7 +76,8 @@ def run() -> int:
     _interruptible()
     try:
         while waiting or running:
-            while waiting and len(running) < (os.cpu_count() or 1):
+            # One more than there are cores: each spends a good part of its time waiting.
+            while waiting and len(running) <= (os.cpu_count() or 1):
                 part = Part.started(waiting.popleft())
                 running[part.name] = part
                 threading.Thread(target=part.relay, args=(ended,), daemon=True).start()

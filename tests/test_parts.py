@@ -46,9 +46,10 @@ def test_of_a_lab(kept): time.sleep(100)
 
 def started(folder: Path, tests: str) -> subprocess.Popen[str]:
     """The parts of a project that has these tests."""
-    (folder / "tests").mkdir()
+    (folder / "tests" / "tui").mkdir(parents=True)
     shutil.copy(parts.__file__, folder / "tests")
-    for name, text in {"pytest.ini": CONFIGURATION, "conftest.py": CONFTEST, "test_it.py": tests}.items():
+    files = {"pytest.ini": CONFIGURATION, "conftest.py": CONFTEST, "tests/test_it.py": tests}
+    for name, text in {**files, "tests/tui/test_screen.py": "def test_of_the_screen(): pass\n"}.items():
         (folder / name).write_text(text)
     argv = [sys.executable, "-m", "tests.parts"]
     return subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, text=True, process_group=0)

@@ -66,6 +66,8 @@ class DetailScreen(Screen[None]):
         self._pages = self.pages()
         self._tabs = TabBar([name.capitalize() for name in self.names])
         self._current = 0
+        # Textual calls a screen mounted only after `on_mount`.
+        self._drawable = False
 
     @property
     def names(self) -> list[str]:
@@ -116,6 +118,7 @@ class DetailScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
+        self._drawable = True
         self._tabs.display = len(self._pages) > 1
         self.action_view(0)
         self.show(self.view)
@@ -165,7 +168,7 @@ class DetailScreen(Screen[None]):
 
     def redraw(self) -> None:
         """Draws the head and the view that is shown."""
-        if not self.is_mounted:
+        if not self._drawable:
             return
         line = self.subject()
         self._subject.show(subject(_GONE, *line) if self.gone and self.must_be_listed() else line)
