@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from lab.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from lab.core.ledger import Verification
+    from lab.core.ledger import Entry, Verification
+    from lab.ops.closing import Closing
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def register(commands: "Commands") -> None:
-    """Adds audit, with verify, export and deliver."""
+    """Adds audit, with verify, export, deliver and close."""
     audit = commands.add_parser("audit", help="verify or export the audit trail")
     parts = audit.add_subparsers(required=True, metavar="COMMAND")
     verify = parts.add_parser("verify", help="check every entry, and compare with the published heads")
@@ -33,6 +34,9 @@ def register(commands: "Commands") -> None:
     export.set_defaults(run=_export)
     deliver = parts.add_parser("deliver", help="append the entries that wait in the local journal")
     deliver.set_defaults(run=_deliver)
+    close = parts.add_parser("close", help="record as failed what was killed before it could record its own end")
+    close.add_argument("--json", action="store_true", help="print one JSON document")
+    close.set_defaults(run=_close)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -92,3 +96,36 @@ def _deliver(_: argparse.Namespace) -> int:
 
     sys.stdout.write(f"delivered {audit.deliver(wiring.load_config())} entries\n")
     return 0
+
+
+def _close(options: argparse.Namespace) -> int:
+    found = asyncio.run(_closing())
+    if options.json:
+        left = [{"seq": one.begun.seq, "reason": one.reason} for one in found.left]
+        document = {"closed": [asdict(entry) for entry in found.closed], "left": left}
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        return 0
+    for entry in found.closed:
+        sys.stdout.write(f"entry {entry.seq} ends entry {entry.details['closes']}, {_named(entry)}\n")
+    for one in found.left:
+        sys.stdout.write(f"left open: entry {one.begun.seq}, {_named(one.begun)}: {one.reason}\n")
+    if not found.closed and not found.left:
+        sys.stdout.write("nothing is open: every step and command on record has its end\n")
+    return 0
+
+
+async def _closing() -> "Closing":
+    from lab import wiring
+    from lab.ops.closing import Closer
+
+    closer = Closer.of_lab(wiring.load_config())
+    try:
+        return await closer.close()
+    finally:
+        await closer.aclose()
+
+
+def _named(entry: "Entry") -> str:
+    from lab.core.verify_export import printable
+
+    return printable(entry.action + (f" of run {entry.run_id[:8]}" if entry.run_id else ""))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,9 @@ def test_a_run_whose_process_is_killed_ends_as_failed_and_its_step_as_unfinished
     assert (run_id, started) in {(entry.run_id, entry.action) for entry in found.unfinished}
     said = [proof["evidence"] for proof in spare.json("verify-governance") if "never ended" in proof["name"]]
     assert any(f"{started} of run {run_id[:8]}" in evidence for evidence in said), said
+    told = spare.command(str(Path(sys.executable).with_name("mlops-lab")), "audit", "close").stdout
+    assert f"{started} of run {run_id[:8]}" in told
+    assert spare.verified().unfinished == ()
     assert spare.json("demo-run")["succeeded"]
 
 
