@@ -65,8 +65,8 @@ def at_once(ask: Callable[[T], R], subjects: Iterable[T]) -> list[R]:
 
 def status(container: Container) -> list[dict[str, str]]:
     """/proc/<pid>/status of every process in the container."""
-    code, output = containers.run_inside(container, "sh", "-c", "cat /proc/[0-9]*/status")
-    assert "Name:" in output, f"{container.name}: {code} {output}"
+    output = containers.told(container, "sh", "-c", "cat /proc/[0-9]*/status")
+    assert "Name:" in output, f"{container.name}: {output}"
     blocks = re.split(r"(?m)^(?=Name:)", output)[1:]
     return [dict(re.findall(r"(?m)^(\w+):\s*(.*)$", block)) for block in blocks]
 
@@ -95,7 +95,7 @@ def test_the_root_file_system_cannot_be_written(running: dict[Service, Container
 
 def test_what_can_be_written_is_a_volume_a_folder_of_the_lab_or_memory(running: dict[Service, Container]) -> None:
     for service, container in running.items():
-        mounts = containers.run_inside(container, "cat", "/proc/mounts")[1].splitlines()
+        mounts = containers.told(container, "cat", "/proc/mounts").splitlines()
         writable = {
             line.split()[1]
             for line in mounts
@@ -247,14 +247,13 @@ def test_no_secret_is_in_a_process_environment_or_command_line(
     secrets = vars(stack.config.secrets)
     for service, container in running.items():
         script = "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n'"
-        output = containers.run_inside(container, "sh", "-c", script)[1]
-        assert output, service
+        output = containers.told(container, "sh", "-c", script)
         assert not [name for name, secret in secrets.items() if secret in output], service
 
 
 def test_a_secret_is_readable_only_where_it_is_needed(running: dict[Service, Container]) -> None:
     for service, container in running.items():
-        listed = containers.run_inside(container, "sh", "-c", "ls /run/secrets 2>/dev/null")[1].split()
+        listed = containers.told(container, "sh", "-c", "ls /run/secrets 2>/dev/null; echo .").split()[:-1]
         allowed = {
             Service.POSTGRES: {"postgres-password", "pgpass-check"},
             Service.MLFLOW: {"pgpass-mlflow", "s3-mlflow"},

@@ -9,6 +9,7 @@ from docker import DockerClient
 from docker.models.containers import Container
 
 from lab.core.services import Service
+from tests.support.waiting import eventually
 
 _ENGINE = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 LAB, SERVICE = "org.mlops-lab.lab", "org.mlops-lab.service"
@@ -76,6 +77,14 @@ def run_inside(container: Container, *argv: str) -> tuple[int, str]:
     """Exit code and output of a program in the container, as its user."""
     code, output = container.exec_run(list(argv))
     return code, output.decode(errors="replace")
+
+
+def told(container: Container, *argv: str) -> str:
+    """What a program that always prints something prints in the container.
+
+    Asked again while that is nothing: the engine may lose the output of a program that ends at once.
+    """
+    return eventually(lambda: run_inside(container, *argv)[1], 30, f"output of {argv[0]} in {container.name}")
 
 
 def listening(client: DockerClient, container: Container, image: str) -> list[int]:

@@ -14,6 +14,7 @@ from typing import Any
 from lab import settings, wiring
 from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 from lab.core.config import LabConfig
+from lab.core.errors import ServiceUnavailable
 from lab.core.services import Service
 from lab.ops.provision import provision_store
 from lab.runtime.certificates import ensure_pair
@@ -22,6 +23,7 @@ from lab.runtime.files import identities, remove_dead_sockets
 from lab.runtime.layout import Layout
 from lab.runtime.private import write_private
 from tests.support.ports import reserved_offset
+from tests.support.waiting import eventually
 
 _NUMBERS = itertools.count(1)
 
@@ -50,6 +52,12 @@ class Weed:
                 made.argv, env=dict(made.environment), cwd=made.folder, stdout=log, stderr=log, start_new_session=True
             )
         provision_store(self._furnished or self.config, 60)
+        # It answers before it finds its volumes again.
+        eventually(self._writes, 60, "an object written", (ServiceUnavailable,))
+
+    def _writes(self) -> bool:
+        self.s3(PIPELINE, 5).put(self.config.data_bucket, "tests/probe", b"")
+        return True
         # A bucket's first write after a start waits for volumes, which no test wants to measure.
         self.s3(ADMIN, 60).put(self.config.audit_bucket, "warm-up", b"")
 
