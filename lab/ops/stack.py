@@ -69,21 +69,21 @@ async def up(
 
 async def _start(
     config: LabConfig, runtime: Runtime, furnish: Furnish, report: Report, end: float
-) -> tuple["_Starter", tuple[ServiceState, ...]]:
+) -> tuple["Starter", tuple[ServiceState, ...]]:
     began_at: dict[Service, float] = {}
     facts: dict[Service, ProcessFact] = {}
     # Heartbeats of a daemon that was stopped a moment ago must not be taken for the new one's.
     probes = Probes(config, started_at=began_at.get, health_of=lambda service: _health(facts, service))
     try:
-        starter = _Starter(runtime, probes, furnish, report, end, began_at, facts)
+        starter = Starter(runtime, probes, furnish, report, end, began_at, facts)
         await starter.run()
-        return starter, await _states(config, runtime, probes)
+        return starter, _judged(config, await asyncio.to_thread(runtime.facts), starter.results)
     finally:
         await probes.aclose()
 
 
-class _Starter:
-    """Starts services as soon as what they need is ready."""
+class Starter:
+    """Starts services as soon as what they need is ready. `results` holds each one's newest probe."""
 
     def __init__(
         self,
@@ -100,17 +100,22 @@ class _Starter:
         self._began_at, self._facts = began_at, facts
         self._services = list(runtime.services())
         self._ready = {service: asyncio.Event() for service in self._services}
-        self._last: dict[Service, ProbeResult] = {}
+        self.results: dict[Service, ProbeResult] = {}
         self.started: list[Service] = []
         self.ready_after: dict[str, float] = {}
 
     async def run(self) -> None:
+        """Returns when every service is healthy at the same time. Raises StartupFailed."""
         self._facts.update(await asyncio.to_thread(self._runtime.facts))
         began = dict(self._facts)
         try:
             async with asyncio.TaskGroup() as group:
                 for service in self._services:
                     group.create_task(self._bring_up(service, began[service]))
+            # One that was healthy early may have missed another since: Prometheus, a target that was being restarted.
+            async with asyncio.TaskGroup() as group:
+                for service in self._services:
+                    group.create_task(self._wait(service))
         except BaseExceptionGroup as errors:
             # The first failure ended the other tasks; it is the one that a reader needs.
             raise errors.exceptions[0] from None
@@ -140,7 +145,7 @@ class _Starter:
     async def _wait(self, service: Service) -> None:
         look_at_facts = time.monotonic() + _FACTS_EVERY_S
         while True:
-            result = self._last[service] = await self._probes.check(service)
+            result = self.results[service] = await self._probes.check(service)
             if result.health is Health.UP or result.waits_for_person:
                 return
             now = time.monotonic()
@@ -155,7 +160,7 @@ class _Starter:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _failure(self, service: Service, what: str) -> StartupFailed:
-        last = self._last.get(service)
+        last = self.results.get(service)
         lines = await asyncio.to_thread(self._runtime.tail, service, _TAIL_LINES)
         tail = "".join(f"\n    {line}" for line in lines) or " (empty)"
         seen = f" Last state: {last.health}: {last.reason.rstrip('.')}." if last else ""
@@ -185,6 +190,12 @@ async def _states(config: LabConfig, runtime: Runtime, probes: Prober) -> tuple[
     # A stopped service isn't asked: another lab may be answering on its port.
     asked = [service for service, fact in facts.items() if fact.state not in {"absent", "stopped"}]
     results = {result.service: result for result in await asyncio.gather(*map(probes.check, asked))}
+    return _judged(config, facts, results)
+
+
+def _judged(
+    config: LabConfig, facts: Mapping[Service, ProcessFact], results: Mapping[Service, ProbeResult]
+) -> tuple[ServiceState, ...]:
     return tuple(service_state(config, service, fact, results.get(service)) for service, fact in facts.items())
 
 

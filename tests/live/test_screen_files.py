@@ -12,13 +12,17 @@ from jsonschema import Draft202012Validator
 from lab.core.snapshot import Health, SliceState
 from lab.core.snapshot_decode import snapshot_from_json
 from lab.core.snapshot_json import snapshot_json
+from lab.ops.stack import all_up
 from lab.tui.recording.reader import Recording
 from tests.support.lab import ROOT, LiveLab
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.lab
 
 
 def test_the_printed_snapshot_fits_the_published_schema_and_can_be_read_back(live: LiveLab) -> None:
+    # What a test before this one stirred may still be settling.
+    eventually(lambda: all_up(list(live.states().values())), what="a lab that is up")
     printed = live.command(sys.executable, "-m", "lab.cli", "--once", "--json").stdout
     document = json.loads(printed)
     schema = json.loads((ROOT / "docs" / "snapshot-schema.json").read_text())

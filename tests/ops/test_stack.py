@@ -1,0 +1,58 @@
+"""`up` ends when every service works at the same time."""
+
+import time
+from collections.abc import Sequence
+
+from lab.core.processes import ProcessFact
+from lab.core.services import Service
+from lab.core.snapshot import Health
+from lab.ops.probes import ProbeResult
+from lab.ops.stack import Starter
+
+SERVICES = (Service.OBJECT_STORE, Service.DRIFT_MONITOR, Service.PROMETHEUS)
+
+
+class Runtime:
+    """Three services, of which the drift monitor has just been stopped."""
+
+    def __init__(self) -> None:
+        self.known = dict.fromkeys(SERVICES, ProcessFact("running")) | {Service.DRIFT_MONITOR: ProcessFact("stopped")}
+
+    def services(self) -> Sequence[Service]:
+        return SERVICES
+
+    def facts(self) -> dict[Service, ProcessFact]:
+        return dict(self.known)
+
+    def start(self, service: Service) -> None:
+        self.known[service] = ProcessFact("running")
+
+
+class Prober:
+    """Prometheus works until it notices that the monitor was away, which it does late, and for some probes."""
+
+    def __init__(self) -> None:
+        self.asked: list[Service] = []
+
+    async def check(self, service: Service) -> ProbeResult:
+        self.asked.append(service)
+        missed = service is Service.PROMETHEUS and 2 <= self.asked.count(service) <= 3
+        return ProbeResult(service, Health.DEGRADED if missed else Health.UP)
+
+
+async def test_up_waits_for_what_stopped_working_while_another_started() -> None:
+    prober = Prober()
+    runtime = Runtime()
+    starter = Starter(
+        runtime,  # type: ignore[arg-type]  # the few methods that starting needs
+        prober,
+        {},
+        lambda _: None,
+        time.monotonic() + 60,
+        {},
+        {},
+    )
+    await starter.run()
+    assert starter.started == [Service.DRIFT_MONITOR]
+    assert {service: result.health for service, result in starter.results.items()} == dict.fromkeys(SERVICES, Health.UP)
+    assert prober.asked.count(Service.PROMETHEUS) == 4
