@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input
 
 from lab.core.errors import NotFound, ServiceUnavailable
@@ -507,6 +508,15 @@ async def test_keys_typed_into_the_search_are_text() -> None:
         await pilot.press("slash", *"mfp12R")
         assert screen.query_one(Input).value == "mfp12R"
         assert screen.page.id == "logs"
+
+
+async def test_keys_typed_right_behind_the_slash_are_searched_for() -> None:
+    async with drilled("service") as (app, pilot, screen):
+        await until_has(pilot, screen, "logs")
+        for key, character in (("slash", "/"), ("m", "m"), ("f", "f")):
+            app.post_message(Key(key, character))
+        await pilot.pause()
+        assert screen.query_one(Input).value == "mf"
 
 
 async def test_m_merges_the_logs_of_all_services() -> None:

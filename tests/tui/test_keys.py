@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from textual.command import CommandPalette
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -156,6 +157,16 @@ async def test_keys_typed_into_a_filter_are_text() -> None:
     async with running() as (app, pilot):
         await pilot.press("1", "slash", *"qrt?12")
         assert panel_of(app, "services").query_one(Input).value == "qrt?12"
+        assert isinstance(app.screen, MainScreen)
+
+
+async def test_keys_typed_right_behind_the_slash_are_text_too() -> None:
+    async with running() as (app, pilot):
+        await pilot.press("1")
+        for key, character in (("slash", "/"), ("q", "q"), ("r", "r"), ("t", "t")):
+            app.post_message(Key(key, character))
+        await pilot.pause()
+        assert panel_of(app, "services").query_one(Input).value == "qrt"
         assert isinstance(app.screen, MainScreen)
 
 

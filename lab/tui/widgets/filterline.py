@@ -36,7 +36,8 @@ class FilterLine(Horizontal):
     def open(self) -> None:
         """Shows the line, with what was typed before."""
         self.display = True
-        self._input.focus()
+        # At once: `focus()` would wait for the next round, and keys that are typed until then would go to the table.
+        self.screen.set_focus(self._input)
 
     @property
     def value(self) -> str:

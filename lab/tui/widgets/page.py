@@ -38,7 +38,7 @@ class TextPage(Vertical):
     """Text as one of a drill-down's views; `/` shows only the lines that match."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Search", key_display="/"),
+        Binding("slash", "filter", "Search", key_display="/", priority=True),  # as a panel's
         Binding("escape", "clear_filter", "Clear the search", show=False),
     ]
 
@@ -89,6 +89,12 @@ class TextPage(Vertical):
             return list(lines)
         matches = matcher(self.pattern)
         return [line for line in lines if matches("".join(span.text for span in line))]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the search line a slash is text."""
+        if action == "filter":
+            return self.screen.focused is self.text
+        return super().check_action(action, parameters)
 
     async def action_filter(self) -> None:
         """Opens the search line."""

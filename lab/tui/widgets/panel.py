@@ -24,7 +24,8 @@ class Panel(Vertical):
 
     _repainted: tuple[Region, ...] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", key_display="/"),
+        # With priority the app opens the line before it hands out the next key: several come at once over a slow line.
+        Binding("slash", "filter", "Filter", key_display="/", priority=True),
         Binding("escape", "clear_filter", "Show all rows", show=False),
         Binding("s", "sort", "Sort by next column", show=False),
         Binding("S", "turn", "Reverse the order", show=False),
@@ -117,6 +118,12 @@ class Panel(Vertical):
     def _opened(self, event: RowList.Opened) -> None:
         event.stop()
         self.post_message(self.Opened(str(self.id), event.key))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the filter line a slash is text."""
+        if action == "filter":
+            return self.screen.focused is self.rows
+        return super().check_action(action, parameters)
 
     async def action_filter(self) -> None:
         """Opens the filter line."""
