@@ -16,7 +16,7 @@ from tests.support.lab import LiveLab, leftovers
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_NEEDS = ("compose", "terraform", "browser")
+_NEEDS = ("compose", "terraform", "browser", "terminal")
 
 
 def pytest_configure() -> None:

@@ -1,0 +1,124 @@
+"""The screen in a real terminal of three sizes says what the services themselves answer."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.clients.metrics import samples
+from lab.core.runs import RunStatus
+from lab.core.services import BY_NAME, Service
+from lab.core.snapshot import Health
+from tests.conftest import required
+from tests.support.lab import LiveLab
+from tests.support.terminal import Terminal, terminal
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+WORDS = {RunStatus.SUCCESS: "success", RunStatus.FAILURE: "failed", RunStatus.CANCELED: "canceled"}
+RUNS = "{runsOrError(limit: 25) {... on Runs {results {runId status tags {key value}}}}}"
+
+
+@pytest.fixture(params=SIZES, ids=[f"{columns}x{rows}" for columns, rows in SIZES])
+def screen(request: pytest.FixtureRequest, live: LiveLab, tmp_path: Path) -> Iterator[Terminal]:
+    """The screen, once everything has been drawn."""
+    argv = [sys.executable, "-m", "lab.cli"]
+    environ = {**live.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    with terminal(tmp_path, request.param, argv, environ, required("terminal")) as made:
+        made.shows(
+            "everything", lambda text: "chain intact" in text and "rows" in text and re.search(r"\d/\d+ up", text)
+        )
+        yield made
+
+
+def cell(shown: str) -> str:
+    """The beginning that a cut cell still shows."""
+    return shown.strip().removesuffix("…")
+
+
+def test_every_panel_says_what_its_service_answers(screen: Terminal, live: LiveLab) -> None:
+    live.invoke("demo-run", check=False, RUN_ROLE="analyst", ENVIRONMENT="prod")
+    newest = live.entries()[-1].seq
+    text = screen.shows("the newest entry", lambda text: f"chain intact to #{newest}" in text)
+
+    services(text, live)
+    runs(text, live)
+    models(text, live)
+    audit(text, live)
+    drift(text, live)
+
+
+def services(text: str, live: LiveLab) -> None:
+    shown = {
+        cell(name): state for name, state in re.findall(r"│ [●◐○▲✗] (\S.*?)\s{2,}(up|absent|down|degraded)\b", text)
+    }
+    states = live.states()
+    expected = [state for state in states.values() if state.health in {Health.UP, Health.ABSENT}]
+    assert len(shown) == len(BY_NAME)
+    for state in expected:
+        title = BY_NAME[Service(state.name)].title
+        name = max((name for name in shown if title.startswith(name)), key=len)
+        assert shown[name] == state.health.value, title
+    assert f"{sum(not state.optional for state in expected)}/" in text
+
+
+def runs(text: str, live: LiveLab) -> None:
+    shown = re.findall(r"│ ([0-9a-f]{8})\s+\S (success|failed|canceled)\b", text)
+    answered = live.graphql(RUNS)["runsOrError"]["results"]
+    assert shown
+    assert shown == [(run["runId"][:8], WORDS[RunStatus(run["status"])]) for run in answered][: len(shown)]
+
+
+def models(text: str, live: LiveLab) -> None:
+    shown = re.findall(r"│ v(\d+)\s+\S (\w+).*?\b(\d\.\d{3})\b", text)
+    expected = [
+        (one.version, one.tags["approval_state"].split("_")[0], f"{one.metrics['auc']:.3f}") for one in live.versions()
+    ]
+    assert shown
+    assert shown == expected[: len(shown)]
+
+
+def audit(text: str, live: LiveLab) -> None:
+    entries = {entry.seq: entry for entry in live.entries()}
+    shown = re.findall(r"│\s+(\d+)\s+(?:\d\d:\d\d:\d\d\s+)?(\S+)\s+\S (\w+)", text)
+    assert shown
+    assert [int(seq) for seq, _, _ in shown] == sorted(entries, reverse=True)[: len(shown)]
+    for seq, action, status in shown:
+        entry = entries[int(seq)]
+        assert entry.action.startswith(cell(action))
+        assert entry.status == status
+
+
+def drift(text: str, live: LiveLab) -> None:
+    exposition = live.get(Service.DRIFT_MONITOR, "/metrics").text
+    psi = {one.labels["feature"]: one.value for one in samples(exposition) if one.name == "synthetic_data_feature_psi"}
+    shown = re.findall(r"│ ● ([a-z_]+…?)\s+(\d\.\d{3})\b", text)
+    assert shown
+    for name, value in shown:
+        values = [f"{found:.3f}" for feature, found in psi.items() if feature.startswith(cell(name))]
+        assert value in values, name
+
+
+def test_keys_do_what_the_key_bar_says(screen: Terminal, live: LiveLab) -> None:
+    [first, *_] = live.run_ids()
+    screen.press("2")
+    screen.press("Enter")
+    screen.shows("the run", lambda text: f"Run {first[:8]}" in text and "1 Services" not in text)
+    screen.press("Escape")
+    screen.shows("the panels", lambda text: "1 Services" in text)
+    screen.press("/")
+    screen.shows("the filter's line", lambda text: "/ regular" in text)
+    screen.press("z", "z", "z")
+    screen.shows("the filter", lambda text: "0 of" in text)
+    screen.press("Escape")
+    screen.shows("all rows", lambda text: first[:8] in text)
+    screen.press("?")
+    screen.shows("help", lambda text: "esc closes" in text)
+    screen.press("Escape")
+    screen.shows("the panels again", lambda text: "esc closes" not in text)
+    screen.press("q")
+    eventually(lambda: not screen.text(), 20, "the end")
