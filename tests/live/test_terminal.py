@@ -74,7 +74,7 @@ def runs(text: str, live: LiveLab) -> None:
 
 
 def models(text: str, live: LiveLab) -> None:
-    shown = re.findall(r"│ v(\d+)\s+\S (\w+).*?\b(\d\.\d{3})\b", text)
+    shown = re.findall(r"│ v(\d+)(?: @\S+)*\s+\S (\w+).*?\b(\d\.\d{3})\b", text)
     expected = [
         (one.version, one.tags["approval_state"].split("_")[0], f"{one.metrics['auc']:.3f}") for one in live.versions()
     ]
@@ -115,7 +115,8 @@ def test_keys_do_what_the_key_bar_says(screen: Terminal, live: LiveLab) -> None:
     screen.press("z", "z", "z")
     screen.shows("the filter", lambda text: "0 of" in text)
     screen.press("Escape")
-    screen.shows("all rows", lambda text: first[:8] in text)
+    # A key that came together with Escape would be taken for Alt and that key.
+    screen.shows("all rows", lambda text: first[:8] in text and "zzz" not in text)
     screen.press("?")
     screen.shows("help", lambda text: "esc closes" in text)
     screen.press("Escape")
