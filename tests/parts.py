@@ -25,6 +25,8 @@ PARTS: Mapping[str, Sequence[str]] = {
     "rest": (*_PLAIN, "--ignore=tests/tui"),
 }
 NO_TESTS = 5
+# Each part ends with what took it longest.
+_SLOWEST = ("--durations=15", "--durations-min=3")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 # Labs in containers take longest to go; who asked this process to end waits no longer than two minutes.
 _END_S = 110.0
@@ -41,7 +43,7 @@ class Part:
 
     @classmethod
     def started(cls, name: str) -> "Part":
-        argv = [sys.executable, "-m", "pytest", *PARTS[name]]
+        argv = [sys.executable, "-m", "pytest", *_SLOWEST, *PARTS[name]]
         # In a group of its own, a terminal's Ctrl-C doesn't reach it a second time, amid its cleaning up.
         process = subprocess.Popen(
             argv,
