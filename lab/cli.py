@@ -119,9 +119,18 @@ def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
 
 
 def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
+    import gc
+
     from lab.tui.terminal import need_terminal
 
     need_terminal()
+    # Looking for garbage would put off the first paint by a tenth. What a start makes stays until the end anyway.
+    gc.disable()
+
+    def painted() -> None:
+        gc.freeze()
+        gc.enable()
+
     from lab.tui.app import LabApp
     from lab.tui.memory import Memory
 
@@ -131,6 +140,7 @@ def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
         readonly=readonly,
         open_desk=partial(open_desk, places=places),
         memory=Memory.of_user(os.environ),
+        painted=painted,
     )
     app.run()
     return app.return_code or 0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import SystemCommand
@@ -22,11 +22,10 @@ from lab.tui.messages import PollFailed, SnapshotTaken
 from lab.tui.observer import Factory, Poller
 from lab.tui.present import View
 from lab.tui.processes import Runner
-from lab.tui.screens.activity import ActivityScreen
-from lab.tui.screens.detail import DetailScreen, OpenDesk
-from lab.tui.screens.help import HelpScreen
-from lab.tui.screens.keys import groups_for
 from lab.tui.screens.main import MainScreen
+
+if TYPE_CHECKING:
+    from lab.tui.screens.detail import OpenDesk
 
 
 def local_time() -> datetime:
@@ -46,6 +45,7 @@ class LabApp(Acting):
 
     `runner` does what the screen is asked for, `memory` keeps how it was left; without one it isn't kept.
     `open_desk` is where drill-downs ask, by the kind of thing; None where there is nobody to ask, as in a recording.
+    `painted` is called after the first paint.
     """
 
     TITLE = "mlops-lab"
@@ -78,17 +78,19 @@ class LabApp(Acting):
         readonly: bool = False,
         clock: Callable[[], datetime] = local_time,
         theme: str = themes.DARK.name,
-        open_desk: OpenDesk | None = None,
+        open_desk: "OpenDesk | None" = None,
         runner: Runner | None = None,
         memory: Memory | None = None,
+        painted: Callable[[], None] = lambda: None,
     ) -> None:
         # Asked for no colour, Textual draws in greys; with the terminal's own colours it draws in none.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.open_desk = open_desk
         for own in themes.OWN:
             self.register_theme(own)
-        self.theme = self.remember(memory, theme)
+        self._begin_with(self.remember(memory, theme))
         self._runner = runner
+        self._painted = painted
         self._clock = clock
         now = clock()
         self.view = View(
@@ -102,12 +104,33 @@ class LabApp(Acting):
             interval_s=interval_s,
         )
 
+    def _begin_with(self, theme: str) -> None:
+        """Sets the theme before anything is styled, so that nothing has to be styled again for it."""
+        self._styled = self.theme == theme
+        self.theme = theme
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """As every app; but the first theme, which Textual takes for a change, is in place already."""
+        if self._styled:
+            super().refresh_css(animate)
+        self._styled = True
+
     def get_default_screen(self) -> Screen[None]:
-        return MainScreen(self.view, self.layout_kept)
+        screen = MainScreen(self.view, self.layout_kept)
+        # With the class of this width from the start, the first resize has nothing to style again.
+        name = [name for width, name in self.HORIZONTAL_BREAKPOINTS if width <= self.size.width][-1]
+        screen.add_class(name, update=False)
+        return screen
 
     def on_mount(self) -> None:
         self.set_interval(1.0, self._heartbeat)
-        self.call_after_refresh(self.poll)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """What can wait for the first paint."""
+        self._painted()
+        self.poll()
 
     @work(exclusive=True, group="poll", exit_on_error=False)
     async def poll(self) -> None:
@@ -138,6 +161,10 @@ class LabApp(Acting):
     def _show(self, view: View) -> None:
         self.view = view
         self._shown_at = view.now
+        # Imported with the first news: before the first paint that would cost time.
+        from lab.tui.screens.activity import ActivityScreen
+        from lab.tui.screens.detail import DetailScreen
+
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen | DetailScreen | ActivityScreen):
                 screen.show(view)
@@ -161,6 +188,9 @@ class LabApp(Acting):
 
     def action_help(self) -> None:
         """The keys of the place where the focus is."""
+        from lab.tui.screens.help import HelpScreen
+        from lab.tui.screens.keys import groups_for
+
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(*groups_for(self.screen)))
 

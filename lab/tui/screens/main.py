@@ -28,6 +28,8 @@ NUMBERS = {name: number for number, name in enumerate(PARTS, 1)}
 class MainScreen(Screen[None]):
     """Shows a `View`; knows which row a person is on."""
 
+    # The panel that gets the focus is known.
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(number), f"focus_panel('{name}')", name.capitalize(), show=False)
