@@ -34,7 +34,8 @@ class Terminal:
         self.written = 0
         self._came = threading.Condition()
         self._chunks: list[tuple[float, bytes]] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         while True:
@@ -86,6 +87,8 @@ class Terminal:
     def end(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         os.waitpid(self.process.pid, 0)
+        # The next terminal may get the same number of a file, and would lose to this thread what it reads.
+        self._reader.join()
         os.close(self._fd)
 
 
