@@ -2,13 +2,14 @@
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from invoke import Context, Exit, task
-from invoke.parser.parser import ParseMachine
+from invoke import Context, Exit, ParseError, task
+from invoke.parser.parser import Parser, ParseMachine
 
 ROOT = Path(__file__).resolve().parent
 
@@ -26,7 +27,22 @@ def _allow_optional_positionals() -> None:
     ParseMachine.complete_context = complete_context
 
 
+def _end_wrong_usage_with_2() -> None:
+    """Tells usage that isn't understood, for which Invoke's own exit code is 1, from what can't be done."""
+    parse = Parser.parse_argv
+
+    def parse_argv(parser: Any, argv: list[str]) -> Any:
+        try:
+            return parse(parser, argv)
+        except ParseError as err:
+            said = re.sub(r"<Argument: ([\w-]+)[^>]*>", r"--\1", str(err))
+            raise Exit(f"error: {said}\n  → `invoke --list` shows every command, `invoke --help up` one.", 2) from None
+
+    Parser.parse_argv = parse_argv
+
+
 _allow_optional_positionals()
+_end_wrong_usage_with_2()
 
 
 def command(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -58,6 +58,26 @@ def test_the_list_reads_like_a_manual(nowhere: dict[str, str]) -> None:
     assert all(len(words) >= 3 for words in described.values()), described
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["up", "--bogus"], "'--bogus'"),
+        (["nosuch"], "'nosuch'"),
+        (["demo-run", "--data"], "--data"),
+        (["approve", "--version", "3"], "'reason'"),
+    ],
+)
+def test_what_is_not_understood_exits_with_2_and_says_what_to_type(
+    nowhere: dict[str, str], arguments: list[str], said: str
+) -> None:
+    done = invoke(nowhere, *arguments)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "invoke --list" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_list_loads_nothing_heavy() -> None:
     heavy = [
         "boto3",
