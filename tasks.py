@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from invoke import Context, Exit, ParseError, task
-from invoke.parser.parser import Parser, ParseMachine
+from invoke.parser.parser import ParseMachine, Parser
 
 ROOT = Path(__file__).resolve().parent
 
