@@ -21,7 +21,7 @@ def card(dossier: Dossier) -> Iterator[Block]:
     """Top to bottom; the pictures are those of the dossier."""
     record = dossier.record
     yield Heading(f"{MODEL_NAME}, version {record.version}", 1)
-    yield Paragraph(f"Model card of the lab {dossier.lab}, made on {dossier.made_at} by `invoke evidence`.")
+    yield Paragraph(f"Model card of the lab {dossier.lab}, made on {dossier.made_at} with the command invoke evidence.")
     for problem in dossier.problems:
         yield Paragraph(f"This evidence can't be relied on: {problem}.", warning=True)
     yield _summary(dossier)
