@@ -492,17 +492,19 @@ def test(
 def check(context: Context) -> None:
     """Check style, types, architecture and the lock file."""
     with context.cd(str(ROOT)):
-        bin_folder = Path(sys.executable).parent
         steps = {
-            "style": f"{bin_folder}/ruff check .",
-            "format": f"{bin_folder}/ruff format --check .",
-            "types": f"{bin_folder}/mypy",
-            "architecture": f"{bin_folder}/lint-imports",
+            "style": "ruff check .",
+            "format": "ruff format --check .",
+            "types": "mypy",
+            "architecture": "lint-imports",
             "lock file": "uv lock --check",
-            "Dockerfiles": f"{bin_folder}/hadolint stack/images/*/Dockerfile stack/airgap/*/Dockerfile",
-            "YAML": f"{bin_folder}/yamllint --strict stack grafana .pre-commit-config.yaml",
-            "compose file": f"{bin_folder}/check-jsonschema --builtin-schema vendor.compose-spec stack/compose.yaml",
+            "Dockerfiles": "hadolint stack/images/*/Dockerfile stack/airgap/*/Dockerfile",
+            "YAML": "yamllint --strict stack grafana .pre-commit-config.yaml",
+            "compose file": "check-jsonschema --builtin-schema vendor.compose-spec stack/compose.yaml",
         }
-        failed = [name for name, line in steps.items() if not context.run(line, warn=True, echo=True).ok]
+        # The environment's own tools first; `run` puts uv into a folder of this project where the machine has none.
+        folders = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), str(ROOT / ".uv" / "bin"))
+        found = {"PATH": os.pathsep.join(folders)}
+        failed = [name for name, line in steps.items() if not context.run(line, warn=True, echo=True, env=found).ok]
     if failed:
         raise Exit(f"failed: {', '.join(failed)}", 1)
