@@ -28,8 +28,9 @@ synthetic_data_info{baseline_hash="b",current_hash="b"} 1.0
 
 
 def config(tmp_path: Path, **environ: str) -> LabConfig:
-    """Settings of a lab at ports 40000 above the usual ones."""
-    given = {"LAB_ENV_FILE": str(tmp_path / "absent"), "PORT_OFFSET": "40000", **environ}
+    """Settings of a lab that was never started, at ports 40000 above the usual ones."""
+    absent = {"LAB_ENV_FILE": str(tmp_path / "absent"), "LAB_HOME": str(tmp_path / "home")}
+    given = {**absent, "PORT_OFFSET": "40000", **environ}
     return wiring.load_config(given)
 
 
