@@ -125,10 +125,10 @@ class Bench:
             pass
 
     def _cpu(self, window_s: float) -> float:
-        before = self.cpu_seconds()
+        began, before = time.monotonic(), self.cpu_seconds()
         time.sleep(window_s)
-        after = self.cpu_seconds()
-        return 100 * sum(used - before.get(pid, 0.0) for pid, used in after.items()) / window_s
+        took, after = time.monotonic() - began, self.cpu_seconds()
+        return 100 * sum(used - before.get(pid, 0.0) for pid, used in after.items()) / took
 
     def cpu_seconds(self) -> Mapping[str, float]:
         """CPU time that the lab used so far, by process."""
