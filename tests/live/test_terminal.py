@@ -122,4 +122,4 @@ def test_keys_do_what_the_key_bar_says(screen: Terminal, live: LiveLab) -> None:
     screen.press("Escape")
     screen.shows("the panels again", lambda text: "esc closes" not in text)
     screen.press("q")
-    eventually(lambda: not screen.text(), 20, "the end")
+    eventually(lambda: not screen.text(), 60, "the end")

@@ -26,7 +26,7 @@ class Terminal:
         """What is on the screen now; empty once the program has ended."""
         return self._tmux("capture-pane", "-p")
 
-    def shows(self, what: str, condition: Callable[[str], object], deadline_s: float = 20) -> str:
+    def shows(self, what: str, condition: Callable[[str], object], deadline_s: float = 60) -> str:
         """The first text on the screen for which `condition` is true."""
 
         def matching() -> str:
