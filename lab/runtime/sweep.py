@@ -1,12 +1,15 @@
 """Finding and ending a lab's processes that have lost their supervisor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from lab.runtime.commands import OWNED_BY
+
+# One is enough, but for what is started while it lasts; what can't be killed must not keep the caller for ever.
+_ROUNDS = 5
 
 
 def owned(home: Path) -> Iterator[psutil.Process]:
@@ -20,8 +23,21 @@ def owned(home: Path) -> Iterator[psutil.Process]:
 
 
 def end_all(home: Path, grace_s: float = 8.0) -> int:
-    """Asks the lab's processes to end, kills what is left after `grace_s`; returns how many there were."""
-    found = list(owned(home))
+    """Asks the lab's processes to end, kills what is left after `grace_s` seconds; returns how many there were.
+
+    What they start meanwhile is ended, too: a supervisor may see a program die before it hears of its own end.
+    """
+    ended: set[psutil.Process] = set()
+    for _ in range(_ROUNDS):
+        found = list(owned(home))
+        if not found:
+            break
+        ended.update(found)
+        _end(found, grace_s)
+    return len(ended)
+
+
+def _end(found: Sequence[psutil.Process], grace_s: float) -> None:
     for process in found:
         with suppress(psutil.Error):
             process.terminate()
@@ -30,4 +46,3 @@ def end_all(home: Path, grace_s: float = 8.0) -> int:
         with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(left, timeout=5)
-    return len(found)

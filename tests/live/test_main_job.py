@@ -4,6 +4,7 @@ import json
 import socket
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -126,7 +127,9 @@ def test_two_runs_on_the_same_data_give_the_very_same_metrics_and_hash(two_runs:
     assert int(second["version"]) > int(first["version"])
 
 
-def test_pictures_and_model_of_a_run_can_be_had_from_mlflow(live: LiveLab, two_runs: list[dict[str, Any]]) -> None:
+def test_pictures_and_model_of_a_run_can_be_had_from_mlflow(
+    live: LiveLab, two_runs: list[dict[str, Any]], tmp_path: Path
+) -> None:
     version = two_runs[0]["version"]
     for picture in ("plots/roc.png", "plots/confusion_matrix.png"):
         answer = live.get(Service.MLFLOW, "/get-artifact", params={"run_id": version["run_id"], "path": picture})
@@ -134,13 +137,13 @@ def test_pictures_and_model_of_a_run_can_be_had_from_mlflow(live: LiveLab, two_r
 
     code = """
 import json, sys, mlflow.sklearn, pandas as pd
-model = mlflow.sklearn.load_model(f"models:/CreditRiskModel/{sys.argv[1]}")
+model = mlflow.sklearn.load_model(f"models:/CreditRiskModel/{sys.argv[1]}", dst_path=sys.argv[3])
 rows = pd.read_csv(sys.argv[2]).drop(columns="creditability").head(50)
 print(json.dumps([float(p) for p in model.predict_proba(rows)[:, 1]]))
 """
     data = str(ROOT / "data" / "sample_data.csv")
     url = live.config.url(Service.MLFLOW)
-    done = live.command(sys.executable, "-c", code, version["version"], data, MLFLOW_TRACKING_URI=url)
+    done = live.command(sys.executable, "-c", code, version["version"], data, str(tmp_path), MLFLOW_TRACKING_URI=url)
     risks = json.loads(done.stdout.splitlines()[-1])
     assert len(risks) == 50
     assert all(0 < risk < 1 for risk in risks)

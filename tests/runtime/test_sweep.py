@@ -15,6 +15,15 @@ from lab.runtime.sweep import end_all, owned
 
 DEAF = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); sys.stdin.read()"
 WILLING = "import sys; print('ready', flush=True); sys.stdin.read()"
+# Ends when it is asked to, but not before it has started another one.
+BEGETTING = f"""
+import signal, subprocess, sys
+def beget(number, frame):
+    subprocess.Popen([sys.executable, "-c", {DEAF!r}], start_new_session=True)
+    sys.exit()
+signal.signal(signal.SIGTERM, beget)
+{WILLING}
+"""
 
 
 @contextmanager
@@ -55,6 +64,14 @@ def test_all_are_ended_also_those_that_will_not_hear(tmp_path: Path, stack: Exit
     assert not psutil.pid_exists(willing.pid)
     assert not psutil.pid_exists(deaf.pid)
     assert other.poll() is None
+
+
+def test_what_is_started_while_all_are_ended_is_ended_too(tmp_path: Path, stack: ExitStack) -> None:
+    stack.enter_context(program(BEGETTING, tmp_path / "lab"))
+
+    assert end_all(tmp_path / "lab", grace_s=10) == 2
+
+    assert list(owned(tmp_path / "lab")) == []
 
 
 def test_a_process_that_has_ended_and_was_not_buried_is_not_found(tmp_path: Path, stack: ExitStack) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,17 +190,20 @@ def test_foreign_keys_hide_no_entry(trail: RealTrail, written: list[Entry]) -> N
     assert [fault.kind for fault in found.faults] == [Kind.FOREIGN] * 4
 
 
-def test_the_stores_inner_interface_wants_its_certificate(weed: Weed) -> None:
+def test_the_stores_inner_interface_wants_its_certificate(weed: Weed, tmp_path: Path) -> None:
     def port(label: str) -> int:
         return weed.config.extra_port(Service.OBJECT_STORE, label)
 
     shell = [str(Resolver().weed()), "shell", f"-master=127.0.0.1:{port('master')}.{port('master-grpc')}"]
     listing = "fs.ls /buckets\nexit\n"
-    certified = {**os.environ, **store_variables(Layout(weed.config.home).config)}
+    # It logs into the folder for temporary files.
+    plain = {**os.environ, "TMPDIR": str(tmp_path)}
+    certified = {**plain, **store_variables(Layout(weed.config.home).config)}
     done = subprocess.run(shell, input=listing, env=certified, capture_output=True, text=True, timeout=60, check=False)
     assert weed.config.audit_bucket in done.stdout
     try:
-        without = subprocess.run(shell, input=listing, capture_output=True, text=True, timeout=10, check=False).stdout
+        asked = subprocess.run(shell, input=listing, env=plain, capture_output=True, text=True, timeout=10, check=False)
+        without = asked.stdout
     except subprocess.TimeoutExpired as late:  # it goes on asking
         without = (late.stdout or b"").decode()
     assert weed.config.audit_bucket not in without
