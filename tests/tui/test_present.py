@@ -281,3 +281,22 @@ def test_history_grows_once_per_reading_and_is_bounded() -> None:
     assert len(history.of("mlflow")) == KEPT
     assert history.of("mlflow")[-1].at == snapshots.NOW + KEPT + 9
     assert history.of("unknown") == ()
+
+
+def test_no_page_of_a_service_that_is_not_installed_is_opened() -> None:
+    services = snapshots.HEALTHY.services.value or ()
+    view = view_of(snapshots.HEALTHY)
+    grafana = PARTS["services"].detail("grafana", view)
+    drifting = PARTS["drift"].panel(view).rows[-1].key
+    without = PARTS["drift"].detail(drifting, view)
+    installed = tuple(replace(s, health=Health.UP) if s.name == "grafana" else s for s in services)
+    with_it = PARTS["drift"].detail(
+        drifting, view_of(replace(snapshots.HEALTHY, services=replace(snapshots.HEALTHY.services, value=installed)))
+    )
+
+    assert grafana is not None
+    assert grafana.url == ""
+    assert without is not None
+    assert without.url.startswith("http://127.0.0.1:9090/graph?g0.expr=synthetic_data_feature_psi")
+    assert with_it is not None
+    assert with_it.url == "http://127.0.0.1:3030"

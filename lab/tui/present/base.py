@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from lab.core.ledger import Status
 from lab.core.services import UNSEEN
-from lab.core.snapshot import Health, Slice, SliceState, Snapshot
+from lab.core.snapshot import Health, ServiceState, Slice, SliceState, Snapshot
 from lab.tui import formats
 from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
 from lab.tui.history import History
@@ -59,8 +59,13 @@ class View:
         return lab_is_down(self.snapshot)
 
     def service_url(self, name: str) -> str:
-        """The URL of a service, empty when unknown."""
-        return next((s.url for s in self.snapshot.services.value or () if s.name == name), "")
+        """The URL of a service, empty when it is unknown or not installed."""
+        return next((page_url(s) for s in self.snapshot.services.value or () if s.name == name), "")
+
+
+def page_url(state: ServiceState) -> str:
+    """Where the service would be found; empty when it isn't installed."""
+    return "" if state.health is Health.ABSENT else state.url
 
 
 def lab_is_down(snapshot: Snapshot) -> bool:

@@ -115,7 +115,14 @@ def detail(key: str, view: View) -> Detail | None:
         name = pad((Span(formats.clean(feature.name)),), 58)
         track = bar(feature.psi / FULL, 24, tone)
         lines.append((Span(f"{glyph} ", tone), Span(f"{feature.psi:7.3f}  "), *track, Span("  "), *name))
-    return Detail("Drift", tuple(lines), report.current_hash, browsable(view.service_url("grafana")))
+    return Detail("Drift", tuple(lines), report.current_hash, _page(view))
+
+
+def _page(view: View) -> str:
+    """The dashboard; without one, what Prometheus knows of the drift."""
+    prometheus = view.service_url("prometheus")
+    graph = f"{prometheus}/graph?g0.expr=synthetic_data_feature_psi&g0.tab=0" if prometheus else ""
+    return browsable(view.service_url("grafana") or graph)
 
 
 def _alert_detail(alert: Alert, view: View) -> Detail:

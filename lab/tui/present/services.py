@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from lab.core.snapshot import Health, ServiceState
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
-from lab.tui.present.base import View, health_mark, health_tone, marked, source_panel
+from lab.tui.present.base import View, health_mark, health_tone, marked, page_url, source_panel
 from lab.tui.present.document import Detail, browsable, field_line, heading, text
 
 SPARK = 8
@@ -75,7 +75,7 @@ def detail(key: str, view: View) -> Detail | None:
     if state is None:
         return None
     lines = (*_service_fields(state), *_probes(key, view))
-    return Detail(f"Service · {formats.clean(state.title)}", lines, state.url or state.name, browsable(state.url))
+    return Detail(f"Service · {formats.clean(state.title)}", lines, state.url or state.name, browsable(page_url(state)))
 
 
 def _service_fields(state: ServiceState) -> Iterable[Line]:
