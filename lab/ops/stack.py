@@ -112,10 +112,9 @@ class Starter:
             async with asyncio.TaskGroup() as group:
                 for service in self._services:
                     group.create_task(self._bring_up(service, began[service]))
-            # One that was healthy early may have missed another since: Prometheus, a target that was being restarted.
             async with asyncio.TaskGroup() as group:
                 for service in self._services:
-                    group.create_task(self._wait(service))
+                    group.create_task(self._look_again(service))
         except BaseExceptionGroup as errors:
             # The first failure ended the other tasks; it is the one that a reader needs.
             raise errors.exceptions[0] from None
@@ -135,6 +134,15 @@ class Starter:
         if service in self.started:
             self._report(Progress(service, "up", BY_NAME[service].title, self.ready_after[service]))
         self._ready[service].set()
+
+    async def _look_again(self, service: Service) -> None:
+        """One that was healthy early may have missed another since: Prometheus, a target that was being restarted."""
+        result = self.results[service] = await self._probes.check(service)
+        if result.health is not Health.UP and not result.waits_for_person:
+            began = time.monotonic()
+            self._report(Progress(service, "in_progress", result.reason))
+            await self._wait(service)
+            self._report(Progress(service, "up", BY_NAME[service].title, time.monotonic() - began))
 
     async def _furnish_inside(self, service: Service) -> None:
         if service in self._furnish:

@@ -7,6 +7,7 @@ from lab.core.processes import ProcessFact
 from lab.core.services import Service
 from lab.core.snapshot import Health
 from lab.ops.probes import ProbeResult
+from lab.ops.progress import Progress
 from lab.ops.stack import Starter
 
 SERVICES = (Service.OBJECT_STORE, Service.DRIFT_MONITOR, Service.PROMETHEUS)
@@ -37,17 +38,18 @@ class Prober:
     async def check(self, service: Service) -> ProbeResult:
         self.asked.append(service)
         missed = service is Service.PROMETHEUS and 2 <= self.asked.count(service) <= 3
-        return ProbeResult(service, Health.DEGRADED if missed else Health.UP)
+        return ProbeResult(service, Health.DEGRADED, "a target is down") if missed else ProbeResult(service, Health.UP)
 
 
 async def test_up_waits_for_what_stopped_working_while_another_started() -> None:
     prober = Prober()
     runtime = Runtime()
+    told: list[Progress] = []
     starter = Starter(
         runtime,  # type: ignore[arg-type]  # the few methods that starting needs
         prober,
         {},
-        lambda _: None,
+        told.append,
         time.monotonic() + 60,
         {},
         {},
@@ -56,3 +58,5 @@ async def test_up_waits_for_what_stopped_working_while_another_started() -> None
     assert starter.started == [Service.DRIFT_MONITOR]
     assert {service: result.health for service, result in starter.results.items()} == dict.fromkeys(SERVICES, Health.UP)
     assert prober.asked.count(Service.PROMETHEUS) == 4
+    about = [(one.state, one.detail) for one in told if one.subject == Service.PROMETHEUS]
+    assert about == [("in_progress", "a target is down"), ("up", "Prometheus")]
