@@ -1,5 +1,7 @@
 """The console command as a user meets it: exit codes, messages, no tracebacks."""
 
+import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from lab import cli
+from lab.tui import terminal
+from lab.tui.app import LabApp
 from tests.tui import recordings
 
 ROOT = Path(cli.__file__).parents[1]
@@ -130,6 +134,29 @@ def test_the_screen_imports_nothing_heavy_before_it_paints() -> None:
     heavy = {"httpx", "boto3", "botocore", "pydantic", "mlflow", "dagster", "pandas", "sklearn", "docker", "psycopg2"}
     assert loaded & heavy == set()
     assert not [name for name in loaded if name.startswith(("lab.clients", "lab.ops", "lab.runtime", "lab.wiring"))]
+
+
+def test_garbage_is_collected_again_once_the_screen_has_painted(
+    nowhere: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    collecting = []
+
+    async def paint(app: LabApp) -> None:
+        collecting.append(gc.isenabled())
+        async with app.run_test() as pilot:
+            await pilot.pause()
+            collecting.append(gc.isenabled())
+
+    for name, value in {**nowhere, "XDG_STATE_HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(terminal, "need_terminal", lambda: None)
+    monkeypatch.setattr(LabApp, "run", lambda app: asyncio.run(paint(app)))
+    try:
+        assert cli.main([]) == 0
+    finally:
+        gc.unfreeze()
+        gc.enable()
+    assert collecting == [False, True]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
