@@ -16,8 +16,6 @@ from tests.support.lab import LiveLab, leftovers
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_NEEDS = ("compose", "terraform", "browser", "terminal")
-
 
 def pytest_configure() -> None:
     # A terminated test run must clean up as an interrupted one does, also where a script started it in the background,
