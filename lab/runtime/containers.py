@@ -81,6 +81,7 @@ class Containers:
         self._memory: dict[str, int] = {}
         self._memory_read_at = float("-inf")
         self._reading: threading.Thread | None = None
+        self._reading_lock = threading.Lock()
 
     def client(self, timeout_s: float = engine.TIMEOUT_S) -> "DockerClient":
         """The engine's client whose calls take at most `timeout_s`."""
@@ -114,16 +115,25 @@ class Containers:
         The engine takes a second per reading: only the first call waits for it, later ones get what was read last.
         """
         ids = [container.id for container in containers if container.running]
-        stale = self._clock() - self._memory_read_at > _KEEP_MEMORY_S or bool(set(ids) - self._memory.keys())
-        if stale and self._reading is None and ids:
+        first = not self._memory
+        reading = self._reader(ids)
+        if first and reading:
+            reading.join(QUICK_S)
+        return {container: self._memory[container] for container in ids if self._memory.get(container)}
+
+    def _reader(self, ids: Sequence[str]) -> threading.Thread | None:
+        """The thread that reads just now, begun when a reading is due; None when there is nothing to read."""
+        with self._reading_lock:
+            if self._reading and self._reading.is_alive():
+                return self._reading
+            due = self._clock() - self._memory_read_at > _KEEP_MEMORY_S or set(ids) - self._memory.keys()
+            if not (due and ids):
+                return None
             self._reading = threading.Thread(
                 target=self._read_memory, args=(ids,), name="container-memory", daemon=True
             )
             self._reading.start()
-        if self._reading and (not self._memory or not self._reading.is_alive()):
-            self._reading.join(QUICK_S)
-            self._reading = None
-        return {container: self._memory[container] for container in ids if self._memory.get(container)}
+            return self._reading
 
     def _read_memory(self, ids: Sequence[str]) -> None:
         api = self.client(QUICK_S).api

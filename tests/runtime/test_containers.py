@@ -131,28 +131,41 @@ def test_memory_is_counted_as_docker_stats_does(stats: dict[str, Any], used: int
     assert _used(stats) == used
 
 
-def test_memory_is_read_seldom_and_the_first_look_waits_for_it() -> None:
+def end_of_reading() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "container-memory":
+            thread.join(10)
+
+
+def test_memory_is_read_seldom_and_only_the_first_look_waits_for_it() -> None:
     api, now = Api(), [0.0]
     containers = Containers("x", connect=lambda _: Client(api), clock=lambda: now[0])  # type: ignore[arg-type,return-value]
-    running = list(containers.list().values())
+    running = [one for one in containers.list().values() if one.running]
+    answer = threading.Event()
+    answer.set()
     asked: list[str] = []
     read = api.stats
-    again = threading.Event()
 
     def stats(container: str, stream: bool, one_shot: bool) -> dict[str, Any]:
         asked.append(container)
-        again.set()
+        assert answer.wait(10)
         return read(container, stream, one_shot)
 
     api.stats = stats  # type: ignore[method-assign]
     assert set(containers.memory(running).values()) == {200}
-    count = len(asked)
+    assert len(asked) == len(running)
+
+    now[0] = 9.0
     containers.memory(running)
-    assert len(asked) == count
-    again.clear()
-    now[0] = 11.0
-    assert set(containers.memory(running).values()) == {200}
-    assert again.wait(10)
+    end_of_reading()
+    assert len(asked) == len(running)
+
+    for now[0], readings in [(11.0, 2), (22.0, 3)]:
+        answer.clear()
+        assert set(containers.memory(running).values()) == {200}
+        answer.set()
+        end_of_reading()
+        assert len(asked) == readings * len(running)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [
