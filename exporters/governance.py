@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client.metrics_core import Metric
 
 from exporters.config import ExporterConfig
+from exporters.judge import Judge, JudgeCollector
 from exporters.reconcile import ReconcileCollector, ReconcileWatch, Registry
 from exporters.serve import Exporter, LabCollector, Poller, counters, gauge, gauges, main
 from exporters.sources import Bucket, EventLoopThread
@@ -181,23 +182,19 @@ def build(config: ExporterConfig) -> Exporter:
         Poller("registry", REGISTRY_INTERVAL_S, registry.refresh),
     ]
     if config.policy:
-        watch = _reconciling(config, config.policy, bucket, mlflow)
-        collectors.append(ReconcileCollector(lambda: watch.status))
+        judge = _judge(config, config.policy, bucket)
+        watch = ReconcileWatch(judge, mlflow.everything)
+        collectors += [JudgeCollector(lambda: judge.found), ReconcileCollector(lambda: watch.status)]
         pollers.append(Poller("reconcile", RECONCILE_INTERVAL_S, watch.refresh))
     return Exporter(
         "governance-metrics", collectors, pollers, lambda: ledger.status.rounds > 0 and registry.status.looks > 0
     )
 
 
-def _reconciling(config: ExporterConfig, policy: Path, bucket: Bucket, mlflow: _Registry) -> ReconcileWatch:
+def _judge(config: ExporterConfig, policy: Path, bucket: Bucket) -> Judge:
     variables = {"ALLOWED_STAGING_ROLES": config.staging_roles, "ALLOWED_PROD_ROLES": config.prod_roles}
-    return ReconcileWatch(
-        config.lab,
-        config.audit_prefix,
-        lambda: bucket.trail(config.audit_prefix),
-        lambda: read_policy(policy, variables),
-        mlflow.everything,
-    )
+    prefix = config.audit_prefix
+    return Judge(config.lab, prefix, lambda: bucket.trail(prefix), lambda: read_policy(policy, variables))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.core.drift import DriftReport, FeatureDrift
+from lab.core.verdicts import JUDGED, UNCOUNTED_ENTRY, Verdicts
 
 _LINE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? +(?P<value>\S+)(?: +-?\d+)?\Z")
 _LABEL = re.compile(r'(?P<key>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')
@@ -71,6 +72,16 @@ def read_drift(exposition: str) -> DriftMetrics:
         checked_at,
     )
     return DriftMetrics(report, failing, seeded)
+
+
+def read_verdicts(exposition: str) -> Verdicts | None:
+    """What the governance exporter found of the audit trail; None while it hasn't read all of it."""
+    found = list(samples(exposition))
+    judged = next((int(sample.value) for sample in found if sample.name == JUDGED), None)
+    if judged is None:
+        return None
+    named = (sample.labels.get("seq", "") for sample in found if sample.name == UNCOUNTED_ENTRY)
+    return Verdicts(judged, frozenset(int(seq) for seq in named if seq.isdecimal()))
 
 
 def _labels(inside: str) -> dict[str, str]:

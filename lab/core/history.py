@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from lab.core import baselines, identities
-from lab.core.approval import CHAMPION, Move, Statement, find_move, must_be_signed, parse_statement
+from lab.core.approval import CHAMPION, PROBE, Move, Statement, find_move, must_be_signed, parse_statement
 from lab.core.baselines import Baselines
 from lab.core.errors import LabError, LedgerError
 from lab.core.identities import Identities, Verify, expect, four_eyes_problem, moment, signer_of
@@ -20,6 +20,12 @@ from lab.core.runs import STEPS
 
 REQUEST = "register_model"
 _DECISIONS = {Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status.ARCHIVED}
+
+
+def is_claim(entry: Entry) -> bool:
+    """Whether the entry says something that it must prove to count."""
+    registered = entry.action == STEPS[3] and entry.status is Status.SUCCESS
+    return registered or entry.status in _DECISIONS or entry.action in {Action.IDENTITY, Action.BASELINE}
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,15 @@ class Record:
 @dataclass(frozen=True)
 class History:
     """Everything up to the head. `aliases` say which version each belongs to; `ignored` are entries that don't count,
-    `doubts` are decisions that count and that the policy in force would refuse today; `pending` are requests to
-    register a version that weren't followed by one.
+    `uncounted` those among them that aren't of a verification's own probes; `doubts` are decisions that count and that
+    the policy in force would refuse today; `pending` are requests to register a version that weren't followed by one.
     """
 
     records: Mapping[str, Record]
     aliases: Mapping[str, str]
     identities: Identities
     ignored: tuple[Fault, ...] = ()
+    uncounted: tuple[Fault, ...] = ()
     doubts: tuple[Fault, ...] = ()
     pending: tuple[Entry, ...] = ()
     baselines: Baselines = field(default_factory=Baselines)
@@ -88,7 +95,7 @@ class Fold:
         self._aliases: dict[str, str] = {}
         self._identities = Identities()
         self._baselines = Baselines()
-        self._ignored: list[Fault] = []
+        self._ignored: list[tuple[Fault, str]] = []
         self._doubts: list[Fault] = []
         self._latest: datetime | None = None
 
@@ -97,7 +104,8 @@ class Fold:
         try:
             self._take(entry)
         except LabError as err:
-            self._ignored.append(Fault(entry.seq, f"{entry.action} {entry.status} doesn't count: {err.message}"))
+            fault = Fault(entry.seq, f"{entry.action} {entry.status} doesn't count: {err.message}")
+            self._ignored.append((fault, entry.model_version))
         if record := self._records.get(entry.model_version):
             self._records[entry.model_version] = replace(record, newest=entry.hash)
         if entry.action == Action.IDENTITY:
@@ -114,11 +122,15 @@ class Fold:
             dict(self._records),
             dict(self._aliases),
             self._identities,
-            tuple(self._ignored),
+            tuple(fault for fault, _ in self._ignored),
+            tuple(fault for fault, version in self._ignored if not self._is_probe(version)),
             tuple(self._doubts),
             tuple(self._requests.values()),
             self._baselines,
         )
+
+    def _is_probe(self, version: str) -> bool:
+        return version in self._records and self._records[version].owner == PROBE
 
     def _take(self, entry: Entry) -> None:
         if entry.action == REQUEST and entry.status is Status.REQUESTED:

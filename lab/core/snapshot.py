@@ -113,12 +113,17 @@ class RunsView:
 
 @dataclass(frozen=True)
 class AuditView:
-    """Newest entries first. `length` is the number of the newest; `faults` what verification found so far."""
+    """Newest entries first. `length` is the number of the newest; `faults` what verification found so far.
+
+    `uncounted` are the numbers of entries that claim what they don't prove, as far as they have been judged: the
+    newest fifty, of the whole trail.
+    """
 
     entries: tuple[Entry, ...]
     length: int
     faults: tuple[Fault, ...] = ()
     unfinished: tuple[Entry, ...] = ()
+    uncounted: tuple[int, ...] = ()
 
     @property
     def intact(self) -> bool:

@@ -16,8 +16,9 @@ from lab.core.drift import DriftReport
 from lab.core.processes import ProcessFact
 from lab.core.services import BY_NAME, Service
 from lab.core.snapshot import Health, LabInfo, Slice, Snapshot
+from lab.ops.audit_source import AuditSource
 from lab.ops.probing import ServicesSource
-from lab.ops.sources import AuditSource, Clocks, RunsSource, Source
+from lab.ops.sources import Clocks, RunsSource, Source
 
 if TYPE_CHECKING:
     import httpx
@@ -70,7 +71,7 @@ class Observer:
         self._prober = ServicesSource(
             config, runtime.facts, self._clocks, probe_s, transport, contained=runtime.name == "compose"
         )
-        self._trail = AuditSource(config, deadline_s, transport)
+        self._trail = AuditSource(config, deadline_s, self._clocks.steady, transport)
         self._http = {
             name: Http.to(name, config.url(name), deadline_s, transport)
             for name in NEEDS.values()

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lab.clients.dagster import Dagster
 from lab.clients.http import Http
-from lab.clients.s3_reader import READER, EntryReader, Signer, StoreReader
-from lab.clients.trail import Trail
+from lab.clients.s3_reader import READER, Signer, StoreReader
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.runs import Run, RunStatus
 from lab.core.services import Service
-from lab.core.snapshot import AuditView, RunsView, Slice
-from lab.ops.threads import OneThread
+from lab.core.snapshot import RunsView, Slice
 
 if TYPE_CHECKING:
     import httpx
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RUNS = 25
-# Entries read in one go: with more than these behind it, a follower catches up over several ticks.
-ENTRIES_AT_ONCE = 200
 _BACKOFF_LEAST_S, _BACKOFF_MOST_S = 2.0, 15.0
 
 
@@ -130,37 +126,3 @@ def store_reader(config: LabConfig, timeout_s: float, transport: "httpx.AsyncBas
     """The lab's store as its identity that may only read."""
     url, signer = config.url(Service.OBJECT_STORE), Signer(READER, config.secrets.s3_reader)
     return StoreReader(Http.to(Service.OBJECT_STORE, url, timeout_s, transport, signer))
-
-
-class AuditSource:
-    """The audit trail, followed from a window before its head: a tick costs what is new."""
-
-    def __init__(
-        self, config: LabConfig, timeout_s: float, transport: "httpx.AsyncBaseTransport | None" = None
-    ) -> None:
-        self._config, self._timeout_s, self._transport = config, timeout_s, transport
-        self._thread = OneThread("audit")
-        self._reader: StoreReader | None = None
-        self._entries: EntryReader | None = None
-        self._trail: Trail | None = None
-        self.fetch = self._thread.once(self._refresh)
-
-    async def prepare(self) -> None:
-        """Makes the client: loading what signs requests says nothing about the store."""
-        if self._trail is None:
-            config = self._config
-            self._reader = await asyncio.to_thread(store_reader, config, self._timeout_s, self._transport)
-            loop, guard_s = asyncio.get_running_loop(), 2 * self._timeout_s
-            self._entries = EntryReader(self._reader, config.audit_bucket, config.audit_prefix, loop, guard_s)
-            self._trail = Trail(self._entries, config.audit_prefix)
-
-    async def aclose(self) -> None:
-        if self._entries and self._reader:
-            self._entries.close()
-            await self._reader.aclose()
-        self._thread.close()
-
-    def _refresh(self) -> AuditView:
-        if self._trail is None:
-            raise LabError("No client of the object store was made.")
-        return self._trail.refresh(ENTRIES_AT_ONCE)

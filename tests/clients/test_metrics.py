@@ -1,8 +1,9 @@
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from lab.clients.metrics import read_drift, samples
+from lab.clients.metrics import read_drift, read_verdicts, samples
 from lab.core.drift import DriftReport, FeatureDrift
+from lab.core.verdicts import Verdicts
 
 DRIFT = """
 # HELP synthetic_data_drift_detected 1 when drifted.
@@ -50,6 +51,13 @@ def test_before_the_first_check_there_is_no_report() -> None:
     assert (read_drift(young).report, read_drift(young).failing) == (None, False)
     failing = young + "synthetic_data_check_failures_total 3.0\n"
     assert (read_drift(failing).report, read_drift(failing).failing) == (None, True)
+
+
+def test_verdicts_are_there_once_the_whole_trail_was_read() -> None:
+    assert read_verdicts("governance_ledger_entries 7.0\n") is None
+    assert read_verdicts("governance_entries_judged 7.0\n") == Verdicts(7)
+    named = "".join(f'governance_uncounted_entry{{seq="{seq}"}} 1.0\n' for seq in ("3", "x"))
+    assert read_verdicts(f"governance_entries_judged 7.0\n{named}") == Verdicts(7, frozenset({3}))
 
 
 def test_metrics_of_another_service_are_refused() -> None:

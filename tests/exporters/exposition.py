@@ -18,12 +18,17 @@ def parse(text: str) -> dict[Series, float]:
     }
 
 
-def scrape(collectors: Iterable[Collector]) -> dict[Series, float]:
-    """What a scrape of these collectors gives."""
+def exposed(collectors: Iterable[Collector]) -> str:
+    """The text that a scrape of these collectors gives."""
     registry = CollectorRegistry()
     for collector in collectors:
         registry.register(collector)
-    return parse(generate_latest(registry).decode())
+    return generate_latest(registry).decode()
+
+
+def scrape(collectors: Iterable[Collector]) -> dict[Series, float]:
+    """What a scrape of these collectors gives."""
+    return parse(exposed(collectors))
 
 
 def value(samples: dict[Series, float], name: str, **labels: str) -> float:

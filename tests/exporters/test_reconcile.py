@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from exporters.judge import Judge
 from exporters.reconcile import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
 from lab.core.errors import LabError, ServiceUnavailable
 from lab.core.models import ModelVersion
@@ -22,14 +23,10 @@ class Watched:
         self.desk, self.policy = desk, desk.config.policy
         self.broken: LabError | None = None
         self.now = 0.0
-        self.watch = ReconcileWatch(
-            desk.config.name,
-            desk.config.audit_prefix,
-            lambda: desk.store,
-            lambda: self.policy,
-            self.registry,
-            clock=lambda: self.now,
+        self.judge = Judge(
+            desk.config.name, desk.config.audit_prefix, lambda: desk.store, lambda: self.policy, lambda: self.now
         )
+        self.watch = ReconcileWatch(self.judge, self.registry)
 
     def registry(self) -> Registry:
         if self.broken:
@@ -94,8 +91,8 @@ def test_a_failure_keeps_what_was_found(watched: Watched) -> None:
 
 
 def test_a_long_trail_is_read_over_several_rounds(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporters.reconcile.PAGE", 3)
-    monkeypatch.setattr("exporters.reconcile.ROUND_S", -1.0)
+    monkeypatch.setattr("exporters.judge.PAGE", 3)
+    monkeypatch.setattr("exporters.judge.ROUND_S", -1.0)
     watched.desk.train()
     watched.desk.train()
     rounds = [watched.round().known for _ in range(5)]

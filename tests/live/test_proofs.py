@@ -1,10 +1,11 @@
 """`verify-governance` on a live lab: all holds on a fresh one, and each planted fault fails exactly its lines."""
 
 import asyncio
+import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -212,8 +213,19 @@ def test_a_self_approved_version_fails_its_lines(lab: LiveLab) -> None:
     store = AuditStore(S3.of_lab(lab.config, PIPELINE), lab.config.audit_bucket, lab.config.audit_prefix)
     record = TrailReader(lab.config, store).read().history.records[TRAINED]
     owner = Actor(record.owner, Role.RISK_OFFICER, Environment.STAGING)
-    Ledger(store, lab.config.audit_prefix).append(replace(approval_entry(lab.config, record, owner)))
+    assert "EntriesWithoutProof" not in alerts(lab), "what verifications forged on their own probes alarmed"
+    forged = Ledger(store, lab.config.audit_prefix).append(approval_entry(lab.config, record, owner))
     for name, value in (("approval_state", "approved_staging"), ("deployment_blocked", "false")):
         mlflow(lab, lambda client, n=name, v=value: client.set_version_tag(TRAINED, n, v))
 
+    eventually(lambda: "EntriesWithoutProof" in alerts(lab), 120, "the alert")
+    assert forged.seq in shown_without_proof(lab)
+
     assert failed(lab) == {DECISIONS, TAGS, BLOCKED, RECONCILED}
+
+
+def shown_without_proof(lab: LiveLab) -> list[int]:
+    """The entries that the screen marks; its exit code tells of the lab's health, which isn't the question."""
+    shown = json.loads(lab.command(sys.executable, "-m", "lab.cli", "--once", "--json", check=False).stdout)
+    found: list[int] = shown["audit"]["value"]["uncounted"]
+    return found

@@ -9,11 +9,14 @@ import yaml
 from exporters.dagster import DagsterCollector, DagsterStatus
 from exporters.drift import DriftCollector, DriftStatus
 from exporters.governance import GovernanceCollector, RegistryStatus
+from exporters.judge import JudgeCollector, Judgement
 from exporters.reconcile import ReconcileCollector, ReconcileStatus
 from exporters.trail import LedgerStatus
 from lab.clients.dagster import Dashboard
 from lab.clients.dagster_read import DaemonStatus
 from lab.core.drift import DriftReport, FeatureDrift
+from lab.core.history import History
+from lab.core.identities import Identities
 from lab.core.runs import Run, RunStatus, ScheduleState
 from lab.core.services import Service
 from lab.runtime.prometheus_config import render
@@ -51,6 +54,7 @@ def exposed() -> set[str]:
             DriftCollector(lambda: DriftStatus(report, 1), 30),
             DagsterCollector(lambda: DagsterStatus(True, 0.1, True, dashboard)),
             GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), 1, known=True)),
+            JudgeCollector(lambda: Judgement(1, History({}, {}, Identities()))),
             ReconcileCollector(lambda: ReconcileStatus(True, True, by_kind={"tag": 1})),
         ]
     )

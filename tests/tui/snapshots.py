@@ -232,6 +232,17 @@ EMPTY = replace(
     drift=Slice(DriftReport("", "", 0, ()), NOW - 1, "", NOW - 1),
 )
 WAITING = Snapshot(NOW, LAB)
+
+
+def _forged() -> AuditView:
+    """The trail with an approval that nobody signed as its newest entry."""
+    stamp = datetime.fromtimestamp(NOW - 4, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    who = ("eve@example.com", "risk-officer", "staging")
+    forged = seal(Entry("approve", Status.APPROVED, *who, stamp, model_version="7"), TRAIL[0])
+    return AuditView((forged, *TRAIL), forged.seq, uncounted=(forged.seq,))
+
+
+FORGED = replace(HEALTHY, audit=HEALTHY.audit.map(lambda _: _forged()))
 ALL = {
     "healthy": HEALTHY,
     "drifted": DRIFTED,
@@ -240,4 +251,5 @@ ALL = {
     "down": DOWN,
     "empty": EMPTY,
     "waiting": WAITING,
+    "forged": FORGED,
 }

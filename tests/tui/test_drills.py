@@ -278,6 +278,22 @@ async def test_an_entry_that_was_modified_is_red() -> None:
         assert "was modified" in shown(screen)
 
 
+async def test_an_entry_that_proves_nothing_says_so_though_its_content_holds() -> None:
+    newest = snapshots.TRAIL[0].seq
+    audit = snapshots.DRIFTED.audit.map(lambda a: replace(a, uncounted=(newest,)))
+    async with drilled("entry", snapshot=replace(snapshots.DRIFTED, audit=audit), way="4 enter") as (_, pilot, screen):
+        await until_has(pilot, screen, "entry")
+        said = shown(screen)
+        assert "∅ without proof" in said
+        assert "`invoke verify-governance` says why".replace("`", "") in said
+        await pilot.press("p")
+        while getattr(screen.got("entry").value, "seq", 0) != newest - 1:
+            await pilot.pause(0.01)
+        await pilot.pause()
+        assert "✓ verified" in shown(screen)
+        assert f"#{newest} ∅" in shown(screen)
+
+
 async def test_n_and_p_go_from_feature_to_feature() -> None:
     async with drilled("drift", size=(100, 16)) as (_, pilot, screen):
         await until_has(pilot, screen, "drift")

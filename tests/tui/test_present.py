@@ -173,6 +173,16 @@ def test_a_broken_chain_stands_above_the_entries() -> None:
     assert "#3 entry is missing" in texts(shown.lines)
 
 
+def test_an_approval_without_proof_looks_like_none() -> None:
+    newest = str(snapshots.TRAIL[0].seq + 1)
+    shown = panel("audit", snapshots.FORGED)
+    assert cells(shown, newest)["status"] == "∅ approved"
+    assert f"∅ 1 without proof: #{newest} approved" in texts(shown.lines)
+    detail = PARTS["audit"].detail(newest, view_of(snapshots.FORGED))
+    assert detail
+    assert "∅ no: it proves nothing" in texts(detail.lines)
+
+
 def test_an_unfinished_step_is_flagged_unless_its_run_still_runs() -> None:
     assert panel("audit", snapshots.HEALTHY).lines == ()
     ended = replace(snapshots.HEALTHY, runs=Slice(RunsView(()), snapshots.NOW))

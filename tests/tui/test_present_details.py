@@ -75,6 +75,15 @@ def test_a_metric_that_should_be_low_is_better_when_lower() -> None:
     assert "no champion yet" in text(version_detail.metrics(ours, None).status)
 
 
+def test_a_decision_without_proof_is_neither_approved_nor_signed() -> None:
+    approved = desks.DECISIONS.entries[-1]
+    audit = snapshots.DRIFTED.audit.map(lambda a: replace(a, uncounted=(approved.seq,)))
+    shown = version_detail.decisions(desks.DECISIONS, View(replace(snapshots.DRIFTED, audit=audit), snapshots.CLOCK))
+    row = next(row for row in shown.rows if row.key == str(approved.seq))
+    assert (row.cells["status"].text, row.cells["signed"].text) == ("∅ approved", "no")
+    assert "✓ approved" in version_detail.decisions(desks.DECISIONS, VIEW).rows[-1].text
+
+
 def test_a_refusal_names_the_gates_that_were_closed() -> None:
     refused = replace(desks.DECISIONS.entries[1], details={"reason": "try", "gates": {"drift": "x", "four eyes": "y"}})
     shown = version_detail.decisions(replace(desks.DECISIONS, entries=(refused,)), VIEW)

@@ -62,4 +62,6 @@ class LedgerProofs:
         decisions = sum(len(record.decisions) for record in found.history.records.values())
         doubts = [f"entry {one.seq}: {one.problem}" for one in found.history.doubts]
         good = f"{decisions} decisions on {len(found.history.records)} versions, by whom they say"
-        return listed((f"entry {one.seq}: {one.problem}" for one in found.uncounted), "; ".join([good, *doubts[:3]]))
+        return listed(
+            (f"entry {one.seq}: {one.problem}" for one in found.history.uncounted), "; ".join([good, *doubts[:3]])
+        )

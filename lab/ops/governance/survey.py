@@ -7,10 +7,9 @@ from heapq import merge
 
 from lab.clients import ssh
 from lab.clients.audit import verify_trail
-from lab.core.approval import PROBE
 from lab.core.errors import LabError
 from lab.core.history import Fold, History
-from lab.core.ledger import Entry, Fault, Status, Verification
+from lab.core.ledger import Entry, Status, Verification
 from lab.core.models import ModelVersion
 from lab.core.reconcile import Finding, reconcile
 from lab.ops.governance.bench import Bench
@@ -27,7 +26,6 @@ class Survey:
     steps: Mapping[str, set[tuple[str, Status]]]
     versions: Sequence[ModelVersion]
     findings: tuple[Finding, ...]
-    uncounted: tuple[Fault, ...]
 
 
 class Surveyor:
@@ -56,14 +54,11 @@ class _Reading:
 
     fold: Fold
     steps: dict[str, set[tuple[str, Status]]] = field(default_factory=dict)
-    versions: dict[int, str] = field(default_factory=dict)
 
     def see(self, entry: Entry) -> None:
         self.fold.see(entry)
         if entry.run_id:
             self.steps.setdefault(entry.run_id, set()).add((entry.action, entry.status))
-        if entry.model_version:
-            self.versions[entry.seq] = entry.model_version
 
 
 async def _survey(bench: Bench) -> Survey:
@@ -78,9 +73,7 @@ async def _survey(bench: Bench) -> Survey:
         history = (await asyncio.to_thread(_read, bench, again))[1].fold.history()
         lasting = set(reconcile(*again, history))
         findings = tuple(one for one in findings if one in lasting)
-    return Survey(
-        verification, history, reading.steps, registry[0], findings, tuple(_uncounted(history, reading.versions))
-    )
+    return Survey(verification, history, reading.steps, registry[0], findings)
 
 
 def _read(bench: Bench, registry: Registry) -> tuple[Verification, _Reading]:
@@ -89,10 +82,3 @@ def _read(bench: Bench, registry: Registry) -> tuple[Verification, _Reading]:
     reading = _Reading(Fold(config.name, config.policy, ssh.verify))
     heads = merge(witness(config).heads(), published, key=lambda head: head.seq)
     return verify_trail(bench.stored(), config.audit_prefix, heads, reading.see), reading
-
-
-def _uncounted(history: History, versions: Mapping[int, str]) -> list[Fault]:
-    """Entries that claim something and don't count, but for those that this verification itself forges."""
-    records = history.records
-    probes = {number for number, record in records.items() if record.owner == PROBE}
-    return [fault for fault in history.ignored if versions.get(fault.seq) not in probes]

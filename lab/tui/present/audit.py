@@ -8,7 +8,7 @@ from lab.core.ledger import Entry
 from lab.core.snapshot import AuditView
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
-from lab.tui.present.base import LEDGER_STATUS, View, source_panel
+from lab.tui.present.base import UNCOUNTED, View, is_uncounted, ledger_mark, marked, source_panel
 from lab.tui.present.document import Detail, field_line, heading, text
 
 COLUMNS = (
@@ -43,11 +43,15 @@ def chain(value: AuditView) -> Span:
 
 
 def _lines(value: AuditView, view: View) -> tuple[Line, ...]:
-    """What needs attention: faults first, then steps that began without an end while nothing runs."""
+    """What needs attention: faults first, then what proves nothing, then steps that have no end and don't run."""
     lines: list[Line] = [
         (Span("✗ ", Tone.BAD), Span(f"#{fault.seq} {formats.clean(fault.problem)}", Tone.BAD))
         for fault in value.faults[:2]
     ]
+    if uncounted := [entry for entry in value.entries if is_uncounted(entry, view)]:
+        glyph, tone = UNCOUNTED
+        names = ", ".join(f"#{entry.seq} {entry.status}" for entry in uncounted[:3])
+        lines.append((Span(f"{glyph} {len(uncounted)} without proof: ", tone), Span(names)))
     abandoned = [entry for entry in value.unfinished if not is_running(entry, view)]
     if abandoned:
         names = ", ".join(f"{formats.clean(e.action)} (#{e.seq})" for e in abandoned[:3])
@@ -62,7 +66,7 @@ def is_running(entry: Entry, view: View) -> bool:
 
 
 def _entry(entry: Entry, view: View) -> Row:
-    glyph, tone = LEDGER_STATUS[entry.status]
+    glyph, tone = ledger_mark(entry, view)
     cells = {
         "seq": cell(entry.seq, Tone.MUTED),
         "time": replace(
@@ -90,23 +94,32 @@ def detail(key: str, view: View) -> Detail | None:
     if entry is None or audit is None:
         return None
     body = entry_json(entry)
-    lines = [*_entry_fields(entry, audit.unfinished, view), *heading("Entry")]
+    lines = [*_entry_fields(entry, audit, view), *heading("Entry")]
     lines += [(Span(_keep_indent(line)),) for line in body.splitlines()]
     return Detail(f"Audit entry · #{entry.seq}", tuple(lines), body)
 
 
-def _entry_fields(entry: Entry, unfinished: tuple[Entry, ...], view: View) -> Iterable[Line]:
-    glyph, tone = LEDGER_STATUS[entry.status]
+def _entry_fields(entry: Entry, audit: AuditView, view: View) -> Iterable[Line]:
+    glyph, tone = ledger_mark(entry, view)
     yield field_line("status", Span(f"{glyph} {entry.status}", tone))
+    yield from without_proof(entry, view)
     yield field_line("action", text(entry.action))
     yield field_line("time", text(entry.time))
     yield field_line("hash", text(entry.hash))
     yield field_line("previous hash", text(entry.previous_hash))
     good = _digest_holds(entry)
     yield field_line("content", Span("✓ matches its hash", Tone.OK) if good else Span("✗ was modified", Tone.BAD))
-    if any(e.seq == entry.seq for e in unfinished):
+    if any(e.seq == entry.seq for e in audit.unfinished):
         busy = is_running(entry, view)
         yield field_line("end", Span("◐ running" if busy else "▲ no end", Tone.ACCENT if busy else Tone.WARN))
+
+
+def without_proof(entry: Entry, view: View) -> Iterable[Line]:
+    """What is said of an entry that doesn't count; nothing of any other."""
+    if is_uncounted(entry, view):
+        glyph, tone = UNCOUNTED
+        why = marked("it proves nothing and no gate takes it; `invoke verify-governance` says why")
+        yield field_line("counts", Span(f"{glyph} no: ", tone), *why)
 
 
 def _digest_holds(entry: Entry) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from lab.core.ledger import Status
+from lab.core.ledger import Entry, Status
 from lab.core.services import UNSEEN
 from lab.core.snapshot import Health, ServiceState, Slice, SliceState, Snapshot
 from lab.tui import formats
@@ -34,6 +34,8 @@ LEDGER_STATUS: dict[Status, tuple[str, Tone]] = {
     Status.ARCHIVED: ("○", Tone.MUTED),
     Status.REFUSED: ("⊘", Tone.BAD),
 }
+# What claims something and doesn't prove it: nothing acts on it, whatever its status says.
+UNCOUNTED = ("∅", Tone.BAD)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,17 @@ class View:
     def service_url(self, name: str) -> str:
         """The URL of a service, empty when it is unknown or not installed."""
         return next((page_url(s) for s in self.snapshot.services.value or () if s.name == name), "")
+
+
+def is_uncounted(entry: Entry, view: View) -> bool:
+    """Whether an audit entry is known not to count."""
+    audit = view.snapshot.audit.value
+    return audit is not None and entry.seq in audit.uncounted
+
+
+def ledger_mark(entry: Entry, view: View) -> tuple[str, Tone]:
+    """Shape and colour of an audit entry's status; the word stands beside it."""
+    return UNCOUNTED if is_uncounted(entry, view) else LEDGER_STATUS[entry.status]
 
 
 def page_url(state: ServiceState) -> str:

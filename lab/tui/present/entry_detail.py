@@ -1,24 +1,23 @@
 """The views of one audit entry: what was checked, its JSON, its exact bytes."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lab.core.ledger import Entry
 from lab.tui import formats
 from lab.tui.cells import Line, PanelView, Span, Tone
-from lab.tui.present.audit import entry_json
-from lab.tui.present.base import LEDGER_STATUS
+from lab.tui.present.audit import entry_json, without_proof
+from lab.tui.present.base import UNCOUNTED, View, is_uncounted, ledger_mark
 from lab.tui.present.document import field_line, heading, text
 
 if TYPE_CHECKING:
     from lab.ops.detail_entry import EntryDetail, Neighbour, Proof
 
 
-def subject_spans(seq: int, entry: Entry | None) -> tuple[Span, ...]:
+def subject_spans(seq: int, entry: Entry | None, view: View) -> tuple[Span, ...]:
     """What stands under the header."""
     if entry is None:
         return (Span(f"Audit entry #{seq}", Tone.STRONG),)
-    glyph, tone = LEDGER_STATUS[entry.status]
+    glyph, tone = ledger_mark(entry, view)
     return (
         Span(f"Audit entry #{seq}", Tone.STRONG),
         Span(f"{glyph} {entry.status}", tone),
@@ -28,17 +27,22 @@ def subject_spans(seq: int, entry: Entry | None) -> tuple[Span, ...]:
     )
 
 
-def entry(detail: "EntryDetail") -> PanelView:
+def entry(detail: "EntryDetail", view: View) -> PanelView:
     """The checks, the neighbours, then the JSON."""
     lines: list[Line] = [_proof(proof) for proof in detail.proofs]
-    lines += [field_line("before", *_neighbour(detail.before)), field_line("after", *_neighbour(detail.after))]
+    lines += without_proof(detail.entry, view) if detail.entry else ()
+    lines.append(field_line("before", *_neighbour(detail.before, view)))
+    lines.append(field_line("after", *_neighbour(detail.after, view)))
     lines += heading("Entry")
     lines += document(entry_json(detail.entry) if detail.entry else detail.body.decode(errors="replace"))
-    return PanelView("Entry", (_verdict(detail.proofs),), lines=tuple(lines))
+    return PanelView("Entry", (_verdict(detail, view),), lines=tuple(lines))
 
 
-def _verdict(proofs: "Iterable[Proof]") -> Span:
-    bad = [proof.name for proof in proofs if proof.holds is False]
+def _verdict(detail: "EntryDetail", view: View) -> Span:
+    bad = [proof.name for proof in detail.proofs if proof.holds is False]
+    if not bad and detail.entry and is_uncounted(detail.entry, view):
+        glyph, tone = UNCOUNTED
+        return Span(f"{glyph} without proof", tone)
     return Span(f"✗ {', '.join(bad)}", Tone.BAD) if bad else Span("✓ verified", Tone.OK)
 
 
@@ -47,10 +51,10 @@ def _proof(proof: "Proof") -> Line:
     return field_line(proof.name, Span(f"{glyph} ", tone), Span(formats.clean(proof.detail), tone))
 
 
-def _neighbour(beside: "Neighbour") -> tuple[Span, ...]:
+def _neighbour(beside: "Neighbour", view: View) -> tuple[Span, ...]:
     if beside.entry is None:
         return (Span("none" if not beside.problem else f"#{beside.seq} {formats.clean(beside.problem)}", Tone.MUTED),)
-    glyph, tone = LEDGER_STATUS[beside.entry.status]
+    glyph, tone = ledger_mark(beside.entry, view)
     return (
         Span(f"#{beside.seq} ", Tone.STRONG),
         Span(f"{glyph} ", tone),

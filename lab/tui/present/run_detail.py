@@ -9,7 +9,7 @@ from lab.core.runs import Run, RunDetail, RunStatus, Step
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell, pad
 from lab.tui.feed import FeedLine
-from lab.tui.present.base import LEDGER_STATUS, View
+from lab.tui.present.base import View, ledger_mark
 from lab.tui.present.document import NAME, field_line, heading, text
 from lab.tui.present.runs import STATUS, STEP_MARKS, took
 
@@ -166,7 +166,7 @@ def _entries(found: Sequence[Entry], where: str, view: View) -> PanelView:
 
 
 def _entry(entry: Entry, view: View) -> Row:
-    glyph, tone = LEDGER_STATUS[entry.status]
+    glyph, tone = ledger_mark(entry, view)
     details = ", ".join(f"{name} {_brief(value)}" for name, value in entry.details.items())
     cells = {
         "seq": cell(entry.seq, Tone.MUTED),

@@ -6,7 +6,7 @@ from lab.core.runs import STEPS, Run, RunStatus, ScheduleState
 from lab.core.snapshot import RunsView
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
-from lab.tui.present.base import LEDGER_STATUS, View, source_panel
+from lab.tui.present.base import View, ledger_mark, source_panel
 from lab.tui.present.document import NAME, Detail, field_line, heading, text
 
 STATUS: dict[RunStatus, tuple[str, str, Tone]] = {
@@ -170,7 +170,7 @@ def _audit_of(run: Run, view: View) -> Iterable[Line]:
     if not entries:
         yield (Span("none", Tone.MUTED),)
     for entry in reversed(entries):
-        glyph, tone = LEDGER_STATUS[entry.status]
+        glyph, tone = ledger_mark(entry, view)
         yield (
             Span(f"#{entry.seq:<6}", Tone.MUTED),
             *pad((Span(formats.clean(entry.action)),), NAME - 5),

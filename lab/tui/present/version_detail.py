@@ -7,7 +7,7 @@ from lab.core.models import GovernanceTags, ModelVersion
 from lab.core.policy import METRICS
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
-from lab.tui.present.base import LEDGER_STATUS, View
+from lab.tui.present.base import View, is_uncounted, ledger_mark
 from lab.tui.present.document import NAME, field_line, heading, text
 from lab.tui.present.models import aliases, approval, blocked, change
 
@@ -170,8 +170,8 @@ def decisions(found: "Decisions", view: View) -> PanelView:
 
 
 def _decision(entry: Entry, view: View) -> Row:
-    glyph, tone = LEDGER_STATUS[entry.status]
-    signer = entry.details.get("signer", "")
+    glyph, tone = ledger_mark(entry, view)
+    signed = bool(entry.details.get("signer")) and not is_uncounted(entry, view)
     what = str(entry.status) if entry.status.value not in {"success", "requested"} else entry.action
     cells = {
         "seq": cell(entry.seq, Tone.MUTED),
@@ -179,7 +179,7 @@ def _decision(entry: Entry, view: View) -> Row:
         "status": cell(f"{glyph} {formats.clean(what)}", tone),
         "who": cell(formats.clean(entry.owner)),
         "role": cell(formats.clean(entry.role), Tone.MUTED),
-        "signed": cell("✓ yes" if signer else "no", Tone.OK if signer else Tone.MUTED),
+        "signed": cell("✓ yes" if signed else "no", Tone.OK if signed else Tone.MUTED),
         "reason": cell(formats.clean(_reason(entry))),
     }
     return Row(str(entry.seq), cells)

@@ -67,7 +67,7 @@ class EntryScreen(DetailScreen):
         ]
 
     def subject(self) -> Line:
-        return subject(*present.subject_spans(self.seq, self.known))
+        return subject(*present.subject_spans(self.seq, self.known, self.view))
 
     def must_be_listed(self) -> bool:
         """The snapshot holds only the newest; older ones are in the trail all the same."""
@@ -81,7 +81,7 @@ class EntryScreen(DetailScreen):
             part = replace(part, value=None) if part.error else Slice()
         if name == "canonical":
             return page("Canonical", part, self.view, "The object is empty.", present.canonical)
-        return page("Entry", part, self.view, "The object is empty.", present.entry)
+        return page("Entry", part, self.view, "The object is empty.", lambda found: present.entry(found, self.view))
 
     def action_walk(self, by: int) -> None:
         """To the entry after or before, as far as there is one."""

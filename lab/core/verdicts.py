@@ -1,0 +1,29 @@
+"""Which entries of the audit trail don't count, as whoever follows the whole trail publishes it in metrics."""
+
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
+
+from lab.core.history import is_claim
+from lab.core.snapshot import AuditView
+
+JUDGED = "governance_entries_judged"
+UNCOUNTED = "governance_entries_uncounted"
+UNCOUNTED_ENTRY = "governance_uncounted_entry"
+# So many are named; more would let whoever forges entries fill Prometheus.
+NEWEST = 50
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The numbers of entries that don't count; `judged` is the newest entry that was looked at."""
+
+    judged: int = 0
+    uncounted: Set[int] = field(default_factory=frozenset)
+
+    def all_of(self, view: AuditView) -> bool:
+        """Whether every entry in the view that must prove something was judged."""
+        return all(entry.seq <= self.judged for entry in view.entries if is_claim(entry))
+
+    def marked(self, view: AuditView) -> AuditView:
+        """The view that says which entries don't count, older ones than it shows among them."""
+        return replace(view, uncounted=tuple(sorted(self.uncounted, reverse=True)))
