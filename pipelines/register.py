@@ -40,6 +40,7 @@ class Candidate:
     mlflow_run_id: str
     model_id: str
     model_uri: str
+    model_digest: str
     data_hash: str
     drift: str
     drifted: tuple[str, ...]
@@ -103,6 +104,7 @@ def register_with_governance(
             model=MODEL_NAME,
             mlflow_run_id=candidate.mlflow_run_id,
             model_id=candidate.model_id,
+            model_digest=candidate.model_digest,
             data_hash=candidate.data_hash,
             drift=candidate.drift,
             baseline_hash=candidate.baseline_hash,
@@ -141,6 +143,7 @@ def _candidate(trained: Any, validated: Any) -> Candidate:
         mlflow_run_id=trained["mlflow_run_id"],
         model_id=trained["model_id"],
         model_uri=trained["model_uri"],
+        model_digest=trained["model_digest"],
         data_hash=validated["dataset"]["sha256"],
         drift=drift["state"],
         drifted=tuple(drift["features"]),

@@ -1,12 +1,16 @@
 """MLflow as the steps use it; its errors become the lab's here."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.core.errors import ServiceUnavailable
+from lab.core.model_files import files_digest
 from lab.core.models import EXPERIMENT
 from pipelines.model import Trained, parameters
 from pipelines.plots import confusion_picture, roc_picture
@@ -78,8 +82,17 @@ def log_data(run_id: str, data_hash: str, source: str, rows: int) -> None:
     mlflow.MlflowClient().log_inputs(run_id, [DatasetInput(named, use)])
 
 
-def log_training(trained: Trained) -> tuple[str, str]:
-    """Logs parameters, metrics, pictures and the model; gives the model's id and URI."""
+@dataclass(frozen=True)
+class LoggedModel:
+    """A model as it lies in MLflow; `digest` is that of its files there (see `lab.core.model_files`)."""
+
+    model_id: str
+    uri: str
+    digest: str
+
+
+def log_training(trained: Trained) -> LoggedModel:
+    """Logs parameters, metrics, pictures and the model."""
     import mlflow
     import mlflow.sklearn
     from mlflow.models import infer_signature
@@ -97,4 +110,12 @@ def log_training(trained: Trained) -> tuple[str, str]:
         serialization_format="skops",
     )
     mlflow.log_metrics(trained.evaluation.metrics.as_dict(), model_id=info.model_id)
-    return str(info.model_id), str(info.model_uri)
+    return LoggedModel(str(info.model_id), str(info.model_uri), stored_digest(str(info.model_uri)))
+
+
+def stored_digest(model_uri: str) -> str:
+    """The digest of a model's files as MLflow gives them out."""
+    from mlflow.artifacts import download_artifacts
+
+    with tempfile.TemporaryDirectory() as folder:
+        return files_digest(Path(download_artifacts(artifact_uri=model_uri, dst_path=folder)))

@@ -48,16 +48,23 @@ def train_model(
             record.note(data_hash=ref.sha256, mlflow_run_id=mlflow_run)
             tracking.log_data(mlflow_run, ref.sha256, ref.key, ref.rows)
             trained = model.train(model.load(path))
-            model_id, model_uri = tracking.log_training(trained)
+            logged = tracking.log_training(trained)
         metrics = trained.evaluation.metrics.as_dict()
         # An audit entry holds no floats: their text form differs between languages.
-        record.note(model_id=model_id, **{name: str(value) for name, value in metrics.items()})
+        texts = {name: str(value) for name, value in metrics.items()}
+        record.note(model_id=logged.model_id, model_digest=logged.digest, **texts)
         store.hand_on(
             context.run.run_id,
             STEP,
-            {"mlflow_run_id": mlflow_run, "model_id": model_id, "model_uri": model_uri, "metrics": metrics},
+            {
+                "mlflow_run_id": mlflow_run,
+                "model_id": logged.model_id,
+                "model_uri": logged.uri,
+                "model_digest": logged.digest,
+                "metrics": metrics,
+            },
         )
         link = f"{env.mlflow_url}/#/runs/{mlflow_run}"
         yield dg.MaterializeResult(
-            metadata={"mlflow_run": dg.MetadataValue.url(link), "model_id": model_id, **metrics},
+            metadata={"mlflow_run": dg.MetadataValue.url(link), "model_id": logged.model_id, **metrics},
         )

@@ -1,4 +1,6 @@
-"""Loads one registered version and lets it predict on its own input example: `python -m pipelines.tryout VERSION`.
+"""Loads one registered version and lets it predict on its own input example.
+
+`python -m pipelines.tryout VERSION DIGEST`, with the audited digest of the version's files: others are never loaded.
 
 Runs in a process of its own, because what a model does while it loads must not happen where secrets are in memory.
 Prints one line of JSON and exits with 0, or with 1 when the model can't be used.
@@ -7,18 +9,27 @@ Prints one line of JSON and exits with 0, or with 1 when the model can't be used
 import contextlib
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
+from lab.core.model_files import files_digest
 from lab.core.models import MODEL_NAME
 
 
-def try_out(version: str) -> dict[str, Any]:
+class Replaced(Exception):
+    """The files aren't those that training audited."""
+
+
+def try_out(version: str, digest: str) -> dict[str, Any]:
     """The number of rows predicted; raises whatever keeps the model from it."""
-    import mlflow
     from mlflow.artifacts import download_artifacts
 
-    # Downloaded once: loading by the version's address and its example's would fetch everything twice.
+    # Downloaded once: what is loaded must be what was hashed.
     folder = download_artifacts(artifact_uri=f"models:/{MODEL_NAME}/{version}")
+    if (found := files_digest(Path(folder))) != digest:
+        raise Replaced(f"the model's files have the digest {found[:12]}, audited {digest[:12] or 'none'}")
+    import mlflow
+
     model = mlflow.pyfunc.load_model(folder)
     example = model.input_example
     if example is None:
@@ -34,7 +45,9 @@ def main(arguments: list[str]) -> int:
     try:
         # Libraries print on the way; only the answer may stand on standard output.
         with contextlib.redirect_stdout(sys.stderr):
-            answer = try_out(arguments[0])
+            answer = try_out(*arguments)
+    except Replaced as err:
+        answer = {"error": str(err)}
     except Exception as err:  # whatever a model's code raises is an answer here
         answer = {"error": f"{type(err).__name__}: {' '.join(str(err).split())[:500]}"}
     sys.stdout.write(json.dumps(answer) + "\n")

@@ -56,6 +56,11 @@ class Record:
         return str(self.registered.details.get("baseline_hash", ""))
 
     @property
+    def model_digest(self) -> str:
+        """Digest of the model's files, empty where none was audited."""
+        return str(self.registered.details.get("model_digest", ""))
+
+    @property
     def mlflow_run_id(self) -> str:
         return str(self.registered.details.get("mlflow_run_id", ""))
 

@@ -53,12 +53,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Tools:
-    """What an action needs of the lab. `data_hash` gives the SHA-256 of a stored data set by its audited hash."""
+    """What an action needs of the lab. `data_hash` gives the SHA-256 of a stored data set by its audited hash;
+    `try_model` takes a version and the audited digest of its files.
+    """
 
     mlflow: Mlflow
     store: EntryStore
     data_hash: Callable[[str], str]
-    try_model: Callable[[str], Trial]
+    try_model: Callable[[str, str], Trial]
 
     @classmethod
     def of_lab(cls, config: LabConfig) -> "Tools":
@@ -134,8 +136,9 @@ class Approver:
 
     async def _costly_gates(self, case: Case) -> tuple[Gate, ...]:
         """What takes seconds: reading the data set and using the model."""
+        digest = case.record.model_digest if case.record else ""
         data, trial = await asyncio.gather(
-            asyncio.to_thread(self._data_gate, case), asyncio.to_thread(self.tools.try_model, case.version)
+            asyncio.to_thread(self._data_gate, case), asyncio.to_thread(self.tools.try_model, case.version, digest)
         )
         return data, Gate("model", trial.works, trial.detail)
 

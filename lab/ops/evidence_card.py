@@ -116,6 +116,7 @@ def _origin(dossier: Dossier) -> Iterator[Block]:
     rows = [
         ("pipeline run", request.run_id),
         ("MLflow run", dossier.record.mlflow_run_id),
+        ("digest of the model's files", dossier.record.model_digest or "not audited"),
         ("code", request.code_version or "unknown"),
         ("policy in force", request.policy_hash),
         *((f"parameter {name}", value) for name, value in sorted(dossier.params.items())),

@@ -22,8 +22,11 @@ class Trial:
     detail: str
 
 
-def try_model(config: LabConfig, version: str, deadline_s: float = DEADLINE_S) -> Trial:
-    """Loads the version and lets it predict on its input example; never raises for what the model does."""
+def try_model(config: LabConfig, version: str, digest: str, deadline_s: float = DEADLINE_S) -> Trial:
+    """Loads the version, if `digest` is that of its files, and lets it predict on its input example.
+
+    Never raises for what the model does.
+    """
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
         "MLFLOW_TRACKING_URI": config.url(Service.MLFLOW),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -32,7 +35,7 @@ def try_model(config: LabConfig, version: str, deadline_s: float = DEADLINE_S) -
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    argv = [sys.executable, "-m", "pipelines.tryout", version]
+    argv = [sys.executable, "-m", "pipelines.tryout", version, digest]
     with tempfile.TemporaryDirectory() as folder:
         try:
             done = subprocess.run(
@@ -54,7 +57,8 @@ def _understood(code: int, out: str, errors: str) -> Trial:
         answer = json.loads(out.strip().splitlines()[-1])
         if code == 0:
             labels = ", ".join(map(str, answer["predictions"][:5]))
-            return Trial(True, f"loads and predicts {answer['rows']} rows of its input example: {labels}")
+            used = f"loads and predicts {answer['rows']} rows of its input example: {labels}"
+            return Trial(True, f"its files are the audited ones; {used}")
         return Trial(False, str(answer["error"]))
     except (ValueError, LookupError, TypeError):
         last = (errors.strip().splitlines() or ["it printed nothing"])[-1]

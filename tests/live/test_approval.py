@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lab.clients.s3 import MLFLOW, S3
 from lab.core.account import named
 from lab.core.approval import parse_statement
 from lab.core.ledger import Entry, Status
@@ -134,6 +135,22 @@ def test_a_version_of_drifted_data_stays_blocked(live: LiveLab, people: People) 
 
     assert closed(outcome)["drift"].startswith("training data: audited drifted, tagged drifted")
     assert stage(live, version) == ("approved_staging", "true", ())
+
+
+def test_a_model_whose_files_were_replaced_is_not_even_loaded(live: LiveLab, people: People) -> None:
+    version = trained(live)
+    vouching = next(one for one in live.entries() if one.seq == int(found(live, version).tags["audit_seq"]))
+    bucket, store = live.config.artifact_bucket, S3.of_lab(live.config, MLFLOW)
+    end = f"/{vouching.details['model_id']}/artifacts/MLmodel"
+    (key,) = (key for key in store.objects(bucket) if key.endswith(end))
+    body = store.get(bucket, key)
+    store.put(bucket, key, body + b"# another one\n")
+
+    key_of_engineer = str(people.keys[ENGINEER])
+    outcome = live.json("promote", "--version", version, "--reason", "look", "--dry-run", "--key", key_of_engineer)
+
+    assert closed(outcome)["model"].startswith("the model's files have the digest ")
+    store.put(bucket, key, body)
 
 
 def test_the_owner_and_strangers_approve_nothing(live: LiveLab, people: People, tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ class Desk:
             await approver.aclose()
 
     def tools(self) -> Tools:
-        return Tools(self.registry.client(), self.store, self._data_hash, lambda _: self.trial)
+        return Tools(self.registry.client(), self.store, self._data_hash, lambda *_: self.trial)
 
     def _data_hash(self, digest: str) -> str:
         try:

@@ -1,9 +1,10 @@
 """The whole job in one process: real Dagster, real training, MLflow on SQLite; data bucket and trail in memory."""
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dagster as dg
 import mlflow
@@ -25,6 +26,7 @@ from pipelines.ingest import ingest_data
 from pipelines.register import register_with_governance
 from pipelines.storage import DataStore, Storage
 from pipelines.train import train_model
+from pipelines.tryout import Replaced, try_out
 from pipelines.validate import validate_data
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,6 +183,36 @@ def test_mlflow_holds_parameters_pictures_model_and_the_data_as_input(launch: La
     }
     assert run.data.tags["data_hash"] == hash_file(SAMPLE)
     assert [i.dataset.digest for i in run.inputs.dataset_inputs] == [hash_file(SAMPLE)[:36]]
+
+
+@pytest.fixture
+def served(tracking_uri: str) -> Iterator[None]:
+    """MLflow's module-level functions ask the tests' registry."""
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.set_registry_uri(tracking_uri)
+    yield
+    mlflow.set_tracking_uri(before[0])
+    mlflow.set_registry_uri(before[1])
+
+
+@pytest.mark.usefixtures("served")
+def test_the_audited_files_are_loaded_and_no_others(
+    launch: Launch, trail: Any, tracking_uri: str, tmp_path: Path
+) -> None:
+    assert launch().success
+    number = str(newest_version(tracking_uri).version)
+    (digest,) = {e.details["model_digest"] for e in trail.entries if "model_digest" in e.details}
+    assert try_out(number, digest)["rows"] == 5
+
+    source = mlflow.MlflowClient().get_model_version_download_uri(MODEL_NAME, number)
+    mlmodel = Path(unquote(urlsplit(source).path)) / "MLmodel"
+    mlmodel.write_text(mlmodel.read_text().replace("loader_module: mlflow.sklearn", "loader_module: planted"))
+    marker = tmp_path / "loaded"
+    (tmp_path / "planted.py").write_text(f"open({str(marker)!r}, 'w')")
+    with pytest.raises(Replaced, match=f"audited {digest[:12]}"):
+        try_out(number, digest)
+    assert not marker.exists()
 
 
 def test_the_registered_model_predicts_its_own_example(launch: Launch, tracking_uri: str) -> None:

@@ -94,7 +94,7 @@ class Probe:
         bench = self._bench
         config = replace(bench.config, actor=actor, signing_key=None)
         # The costly gates come last: nothing that must be refused gets there.
-        tools = Tools(bench.mlflow, bench.trail, lambda _: "", lambda _: Trial(False, "not tried"))
+        tools = Tools(bench.mlflow, bench.trail, lambda _: "", lambda *_: Trial(False, "not tried"))
         attempt = Approver(config, signing or Signing(home=self.home), tools)
         return await attempt.act(action, version, f"{PROBE} tries whether this is refused")
 

@@ -59,7 +59,7 @@ class Stage:
         """A real attempt, signed with somebody's key."""
         key = self.keys[by] if isinstance(by, str) else by
         # The costly gates come last: nothing that must be refused gets there.
-        tools = Tools(self.bench.mlflow, self.store, lambda _: "", lambda _: Trial(False, "not tried"))
+        tools = Tools(self.bench.mlflow, self.store, lambda _: "", lambda *_: Trial(False, "not tried"))
         attempt = Approver(self.config, Signing(key, home=self.config.home), tools)
         return await attempt.act(action, version, f"{PROBE} tries whether this is refused")
 
