@@ -88,8 +88,7 @@ def test_no_process_is_root_or_could_become_it(running: dict[Service, Container]
 def test_the_root_file_system_cannot_be_written(running: dict[Service, Container]) -> None:
     for service, container in running.items():
         for folder in ("", "/usr/bin", "/etc", "/var/lib"):
-            code, output = containers.run_inside(container, "sh", "-c", f": > {folder}/probe")
-            assert code != 0, f"{service} wrote to {folder}"
+            output = containers.told(container, "sh", "-c", f": > {folder}/probe && echo written")
             assert re.search(r"[Rr]ead-only file system", output), f"{service} {folder}: {output}"
 
 
