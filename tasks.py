@@ -70,9 +70,9 @@ def up(_: Context) -> None:
 
     # Before settings are written down: a port offset that doesn't fit must not stay.
     life.refuse_unfit_host(wiring.load_config(), wiring.binaries())
-    config, made = wiring.first_config()
-    if made:
-        console.say(f"made {config.env_file} with new secrets")
+    config, done = wiring.first_config()
+    if done:
+        console.say(done)
     runtime = wiring.runtime(config)
     with console.board("Starting") as report:
         result = life.up(config, runtime, report)

@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from lab.core.services import CATALOGUE, ServiceSpec  # noqa: E402 - run as a file, it must find the package first
-from lab.settings import SECRETS, Settings  # noqa: E402
+from lab.envfile import SECRETS  # noqa: E402
+from lab.settings import Settings  # noqa: E402
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,33 +1,22 @@
 """The control plane's only reader of the environment and `.env`."""
 
-import io
 import os
 import re
-import secrets as random
-import tempfile
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lab.core.config import LabConfig, Secrets
-from lab.core.errors import LabError, SettingsError
+from lab.core.errors import SettingsError
 from lab.core.policy import Actor, Environment, Policy, Role, parse_environment, parse_role
 from lab.core.policy_rules import ROLE_VARIABLES
 from lab.core.services import MAX_PORT_OFFSET
+from lab.envfile import ROOT, SECRETS, env_file, written_values
 
-ROOT = Path(__file__).resolve().parent.parent
-SECRETS = tuple(f"{name.upper()}" for name in (
-    "postgres_password", "dagster_db_password", "mlflow_db_password", "s3_admin_secret", "s3_pipeline_secret",
-    "s3_mlflow_secret", "s3_reader_secret", "store_jwt_secret",
-    "alertmanager_password", "grafana_admin_password",
-))  # fmt: skip
-# What makes a lab this lab: given at the first `invoke up`, it is kept, so that later commands find the same lab.
-IDENTITY = ("LAB_NAME", "LAB_HOME", "PORT_OFFSET", "RUNTIME", "OBJECT_STORE")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 # Reads a policy file, given the variables that it may refer to.
@@ -134,53 +123,6 @@ class Settings(BaseSettings):
         return value
 
 
-def env_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """`.env` in the project's folder, or the file that LAB_ENV_FILE names."""
-    return Path(environ.get("LAB_ENV_FILE") or ROOT / ".env").absolute()
-
-
-def ensure_env_file(environ: Mapping[str, str] = os.environ) -> bool:
-    """Writes `.env` (mode 0600) from `.env.example` with random secrets; an existing file is left alone.
-
-    Values of the lab's identity that the environment gives are written down. Returns whether the file was made.
-    """
-    path = env_file(environ)
-    if path.exists():
-        return False
-    given = {name: environ[name] for name in IDENTITY if environ.get(name)}
-    lines = []
-    for line in (ROOT / ".env.example").read_text().splitlines():
-        name = line.partition("=")[0]
-        if name in SECRETS:
-            line = f"{name}={random.token_urlsafe(24)}"
-        elif name in given:
-            line = f"{name}={_quoted(given[name])}"
-        lines.append(line)
-    return _create(path, "\n".join(lines) + "\n")
-
-
-def _create(path: Path, text: str) -> bool:
-    """Writes a new file (mode 0600) that is seen whole or not at all; False when there is one already."""
-    try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f"{path.name}.") as file:
-            file.write(text)
-            file.flush()
-            # Of two first calls at once one makes the file, and the other finds all secrets in it.
-            os.link(file.name, path)
-    except FileExistsError:
-        return False
-    except OSError as err:
-        raise LabError(f"Can't write {path}: {err.strerror}.", "Make the folder writable.") from None
-    return True
-
-
-def _quoted(value: str) -> str:
-    """A value as `.env` holds it."""
-    if re.fullmatch(r"[\w./:@,+~-]*", value, re.ASCII):
-        return value
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> LabConfig:
     """The lab's configuration. Raises SettingsError naming variable, value and what is allowed."""
     settings = _settings(environ)
@@ -220,14 +162,7 @@ def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> La
 
 def _settings(environ: Mapping[str, str]) -> Settings:
     path = env_file(environ)
-    try:
-        # `dotenv_values` itself takes a folder for an empty file.
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as err:
-        raise SettingsError(f"Can't read {path}: {err}.") from None
-    # Taken as they stand: a $ in a name or a path means itself.
-    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    written = {name: value or "" for name, value in found.items()}
+    written = written_values(path)
     known = {name.upper() for name in Settings.model_fields}
     unknown = sorted(set(written) - known)
     if unknown:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab import settings
+from lab import envfile, settings
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, SettingsError
 from lab.core.policy import Policy
@@ -37,11 +37,11 @@ def config_to_end(environ: Mapping[str, str] = os.environ) -> LabConfig:
     return settings.load(tolerant, environ)
 
 
-def first_config(environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, bool]:
-    """As `load_config`, but makes `.env` where there is none; also returns whether it was made."""
+def first_config(environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, str]:
+    """As `load_config`, with `.env` made where there is none, and secrets where it lacks them; also what was done."""
     load_config(environ)  # a wrong value must not be written down
-    made = settings.ensure_env_file(environ)
-    return load_config(environ), made
+    done = envfile.prepare(environ)
+    return load_config(environ), done
 
 
 def runtime(config: LabConfig) -> Runtime:

@@ -18,7 +18,8 @@ from invoke.tasks import Task
 import tasks
 from docs import tables
 from lab.cli import _parser
-from lab.settings import SECRETS, Settings
+from lab.envfile import SECRETS
+from lab.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 # Hosts of package registries belong into a machine's configuration, and paths of one machine nowhere.

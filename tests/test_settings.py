@@ -1,5 +1,6 @@
 """Settings: each mistake names variable, value and what is allowed; `.env` is made once, with secrets of its own."""
 
+import errno
 import stat
 import tempfile
 import threading
@@ -11,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lab import settings
+from lab import envfile
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, SettingsError
 from lab.core.policy import Environment, Role
@@ -38,12 +39,12 @@ def test_defaults_need_no_file(load: Load) -> None:
     config = load()
 
     assert config.name == "mlops-lab"
-    assert config.home == settings.ROOT / ".lab"
+    assert config.home == envfile.ROOT / ".lab"
     assert config.port_offset == 0
     assert config.actor.role is Role.ML_ENGINEER
     assert config.actor.environment is Environment.DEV
     assert config.audit_prefix == "governance/audit/"
-    assert config.data_path == settings.ROOT / "data" / "sample_data.csv"
+    assert config.data_path == envfile.ROOT / "data" / "sample_data.csv"
 
 
 def test_the_environment_wins_over_the_file(load: Load) -> None:
@@ -139,7 +140,7 @@ def test_no_error_shows_a_secret(load: Load) -> None:
     assert config.secrets.grafana_admin == "swordfish"
 
 
-@pytest.mark.parametrize(("given_path", "expected"), [("sub/lab", settings.ROOT / "sub/lab"), ("/a/../b", Path("/b"))])
+@pytest.mark.parametrize(("given_path", "expected"), [("sub/lab", envfile.ROOT / "sub/lab"), ("/a/../b", Path("/b"))])
 def test_a_path_starts_at_the_projects_folder(load: Load, given_path: str, expected: Path) -> None:
     assert load(LAB_HOME=given_path).home == expected
 
@@ -152,26 +153,87 @@ def test_the_first_call_makes_a_file_of_its_own_with_random_secrets(tmp_path: Pa
     made = [{"LAB_ENV_FILE": str(tmp_path / name)} for name in ("one", "two")]
     configs = [first_config(environ) for environ in made]
 
-    assert [new for _, new in configs] == [True, True]
+    assert [done for _, done in configs] == [f"made {tmp_path / name} with new secrets" for name in ("one", "two")]
     secrets = [vars(config.secrets) for config, _ in configs]
     values = [value for each in secrets for value in each.values()]
-    assert len(values) == len(set(values)) == 2 * len(settings.SECRETS)
+    assert len(values) == len(set(values)) == 2 * len(envfile.SECRETS)
     assert min(map(len, values)) >= 32
     assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
-def test_an_existing_file_is_never_touched(tmp_path: Path) -> None:
+def test_a_file_with_every_secret_is_never_touched(tmp_path: Path) -> None:
+    path = tmp_path / "env"
+    path.write_text("LAB_NAME=kept\n" + "".join(f"{name}=own\n" for name in envfile.SECRETS))
+    path.chmod(0o640)
+    before = path.read_bytes(), path.stat()
+
+    config, done = first_config({"LAB_ENV_FILE": str(path), "PORT_OFFSET": "5"})
+
+    assert not done
+    assert config.name == "kept"
+    assert (path.read_bytes(), path.stat()) == before
+
+
+HANDMADE = """# mine
+LAB_NAME=kept
+export POSTGRES_PASSWORD=
+S3_PIPELINE_SECRET =  \r
+S3_READER_SECRET=""
+GRAFANA_ADMIN_PASSWORD=chosen # by me
+MLFLOW_DB_PASSWORD=a$b
+# the end"""
+
+
+def test_a_file_without_secrets_gets_them_and_keeps_all_it_says(tmp_path: Path) -> None:
+    path, target = tmp_path / "env", tmp_path / "elsewhere"
+    target.write_bytes(HANDMADE.encode())
+    path.symlink_to(target)
+    environ = {"LAB_ENV_FILE": str(path), "S3_ADMIN_SECRET": "from outside"}
+
+    config, done = first_config(environ)
+
+    secrets = vars(config.secrets)
+    made = set(envfile.SECRETS) - {"GRAFANA_ADMIN_PASSWORD", "MLFLOW_DB_PASSWORD", "S3_ADMIN_SECRET"}
+    assert done == f"wrote into {path} what had no value: {', '.join(name for name in envfile.SECRETS if name in made)}"
+    assert len(set(secrets.values())) == len(envfile.SECRETS)
+    assert all(secrets.values())
+    assert (secrets["grafana_admin"], secrets["mlflow_db"], secrets["s3_admin"]) == ("chosen", "a$b", "from outside")
+    assert config.name == "kept"
+    text = target.read_bytes().decode()
+    kept = [line for line in HANDMADE.split("\n") if not line.startswith(("export POSTGRES", "S3_PIPELINE"))]
+    assert [line for line in text.split("\n") if line in kept] == kept
+    assert "S3_ADMIN_SECRET" not in text
+    assert text.count("POSTGRES_PASSWORD") == text.count("S3_PIPELINE_SECRET") == 1
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert path.is_symlink()
+    assert first_config(environ)[1] == ""
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["elsewhere", "env"]
+
+
+def test_the_example_can_be_copied_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "env"
+    path.write_text((envfile.ROOT / ".env.example").read_text())
+    config, _ = first_config({"LAB_ENV_FILE": str(path)})
+    assert min(map(len, vars(config.secrets).values())) >= 32
+    assert [line for line in path.read_text().splitlines() if line.endswith("=")] == [
+        "SIGNING_KEY=",
+        "BASELINE_DATA_HASH=",
+    ]
+
+
+def test_a_file_that_cannot_be_written_is_told_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "env"
     path.write_text("LAB_NAME=kept\n")
-    path.chmod(0o640)
-
-    config, made = first_config({"LAB_ENV_FILE": str(path), "PORT_OFFSET": "5"})
-
-    assert not made
-    assert config.name == "kept"
+    monkeypatch.setattr("os.fsync", failing)
+    with pytest.raises(LabError, match=r"Can't write .*: No space left"):
+        first_config({"LAB_ENV_FILE": str(path)})
     assert path.read_text() == "LAB_NAME=kept\n"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [one.name for one in tmp_path.iterdir()] == ["env"]
+
+
+def failing(_: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_wrong_value_is_not_written_down(tmp_path: Path) -> None:
@@ -219,16 +281,19 @@ def test_the_file_is_never_seen_unfinished(tmp_path: Path) -> None:
 
         watcher = threading.Thread(target=look)
         watcher.start()
-        settings.ensure_env_file({"LAB_ENV_FILE": str(path)})
+        envfile.prepare({"LAB_ENV_FILE": str(path)})
         watcher.join(30)
         assert seen == [path.read_text()]
 
 
-def test_of_many_first_calls_at_once_all_get_the_same_complete_secrets(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [None, "LAB_NAME=kept\n"], ids=["no file", "no secrets"])
+def test_of_many_first_calls_at_once_all_get_the_same_complete_secrets(tmp_path: Path, text: str | None) -> None:
     for round_number in range(5):
         environ = {"LAB_ENV_FILE": str(tmp_path / f"env{round_number}")}
+        if text:
+            Path(environ["LAB_ENV_FILE"]).write_text(text)
         barrier = threading.Barrier(8)
-        found: list[tuple[LabConfig, bool]] = []
+        found: list[tuple[LabConfig, str]] = []
 
         def call(environ: dict[str, str] = environ, barrier: threading.Barrier = barrier) -> None:
             barrier.wait(30)
@@ -240,7 +305,7 @@ def test_of_many_first_calls_at_once_all_get_the_same_complete_secrets(tmp_path:
         for thread in threads:
             thread.join(60)
         assert len(found) == 8
-        assert sum(made for _, made in found) == 1
+        assert sum(bool(done) for _, done in found) == 1
         assert len({config.secrets.postgres for config, _ in found}) == 1
         assert all(config.secrets.grafana_admin for config, _ in found)
 

@@ -25,6 +25,11 @@ class Secrets:
     alertmanager: str
     grafana_admin: str
 
+    @property
+    def complete(self) -> bool:
+        """Whether each has a value: an empty one could be guessed by anybody."""
+        return all(vars(self).values())
+
     def __repr__(self) -> str:
         return "Secrets(…)"
 

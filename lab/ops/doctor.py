@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,6 +72,7 @@ def _places(config: LabConfig) -> tuple[Finding, ...]:
     return (
         _disk(config.home),
         _home(config),
+        *_settings(config.env_file),
         _data(config.data_path),
     )
 
@@ -171,6 +173,16 @@ def _home(config: LabConfig) -> Finding:
         remedy = "Set LAB_HOME to an empty folder or a new one."
         return Finding("lab home", Verdict.FAIL, f"{home} holds files that are no lab's", remedy)
     return Finding("lab home", Verdict.OK, str(home))
+
+
+def _settings(path: Path) -> Iterator[Finding]:
+    """The file with the lab's secrets."""
+    if path.exists():
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            yield Finding("settings", Verdict.WARN, f"others may read {path} ({mode:04o})", f"Type `chmod 600 {path}`.")
+        else:
+            yield Finding("settings", Verdict.OK, str(path))
 
 
 def _data(path: Path) -> Finding:

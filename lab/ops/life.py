@@ -11,6 +11,7 @@ from lab.core.dataset import DatasetRef
 from lab.core.errors import LabError, PolicyDenied, ServiceUnavailable, UsageError
 from lab.core.logtime import since
 from lab.core.services import BY_NAME, Service, ServiceSpec, find
+from lab.envfile import is_own
 from lab.ops import stack
 from lab.ops.audit import deliver, export_file
 from lab.ops.doctor import Finding, Verdict, examine
@@ -101,8 +102,11 @@ def refuse(findings: tuple[Finding, ...]) -> None:
 def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> stack.UpResult:
     """Stops one service, or all, and brings the lab up. Raises LabError."""
     refuse_half_restored(config)
-    if name:
-        runtime.stop([_service(name).name], 30.0)
+    chosen = [_service(name).name] if name else []
+    if not config.secrets.complete:
+        raise LabError(f"A password or secret has no value in {config.env_file}.", "Type `invoke up`, which makes one.")
+    if chosen:
+        runtime.stop(chosen, 30.0)
     else:
         runtime.down(lambda text: report(Progress("lab", "stopping", text)))
     return _up(config, runtime, report)
@@ -160,15 +164,18 @@ def login_hint(config: LabConfig, url: str) -> str:
 
 def doomed(config: LabConfig, runtime: Runtime) -> list[str]:
     """What `nuke` would remove."""
-    return [*runtime.doomed(), *(str(path) for path in (config.home, config.env_file) if path.exists())]
+    settings = [config.env_file] if is_own(config.env_file) else []
+    return [*runtime.doomed(), *(str(path) for path in (config.home, *settings) if path.exists())]
 
 
 def nuke(config: LabConfig, runtime: Runtime, note: Note) -> None:
     """Ends and removes the lab, its settings last, so that a failure can be repeated."""
     runtime.nuke(note)
-    if config.env_file.exists():
+    if is_own(config.env_file):
         config.env_file.unlink()
         note(f"removed {config.env_file}")
+    elif config.env_file.exists():
+        note(f"kept {config.env_file}, which the lab didn't make")
 
 
 def export_audit(config: LabConfig, target: Path) -> int:

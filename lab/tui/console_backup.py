@@ -40,13 +40,13 @@ def bring_back(file: str, json: bool = False) -> int:
     with console.board("Restoring", quiet=json) as report:
         # First, so that a file that is no backup leaves no settings behind.
         manifest = restore.examine(wiring.load_config(), path, report)
-        config, made = wiring.first_config()
-        if made:
-            report(Progress("lab", "preparing", f"made {config.env_file} with new secrets"))
+        config, done = wiring.first_config()
+        if done:
+            report(Progress("lab", "preparing", done))
         runtime, tools = wiring.runtime(config), wiring.binaries().postgres_folder()
-        done = restore.restore(config, runtime, tools, path, manifest, report)
-    console.print_json(done) if json else print_restored(done)
-    return 0 if done.succeeded else WRONG
+        restored = restore.restore(config, runtime, tools, path, manifest, report)
+    console.print_json(restored) if json else print_restored(restored)
+    return 0 if restored.succeeded else WRONG
 
 
 def print_backup(made: "Backup") -> None:

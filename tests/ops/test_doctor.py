@@ -97,6 +97,17 @@ def test_a_missing_data_set_is_named(make: Make, tmp_path: Path, path: str) -> N
     assert "DATA_PATH" in found.remedy
 
 
+def test_settings_that_others_may_read_are_named(make: Make) -> None:
+    path = make().env_file
+    assert "settings" not in findings(make())
+    path.write_text("LAB_NAME=x\n")
+    path.chmod(0o644)
+    found = findings(make())["settings"]
+    assert (found.verdict, found.remedy) == (Verdict.WARN, f"Type `chmod 600 {path}`.")
+    path.chmod(0o600)
+    assert findings(make())["settings"].verdict is Verdict.OK
+
+
 def test_a_home_that_holds_somebodys_files_is_refused(make: Make, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.txt").write_text("x")

@@ -10,6 +10,7 @@ from lab.core.errors import LabError, UsageError
 from lab.core.logtime import newer
 from lab.core.processes import ProcessFact
 from lab.core.services import Service
+from lab.envfile import prepare
 from lab.ops import life
 from lab.runtime.base import Note
 from tests.ops.labs import config
@@ -117,7 +118,8 @@ def test_a_page_is_an_address_and_what_has_none_lists_those_that_have(tmp_path: 
 
 def test_nuke_removes_the_settings_last(tmp_path: Path) -> None:
     lab, runtime, said = config(tmp_path), Logs(), list[str]()
-    lab.env_file.write_text("LAB_NAME=x\n")
+    prepare({"LAB_ENV_FILE": str(lab.env_file)})
+    assert str(lab.env_file) in life.doomed(lab, runtime)
 
     life.nuke(lab, runtime, said.append)
 
@@ -126,13 +128,25 @@ def test_nuke_removes_the_settings_last(tmp_path: Path) -> None:
     assert said == [f"removed {lab.env_file}"]
 
 
+def test_nuke_keeps_settings_that_somebody_wrote_by_hand(tmp_path: Path) -> None:
+    lab, runtime, said = config(tmp_path), Logs(), list[str]()
+    lab.env_file.write_text("LAB_NAME=x\n")
+    prepare({"LAB_ENV_FILE": str(lab.env_file)})
+    assert str(lab.env_file) not in life.doomed(lab, runtime)
+
+    life.nuke(lab, runtime, said.append)
+
+    assert lab.env_file.read_text().startswith("LAB_NAME=x\n")
+    assert said == [f"kept {lab.env_file}, which the lab didn't make"]
+
+
 def test_a_failed_nuke_keeps_the_settings(tmp_path: Path) -> None:
     class Stuck(Logs):
         def nuke(self, note: Note) -> None:
             raise LabError("it doesn't go")
 
     lab = config(tmp_path)
-    lab.env_file.write_text("LAB_NAME=x\n")
+    prepare({"LAB_ENV_FILE": str(lab.env_file)})
 
     with pytest.raises(LabError, match="doesn't go"):
         life.nuke(lab, Stuck(), lambda _: None)

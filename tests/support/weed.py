@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lab import settings, wiring
+from lab import envfile, wiring
 from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 from lab.core.config import LabConfig
 from lab.core.errors import ServiceUnavailable
@@ -151,7 +151,7 @@ def running_weed(folder: Path) -> Iterator[Weed]:
             "RUNTIME": "native",
             "PATH": os.environ["PATH"],
         }
-        settings.ensure_env_file(environ)
+        envfile.prepare(environ)
         weed = Weed(wiring.load_config(environ), folder / "weed.log")
         try:
             weed.start()

@@ -1,0 +1,153 @@
+"""Writing `.env`: the lab's settings at first, and secrets where it has none. What stands in it is never changed."""
+
+import fcntl
+import io
+import os
+import re
+import secrets as random
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from lab.core.errors import LabError, SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRETS = (
+    *("POSTGRES_PASSWORD", "DAGSTER_DB_PASSWORD", "MLFLOW_DB_PASSWORD"),
+    *("S3_ADMIN_SECRET", "S3_PIPELINE_SECRET", "S3_MLFLOW_SECRET", "S3_READER_SECRET", "STORE_JWT_SECRET"),
+    *("ALERTMANAGER_PASSWORD", "GRAFANA_ADMIN_PASSWORD"),
+)
+_MADE = "# Made by `invoke up`; `invoke nuke` removes it."
+# What makes a lab this lab: given at the first `invoke up`, it is kept, so that later commands find the same lab.
+IDENTITY = ("LAB_NAME", "LAB_HOME", "PORT_OFFSET", "RUNTIME", "OBJECT_STORE")
+
+
+def env_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """`.env` in the project's folder, or the file that LAB_ENV_FILE names."""
+    return Path(environ.get("LAB_ENV_FILE") or ROOT / ".env").absolute()
+
+
+def is_own(path: Path) -> bool:
+    """Whether the lab made the file, so that it goes with the lab."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline().strip() == _MADE
+    except OSError:
+        return False
+
+
+def written_values(path: Path) -> dict[str, str]:
+    """What stands in the file; nothing where there is none. Raises SettingsError when it can't be read."""
+    try:
+        # `dotenv_values` itself takes a folder for an empty file.
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as err:
+        raise SettingsError(f"Can't read {path}: {err}.") from None
+    # Taken as they stand: a $ in a name or a path means itself.
+    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {name: value or "" for name, value in found.items()}
+
+
+def prepare(environ: Mapping[str, str] = os.environ) -> str:
+    """Makes the file (mode 0600) from `.env.example`, or gives one that is there the secrets that it lacks.
+
+    A new file keeps what the environment says of the lab's identity. Returns what was done, empty for nothing. Raises
+    LabError when the file can't be written.
+    """
+    path = env_file(environ)
+    try:
+        if not path.exists() and _create(path, _first_text(environ)):
+            return f"made {path} with new secrets"
+        filled = _fill(path, environ)
+    except OSError as err:
+        raise LabError(f"Can't write {path}: {err.strerror}.", "Make the folder writable.") from None
+    return f"wrote into {path} what had no value: {', '.join(filled)}" if filled else ""
+
+
+def _first_text(environ: Mapping[str, str]) -> str:
+    given = {name: environ[name] for name in IDENTITY if environ.get(name)}
+    lines = [_MADE]
+    for line in (ROOT / ".env.example").read_text().splitlines():
+        name = line.partition("=")[0]
+        if name in SECRETS:
+            line = f"{name}={_new_secret()}"
+        elif name in given:
+            line = f"{name}={_quoted(given[name])}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _new_secret() -> str:
+    return random.token_urlsafe(24)
+
+
+def _create(path: Path, text: str) -> bool:
+    """Writes a new file that is seen whole or not at all; False when there is one already."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f"{path.name}.") as file:
+        file.write(text)
+        file.flush()
+        try:
+            # Of two first calls at once one makes the file, and the other finds all secrets in it.
+            os.link(file.name, path)
+        except FileExistsError:
+            return False
+    return True
+
+
+def _fill(path: Path, environ: Mapping[str, str]) -> list[str]:
+    """Adds secrets that neither the file nor the environment has; an empty one could be guessed by anybody."""
+    if not _missing(path, environ):
+        return []
+    with _locked(path):
+        missing = _missing(path, environ)
+        with path.open(encoding="utf-8", newline="") as file:
+            text = file.read()
+        for name in missing:
+            line = f"{name}={_new_secret()}"
+            text, found = re.subn(rf"(?m)^(export +)?{name} *=[ \t]*(?=\r?$)", line, text, count=1)
+            if not found:
+                text += f"{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n"
+        if missing:
+            _replace(path, text)
+    return missing
+
+
+def _missing(path: Path, environ: Mapping[str, str]) -> list[str]:
+    written = written_values(path)
+    return [name for name in SECRETS if not (environ.get(name) or written.get(name))]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Holds the file against another call that would fill it; waits for that one."""
+    while True:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Whoever had the lock has put another file in its place.
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield
+                return
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes an existing file anew (mode 0600, as secrets want), seen whole before or after; through a link."""
+    target = path.resolve()
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=target.parent, delete=False) as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(target)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def _quoted(value: str) -> str:
+    """A value as `.env` holds it."""
+    if re.fullmatch(r"[\w./:@,+~-]*", value, re.ASCII):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
