@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from exporters.serve import LabCollector, gauge, gauges
+from exporters.serve import LabCollector, gauge
 from lab.clients import ssh
 from lab.clients.trail import Trail
 from lab.core.history import Fold, History
@@ -94,5 +94,9 @@ class JudgeCollector(LabCollector):
         yield gauge(JUDGED, "Number of the newest entry that was judged.", found.judged)
         text = "Entries that claim what they don't prove, but for the lab's own probes."
         yield gauge(UNCOUNTED, text, len(history.uncounted))
-        newest = {str(fault.seq): 1.0 for fault in history.ignored[-NEWEST:]}
-        yield gauges(UNCOUNTED_ENTRY, "1 for each of the newest entries that don't count.", "seq", newest)
+        named = GaugeMetricFamily(UNCOUNTED_ENTRY, "1 for each of the newest of these.", labels=["seq", "probe"])
+        probes = [fault for fault in history.ignored if fault not in history.uncounted]
+        for probe, faults in (("false", history.uncounted), ("true", probes)):
+            for fault in faults[-NEWEST:]:
+                named.add_metric([str(fault.seq), probe], 1)
+        yield named

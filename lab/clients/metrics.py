@@ -80,8 +80,12 @@ def read_verdicts(exposition: str) -> Verdicts | None:
     judged = next((int(sample.value) for sample in found if sample.name == JUDGED), None)
     if judged is None:
         return None
-    named = (sample.labels.get("seq", "") for sample in found if sample.name == UNCOUNTED_ENTRY)
-    return Verdicts(judged, frozenset(int(seq) for seq in named if seq.isdecimal()))
+    named = {
+        int(sample.labels["seq"]): sample.labels.get("probe") == "true"
+        for sample in found
+        if sample.name == UNCOUNTED_ENTRY and sample.labels.get("seq", "").isdecimal()
+    }
+    return Verdicts(judged, frozenset(named), frozenset(seq for seq, probe in named.items() if probe))
 
 
 def _labels(inside: str) -> dict[str, str]:

@@ -116,7 +116,7 @@ class AuditView:
     """Newest entries first. `length` is the number of the newest; `faults` what verification found so far.
 
     `uncounted` are the numbers of entries that claim what they don't prove, as far as they have been judged: the
-    newest fifty, of the whole trail.
+    newest fifty, of the whole trail. `probes` are those among them by which `verify-governance` tried just that.
     """
 
     entries: tuple[Entry, ...]
@@ -124,6 +124,7 @@ class AuditView:
     faults: tuple[Fault, ...] = ()
     unfinished: tuple[Entry, ...] = ()
     uncounted: tuple[int, ...] = ()
+    probes: tuple[int, ...] = ()
 
     @property
     def intact(self) -> bool:

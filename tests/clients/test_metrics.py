@@ -57,7 +57,8 @@ def test_verdicts_are_there_once_the_whole_trail_was_read() -> None:
     assert read_verdicts("governance_ledger_entries 7.0\n") is None
     assert read_verdicts("governance_entries_judged 7.0\n") == Verdicts(7)
     named = "".join(f'governance_uncounted_entry{{seq="{seq}"}} 1.0\n' for seq in ("3", "x"))
-    assert read_verdicts(f"governance_entries_judged 7.0\n{named}") == Verdicts(7, frozenset({3}))
+    named += 'governance_uncounted_entry{seq="5",probe="true"} 1.0\n'
+    assert read_verdicts(f"governance_entries_judged 7.0\n{named}") == Verdicts(7, frozenset({3, 5}), frozenset({5}))
 
 
 def test_metrics_of_another_service_are_refused() -> None:

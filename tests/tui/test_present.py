@@ -183,6 +183,17 @@ def test_an_approval_without_proof_looks_like_none() -> None:
     assert "∅ no: it proves nothing" in texts(detail.lines)
 
 
+def test_what_a_verification_forged_is_marked_and_no_matter() -> None:
+    newest = snapshots.TRAIL[0].seq + 1
+    rehearsed = replace(snapshots.FORGED, audit=snapshots.FORGED.audit.map(lambda a: replace(a, probes=(newest,))))
+    shown = panel("audit", rehearsed)
+    assert cells(shown, str(newest))["status"] == "∅ approved"
+    assert "without proof" not in texts(shown.lines)
+    detail = PARTS["audit"].detail(str(newest), view_of(rehearsed))
+    assert detail
+    assert "wrote it to try that" in texts(detail.lines)
+
+
 def test_an_unfinished_step_is_flagged_unless_its_run_still_runs() -> None:
     assert panel("audit", snapshots.HEALTHY).lines == ()
     ended = replace(snapshots.HEALTHY, runs=Slice(RunsView(()), snapshots.NOW))

@@ -8,7 +8,7 @@ from lab.core.ledger import Entry
 from lab.core.snapshot import AuditView
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
-from lab.tui.present.base import UNCOUNTED, View, is_uncounted, ledger_mark, marked, source_panel
+from lab.tui.present.base import UNCOUNTED, View, is_probe, is_uncounted, ledger_mark, marked, source_panel
 from lab.tui.present.document import Detail, field_line, heading, text
 
 COLUMNS = (
@@ -48,7 +48,7 @@ def _lines(value: AuditView, view: View) -> tuple[Line, ...]:
         (Span("✗ ", Tone.BAD), Span(f"#{fault.seq} {formats.clean(fault.problem)}", Tone.BAD))
         for fault in value.faults[:2]
     ]
-    if uncounted := [entry for entry in value.entries if is_uncounted(entry, view)]:
+    if uncounted := [e for e in value.entries if is_uncounted(e, view) and not is_probe(e, view)]:
         glyph, tone = UNCOUNTED
         names = ", ".join(f"#{entry.seq} {entry.status}" for entry in uncounted[:3])
         lines.append((Span(f"{glyph} {len(uncounted)} without proof: ", tone), Span(names)))
@@ -117,8 +117,9 @@ def _entry_fields(entry: Entry, audit: AuditView, view: View) -> Iterable[Line]:
 def without_proof(entry: Entry, view: View) -> Iterable[Line]:
     """What is said of an entry that doesn't count; nothing of any other."""
     if is_uncounted(entry, view):
-        glyph, tone = UNCOUNTED
-        why = marked("it proves nothing and no gate takes it; `invoke verify-governance` says why")
+        glyph, tone = ledger_mark(entry, view)
+        says = "wrote it to try that" if is_probe(entry, view) else "says why"
+        why = marked(f"it proves nothing and no gate takes it; `invoke verify-governance` {says}")
         yield field_line("counts", Span(f"{glyph} no: ", tone), *why)
 
 

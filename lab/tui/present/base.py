@@ -71,9 +71,17 @@ def is_uncounted(entry: Entry, view: View) -> bool:
     return audit is not None and entry.seq in audit.uncounted
 
 
+def is_probe(entry: Entry, view: View) -> bool:
+    """Whether a verification wrote the entry to show that it doesn't count."""
+    audit = view.snapshot.audit.value
+    return audit is not None and entry.seq in audit.probes
+
+
 def ledger_mark(entry: Entry, view: View) -> tuple[str, Tone]:
     """Shape and colour of an audit entry's status; the word stands beside it."""
-    return UNCOUNTED if is_uncounted(entry, view) else LEDGER_STATUS[entry.status]
+    if not is_uncounted(entry, view):
+        return LEDGER_STATUS[entry.status]
+    return (UNCOUNTED[0], Tone.MUTED) if is_probe(entry, view) else UNCOUNTED
 
 
 def page_url(state: ServiceState) -> str:

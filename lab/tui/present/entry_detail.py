@@ -6,7 +6,7 @@ from lab.core.ledger import Entry
 from lab.tui import formats
 from lab.tui.cells import Line, PanelView, Span, Tone
 from lab.tui.present.audit import entry_json, without_proof
-from lab.tui.present.base import UNCOUNTED, View, is_uncounted, ledger_mark
+from lab.tui.present.base import View, is_uncounted, ledger_mark
 from lab.tui.present.document import field_line, heading, text
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def entry(detail: "EntryDetail", view: View) -> PanelView:
 def _verdict(detail: "EntryDetail", view: View) -> Span:
     bad = [proof.name for proof in detail.proofs if proof.holds is False]
     if not bad and detail.entry and is_uncounted(detail.entry, view):
-        glyph, tone = UNCOUNTED
+        glyph, tone = ledger_mark(detail.entry, view)
         return Span(f"{glyph} without proof", tone)
     return Span(f"✗ {', '.join(bad)}", Tone.BAD) if bad else Span("✓ verified", Tone.OK)
 
