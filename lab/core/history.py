@@ -11,6 +11,7 @@ from datetime import datetime
 from lab.core import baselines, identities
 from lab.core.approval import CHAMPION, PROBE, Move, Statement, find_move, must_be_signed, parse_statement
 from lab.core.baselines import Baselines
+from lab.core.claims import DECISIONS
 from lab.core.errors import LabError, LedgerError
 from lab.core.identities import Identities, Verify, expect, four_eyes_problem, moment, signer_of
 from lab.core.ledger import Entry, Fault, Status
@@ -19,13 +20,6 @@ from lab.core.policy import Action, Actor, Policy, parse_action, parse_role
 from lab.core.runs import STEPS
 
 REQUEST = "register_model"
-_DECISIONS = {Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status.ARCHIVED}
-
-
-def is_claim(entry: Entry) -> bool:
-    """Whether the entry says something that it must prove to count."""
-    registered = entry.action == STEPS[3] and entry.status is Status.SUCCESS
-    return registered or entry.status in _DECISIONS or entry.action in {Action.IDENTITY, Action.BASELINE}
 
 
 @dataclass(frozen=True)
@@ -155,7 +149,7 @@ class Fold:
                 self._verify,
                 self._latest,
             )
-        elif entry.status in _DECISIONS:
+        elif entry.status in DECISIONS:
             self._decide(entry)
         elif entry.action == Action.IDENTITY:
             self._identities = identities.apply(

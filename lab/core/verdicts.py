@@ -3,7 +3,7 @@
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
-from lab.core.history import is_claim
+from lab.core.claims import is_claim
 from lab.core.snapshot import AuditView
 
 JUDGED = "governance_entries_judged"
