@@ -121,6 +121,8 @@ def keys(measured: Measured, environ: Mapping[str, str]) -> None:
         offset = free_offset()
         for port in {port for spec in CATALOGUE for port in spec.ports(offset).values()}:
             listener = stack.enter_context(socket.socket())
+            # Connections of a lab that is gone may linger on the port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((LOOPBACK, port))
             listener.listen(128)
         own = {"LAB_HOME": f"{folder}/home", "LAB_ENV_FILE": f"{folder}/env", "PORT_OFFSET": str(offset)}
