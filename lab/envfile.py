@@ -6,9 +6,11 @@ import os
 import re
 import secrets as random
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from dotenv import dotenv_values
 
@@ -21,6 +23,7 @@ SECRETS = (
     *("ALERTMANAGER_PASSWORD", "GRAFANA_ADMIN_PASSWORD"),
 )
 _MADE = "# Made by `invoke up`; `invoke nuke` removes it."
+_LOCK_S = 10.0
 # What makes a lab this lab: given at the first `invoke up`, it is kept, so that later commands find the same lab.
 IDENTITY = ("LAB_NAME", "LAB_HOME", "PORT_OFFSET", "RUNTIME", "OBJECT_STORE")
 
@@ -122,14 +125,25 @@ def _missing(path: Path, environ: Mapping[str, str]) -> list[str]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Holds the file against another call that would fill it; waits for that one."""
+    """Holds the file against another call that would fill it. Raises LabError when that one doesn't end."""
+    end = time.monotonic() + _LOCK_S
     while True:
         with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # Whoever had the lock has put another file in its place.
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            if _is_held(file, path):
                 yield
                 return
+        if time.monotonic() > end:
+            raise LabError(f"Another command holds {path}.", "End it, then try again.")
+        time.sleep(0.05)
+
+
+def _is_held(file: IO[bytes], path: Path) -> bool:
+    """Takes the lock; False when another has it, or had it and has put another file in its place."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 def _replace(path: Path, text: str) -> None:

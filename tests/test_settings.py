@@ -1,6 +1,7 @@
 """Settings: each mistake names variable, value and what is allowed; `.env` is made once, with secrets of its own."""
 
 import errno
+import fcntl
 import stat
 import tempfile
 import threading
@@ -230,6 +231,19 @@ def test_a_file_that_cannot_be_written_is_told_and_whole(tmp_path: Path, monkeyp
         first_config({"LAB_ENV_FILE": str(path)})
     assert path.read_text() == "LAB_NAME=kept\n"
     assert [one.name for one in tmp_path.iterdir()] == ["env"]
+
+
+def test_another_command_that_holds_the_file_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "env"
+    path.write_text("LAB_NAME=kept\n")
+    monkeypatch.setattr("lab.envfile._LOCK_S", 0.2)
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(LabError, match="Another command holds"):
+            first_config({"LAB_ENV_FILE": str(path)})
+    assert path.read_text() == "LAB_NAME=kept\n"
 
 
 def failing(_: int) -> None:
