@@ -55,9 +55,10 @@ class Judge:
         """One round of reading; None while the end of a long trail hasn't been seen. Raises LabError."""
         policy = self._read_policy()
         if policy.digest != self._digest:
-            self._digest, self._last = policy.digest, 0
-            self._fold = Fold(self._lab, policy, ssh.verify)
             self._trail = Trail(self._store(), self._prefix, window=PAGE, from_start=True)
+            self._fold, self._last = Fold(self._lab, policy, ssh.verify), 0
+            # Last, so that a store that can't be had is asked for again, and no new judgement made on half a trail.
+            self._digest = policy.digest
         if not self._read():
             return None
         before, history = self._found, self._fold.history()
@@ -95,7 +96,8 @@ class JudgeCollector(LabCollector):
         text = "Entries that claim what they don't prove, but for the lab's own probes."
         yield gauge(UNCOUNTED, text, len(history.uncounted))
         named = GaugeMetricFamily(UNCOUNTED_ENTRY, "1 for each of the newest of these.", labels=["seq", "probe"])
-        probes = [fault for fault in history.ignored if fault not in history.uncounted]
+        serious = set(history.uncounted)
+        probes = [fault for fault in history.ignored if fault not in serious]
         for probe, faults in (("false", history.uncounted), ("true", probes)):
             for fault in faults[-NEWEST:]:
                 named.add_metric([str(fault.seq), probe], 1)

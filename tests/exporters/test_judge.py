@@ -15,7 +15,7 @@ from lab.core.verdicts import NEWEST, Verdicts
 from lab.ops.governance.stage import approval_entry
 from lab.ops.signing import Signing
 from tests.exporters.exposition import exposed, names, parse, value
-from tests.ops.desk import OFFICER, Desk
+from tests.ops.desk import OFFICER, Desk, MemoryStore
 
 STRANGER = Actor("eve@example.com", Role.RISK_OFFICER, Environment.STAGING)
 
@@ -81,6 +81,29 @@ def test_an_unreadable_store_keeps_what_was_found(court: Court, monkeypatch: pyt
     with pytest.raises(ServiceUnavailable):
         court.judge.catch_up()
     assert exposed([JudgeCollector(lambda: court.judge.found)]) == before
+
+
+def test_a_store_that_cannot_be_had_when_the_policy_changes_is_asked_for_again(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The follower before holds so many entries only; the forged one isn't among them.
+    monkeypatch.setattr("exporters.judge.PAGE", 3)
+    forged = court.forge(court.desk.train())
+    court.desk.train()
+    court.desk.train()
+    newest = court.desk.store.entries[-1].seq
+    court.exposed()
+    court.policy = replace(court.policy, margins={"auc": "0.02"})
+
+    def gone() -> MemoryStore:
+        raise ServiceUnavailable("The store is down.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(court.judge, "_store", gone)
+        with pytest.raises(ServiceUnavailable):
+            court.judge.catch_up()
+    verdicts = read_verdicts(court.exposed())
+    assert verdicts == Verdicts(newest, frozenset({forged.seq}))
 
 
 async def test_another_policy_judges_the_whole_trail_anew(tmp_path: Path) -> None:
