@@ -1,10 +1,13 @@
 """A process that appends to a real trail: `python -m tests.store.writer NAME COUNT FILE [JOURNAL]`.
 
-Writes a line to FILE for each entry that was acknowledged, and goes on behind the last line of an earlier life.
+Writes a line to FILE for each entry that was acknowledged, and goes on behind the last line of an earlier life. With
+DIE_AT="N SECONDS" it is killed that long after its Nth request to create an entry has begun, answered or not.
 """
 
 import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,13 +16,33 @@ from lab.clients.s3 import S3, AuditStore
 from lab.core.ledger import Entry, Status
 
 
+class MortalStore(AuditStore):
+    """A store whose Nth request is its process's end, however quick or slow the machine is."""
+
+    def __init__(self, s3: S3, bucket: str, prefix: str, die_at: str) -> None:
+        super().__init__(s3, bucket, prefix)
+        left, self._delay_s = die_at.split()
+        self._left = int(left)
+
+    def create(self, key: str, body: bytes) -> bool:
+        self._left -= 1
+        if self._left:
+            return super().create(key, body)
+        request = threading.Thread(target=super().create, args=(key, body), daemon=True)
+        request.start()
+        request.join(float(self._delay_s))
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("nobody survives this")
+
+
 def main(name: str, count: str, file: str, journal: str = "") -> None:
     """Appends until `count` entries were acknowledged; with a journal, until they were acknowledged or kept."""
     prefix = os.environ["AUDIT_LOG_PREFIX"]
     # A single attempt may take long on a busy machine; the deadline is for eight writers at once.
-    store = AuditStore(
-        S3.from_environment(timeout_s=float(os.environ.get("TIMEOUT_S", "30"))), os.environ["AUDIT_BUCKET"], prefix
-    )
+    s3 = S3.from_environment(timeout_s=float(os.environ.get("TIMEOUT_S", "30")))
+    bucket = os.environ["AUDIT_BUCKET"]
+    die_at = os.environ.get("DIE_AT")
+    store = MortalStore(s3, bucket, prefix, die_at) if die_at else AuditStore(s3, bucket, prefix)
     ledger = Ledger(store, prefix, Path(journal) if journal else None)
     done = Path(file)
     begin = len(done.read_text().splitlines()) if done.exists() else 0
