@@ -17,7 +17,7 @@ from lab.core.processes import ProcessFact
 from lab.core.services import BY_NAME, Service
 from lab.core.snapshot import Health, LabInfo, Slice, Snapshot
 from lab.ops.audit_source import AuditSource
-from lab.ops.probing import ServicesSource
+from lab.ops.probing import PATIENCE_S, ServicesSource
 from lab.ops.sources import Clocks, RunsSource, Source
 
 if TYPE_CHECKING:
@@ -64,12 +64,20 @@ class Observer:
         transport: "httpx.AsyncBaseTransport | None" = None,
         clocks: Clocks | None = None,
         deadline_s: float = DEADLINE_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
+        """`patience_s`: a snapshot waits no longer for a service of which something is known already."""
         self._clocks = clocks or Clocks()
         self._lab = lab_info(config, runtime.name)
         probe_s = min(deadline_s, PROBE_DEADLINE_S)
         self._prober = ServicesSource(
-            config, runtime.facts, self._clocks, probe_s, transport, contained=runtime.name == "compose"
+            config,
+            runtime.facts,
+            self._clocks,
+            probe_s,
+            transport,
+            contained=runtime.name == "compose",
+            patience_s=patience_s,
         )
         self._trail = AuditSource(config, deadline_s, self._clocks.steady, transport)
         self._http = {

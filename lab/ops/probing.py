@@ -36,9 +36,10 @@ class ServicesSource:
         deadline_s: float,
         transport: "httpx.AsyncBaseTransport | None" = None,
         contained: bool = False,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """`contained` says that the services are containers, of which not all can be connected to."""
-        self._contained = contained
+        self._contained, self._patience_s = contained, patience_s
         self._config, self._clocks, self._deadline_s = config, clocks, deadline_s
         self._probes = Probes(config, transport, deadline_s, clocks.wall, self._started_at, self._health_of)
         self._thread = OneThread("facts")
@@ -50,8 +51,9 @@ class ServicesSource:
         self._due_at = {spec.name: 0.0 for spec in CATALOGUE}
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
-    async def fetch(self, patience_s: float = PATIENCE_S) -> tuple[ServiceState, ...]:
+    async def fetch(self) -> tuple[ServiceState, ...]:
         """Services in the catalogue's order; waits longer than `patience_s` only for a first answer."""
+        patience_s = self._patience_s
         self._begin("facts", self._learn_facts)
         # Without them nothing is known of a container that can't be connected to.
         await self._wait(["facts"], FIRST_FACTS_S if self._contained and not self._facts else patience_s)

@@ -1,5 +1,6 @@
 """Finding and ending a lab's processes that have lost their supervisor."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,16 +11,30 @@ from lab.runtime.commands import OWNED_BY
 
 # One is enough, but for what is started while it lasts; what can't be killed must not keep the caller for ever.
 _ROUNDS = 5
+_YOUNG_S = 5.0
+_BIRTH_S = 1.0
 
 
 def owned(home: Path) -> Iterator[psutil.Process]:
     """Every living process of the lab at `home`, known by a mark in its environment."""
     for process in psutil.process_iter():
         try:
-            if process.environ().get(OWNED_BY) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
+            if _environ(process).get(OWNED_BY) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
                 yield process
         except (psutil.Error, OSError):
             continue  # it went away, or is somebody else's
+
+
+def _environ(process: psutil.Process) -> dict[str, str]:
+    found = process.environ()
+    if found or not process.exe() or time.time() - process.create_time() > _YOUNG_S:
+        return found
+    # A process has none for a moment after it was started, longer where it waits for a core.
+    end = time.monotonic() + _BIRTH_S
+    while not found and time.monotonic() < end:
+        time.sleep(0.01)
+        found = process.environ()
+    return found
 
 
 def end_all(home: Path, grace_s: float = 8.0) -> int:

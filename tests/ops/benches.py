@@ -30,14 +30,17 @@ class Runtime:
 
 
 class Bench:
-    """An observer of a lab whose HTTP services are played and whose clocks stand still."""
+    """An observer of a lab whose HTTP services are played and whose clocks stand still.
 
-    def __init__(self, tmp_path: Path, deadline_s: float = 2.0) -> None:
+    Deadlines go by the real clock, so they are far away but where something is meant to run into them.
+    """
+
+    def __init__(self, tmp_path: Path, deadline_s: float = 60.0, patience_s: float = 60.0) -> None:
         self.now = NOW
         self.config = config(tmp_path)
         self.services, self.runtime = Services(self.config), Runtime()
         clocks = Clocks(lambda: self.now, lambda: self.now)
-        self.observer = Observer(self.config, self.runtime, self.services.transport, clocks, deadline_s)
+        self.observer = Observer(self.config, self.runtime, self.services.transport, clocks, deadline_s, patience_s)
         self.snapshot = first_snapshot(self.config, "native", self.now)
 
     async def tick(self, seconds: float = 0.0) -> Snapshot:

@@ -13,6 +13,7 @@ from lab.core.config import LabConfig
 from lab.core.ledger import Entry, Status, key_of, seal
 from lab.core.services import Service
 from tests.clients.answers import answer, query_name
+from tests.support.ports import NEVER_STARTED
 
 Handler = Callable[[httpx.Request], Any]
 # Heartbeats and checks in the captured answers are this old at most.
@@ -28,9 +29,9 @@ synthetic_data_info{baseline_hash="b",current_hash="b"} 1.0
 
 
 def config(tmp_path: Path, **environ: str) -> LabConfig:
-    """Settings of a lab that was never started, at ports 40000 above the usual ones."""
+    """Settings of a lab that was never started, at ports where none is."""
     absent = {"LAB_ENV_FILE": str(tmp_path / "absent"), "LAB_HOME": str(tmp_path / "home")}
-    given = {**absent, "PORT_OFFSET": "40000", **environ}
+    given = {**absent, "PORT_OFFSET": str(NEVER_STARTED), **environ}
     return wiring.load_config(given)
 
 

@@ -9,8 +9,9 @@ from lab.clients.http import MAX_BYTES
 from lab.core.services import BY_NAME, Service
 from lab.core.snapshot import Health, ServiceState, SliceState, Snapshot
 from lab.ops.observe import NEEDS
+from lab.ops.probing import PATIENCE_S
 from tests.ops.benches import Bench
-from tests.ops.faults import FAULTS, Flood, hung
+from tests.ops.faults import FAULTS, HUNG_S, Flood, hung
 
 
 def health_of(shot: Snapshot, service: Service) -> ServiceState:
@@ -22,7 +23,7 @@ def health_of(shot: Snapshot, service: Service) -> ServiceState:
 async def test_a_fault_shows_in_its_own_part_only_and_ends_by_itself(
     tmp_path: Path, part: str, service: Service, fault: str
 ) -> None:
-    bench = Bench(tmp_path, deadline_s=0.3)
+    bench = Bench(tmp_path, deadline_s=HUNG_S if fault == "hung" else 60.0)
     before = await bench.tick()
     handler, words = FAULTS[fault]
     bench.services.broken[service] = handler
@@ -42,7 +43,7 @@ async def test_a_fault_shows_in_its_own_part_only_and_ends_by_itself(
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_every_service_failing_in_the_same_way_ends_in_parts_that_say_so(tmp_path: Path, fault: str) -> None:
-    bench = Bench(tmp_path, deadline_s=0.3)
+    bench = Bench(tmp_path, deadline_s=HUNG_S if fault == "hung" else 60.0)
     for service in bench.services.asked:
         bench.services.broken[service] = FAULTS[fault][0]
     shot = await bench.tick()
@@ -107,7 +108,7 @@ async def test_asking_at_once_does_not_wait_for_the_end_of_a_pause(tmp_path: Pat
 
 
 async def test_a_slow_service_holds_up_no_other_and_comes_later(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, deadline_s=60.0)
+    bench = Bench(tmp_path)
     slow = bench.services.slow(Service.MLFLOW)
     bench.observer.ask(bench.snapshot)
     first = await bench.news()
@@ -127,7 +128,7 @@ async def test_a_slow_service_holds_up_no_other_and_comes_later(tmp_path: Path) 
 
 
 async def test_a_hung_service_does_not_hold_up_the_other_services(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, deadline_s=60.0)
+    bench = Bench(tmp_path, patience_s=PATIENCE_S)
     await bench.tick()
     bench.services.broken[Service.GRAFANA] = hung
     # Its probe is due, with everybody's: the snapshot comes without it, and says what was known.

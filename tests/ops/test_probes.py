@@ -15,6 +15,7 @@ from lab.ops.probes import ProbeResult, Probes
 from lab.ops.states import service_state
 from tests.clients.answers import answer, query_name, server
 from tests.ops.labs import DRIFT, NOW, Services, config
+from tests.support.ports import NEVER_STARTED
 
 HTTP = [s for s in Service if s not in {Service.POSTGRES, Service.DAGSTER_CODE}]
 
@@ -276,7 +277,7 @@ def test_process_and_probe_make_one_state(
 ) -> None:
     state = service_state(config(tmp_path), Service.MLFLOW, fact, result)
     assert (state.health, state.reason) == (health, reason)
-    assert state.url == "http://127.0.0.1:45000"
+    assert state.url == f"http://127.0.0.1:{NEVER_STARTED + 5000}"
 
 
 def test_a_dead_daemon_is_down_however_fresh_its_heartbeats_are(tmp_path: Path) -> None:

@@ -4,22 +4,26 @@ import dataclasses
 import io
 import json
 import re
+import subprocess
 import tarfile
+import threading
 import tomllib
 import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-import psutil
 import pytest
 
 from lab import wiring
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, UsageError
+from lab.runtime.commands import OWNED_BY
 from lab.runtime.images import base, bundle, bundle_file, digests, names, process, wheels
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
+from lab.runtime.sweep import owned
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually
 
@@ -186,13 +190,12 @@ def test_a_failing_builder_shows_its_last_lines_and_what_to_do() -> None:
 
 
 def test_a_builder_that_hangs_is_ended_with_all_its_children(tmp_path: Path) -> None:
-    pid_file = tmp_path / "pid"
-    script = f"sleep 600 & echo $! > {pid_file}; wait"
+    variables = {OWNED_BY: str(tmp_path)}
 
     with pytest.raises(LabError, match=r"Building x took more than 3 s"):
-        process.run(["sh", "-c", script], "Building x", 3)
+        process.run(["sh", "-c", "sleep 600 & wait"], "Building x", 3, variables=variables)
 
-    eventually(lambda: not alive(int(pid_file.read_text())), 30, "the end of the builder's child")
+    eventually(lambda: not list(owned(tmp_path)), 30, "the end of the builder's child")
 
 
 def test_builders_at_work_can_be_ended_at_once(tmp_path: Path) -> None:
@@ -208,11 +211,25 @@ def test_builders_at_work_can_be_ended_at_once(tmp_path: Path) -> None:
     assert [type(failure) for failure in failures] == [LabError, LabError]
 
 
-def alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+def test_a_builder_that_just_starts_is_ended_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, ending = threading.Event(), threading.Event()
+    popen = subprocess.Popen
+
+    def slow(*args: Any, **kwargs: Any) -> "subprocess.Popen[str]":
+        made = popen(*args, **kwargs)
+        started.set()
+        ending.wait(1)
+        return made
+
+    monkeypatch.setattr(subprocess, "Popen", slow)
+    with ThreadPoolExecutor() as pool:
+        build = pool.submit(process.run, ["sleep", "90"], "Building x", 60)
+        assert started.wait(60)
+        process.end_all()
+        ending.set()
+        failure = build.exception(timeout=90)
+
+    assert "Building x failed" in str(failure)
 
 
 # --- the file of a bundle ---

@@ -36,11 +36,18 @@ def test_an_ended_process_has_none() -> None:
 
 
 def test_memory_is_read_again_only_after_its_time() -> None:
-    now = [0.0]
-    meter = MemoryMeter(keep_s=10, clock=lambda: now[0])
-    first = meter.of([os.getpid()])
-    ballast = bytearray(b"x" * (32 << 20))
-    assert meter.of([os.getpid()]) == first
-    now[0] = 11
-    assert (meter.of([os.getpid()])[os.getpid()] or 0) > (first[os.getpid()] or 0)
-    del ballast
+    # Not this process: others come and go that share its libraries with it.
+    code = "input(); x = bytearray(32 << 20); print('grown', flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes, text=True) as child:
+        assert child.stdin
+        assert child.stdout
+        now = [0.0]
+        meter = MemoryMeter(keep_s=10, clock=lambda: now[0])
+        first = meter.of([child.pid])
+        child.stdin.write("\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "grown\n"
+        assert meter.of([child.pid]) == first
+        now[0] = 11
+        assert (meter.of([child.pid])[child.pid] or 0) > (first[child.pid] or 0) + (16 << 20)

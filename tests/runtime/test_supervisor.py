@@ -18,7 +18,11 @@ from lab.runtime.sweep import end_all
 from tests.support.waiting import eventually
 
 SLEEPER = [sys.executable, "-c", "import signal; signal.pause()"]
-DEAF = [sys.executable, "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"]
+DEAF = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()",
+]
 
 
 def as_supervisor_reads(text: str, folder: Path) -> ServerOptions:
@@ -95,6 +99,10 @@ class Daemon:
     def running(self, name: str) -> bool:
         return self.client.states()[name].state == "RUNNING"
 
+    def deaf(self) -> bool:
+        """It runs, and has come so far as to be deaf."""
+        return self.running("deaf") and "deaf" in (self.home / "deaf.log").read_text()
+
 
 @pytest.fixture
 def daemon(home: Path) -> Daemon:
@@ -128,7 +136,7 @@ def test_stopping_waits_until_all_are_gone_also_the_deaf(daemon: Daemon) -> None
     client = daemon.launch(Program("one", SLEEPER), Program("deaf", DEAF, stop_seconds=1), Program("never", SLEEPER))
     for name in ("one", "deaf"):
         client.start(name)
-    eventually(lambda: daemon.running("one") and daemon.running("deaf"), 60, "both running")
+    eventually(lambda: daemon.running("one") and daemon.deaf(), 60, "both running")
     pids = [daemon.pid("one"), daemon.pid("deaf")]
 
     client.stop(["one", "deaf", "never", "unknown"], deadline_s=60)
@@ -140,7 +148,7 @@ def test_stopping_waits_until_all_are_gone_also_the_deaf(daemon: Daemon) -> None
 def test_what_does_not_stop_in_time_is_named(daemon: Daemon) -> None:
     client = daemon.launch(Program("deaf", DEAF, stop_seconds=60))
     client.start("deaf")
-    eventually(lambda: daemon.running("deaf"), 60, "deaf running")
+    eventually(daemon.deaf, 60, "deaf running")
 
     with pytest.raises(LabError, match="deaf"):
         client.stop(["deaf"], deadline_s=0.3)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -51,6 +52,21 @@ def test_only_processes_of_this_very_home_are_found(tmp_path: Path, stack: ExitS
     mine = stack.enter_context(program(WILLING, tmp_path / "lab"))
     stack.enter_context(program(WILLING, tmp_path / "lab2"))
     stack.enter_context(program(WILLING, None))
+
+    assert [process.pid for process in owned(tmp_path / "lab")] == [mine.pid]
+
+
+def test_a_process_whose_environment_comes_late_is_found(
+    tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = stack.enter_context(program(WILLING, tmp_path / "lab"))
+    read, looks = psutil.Process.environ, Counter[int]()
+
+    def late(process: psutil.Process) -> dict[str, str]:
+        looks[process.pid] += 1
+        return {} if process.pid == mine.pid and looks[mine.pid] < 4 else read(process)
+
+    monkeypatch.setattr(psutil.Process, "environ", late)
 
     assert [process.pid for process in owned(tmp_path / "lab")] == [mine.pid]
 

@@ -17,6 +17,8 @@ Watch = Callable[[str, str, str, float | None], None]
 _TAIL = 15
 # Builders at work, for whoever must end them all: they are in sessions of their own, and hear nothing of Ctrl-C.
 _at_work: set["subprocess.Popen[str]"] = set()
+# Held from a builder's start until it is listed: it may be at work before its starter goes on.
+_starting = threading.Lock()
 _CLUES = (
     ("no space left on device", "Free some space where Docker keeps its data: `docker system df` says who takes it."),
     ("toomanyrequests", "Log in to the registry with `docker login`, or type `invoke build --airgap`."),
@@ -39,20 +41,21 @@ def run(
     """The output's lines. Raises LabError with the last of them when it fails or takes too long."""
     lines: deque[str] = deque(maxlen=2000)
     try:
-        process = subprocess.Popen(
-            argv,
-            cwd=folder,
-            env={**os.environ, **(variables or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        with _starting:
+            process = subprocess.Popen(
+                argv,
+                cwd=folder,
+                env={**os.environ, **(variables or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+            _at_work.add(process)
     except OSError as err:
         raise LabError(f"{what}: {argv[0]} can't be run: {err.strerror}.", f"Install {Path(argv[0]).name}.") from None
-    _at_work.add(process)
     reader = threading.Thread(target=_collect, args=(process, lines), daemon=True)
     reader.start()
     try:
@@ -75,7 +78,9 @@ def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:
 
 def end_all() -> None:
     """Ends every builder at work; who waits for one gets a LabError."""
-    for process in list(_at_work):
+    with _starting:
+        at_work = list(_at_work)
+    for process in at_work:
         _signal(process, signal.SIGTERM)
 
 
