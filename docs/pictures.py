@@ -31,7 +31,7 @@ IMAGES = ROOT / "docs" / "images"
 SESSION = ROOT / "docs" / "session"
 RECORDING, TAPE = SESSION / "lab.jsonl.gz", SESSION / "details.json.gz"
 NORMAL = (120, 40)
-SETTLE_S = 20.0
+SETTLE_S = 120.0
 # The gates before a promotion load the model in a process of its own.
 TAPE_S = 240.0
 
@@ -118,12 +118,12 @@ async def drawing(recording: Recording, picture: Picture) -> str:
 
 
 async def rest(pilot: "Pilot[None]") -> None:
-    """Waits until two looks, with everything that waits done between them, show the same."""
-    before = ""
+    """Waits until three looks in a row, with everything that waits done between them, show the same."""
+    looks = [""]
     async with asyncio.timeout(SETTLE_S):
-        while (now := stable(pilot.app.export_screenshot())) != before:
-            before = now
+        while looks[-3:] != [looks[-1]] * 3:
             await pilot.pause(0.15)
+            looks.append(stable(pilot.app.export_screenshot()))
 
 
 def stable(svg: str) -> str:

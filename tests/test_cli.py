@@ -13,6 +13,7 @@ import pytest
 from lab import cli
 from lab.tui import terminal
 from lab.tui.app import LabApp
+from tests.support.ports import NEVER_STARTED
 from tests.tui import recordings
 
 ROOT = Path(cli.__file__).parents[1]
@@ -25,7 +26,7 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
         "LAB_NAME": "nowhere",
         "LAB_HOME": str(tmp_path / "home"),
         "LAB_ENV_FILE": str(tmp_path / ".env"),
-        "PORT_OFFSET": "39000",
+        "PORT_OFFSET": str(NEVER_STARTED),
         "RUNTIME": "native",
     }
     return {k: v for k, v in os.environ.items() if k not in {"ENVIRONMENT", "RUN_ROLE"}} | own
@@ -144,7 +145,8 @@ def test_garbage_is_collected_again_once_the_screen_has_painted(
     async def paint(app: LabApp) -> None:
         collecting.append(gc.isenabled())
         async with app.run_test() as pilot:
-            await pilot.pause()
+            while not gc.isenabled():
+                await pilot.pause(0.05)
             collecting.append(gc.isenabled())
 
     for name, value in {**nowhere, "XDG_STATE_HOME": str(tmp_path)}.items():

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from lab.core.errors import LabError
 from lab.core.snapshot import Snapshot
+from lab.tui.threads import made_in_thread
 
 # The observer gives every source its own deadline; this one only guards against an observer that hangs itself.
 TICK_DEADLINE_S = 30.0
@@ -95,7 +96,7 @@ class Poller:
         """Everything is asked once, and an interval passes."""
         if self._connection is None or self._snapshot is None:
             # Making the observer imports the clients: in a thread, so that keys go on working.
-            self._connection = await asyncio.to_thread(self._factory)
+            self._connection = await made_in_thread(self._factory, lambda late: late.observer.aclose())
             self._take(self._connection.first)
         observer, before = self._connection.observer, self._snapshot or self._connection.first
         if isinstance(observer, Live):

@@ -140,4 +140,4 @@ def _wait(process: "subprocess.Popen[bytes]") -> None:
     try:
         process.wait(_END_S)
     except subprocess.TimeoutExpired:
-        return
+        _GOING_ON.append(process)

@@ -36,7 +36,7 @@ def chromium(required: bool) -> Iterator["Browser"]:
     # A proxy of the environment must not see the token in the address.
     environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS), env=environment)
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS), env=environment, timeout=120_000)
         try:
             yield browser
         finally:

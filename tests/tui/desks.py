@@ -155,6 +155,7 @@ class LogsDesk(Desk):
         super().__init__()
         self.before: Mapping[str, tuple[LogLine, ...]] = before or {"mlflow": LOG, "": MERGED}
         self.news: asyncio.Queue[tuple[LogLine, ...]] = asyncio.Queue()
+        self.patience_s = 3600.0
         self._source: str | None = None
         self._number = self._reading = 0
 
@@ -165,7 +166,7 @@ class LogsDesk(Desk):
             return LogBatch(source, 0, self.before.get(source, ()), 0, self._reading)
         self._number += 1
         try:
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(self.patience_s):
                 lines = await self.news.get()
         except TimeoutError:
             lines = ()

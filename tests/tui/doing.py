@@ -115,9 +115,9 @@ async def ended(app: LabApp, pilot: Pilot[None], count: int = 1) -> Job:
 
 async def confirming(app: LabApp, pilot: Pilot[None]) -> ConfirmScreen:
     """The question, once it is there."""
-    await pilot.pause()
-    assert isinstance(app.screen, ConfirmScreen)
-    return app.screen
+    while not isinstance(screen := app.screen, ConfirmScreen) or screen.focused is None:
+        await pilot.pause(0.01)
+    return screen
 
 
 def with_down_lab(snapshot: Snapshot) -> Snapshot:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
 
 from lab.core.snapshot_json import snapshot_json
@@ -187,12 +188,18 @@ async def test_a_reason_must_be_given() -> None:
         assert runner.asked == [("seed", {"target": "", "reason": "new year"})]
 
 
+async def gates_of(screen: ConfirmScreen, pilot: Pilot[None]) -> str:
+    """What the question says of the gates, once it has looked at them."""
+    while "looking at the gates" in (said := str(screen.query_one("#body Static", Static).render())) or not said:
+        await pilot.pause(0.01)
+    await pilot.pause()
+    return said
+
+
 async def test_the_question_shows_gates_key_and_identity() -> None:
     async with doing(Scripted(DONE)) as (app, pilot):
         await pilot.press("3", "a")
-        screen = await confirming(app, pilot)
-        await pilot.pause()
-        shown = str(screen.query_one("#body Static", Static).render())
+        shown = await gates_of(await confirming(app, pilot), pilot)
         for word in ("pending_staging → approved_staging", "olga@example.com", "/home/olga/.ssh/id_ed25519"):
             assert word in shown
         assert "four eyes" in shown
@@ -203,9 +210,7 @@ async def test_a_closed_gate_is_said_before_and_may_be_tried() -> None:
     runner = Scripted(Told(False, "refused: approve version 7"), gates=OWNERS_GATES)
     async with doing(runner) as (app, pilot):
         await pilot.press("3", "a")
-        screen = await confirming(app, pilot)
-        await pilot.pause()
-        shown = str(screen.query_one("#body Static", Static).render())
+        shown = await gates_of(await confirming(app, pilot), pilot)
         assert "✗ four eyes" in shown
         assert "refused by 1 of 6 gates" in shown
         await pilot.press(*"mine", "enter")
@@ -217,7 +222,7 @@ async def test_the_role_can_be_chosen_where_the_key_has_several() -> None:
     async with doing(runner) as (app, pilot):
         await pilot.press("3", "a")
         screen = await confirming(app, pilot)
-        await pilot.pause()
+        await gates_of(screen, pilot)
         roles = screen.query_one("#roles", Select)
         assert roles.display
         roles.value = "platform-admin"

@@ -110,8 +110,8 @@ async def test_keys_typed_right_behind_the_slash_are_searched_for() -> None:
         await until_has(pilot, screen, "logs")
         for key, character in (("slash", "/"), ("m", "m"), ("f", "f")):
             app.post_message(Key(key, character))
-        await pilot.pause()
-        assert screen.query_one(Input).value == "mf"
+        while not screen.query(Input) or screen.query_one(Input).value != "mf":
+            await pilot.pause(0.01)
 
 
 async def test_m_merges_the_logs_of_all_services() -> None:
@@ -122,6 +122,7 @@ async def test_m_merges_the_logs_of_all_services() -> None:
         assert isinstance(screen, ServiceScreen)
         await until_has(pilot, screen, "logs")
         await pilot.press("m")
+        # What was asked for before could take an hour.
         while len(feed_of(screen).feed) < len(desks.MERGED):
             await pilot.pause(0.01)
         await pilot.pause()

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 
+from docs.pictures import rest
 from lab.core.errors import ServiceUnavailable
 from lab.ops.detail_run import RunEntries
 from lab.tui.screens.detail import DetailScreen
+from lab.tui.screens.service import ServiceScreen
 from tests.tui import desks, snapshots
 from tests.tui.desks import Answer, Desk, Desks, LogsDesk, all_desks
 from tests.tui.drilling import WAYS
@@ -44,8 +46,8 @@ def settled(*wants: str) -> Callable[[Pilot[None]], object]:
         while any(name not in screen.fetched for name in wants):
             await pilot.pause(0.01)
         pilot.app.workers.cancel_all()
-        await pilot.pause()
-        await pilot.pause()
+        # The focus leaves what is hidden, and the last line shows the keys that are left, one after the other.
+        await rest(pilot)
 
     return wait
 
@@ -62,6 +64,11 @@ def opened(kind: str, key: str, wants: list[str], known: Desks) -> tuple[NotingA
         await pilot.pause()
         await pilot.press(key)
         await pilot.pause()
+        if key == "m":
+            screen = pilot.app.screen
+            assert isinstance(screen, ServiceScreen)
+            while len(screen._logs.feed) < len(desks.MERGED):
+                await pilot.pause(0.01)
         await settled(*wants)(pilot)  # type: ignore[misc]
 
     return app, lead

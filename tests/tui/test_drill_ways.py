@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from lab.core.runs import RunStatus
 from lab.core.snapshot import Slice
 from lab.ops.detail_run import Events
@@ -12,7 +14,8 @@ from tests.tui.desks import Answer, Desk, all_desks
 from tests.tui.drilling import drilled, picture, shown, until_has
 
 
-async def test_a_running_run_moves_on_with_what_is_fetched() -> None:
+async def test_a_running_run_moves_on_with_what_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.tui.screens.run._LIVE_S", 3600.0)
     done = replace(desks.RUNNING, status=RunStatus.SUCCESS, ended_at=snapshots.NOW, steps=desks.RUN.steps)
     known = all_desks()
     known.desks["runs"] = Desk(

@@ -1,8 +1,10 @@
 """What all drill-downs share: views, keys, and what happens when their desk fails, hangs or is late."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
+from textual.events import Key
 
 from lab.core.errors import NotFound, ServiceUnavailable
 from lab.core.snapshot import RunsView, Slice
@@ -14,7 +16,7 @@ from lab.tui.widgets.page import TablePage
 from tests.tui import desks, snapshots
 from tests.tui.desks import Answer, Desk, Desks, all_desks
 from tests.tui.drilling import WAYS, drilled, picture, shown, until_has
-from tests.tui.fakes import NotingApp
+from tests.tui.fakes import NotingApp, Playing, app_on
 
 # Kind, key of the view, the wants it needs, what it must say.
 VIEWS = [
@@ -279,3 +281,19 @@ async def test_a_long_view_scrolls_by_keys() -> None:
             await pilot.pause()
             assert round(text.scroll_offset.y) == place, key
         assert text.max_scroll_y > 2
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_the_app_can_be_left_while_a_drill_down_comes_up(steps: int) -> None:
+    observer = Playing(snapshots.DRIFTED)
+    app = app_on(observer)
+    async with app.run_test() as pilot:
+        await observer.ended.wait()
+        await pilot.pause()
+        for key in ("3", "enter"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        while not isinstance(app.screen, DetailScreen):
+            await asyncio.sleep(0)
+        # However far it has come; leaving the app raises what failed in it.
+        for _ in range(steps):
+            await asyncio.sleep(0)

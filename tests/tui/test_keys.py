@@ -165,8 +165,9 @@ async def test_keys_typed_right_behind_the_slash_are_text_too() -> None:
         await pilot.press("1")
         for key, character in (("slash", "/"), ("q", "q"), ("r", "r"), ("t", "t")):
             app.post_message(Key(key, character))
-        await pilot.pause()
-        assert panel_of(app, "services").query_one(Input).value == "qrt"
+        panel = panel_of(app, "services")
+        while not panel.query(Input) or panel.query_one(Input).value != "qrt":
+            await pilot.pause(0.01)
         assert isinstance(app.screen, MainScreen)
 
 

@@ -149,8 +149,8 @@ async def test_a_key_pressed_right_after_another_goes_to_the_new_panel() -> None
         await pilot.pause()
         for key in ("3", "enter"):
             app.post_message(Key(key, key if len(key) == 1 else None))
-        await pilot.pause()
-        assert isinstance(app.screen, DetailScreen)
+        while not isinstance(app.screen, DetailScreen):
+            await pilot.pause(0.01)
         assert app.screen.part == "models"
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from lab.tui.processes import Processes, progress_line
+from tests.support.ports import NEVER_STARTED
 from tests.support.waiting import eventually
 
-NOWHERE = {"RUNTIME": "native", "PORT_OFFSET": "39000", "LAB_NAME": "nowhere"}
+NOWHERE = {"RUNTIME": "native", "PORT_OFFSET": str(NEVER_STARTED), "LAB_NAME": "nowhere"}
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def fake_python(folder: Path, script: str) -> Path:
 async def test_an_error_of_the_lab_comes_with_its_remedy(processes: Processes) -> None:
     told = await processes.run("reconcile", {}, lambda _: None)
     assert not told.ok
-    assert "127.0.0.1:48000" in told.said
+    assert f"127.0.0.1:{NEVER_STARTED + 9000}" in told.said
     assert told.next.startswith("Type `invoke")
 
 

@@ -20,6 +20,7 @@ from lab.tui.observer import Connection
 from lab.tui.present import title_line
 from lab.tui.record import ScreenRecording, default_path, parse_duration, record
 from lab.tui.recording.reader import Recording
+from tests.support.ports import NEVER_STARTED
 from tests.support.waiting import eventually
 from tests.tui import recordings, snapshots
 from tests.tui.fakes import Playing, app_on, shown
@@ -36,24 +37,38 @@ def held(path: Path) -> list[Snapshot]:
         return [recording.snapshot(index) for index in range(recording.count)]
 
 
-def test_records_what_the_lab_answers_until_the_time_is_over(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+class Ending(Playing):
+    """Ends the recording when it has given everything, as a person does."""
+
+    async def tick(self, previous: Snapshot) -> Snapshot:
+        if not self._given:
+            signal.raise_signal(signal.SIGTERM)
+        return await super().tick(previous)
+
+
+def test_records_what_the_lab_answers_until_it_is_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = list(recordings.day(3))
-    observer = Playing(*given)
+    observer = Ending(*given)
     path = tmp_path / "lab.jsonl.gz"
-    assert record(lambda: on(observer), path, 0.01, 1.0) == 0
+    assert record(lambda: on(observer), path, 0.01, 900.0) == 0
     assert held(path) == given
     assert observer.closed
     said = capsys.readouterr().err
-    assert said.startswith(f"recording to {path} for 1.0s; Ctrl-C ends it\n")
+    assert said.startswith(f"recording to {path} for 15m00s; Ctrl-C ends it\n")
     assert re.search(rf"^recorded 3 snapshots, \d+K, to {path}$", said, re.MULTILINE)
+
+
+def test_records_until_the_time_is_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "lab.jsonl.gz"
+    assert record(lambda: on(Playing(*recordings.day(3))), path, 0.01, 0.5) == 0
+    assert len(held(path)) <= 3
+    assert re.search(rf"^recorded \d snapshots?, \S+, to {path}$", capsys.readouterr().err, re.MULTILINE)
 
 
 def test_goes_on_after_a_poll_that_failed_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = list(recordings.day(2))
-    observer = Playing(given[0], LabError("no answer"), given[1])
-    assert record(lambda: on(observer), tmp_path / "lab", 0.01, 1.5) == 0
+    observer = Ending(given[0], LabError("no answer"), given[1])
+    assert record(lambda: on(observer), tmp_path / "lab", 0.01, 900.0) == 0
     assert held(tmp_path / "lab") == given
     assert "▲ no answer" in capsys.readouterr().err
 
@@ -87,7 +102,7 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
         "LAB_NAME": "nowhere",
         "LAB_HOME": str(tmp_path / "home"),
         "LAB_ENV_FILE": str(tmp_path / ".env"),
-        "PORT_OFFSET": "39100",
+        "PORT_OFFSET": str(NEVER_STARTED),
         "RUNTIME": "native",
     }
     return {k: v for k, v in os.environ.items() if k not in {"ENVIRONMENT", "RUN_ROLE"}} | own

@@ -1,6 +1,7 @@
 """The screen in a browser: who is let in, what is handed out, and that nothing is left behind."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -179,9 +180,11 @@ async def test_a_message_that_makes_no_sense_is_left_out(text: str) -> None:
 
 
 async def gone(pid: int) -> None:
-    async with asyncio.timeout(30):
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-            await asyncio.sleep(0.05)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        async with asyncio.timeout(60):
+            while process.status() != psutil.STATUS_ZOMBIE:
+                await asyncio.sleep(0.05)
 
 
 async def test_a_screen_ends_with_its_tab() -> None:

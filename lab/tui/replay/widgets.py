@@ -69,6 +69,7 @@ class GoTo(Input):
 
     def __init__(self, take: Callable[[str], None], leave: Callable[[], None]) -> None:
         super().__init__(id="goto", placeholder=f"go to: {HINT}", compact=True)
+        self.cursor_blink = False
         self._take = take
         self._leave = leave
 

@@ -227,6 +227,11 @@ class DetailScreen(Screen[None]):
         if self._fetcher:
             self._fetcher.hurry()
 
+    def ask_anew(self, name: str) -> None:
+        """What `name` asks for has changed."""
+        if self._fetcher:
+            self._fetcher.anew(name)
+
     def action_browse(self) -> None:
         browse(self, self._detail)
 

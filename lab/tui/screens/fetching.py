@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from lab.core.errors import LabError
 from lab.core.snapshot import Slice
+from lab.tui.threads import made_in_thread
 
 RETRY_MOST_S = 15.0
 # Reading the settings and importing a client: what takes longer than this has gone wrong.
@@ -51,6 +52,7 @@ class Fetcher:
         self._open, self._wants, self._publish, self._clock = open_desk, wants, publish, clock
         self._looked: dict[str, asyncio.Event] = {}
         self._hurried: dict[str, asyncio.Event] = {}
+        self._asking: dict[str, asyncio.Task[Slice[Any]]] = {}
 
     def look(self, name: str) -> None:
         """Somebody looks at what `name` gives: a lazy one begins."""
@@ -61,6 +63,13 @@ class Fetcher:
         for event in self._hurried.values():
             event.set()
 
+    def anew(self, name: str) -> None:
+        """What is being asked for has changed: its answer isn't waited for, and it is asked for again, at once."""
+        if name in self._asking:
+            self._asking[name].cancel()
+        if name in self._hurried:
+            self._hurried[name].set()
+
     async def run(self, names: Sequence[str]) -> None:
         """Publishes until cancelled; `names` are told when there is nowhere to ask."""
         failures = 0
@@ -68,7 +77,7 @@ class Fetcher:
             try:
                 async with asyncio.timeout(OPEN_DEADLINE_S):
                     # In a thread: it imports what talks to the services.
-                    desk = await asyncio.to_thread(self._open)
+                    desk = await made_in_thread(self._open, lambda late: late.aclose())
                 break
             except Exception as err:  # whatever it is, the screen goes on and says so
                 failed = Slice[Any]().failed(said(err, "The drill-down", OPEN_DEADLINE_S), self._clock())
@@ -89,7 +98,12 @@ class Fetcher:
             await self._looked.setdefault(want.name, asyncio.Event()).wait()
         failures = 0
         while True:
-            found = await self._settle(want, found)
+            asking = self._asking[want.name] = asyncio.ensure_future(self._settle(want, found))
+            await asyncio.gather(asking, return_exceptions=True)
+            if asking.cancelled():
+                hurried.clear()
+                continue
+            found = asking.result()
             self._publish(want.name, found)
             failures = failures + 1 if found.error else 0
             ended = not found.error and (want.every_s is None or want.until(found.value))

@@ -29,7 +29,8 @@ class ServiceScreen(DetailScreen):
 
     def pages(self) -> Sequence[Page]:
         self._logs = FeedPage("logs", 1)
-        self._merged = False
+        # What is asked for, and what the lines that are shown came from.
+        self._merged = self._shown_merged = False
         self._reading = -1
         self._last = -1
         return [self._logs, TablePage("probes", 2), TextPage("about", 3)]
@@ -56,7 +57,7 @@ class ServiceScreen(DetailScreen):
             return super().draw(name)
         part = self.got("logs")
         if part.state is SliceState.OK and len(self._logs.feed):
-            return present.logs(self._merged)
+            return present.logs(self._shown_merged)
         title = present.logs(self._merged).title
         return page(title, part, self.view, "No line in the log yet.", lambda _: present.logs(self._merged))
 
@@ -66,7 +67,7 @@ class ServiceScreen(DetailScreen):
         if name != "logs" or batch is None or batch.source != self._wanted:
             return
         if batch.reading != self._reading:
-            self._reading = batch.reading
+            self._reading, self._shown_merged = batch.reading, self._merged
             self._logs.clear()
         elif batch.number <= self._last:
             return
@@ -77,6 +78,7 @@ class ServiceScreen(DetailScreen):
     def action_merge(self) -> None:
         """The logs of all services together, or of this one alone."""
         self._merged = not self._merged
+        self.ask_anew("logs")
         self.action_view(0)
 
     def action_restart(self) -> None:

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
@@ -21,6 +22,12 @@ def leave(page: Vertical) -> None:
     page.screen.action_back()  # type: ignore[attr-defined]  # the screens that hold views have it
 
 
+def take(page: Widget, part: Widget) -> None:
+    """The focus goes there, unless the app is being left while the view is still coming up."""
+    if page.is_attached:
+        page.screen.set_focus(part)
+
+
 class TablePage(Panel):
     """A table as one of a drill-down's views; Esc first shows every row again, then goes back."""
 
@@ -31,7 +38,7 @@ class TablePage(Panel):
             leave(self)
 
     def take_focus(self) -> None:
-        self.screen.set_focus(self.rows)
+        take(self, self.rows)
 
 
 class TextPage(Vertical):
@@ -56,7 +63,7 @@ class TextPage(Vertical):
         yield self.text
 
     def take_focus(self) -> None:
-        self.screen.set_focus(self.text)
+        take(self, self.text)
 
     def show(self, view: PanelView) -> None:
         """Takes what the view is to show: `lines` are the text, `message` stands in its place when there is none."""
