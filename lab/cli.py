@@ -170,20 +170,20 @@ def _once(as_json: bool, places: Places = NOWHERE) -> int:
 
 
 async def _snapshot(places: Places) -> "Snapshot":
-    connection = connect(places)
+    connection = connect(places, once=True)
     try:
         return await connection.observer.tick(connection.first)
     finally:
         await connection.observer.aclose()
 
 
-def connect(places: Places = NOWHERE) -> "Connection":
+def connect(places: Places = NOWHERE, once: bool = False) -> "Connection":
     """An observer of the lab that the settings name, or of the one at `places`. Raises LabError."""
     from lab import wiring
     from lab.tui.observer import Connection
 
     config = config_of(places)
-    return Connection(wiring.observer(config), wiring.first_snapshot(config, time.time()))
+    return Connection(wiring.observer(config, once), wiring.first_snapshot(config, time.time()))
 
 
 def open_desk(kind: str, places: Places = NOWHERE) -> Any:

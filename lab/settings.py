@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     drift_monitor_interval_seconds: float = Field(
         30, ge=1, le=86_400, description="seconds between two checks of the drift monitor, 1-86400"
     )
+    training_schedule: Literal["on", "off"] = Field("on", description="on | off: whether a run begins every six hours")
     run_memory_limit_mb: int = Field(
         0, ge=0, le=1_000_000, description="megabytes that a run may allocate beyond what it begins with; 0: no limit"
     )
@@ -153,6 +154,7 @@ def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> La
         audit_retention_days=settings.audit_retention_days,
         baseline_data_hash=settings.baseline_data_hash,
         drift_interval_s=settings.drift_monitor_interval_seconds,
+        training_schedule=settings.training_schedule == "on",
         run_memory_limit_mb=settings.run_memory_limit_mb,
         run_isolation=settings.run_isolation,
         run_container_memory_mb=settings.run_container_memory_mb,

@@ -74,15 +74,19 @@ def binaries() -> "Resolver":
     return Resolver()
 
 
-def observer(config: LabConfig) -> "Observer":
-    """What takes snapshots of the lab."""
+def observer(config: LabConfig, once: bool = False) -> "Observer":
+    """What takes snapshots of the lab; where it is asked only `once`, no later one could bring what comes late."""
+    from lab.ops.observe import DEADLINE_S
+    from lab.ops.sources import PATIENCE_S
+
+    patience_s = DEADLINE_S if once else PATIENCE_S
     if config.endpoints:
         from lab.ops.remote import RemoteObserver
 
-        return RemoteObserver(config)
+        return RemoteObserver(config, patience_s=patience_s)
     from lab.ops.observe import Observer
 
-    return Observer(config, runtime(config))
+    return Observer(config, runtime(config), patience_s=patience_s)
 
 
 def first_snapshot(config: LabConfig, now: float) -> "Snapshot":

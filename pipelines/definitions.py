@@ -1,5 +1,8 @@
 """The code location: `dagster api grpc -m pipelines.definitions`."""
 
+import os
+from collections.abc import Mapping
+
 import dagster as dg
 
 from lab.core.runs import JOB, SCHEDULE, TRIGGER_TAG
@@ -11,6 +14,13 @@ from pipelines.train import train_model
 from pipelines.validate import validate_data
 
 _STEPS = [ingest_data, validate_data, train_model, register_with_governance]
+
+
+def schedule_status(environ: Mapping[str, str]) -> dg.DefaultScheduleStatus:
+    """Whether runs begin by themselves, until somebody decides otherwise in Dagster's pages."""
+    off = environ.get("TRAINING_SCHEDULE") == "off"
+    return dg.DefaultScheduleStatus.STOPPED if off else dg.DefaultScheduleStatus.RUNNING
+
 
 training_job = dg.define_asset_job(
     JOB,
@@ -26,7 +36,7 @@ training_schedule = dg.ScheduleDefinition(
     execution_timezone="UTC",
     tags={TRIGGER_TAG: "schedule"},
     # A scheduled run meets the same guard as any other, so it may run without being asked for.
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=schedule_status(os.environ),
 )
 
 defs = dg.Definitions(

@@ -28,9 +28,10 @@ class WarmServer:
         self._closing = False
 
     def start(self) -> None:
-        """Starts the server unless it runs; returns at once, while it still imports."""
+        """Starts the server unless it runs or this was closed; returns at once, while it still imports."""
         with self._lock:
-            self._ensure()
+            if not self._closing:
+                self._ensure()
 
     def launch(self, run_id: str, argument: str, watch: Watch) -> None:
         """Asks for a process that executes the run; `watch` gets its events, in another thread. Raises OSError."""
@@ -92,7 +93,7 @@ class WarmServer:
         for run_id in lost:
             self._take({"event": "ended", "run_id": run_id, "code": "its warm server ended"})
         # One that never got ready would not do so now; the next launch tries again and says why.
-        if was_ready and not self._closing:
+        if was_ready:
             self.start()
 
     def _take(self, event: Mapping[str, Any]) -> None:

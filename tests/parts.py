@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -80,9 +81,10 @@ def run() -> int:
         while waiting or running:
             # One more than there are cores: each spends a good part of its time waiting.
             while waiting and len(running) <= (os.cpu_count() or 1):
-                part = Part.started(waiting.popleft())
-                running[part.name] = part
-                threading.Thread(target=part.relay, args=(ended,), daemon=True).start()
+                with _deferred_interruption():
+                    part = Part.started(waiting.popleft())
+                    running[part.name] = part
+                    threading.Thread(target=part.relay, args=(ended,), daemon=True).start()
             part = ended.get()
             done.append(running.pop(part.name))
     except KeyboardInterrupt:
@@ -91,6 +93,22 @@ def run() -> int:
     for part in done:
         _say(f"{part.name}: {part.seconds:.0f} s, exit status {part.process.returncode}\n")
     return int(not all(part.ok for part in done))
+
+
+@contextmanager
+def _deferred_interruption() -> Iterator[None]:
+    """A part that has begun and isn't listed yet would never be told to end."""
+    handlers = {one: signal.getsignal(one) for one in _ENDING}
+    came: list[int] = []
+    for one in _ENDING:
+        signal.signal(one, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _interruptible() -> None:

@@ -31,10 +31,12 @@ import pathlib, pytest, time
 @pytest.fixture
 def kept(request):
     file = pathlib.Path(request.node.name)
-    file.touch()
-    yield
-    time.sleep(0.5)
-    file.unlink()
+    try:
+        file.touch()
+        yield
+        time.sleep(0.5)
+    finally:
+        file.unlink()
 
 @pytest.mark.compose
 def test_of_containers(kept): time.sleep(100)

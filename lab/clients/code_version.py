@@ -9,7 +9,7 @@ from lab.clients.sources import fingerprint, sources
 
 # What can change what runs; a note or a notebook beside it can't.
 _CODE = ("lab", "pipelines", "exporters", "stack", "pyproject.toml", "uv.lock")
-_DEADLINE_S = 10.0
+_DEADLINE_S = 30.0
 _DIGITS = 12
 _MARK = "+dirty"
 

@@ -105,8 +105,7 @@ def provision_buckets(s3: S3, buckets: Buckets, deadline_s: float = 30.0, polici
     made = []
     for bucket in (buckets.data_bucket, buckets.artifact_bucket, buckets.audit_bucket):
         if bucket not in existing:
-            locked = bucket == buckets.audit_bucket
-            s3.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=locked)
+            _create(s3, bucket, locked=bucket == buckets.audit_bucket)
             made.append(bucket)
         if policies:
             policy = json.dumps(bucket_policy(buckets, bucket), sort_keys=True)
@@ -119,6 +118,17 @@ def provision_buckets(s3: S3, buckets: Buckets, deadline_s: float = 30.0, polici
         },
     )
     return made
+
+
+def _create(s3: S3, bucket: str, locked: bool) -> None:
+    from botocore.exceptions import ClientError
+
+    try:
+        s3.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=locked)
+    except ClientError as err:
+        # The first of two attempts may have been carried out, and its answer lost.
+        if err.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+            raise
 
 
 def _buckets(s3: S3, deadline_s: float) -> set[str]:

@@ -128,8 +128,15 @@ class EntryReader:
         async def answer() -> T:
             return await ask()
 
-        asked = asyncio.run_coroutine_threadsafe(answer(), self._loop)
+        question = answer()
+        try:
+            asked: Future[T] = asyncio.run_coroutine_threadsafe(question, self._loop)
+        except RuntimeError:
+            question.close()
+            raise LabError("The store's reader was closed.") from None
         self._asked = asked
+        if self._closed:  # while it was being asked
+            asked.cancel()
         return asked.result(self._timeout_s)
 
 

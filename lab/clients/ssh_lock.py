@@ -9,7 +9,7 @@ from lab.core.account import named
 from lab.core.errors import LabError
 
 PASSPHRASE, NOWHERE = "passphrase", "nowhere"
-_DEADLINE_S = 5.0
+_DEADLINE_S = 30.0
 
 
 def lock_of(key: Path) -> str:

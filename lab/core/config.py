@@ -62,6 +62,7 @@ class LabConfig:
     audit_retention_days: int
     baseline_data_hash: str
     drift_interval_s: float
+    training_schedule: bool
     run_memory_limit_mb: int
     run_isolation: str
     run_container_memory_mb: int

@@ -15,7 +15,7 @@ from lab.core.errors import LabError
 from lab.core.services import Service
 from lab.core.snapshot import AuditView
 from lab.core.verdicts import Verdicts
-from lab.ops.sources import store_reader
+from lab.ops.sources import PATIENCE_S, store_reader
 from lab.ops.threads import OneThread
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 ENTRIES_AT_ONCE = 200
 # How often verdicts are asked for while some are missing, and while there are all: the policy may change.
 _HURRY_S, _CALM_S = 5.0, 60.0
-_WAIT_S = 0.3
 
 
 class AuditSource:
@@ -37,10 +36,11 @@ class AuditSource:
         timeout_s: float,
         clock: Callable[[], float],
         transport: "httpx.AsyncBaseTransport | None" = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        """`clock` gives seconds that never jump."""
+        """`clock` gives seconds that never jump; the verdicts on entries are waited for `patience_s`."""
         self._config, self._timeout_s, self._transport = config, timeout_s, transport
-        self._verdicts = VerdictsReader(config.url(Service.GOVERNANCE_METRICS), timeout_s, clock, transport)
+        self._verdicts = VerdictsReader(config.url(Service.GOVERNANCE_METRICS), timeout_s, clock, transport, patience_s)
         self._thread = OneThread("audit")
         self._reader: StoreReader | None = None
         self._entries: EntryReader | None = None
@@ -77,10 +77,15 @@ class VerdictsReader:
     """What the governance exporter says of the entries; nobody waits long for it."""
 
     def __init__(
-        self, url: str, timeout_s: float, clock: Callable[[], float], transport: "httpx.AsyncBaseTransport | None"
+        self,
+        url: str,
+        timeout_s: float,
+        clock: Callable[[], float],
+        transport: "httpx.AsyncBaseTransport | None",
+        patience_s: float,
     ) -> None:
         self._http = Http.to(Service.GOVERNANCE_METRICS, url, timeout_s, transport)
-        self._clock = clock
+        self._clock, self._patience_s = clock, patience_s
         self._known = Verdicts()
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
@@ -92,7 +97,7 @@ class VerdictsReader:
         if due and (self._asking is None or self._asking.done()):
             self._asked_at = self._clock()
             self._asking = asyncio.create_task(self._ask())
-            await asyncio.wait([self._asking], timeout=_WAIT_S)
+            await asyncio.wait([self._asking], timeout=self._patience_s)
         return self._known.marked(view)
 
     async def aclose(self) -> None:

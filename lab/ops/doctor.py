@@ -59,7 +59,7 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
     mine_here = {process.pid for process in owned(config.home)}
     return (
         _python(),
-        *_ports(config, lambda port: _held_by(port, mine_here), _every_port()),
+        *_ports(config, lambda port: _held_by(port, mine_here, config.home), _every_port()),
         _memory(bool(mine_here)),
         *_places(config),
         *_binaries(binaries),
@@ -133,8 +133,12 @@ def _listeners(port: int) -> list[int]:
     return [c.pid for c in found if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port and c.pid]
 
 
-def _held_by(port: int, mine: set[int]) -> bool:
-    return any(pid in mine for pid in _listeners(port))
+def _held_by(port: int, mine: set[int], home: Path) -> bool:
+    holders = _listeners(port)
+    if mine.isdisjoint(holders):
+        # Another command may be bringing the same lab up just now.
+        mine.update(process.pid for process in owned(home))
+    return not mine.isdisjoint(holders)
 
 
 def _holder(port: int) -> str:
@@ -216,7 +220,7 @@ def _root() -> Sequence[Finding]:
     who = "root" if os.getuid() == 0 else f"uid {os.getuid()}, which has no name"
     remedy = "Run the lab as an ordinary user."
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as err:
         return (Finding("user", Verdict.FAIL, f"{who}, and no user namespace can be had: {err}", remedy),)
     if done.returncode:

@@ -17,8 +17,8 @@ from lab.core.processes import ProcessFact
 from lab.core.services import BY_NAME, Service
 from lab.core.snapshot import Health, LabInfo, Slice, Snapshot
 from lab.ops.audit_source import AuditSource
-from lab.ops.probing import PATIENCE_S, ServicesSource
-from lab.ops.sources import Clocks, RunsSource, Source
+from lab.ops.probing import ServicesSource
+from lab.ops.sources import PATIENCE_S, Clocks, RunsSource, Source
 
 if TYPE_CHECKING:
     import httpx
@@ -66,7 +66,7 @@ class Observer:
         deadline_s: float = DEADLINE_S,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """`patience_s`: a snapshot waits no longer for a service of which something is known already."""
+        """`patience_s`: how long a snapshot waits for what a later one could bring as well."""
         self._clocks = clocks or Clocks()
         self._lab = lab_info(config, runtime.name)
         probe_s = min(deadline_s, PROBE_DEADLINE_S)
@@ -79,7 +79,7 @@ class Observer:
             contained=runtime.name == "compose",
             patience_s=patience_s,
         )
-        self._trail = AuditSource(config, deadline_s, self._clocks.steady, transport)
+        self._trail = AuditSource(config, deadline_s, self._clocks.steady, transport, patience_s)
         self._http = {
             name: Http.to(name, config.url(name), deadline_s, transport)
             for name in NEEDS.values()

@@ -10,7 +10,7 @@ from lab.core.processes import ProcessFact
 from lab.core.services import CATALOGUE, Service
 from lab.core.snapshot import Health, ServiceState
 from lab.ops.probes import UNKNOWN, ProbeResult, Probes
-from lab.ops.sources import Backoff, Clocks
+from lab.ops.sources import PATIENCE_S, Backoff, Clocks
 from lab.ops.states import service_state
 from lab.ops.threads import OneThread
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 # A service that was up is probed again after this long; in between its process and its data vouch for it.
 UP_FOR_S = 10.0
-# What takes longer than this comes into a later snapshot, and holds up nobody else's.
-PATIENCE_S = 0.5
 # How long a first look at containers is waited for: the engine takes a second for their memory.
 FIRST_FACTS_S = 8.0
 

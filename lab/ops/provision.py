@@ -18,4 +18,4 @@ def provision_postgres(config: LabConfig, deadline_s: float = 30.0) -> list[str]
 
 def provision_store(config: LabConfig, deadline_s: float = 30.0) -> list[str]:
     """The buckets with their policies; versioning and Object Lock on the audit bucket. Returns the buckets it made."""
-    return provision_buckets(S3.of_lab(config, ADMIN), config, deadline_s)
+    return provision_buckets(S3.of_lab(config, ADMIN, timeout_s=15), config, deadline_s)

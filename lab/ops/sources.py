@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RUNS = 25
+# What takes longer than this comes into a later snapshot, and holds up nothing else.
+PATIENCE_S = 0.5
 _BACKOFF_LEAST_S, _BACKOFF_MOST_S = 2.0, 15.0
 
 

@@ -197,6 +197,7 @@ def _dagster(place: Place) -> dict[str, str]:
     return {
         "DAGSTER_HOME": str(place.dagster),
         "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "TRAINING_SCHEDULE": "on" if place.config.training_schedule else "off",
         "PGPASSFILE": str(place.secrets / "pgpass-dagster"),
         "POSTGRES_HOST": place.host(Service.POSTGRES),
         "POSTGRES_PORT": str(place.port(Service.POSTGRES)),

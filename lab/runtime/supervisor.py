@@ -89,6 +89,10 @@ def _plain(value: str | Path) -> str:
     return text
 
 
+class SupervisorHangs(ServiceUnavailable):
+    """It is there and doesn't answer: what it watches over may run or not."""
+
+
 class Supervisor:
     """Client of one supervisord. Methods raise ServiceUnavailable when it doesn't answer."""
 
@@ -108,19 +112,22 @@ class Supervisor:
     def pid(self) -> int:
         return int(self._call("getPID"))
 
-    def launch(self, environment: Mapping[str, str], deadline_s: float = 15.0) -> None:
+    def launch(self, environment: Mapping[str, str], deadline_s: float = 60.0) -> None:
         """Starts supervisord detached from this shell and waits until it answers. Raises StartupFailed."""
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._configuration)]
-        done = subprocess.run(
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=deadline_s,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=deadline_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise StartupFailed(f"supervisord didn't start within {deadline_s:.0f} s.") from None
         if done.returncode:
             raise StartupFailed(f"supervisord didn't start: {done.stdout.strip()}")
         wait_until(self.alive, deadline_s, lambda: StartupFailed("supervisord doesn't answer on its socket."))
@@ -177,6 +184,10 @@ class Supervisor:
             if fault.faultString.partition(":")[0] in tolerate:
                 return None
             raise LabError(f"supervisord refused {method}{arguments}: {fault.faultString}") from None
+        except TimeoutError:
+            raise SupervisorHangs(
+                f"supervisord doesn't answer: not within {self._answer_s:g} s.", "Type `invoke down`, then `invoke up`."
+            ) from None
         except (OSError, xmlrpc.client.Error, ValueError) as err:
             raise ServiceUnavailable(f"supervisord doesn't answer: {err}", "Type `invoke up`.") from None
         finally:

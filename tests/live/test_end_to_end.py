@@ -17,6 +17,7 @@ from lab.runtime.layout import Layout
 from lab.runtime.sweep import owned
 from tests.support import containers
 from tests.support.lab import LiveLab
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -60,8 +61,9 @@ def test_from_nothing_to_a_proved_model_and_back_to_nothing(
     lab.invoke("up")
     run = lab.json("demo-run")
     proofs = lab.json("verify-governance")
+    lab.healthy()
     shown = lab.command(MLOPS_LAB, "--once")
-    snapshot = json.loads(lab.command(MLOPS_LAB, "--once", "--json").stdout)
+    snapshot = eventually(lambda: shows_it_up(lab), 60, "a snapshot without a missed probe")
 
     every_service_is_up(lab)
     the_run_is_complete(lab, run)
@@ -87,7 +89,13 @@ def test_from_nothing_to_a_proved_model_and_back_to_nothing(
     assert not Layout(home).run.exists()
 
 
+def shows_it_up(lab: LiveLab) -> Any:
+    snapshot = json.loads(lab.command(MLOPS_LAB, "--once", "--json").stdout)
+    return snapshot if snapshot["overall"] == Health.UP else None
+
+
 def every_service_is_up(lab: LiveLab) -> None:
+    lab.healthy()
     found = {state["name"]: state for state in lab.json("status")}
     assert set(found) == set(Service)
     for name, state in found.items():

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 
 import psutil
@@ -68,6 +68,7 @@ class Screen:
         """Waits until every source has answered and is not failing, and every service is up."""
         await self.until(lambda: set(self.states().values()) == {SliceState.OK}, "that every source answers")
         await self.until(lambda: self.shot.overall is Health.UP, "that the lab is up")
+        await self.until(lambda: self.pid(Service.MLFLOW) is not None, "that processes are known")
 
     async def fresh(self, parts: set[str]) -> None:
         """Waits until each of these was read twice from now on."""
@@ -107,11 +108,14 @@ def frozen(*roots: psutil.Process) -> Iterator[None]:
     processes = [process for root in roots for process in (root, *root.children(recursive=True))]
     try:
         for process in processes:
-            process.suspend()
+            # PostgreSQL's children come and go.
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
         yield
     finally:
         for process in processes:
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @pytest.mark.parametrize("service", HIT)

@@ -13,7 +13,6 @@ import pytest
 
 from lab.core.ledger import verify
 from lab.core.services import LOOPBACK, Service
-from lab.core.snapshot import Health
 from lab.runtime.layout import Layout
 from tests.support.lab import LiveLab
 from tests.support.ports import ports_at
@@ -34,12 +33,8 @@ def assert_gone(lab: LiveLab, offset: int) -> None:
     assert [name for name in strays if any(f"-{port}.sock" in name for port in ports_at(offset))] == []
 
 
-def pids(lab: LiveLab) -> set[int]:
-    return {process.pid for process in lab.processes()}
-
-
 def test_nuke_takes_one_lab_whole_and_leaves_the_other(live: LiveLab, spare: LiveLab, tmp_path: Path) -> None:
-    offset, before, entries = spare.config.port_offset, pids(live), spare.entries()
+    offset, before, entries = spare.config.port_offset, live.pids(), spare.entries()
     stray_logs = {path.name for path in Path(tempfile.gettempdir()).glob("weed.*.log.*")}
     mine = {process.pid for process in spare.processes()}
     assert live.config.port_offset != offset
@@ -57,20 +52,20 @@ def test_nuke_takes_one_lab_whole_and_leaves_the_other(live: LiveLab, spare: Liv
     assert found.checked == len(entries)
     assert found.head == entries[-1]
 
-    assert pids(live) >= before
-    assert all(state.health in {Health.UP, Health.ABSENT} for state in live.states().values())
+    assert live.pids() == before
+    assert live.healthy()
     assert "nothing of this lab is here" in spare.invoke("nuke", "--yes").stdout
 
 
 def test_nuke_without_yes_and_without_a_terminal_removes_nothing(live: LiveLab) -> None:
-    before = pids(live)
+    before = live.pids()
 
     done = live.invoke("nuke", check=False)
 
     assert done.returncode == 1
     assert "nothing was removed" in done.stdout + done.stderr
     assert "--yes" in done.stdout
-    assert pids(live) >= before
+    assert live.pids() == before
     assert live.home.is_dir()
     assert Path(live.environ["LAB_ENV_FILE"]).is_file()
 
@@ -105,7 +100,7 @@ def test_an_interrupted_up_can_be_gone_on_with_or_taken_back(new_lab: LiveLab, n
 
     if number is signal.SIGINT:
         new_lab.invoke("up")
-        assert all(state.health in {Health.UP, Health.ABSENT} for state in new_lab.states().values())
+        assert new_lab.healthy()
     offset = new_lab.config.port_offset
     new_lab.invoke("nuke", "--yes")
     assert_gone(new_lab, offset)
@@ -148,4 +143,4 @@ def test_two_first_starts_at_once_make_one_lab(new_lab: LiveLab) -> None:
     assert [process.returncode for process in both] == [0, 0], said
     assert sum("another command is at work" in text for text in said) == 1
     new_lab.invoke("nuke", "--yes", "up")
-    new_lab.invoke("status")
+    assert new_lab.healthy()

@@ -68,7 +68,7 @@ def mlflow(lab: LiveLab, change: Callable[[Mlflow], Awaitable[None]]) -> None:
     """What anybody can do in MLflow."""
 
     async def make() -> None:
-        client = Mlflow(Http.to(Service.MLFLOW, lab.config.url(Service.MLFLOW)))
+        client = Mlflow(Http.to(Service.MLFLOW, lab.config.url(Service.MLFLOW), timeout_s=60))
         try:
             await change(client)
         finally:
@@ -95,7 +95,7 @@ def test_a_fresh_lab_holds_and_nothing_is_left_but_marked_probes(lab: LiveLab) -
     assert lab.verified().intact
     buckets = S3.of_lab(lab.config, ADMIN).client.list_buckets()["Buckets"]
     assert {one["Name"] for one in buckets} == set(lab.config.buckets)
-    assert "drift" not in lab.get(Service.PROMETHEUS, "/api/v1/alerts").text
+    assert "DataDriftDetected" not in alerts(lab)
 
 
 def test_only_chosen_proofs_are_made(lab: LiveLab) -> None:
@@ -219,7 +219,7 @@ def test_a_self_approved_version_fails_its_lines(lab: LiveLab) -> None:
         mlflow(lab, lambda client, n=name, v=value: client.set_version_tag(TRAINED, n, v))
 
     eventually(lambda: "EntriesWithoutProof" in alerts(lab), 120, "the alert")
-    assert forged.seq in shown_without_proof(lab)
+    eventually(lambda: forged.seq in shown_without_proof(lab), 60, "the mark", (TypeError,))
 
     assert failed(lab) == {DECISIONS, TAGS, BLOCKED, RECONCILED}
 

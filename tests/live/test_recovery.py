@@ -59,10 +59,19 @@ def test_a_killed_child_of_a_service_is_replaced(spare: LiveLab) -> None:
     server = psutil.Process(spare.states()[Service.POSTGRES].pid)
     with nothing_lost(spare):
         kill(*daemon.children(recursive=True))
-        kill(next(child for child in server.children() if "idle" in " ".join(child.cmdline())))
+        kill(eventually(lambda: idle_child(server), 60, "a connection that is idle"))
         eventually(lambda: all_up(spare), BACK_S, "every service up")
         # Dagster learns from its first question that PostgreSQL has dropped its connections.
         eventually(lambda: spare.json("demo-run")["succeeded"], BACK_S, "a run that succeeds", (AssertionError,))
+
+
+def idle_child(server: psutil.Process) -> psutil.Process | None:
+    """A child of PostgreSQL that waits for its client's next question."""
+    for child in server.children():
+        with suppress(psutil.NoSuchProcess):
+            if "idle" in " ".join(child.cmdline()):
+                return child
+    return None
 
 
 def test_up_recovers_from_a_killed_supervisor(spare: LiveLab) -> None:
@@ -78,10 +87,12 @@ def test_up_recovers_from_everything_killed_at_once_and_a_foreign_program_under_
     spare: LiveLab,
 ) -> None:
     with nothing_lost(spare):
+        pid_file = Layout(spare.home).postgres / "postmaster.pid"
+        # Some may still have time to tidy up between the first that is killed and the last.
+        lines = pid_file.read_text().splitlines()
         kill(*spare.processes())
         # As after a reboot: the pid file is from before, and somebody else has the number now.
-        pid_file = Layout(spare.home).postgres / "postmaster.pid"
-        pid_file.write_text("\n".join([str(os.getpid()), *pid_file.read_text().splitlines()[1:]]) + "\n")
+        pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
 
         spare.invoke("up")
 
@@ -101,9 +112,8 @@ def test_a_run_whose_process_is_killed_ends_as_failed_and_its_step_as_unfinished
     spare: LiveLab, tmp_path: Path
 ) -> None:
     run_id = launch(spare, large_file(tmp_path))
-    started = eventually(lambda: open_step(spare, run_id), 120, "a step under way")
-
-    worker = psutil.Process(int(tags(spare, run_id)["lab/worker_pid"]))
+    worker = psutil.Process(int(eventually(lambda: tags(spare, run_id)["lab/worker_pid"], 120, "its pid", (KeyError,))))
+    started = stopped_in_a_step(spare, run_id, worker)
     worker.send_signal(signal.SIGKILL)
 
     assert spare.finished(run_id) == "FAILURE"
@@ -116,6 +126,18 @@ def test_a_run_whose_process_is_killed_ends_as_failed_and_its_step_as_unfinished
     assert f"{started} of run {run_id[:8]}" in told
     assert spare.verified().unfinished == ()
     assert spare.json("demo-run")["succeeded"]
+
+
+def stopped_in_a_step(lab: LiveLab, run_id: str, worker: psutil.Process) -> str:
+    """Stops the run's process while a step is under way, and says which."""
+
+    def stopped() -> str | None:
+        worker.suspend()
+        if not (step := open_step(lab, run_id)):
+            worker.resume()
+        return step
+
+    return eventually(stopped, 120, "a step under way")
 
 
 def launch(lab: LiveLab, data: Path) -> str:

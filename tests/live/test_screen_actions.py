@@ -19,6 +19,7 @@ from lab.tui.app import LabApp
 from lab.tui.jobs import Job
 from lab.tui.observer import Connection
 from lab.tui.processes import Processes
+from lab.tui.screens.confirm import ConfirmScreen
 from lab.tui.screens.sign import SignScreen
 from tests.support.lab import LiveLab
 from tests.support.people import ENGINEER, OFFICER, People
@@ -65,6 +66,16 @@ async def ended(app: LabApp, pilot: Pilot[None]) -> Job:
     return app.view.jobs.all[-1]
 
 
+async def confirm(app: LabApp, pilot: Pilot[None]) -> None:
+    """Answers the question, once it is there and its first button has the focus."""
+    await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.focused is not None)
+    await pilot.press("enter")
+
+
+def monitor_pid(app: LabApp) -> int | None:
+    return next(one.pid for one in app.view.snapshot.services.value or () if one.name == "drift-monitor")
+
+
 def newest_run(app: LabApp) -> str:
     runs = app.view.snapshot.runs.value
     return runs.runs[0].run_id if runs and runs.runs else ""
@@ -73,7 +84,7 @@ def newest_run(app: LabApp) -> str:
 async def decide(app: LabApp, pilot: Pilot[None], key: str, reason: str) -> tuple[str, Job]:
     """Presses `key` on the newest version, and confirms; what the confirmation showed, and how it ended."""
     await pilot.press("3", "g", key)
-    await until(pilot, lambda: isinstance(app.screen, SignScreen))
+    await until(pilot, lambda: isinstance(app.screen, SignScreen) and app.screen.query("#body Static"))
     body = app.screen.query_one("#body Static", Static)
     await until(pilot, lambda: "looking at the gates" not in str(body.render()))
     shown = str(body.render())
@@ -146,7 +157,8 @@ async def test_a_demo_run_from_the_screen_tells_of_its_steps_and_is_run_again(li
         await pilot.press("g")
         assert app.chosen("runs") == first
 
-        await pilot.press("R", "enter")
+        await pilot.press("R")
+        await confirm(app, pilot)
         await until(pilot, lambda: len(app.view.jobs.all) == 2)
         again = await ended(app, pilot)
     assert again.told is not None
@@ -165,8 +177,7 @@ async def test_a_demo_run_from_the_screen_tells_of_its_steps_and_is_run_again(li
 async def test_drift_is_planted_and_taken_back_from_the_palette(live: LiveLab) -> None:
     async with screen(live) as (app, pilot):
         app.want("drift")
-        await pilot.pause()
-        await pilot.press("enter")
+        await confirm(app, pilot)
         planted = await ended(app, pilot)
         try:
             assert planted.told is not None
@@ -184,12 +195,14 @@ async def test_a_service_is_restarted(live: LiveLab) -> None:
         await pilot.press("1")
         while app.chosen("services") != "drift-monitor":
             await pilot.press("j")
-        pid = next(one.pid for one in app.view.snapshot.services.value or () if one.name == "drift-monitor")
-        await pilot.press("R", "enter")
+        await until(pilot, lambda: monitor_pid(app))
+        pid = monitor_pid(app)
+        await pilot.press("R")
+        await confirm(app, pilot)
         job = await ended(app, pilot)
         assert job.told is not None
         assert job.told.ok, job.told
-        await until(pilot, lambda: pid not in {one.pid for one in app.view.snapshot.services.value or ()})
+        await until(pilot, lambda: monitor_pid(app) not in {None, pid})
 
 
 async def test_what_fails_says_why_and_what_to_do(live: LiveLab, tmp_path: Path) -> None:

@@ -29,9 +29,8 @@ def screen(request: pytest.FixtureRequest, live: LiveLab, tmp_path: Path) -> Ite
     argv = [sys.executable, "-m", "lab.cli"]
     environ = {**live.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
     with terminal(tmp_path, request.param, argv, environ, required("terminal")) as made:
-        made.shows(
-            "everything", lambda text: "chain intact" in text and "rows" in text and re.search(r"\d/\d+ up", text)
-        )
+        parts = (r"chain intact", r"rows", r"\d/\d+ up", r"│ [0-9a-f]{8}\s", r"│ v\d+")
+        made.shows("everything", lambda text: all(re.search(part, text) for part in parts))
         yield made
 
 
@@ -41,15 +40,14 @@ def cell(shown: str) -> str:
 
 
 def test_every_panel_says_what_its_service_answers(screen: Terminal, live: LiveLab) -> None:
+    live.healthy()
     live.invoke("demo-run", check=False, RUN_ROLE="analyst", ENVIRONMENT="prod")
     newest = live.entries()[-1].seq
-    text = screen.shows("the newest entry", lambda text: f"chain intact to #{newest}" in text)
+    screen.shows("the newest entry", lambda text: f"chain intact to #{newest}" in text)
 
-    services(text, live)
-    runs(text, live)
-    models(text, live)
-    audit(text, live)
-    drift(text, live)
+    for panel in (services, runs, models, audit, drift):
+        # The screen and the services are asked one after the other, and either may be ahead.
+        eventually(lambda p=panel: p(screen.text(), live) or True, 60, panel.__name__, (AssertionError,))
 
 
 def services(text: str, live: LiveLab) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lab.core.ledger import Entry, Status, key_of, seal
 from lab.core.services import Service
 from lab.core.snapshot import AuditView, SliceState
+from lab.ops.sources import PATIENCE_S
 from tests.ops import benches
 from tests.ops.faults import HUNG_S
 
@@ -48,7 +49,7 @@ class Bench(benches.Bench):
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    made = Bench(tmp_path, deadline_s=HUNG_S)
+    made = Bench(tmp_path, deadline_s=HUNG_S, patience_s=PATIENCE_S)
     made.services.objects = trail(Status.STARTED, Status.APPROVED, Status.APPROVED)
     yield made
     await made.observer.aclose()

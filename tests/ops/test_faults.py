@@ -9,7 +9,7 @@ from lab.clients.http import MAX_BYTES
 from lab.core.services import BY_NAME, Service
 from lab.core.snapshot import Health, ServiceState, SliceState, Snapshot
 from lab.ops.observe import NEEDS
-from lab.ops.probing import PATIENCE_S
+from lab.ops.sources import PATIENCE_S
 from tests.ops.benches import Bench
 from tests.ops.faults import FAULTS, HUNG_S, Flood, hung
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from lab.core.models import MODEL_ASSET
 from lab.core.runs import JOB, SCHEDULE, STEPS
-from pipelines.definitions import defs
+from pipelines.definitions import defs, schedule_status
 
 
 def test_the_job_has_the_four_steps_in_order() -> None:
@@ -20,6 +20,11 @@ def test_the_schedule_runs_the_job_every_six_hours() -> None:
     schedule = defs.resolve_schedule_def(SCHEDULE)
     assert (schedule.job_name, schedule.cron_schedule) == (JOB, "0 */6 * * *")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert schedule_status({"TRAINING_SCHEDULE": "on"}) is dg.DefaultScheduleStatus.RUNNING
+
+
+def test_the_schedule_can_be_off() -> None:
+    assert schedule_status({"TRAINING_SCHEDULE": "off"}) is dg.DefaultScheduleStatus.STOPPED
 
 
 def test_the_assets_form_one_chain_up_to_the_model() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 import websockets
+
+from tests.support.ports import reserved_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 120.0
@@ -86,6 +87,9 @@ def wait_until_it_answers(process: "subprocess.Popen[bytes]", server: Webserver,
     pytest.fail(f"no answer within {DEADLINE_S:g} s\n{log.read_text()}")
 
 
+ARGV = [sys.executable, "-m", "pipelines.webserver", "--workspace", "workspace.yaml"]
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webserver]:
     home = tmp_path_factory.mktemp("dagster")
@@ -93,15 +97,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webserver]:
     (home / "small.py").write_text(DEFINITIONS)
     workspace = "load_from: [{ python_file: { relative_path: small.py, location_name: small } }]\n"
     (home / "workspace.yaml").write_text(workspace)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    argv = [sys.executable, "-m", "pipelines.webserver", "--port", str(port), "--workspace", "workspace.yaml"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environ = kept | {"DAGSTER_HOME": str(home), "PYTHONPATH": str(ROOT)}
     with (
+        reserved_port() as port,
         (home / "log").open("wb") as log,
-        subprocess.Popen(argv, cwd=home, env=environ, stdout=log, stderr=log, start_new_session=True) as process,
+        subprocess.Popen(
+            [*ARGV, "--port", str(port)], cwd=home, env=environ, stdout=log, stderr=log, start_new_session=True
+        ) as process,
     ):
         try:
             made = Webserver(port)

@@ -32,7 +32,7 @@ _REACHING = """
 import asyncio, json, sys
 async def reach(host, port):
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 4)
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 8)
     except (OSError, asyncio.TimeoutError):
         return False
     writer.close()
@@ -55,7 +55,7 @@ def variables() -> dict[str, str]:
 
 def of_lab(client: DockerClient, lab: str, running: bool = True) -> dict[Service, Container]:
     """The containers of the lab's services; one-shots are none of them."""
-    found = client.containers.list(all=not running, filters={"label": f"{LAB}={lab}"})
+    found = client.containers.list(all=not running, filters={"label": f"{LAB}={lab}"}, ignore_removed=True)
     names = {container: container.labels.get(SERVICE, "") for container in found}
     return {Service(name): container for container, name in names.items() if name in set(Service)}
 
@@ -65,7 +65,7 @@ def everything(client: DockerClient, lab: str) -> list[str]:
     label = {"label": f"{LAB}={lab}"}
     images = {tag for image in client.images.list() for tag in image.tags if tag.endswith(f":{lab}")}
     return [
-        *(f"container {one.name}" for one in client.containers.list(all=True, filters=label)),
+        *(f"container {one.name}" for one in client.containers.list(all=True, filters=label, ignore_removed=True)),
         *(f"network {one.name}" for one in client.networks.list(filters=label)),
         *(f"volume {one.name}" for one in client.volumes.list(filters=label)),
         *(f"image {tag}" for tag in sorted(images)),
@@ -109,19 +109,24 @@ def addresses(container: Container) -> Mapping[str, str]:
 
 def _beside(client: DockerClient, container: Container, image: str, program: str, *arguments: str) -> Any:
     """What `program` (Python) prints as JSON, run with `image` in the network of `container`."""
-    output = client.containers.run(
-        image,
-        ["python", "-c", program, *arguments],
-        entrypoint=[],
-        network_mode=f"container:{container.id}",
-        labels={LAB: container.labels[LAB]},
-        user="10001:10001",
-        cap_drop=["ALL"],
-        security_opt=["no-new-privileges"],
-        read_only=True,
-        remove=True,
-    )
-    return json.loads(output)
+
+    def output() -> bytes:
+        said: bytes = client.containers.run(
+            image,
+            ["python", "-c", program, *arguments],
+            entrypoint=[],
+            network_mode=f"container:{container.id}",
+            labels={LAB: container.labels[LAB]},
+            user="10001:10001",
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            read_only=True,
+            remove=True,
+        )
+        return said
+
+    # The engine may lose the output of a program that ends at once.
+    return json.loads(eventually(output, 60, f"output beside {container.name}"))
 
 
 def main_process(container: Container) -> int:

@@ -154,12 +154,24 @@ class LiveLab:
         found = asyncio.run(stack.status(self.config, wiring.runtime(self.config)))
         return {Service(state.name): state for state in found}
 
+    def healthy(self) -> bool:
+        """Waits until every service is up that must be: one that has just been busy may miss a probe."""
+        return eventually(lambda: stack.all_up(list(self.states().values())), 120, f"{self.config.name} is up")
+
+    def pids(self) -> dict[Service, int]:
+        """The services' own processes. What those start comes and goes."""
+        found = eventually(
+            lambda: {name: state.pid for name, state in self.states().items() if state.pid}, 60, "known processes"
+        )
+        return {name: pid for name, pid in found.items() if pid is not None}
+
     def processes(self) -> list[psutil.Process]:
         return list(owned(self.home))
 
     def _ask_mlflow(self, question: Callable[[Mlflow], Awaitable[T]]) -> T:
         async def ask() -> T:
-            mlflow = Mlflow(Http.to(Service.MLFLOW, self.config.url(Service.MLFLOW)))
+            # A request may wait for its turn, and for a server that has just begun.
+            mlflow = Mlflow(Http.to(Service.MLFLOW, self.config.url(Service.MLFLOW), timeout_s=60))
             try:
                 return await question(mlflow)
             finally:
@@ -213,6 +225,9 @@ def _environment(folder: Path, name: str, offset: int, variables: Mapping[str, s
         "LAB_ENV_FILE": str(folder / "env"),
         "PORT_OFFSET": str(offset),
         "RUNTIME": "native",
-        "DRIFT_MONITOR_INTERVAL_SECONDS": "1",
+        # Missed after three of these: a busy machine may hold one check up for seconds.
+        "DRIFT_MONITOR_INTERVAL_SECONDS": "3",
+        # A run that begins by itself, at a full hour, is in no test's plan.
+        "TRAINING_SCHEDULE": "off",
         **variables,
     }

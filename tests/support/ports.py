@@ -49,6 +49,13 @@ def reserved_offset() -> Iterator[int]:
     raise RuntimeError(f"none of {len(offsets())} port offsets is free")
 
 
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port for one server that has yet to start: nobody is given it meanwhile."""
+    with reserved_offset() as offset:
+        yield min(ports_at(offset))
+
+
 def _taken(port: int) -> bool:
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -34,6 +34,7 @@ class Weed:
 
     config: LabConfig
     log: Path
+    hangs: bool = False
     _furnished: LabConfig | None = None
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
@@ -77,10 +78,15 @@ class Weed:
     def pause(self) -> None:
         """The server holds its connections and answers nothing."""
         self._signal(signal.SIGSTOP)
+        if self._process and self._process.poll() is None:
+            # Its threads stop one after the other, and those that have a core go on answering until then.
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
+        self.hangs = True
 
     def resume(self) -> None:
         """The server goes on, with whatever had been sent to it meanwhile."""
         self._signal(signal.SIGCONT)
+        self.hangs = False
 
     def s3(self, identity: str, timeout_s: float = 20) -> S3:
         return S3.of_lab(self.config, identity, timeout_s)
