@@ -17,6 +17,7 @@ from lab.runtime.binaries import Resolver
 from lab.runtime.files import empty_scratch, is_strangers, refuse_foreign, remove_dead_sockets
 from lab.runtime.layout import Layout
 from lab.runtime.native import NativeRuntime
+from lab.runtime.supervisor import SupervisorHangs
 from tests.support.ports import reserved_offset
 
 notes: list[str] = []
@@ -152,6 +153,17 @@ def test_services_stop_before_what_they_need() -> None:
     for spec in CATALOGUE:
         for needed in spec.needs:
             assert place[spec.name] < place[needed]
+
+
+def test_of_a_lab_whose_supervisor_hangs_nothing_is_said(
+    runtime: NativeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang() -> None:
+        raise SupervisorHangs("supervisord doesn't answer.")
+
+    monkeypatch.setattr(runtime._supervisor, "states", hang)
+    with pytest.raises(SupervisorHangs):
+        runtime.facts()
 
 
 def test_facts_of_a_lab_that_is_down_say_so(runtime: NativeRuntime) -> None:
