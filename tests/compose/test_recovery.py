@@ -98,7 +98,13 @@ def test_a_store_that_is_stopped_in_mid_run_leaves_no_step_unaudited_and_nothing
     with nothing_lost(lab, _BACK_S), lab.popen("demo-run", "--data", str(large_file(tmp_path)), "--json") as run:
         [run_id] = eventually(lambda: set(lab.run_ids()) - before, 120, "the run")
         hit = eventually(lambda: open_step(lab, run_id), 120, "a step under way")
-        running(lab, engine)[Service.OBJECT_STORE].stop(timeout=60)
+        # The store goes on for seconds after it was asked to end, in which a quick run could do so, too.
+        at_work = running(lab, engine)
+        at_work[Service.DAGSTER_DAEMON].pause()
+        try:
+            at_work[Service.OBJECT_STORE].stop(timeout=60)
+        finally:
+            at_work[Service.DAGSTER_DAEMON].unpause()
         output, _ = run.communicate(timeout=400)
         assert run.returncode == 1, output
         assert lab.finished(run_id) == "FAILURE"
@@ -108,7 +114,6 @@ def test_a_store_that_is_stopped_in_mid_run_leaves_no_step_unaudited_and_nothing
         assert lab.json("demo-run")["succeeded"]
         entries = lab.entries_of(run_id)
         told = [(entry.action, entry.status) for entry in entries if entry.action in STEPS]
-        # The store goes on for seconds after it was asked to end; from then on nothing begins.
         begun = [action for action, status in told if status is Status.STARTED]
         assert begun == list(STEPS[: len(begun)])
         assert hit in begun

@@ -61,10 +61,12 @@ async def anew(app: LabApp, pilot: Pilot[None], number: int) -> None:
     """Panel `number` as it is at first, not on its first row, so that the cursor can go both ways."""
     app.go_to("services")
     await pilot.pause()
-    await pilot.press(str(number), "escape", "home", *(["j"] * (6 if number in (2, 3) else 9)))
+    await pilot.press(str(number), "escape", "home")
     assert app.main_screen is not None
-    assert app.main_screen.focused_panel is not None
-    app.main_screen.focused_panel.sort_by(None)
+    panel = app.main_screen.focused_panel
+    assert panel is not None
+    panel.rows.action_move(6 if number in (2, 3) else 9)
+    panel.sort_by(None)
     await pilot.pause()
 
 
