@@ -60,6 +60,19 @@ async def test_what_does_not_count_is_marked_at_the_first_look(bench: Bench) -> 
     assert (await bench.audit()).uncounted == (2,)
 
 
+async def test_who_looks_once_only_waits_for_what_comes_late(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, patience_s=60)
+    bench.services.objects = trail(Status.STARTED, Status.APPROVED, Status.APPROVED)
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(2 * PATIENCE_S)
+        return verdicts(3, 2)(request)
+
+    bench.services.broken[Service.GOVERNANCE_METRICS] = slow
+    assert (await bench.audit()).uncounted == (2,)
+    await bench.observer.aclose()
+
+
 async def test_a_new_claim_is_asked_about_until_it_was_judged(bench: Bench) -> None:
     bench.say(3)
     assert (await bench.audit()).uncounted == ()

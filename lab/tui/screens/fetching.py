@@ -53,6 +53,7 @@ class Fetcher:
         self._looked: dict[str, asyncio.Event] = {}
         self._hurried: dict[str, asyncio.Event] = {}
         self._asking: dict[str, asyncio.Task[Slice[Any]]] = {}
+        self._changed: set[str] = set()
 
     def look(self, name: str) -> None:
         """Somebody looks at what `name` gives: a lazy one begins."""
@@ -66,8 +67,8 @@ class Fetcher:
     def anew(self, name: str) -> None:
         """What is being asked for has changed: its answer isn't waited for, and it is asked for again, at once."""
         if name in self._asking:
+            self._changed.add(name)
             self._asking[name].cancel()
-        if name in self._hurried:
             self._hurried[name].set()
 
     async def run(self, names: Sequence[str]) -> None:
@@ -98,9 +99,10 @@ class Fetcher:
             await self._looked.setdefault(want.name, asyncio.Event()).wait()
         failures = 0
         while True:
+            self._changed.discard(want.name)
             asking = self._asking[want.name] = asyncio.ensure_future(self._settle(want, found))
             await asyncio.gather(asking, return_exceptions=True)
-            if asking.cancelled():
+            if want.name in self._changed:
                 hurried.clear()
                 continue
             found = asking.result()
