@@ -11,7 +11,6 @@ from lab.runtime.commands import OWNED_BY
 
 # One is enough, but for what is started while it lasts; what can't be killed must not keep the caller for ever.
 _ROUNDS = 5
-_YOUNG_S = 5.0
 _BIRTH_S = 1.0
 
 
@@ -26,14 +25,11 @@ def owned(home: Path) -> Iterator[psutil.Process]:
 
 
 def _environ(process: psutil.Process) -> dict[str, str]:
-    found = process.environ()
-    if found or not process.exe() or time.time() - process.create_time() > _YOUNG_S:
-        return found
-    # A process has none for a moment after it was started, longer where it waits for a core.
     end = time.monotonic() + _BIRTH_S
-    while not found and time.monotonic() < end:
+    # A program that has just been started has neither arguments nor environment, longer where it waits for a core.
+    # Without an executable it is a kernel's thread; with arguments only, it has written its title over them.
+    while not (found := process.environ()) and not process.cmdline() and process.exe() and time.monotonic() < end:
         time.sleep(0.01)
-        found = process.environ()
     return found
 
 

@@ -60,13 +60,14 @@ def test_a_process_whose_environment_comes_late_is_found(
     tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = stack.enter_context(program(WILLING, tmp_path / "lab"))
-    read, looks = psutil.Process.environ, Counter[int]()
+    environ, cmdline, looks = psutil.Process.environ, psutil.Process.cmdline, Counter[int]()
 
     def late(process: psutil.Process) -> dict[str, str]:
         looks[process.pid] += 1
-        return {} if process.pid == mine.pid and looks[mine.pid] < 4 else read(process)
+        return {} if process.pid == mine.pid and looks[mine.pid] < 4 else environ(process)
 
     monkeypatch.setattr(psutil.Process, "environ", late)
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda one: [] if one.pid == mine.pid else cmdline(one))
 
     assert [process.pid for process in owned(tmp_path / "lab")] == [mine.pid]
 
