@@ -20,6 +20,7 @@ from lab.runtime.apt import Apt, ObtainFailed, run
 from lab.runtime.binaries import Binary, NotInstalled, Resolver, default_cache
 from lab.runtime.obtain import fetch_url, from_debian, platform_name
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS, Package, Release
+from tests.support.waiting import eventually
 
 URL = "https://example.invalid/tool-{version}.{platform}.tar.gz"
 SUMS = "https://example.invalid/sums.txt"
@@ -307,8 +308,12 @@ def test_amtool_comes_with_it(debian: Resolver) -> None:
 
 @needs_apt
 def test_apt_gets_its_own_lists_when_the_machine_has_none(debian: Resolver, tmp_path: Path) -> None:
-    apt = Apt(tmp_path / "apt", 120, lists=tmp_path / "empty")
-    (found,) = apt.download(["prometheus-alertmanager"])
+    def fetch() -> tuple[Apt, Path]:
+        made = Apt(tmp_path / "apt", 120, lists=tmp_path / "empty")
+        return made, *made.download(["prometheus-alertmanager"])
+
+    # A mirror may be slow for a moment.
+    apt, found = eventually(fetch, 150, "the package", (ObtainFailed,))
     assert found.stat().st_size > 1_000_000
     apt.remove()
     assert not (tmp_path / "apt").exists()
