@@ -225,7 +225,9 @@ def main() -> None:
     options = parser.parse_args()
     machine, measured = Machine.here(), Measured()
     with bench() as lab:
-        environ = {**lab.environ, "PYTHONPATH": str(ROOT)}
+        # What a person's own screen remembers would decide which panel has the focus at first.
+        state = str(Path(lab.environ["LAB_HOME"]).parent / "state")
+        environ = {**lab.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": state}
         first_paint(measured, environ, options.repeat)
         keys(measured, environ)
         lab.invoke("up", "demo-run")
