@@ -127,7 +127,7 @@ class Supervisor:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise StartupFailed(f"supervisord didn't start within {deadline_s:.0f} s.") from None
+            raise StartupFailed(f"supervisord didn't start within {deadline_s:g} s.") from None
         if done.returncode:
             raise StartupFailed(f"supervisord didn't start: {done.stdout.strip()}")
         wait_until(self.alive, deadline_s, lambda: StartupFailed("supervisord doesn't answer on its socket."))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lab.core.config import LabConfig
@@ -73,6 +74,17 @@ def test_a_busy_port_is_named_with_its_service_its_holder_and_a_free_offset(
     offset = int(found.remedy.split("PORT_OFFSET=")[1].split()[0])
     assert port not in ports_at(offset)
     assert findings(make(PORT_OFFSET=str(offset)))["ports"].verdict is Verdict.OK
+
+
+def test_ports_of_a_lab_that_another_command_is_bringing_up_are_its_own(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[list[psutil.Process]] = [[], [psutil.Process()]]
+    monkeypatch.setattr(doctor, "owned", lambda _home: iter(looks.pop(0)))
+    config = make()
+    with listener(LOOPBACK, config.port(Service.MLFLOW)):
+        assert findings(config)["ports"].verdict is Verdict.OK
+    assert looks == []
 
 
 def test_a_port_that_is_bound_on_every_address_is_busy_too(make: Make) -> None:

@@ -146,6 +146,13 @@ def test_closing_ends_server_and_runs(server: WarmServer) -> None:
     assert not parent.is_running()
 
 
+def test_no_server_is_started_once_it_was_closed() -> None:
+    server = WarmServer()
+    server.close()
+    server.start()
+    assert server._process is None
+
+
 def test_a_run_that_ignores_the_interrupt_is_killed(server: WarmServer, tmp_path: Path) -> None:
     events = Events()
     pipe = tmp_path / "deaf"

@@ -195,6 +195,18 @@ def test_a_socket_without_a_server_is_not_alive(daemon: Daemon) -> None:
     assert daemon.launch(Program("one", SLEEPER)).alive()
 
 
+def test_a_supervisor_that_takes_too_long_to_start_says_so(
+    daemon: Daemon, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = home / "python"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    daemon.write(Program("one", SLEEPER))
+    monkeypatch.setattr(sys, "executable", str(slow))
+    with pytest.raises(StartupFailed, match=r"within 0\.5 s"):
+        daemon.client.launch(dict(os.environ), deadline_s=0.5)
+
+
 def test_a_supervisor_that_was_stopped_does_not_keep_its_caller(daemon: Daemon, home: Path) -> None:
     daemon.launch(Program("sleeper", SLEEPER))
     supervisor = psutil.Process(int((home / "s.pid").read_text()))

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from lab.clients import provision
 from lab.clients.audit import Ledger, verify_trail
 from lab.clients.s3 import ADMIN, PIPELINE, READER
 from lab.core.errors import LabError, LedgerError
 from lab.core.ledger import Entry, Kind, Status, key_of, seal
 from lab.core.services import Service
+from lab.ops.provision import provision_store
 from lab.runtime.binaries import Resolver
 from lab.runtime.certificates import store_variables
 from lab.runtime.layout import Layout
@@ -207,3 +209,11 @@ def test_the_stores_inner_interface_wants_its_certificate(weed: Weed, tmp_path: 
     except subprocess.TimeoutExpired as late:  # it goes on asking
         without = (late.stdout or b"").decode()
     assert weed.config.audit_bucket not in without
+
+
+def test_a_bucket_whose_creation_was_answered_too_late_counts_as_made(
+    trail: RealTrail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store has them, and whoever asks is told so by a refusal only."""
+    monkeypatch.setattr(provision, "_buckets", lambda *_: set())
+    assert set(provision_store(trail.config)) == set(trail.config.buckets)

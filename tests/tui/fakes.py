@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
+from textual.events import Key
+from textual.keys import key_to_character
 from textual.pilot import Pilot
 
 from lab.core.snapshot import Snapshot
@@ -53,6 +55,12 @@ class NotingApp(LabApp):
 
     def open_url(self, url: str, *, new_tab: bool = True) -> None:
         self.opened.append(url)
+
+
+def at_once(app: LabApp, *keys: str) -> None:
+    """Keys that come in one packet: none waits for what the one before it does."""
+    for key in keys:
+        app.post_message(Key(key, key_to_character(key)))
 
 
 def app_on(

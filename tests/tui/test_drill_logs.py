@@ -2,7 +2,6 @@
 
 import asyncio
 
-from textual.events import Key
 from textual.widgets import Input
 
 from lab.core.loglevel import Level
@@ -14,6 +13,7 @@ from lab.tui.widgets.feedpage import FeedPage
 from tests.tui import desks
 from tests.tui.desks import LogsDesk, all_desks
 from tests.tui.drilling import drilled, picture, shown, until_has
+from tests.tui.fakes import at_once
 
 
 def feed_of(screen: DetailScreen) -> FeedPage:
@@ -108,8 +108,7 @@ async def test_keys_typed_into_the_search_are_text() -> None:
 async def test_keys_typed_right_behind_the_slash_are_searched_for() -> None:
     async with drilled("service") as (app, pilot, screen):
         await until_has(pilot, screen, "logs")
-        for key, character in (("slash", "/"), ("m", "m"), ("f", "f")):
-            app.post_message(Key(key, character))
+        at_once(app, "slash", "m", "f")
         while not screen.query(Input) or screen.query_one(Input).value != "mf":
             await pilot.pause(0.01)
 

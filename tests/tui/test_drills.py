@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from textual.events import Key
 
 from lab.core.errors import NotFound, ServiceUnavailable
 from lab.core.snapshot import RunsView, Slice
@@ -16,7 +15,7 @@ from lab.tui.widgets.page import TablePage
 from tests.tui import desks, snapshots
 from tests.tui.desks import Answer, Desk, Desks, all_desks
 from tests.tui.drilling import WAYS, drilled, picture, shown, until_has
-from tests.tui.fakes import NotingApp, Playing, app_on
+from tests.tui.fakes import NotingApp, Playing, app_on, at_once
 
 # Kind, key of the view, the wants it needs, what it must say.
 VIEWS = [
@@ -290,8 +289,7 @@ async def test_the_app_can_be_left_while_a_drill_down_comes_up(steps: int) -> No
     async with app.run_test() as pilot:
         await observer.ended.wait()
         await pilot.pause()
-        for key in ("3", "enter"):
-            app.post_message(Key(key, key if len(key) == 1 else None))
+        at_once(app, "3", "enter")
         while not isinstance(app.screen, DetailScreen):
             await asyncio.sleep(0)
         # However far it has come; leaving the app raises what failed in it.

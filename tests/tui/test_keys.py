@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 from textual.command import CommandPalette
-from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -19,7 +18,7 @@ from lab.tui.screens.help import HelpScreen
 from lab.tui.screens.main import MainScreen
 from lab.tui.widgets.panel import Panel
 from tests.tui import snapshots
-from tests.tui.fakes import NotingApp, Playing, app_on, shown
+from tests.tui.fakes import NotingApp, Playing, app_on, at_once, shown
 
 
 @asynccontextmanager
@@ -163,8 +162,7 @@ async def test_keys_typed_into_a_filter_are_text() -> None:
 async def test_keys_typed_right_behind_the_slash_are_text_too() -> None:
     async with running() as (app, pilot):
         await pilot.press("1")
-        for key, character in (("slash", "/"), ("q", "q"), ("r", "r"), ("t", "t")):
-            app.post_message(Key(key, character))
+        at_once(app, "slash", "q", "r", "t")
         panel = panel_of(app, "services")
         while not panel.query(Input) or panel.query_one(Input).value != "qrt":
             await pilot.pause(0.01)

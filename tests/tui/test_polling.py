@@ -5,7 +5,6 @@ import threading
 from dataclasses import replace
 
 import pytest
-from textual.events import Key
 from textual.widgets import Static
 
 from lab.core.errors import SettingsError
@@ -18,7 +17,7 @@ from lab.tui.screens.detail import DetailScreen
 from lab.tui.screens.main import MainScreen
 from lab.tui.widgets.panel import Panel
 from tests.tui import snapshots
-from tests.tui.fakes import NotingApp, Playing, app_on, shown
+from tests.tui.fakes import NotingApp, Playing, app_on, at_once, shown
 from tests.tui.settling import Settling, live_app
 
 
@@ -147,8 +146,7 @@ async def test_a_key_pressed_right_after_another_goes_to_the_new_panel() -> None
     async with app.run_test() as pilot:
         await observer.ended.wait()
         await pilot.pause()
-        for key in ("3", "enter"):
-            app.post_message(Key(key, key if len(key) == 1 else None))
+        at_once(app, "3", "enter")
         while not isinstance(app.screen, DetailScreen):
             await pilot.pause(0.01)
         assert app.screen.part == "models"
