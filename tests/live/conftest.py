@@ -6,6 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab import LiveLab
+from tests.support.screens import steady
+
+
+@pytest.fixture(autouse=True)
+def _steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady(monkeypatch)
 
 
 @pytest.fixture(scope="session")

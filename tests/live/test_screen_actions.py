@@ -127,6 +127,7 @@ async def test_the_owner_is_refused_and_the_ledger_says_so(live: LiveLab, people
     version = (await aside(live.versions))[0].version
     async with screen(live, SIGNING_KEY=str(people.keys[OFFICER])) as (app, pilot):
         shown, job = await decide(app, pilot, "a", "because it is mine")
+        await until(pilot, lambda: app._notifications)
         notices = {notice.severity for notice in app._notifications}
 
     assert "refused by 1 of" in shown
