@@ -6,7 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -59,7 +59,7 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
     mine_here = {process.pid for process in owned(config.home)}
     return (
         _python(),
-        *_ports(config, lambda port: _held_by(port, mine_here, config.home), _every_port()),
+        *_ports(config, lambda port: _held_by(port, mine_here, config.home), _every_port(binaries.given_up())),
         _memory(bool(mine_here)),
         *_places(config),
         *_binaries(binaries),
@@ -82,9 +82,10 @@ def _python() -> Finding:
     return Finding("python", Verdict.OK, f"{version} at {sys.executable}")
 
 
-def _every_port() -> Mapping[str, int]:
+def _every_port(without: Collection[Service]) -> Mapping[str, int]:
     """What every process of the lab on this host opens, by name."""
-    return {f"{spec.name} {label}".strip(): port for spec in CATALOGUE for label, port in spec.ports(0).items()}
+    needed = [spec for spec in CATALOGUE if spec.name not in without]
+    return {f"{spec.name} {label}".strip(): port for spec in needed for label, port in spec.ports(0).items()}
 
 
 def _published() -> Mapping[str, int]:

@@ -100,6 +100,10 @@ class Resolver:
         found = {service: self.locate(package, package.name) for service, package in _OPTIONAL.items()}
         return {service: missing for service, missing in found.items() if isinstance(missing, NotInstalled)}
 
+    def given_up(self) -> frozenset[Service]:
+        """The optional services that `up` does without for now: they are absent, and to get them failed lately."""
+        return frozenset(one for one in self.absent() if self._failed_lately(_OPTIONAL[one], _RETRY_AFTER_S))
+
     def program(self, package: Package, name: str, note: Note, retry_after_s: float = 0.0) -> Binary | NotInstalled:
         """A program of `package`, obtained when it isn't there and the last failure is older than `retry_after_s`."""
         found = self.locate(package, name)

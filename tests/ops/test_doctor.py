@@ -76,6 +76,19 @@ def test_a_busy_port_is_named_with_its_service_its_holder_and_a_free_offset(
     assert findings(make(PORT_OFFSET=str(offset)))["ports"].verdict is Verdict.OK
 
 
+def test_the_port_of_a_service_that_up_will_do_without_may_be_taken(make: Make, tmp_path: Path) -> None:
+    config, cache = make(), tmp_path / "cache"
+    binaries = Resolver(cache=cache, path="")
+    with listener(LOOPBACK, config.port(Service.GRAFANA)):
+        before_it_was_tried = findings(config, binaries)["ports"]
+        cache.mkdir()
+        (cache / "grafana.failed").write_text("no way to get it")
+        after_it_failed = findings(config, binaries)["ports"]
+    assert before_it_was_tried.verdict is Verdict.FAIL
+    assert "(grafana)" in before_it_was_tried.detail
+    assert after_it_failed.verdict is Verdict.OK
+
+
 def test_ports_of_a_lab_that_another_command_is_bringing_up_are_its_own(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
