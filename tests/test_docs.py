@@ -7,6 +7,7 @@ import gzip
 import re
 import subprocess
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +186,40 @@ def test_no_machine_of_ours_is_named() -> None:
         body = path.read_bytes()
         found = FORBIDDEN.search((gzip.decompress(body) if path.suffix == ".gz" else body).decode())
         assert not found, f"{name_of(path)}: {found[0] if found else ''}"
+
+
+# Laws and guidance by the names that people search for.
+RULES = re.compile(r"AI Act|2024/1689|\bSR \d\d-\d|\bOCC (?:Bulletin )?20\d\d-\d+")
+MAPPING = ROOT / "lab" / "ops" / "evidence_mapping.md"
+
+
+def test_what_rules_ask_for_stands_in_one_file() -> None:
+    """What the law asks for changes: in a second place it would be forgotten."""
+    allowed = {MAPPING, Path(__file__), ROOT / "CHANGELOG.md"}
+    for path in tracked():
+        if path not in allowed and path.suffix in {".md", ".py", ".yaml", ".yml", ".html"}:
+            assert not RULES.search(path.read_text()), name_of(path)
+
+
+def test_each_rule_is_dated_and_says_its_sources() -> None:
+    _, *sections = MAPPING.read_text().split("\n## ")
+    assert len(sections) >= 2
+    for section in sections:
+        title = section.splitlines()[0]
+        read = re.search(r"\*Read on (\d{4}-\d\d-\d\d)\.\*", section)
+        assert read, title
+        assert date.fromisoformat(read[1]) <= date.today(), title
+        assert "Sources:" in section, title
+
+
+def test_rescinded_guidance_is_named_only_as_rescinded() -> None:
+    sentences = MAPPING.read_text().replace("\n", " ").split(". ")
+    rescinded = [one for one in sentences if "11-7" in one or "2011-12" in one]
+    assert rescinded
+    assert all("rescinded" in one for one in rescinded)
+
+
+def test_documents_dont_deny_that_model_files_are_audited() -> None:
+    for document in documents():
+        text = " ".join(document.read_text().split())
+        assert not re.search(r"model's files (aren't|are not)|data are audited, files aren't", text), name_of(document)

@@ -35,7 +35,7 @@ def _contents(dossier: Dossier) -> Iterator[str]:
         "| `ledger/` | the audit entries from the version's first one to a published head |",
         "| `registry.json` | what MLflow's registry says of the version, and where that differs from the audit trail |",
         "| `policy.yaml` | the policy in force when this was made; entries carry the hash of the one in force then |",
-        "| `mapping.md` | which of these files help with AI Act Art. 12 and 19, and guidance on model risk |",
+        "| `mapping.md` | which of these files help with which rules, as of the day that it names |",
         "| `SHA256SUMS` | the hash of every other file |",
         "",
     )
