@@ -12,6 +12,7 @@ from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, Service
 from lab.runtime import contract, isolation
 from lab.runtime.compose_secrets import secret_files
+from lab.runtime.images.official import Official, needed
 from lab.runtime.inbox import FOLDER
 from lab.runtime.layout import Layout
 from lab.runtime.place import MOUNTS, SECRETS, Place, in_container
@@ -55,6 +56,11 @@ class Stack:
     @property
     def gid(self) -> int:
         return os.getgid() if os.getuid() else NOBODY_SPECIAL
+
+    @property
+    def official(self) -> Sequence[Official]:
+        """The images that aren't built from this project's code."""
+        return needed(self.services, self.store, self.images)
 
     @property
     def profiles(self) -> Sequence[str]:
