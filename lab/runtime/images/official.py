@@ -115,7 +115,7 @@ def _pull(image: Official, watch: Watch) -> None:
     try:
         run([docker_command(), "pull", "--quiet", image.name], f"Pulling {image.name}", _PULL_S)
     except LabError as err:
-        what = f"The image {image.name}, which {image.wanted_by} needs, can't be pulled from {image.registry}."
+        what = f"The image {image.name} for {image.wanted_by} can't be pulled from {image.registry}."
         said = err.message.partition("\n")[2]
         raise LabError(f"{what}\n{said}".rstrip(), advice(image, said)) from None
     watch(image.name, "success", "", time.monotonic() - begin)
