@@ -261,6 +261,9 @@ def test_only_the_network_for_publishing_leads_outside_and_containers_do_not_mee
     options = outside["edge"]["driver_opts"]
     assert options["com.docker.network.bridge.enable_icc"] == "false"
     assert options["com.docker.network.bridge.enable_ip_masquerade"] == "false"
+    # Else the containers of a tier would reach what listens on this machine.
+    inside = [network for network in model["networks"].values() if network.get("internal")]
+    assert all(one["driver_opts"]["com.docker.network.bridge.inhibit_ipv4"] == "true" for one in inside)
     # A name on `edge` would lead to an address that doesn't answer.
     assert all(not (one.get("networks") or {}).get("edge") for one in model["services"].values())
 
