@@ -193,7 +193,7 @@ def test_no_container_reaches_the_published_ports_or_what_lies_outside(
 @pytest.fixture
 def listening_here() -> Iterator[set[Target]]:
     """Something on this machine that isn't bound to loopback, at each address that the machine has."""
-    with socket.create_server(("0.0.0.0", 0)) as server:  # noqa: S104 - what is tried is who reaches such a server
+    with socket.create_server(("0.0.0.0", 0)) as server:
         port = server.getsockname()[1]
         own = [one.address for each in psutil.net_if_addrs().values() for one in each if one.family == socket.AF_INET]
         yield {(address, port) for address in own if address != LOOPBACK}
