@@ -151,7 +151,7 @@ def _configuration(stack: Stack) -> dict[str, str]:
 def _shared(stack: Stack) -> dict[str, str]:
     """Files of the project that are mounted as they stand."""
     root = stack.config.root / "stack"
-    names = ("dagster/dagster.yaml", "dagster/workspace.yaml", "prometheus/alert_rules.yml")
+    names = ("dagster/dagster.yaml", "dagster/workspace.yaml", "prometheus/alert_rules.yml", "grafana/start.sh")
     return {name: (root / name).read_text() for name in (*names, "alertmanager/alertmanager.yml", "health/health.py")}
 
 
@@ -170,7 +170,7 @@ _READS: Mapping[str, Sequence[str]] = {
     Service.GOVERNANCE_METRICS: ("s3-reader", "health/health.py"),
     Service.PROMETHEUS: ("prometheus.yml", "prometheus/alert_rules.yml", "alertmanager-password"),
     Service.ALERTMANAGER: ("alertmanager-web", "alertmanager-password", "alertmanager/alertmanager.yml"),
-    Service.GRAFANA: ("grafana-password",),
+    Service.GRAFANA: ("grafana-password", "grafana/start.sh"),
 }
 
 
