@@ -102,8 +102,8 @@ def pull(config: LabConfig, wanted: Sequence[Official], watch: Watch) -> None:
         except LabError as err:
             if not image.optional:
                 raise
-            watch(image.wanted_by, "left out", err.message, None)
             failed[image.wanted_by] = _in_one_line(err.message)
+            watch(image.name, "left out", failed[image.wanted_by], None)
 
     side_by_side([lambda image=image: one(image) for image in wanted])  # type: ignore[misc]  # a default, not a parameter
     _write(config, {**_read(config), **{each.wanted_by: failed.get(each.wanted_by, "") for each in wanted}})
