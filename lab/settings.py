@@ -63,7 +63,9 @@ class Settings(BaseSettings):
     port_offset: int = Field(
         0, ge=0, le=MAX_PORT_OFFSET, description=f"added to every port: a whole number, 0-{MAX_PORT_OFFSET}"
     )
-    object_store: Literal["auto", "minio", "seaweedfs"] = Field("auto", description="auto | minio | seaweedfs")
+    object_store: Literal["auto", "seaweedfs", "minio"] = Field(
+        "auto", description="auto | seaweedfs | minio (legacy, in containers only)"
+    )
     postgres_password: str = Field("", description="password of the database's superuser")
     dagster_db_password: str = Field("", description="password of the role dagster")
     mlflow_db_password: str = Field("", description="password of the role mlflow")

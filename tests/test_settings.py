@@ -90,7 +90,7 @@ def test_an_unknown_variable_in_the_file_is_named_with_the_known_ones(load: Load
         ("DRIFT_MONITOR_INTERVAL_SECONDS", "soon", "seconds"),
         ("TRAINING_SCHEDULE", "hourly", "on | off"),
         ("RUNTIME", "kubernetes", "auto | native | compose"),
-        ("OBJECT_STORE", "s3", "minio | seaweedfs"),
+        ("OBJECT_STORE", "s3", "seaweedfs | minio"),
     ],
 )
 @pytest.mark.parametrize("where", ["environment", "file"])

@@ -23,7 +23,7 @@ from lab.runtime.choice import runtime_name
 from lab.runtime.engine import answers
 from lab.runtime.files import is_strangers
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
-from lab.runtime.record import COMPOSE
+from lab.runtime.record import COMPOSE, MINIO
 from lab.runtime.sweep import owned
 
 NEEDED_MEMORY = 2 << 30
@@ -63,6 +63,7 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
         _memory(bool(mine_here)),
         *_places(config),
         *_binaries(binaries),
+        *_store(config),
         *_root(),
         _engine(),
     )
@@ -211,6 +212,12 @@ def _binaries(binaries: Resolver) -> Iterator[Finding]:
             yield Finding(
                 package.name, Verdict.OK, f"{found.path} ({found.version or 'its own version'}, {found.source})"
             )
+
+
+def _store(config: LabConfig) -> Iterator[Finding]:
+    if config.object_store == MINIO:
+        detail = "OBJECT_STORE=minio has no meaning for processes of this machine: they store in SeaweedFS"
+        yield Finding("object store", Verdict.WARN, detail, "Set OBJECT_STORE=seaweedfs, or RUNTIME=compose.")
 
 
 def _root() -> Sequence[Finding]:

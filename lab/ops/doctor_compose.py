@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from lab.core.config import LabConfig
@@ -10,8 +11,11 @@ from lab.core.errors import LabError
 from lab.ops.doctor import Finding, Verdict
 from lab.runtime import engine
 from lab.runtime.containers import Containers, understood
-from lab.runtime.images.names import OURS, images, tag
-from lab.runtime.stacks import airgapped, make_stack
+from lab.runtime.images import official
+from lab.runtime.images.names import OURS, tag
+from lab.runtime.images.official import Official
+from lab.runtime.record import MINIO, recorded_store
+from lab.runtime.stacks import LEGACY_STORE, MOVE_STORE, airgapped, make_stack
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -32,6 +36,7 @@ def examine_containers(config: LabConfig) -> tuple[Sequence[Finding], frozenset[
         _memory(int(info.get("MemTotal", 0))),
         *_rights(info.get("SecurityOptions") or ()),
         *_images(config, client),
+        *_store(config),
     ]
     found += _readable(config)
     own = {port for container in Containers(config.name).list().values() for _, port in container.ports}
@@ -77,20 +82,44 @@ def _readable(config: LabConfig) -> Iterator[Finding]:
 
 
 def _images(config: LabConfig, client: "DockerClient") -> Iterator[Finding]:
+    """Every image that `up` will need: whether it is here, and if not, whether it can be had."""
     try:
-        make_stack(config)
+        stack = make_stack(config)
     except LabError as err:
         yield Finding("images", Verdict.FAIL, err.message, err.remedy)
         return
     with understood("listing images"):
         there = {name for image in client.images.list() for name in image.tags}
-    ours = [tag(name, config.name) for name in OURS]
-    missing = [name for name in ours if name not in there]
-    kind = "made without a registry" if airgapped(config) else "the official ones, and three of ours"
-    if missing:
+        others = official.missing(client, stack.official)
+    ours = [name for name in (tag(image, config.name) for image in OURS) if name not in there]
+    if airgapped(config):
+        ours, others = [*ours, *(one.name for one in others)], []
+    elif ours:
+        with understood("listing images"):
+            others = [*official.missing(client, [official.base_of_ours(stack.images)]), *others]
+    if ours:
         remedy = "`invoke up` builds them; where no registry can be reached, type `invoke build --airgap` first."
-        yield Finding("images", Verdict.WARN, f"missing: {', '.join(missing)}", remedy)
-        return
-    absent = [name for name in images(config).values() if name not in there and airgapped(config)]
-    detail = f"{kind}; {len(absent)} aren't used" if absent else kind
-    yield Finding("images", Verdict.OK, detail)
+        yield Finding("images", Verdict.WARN, f"to be built: {', '.join(ours)}", remedy)
+    yield from _to_pull(others, client)
+    if not ours and not others:
+        kind = "made without a registry" if airgapped(config) else "the official ones, and three of ours"
+        yield Finding("images", Verdict.OK, f"all here: {kind}")
+
+
+def _to_pull(images: Sequence[Official], client: "DockerClient") -> Iterator[Finding]:
+    """Asks each registry, all at once; only a warning, because a pull may have ways that this question hasn't."""
+    with ThreadPoolExecutor(max_workers=max(1, len(images))) as pool:
+        reasons = list(pool.map(lambda image: official.refused(client, image), images))
+    for image, reason in zip(images, reasons, strict=True):
+        what = f"{image.name} for {image.wanted_by}"
+        if reason:
+            detail = f"{what} isn't here, and {image.registry} doesn't give it: {reason}"
+            yield Finding("images", Verdict.WARN, detail, official.advice(image, reason))
+        else:
+            detail = f"{what} isn't here, and can be had from {image.registry}"
+            yield Finding("images", Verdict.OK, detail)
+
+
+def _store(config: LabConfig) -> Iterator[Finding]:
+    if (config.object_store if config.object_store != "auto" else recorded_store(config.home)) == MINIO:
+        yield Finding("object store", Verdict.WARN, LEGACY_STORE, MOVE_STORE)

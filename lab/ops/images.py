@@ -9,7 +9,7 @@ from lab.core.config import LabConfig
 from lab.core.errors import UsageError
 from lab.ops.progress import Progress, Report
 from lab.runtime.choice import runtime_name
-from lab.runtime.images.names import pinned, pins_file, read
+from lab.runtime.images.names import LEGACY_IMAGE, pinned, pins_file, read
 
 if TYPE_CHECKING:
     from lab.runtime.images.bundle import Bundled
@@ -55,8 +55,11 @@ def pin(config: LabConfig, report: Report) -> Mapping[str, str]:
     from lab.runtime.images.digests import pull_digests
 
     path = pins_file(config.root)
-    digests = pull_digests(sorted(read(path).values()), _watch(report))
-    path.write_text(pinned(path.read_text(), digests))
+    images = read(path)
+    # There will be no other release of it, and it may be gone when the others are renewed.
+    legacy, _, digest = images.pop(LEGACY_IMAGE).partition("@")
+    digests = pull_digests(sorted(images.values()), _watch(report))
+    path.write_text(pinned(path.read_text(), {**digests, **({legacy: digest} if digest else {})}))
     return digests
 
 

@@ -60,7 +60,8 @@ async def up(
 
     try:
         await asyncio.to_thread(runtime.prepare, note)
-        starter, states = await _start(config, runtime, furnish, report, began + deadline_s)
+        # From here on: building or pulling images takes as long as it takes, and has deadlines of its own.
+        starter, states = await _start(config, runtime, furnish, report, time.monotonic() + deadline_s)
     finally:
         runtime.release()
     already = not changes and not starter.started

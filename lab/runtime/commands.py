@@ -147,4 +147,11 @@ def _grafana(config: LabConfig, layout: Layout, tools: Tools) -> Command:
         "GF_PATHS_DATA": str(layout.grafana),
         "GF_PATHS_LOGS": str(layout.logs),
     }  # fmt: skip
-    return Command(dying_with_parent(tools.grafana), environment, layout.grafana)
+    # Also where its database has an older password.
+    start = ["/bin/sh", str(config.root / "stack" / "grafana" / "start.sh"), tools.grafana[0], _homepath(tools.grafana)]
+    return Command(dying_with_parent([*start, *tools.grafana]), environment, layout.grafana)
+
+
+def _homepath(argv: Sequence[str]) -> str:
+    """Where Grafana's files are, as its command line says; empty where it doesn't."""
+    return argv[argv.index("--homepath") + 1] if "--homepath" in argv else ""

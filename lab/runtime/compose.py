@@ -21,13 +21,14 @@ from lab.runtime.compose_logs import follow, tail
 from lab.runtime.container_facts import process_fact
 from lab.runtime.containers import Container, Containers, require, understood
 from lab.runtime.files import LOCK, is_strangers
+from lab.runtime.images import official
 from lab.runtime.images.names import OURS, tag
 from lab.runtime.layout import Layout
 from lab.runtime.lock import HomeLock
 from lab.runtime.ready import wait_until
-from lab.runtime.record import COMPOSE, refuse_other_store, write_mark
+from lab.runtime.record import COMPOSE, MINIO, refuse_other_store, write_mark
 from lab.runtime.remains import Remains
-from lab.runtime.stacks import absent, airgapped, make_stack
+from lab.runtime.stacks import LEGACY_STORE, MOVE_STORE, absent, airgapped, make_stack
 
 _STOP_SECONDS = 60.0
 _FACTS_KEPT_S = 0.5
@@ -52,7 +53,7 @@ class ComposeRuntime:
 
     @property
     def stack(self) -> Stack:
-        """What would be started. Raises LabError for settings that don't fit the images."""
+        """What would be started now. Raises LabError for settings that don't fit the images."""
         return make_stack(self._config)
 
     def services(self) -> Sequence[Service]:
@@ -62,35 +63,44 @@ class ComposeRuntime:
         if is_strangers(self._config):
             remedy = "Nothing was written; set LAB_HOME to an empty folder or a new one."
             raise LabError(f"{self._config.home} is not a lab's folder (no lab.json in it).", remedy)
-        stack = self.stack
-        refuse_other_store(self._config, stack.store)
+        refuse_other_store(self._config, self.stack.store)
         self._lock.acquire(note)
-        write_mark(self._config, COMPOSE, stack.store)
-        compose_files.write_all(stack)
+        write_mark(self._config, COMPOSE, self.stack.store)
         self._ensure_images(note)
+        # Only now is it known which services have an image.
+        stack = self.stack
+        compose_files.write_all(stack)
         before = {container.id for container in self._containers.list().values()}
         Compose(stack.variables_file).run("up", "--no-start", "--remove-orphans", "--quiet-pull")
         found = self._containers.list()
         made = sorted(service for service, container in found.items() if container.id not in before)
         if made:
             note(f"made containers: {', '.join(made)}")
+        if stack.store == MINIO and Service.OBJECT_STORE in made:
+            note(f"{LEGACY_STORE}. {MOVE_STORE}")
         self._run_once("volumes", 60.0)
 
     def _ensure_images(self, note: Note) -> None:
-        """Builds the images of ours where they are missing, as a first `up` finds them. Raises LabError."""
+        """Builds or pulls the images that are missing, as a first `up` finds them. Raises LabError."""
+        official.forget_old(self._config)
+        stack, offline, client = self.stack, airgapped(self._config), self._containers.client()
         with understood("listing images"):
-            there = {name for image in self._containers.client().images.list() for name in image.tags}
-        missing = [name for name in OURS if tag(name, self._config.name) not in there]
-        if not missing:
-            return
-        from lab.runtime.images.build import build, build_airgap
+            there = {name for image in client.images.list() for name in image.tags}
+            others = official.missing(client, stack.official)
+        built = [tag(name, self._config.name) for name in OURS] + [one.name for one in others if offline]
+        missing = [name for name in built if name not in there]
 
         def watch(subject: str, state: str, detail: str, _: float | None) -> None:
             note(" ".join(word for word in (subject, state, detail) if word))
 
-        note(f"building images: {', '.join(missing)}; this takes minutes, and only once")
-        make = build_airgap if airgapped(self._config) else build
-        make(self._config, watch, code_version=self._code_version())
+        if missing:
+            from lab.runtime.images.build import build, build_airgap
+
+            note(f"building images: {', '.join(missing)}; this takes minutes, and only once")
+            make = build_airgap if offline else build
+            make(self._config, watch, code_version=self._code_version())
+        elif others:
+            official.pull(self._config, others, watch)
 
     def release(self) -> None:
         self._lock.release()

@@ -12,6 +12,7 @@ from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, Service
 from lab.runtime import contract, isolation
 from lab.runtime.compose_secrets import secret_files
+from lab.runtime.images.official import Official, needed
 from lab.runtime.inbox import FOLDER
 from lab.runtime.layout import Layout
 from lab.runtime.place import MOUNTS, SECRETS, Place, in_container
@@ -55,6 +56,11 @@ class Stack:
     @property
     def gid(self) -> int:
         return os.getgid() if os.getuid() else NOBODY_SPECIAL
+
+    @property
+    def official(self) -> Sequence[Official]:
+        """The images that aren't built from this project's code."""
+        return needed(self.services, self.store, self.images)
 
     @property
     def profiles(self) -> Sequence[str]:
@@ -145,7 +151,7 @@ def _configuration(stack: Stack) -> dict[str, str]:
 def _shared(stack: Stack) -> dict[str, str]:
     """Files of the project that are mounted as they stand."""
     root = stack.config.root / "stack"
-    names = ("dagster/dagster.yaml", "dagster/workspace.yaml", "prometheus/alert_rules.yml")
+    names = ("dagster/dagster.yaml", "dagster/workspace.yaml", "prometheus/alert_rules.yml", "grafana/start.sh")
     return {name: (root / name).read_text() for name in (*names, "alertmanager/alertmanager.yml", "health/health.py")}
 
 
@@ -164,7 +170,7 @@ _READS: Mapping[str, Sequence[str]] = {
     Service.GOVERNANCE_METRICS: ("s3-reader", "health/health.py"),
     Service.PROMETHEUS: ("prometheus.yml", "prometheus/alert_rules.yml", "alertmanager-password"),
     Service.ALERTMANAGER: ("alertmanager-web", "alertmanager-password", "alertmanager/alertmanager.yml"),
-    Service.GRAFANA: ("grafana-password",),
+    Service.GRAFANA: ("grafana-password", "grafana/start.sh"),
 }
 
 

@@ -1,4 +1,7 @@
-"""The servers that come from outside Python's registries: their programs, Debian packages and upstream releases."""
+"""The servers that come from outside Python's registries: their programs, Debian packages and upstream releases.
+
+The versions are those of stack/images.env; docs/compose.md says how both are renewed.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,12 +38,11 @@ PROMETHEUS = Package(
     {"prometheus": ("prometheus",), "promtool": ("promtool",)},
     deb="prometheus",
     release=Release(
-        "3.5.0",
+        "3.13.4",
         _GITHUB.format("prometheus") + "prometheus-{version}.{platform}.tar.gz",
         _GITHUB.format("prometheus") + "sha256sums.txt",
         {
-            "linux-amd64": "e811827af26d822afb09a4f28314f61b618b12cff5369835a67f674d8b46f39a",
-            "linux-arm64": "173389cc42bf09c4e6e54cb53fa07a5a835d7c261e14775d2183181d6e385d1c",
+            "linux-amd64": "87f21a66f96c597a189cef8d640e8921b621fc17a9feff707c332c4f3b3ddd56",
         },
     ),
 )
@@ -49,12 +51,12 @@ ALERTMANAGER = Package(
     {"alertmanager": ("alertmanager", "prometheus-alertmanager"), "amtool": ("amtool",)},
     deb="prometheus-alertmanager",
     release=Release(
-        "0.28.1",
+        "0.34.1",
         _GITHUB.format("alertmanager") + "alertmanager-{version}.{platform}.tar.gz",
         _GITHUB.format("alertmanager") + "sha256sums.txt",
         {
-            "linux-amd64": "5ac7ab5e4b8ee5ce4d8fb0988f9cb275efcc3f181b4b408179fafee121693311",
-            "linux-arm64": "d8832540e5b9f613d2fd759e31d603173b9c61cc7bb5e3bc7ae2f12038b1ce4f",
+            "linux-amd64": "265b9d1e55ef0d5306a436018af6d2b686c2ce051f03d968f7464ecb1372a7e8",
+            "linux-arm64": "d98d6cbaf52151c7e76e24355fec88b11cebcb9875d4cdd8b76ddce7a7e5535c",
         },
     ),
 )
@@ -62,8 +64,12 @@ GRAFANA = Package(
     "grafana",
     {"grafana": ("grafana", "grafana-server")},
     release=Release(
-        "12.1.0",
+        "13.2.3",
         "https://dl.grafana.com/oss/release/grafana-{version}.{platform}.tar.gz",
         "https://dl.grafana.com/oss/release/grafana-{version}.{platform}.tar.gz.sha256",
+        {
+            "linux-amd64": "6107ad27016296aac38e0d7ffa8753ab540b5541ad27e94790f771289d733235",
+            "linux-arm64": "a2a41b960ba4c25e83140484e48813730d3c81891a128439a2a9d2df6eb3840e",
+        },
     ),
 )

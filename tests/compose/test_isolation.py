@@ -3,7 +3,7 @@
 import base64
 import re
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -188,6 +188,35 @@ def test_no_container_reaches_the_published_ports_or_what_lies_outside(
     targets = {(gateway, port) for gateway in gateways for port in published} | outside_targets()
     reached = at_once(lambda container: containers.reached(engine, container, image, targets), running.values())
     assert not any(reached), dict(zip(running, reached, strict=True))
+
+
+@pytest.fixture
+def listening_here() -> Iterator[set[Target]]:
+    """Something on this machine that isn't bound to loopback, at each address that the machine has."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        port = server.getsockname()[1]
+        own = [one.address for each in psutil.net_if_addrs().values() for one in each if one.family == socket.AF_INET]
+        yield {(address, port) for address in own if address != LOOPBACK}
+
+
+def test_what_listens_on_this_machine_is_reached_by_nobody_who_is_not_published(
+    running: dict[Service, Container], engine: DockerClient, image: str, listening_here: set[Target]
+) -> None:
+    """Runs are processes of the daemon: code of the pipeline must not reach what the machine offers to its network."""
+    silent = [container for service, container in running.items() if service in SILENT]
+    gateways = {
+        (one["Gateway"], port)
+        for container in running.values()
+        for one in container.attrs["NetworkSettings"]["Networks"].values()
+        for _, port in listening_here
+        if one["Gateway"]
+    }
+    assert len(silent) == len(SILENT)
+    targets = listening_here | gateways
+    reached = at_once(lambda container: containers.reached(engine, container, image, targets), silent)
+    assert not any(reached), reached
+    # The others do, by `edge`: docs/compose.md and the threat model say so.
+    assert containers.reached(engine, running[Service.POSTGRES], image, targets)
 
 
 def outside_targets() -> set[Target]:

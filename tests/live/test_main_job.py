@@ -38,6 +38,16 @@ _PAGES = {
     Service.DAGSTER_METRICS: "/metrics",
     Service.GOVERNANCE_METRICS: "/metrics",
 }
+# How Prometheus 2.42 and 3 ask.
+ACCEPTED_BY_2 = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+ACCEPTED_BY_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+    "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+    "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
 
 
 def states(lab: LiveLab) -> dict[str, dict[str, Any]]:
@@ -87,6 +97,20 @@ def test_every_http_service_answers_on_its_documented_port(live: LiveLab) -> Non
             login = ("admin", live.config.secrets.alertmanager) if service is Service.ALERTMANAGER else None
             answer = live.get(service, path, auth=login)
             assert answer.status_code == 200, f"{service}: {answer.status_code}"
+
+
+def test_every_target_says_its_format_in_words_that_each_prometheus_takes(live: LiveLab) -> None:
+    """Version 3 refuses a scrape without a known Content-Type, and asks in other words than version 2."""
+    known = ("text/plain", "application/openmetrics-text")
+    for service, target in scrape_targets(live.config, here(live)).items():
+        login = ("admin", live.config.secrets.alertmanager) if service == Service.ALERTMANAGER else None
+        for accept in (ACCEPTED_BY_2, ACCEPTED_BY_3):
+            url = f"http://{target}/metrics"
+            answer = httpx.get(url, headers={"Accept": accept}, auth=login, timeout=30, trust_env=False)
+            assert answer.status_code == 200, service
+            kind, *parameters = (part.strip() for part in answer.headers["Content-Type"].split(";"))
+            assert kind in known, (service, answer.headers["Content-Type"])
+            assert {"version=0.0.4", "version=1.0.0", "version=0.0.1"} & set(parameters), (service, parameters)
 
 
 def test_every_documented_port_accepts_connections(live: LiveLab) -> None:

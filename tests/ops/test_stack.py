@@ -2,13 +2,20 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from lab.core.processes import ProcessFact
 from lab.core.services import Service
 from lab.core.snapshot import Health
+from lab.ops import stack
 from lab.ops.probes import ProbeResult
 from lab.ops.progress import Progress
 from lab.ops.stack import Starter
+from tests.ops.labs import config
 
 SERVICES = (Service.OBJECT_STORE, Service.DRIFT_MONITOR, Service.PROMETHEUS)
 
@@ -39,6 +46,31 @@ class Prober:
         self.asked.append(service)
         missed = service is Service.PROMETHEUS and 2 <= self.asked.count(service) <= 3
         return ProbeResult(service, Health.DEGRADED, "a target is down") if missed else ProbeResult(service, Health.UP)
+
+
+async def test_services_have_the_whole_time_also_when_images_had_to_be_made_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready_at: list[float] = []
+    ends: list[float] = []
+
+    class Preparing(Runtime):
+        def prepare(self, _: object) -> None:
+            begun = time.monotonic()
+            while time.monotonic() < begun + 0.3:
+                continue
+            ready_at.append(time.monotonic())
+
+        def release(self) -> None:
+            return
+
+    async def start(*given: Any) -> Any:
+        ends.append(given[-1])
+        return SimpleNamespace(started=[], ready_after={}), ()
+
+    monkeypatch.setattr(stack, "_start", start)
+    await stack.up(config(tmp_path), Preparing(), {}, lambda _: None, deadline_s=0.2)  # type: ignore[arg-type]
+    assert ends[0] >= ready_at[0] + 0.2
 
 
 async def test_up_waits_for_what_stopped_working_while_another_started() -> None:

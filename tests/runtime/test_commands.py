@@ -1,5 +1,6 @@
 """Command lines and environments of the services: no secret where others can read it, and none that isn't needed."""
 
+import dataclasses
 import os
 import pwd
 import sys
@@ -170,6 +171,19 @@ def test_a_service_that_is_not_installed_has_no_command(make: Make, service: Ser
     config, layout = make()
     with pytest.raises(KeyError):
         command(service, config, layout, Tools(Path("/pg"), Path("/weed"), Path("/prometheus")))
+
+
+def test_grafana_is_started_by_what_sets_its_password(make: Make) -> None:
+    config, layout = make()
+    argv = ["/g/bin/grafana", "server", "--homepath", "/g"]
+    made = command(Service.GRAFANA, config, layout, dataclasses.replace(TOOLS, grafana=argv))
+    words = list(made.argv[made.argv.index("/bin/sh") :])
+
+    assert words[1] == str(config.root / "stack" / "grafana" / "start.sh")
+    assert words[2:4] == ["/g/bin/grafana", "/g"]
+    assert words[4:] == argv
+    # A changed password changes what the service is given, so that `invoke up` starts it anew.
+    assert made.environment["GF_SECURITY_ADMIN_PASSWORD"] == config.secrets.grafana_admin
 
 
 def test_postgres_is_asked_to_end_at_once_and_by_itself(commands: Mapping[Service, Command]) -> None:

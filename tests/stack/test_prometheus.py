@@ -1,5 +1,6 @@
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ from lab.clients.dagster_read import DaemonStatus
 from lab.core.drift import DriftReport, FeatureDrift
 from lab.core.history import History
 from lab.core.identities import Identities
+from lab.core.logtime import written_at
 from lab.core.runs import Run, RunStatus, ScheduleState
 from lab.core.services import Service
+from lab.runtime.contract import prometheus_options
+from lab.runtime.place import in_container
 from lab.runtime.prometheus_config import render
+from lab.wiring import load_config
 from tests.exporters.exposition import names, parse, scrape
 from tests.stack.promql import metrics
 from tests.stack.toolbox import DASHBOARD, ROOT, RULES, run
@@ -65,6 +70,67 @@ def exposed() -> set[str]:
 def test_promtool_accepts_the_rules() -> None:
     checked = run("promtool", "check", "rules", str(RULES))
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+# --- what both Prometheus 2.42, which is tested here, and 3.x, which is pinned, take (the migration guide of 3.0) ---
+
+
+def test_each_flag_is_one_of_both_versions(tmp_path: Path) -> None:
+    known = {
+        *("config.file", "storage.tsdb.path", "storage.tsdb.retention.time"),
+        *("web.listen-address", "web.external-url", "web.cors.origin"),
+    }
+    place = in_container(load_config({"LAB_ENV_FILE": str(tmp_path / "env"), "LAB_HOME": str(tmp_path / "home")}))
+    given = {option.removeprefix("--").partition("=")[0] for option in prometheus_options(place, "/c.yml", "/data")}
+
+    assert given <= known  # no feature flag among them: 3 dropped some, and 2 lacks what it has without
+    said = run("prometheus", "--help")
+    assert not [flag for flag in given if f"--{flag}" not in said.stdout + said.stderr]
+
+
+def new_in_3(expression: str) -> list[str]:
+    """What in `expression` means something else in version 3, or nothing in one of both."""
+    found = re.findall(r"\b(?:le|quantile)\s*=~?\s*\"\d+\"", expression)  # labels are 1.0 there, not 1
+    # Renamed, or of one version only.
+    found += re.findall(
+        r"\b(?:holt_winters|double_exponential_smoothing|info|ts_of_\w+|first_over_time)\s*\(", expression
+    )
+    # The left end of a range doesn't belong to it there: a subquery of one step has no second point.
+    steps = [(window, step) for window, step in re.findall(r"\[(\w+):(\w*)\]", expression) if window == step]
+    return [*found, *(f"[{window}:{step}]" for window, step in steps)]
+
+
+@pytest.mark.parametrize("expression", sorted(set(expressions())))
+def test_each_expression_means_the_same_in_both_versions(expression: str) -> None:
+    assert new_in_3(expression) == []
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ['x_bucket{le="1"}', 'y{quantile="0"}', "holt_winters(x[5m], 0.5, 0.5)", "rate(x[1m:1m])", "info(x)"],
+)
+def test_an_expression_that_changes_its_meaning_is_found(expression: str) -> None:
+    assert new_in_3(expression)
+
+
+def test_the_configuration_has_no_key_that_one_of_both_versions_lacks() -> None:
+    config = yaml.safe_load(render(TARGETS, "/rules.yml", "am:9093", {"mlflow": ("a", "b")}, {"mlflow": "/m"}))
+
+    assert set(config) == {"global", "rule_files", "alerting", "scrape_configs"}
+    assert set(config["global"]) == {"scrape_interval", "scrape_timeout", "evaluation_interval"}
+    # External labels would be expanded by 3, and version 1 of Alertmanager's interface is gone there.
+    assert set(config["alerting"]["alertmanagers"][0]) <= {"static_configs", "basic_auth"}
+    assert {key for job in config["scrape_configs"] for key in job} == {
+        *("job_name", "static_configs", "metrics_path", "basic_auth"),
+    }
+
+
+def test_each_line_of_a_log_says_when_in_both_versions() -> None:
+    old = 'ts=2026-11-29T02:03:04.567Z caller=main.go:627 level=info msg="Server is ready"'
+    new = 'time=2026-11-29T03:03:04.567+01:00 level=INFO source=main.go:640 msg="Server is ready"'
+    when = datetime(2026, 11, 29, 2, 3, 4, tzinfo=UTC)
+
+    assert [written_at(line, when) for line in (old, new)] == [when, when]
 
 
 def test_every_alert_fires_when_it_should_and_only_then() -> None:

@@ -1,4 +1,4 @@
-"""The real promtool and amtool, obtained as the lab obtains its servers."""
+"""The real promtool, amtool and Prometheus, obtained as the lab obtains its servers."""
 
 import subprocess
 from functools import cache
@@ -15,14 +15,14 @@ DASHBOARD = ROOT / "grafana" / "dashboards" / "mlops-observability.json"
 
 
 def run(tool: str, *arguments: str, folder: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-    """Output of promtool or amtool."""
+    """Output of promtool, prometheus or amtool."""
     command = [str(_tool(tool)), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
 @cache
 def _tool(name: str) -> Path:
-    package: Package = PROMETHEUS if name == "promtool" else ALERTMANAGER
+    package: Package = ALERTMANAGER if name == "amtool" else PROMETHEUS
     found = Resolver().program(package, name, note=lambda _text: None)
     if isinstance(found, NotInstalled):
         pytest.skip(f"no {name} here: {found.reason}")

@@ -50,7 +50,7 @@ Target = tuple[str, int]
 def variables() -> dict[str, str]:
     """What makes a test's lab one in containers, on the engine that this test run was given."""
     known = {name: os.environ[name] for name in _ENGINE if name in os.environ}
-    return known | {"RUNTIME": "compose", "OBJECT_STORE": "seaweedfs"}
+    return known | {"RUNTIME": "compose"}
 
 
 def of_lab(client: DockerClient, lab: str, running: bool = True) -> dict[Service, Container]:

@@ -1,10 +1,8 @@
 """Making a lab's images: from an index and official images, or without any registry."""
 
-import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +11,7 @@ from lab.core.config import LabConfig
 from lab.runtime.binaries import default_cache
 from lab.runtime.containers import understood
 from lab.runtime.engine import engine
-from lab.runtime.images import standins, wheels
+from lab.runtime.images import official, standins, wheels
 from lab.runtime.images.base import ensure_base, python_version
 from lab.runtime.images.building import DEADLINE_S, Recipe, build_image, image_id, inputs_of
 from lab.runtime.images.names import (
@@ -21,7 +19,6 @@ from lab.runtime.images.names import (
     BUILD,
     IMAGE_LABEL,
     INPUTS_LABEL,
-    PYTHON_IMAGE,
     REPOSITORY,
     STAND_INS,
     override_file,
@@ -30,8 +27,9 @@ from lab.runtime.images.names import (
     tag,
     write_override,
 )
-from lab.runtime.images.process import Watch, end_all
+from lab.runtime.images.process import Watch, side_by_side
 from lab.runtime.lock import HomeLock
+from lab.runtime.stacks import make_stack
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -42,14 +40,18 @@ _CALL_S = 300.0
 
 
 def build(config: LabConfig, watch: Watch, fresh: bool = False, code_version: str = "") -> None:
-    """Builds the images of ours from an index; the official ones come with `docker compose pull`. Raises LabError.
+    """Pulls the official images that are missing, and builds ours from an index. Raises LabError.
 
     `code_version` is what the pipeline's image will say of its code.
     """
-    arguments = {"BASE_IMAGE": read(pins_file(config.root))[PYTHON_IMAGE], _CODE_VERSION: code_version}
+    base = official.base_of_ours(read(pins_file(config.root)))
     with _client() as client:
-        _build_ours(config, client, arguments, False, fresh, watch)
-    override_file(config).unlink(missing_ok=True)
+        official.pull(config, official.missing(client, [base]), watch)
+        _build_ours(config, client, {"BASE_IMAGE": base.name, _CODE_VERSION: code_version}, False, fresh, watch)
+        override_file(config).unlink(missing_ok=True)
+        # Whoever asks for a build wants everything that can be had now.
+        official.forget(config)
+        official.pull(config, official.missing(client, make_stack(config).official), watch)
 
 
 def build_airgap(config: LabConfig, watch: Watch, fresh: bool = False, code_version: str = "") -> None:
@@ -58,7 +60,7 @@ def build_airgap(config: LabConfig, watch: Watch, fresh: bool = False, code_vers
     with _client() as client, HomeLock(cache / "lock", DEADLINE_S).held(_waiting(watch)):
         base = ensure_base(client, config.name, cache, fresh, watch)
         steps = [_stand_in(config, client, image, cache, base, fresh, watch) for image in STAND_INS]
-        _side_by_side([lambda: _build_stage(config, client, cache, fresh, watch), *steps])
+        side_by_side([lambda: _build_stage(config, client, cache, fresh, watch), *steps])
         arguments = {"BASE_IMAGE": tag(BASE, config.name), "BUILD_IMAGE": tag(BUILD, config.name)}
         arguments[_CODE_VERSION] = code_version
         _build_ours(config, client, arguments, True, fresh, watch)
@@ -79,19 +81,6 @@ def _client() -> Iterator["DockerClient"]:
         client.close()
 
 
-def _side_by_side(steps: Sequence[Callable[[], None]]) -> None:
-    """Runs them at once, as many as there are cores; the first failure, or Ctrl-C, ends the others and is raised."""
-    with ThreadPoolExecutor(max_workers=max(2, min(len(steps), os.cpu_count() or 2))) as pool:
-        running = [pool.submit(step) for step in steps]
-        try:
-            for one in as_completed(running):
-                one.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            end_all()
-            raise
-
-
 def _build_ours(
     config: LabConfig, client: "DockerClient", arguments: dict[str, str], offline: bool, fresh: bool, watch: Watch
 ) -> None:
@@ -107,7 +96,7 @@ def _build_ours(
         # It consists of the other's packages and more, and finds them in the engine's cache.
         make("pipelines", False)
 
-    _side_by_side([related, lambda: make("exporters", fresh)])
+    side_by_side([related, lambda: make("exporters", fresh)])
 
 
 def _stand_in(

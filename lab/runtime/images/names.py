@@ -27,6 +27,7 @@ STAGE_LABEL = "org.mlops-lab.stage"
 # A hash of what an image was made from, where making it again costs too much to leave that to the engine's cache.
 INPUTS_LABEL = "org.mlops-lab.inputs"
 PYTHON_IMAGE = "PYTHON_IMAGE"
+LEGACY_IMAGE = "MINIO_IMAGE"
 _LINE = re.compile(r"([A-Z_]+)=(\S+)")
 
 

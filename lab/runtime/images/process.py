@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,6 +75,19 @@ def run(
 def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:
     with suppress(OSError, ValueError):  # closed under the reader's hands at the deadline
         lines.extend(line.rstrip("\n") for line in process.stdout or ())
+
+
+def side_by_side(steps: Sequence[Callable[[], None]]) -> None:
+    """Runs them at once, as many as there are cores; the first failure, or Ctrl-C, ends the others and is raised."""
+    with ThreadPoolExecutor(max_workers=max(2, min(len(steps), os.cpu_count() or 2))) as pool:
+        running = [pool.submit(step) for step in steps]
+        try:
+            for one in as_completed(running):
+                one.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_all()
+            raise
 
 
 def end_all() -> None:
