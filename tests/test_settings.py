@@ -107,7 +107,13 @@ def test_a_malformed_value_names_variable_value_and_what_is_allowed(
     assert caught.value.exit_code == 1
 
 
-@pytest.mark.parametrize("owner", ["a\nb", "\x1b[31mred", " ", "x" * 201, "\udcff", "tab\tbed"])
+@pytest.mark.parametrize(
+    "owner",
+    [
+        *("a\nb", "\x1b[31mred", " ", "x" * 201, "\udcff", "tab\tbed", " ann", "ann ", "an\u200bn", "ann\ufe0f"),
+        *("an\u00a0n", "\ue000", "\u0378", "e\u0301va", "nna\u202e", "\u3164"),
+    ],
+)
 def test_an_owner_that_could_not_be_shown_or_stored_is_refused(load: Load, owner: str) -> None:
     with pytest.raises(SettingsError, match="RUN_OWNER"):
         load(RUN_OWNER=owner)
@@ -127,7 +133,10 @@ def test_a_value_in_the_file_is_taken_as_it_stands(load: Load) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('LAB_NAME=x\n\nALLOWED_PROD_ROLES="platform-admin\n', "line 3, can't be read: the value of ALLOWED_PROD_ROLES"),
+        (
+            'LAB_NAME=x\n\nALLOWED_PROD_ROLES="platform-admin\n',
+            "line 3, can't be read: the value of ALLOWED_PROD_ROLES",
+        ),
         ("ALLOWED_PROD_ROLES='platform-admin' and more\n", "line 1, can't be read: the value of ALLOWED_PROD_ROLES"),
         ("ALLOWED_PROD_ROLES: platform-admin\n", "line 1, can't be read: it isn't NAME=value"),
         ("\n# roles\n  ALLOWED_PROD_ROLES  # nobody\n", "line 3, can't be read: it isn't NAME=value"),
@@ -235,7 +244,9 @@ def test_a_file_without_secrets_gets_them_and_keeps_all_it_says(tmp_path: Path) 
     assert (secrets["grafana_admin"], secrets["mlflow_db"], secrets["s3_admin"]) == ("chosen", "a$b", "from outside")
     assert config.name == "kept"
     text = target.read_bytes().decode()
-    kept = [line for line in HANDMADE.split("\n") if not line.startswith(("export POSTGRES", "S3_PIPELINE", "S3_READER"))]
+    kept = [
+        line for line in HANDMADE.split("\n") if not line.startswith(("export POSTGRES", "S3_PIPELINE", "S3_READER"))
+    ]
     assert [line for line in text.split("\n") if line in kept] == kept
     assert "S3_ADMIN_SECRET" not in text
     assert [text.count(name) for name in ("POSTGRES_PASSWORD", "S3_PIPELINE_SECRET", "S3_READER_SECRET")] == [1] * 3
