@@ -94,7 +94,7 @@ def demo_run(_: Context, data: str = "", json: bool = False) -> None:
     from lab.ops.demo_run import DemoRunner
     from lab.tui import console
 
-    config = wiring.load_config()
+    config = wiring.config_to_run()
     with console.board("Running", quiet=json) as report:
         result = asyncio.run(DemoRunner(config, report).run(Path(data) if data else None))
     console.print_json(result) if json else console.print_run(result)

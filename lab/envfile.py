@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 
 from lab.core.errors import LabError, SettingsError
 
@@ -24,6 +24,7 @@ SECRETS = (
 )
 _MADE = "# Made by `invoke up`; `invoke nuke` removes it."
 _LOCK_S = 10.0
+_FORM = "Write NAME=value on a line of its own, and close a quote on the line that opens it."
 # What makes a lab this lab: given at the first `invoke up`, it is kept, so that later commands find the same lab.
 IDENTITY = ("LAB_NAME", "LAB_HOME", "PORT_OFFSET", "RUNTIME", "OBJECT_STORE")
 
@@ -43,15 +44,45 @@ def is_own(path: Path) -> bool:
 
 
 def written_values(path: Path) -> dict[str, str]:
-    """What stands in the file; nothing where there is none. Raises SettingsError when it can't be read."""
+    """What stands in the file; nothing where there is none. Raises SettingsError naming the line that can't be taken
+    in one way only, or when the file can't be read.
+    """
     try:
-        # `dotenv_values` itself takes a folder for an empty file.
         text = path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as err:
         raise SettingsError(f"Can't read {path}: {err}.") from None
-    # Taken as they stand: a $ in a name or a path means itself.
-    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    return {name: value or "" for name, value in found.items()}
+    return {binding.key: binding.value or "" for binding in _settings_in(text, path) if binding.key}
+
+
+def _settings_in(text: str, path: Path) -> list[Binding]:
+    """Every piece of the file, comments included; values as they stand: a $ in a name or a path means itself."""
+    found = list(parse_stream(io.StringIO(text)))
+    lines: dict[str, int] = {}
+    for binding in found:
+        shown = binding.original.string.strip()
+        line = binding.original.line + _line_ends(binding.original.string[: binding.original.string.find(shown)])
+        # Passed over, a line would leave in force what it was written to change.
+        if binding.error or (binding.key and binding.value is None):
+            raise SettingsError(f"{path}, line {line}, can't be read: {_without_value(shown)}.", _FORM)
+        if binding.key and _line_ends(shown):
+            raise SettingsError(f"{path}, line {line}: the quote that {binding.key} opens isn't closed there.", _FORM)
+        if binding.key in lines:
+            raise SettingsError(
+                f"{path}, line {line}: {binding.key} stands on line {lines[binding.key]} already.", "Keep one of them."
+            )
+        if binding.key:
+            lines[binding.key] = line
+    return found
+
+
+def _line_ends(text: str) -> int:
+    return len(re.findall(r"\r\n|\n|\r", text))
+
+
+def _without_value(line: str) -> str:
+    """What a message may show of a line, which may hold a secret."""
+    name = re.match(r"(?:export\s+)?([A-Za-z_]\w*)\s*=", line)
+    return f"the value of {name[1]}" if name else "it isn't NAME=value"
 
 
 def prepare(environ: Mapping[str, str] = os.environ) -> str:
@@ -109,13 +140,25 @@ def _fill(path: Path, environ: Mapping[str, str]) -> list[str]:
         with path.open(encoding="utf-8", newline="") as file:
             text = file.read()
         for name in missing:
-            line = f"{name}={_new_secret()}"
-            text, found = re.subn(rf"(?m)^(export +)?{name} *=[ \t]*(?=\r?$)", line, text, count=1)
-            if not found:
-                text += f"{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n"
+            text = _with_secret(text, name, path)
         if missing:
             _replace(path, text)
     return missing
+
+
+def _with_secret(text: str, name: str, path: Path) -> str:
+    """`text` with a new secret where `name` stands without a value, else at its end."""
+    line = f"{name}={_new_secret()}"
+    pieces = [(binding.key, binding.original.string) for binding in _settings_in(text, path)]
+    if all(key != name for key, _ in pieces):
+        return text + f"{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n"
+    around = re.compile(r"\A(?P<front>\s*)\S.*?(?P<comment>\s+#[^\r\n]*)?(?P<end>[\r\n]*)\Z", re.DOTALL)
+    return "".join(
+        around.sub(lambda found: f"{found['front']}{line}{found['comment'] or ''}{found['end']}", piece)
+        if key == name
+        else piece
+        for key, piece in pieces
+    )
 
 
 def _missing(path: Path, environ: Mapping[str, str]) -> list[str]:

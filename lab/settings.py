@@ -2,7 +2,6 @@
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,14 +10,16 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lab.core.config import LabConfig, Secrets
-from lab.core.errors import SettingsError
-from lab.core.policy import Actor, Environment, Policy, Role, parse_environment, parse_role
+from lab.core.errors import ClaimRefused, SettingsError
+from lab.core.names import ALLOWED
+from lab.core.policy import Actor, Claim, Environment, Policy, Role
 from lab.core.policy_rules import ROLE_VARIABLES
 from lab.core.services import MAX_PORT_OFFSET
 from lab.envfile import ROOT, SECRETS, env_file, written_values
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_NOBODY = Actor("nobody", Role.ANALYST, Environment.DEV)
 # Reads a policy file, given the variables that it may refer to.
 ReadPolicy = Callable[[Path, Mapping[str, str]], Policy]
 
@@ -28,7 +29,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", env_ignore_empty=True)
 
-    run_owner: str = Field("data-scientist@example.com", description="name that owns runs and model versions")
+    run_owner: str = Field("data-scientist@example.com", description=f"owner of runs and model versions: {ALLOWED}")
     run_role: str = Field("ml-engineer", description=" | ".join(Role))
     environment: str = Field("dev", description=" | ".join(Environment))
     allowed_staging_roles: str = Field(
@@ -117,18 +118,28 @@ class Settings(BaseSettings):
             raise ValueError("must be 64 lower-case hexadecimal digits, or empty")
         return value
 
-    @field_validator("run_owner")
-    @classmethod
-    def _owner(cls, value: str) -> str:
-        # A lone surrogate, which stands for bytes that are no UTF-8, could not be written to the audit trail.
-        if not value.strip() or any(unicodedata.category(c) in {"Cc", "Cs"} for c in value) or len(value) > 200:
-            raise ValueError("must be a name of 1-200 printable characters")
-        return value
+    @property
+    def claim(self) -> Claim:
+        return Claim(self.run_owner, self.run_role, self.environment)
 
 
 def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> LabConfig:
     """The lab's configuration. Raises SettingsError naming variable, value and what is allowed."""
     settings = _settings(environ)
+    try:
+        actor = settings.claim.actor()
+    except SettingsError as err:
+        raise ClaimRefused(err.message, err.remedy) from None
+    return _config(settings, actor, read_policy, environ)
+
+
+def load_refused(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, Claim]:
+    """The claim that made `load` raise ClaimRefused, and the lab in whose trail that belongs: its actor is nobody."""
+    settings = _settings(environ)
+    return _config(settings, _NOBODY, read_policy, environ), settings.claim
+
+
+def _config(settings: Settings, actor: Actor, read_policy: ReadPolicy, environ: Mapping[str, str]) -> LabConfig:
     policy_path = _absolute(settings.policy_path)
     variables = {
         "ALLOWED_STAGING_ROLES": settings.allowed_staging_roles,
@@ -142,7 +153,7 @@ def load(read_policy: ReadPolicy, environ: Mapping[str, str] = os.environ) -> La
         runtime=settings.runtime,
         port_offset=settings.port_offset,
         object_store=settings.object_store,
-        actor=Actor(settings.run_owner, parse_role(settings.run_role), parse_environment(settings.environment)),
+        actor=actor,
         policy=read_policy(policy_path, variables),
         policy_path=policy_path,
         signing_key=settings.signing_key.expanduser().absolute() if settings.signing_key else None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab import envfile, settings
 from lab.core.config import LabConfig
-from lab.core.errors import LabError, SettingsError
+from lab.core.errors import ClaimRefused, LabError, SettingsError
 from lab.core.policy import Policy
 from lab.runtime.base import Runtime
 
@@ -22,6 +22,20 @@ def load_config(environ: Mapping[str, str] = os.environ) -> LabConfig:
     from lab.clients.policy_file import read_policy
 
     return settings.load(read_policy, environ)
+
+
+def config_to_run(environ: Mapping[str, str] = os.environ) -> LabConfig:
+    """As `load_config`, for whoever launches a run: a claim that is refused leaves an audit entry.
+
+    Raises PolicyDenied then.
+    """
+    try:
+        return load_config(environ)
+    except ClaimRefused as err:
+        from lab.clients.policy_file import read_policy
+        from lab.ops.demo_run import refuse
+
+        raise refuse(*settings.load_refused(read_policy, environ), err) from None
 
 
 def config_to_end(environ: Mapping[str, str] = os.environ) -> LabConfig:

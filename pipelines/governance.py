@@ -1,7 +1,7 @@
 """The governance resource: who a run belongs to, and the guard that stands around its steps."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 
 import dagster as dg
@@ -10,9 +10,10 @@ from pydantic import Field
 from lab.clients.audit import Ledger
 from lab.clients.s3 import S3, AuditStore
 from lab.core.errors import LabError
+from lab.core.policy import Claim
 from lab.core.runs import ENVIRONMENT_TAG, OWNER_TAG, ROLE_TAG
 from pipelines.environment import StepEnvironment, read_environment
-from pipelines.guard import AuditWriter, Claim, Guard, Rules, StepRecord
+from pipelines.guard import AuditWriter, Guard, Rules, StepRecord
 
 
 class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argument types a wrapped value, and there is none
@@ -24,14 +25,13 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
 
     @contextmanager
     def step(self, context: dg.AssetExecutionContext, name: str) -> Iterator[StepRecord]:
-        """As `Guard.step`, for a step of this run; tags the run with its owner, role and environment."""
+        """As `Guard.step`, for a step of this run; then tags the run with its owner, role and environment."""
         try:
             env = read_environment()
             ledger = self.ledger(env)
         except LabError as err:
             raise dg.Failure(description=f"{name} doesn't run: {err}", allow_retries=False) from None
         claim = self.claim(env)
-        _tag_run(context, claim)
         guard = Guard(
             ledger,
             Rules(env.policy, env.governance, env.staging_roles, env.prod_roles),
@@ -40,7 +40,12 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
             env.code_version,
             context.log.warning,
         )
-        with guard.step(name) as record:
+        with ExitStack() as guarded:
+            try:
+                record = guarded.enter_context(guard.step(name))
+            finally:
+                # Refused or not, pages show what was claimed; but only once the trail says what became of it.
+                _tag_run(context, claim.shown())
             yield record
 
     def claim(self, env: StepEnvironment) -> Claim:

@@ -10,9 +10,10 @@ import dagster as dg
 
 from lab.clients.audit import Unacknowledged, now_utc
 from lab.clients.policy_file import hash_in_force, read_policy
-from lab.core.errors import LabError, PolicyDenied, SettingsError
+from lab.core.errors import LabError, PolicyDenied
 from lab.core.ledger import Entry, Status
-from lab.core.policy import Action, Actor, Policy, parse_environment, parse_role
+from lab.core.names import storable
+from lab.core.policy import Action, Claim, Policy
 from pipelines import memory
 
 _LONGEST_REASON = 1000
@@ -28,15 +29,6 @@ class AuditWriter(Protocol):
     def append_or_keep(self, entry: Entry) -> Entry | None:
         """Writes the entry now or keeps it locally, then None. Raises LabError or OSError when it can do neither."""
         ...
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Who a run says it is, as text: nothing here is known to be valid."""
-
-    owner: str
-    role: str
-    environment: str
 
 
 @dataclass(frozen=True)
@@ -143,13 +135,10 @@ class Guard:
 
     def _decide(self) -> str:
         """The rule that allows the step. Raises PolicyDenied, or SettingsError for what isn't known."""
-        claim, self._policy_hash = self._claim, ""
+        self._policy_hash = ""
         policy = self._rules.policy()
         self._policy_hash = self._rules.hash(policy)
-        if not claim.owner.strip():
-            raise SettingsError("The run has no owner.", "Set RUN_OWNER.")
-        actor = Actor(claim.owner, parse_role(claim.role), parse_environment(claim.environment))
-        decision = policy.decide(actor, Action.RUN)
+        decision = policy.decide(self._claim.actor(), Action.RUN)
         if not decision.allowed:
             raise PolicyDenied(f"{decision}.", "Ask someone with an allowed role to run it.")
         return decision.rule
@@ -189,22 +178,22 @@ class Guard:
         return self._entry(name, status, record.details, record.model_version)
 
     def _entry(self, action: str, status: Status, details: Mapping[str, Any], model_version: str = "") -> Entry:
+        claim = self._claim.shown()
         return Entry(
             action=action,
             status=status,
-            owner=self._claim.owner,
-            role=self._claim.role,
-            environment=self._claim.environment,
+            owner=claim.owner,
+            role=claim.role,
+            environment=claim.environment,
             time=self._clock(),
             run_id=self._run_id,
             model_version=model_version,
             policy_hash=self._policy_hash,
             code_version=self._code_version,
-            details=dict(details),
+            # What a run was given, as a path, may be no text that an entry can hold.
+            details={name: storable(value) if isinstance(value, str) else value for name, value in details.items()},
         )
 
 
 def _short(reason: str) -> str:
-    # A lone surrogate, as in a file name that isn't UTF-8, has no canonical form.
-    text = reason.encode("utf-8", errors="replace").decode()
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"

@@ -1,7 +1,8 @@
 """Stands before Dagster's webserver, which by itself obeys whatever any web page makes a browser send to it.
 
 A request passes when it names this server as its Host, so that no foreign name can be pointed at it, and when it comes
-from a page of this server, from the address bar or a link, or from a program. Mutations pass by POST only.
+from a page of this server, from the address bar or a link, or from a program. Mutations pass by POST only, and
+without text that Dagster can't store.
 """
 
 import logging
@@ -14,6 +15,8 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
+
+from pipelines import webtext
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -46,8 +49,10 @@ class WebGuard:
             return
         connection = HTTPConnection(scope)
         refusal = self.refusal(connection)
+        if refusal is None and scope["type"] == "http" and scope["path"] == GRAPHQL and scope["method"] not in _READING:
+            refusal, receive = await _read(receive)
         if refusal is None:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, _answering(send))
             return
         _log.warning("refused %s %s: %s", scope.get("method", "websocket"), scope["path"], refusal.reason)
         if scope["type"] == "websocket":
@@ -107,12 +112,33 @@ def _only_queries(document: str) -> bool:
     return all(operation.operation is OperationType.QUERY for operation in operations)
 
 
-def _with_headers(send: "Send") -> "Send":
+async def _read(receive: "Receive") -> "tuple[Refusal | None, Receive]":
+    """Judges the text of a request; what was read of it is given once more by what is returned."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        # A client that is gone sends no more.
+        more = message["type"] == "http.request" and message.get("more_body", False)
+        if len(body) > webtext.LARGEST_BODY:
+            return Refusal(413, f"the request is longer than {webtext.LARGEST_BODY} bytes"), receive
+    pending: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+    async def again() -> "Message":
+        return pending.pop() if pending else await receive()
+
+    problem = webtext.problem(bytes(body))
+    return Refusal(400, problem) if problem else None, again
+
+
+def _answering(send: "Send") -> "Send":
     async def sending(message: "Message") -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
+        if message["type"] == "websocket.send" and message.get("text"):
+            message = {**message, "text": webtext.escaped_json(message["text"])}
         await send(message)
 
     return sending

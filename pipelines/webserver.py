@@ -24,11 +24,15 @@ def serve(host: str, port: int, workspace: Path, hosts: Sequence[str]) -> None:
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster._utils.log import configure_loggers
+    from dagster_webserver import graphql as pages
     from dagster_webserver.version import __version__
     from dagster_webserver.webserver import DagsterWebserver
 
     from pipelines.webguard import WebGuard
+    from pipelines.webtext import AnyJson
 
+    # One run that holds a character beyond UTF-8 would otherwise make every list of runs an error.
+    pages.JSONResponse = AnyJson  # type: ignore[attr-defined]  # it isn't meant to be replaced
     configure_loggers()
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_OVERFLOW)

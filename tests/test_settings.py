@@ -107,7 +107,13 @@ def test_a_malformed_value_names_variable_value_and_what_is_allowed(
     assert caught.value.exit_code == 1
 
 
-@pytest.mark.parametrize("owner", ["a\nb", "\x1b[31mred", " ", "x" * 201, "\udcff", "tab\tbed"])
+@pytest.mark.parametrize(
+    "owner",
+    [
+        *("a\nb", "\x1b[31mred", " ", "x" * 201, "\udcff", "tab\tbed", " ann", "ann ", "an\u200bn", "ann\ufe0f"),
+        *("an\u00a0n", "\ue000", "\u0378", "e\u0301va", "nna\u202e", "\u3164"),
+    ],
+)
 def test_an_owner_that_could_not_be_shown_or_stored_is_refused(load: Load, owner: str) -> None:
     with pytest.raises(SettingsError, match="RUN_OWNER"):
         load(RUN_OWNER=owner)
@@ -122,6 +128,41 @@ def test_an_owner_may_have_any_printable_character(load: Load, owner: str) -> No
 
 def test_a_value_in_the_file_is_taken_as_it_stands(load: Load) -> None:
     assert load("RUN_OWNER='a ${HOME} # b'\n").actor.owner == "a ${HOME} # b"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            'LAB_NAME=x\n\nALLOWED_PROD_ROLES="platform-admin\n',
+            "line 3, can't be read: the value of ALLOWED_PROD_ROLES",
+        ),
+        ("ALLOWED_PROD_ROLES='platform-admin' and more\n", "line 1, can't be read: the value of ALLOWED_PROD_ROLES"),
+        ("ALLOWED_PROD_ROLES: platform-admin\n", "line 1, can't be read: it isn't NAME=value"),
+        ("\n# roles\n  ALLOWED_PROD_ROLES  # nobody\n", "line 3, can't be read: it isn't NAME=value"),
+        ("a\\b c=d\n", "line 1, can't be read"),
+        ('RUN_OWNER="ann\nALLOWED_PROD_ROLES=\nLAB_NAME="\n', "line 1: the quote that RUN_OWNER opens"),
+        ("LAB_NAME=a\nexport LAB_NAME=a\n", "line 2: LAB_NAME stands on line 1 already"),
+        ("'ALLOWED_PROD_ROLES'=\r\n\r\nALLOWED_PROD_ROLES=analyst\r\n", "line 3: ALLOWED_PROD_ROLES stands on line 1"),
+    ],
+)
+def test_a_line_that_could_be_passed_over_or_overruled_is_an_error(
+    load: Load, tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(text)
+    assert caught.value.message.startswith(f"{tmp_path / 'env'}, {said}")
+    assert caught.value.remedy
+    with pytest.raises(SettingsError):
+        first_config({"LAB_ENV_FILE": str(tmp_path / "env")})
+    assert (tmp_path / "env").read_bytes() == text.encode()
+
+
+def test_a_line_that_cannot_be_read_is_not_shown_where_it_may_hold_a_secret(load: Load) -> None:
+    for line in ('GRAFANA_ADMIN_PASSWORD="hush', "GRAFANA_ADMIN_PASSWORD hush", "hush"):
+        with pytest.raises(SettingsError) as caught:
+            load(line)
+        assert "hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe\x00", b"RUN_OWNER=\xe4\n"])
@@ -203,10 +244,12 @@ def test_a_file_without_secrets_gets_them_and_keeps_all_it_says(tmp_path: Path) 
     assert (secrets["grafana_admin"], secrets["mlflow_db"], secrets["s3_admin"]) == ("chosen", "a$b", "from outside")
     assert config.name == "kept"
     text = target.read_bytes().decode()
-    kept = [line for line in HANDMADE.split("\n") if not line.startswith(("export POSTGRES", "S3_PIPELINE"))]
+    kept = [
+        line for line in HANDMADE.split("\n") if not line.startswith(("export POSTGRES", "S3_PIPELINE", "S3_READER"))
+    ]
     assert [line for line in text.split("\n") if line in kept] == kept
     assert "S3_ADMIN_SECRET" not in text
-    assert text.count("POSTGRES_PASSWORD") == text.count("S3_PIPELINE_SECRET") == 1
+    assert [text.count(name) for name in ("POSTGRES_PASSWORD", "S3_PIPELINE_SECRET", "S3_READER_SECRET")] == [1] * 3
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert path.is_symlink()
     assert first_config(environ)[1] == ""

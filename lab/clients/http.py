@@ -5,11 +5,13 @@ httpx is imported when the first `Http` is made, so that importing this module c
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lab.core.errors import ServiceUnavailable
+from lab.core.names import storable
 from lab.core.services import BY_NAME, Service
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 Login = tuple[str, str] | Callable[["httpx.Request"], "httpx.Request"]
 MAX_BYTES = 8 << 20
 _EXCERPT = 200
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\\u0000")
 
 
 class BadStatus(ServiceUnavailable):
@@ -116,7 +119,9 @@ class Http:
 
     def _json(self, path: str, body: bytes) -> Any:
         try:
-            return json.loads(body)
+            answer = json.loads(body)
+            # Rare, and told by a glance: what JSON can hold and neither a terminal nor a file can.
+            return _storable(answer) if _LONE_SURROGATE.search(body) else answer
         except (ValueError, RecursionError):
             raise self.unavailable(f"answered {path} with something that isn't JSON: {excerpt(body)!r}.") from None
 
@@ -153,6 +158,14 @@ class Http:
                 message = f"{self.title} answered {response.status_code} to {method} {path}: {excerpt(received)!r}."
                 raise BadStatus(message, self.remedy, response.status_code, bytes(received[:4096]))
             return bytes(received)
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return {storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _trusted(base_url: str) -> ssl.SSLContext:

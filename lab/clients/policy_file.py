@@ -70,6 +70,8 @@ def _strict_loader() -> "type[yaml.SafeLoader]":
                 if str(key.value) in seen:
                     message = f"the key {key.value!r} is there twice"
                     raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
+                if key.tag == "tag:yaml.org,2002:merge":
+                    raise yaml.constructor.ConstructorError(None, None, "a merge is not allowed here", key.start_mark)
                 seen.add(str(key.value))
             return super().construct_mapping(node, deep)
 

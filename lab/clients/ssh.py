@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from lab.core.account import named
 from lab.core.errors import SignatureInvalid, UsageError
-from lab.core.signers import NAMESPACE, PublicKey, Signer, parse_public_key
+from lab.core.signers import NAMESPACE, Signer
+from lab.core.sshkey import PublicKey, parse_public_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
@@ -26,7 +27,6 @@ SIGN_DEADLINE_S = 120.0
 DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 _MAGIC = b"SSHSIG"
-_MIN_RSA_BITS = 2048
 # What a hardware key says of the moment it signed: that somebody touched it.
 _USER_PRESENT = 0x01
 
@@ -113,9 +113,12 @@ def verify(message: bytes, armored: str, signers: Iterable[Signer], at: datetime
     signature = parse_signature(armored)
     if signature.namespace != NAMESPACE:
         raise SignatureInvalid(f"The signature is for the namespace {signature.namespace!r}, not {NAMESPACE!r}.")
+    if signature.key.weakness:
+        raise SignatureInvalid(f"The key {signature.key.fingerprint} {signature.key.weakness}.")
     if not _is_genuine(signature, message):
         raise SignatureInvalid("The signature doesn't belong to this statement.")
-    signer = next((one for one in signers if one.key == signature.key), None)
+    # By all of its numbers: what is checked above is the key that came with the signature.
+    signer = next((one for one in signers if one.key.exact == signature.key.exact), None)
     if signer is None:
         raise SignatureInvalid(f"The key {signature.key.fingerprint} is nobody's.", "Type `invoke identity-list`.")
     if not signer.valid_at(at):
@@ -167,8 +170,6 @@ def _verify_rsa(key: Any, signature: Signature, data: bytes) -> None:
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 
-    if key.key_size < _MIN_RSA_BITS:
-        raise SignatureInvalid(f"The RSA key has {key.key_size} bits; {_MIN_RSA_BITS} are the least.")
     algorithm = SHA256() if signature.format == "rsa-sha2-256" else SHA512()
     key.verify(signature.value.rjust(key.key_size // 8, b"\0"), data, PKCS1v15(), algorithm)
 
@@ -212,6 +213,20 @@ def read_public_key(key: Path) -> PublicKey:
         why = err.strerror if isinstance(err, OSError) else "not text"
         remedy = f"Give the path of a key, or type `ssh-keygen -y -f {key} > {path}`."
         raise SignatureInvalid(f"Can't read the public key {path}: {why}.", remedy) from None
+
+
+def refuse_unfit(key: PublicKey) -> None:
+    """Raises UsageError for a key whose signatures could never count, or that isn't written as keys are."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+    problem = key.weakness or ("" if key.is_exact else "holds numbers with zeros in front, as no program writes them")
+    try:
+        load_ssh_public_key(f"{key.type} {key.blob}".encode())
+    except (ValueError, UnsupportedAlgorithm):
+        problem = problem or "is no point of its curve"
+    if problem:
+        raise UsageError(f"The key {key.fingerprint} {problem}.", "Make a key with `ssh-keygen -t ed25519`.")
 
 
 def sign(message: bytes, key: Path, deadline_s: float = SIGN_DEADLINE_S) -> str:

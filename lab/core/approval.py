@@ -6,6 +6,7 @@ A promotion moves an alias: `staging`, then `champion`. The version that was cha
 every alias away at once, the champion's too; archiving is tidying up, so the present champion can't be archived.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -178,7 +179,7 @@ def _texts(raw: object, kind: type[Any]) -> dict[str, str]:
 
 def checked_reason(text: str) -> str:
     """Raises UsageError for an empty, overlong or unprintable reason."""
-    reason = " ".join(text.split())
+    reason = unicodedata.normalize("NFC", " ".join(text.split()))
     if not reason or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise UsageError(f"--reason must say why, in 1-{LONGEST_REASON} printable characters.", 'Type --reason "…".')
     return reason

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from lab.core.errors import LabError
-from lab.core.ledger import Head
+from lab.core.ledger import Head, each_key_once
 
 FORMAT = 1
 # The first member says what the file is, the last one what must have come between: without it the file is incomplete.
@@ -63,7 +63,7 @@ class Manifest:
     def from_json(cls, body: bytes) -> "Manifest":
         """Raises LabError for anything that no backup of this format holds."""
         try:
-            raw = json.loads(body)
+            raw = json.loads(body, object_pairs_hook=each_key_once)
             known_format(raw)
             texts = {name: _text(raw[name]) for name in ("lab", "runtime", "made_at", "code_version")}
             return cls(

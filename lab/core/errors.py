@@ -28,6 +28,10 @@ class SettingsError(LabError):
     """A variable in the environment or `.env` is unknown or has a value that isn't allowed."""
 
 
+class ClaimRefused(SettingsError):
+    """Owner, role or environment of the settings aren't what the lab knows."""
+
+
 class ServiceUnavailable(LabError):
     """A service didn't answer, or answered with something that isn't its protocol."""
 

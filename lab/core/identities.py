@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from lab.core.approval import parse_identity_statement
 from lab.core.errors import LedgerError
 from lab.core.ledger import GENESIS, Entry, Status
+from lab.core.names import same_person
 from lab.core.policy import Action, Actor, Environment, Policy, Role, parse_role
-from lab.core.signers import Signer, parse_line
+from lab.core.signers import Signer, other_spelling, parse_line
+from lab.core.sshkey import PublicKey
 
 ADD, REMOVE = "add", "remove"
 # Identities decide who may act in production, so changing them is an action there.
@@ -21,12 +23,10 @@ Verify = Callable[[bytes, str, Sequence[Signer], datetime], Signer]
 
 @dataclass(frozen=True)
 class Identities:
-    """`signers` as known now; `owners` says by base64 text whose every key ever was; `prior` is the newest entry's
-    hash.
-    """
+    """`signers` as known now; `owners` says whose every key ever was; `prior` is the newest entry's hash."""
 
     signers: tuple[Signer, ...] = ()
-    owners: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[PublicKey, str] = field(default_factory=dict)
     prior: str = GENESIS
 
     @property
@@ -35,7 +35,8 @@ class Identities:
         return not self.owners
 
     def named(self, name: str) -> tuple[Signer, ...]:
-        return tuple(signer for signer in self.signers if signer.name == name)
+        """The lines of whoever that is, also in another spelling."""
+        return tuple(signer for signer in self.signers if same_person(signer.name, name))
 
 
 def signer_of(
@@ -66,11 +67,12 @@ def claim_problem(signer: Signer, owner: str, role: str) -> str:
     return ""
 
 
-def four_eyes_problem(owner: str, approver: str, signer: Signer | None, owners: Mapping[str, str]) -> str:
+def four_eyes_problem(owner: str, approver: str, signer: Signer | None, owners: Mapping[PublicKey, str]) -> str:
     """Why an approval isn't a second person's; empty when it is."""
-    if approver == owner:
-        return f"the version belongs to {owner}, who can't approve it"
-    if signer and owners.get(signer.key.blob) == owner:
+    if same_person(approver, owner):
+        other = "" if approver == owner else f", as {approver} neither"
+        return f"the version belongs to {owner}, who can't approve it{other}"
+    if signer and same_person(owners.get(signer.key, ""), owner):
         return f"the key {signer.key.fingerprint} is one of {owner}, whom the version belongs to"
     return ""
 
@@ -91,22 +93,24 @@ def change_problem(known: Identities, policy: Policy, operation: str, signer: Si
         return f"{operation!r} is no operation on identities"
     if any(one.key == signer.key for one in known.signers):
         return f"the key {signer.key.fingerprint} is known already"
-    former = known.owners.get(signer.key.blob, signer.name)
-    if former != signer.name:
+    former = known.owners.get(signer.key, signer.name)
+    if not same_person(former, signer.name):
         return f"the key {signer.key.fingerprint} was {former}'s"
+    if spelling := other_spelling(signer.name, known.signers):
+        return f"{spelling} is known already, and {signer.name} is the same name in another spelling"
     if known.untouched and not _manages(policy, signer):
         return "the first identity must have a role that may change identities, or nobody could add a second one"
     return ""
 
 
 def _manages(policy: Policy, signer: Signer) -> bool:
-    return any(may_manage(policy, signer.name, role) for role in signer.roles)
+    return not signer.key.weakness and any(may_manage(policy, signer.name, role) for role in signer.roles)
 
 
 def changed(known: Identities, operation: str, signer: Signer) -> Identities:
     """After the change, which `change_problem` finds nothing against."""
     if operation == ADD:
-        owners = {**known.owners, signer.key.blob: signer.name}
+        owners = {**known.owners, signer.key: signer.name}
         return replace(known, signers=(*known.signers, signer), owners=owners)
     return replace(known, signers=tuple(one for one in known.signers if one != signer))
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TypeVar
 
+from lab.core import names
 from lab.core.errors import SettingsError
 from lab.core.ledger import canonical
 
@@ -42,6 +43,7 @@ class Action(StrEnum):
 
 # The metrics that every version has; True where more is better.
 METRICS: Mapping[str, bool] = {"auc": True, "gini": True, "ks": True, "accuracy": True, "log_loss": False}
+_OWNERS = f"Allowed: {names.ALLOWED}."
 _Known = TypeVar("_Known", Environment, Role, Action)
 
 
@@ -52,6 +54,25 @@ class Actor:
     owner: str
     role: Role
     environment: Environment
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who a run says it is, as text: nothing here is known to be valid."""
+
+    owner: str
+    role: str
+    environment: str
+
+    def actor(self) -> Actor:
+        """Raises SettingsError for what is no name, role or environment."""
+        if problem := names.name_problem(self.owner):
+            raise SettingsError(f"RUN_OWNER: '{names.shown(self.owner)}' is no owner: it {problem}.", _OWNERS)
+        return Actor(self.owner, parse_role(self.role), parse_environment(self.environment))
+
+    def shown(self) -> "Claim":
+        """The claim as it may be kept and shown; what is no name is escaped."""
+        return Claim(names.shown(self.owner), names.shown(self.role), names.shown(self.environment))
 
 
 @dataclass(frozen=True)
@@ -160,7 +181,9 @@ def _parse(kind: type[_Known], text: str, place: str) -> _Known:
         return kind(text)
     except ValueError:
         name = kind.__name__.lower()
-        raise SettingsError(f"{place}: {text!r} is no {name}.", f"Use one of: {', '.join(kind)}.") from None
+        raise SettingsError(
+            f"{place}: '{names.shown(text)}' is no {name}.", f"Use one of: {', '.join(kind)}."
+        ) from None
 
 
 def parse_roles(text: str, variable: str) -> frozenset[Role]:

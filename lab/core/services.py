@@ -115,7 +115,7 @@ CATALOGUE: tuple[ServiceSpec, ...] = (
         "Dagster",
         "launches and shows pipeline runs",
         3000,
-        "GraphQL: the code location is loaded",
+        "GraphQL: the code location is loaded, the newest runs are listed",
         needs=(_S.POSTGRES, _S.DAGSTER_CODE),
         browsable=True,
     ),

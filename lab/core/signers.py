@@ -4,46 +4,22 @@ A line's principals hold the name and the roles, as in `alice@example.com,role=r
 `ssh-keygen -Y verify -I alice@example.com` proves who signed, and `-I role=risk-officer` in which role.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 
 from lab.core.errors import LabError, UsageError
+from lab.core.names import same_person
 from lab.core.policy import Role, in_order, parse_role
+from lab.core.sshkey import KEY_TYPES, PublicKey, parse_public_key
 
 NAMESPACE = "mlops-lab"
-KEY_TYPES = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "ssh-rsa",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-)
 _ROLE = "role="
 # Nothing that ssh-keygen would read as a pattern, a list or a quotation.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,199}")
 _OPTION = re.compile(r'(?P<name>[a-z-]+)(?:="(?P<value>[^"]*)")?(?:,|\Z)', re.IGNORECASE)
 _TIMES = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-
-
-@dataclass(frozen=True)
-class PublicKey:
-    """An SSH public key; `blob` is its base64 text, by which keys are compared."""
-
-    type: str
-    blob: str
-
-    @property
-    def fingerprint(self) -> str:
-        """As `ssh-keygen -l` shows it."""
-        digest = sha256(base64.b64decode(self.blob)).digest()
-        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
 @dataclass(frozen=True)
@@ -63,21 +39,6 @@ class Signer:
             (self.valid_after is not None and moment < self.valid_after)
             or (self.valid_before is not None and moment >= self.valid_before)
         )
-
-
-def parse_public_key(text: str) -> PublicKey:
-    """The key in the text of a `.pub` file. Raises UsageError."""
-    words = text.split()
-    if len(words) < 2 or words[0] not in KEY_TYPES:
-        raise UsageError("This is no SSH public key that the lab can use.", f"Use one of: {', '.join(KEY_TYPES)}.")
-    try:
-        raw = base64.b64decode(words[1], validate=True)
-    except binascii.Error:
-        raise UsageError("The SSH public key is damaged: it isn't base64.") from None
-    length = int.from_bytes(raw[:4], "big")
-    if raw[4 : 4 + length].decode("ascii", errors="replace") != words[0]:
-        raise UsageError(f"The SSH public key is damaged: it says {words[0]} and holds something else.")
-    return PublicKey(words[0], base64.b64encode(raw).decode())
 
 
 def make_line(name: str, roles: Iterable[Role], key: PublicKey, valid_before: str = "") -> str:
@@ -126,8 +87,16 @@ def parse_signers(text: str, source: str) -> tuple[Signer, ...]:
             raise UsageError(f"{source}, line {number}: {err.message.rstrip('.')}.", err.remedy) from None
         if any(signer.key == other.key for other in found):
             raise UsageError(f"{source}, line {number}: the key is there twice.", "Keep one of the lines.")
+        if former := other_spelling(signer.name, found):
+            said = f"{source}, line {number}: {signer.name} and {former} are one name in two spellings."
+            raise UsageError(said, "Keep one of them.")
         found.append(signer)
     return tuple(found)
+
+
+def other_spelling(name: str, known: Iterable[Signer]) -> str:
+    """How one of `known` spells the same name otherwise; empty when none does."""
+    return next((one.name for one in known if one.name != name and same_person(one.name, name)), "")
 
 
 def _options(text: str) -> dict[str, datetime]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lab.core.errors import LabError, LedgerError
-from lab.core.ledger import Entry, Head, Verification, verify
+from lab.core.ledger import Entry, Head, Verification, each_key_once, verify
 
 # Heads that were exported with FILE lie in the file of its name with this behind it.
 HEADS_SUFFIX = ".heads.jsonl"
@@ -30,7 +30,7 @@ def exported_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, byt
     """As `exported`, of the lines of an export called `name`."""
     for number, line in enumerate(lines, 1):
         try:
-            raw = json.loads(line)
+            raw = json.loads(line, object_pairs_hook=each_key_once)
             body = base64.b64decode(raw["body_base64"]) if "body_base64" in raw else raw["body"].encode()
             yield str(raw["key"]), body
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -43,7 +43,7 @@ def published(path: Path) -> list[Head]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                raw = json.loads(line)
+                raw = json.loads(line, object_pairs_hook=each_key_once)
                 seq, digest = raw["seq"], raw["hash"]
             except (ValueError, TypeError, KeyError, RecursionError):
                 seq, digest = None, None

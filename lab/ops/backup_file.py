@@ -14,6 +14,7 @@ from typing import IO, cast
 
 from lab.core.backup import FORMAT, LABEL, MANIFEST, Manifest, Member, check_name, known_format
 from lab.core.errors import LabError
+from lab.core.ledger import each_key_once
 
 _LEVEL = 6
 _PIECE = 1 << 20
@@ -141,7 +142,7 @@ class BackupFile:
         try:
             if info.name != LABEL or info.size > _PIECE:
                 raise self._foreign()
-            known_format(json.loads(body.read()))
+            known_format(json.loads(body.read(), object_pairs_hook=each_key_once))
         except (ValueError, TypeError, KeyError):
             raise self._foreign() from None
 

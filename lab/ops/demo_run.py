@@ -11,18 +11,19 @@ from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.s3 import PIPELINE, S3, AuditStore
 from lab.core.config import LabConfig
-from lab.core.errors import LabError, NotFound, PolicyDenied, RunFailed, ServiceUnavailable
-from lab.core.ledger import Entry, Status
+from lab.core.errors import ClaimRefused, LabError, NotFound, PolicyDenied, RunFailed, ServiceUnavailable
+from lab.core.ledger import Entry, EntryStore, Status
 from lab.core.models import MODEL_NAME, ModelVersion
-from lab.core.policy import Action
+from lab.core.policy import Action, Claim
 from lab.core.runs import JOB, Run, RunStatus
 from lab.core.services import Service
-from lab.ops.entries import entry_by_actor
+from lab.ops.entries import entry_by_actor, entry_by_claim
 from lab.ops.progress import Progress, Report
 from lab.ops.trail import ledger
 from lab.runtime.inbox import visible
 
 DEADLINE_S = 900.0
+DEMO_RUN = "demo-run"
 RELAUNCH = "relaunch"
 _POLL_SECONDS = 0.25
 # Nobody is served by a run that is given up because the machine is busy.
@@ -47,6 +48,27 @@ class DemoRun:
         return self.run.status is RunStatus.SUCCESS and self.version is not None and not self.faults
 
 
+def refuse(config: LabConfig, claim: Claim, why: ClaimRefused, store: EntryStore | None = None) -> PolicyDenied:
+    """Puts on record that nobody runs as `claim`, and says so. Raises LabError when that can't be written."""
+    details = {"reason": why.message, "trigger": DEMO_RUN}
+    entry = entry_by_claim(config, claim.shown(), "launch", Status.BLOCKED, details)
+    return _blocked(config, store or _store(config), entry, why.message.rstrip("."), why.remedy)
+
+
+def _blocked(config: LabConfig, store: EntryStore, entry: Entry, why: str, remedy: str) -> PolicyDenied:
+    try:
+        written = ledger(config, store).append(entry)
+    except LabError as err:
+        raise LabError(
+            f"Blocked before anything started: {why}. No audit entry says so: {err.message}", remedy
+        ) from None
+    return PolicyDenied(f"Blocked before anything started: {why}. Audit entry {written.seq} says so.", remedy)
+
+
+def _store(config: LabConfig) -> AuditStore:
+    return AuditStore(S3.of_lab(config, PIPELINE), config.audit_bucket, config.audit_prefix)
+
+
 class DemoRunner:
     """Launches and follows one run of the training job."""
 
@@ -54,14 +76,14 @@ class DemoRunner:
         self._config, self._report = config, report
         self._dagster = Dagster(Http.to(Service.DAGSTER, config.url(Service.DAGSTER), _ANSWER_S))
         self._mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), _ANSWER_S))
-        self._store = AuditStore(S3.of_lab(config, PIPELINE), config.audit_bucket, config.audit_prefix)
+        self._store = _store(config)
 
     async def run(self, data: Path | None = None, deadline_s: float = DEADLINE_S) -> DemoRun:
         """Raises PolicyDenied before anything starts, RunFailed when the run isn't done in time, LabError otherwise."""
         try:
-            await asyncio.to_thread(self._guard, "demo-run")
+            await asyncio.to_thread(self._guard, DEMO_RUN)
             path = None if data is None else str(visible(self._config, _readable(data)))
-            return await self._launch("demo-run", path, {}, deadline_s)
+            return await self._launch(DEMO_RUN, path, {}, deadline_s)
         finally:
             await self._aclose()
 
@@ -96,11 +118,8 @@ class DemoRunner:
             return
         details = {"rule": decision.rule, "trigger": trigger}
         entry = entry_by_actor(self._config, "launch", Status.BLOCKED, details)
-        written = ledger(self._config, self._store).append(entry)
-        raise PolicyDenied(
-            f"Blocked before anything started: {decision}. Audit entry {written.seq} says so.",
-            "Run as a role that the policy allows (RUN_ROLE), or in another ENVIRONMENT.",
-        )
+        remedy = "Run as a role that the policy allows (RUN_ROLE), or in another ENVIRONMENT."
+        raise _blocked(self._config, self._store, entry, str(decision), remedy)
 
     async def _follow(self, run_id: str, deadline_s: float) -> Run:
         began = answered = time.monotonic()

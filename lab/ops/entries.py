@@ -8,7 +8,7 @@ from lab.clients.code_version import code_version
 from lab.clients.policy_file import hash_in_force
 from lab.core.config import LabConfig
 from lab.core.ledger import Entry, Status
-from lab.core.policy import Environment
+from lab.core.policy import Claim, Environment
 
 
 def entry_by_actor(
@@ -24,12 +24,20 @@ def entry_by_actor(
     Raises SettingsError when the file of known keys can't be read.
     """
     actor = config.actor
+    claim = Claim(actor.owner, actor.role, environment or actor.environment)
+    return entry_by_claim(config, claim, action, status, details, model_version)
+
+
+def entry_by_claim(
+    config: LabConfig, claim: Claim, action: str, status: Status, details: Mapping[str, Any], model_version: str = ""
+) -> Entry:
+    """As `entry_by_actor`, of whoever `claim` says."""
     return Entry(
         action=action,
         status=status,
-        owner=actor.owner,
-        role=actor.role,
-        environment=environment or actor.environment,
+        owner=claim.owner,
+        role=claim.role,
+        environment=claim.environment,
         time=now_utc(),
         model_version=model_version,
         policy_hash=hash_in_force(config.policy, config.governance),

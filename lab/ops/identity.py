@@ -15,11 +15,11 @@ from lab.core.errors import LabError, NotFound, PolicyDenied, UsageError
 from lab.core.identities import ADD, REMOVE, WHERE, Identities, change_problem
 from lab.core.ledger import Entry, EntryStore, Status
 from lab.core.ownership import belong_to_folder
-from lab.core.policy import Action, Actor, parse_role
+from lab.core.policy import Action, Actor
 from lab.core.signers import Signer, make_line, parse_line
 from lab.ops.entries import entry_by_actor
 from lab.ops.gates import Claimant
-from lab.ops.signing import Signing, claimant, fitting_role, read_signers, signature_problem, signers_path
+from lab.ops.signing import Signing, claimant, fitting_role, read_signers, role_given, signature_problem, signers_path
 from lab.ops.trail import TrailReader, ledger
 
 _HEADER = "# Kept by `mlops-lab identity`: what is written here by hand doesn't count.\n"
@@ -62,10 +62,12 @@ class Registrar:
 
     def add(self, name: str, key: Path, roles: Sequence[str], reason: str, valid_before: str = "") -> Change:
         """Makes the key at `key` (its public half) an identity; the very first one is taken on trust."""
-        chosen = [parse_role(text.strip(), "--role") for role in roles for text in role.split(",") if text.strip()]
+        chosen = [role_given(text.strip()) for role in roles for text in role.split(",") if text.strip()]
         if not chosen:
             raise UsageError("An identity needs a role.", "Type --role risk-officer.")
-        line = make_line(name, chosen, ssh.read_public_key(key), valid_before)
+        public = ssh.read_public_key(key)
+        ssh.refuse_unfit(public)
+        line = make_line(name, chosen, public, valid_before)
         reader, known = self._look()
         if any(one.line == line for one in known.signers):
             # The entry is there, and writing the file again repairs what a crash left undone.
@@ -198,7 +200,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _known(signer: Signer, audited: Sequence[Signer], filed: Sequence[Signer]) -> Known:
-    problem = ""
+    problem = f"counts for nothing: the key {signer.key.weakness}" if signer.key.weakness else ""
     if all(one.line != signer.line for one in filed):
         problem = "not in the file as audited: somebody changed the file by hand"
     elif all(one.line != signer.line for one in audited):

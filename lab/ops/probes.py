@@ -100,7 +100,7 @@ class Probes:
             Service.OBJECT_STORE: self._buckets,
             Service.MLFLOW: self._mlflow.ping,
             Service.DAGSTER_CODE: self._dagster_code,
-            Service.DAGSTER: self._dagster.ping,
+            Service.DAGSTER: self._dagster_webserver,
             Service.DAGSTER_DAEMON: self._dagster_daemon,
             Service.DRIFT_MONITOR: self._drift_monitor,
             Service.DAGSTER_METRICS: partial(self._exporter, Service.DAGSTER_METRICS),
@@ -158,6 +158,11 @@ class Probes:
                 await self._store.head_bucket(bucket)
             except NotFound:
                 raise Incomplete(f"Bucket {bucket!r} doesn't exist.", "Type `invoke up`.") from None
+
+    async def _dagster_webserver(self) -> None:
+        await self._dagster.ping()
+        # One run that can't be shown may keep all of them from being listed.
+        await self._dagster.runs()
 
     async def _dagster_code(self) -> None:
         spec, port = BY_NAME[Service.DAGSTER_CODE], self._config.port(Service.DAGSTER_CODE)

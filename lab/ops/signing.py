@@ -11,7 +11,8 @@ from lab.core.errors import LabError, SignatureInvalid, UsageError
 from lab.core.identities import Identities, claim_problem
 from lab.core.ledger import Entry
 from lab.core.policy import Action, Actor, Environment, Role, parse_role
-from lab.core.signers import PublicKey, Signer, parse_signers
+from lab.core.signers import Signer, parse_signers
+from lab.core.sshkey import PublicKey
 from lab.ops.gates import Claimant
 
 
@@ -94,7 +95,7 @@ def claimant(
     needed = config.policy.signature_required(environment) if required is None else required
     claimed = replace(config.actor, environment=environment)
     if signing.role:
-        claimed = replace(claimed, role=_role(signing.role))
+        claimed = replace(claimed, role=role_given(signing.role))
     if signing.chosen(config) is None and not needed:
         return Claimant(claimed)
     try:
@@ -115,7 +116,7 @@ def _known(key: PublicKey, known: Identities, written: tuple[Signer, ...]) -> tu
     audited = next((one for one in known.signers if one.key == key), None)
     filed = next((one for one in written if one.key == key), None)
     if audited is None and filed is None:
-        former = known.owners.get(key.blob)
+        former = known.owners.get(key)
         gone = f"; it was {former}'s and has been removed" if former else ""
         return None, f"the key {key.fingerprint} is nobody's{gone}"
     if audited is None or filed is None:
@@ -123,6 +124,8 @@ def _known(key: PublicKey, known: Identities, written: tuple[Signer, ...]) -> tu
         return None, f"the key {key.fingerprint} is in {where} only: identities were changed by hand"
     if audited.line != filed.line:
         return None, f"the line of {audited.name} in allowed_signers isn't the one in the audit trail"
+    if audited.key.weakness:
+        return audited, f"the key {key.fingerprint} of {audited.name} {audited.key.weakness}"
     now = datetime.now(UTC)
     return audited, "" if audited.valid_at(now) else f"the key {key.fingerprint} of {audited.name} isn't valid now"
 
@@ -144,7 +147,8 @@ def signature_problem(message: bytes, armored: str, entry: Entry, known: Identit
     return claim_problem(signer, entry.owner, entry.role)
 
 
-def _role(text: str) -> Role:
+def role_given(text: str) -> Role:
+    """The role on a command line. Raises UsageError."""
     try:
         return parse_role(text, "--role")
     except LabError as err:

@@ -138,3 +138,11 @@ def test_importing_the_clients_imports_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("body", [b'{"a": ["\\ud800", 1]}', b'{"a": ["\xed\xa0\x80", 1]}'])
+async def test_text_that_no_terminal_and_no_file_can_hold_is_made_visible(body: bytes) -> None:
+    client = http(lambda _: httpx.Response(200, content=body))
+    assert await client.get_json("/") == {"a": [r"\ud800", 1]}
+    paired = http(lambda _: httpx.Response(200, content=rb'{"a\u0000": "\ud83d\ude42"}'))
+    assert await paired.get_json("/") == {r"a\u0000": "\U0001f642"}

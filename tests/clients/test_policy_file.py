@@ -75,6 +75,7 @@ def test_an_empty_list_of_roles_in_the_env_file_means_nobody(tmp_path: Path) -> 
         ("version: 1\nversion: 1\n", "'version' is there twice"),
         ("version: 1\nmargins: {auc: '0.1', auc: '1'}\n", "'auc' is there twice"),
         ("version: &v 1\nrules: *v\n", "an alias is not allowed"),
+        ("<<: {version: 1}\nrules: []\n", "a merge is not allowed"),
         ("a: &a [*a]\n", "an alias is not allowed"),
         ("version: !!python/object/apply:os.getcwd []\n", "could not determine a constructor"),
         ("rules: [\n", "line 2"),

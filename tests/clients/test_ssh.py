@@ -15,7 +15,8 @@ from lab.clients import ssh
 from lab.core.account import named
 from lab.core.errors import SignatureInvalid, UsageError
 from lab.core.policy import Role
-from lab.core.signers import NAMESPACE, PublicKey, Signer, make_line, parse_line, parse_public_key
+from lab.core.signers import NAMESPACE, Signer, make_line, parse_line
+from lab.core.sshkey import PublicKey, parse_public_key
 from tests.support.keys import make_key, stock_verify
 
 MESSAGE = '{"action":"approve","reason":"größer","version":"1"}'.encode()

@@ -7,7 +7,8 @@ import pytest
 
 from lab.core.errors import SettingsError, UsageError
 from lab.core.policy import Role
-from lab.core.signers import PublicKey, make_line, parse_line, parse_public_key, parse_signers
+from lab.core.signers import make_line, parse_line, parse_signers
+from lab.core.sshkey import PublicKey, parse_public_key
 
 BLOB = base64.b64encode(b"\0\0\0\x0bssh-ed25519" + b"\0\0\0\x20" + bytes(32)).decode()
 OTHER = base64.b64encode(b"\0\0\0\x0bssh-ed25519" + b"\0\0\0\x20" + bytes(31) + b"\1").decode()
@@ -86,6 +87,14 @@ def test_a_file_may_hold_comments_and_names_its_wrong_line() -> None:
         parse_signers(good.replace("risk-officer", "king"), "f")
     with pytest.raises(UsageError, match="line 2: the key is there twice"):
         parse_signers(f"{good}\n{good.replace('olga', 'eve')}\n", "f")
+
+
+def test_a_file_holds_no_name_in_two_spellings() -> None:
+    one, other = (parse_public_key(f"ssh-ed25519 {blob}") for blob in (BLOB, OTHER))
+    lines = [make_line("olga@x", [Role.RISK_OFFICER], one), make_line("Olga@X", [Role.RISK_OFFICER], other)]
+    with pytest.raises(UsageError, match="f, line 2: Olga@X and olga@x are one name in two spellings"):
+        parse_signers("\n".join(lines), "f")
+    assert len(parse_signers("\n".join(lines).replace("Olga@X", "olga@x"), "f")) == 2
 
 
 def test_a_comment_behind_the_key_is_no_part_of_it() -> None:

@@ -75,7 +75,10 @@ def test_what_an_entry_holds_cannot_steer_the_terminal(tmp_path: Path, capsys: p
     assert "\\x1b[2Jtrain" in said
 
 
-@pytest.mark.parametrize("line", ["", "[]", "{}", '{"key": "x"}', '{"key": "x", "body": 7}', "\xff"])
+@pytest.mark.parametrize(
+    "line",
+    ["", "[]", "{}", '{"key": "x", "body": "a", "body": "b"}', '{"key": "x"}', '{"key": "x", "body": 7}', "\xff"],
+)
 def test_a_file_that_is_no_export_cannot_be_read(export: Path, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with export.open("a", encoding="latin-1") as file:
         file.write(line + "\n")

@@ -100,6 +100,17 @@ async def test_the_owner_cannot_approve_under_any_key(desk: Desk, tmp_path: Path
         desk.registrar(ADMIN).add("mallory@example.com", own, ["risk-officer"], "the same key under another name")
 
 
+async def test_the_owner_cannot_approve_in_another_spelling(desk: Desk, tmp_path: Path) -> None:
+    version = desk.train()
+    own = make_key(tmp_path, "ecdsa", "dora")
+    desk.registrar(ADMIN).add("Dora@Example.COM", own, ["risk-officer"], "dora, she says, is somebody else")
+    outcome = await desk.act(APPROVE, version, own)
+    assert list(closed(outcome)) == ["four eyes"]
+    assert outcome.entry
+    assert outcome.entry.status is Status.REFUSED
+    assert desk.registry.tags[version]["approval_state"] == "pending_staging"
+
+
 async def test_an_identitys_own_version_needs_somebody_else(desk: Desk) -> None:
     version = desk.train(owner=OFFICER)
     assert "can't approve it" in closed(await desk.act(APPROVE, version, OFFICER))["four eyes"]

@@ -4,13 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import LabError, ServiceUnavailable
+from lab import wiring
+from lab.core.errors import LabError, PolicyDenied, ServiceUnavailable
+from lab.core.ledger import Status
 from lab.core.models import ModelVersion
 from lab.core.runs import JOB, Run, RunStatus, Step
 from lab.ops import demo_run
 from lab.ops.demo_run import DemoRun, DemoRunner
 from lab.ops.progress import Progress
+from tests.ops.desk import MemoryStore
 from tests.ops.labs import config
+from tests.support.ports import NEVER_STARTED
 
 VERSION = ModelVersion("CreditRiskModel", "1", 0.0)
 
@@ -51,6 +55,41 @@ async def test_who_may_not_run_is_not_let_through_when_the_trail_cannot_be_writt
 
     with pytest.raises(LabError, match="object store"):
         await DemoRunner(forbidden, lambda _: None).run()
+
+
+@pytest.mark.parametrize(
+    ("setting", "claimed", "kept"),
+    [
+        ("ENVIRONMENT", "production", "production"),
+        ("RUN_ROLE", "intern", "intern"),
+        ("RUN_OWNER", "ann\u202e", r"ann\u202e"),
+        ("RUN_OWNER", "\udcff", r"\udcff"),
+    ],
+)
+def test_a_claim_that_is_not_known_is_refused_and_on_record(
+    tmp_path: Path, setting: str, claimed: str, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    monkeypatch.setattr(demo_run, "_store", lambda _: store)
+    environ = {"LAB_ENV_FILE": str(tmp_path / ".env"), "LAB_HOME": str(tmp_path / "home"), setting: claimed}
+
+    with pytest.raises(PolicyDenied, match=rf"{setting}: .* Audit entry 1 says so") as caught:
+        wiring.config_to_run(environ)
+
+    assert caught.value.exit_code == 1
+    (entry,) = store.entries
+    field = {"ENVIRONMENT": "environment", "RUN_ROLE": "role", "RUN_OWNER": "owner"}[setting]
+    assert (entry.action, entry.status, getattr(entry, field)) == ("launch", Status.BLOCKED, kept)
+    assert entry.details["trigger"] == "demo-run"
+    assert setting in entry.details["reason"]
+
+
+def test_a_claim_that_is_not_known_is_refused_also_when_the_trail_cannot_be_written(tmp_path: Path) -> None:
+    environ = {"LAB_ENV_FILE": str(tmp_path / ".env"), "LAB_HOME": str(tmp_path / "home"), "ENVIRONMENT": "production"}
+    environ["PORT_OFFSET"] = str(NEVER_STARTED)
+    with pytest.raises(LabError, match=r"'production' is no environment\. No audit entry says so: .*object store"):
+        wiring.config_to_run(environ)
+    assert not list(tmp_path.iterdir())
 
 
 class Busy:

@@ -14,7 +14,7 @@ from lab.core.policy import Action, Role
 from lab.core.signers import make_line, parse_line
 from lab.ops.signing import signers_path
 from tests.ops.desk import ADMIN, DATA, ENGINEER, OFFICER, Desk, closed
-from tests.support.keys import make_key
+from tests.support.keys import make_key, rewritten
 
 TIME = "2036-01-01T00:00:00.000000Z"
 
@@ -135,9 +135,51 @@ def test_an_identity_changed_by_who_may_not_does_not_count(desk: Desk, tmp_path:
 def test_four_eyes_look_at_name_and_key(tmp_path: Path) -> None:
     key = ssh.read_public_key(make_key(tmp_path, "ed25519", "any"))
     signer = parse_line(make_line("olga", [Role.RISK_OFFICER], key))
-    assert not four_eyes_problem("dora", "olga", signer, {key.blob: "olga"})
+    assert not four_eyes_problem("dora", "olga", signer, {key: "olga"})
     assert "belongs to dora" in four_eyes_problem("dora", "dora", None, {})
-    assert "is one of dora" in four_eyes_problem("dora", "olga", signer, {key.blob: "dora"})
+    assert "is one of dora" in four_eyes_problem("dora", "olga", signer, {key: "dora"})
+    assert "belongs to dora" in four_eyes_problem("dora", "Dora", None, {})
+    assert "is one of dora" in four_eyes_problem("dora", "olga", signer, {key: "DORA"})
+    encoded = rewritten(ssh.read_public_key(make_key(tmp_path, "rsa")), zeros=1)
+    plain = ssh.read_public_key(tmp_path / "rsa")
+    signer = parse_line(make_line("olga", [Role.RISK_OFFICER], encoded))
+    assert "is one of dora" in four_eyes_problem("dora", "olga", signer, {plain: "dora"})
+
+
+def test_a_known_key_in_another_encoding_adds_nobody_past_the_commands_either(desk: Desk, tmp_path: Path) -> None:
+    rsa = make_key(tmp_path, "rsa")
+    desk.registrar(ADMIN).add("rita@example.com", rsa, ["risk-officer"], "rita")
+    known = desk.history().identities
+    line = make_line("eve@example.com", [Role.RISK_OFFICER], rewritten(ssh.read_public_key(rsa), zeros=1))
+    statement = IdentityStatement(
+        desk.config.name, "add", line, "prod", ADMIN, "platform-admin", "a second person", known.prior, "p", TIME
+    )
+    details = {"statement": statement.as_details(), "signature": ssh.sign(statement.body(), desk.keys[ADMIN])}
+    desk.ledger.append(
+        Entry("identity", Status.SUCCESS, ADMIN, "platform-admin", "prod", TIME, policy_hash="p", details=details)
+    )
+    assert desk.history().identities.signers == known.signers
+    assert "is known already" in desk.history().ignored[-1].problem
+
+
+async def test_an_owner_in_another_spelling_is_the_owner_for_whoever_reads_the_trail(desk: Desk) -> None:
+    version = desk.train(owner=OFFICER.upper())
+    gates = closed(await desk.act(Action.APPROVE, version, OFFICER))
+    assert gates == {
+        "four eyes": f"the version belongs to {OFFICER.upper()}, who can't approve it, as {OFFICER} neither"
+    }
+    record = desk.history().records[version]
+    statement = Statement(
+        *(desk.config.name, "approve", "CreditRiskModel", version, "pending_staging", "approved_staging", "staging"),
+        *(OFFICER, "risk-officer", "looks good", DATA, record.newest, "p", TIME),
+    )
+    details = {"statement": statement.as_details(), "signature": ssh.sign(statement.body(), desk.keys[OFFICER])}
+    entry = Entry(
+        "approve", Status.APPROVED, OFFICER, "risk-officer", "staging", TIME, policy_hash="p", details=details
+    )
+    desk.ledger.append(replace(entry, model_version=version))
+    assert desk.history().records[version].state is ApprovalState.PENDING_STAGING
+    assert "can't approve it" in desk.history().ignored[-1].problem
 
 
 async def test_roles_that_were_added_to_a_line_by_hand_do_not_count(desk: Desk) -> None:

@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from lab.clients.policy_file import hash_in_force
-from lab.core.errors import LabError, NotFound, PolicyDenied, SettingsError, UsageError
+from lab.clients.ssh import read_public_key
+from lab.core.errors import LabError, NotFound, PolicyDenied, UsageError
 from lab.core.ledger import Status
+from lab.core.policy import Role
+from lab.core.signers import make_line
 from lab.ops.signing import read_signers, signers_path
 from tests.ops.desk import ADMIN, ENGINEER, OFFICER, Desk
-from tests.support.keys import make_key, stock_verify
+from tests.support.keys import make_key, public_text, rewritten, stock_verify
 
 
 @pytest.fixture
@@ -118,6 +121,49 @@ def test_somebody_may_have_several_keys(desk: Desk, tmp_path: Path) -> None:
     assert names(desk) == [ADMIN, ENGINEER]
 
 
+@pytest.mark.parametrize("name", ["Olga@Example.com", "OLGA@EXAMPLE.COM", "olga@example.com."])
+def test_one_name_in_two_spellings_is_one_identity(desk: Desk, tmp_path: Path, name: str) -> None:
+    desk.staffed()
+    other = make_key(tmp_path, "ecdsa")
+    with pytest.raises(PolicyDenied, match="same name in another spelling") as caught:
+        desk.registrar(ADMIN).add(name, other, ["risk-officer"], "a second olga")
+    assert "Audit entry" in caught.value.message
+    path = signers_path(desk.config)
+    line = make_line(name, [Role.RISK_OFFICER], read_public_key(other))
+    path.write_text(f"{path.read_text()}{line}\n")
+    with pytest.raises(UsageError, match=r"allowed_signers, line 5: .* are one name in two spellings"):
+        read_signers(desk.config)
+    path.write_text(path.read_text().replace(f"{line}\n", ""))
+    desk.registrar(ADMIN).remove(name, "she left")
+    assert names(desk) == [ADMIN, ENGINEER]
+
+
+def test_a_key_in_another_encoding_is_the_same_key(desk: Desk, tmp_path: Path) -> None:
+    desk.staffed()
+    rsa = make_key(tmp_path, "rsa")
+    desk.registrar(ADMIN).add("rita@example.com", rsa, ["risk-officer"], "rita")
+    entries = len(desk.store.entries)
+    twin = tmp_path / "twin.pub"
+    twin.write_text(public_text(rewritten(read_public_key(rsa), zeros=1)))
+    with pytest.raises(UsageError, match="zeros in front"):
+        desk.registrar(ADMIN).add("eve@example.com", twin, ["risk-officer"], "a second person")
+    twin.write_text(public_text(rewritten(read_public_key(rsa), exponent=3)))
+    with pytest.raises(PolicyDenied, match="is known already"):
+        desk.registrar(ADMIN).add("eve@example.com", twin, ["risk-officer"], "a second person")
+    assert [entry.status for entry in desk.store.entries[entries:]] == [Status.REFUSED]
+
+
+def test_a_key_that_proves_nothing_is_refused_before_anything_happens(desk: Desk, tmp_path: Path) -> None:
+    for kind, said in (("rsa-1024", "has 1024 bits, and 2048 are the least"), ("ed25519", "anybody can make")):
+        public = make_key(tmp_path, kind, f"weak-{kind}").with_suffix(".pub")
+        if kind == "ed25519":
+            public.write_text(public_text(read_public_key(public), point=bytes([1, *[0] * 31])))
+        with pytest.raises(UsageError, match=said):
+            desk.registrar(ADMIN).add(ADMIN, public, ["platform-admin"], "first")
+    assert desk.store.entries == []
+    assert not signers_path(desk.config).exists()
+
+
 def test_adding_the_same_line_again_repairs_the_file_without_an_entry(desk: Desk) -> None:
     desk.staffed()
     signers_path(desk.config).unlink()
@@ -142,7 +188,7 @@ def test_what_is_no_identity_is_refused_before_anything_happens(desk: Desk, tmp_
     key = desk.keys[ADMIN]
     with pytest.raises(UsageError, match="needs a role"):
         desk.registrar(ADMIN).add(ADMIN, key, [], "first")
-    with pytest.raises(SettingsError, match="--role: 'king'"):
+    with pytest.raises(UsageError, match="--role: 'king'"):
         desk.registrar(ADMIN).add(ADMIN, key, ["king"], "first")
     with pytest.raises(UsageError, match="no name"):
         desk.registrar(ADMIN).add("a*", key, ["platform-admin"], "first")

@@ -71,6 +71,18 @@ async def test_a_service_that_fails_says_so_with_a_remedy(bench: Bench, service:
     assert result.remedy.startswith("Type `invoke ")
 
 
+async def test_a_dagster_that_cannot_list_its_runs_is_not_up(bench: Bench) -> None:
+    def answers(request: httpx.Request) -> httpx.Response:
+        if query_name(request) == "location":
+            return httpx.Response(200, json=answer("dagster_location"))
+        return httpx.Response(500, text="Internal Server Error")
+
+    bench.services.broken[Service.DAGSTER] = answers
+    result = await bench.check(Service.DAGSTER)
+    assert result.health is Health.DOWN
+    assert "500" in result.reason
+
+
 async def test_a_service_that_hangs_is_down_at_the_deadline_and_hurts_no_other(tmp_path: Path) -> None:
     bench = Bench(tmp_path, deadline_s=0.3)
 

@@ -10,7 +10,8 @@ import pytest
 from lab.clients.audit import Ledger
 from lab.core.errors import LedgerError, ServiceUnavailable
 from lab.core.ledger import Entry, Status, verify
-from pipelines.guard import Claim, Guard, Rules
+from lab.core.policy import Claim
+from pipelines.guard import Guard, Rules
 
 PREFIX = "audit/"
 POLICY = Path(__file__).resolve().parents[2] / "stack" / "governance" / "policy.yaml"
@@ -250,7 +251,36 @@ def test_an_interruption_while_beginning_has_an_end() -> None:
 def test_a_reason_that_is_no_unicode_is_written_all_the_same(audit: Trail, trail: Any) -> None:
     with pytest.raises(dg.Failure), audit.guard().step("ingest_data"):
         raise dg.Failure("can't read \udcff.csv")
-    assert trail.entries[-1].details["reason"] == "can't read ?.csv"
+    assert trail.entries[-1].details["reason"] == "can't read \\udcff.csv"
+
+
+@pytest.mark.parametrize(
+    ("claimed", "kept"),
+    [
+        ("\ud800", r"\ud800"),
+        ("a\0b", r"a\x00b"),
+        ("an\u200bn", r"an\u200bn"),
+        ("e\u0301va", r"e\u0301va"),
+        (" ann", " ann"),
+        ("x" * 100_000, "x" * 199 + "…"),
+    ],
+)
+@pytest.mark.parametrize("field", ["owner", "role", "environment"])
+def test_a_claim_that_is_no_name_is_refused_and_on_record_in_a_form_that_can_be_kept(
+    field: str, claimed: str, kept: str, audit: Trail, trail: Any
+) -> None:
+    with pytest.raises(dg.Failure, match="Blocked by policy"), audit.guard(**{field: claimed}).step("ingest_data"):
+        pytest.fail("the step ran")
+    (entry,) = trail.entries
+    assert (entry.status, getattr(entry, field)) == (Status.BLOCKED, kept)
+    assert not audit.warnings
+    assert verify(sorted(trail.bodies.items())).intact
+
+
+def test_details_that_are_no_text_are_kept_in_a_form_that_is(audit: Trail, trail: Any) -> None:
+    with audit.guard().step("ingest_data") as record:
+        record.note(path="/data/\udcff\0.csv", rows=3)
+    assert trail.entries[-1].details == {"path": r"/data/\udcff\u0000.csv", "rows": 3}
 
 
 def test_a_very_long_reason_is_cut(audit: Trail, trail: Any) -> None:

@@ -16,7 +16,7 @@ from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, p
 from lab.core.drift import profile
 from lab.core.ledger import Status, verify
 from lab.core.models import MODEL_ASSET, MODEL_NAME, GovernanceTags
-from lab.core.runs import JOB, STEPS
+from lab.core.runs import JOB, OWNER_TAG, STEPS
 from lab.ops.plant import downturn
 from pipelines.definitions import training_job
 from pipelines.environment import StepEnvironment
@@ -302,6 +302,17 @@ def test_a_role_without_permission_is_blocked_before_anything_is_ingested(
     assert "Blocked by policy: ann as analyst may not run in prod" in reason
     assert objects.bodies == {}
     assert [entry.status for entry in trail.entries] == [Status.BLOCKED]
+
+
+@pytest.mark.parametrize(("claimed", "kept"), [("\ud800", r"\ud800"), ("a\0b", r"a\x00b")])
+def test_no_page_of_dagster_meets_a_claim_that_it_could_not_show(
+    claimed: str, kept: str, launch: Launch, objects: Any, trail: Any
+) -> None:
+    result = launch(owner=claimed)
+    assert not result.success
+    assert objects.uploads == 0
+    assert [(entry.status, entry.owner) for entry in trail.entries] == [(Status.BLOCKED, kept)]
+    assert result.dagster_run.tags[OWNER_TAG] == kept
 
 
 def test_no_step_runs_while_the_trail_cannot_be_written(launch: Launch, objects: Any, trail: Any) -> None:

@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -24,13 +25,15 @@ LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers 200 to every request, and each websocket message with itself."""
     if scope["type"] == "http":
+        body = (await receive())["body"] if (b"x-echo", b"body") in scope["headers"] else b"passed"
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
-        await send({"type": "http.response.body", "body": b"passed"})
+        await send({"type": "http.response.body", "body": body})
     elif scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept", "subprotocol": "graphql-ws"})
         while (message := await receive())["type"] == "websocket.receive":
-            await send({"type": "websocket.send", "text": message["text"]})
+            text = message["text"] if "lone" not in message["text"] else message["text"].replace(r"\ud800", "\ud800")
+            await send({"type": "websocket.send", "text": text})
 
 
 class Served(uvicorn.Server):
@@ -233,6 +236,60 @@ async def test_what_a_form_can_send_is_no_graphql(server: Served, kind: str) -> 
     headers = {"Content-Type": kind} if kind else {}
     answer = await ask(server, "POST", "/graphql?query=" + quote(MUTATION), headers, json.dumps({"query": MUTATION}))
     assert answer.status_code == 415
+
+
+def launch_of(owner: str = "ann", tag: str = "x", job: str = "job") -> dict[str, Any]:
+    config = {"resources": {"governance": {"config": {"owner": owner}}}}
+    tags = [{"key": "lab/owner", "value": "ann"}, {"key": "k", "value": tag}]
+    params = {"selector": {"jobName": job}, "runConfigData": config, "executionMetadata": {"tags": tags}}
+    return {"query": MUTATION, "variables": {"p": params}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (launch_of(tag="\ud800"), r"variables.p.executionMetadata.tags[1].value holds '\ud800'"),
+        (launch_of(tag="a\0b"), r"variables.p.executionMetadata.tags[1].value holds 'a\x00b'"),
+        (launch_of(tag="ä" * 1001), "variables.p.executionMetadata.tags[1].value is longer than 2000 bytes"),
+        (launch_of(job="\udfff"), r"variables.p.selector.jobName holds '\udfff'"),
+        ({"query": MUTATION, "variables": json.dumps(launch_of(tag="\ud800"))}, r"holds '\ud800'"),
+        ({"query": 'mutation { m(a: "\\u0000") }'}, "the query holds a NUL"),
+        ({"query": "mutation { m }\ud800"}, r"query holds"),
+        ({"query": MUTATION, "\ud800": 1}, r"a name in the request holds '\ud800'"),
+        ([launch_of(tag="\0")], "holds"),
+    ],
+)
+async def test_text_that_could_not_be_stored_is_refused_before_there_is_a_run(
+    server: Served, request_: Any, said: str
+) -> None:
+    answer = await ask(server, "POST", "/graphql", JSON, json.dumps(request_))
+    assert answer.status_code == 400
+    assert said in answer.text
+
+
+@pytest.mark.parametrize("owner", ["\ud800", "a\0b", "x" * 5000])
+async def test_a_claim_passes_to_the_guard_that_puts_its_refusal_on_record(server: Served, owner: str) -> None:
+    assert (await ask(server, "POST", "/graphql", JSON, json.dumps(launch_of(owner=owner)))).status_code == 200
+
+
+@pytest.mark.parametrize("tag", ["Łukasz 山田 🙂", r"C:\users\u0000", "x" * 2000])
+async def test_any_other_text_passes_whole(server: Served, tag: str) -> None:
+    sent = json.dumps(launch_of(tag=tag))
+    answer = await ask(server, "POST", "/graphql", JSON | {"X-Echo": "body"}, sent)
+    assert (answer.status_code, answer.text) == (200, sent)
+
+
+async def test_a_body_without_an_end_is_not_collected(server: Served) -> None:
+    answer = await ask(server, "POST", "/graphql", JSON, json.dumps(launch_of(owner="x" * 1_000_001)))
+    assert answer.status_code == 413
+
+
+async def test_what_a_websocket_could_not_send_is_sent_as_json_says_it(server: Served) -> None:
+    protocol = websockets.Subprotocol("graphql-ws")
+    url = f"ws://{server.hosts[0]}/graphql"
+    async with websockets.connect(url, subprotocols=[protocol], proxy=None) as channel:
+        await channel.send(r'{"lone": "\ud800"}')
+        assert json.loads(await asyncio.wait_for(channel.recv(), 20)) == {"lone": "\ud800"}
 
 
 async def test_answers_cannot_be_framed_or_embedded_elsewhere(server: Served) -> None:

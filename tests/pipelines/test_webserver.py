@@ -1,8 +1,10 @@
 """The real webserver behind its guard: what its UI does works, what a foreign page does is refused."""
 
 import asyncio
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import httpx
 import pytest
 import websockets
@@ -53,7 +56,8 @@ subscription Logs($runId: ID!) {
 class Webserver:
     """The UI's requests to one running webserver."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, home: Path) -> None:
+        self.home = home
         self.host = f"127.0.0.1:{port}"
         self.url = f"http://{self.host}"
         page = {"Origin": self.url, "Referer": f"{self.url}/runs"}
@@ -107,7 +111,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webserver]:
         ) as process,
     ):
         try:
-            made = Webserver(port)
+            made = Webserver(port, home)
             wait_until_it_answers(process, made, home / "log")
             yield made
         finally:
@@ -152,6 +156,34 @@ def test_a_foreign_page_launches_nothing(server: Webserver, method: str, headers
     answer = server.ask(method, "/graphql", params=asked, headers=headers, content=json.dumps(asked))
     assert answer.status_code in {403, 405, 415}
     assert "access-control-allow-origin" not in answer.headers
+    assert runs(server) == before
+
+
+@pytest.mark.parametrize("tag", ["\ud800", "a\0b"])
+def test_runs_can_be_listed_whatever_an_earlier_one_was_tagged_with(
+    server: Webserver, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = server.launch()
+    monkeypatch.setenv("DAGSTER_HOME", str(server.home))
+    with dg.DagsterInstance.get() as instance:
+        instance.add_run_tags(run_id, {"lab/owner": "TAG"})
+    # As PostgreSQL has it: the run holds the tag before the table of tags refuses it.
+    with contextlib.closing(sqlite3.connect(server.home / "history" / "runs.db")) as runs_db, runs_db:
+        runs_db.execute("UPDATE runs SET run_body = replace(run_body, '\"TAG\"', ?)", (json.dumps(tag),))
+
+    listed = server.query("{ runsOrError { ... on Runs { results { runId tags { key value } } } } }")
+
+    (run,) = [one for one in listed["runsOrError"]["results"] if one["runId"] == run_id]
+    assert {"key": "lab/owner", "value": tag} in run["tags"]
+
+
+def test_a_tag_that_cannot_be_stored_launches_nothing(server: Webserver) -> None:
+    before = runs(server)
+    metadata = {"tags": [{"key": "lab/owner", "value": "\ud800"}]}
+    params = {"selector": SELECTOR, "mode": "default", "executionMetadata": metadata}
+    asked = json.dumps({"query": LAUNCH, "variables": {"params": params}})
+    answer = server.ask("POST", "/graphql", headers=server.page | {"Content-Type": "application/json"}, content=asked)
+    assert (answer.status_code, "can't be stored" in answer.text) == (400, True)
     assert runs(server) == before
 
 

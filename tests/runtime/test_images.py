@@ -142,6 +142,13 @@ def test_a_line_that_names_no_image_is_reported_with_its_place(tmp_path: Path) -
         names.read(path)
 
 
+def test_a_variable_that_is_there_twice_is_reported_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "images.env"
+    path.write_text("POSTGRES_IMAGE=a\n\nPOSTGRES_IMAGE=b\n")
+    with pytest.raises(LabError, match="line 3: POSTGRES_IMAGE is there twice"):
+        names.read(path)
+
+
 def test_digests_are_added_to_versions_and_renewed() -> None:
     text = "# why\nA_IMAGE=a/b:1.0\nC_IMAGE=c:2@sha256:old\nD_IMAGE=d:3@sha256:kept-out\n"
     found = {"a/b:1.0": "sha256:one", "c:2": "sha256:new"}

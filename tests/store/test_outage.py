@@ -11,7 +11,8 @@ from lab.clients.audit import Ledger, stored_entries, verify_trail
 from lab.clients.s3 import PIPELINE, AuditStore
 from lab.core.errors import LabError
 from lab.core.ledger import Entry, Status, parse
-from pipelines.guard import Claim, Guard, Rules
+from lab.core.policy import Claim
+from pipelines.guard import Guard, Rules
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually
 from tests.support.weed import RealTrail

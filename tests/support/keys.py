@@ -1,11 +1,13 @@
 """Real SSH keys, and stock ssh-keygen as the second opinion."""
 
+import base64
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from lab.core.account import named
 from lab.core.signers import NAMESPACE, Signer
+from lab.core.sshkey import PublicKey
 
 
 def make_key(folder: Path, kind: str, name: str = "", passphrase: str = "") -> Path:
@@ -16,6 +18,34 @@ def make_key(folder: Path, kind: str, name: str = "", passphrase: str = "") -> P
     argv = ["ssh-keygen", "-q", "-t", family, *size, "-N", passphrase, "-C", "", "-f", str(path)]
     subprocess.run(named(argv), check=True, capture_output=True)
     return path
+
+
+def fields_of(key: PublicKey) -> list[bytes]:
+    """The strings of a key's blob."""
+    raw, found = base64.b64decode(key.blob), []
+    while raw:
+        size = int.from_bytes(raw[:4], "big")
+        found.append(raw[4 : 4 + size])
+        raw = raw[4 + size :]
+    return found
+
+
+def key_of(*fields: bytes) -> PublicKey:
+    """A key whose blob holds these strings, however wrong."""
+    blob = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+    return PublicKey(fields[0].decode(), base64.b64encode(blob).decode())
+
+
+def rewritten(key: PublicKey, zeros: int = 0, exponent: int = 0) -> PublicKey:
+    """An RSA key in another text: with zeros in front of its numbers, or with another exponent."""
+    kind, e, n = fields_of(key)
+    return key_of(kind, exponent.to_bytes(4, "big").lstrip(b"\0") if exponent else bytes(zeros) + e, bytes(zeros) + n)
+
+
+def public_text(key: PublicKey, point: bytes = b"") -> str:
+    """What a `.pub` file holds of a key; with `point`, of an Ed25519 key that has this one."""
+    shown = key_of(fields_of(key)[0], point) if point else key
+    return f"{shown.type} {shown.blob}\n"
 
 
 def stock_verify(

@@ -7,7 +7,7 @@ entry isn't the one that was published as the trail's head any more.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -101,7 +101,7 @@ def _sorted(value: Any) -> Any:
 def parse(body: bytes) -> Entry:
     """The entry stored as `body`. Raises LedgerError when it isn't one; hash and exact form aren't checked here."""
     try:
-        raw = json.loads(body, parse_float=_refuse, parse_constant=_refuse)
+        raw = json.loads(body, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=each_key_once)
         raw["status"] = Status(raw["status"])
         entry = Entry(**raw)
         for f in fields(Entry):
@@ -113,6 +113,14 @@ def parse(body: bytes) -> Entry:
     except (ValueError, TypeError, RecursionError) as err:
         raise LedgerError(f"This is no audit entry: {err}.") from None
     return entry
+
+
+def each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """For `json.loads`: an object that says one thing. Raises ValueError for a key that stands twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
 
 
 def _refuse(text: str) -> Never:

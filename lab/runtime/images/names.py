@@ -58,13 +58,15 @@ def read(path: Path) -> dict[str, str]:
         lines = path.read_text().splitlines()
     except OSError as err:
         raise LabError(f"Can't read {path}: {err.strerror}.", "Restore it.") from None
-    found = {}
+    found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
             continue
         match = _LINE.fullmatch(line.strip())
         if not match:
             raise LabError(f"{path}, line {number}: {line!r} is no NAME=value.", "Correct the line.")
+        if match[1] in found:
+            raise LabError(f"{path}, line {number}: {match[1]} is there twice.", "Keep one of the lines.")
         found[match[1]] = match[2]
     return found
 
