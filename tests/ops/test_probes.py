@@ -234,6 +234,18 @@ async def test_an_exporter_without_its_own_metric_is_degraded(bench: Bench) -> N
     assert "governance_ledger_entries" in result.reason
 
 
+@pytest.mark.parametrize(
+    ("service", "text"),
+    [(Service.GOVERNANCE_METRICS, "governance_ledger_entries 3.0\n"), (Service.DRIFT_MONITOR, DRIFT)],
+)
+async def test_an_exporter_that_no_longer_looks_is_degraded(bench: Bench, service: Service, text: str) -> None:
+    pollers = 'exporter_poller_up{poller="first"} 1.0\nexporter_poller_up{poller="second"} 0.0\n'
+    bench.answers(service, httpx.Response(200, text=text + pollers))
+    result = await bench.check(service)
+    assert result.health is Health.DEGRADED
+    assert "no longer looks at second" in result.reason
+
+
 @pytest.mark.parametrize("service", [Service.PROMETHEUS, Service.ALERTMANAGER])
 async def test_a_service_that_answers_503_is_starting(bench: Bench, service: Service) -> None:
     bench.answers(service, httpx.Response(503, text="Service Unavailable"))
