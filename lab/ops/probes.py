@@ -189,7 +189,9 @@ class Probes:
         ]
         if late:
             raise LabError(f"Last heartbeat: {', '.join(late)}.", remedy)
-        failing = [f"{one.type}: {one.errors[0]}" for one in daemons if one.errors]
+        # A heartbeat goes on telling of an outage that is over: what began since is what counts.
+        since = max(self._started_at(needed) or 0.0 for needed in BY_NAME[Service.DAGSTER_DAEMON].needs)
+        failing = [f"{one.type}: {met[0]}" for one in daemons if (met := one.current_errors(since))]
         if failing:
             raise Incomplete(f"Daemons report errors: {'; '.join(failing)}.", remedy)
 
