@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from lab.core import interruption
 from lab.core.config import LabConfig
 from lab.core.errors import StartupFailed
 from lab.core.processes import ProcessFact
@@ -59,7 +60,9 @@ async def up(
         report(Progress("lab", "preparing", text))
 
     try:
-        await asyncio.to_thread(runtime.prepare, note)
+        # Not in a thread, which would go on after an interruption, and without the lock on the lab.
+        with interruption.blocking():
+            runtime.prepare(note)
         starter, states = await _start(config, runtime, furnish, report, began + deadline_s)
     finally:
         runtime.release()
