@@ -1,10 +1,12 @@
 """Every command of the lab: parse flags, call one use case, print, exit. Imports stay inside: --list must be quick."""
 
+import atexit
 import functools
 import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +43,37 @@ def _end_wrong_usage_with_2() -> None:
     Parser.parse_argv = parse_argv
 
 
+def _end_without_reader() -> None:
+    """What Invoke itself prints, as its list, may have no reader left at the end: that is no crash."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(141)
+
+
+atexit.register(_end_without_reader)
 _allow_optional_positionals()
 _end_wrong_usage_with_2()
 
 
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turns the lab's errors into a message and an exit code."""
+    """Turns errors, signals and a closed pipe into a message and an exit code."""
 
     @functools.wraps(function)
-    def run(*arguments: Any, **options: Any) -> Any:
-        from lab.core.errors import LabError
+    def run(*arguments: Any, **options: Any) -> None:
+        from lab.tui.ending import ended
 
-        try:
-            return function(*arguments, **options)
-        except LabError as err:
-            raise Exit(f"error: {err.message}" + (f"\n  → {err.remedy}" if err.remedy else ""), err.exit_code) from None
+        def work() -> int:
+            try:
+                function(*arguments, **options)
+            except Exit as end:
+                if end.message:
+                    sys.stderr.write(f"{end.message}\n")
+                return int(end.code)
+            return 0
+
+        if code := ended(function.__name__.replace("_", "-"), work):
+            raise Exit(code=code)
 
     return run
 
@@ -88,15 +106,14 @@ def up(_: Context) -> None:
 @command
 def demo_run(_: Context, data: str = "", json: bool = False) -> None:
     """Train, evaluate and register the credit-risk model under governance."""
-    import asyncio
-
     from lab import wiring
+    from lab.core import interruption
     from lab.ops.demo_run import DemoRunner
     from lab.tui import console
 
     config = wiring.config_to_run()
     with console.board("Running", quiet=json) as report:
-        result = asyncio.run(DemoRunner(config, report).run(Path(data) if data else None))
+        result = interruption.run(DemoRunner(config, report).run(Path(data) if data else None))
     console.print_json(result) if json else console.print_run(result)
     if not result.succeeded:
         raise Exit(code=1)
@@ -134,14 +151,13 @@ def seed(
 @command
 def status(_: Context, json: bool = False) -> None:
     """Show every service: health by its deep probe, address, uptime, memory."""
-    import asyncio
-
     from lab import wiring
+    from lab.core import interruption
     from lab.ops import stack
     from lab.tui import console
 
     config = wiring.load_config()
-    states = asyncio.run(stack.status(config, wiring.runtime(config)))
+    states = interruption.run(stack.status(config, wiring.runtime(config)))
     console.print_json(states) if json else console.print_services(states)
     if not stack.all_up(states):
         raise Exit(code=1)
@@ -168,7 +184,9 @@ def logs(_: Context, service: str | None = None, follow: bool = False, since: st
     count = life.line_count(lines) if lines else 50 if service else 10
     console.print_logs(life.log_lines(runtime, service or "", since, count))
     if follow:
-        console.print_logs(life.follow_logs(runtime, service or ""))
+        # Ctrl-C is how following ends.
+        with suppress(KeyboardInterrupt):
+            console.print_logs(life.follow_logs(runtime, service or ""))
 
 
 @task(positional=["service"], help={"service": "dagster, mlflow, prometheus, grafana or alertmanager"})
@@ -489,6 +507,7 @@ def test(
 
 
 @task
+@command
 def check(context: Context) -> None:
     """Check style, types, architecture and the lock file."""
     with context.cd(str(ROOT)):

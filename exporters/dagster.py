@@ -148,10 +148,10 @@ def _runs(runs: tuple[Run, ...]) -> Iterable[Metric]:
 
 def _daemons(dashboard: Dashboard) -> Iterable[Metric]:
     beats = {daemon.type: daemon.last_heartbeat or 0.0 for daemon in dashboard.daemons}
-    errors = {daemon.type: float(len(daemon.errors)) for daemon in dashboard.daemons}
+    errors = {daemon.type: float(len(daemon.current_errors())) for daemon in dashboard.daemons}
     name = "dagster_daemon_"
     yield gauges(name + "last_heartbeat_timestamp_seconds", "Unix time of the last heartbeat.", "daemon", beats)
-    yield gauges(name + "heartbeat_errors", "Errors that the last heartbeat reported.", "daemon", errors)
+    yield gauges(name + "heartbeat_errors", "Errors that the daemon still meets.", "daemon", errors)
 
 
 def _schedule(dashboard: Dashboard) -> Iterable[Metric]:

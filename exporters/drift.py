@@ -12,7 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from exporters.config import ExporterConfig
-from exporters.serve import Exporter, LabCollector, Poller, counter, gauge, gauges, main
+from exporters.poller import ROUND_PATIENCE_S, Poller
+from exporters.serve import Exporter, LabCollector, counter, gauge, gauges, main
 from exporters.sources import Bucket
 from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key, read_rows
 from lab.core.drift import DriftReport, Profile, compare
@@ -177,8 +178,12 @@ class DriftCollector(LabCollector):
 def build(config: ExporterConfig) -> Exporter:
     """The monitor of the lab that `config` describes; ready once its first check is over."""
     monitor = DriftMonitor(Bucket(config.data_bucket), config.baseline_hash)
-    poller = Poller("check", config.check_interval_s, monitor.check)
-    collector = DriftCollector(lambda: monitor.status, config.check_interval_s)
+    poller = Poller("check", config.check_interval_s, monitor.check, CHECK_DEADLINE_S + ROUND_PATIENCE_S)
+
+    def status() -> DriftStatus:
+        return replace(monitor.status, reason=poller.trouble) if poller.trouble else monitor.status
+
+    collector = DriftCollector(status, config.check_interval_s)
     return Exporter("drift-monitor", [collector], [poller], lambda: monitor.status.checks > 0)
 
 

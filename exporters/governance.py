@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from prometheus_client.metrics_core import Metric
 
 from exporters.config import ExporterConfig
 from exporters.judge import Judge, JudgeCollector
-from exporters.reconcile import ReconcileCollector, ReconcileWatch, Registry
-from exporters.serve import Exporter, LabCollector, Poller, counters, gauge, gauges, main
+from exporters.poller import Poller
+from exporters.reconcile import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
+from exporters.serve import Exporter, LabCollector, counters, gauge, gauges, main
 from exporters.sources import Bucket, EventLoopThread
 from exporters.trail import LedgerStatus, TrailWatch
 from lab.clients.http import Http
@@ -67,6 +69,9 @@ class RegistryWatch:
         if self._status.error != before.error:
             level = logging.WARNING if self._status.error else logging.INFO
             log.log(level, "event=registry error=%r", self._status.error)
+
+
+S = TypeVar("S", LedgerStatus, RegistryStatus, ReconcileStatus)
 
 
 class LedgerWatch:
@@ -174,21 +179,33 @@ def build(config: ExporterConfig) -> Exporter:
     witness = Witness.in_folder(config.witness) if config.witness else None
     ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(config.audit_prefix), config.audit_prefix, witness=witness))
     registry = RegistryWatch(mlflow.newest)
+    following = Poller("ledger", LEDGER_INTERVAL_S, ledger.refresh)
+    looking = Poller("registry", REGISTRY_INTERVAL_S, registry.refresh)
+    pollers = [following, looking]
     collectors: list[LabCollector] = [
-        GovernanceCollector(lambda: ledger.status, lambda: registry.status, config.journal)
-    ]
-    pollers = [
-        Poller("ledger", LEDGER_INTERVAL_S, ledger.refresh),
-        Poller("registry", REGISTRY_INTERVAL_S, registry.refresh),
+        GovernanceCollector(
+            lambda: _while_polled(following, ledger.status),
+            lambda: _while_polled(looking, registry.status),
+            config.journal,
+        )
     ]
     if config.policy:
         judge = _judge(config, config.policy, bucket)
         watch = ReconcileWatch(judge, mlflow.everything)
-        collectors += [JudgeCollector(lambda: judge.found), ReconcileCollector(lambda: watch.status)]
-        pollers.append(Poller("reconcile", RECONCILE_INTERVAL_S, watch.refresh))
+        comparing = Poller("reconcile", RECONCILE_INTERVAL_S, watch.refresh)
+        pollers.append(comparing)
+        collectors += [
+            JudgeCollector(lambda: None if comparing.trouble else judge.found),
+            ReconcileCollector(lambda: _while_polled(comparing, watch.status)),
+        ]
     return Exporter(
         "governance-metrics", collectors, pollers, lambda: ledger.status.rounds > 0 and registry.status.looks > 0
     )
+
+
+def _while_polled(poller: Poller, status: S) -> S:
+    """The status as the poller left it; not up when it no longer goes on, however good its last round was."""
+    return replace(status, up=False, error=poller.trouble) if poller.trouble else status
 
 
 def _judge(config: ExporterConfig, policy: Path, bucket: Bucket) -> Judge:

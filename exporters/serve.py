@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from exporters.config import ExporterConfig, from_environment
+from exporters.poller import Poller
 from lab.core.errors import LabError
 
 REQUEST_THREADS = 8
@@ -65,39 +65,22 @@ class LabCollector(Collector, ABC):
         """Nothing: otherwise registration would collect, before anything is known."""
         return []
 
+    @property
+    def failures(self) -> int:
+        """Scrapes that went without this collector's metrics."""
+        return self._failures
+
     def collect(self) -> Iterable[Metric]:
         try:
-            found = list(self.families())
+            return list(self.families())
         except Exception:  # whatever it was, the other collectors' metrics must go out
             self._failures += 1
             log.exception("event=collect-failed")
-            found = []
-        yield from found
-        yield counter("exporter_collect_failures", "Scrapes for which a metric couldn't be made.", self._failures)
+            return []
 
     @abstractmethod
     def families(self) -> Iterable[Metric]:
         """The metrics as of now."""
-
-
-class Poller:
-    """Does `work` at once and then every `interval_s`, in a thread of its own; two rounds never overlap."""
-
-    def __init__(self, name: str, interval_s: float, work: Callable[[], None]) -> None:
-        self._name, self._interval, self._work = name, interval_s, work
-
-    def start(self, stop: threading.Event) -> None:
-        """Begins, and ends with the process or soon after `stop` is set."""
-        threading.Thread(target=self._run, args=(stop,), name=self._name, daemon=True).start()
-
-    def _run(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            began = time.monotonic()
-            try:
-                self._work()
-            except Exception:  # a poller that ends would leave its metrics frozen without a word
-                log.exception("event=poll-failed poller=%s", self._name)
-            stop.wait(max(0.0, self._interval - (time.monotonic() - began)))
 
 
 @dataclass(frozen=True)
@@ -108,6 +91,30 @@ class Exporter:
     collectors: Sequence[Collector]
     pollers: Sequence[Poller]
     ready: Callable[[], bool]
+
+    @property
+    def trouble(self) -> str:
+        """Which pollers don't go on, and why; empty while all do."""
+        return "; ".join(f"poller {one.name}: {one.trouble}" for one in self.pollers if one.trouble)
+
+
+class SelfCollector(LabCollector):
+    """How the exporter itself is: `up` of its scrape says nothing about the threads behind it."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        super().__init__()
+        self._exporter = exporter
+
+    def families(self) -> Iterable[Metric]:
+        made = (one for one in self._exporter.collectors if isinstance(one, LabCollector))
+        failures = sum(one.failures for one in made)
+        yield counter("exporter_collect_failures", "Scrapes for which a metric couldn't be made.", failures)
+        if pollers := self._exporter.pollers:
+            up = {one.name: float(not one.trouble) for one in pollers}
+            yield gauges("exporter_poller_up", "0 when the poller ended, hangs or failed.", "poller", up)
+            at = {one.name: one.last_success for one in pollers}
+            name = "exporter_poller_last_success_timestamp_seconds"
+            yield gauges(name, "Unix time at which a round last came to its end; 0 means never.", "poller", at)
 
 
 class MetricsServer(ThreadingHTTPServer):
@@ -154,9 +161,10 @@ class _Handler(BaseHTTPRequestHandler):
             encoder, content_type = choose_encoder(self.headers.get("Accept", ""))
             self._send(200, encoder(self.server.registry), content_type)
         elif path == "/healthz":
-            self._send(200, b"ok\n")
+            trouble = self.server.exporter.trouble
+            self._send(503 if trouble else 200, f"{trouble or 'ok'}\n".encode())
         elif path == "/readyz":
-            ready = self.server.exporter.ready()
+            ready = self.server.exporter.ready() and not self.server.exporter.trouble
             self._send(200 if ready else 503, b"ready\n" if ready else b"not yet\n")
         elif path == "/":
             self._send(200, f"{self.server.exporter.name}: /metrics /healthz /readyz\n".encode())
@@ -177,14 +185,19 @@ class _Handler(BaseHTTPRequestHandler):
         log.debug("event=request " + format, *args)
 
 
+def registry(exporter: Exporter) -> CollectorRegistry:
+    """Everything that one scrape of the exporter gives."""
+    made = CollectorRegistry()
+    ProcessCollector(registry=made)
+    for collector in (*exporter.collectors, SelfCollector(exporter)):
+        made.register(collector)
+    return made
+
+
 def serve(exporter: Exporter, config: ExporterConfig, stop: threading.Event) -> None:
     """Answers requests and keeps the pollers going until `stop` is set. Raises LabError when the port can't be had."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    for collector in exporter.collectors:
-        registry.register(collector)
     try:
-        server = MetricsServer((config.listen_address, config.listen_port), exporter, registry)
+        server = MetricsServer((config.listen_address, config.listen_port), exporter, registry(exporter))
     except (OSError, OverflowError) as err:
         raise LabError(
             f"Can't listen on {config.listen_address}:{config.listen_port}: {err}.",

@@ -23,29 +23,27 @@ if TYPE_CHECKING:
     from lab.tui.observer import Connection
 
 FASTEST_S, SLOWEST_S = 0.5, 3600.0
-# What a shell reports for a process that SIGINT or SIGPIPE ended.
-INTERRUPTED, PIPE_CLOSED = 130, 141
 # Addresses of a lab elsewhere; none: the one on this machine.
 Places = Mapping[Service, str]
 NOWHERE: Places = {}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; 0 is success, 1 an error that was explained, 2 wrong usage."""
-    try:
-        options = _parser().parse_args(argv)
-        code: int = options.run(options)
-        sys.stdout.flush()
+    """Runs the command line; 0 is success, 1 an error that was explained, 2 wrong usage, 128 and more a signal's."""
+    from lab.tui.ending import ended
+
+    options = argparse.Namespace()
+
+    def parse() -> None:
+        _parser().parse_args(argv, options)
+
+    # Help may have no reader, either.
+    if code := ended("", parse, own_signals=True):
         return code
-    except LabError as err:
-        sys.stderr.write(f"error: {err.message}\n" + (f"  → {err.remedy}\n" if err.remedy else ""))
-        return err.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit; that must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
+    # The screen and what shows or records it go on until they are told to end, and end themselves.
+    own = options.own_signals or (options.command is None and not options.once)
+    name = " ".join(filter(None, (options.command, options.part)))
+    return ended(name, lambda: options.run(options), own)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--readonly", action="store_true", help="offer nothing that changes the lab")
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     register_remote(parser)
-    parser.set_defaults(run=lambda options: _run(parser, options))
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parser.set_defaults(run=lambda options: _run(parser, options), own_signals=False, part=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     register_approval(commands)
     register_audit(commands)
     register_governance(commands)
@@ -147,9 +145,9 @@ def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
 
 
 def _once(as_json: bool, places: Places = NOWHERE) -> int:
-    import asyncio
+    from lab.core import interruption
 
-    snapshot = asyncio.run(_snapshot(places))
+    snapshot = interruption.run(_snapshot(places))
     if as_json:
         from lab.core.snapshot_json import snapshot_json
 

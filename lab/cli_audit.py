@@ -1,13 +1,13 @@
 """The audit trail as subcommands of `mlops-lab`; what an export needs to be verified is imported, and nothing else."""
 
 import argparse
-import asyncio
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.core import interruption
 from lab.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def register(commands: "Commands") -> None:
     """Adds audit, with verify, export, deliver and close."""
     audit = commands.add_parser("audit", help="verify or export the audit trail")
-    parts = audit.add_subparsers(required=True, metavar="COMMAND")
+    parts = audit.add_subparsers(required=True, metavar="COMMAND", dest="part")
     verify = parts.add_parser("verify", help="check every entry, and compare with the published heads")
     verify.add_argument("--from-export", metavar="FILE", type=Path, help="check an export; needs no lab")
     verify.add_argument("--witness", metavar="FILE", type=Path, help="published heads to compare with as well")
@@ -46,7 +46,7 @@ def _verify(options: argparse.Namespace) -> int:
         from lab import wiring
         from lab.ops import audit
 
-        outcome = asyncio.run(audit.verify(wiring.load_config(), options.witness))
+        outcome = interruption.run(audit.verify(wiring.load_config(), options.witness))
         found, notes = outcome.verification, outcome.notes
     if options.json:
         sys.stdout.write(json.dumps(_plain(found, notes), indent=2, ensure_ascii=False) + "\n")
@@ -99,7 +99,7 @@ def _deliver(_: argparse.Namespace) -> int:
 
 
 def _close(options: argparse.Namespace) -> int:
-    found = asyncio.run(_closing())
+    found = interruption.run(_closing())
     if options.json:
         left = [{"seq": one.begun.seq, "reason": one.reason} for one in found.left]
         document = {"closed": [asdict(entry) for entry in found.closed], "left": left}

@@ -56,6 +56,7 @@ def register(commands: "Commands", seconds: "Callable[[str], float]", connect: "
     serve.add_argument("--host", type=_loopback, default="127.0.0.1", help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
     for parser in (record, replay, serve):
+        parser.set_defaults(own_signals=True)
         _complete_files(parser)
 
 

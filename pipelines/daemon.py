@@ -3,18 +3,54 @@
 Server and daemon import at the same time, and no launch waits for the first one to do it. Runs in containers need none.
 """
 
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lab.core.heartbeats import dated
 from pipelines.containers import gate_url
 from pipelines.warmclient import SERVER
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dagster import DagsterInstance
+    from dagster._daemon.daemon import DagsterDaemon
+    from dagster_shared.error import SerializableErrorInfo
+
+    Met = tuple[SerializableErrorInfo, datetime]
+
+
+class DatedErrors(deque["Met"]):
+    """The newest errors of a daemon, each with its time in its text: in a heartbeat they come without."""
+
+    def appendleft(self, met: "Met", /) -> None:
+        error, at = met
+        super().appendleft((error._replace(message=dated(error.message, at.timestamp())), at))
+
+
+def daemons(instance: "DagsterInstance") -> "list[DagsterDaemon[Any]]":
+    """The daemons of an instance, which date their errors."""
+    from dagster._daemon.controller import create_daemons_from_instance
+    from dagster._daemon.daemon import DAEMON_HEARTBEAT_ERROR_LIMIT
+
+    made = list(create_daemons_from_instance(instance))
+    for daemon in made:
+        daemon._errors = DatedErrors(maxlen=DAEMON_HEARTBEAT_ERROR_LIMIT)
+    return made
 
 
 def main() -> None:
     """As `dagster-daemon`."""
     if not gate_url():
         SERVER.start()
-    from dagster._daemon.cli import main as dagster_daemon
+    from dagster._daemon import cli, controller
 
+    # Its command has no option for the daemons.
+    dating = partial(controller.daemon_controller_from_instance, gen_daemons=daemons)
+    cli.daemon_controller_from_instance = dating  # type: ignore[attr-defined] # imported there, and called by that name
     try:
-        dagster_daemon()
+        cli.main()
     finally:
         SERVER.close()
 

@@ -26,6 +26,7 @@ from pipelines.train import STEP as TRAIN
 from pipelines.validate import STEP as VALIDATE
 
 if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
 STEP = STEPS[3]
@@ -118,23 +119,33 @@ def register_with_governance(
 
 
 def create_version(client: "MlflowClient", candidate: Candidate, tags: dict[str, str]) -> str:
-    """Creates the version with its tags in one request and returns its number. Raises MlflowException."""
+    """Creates the version with its tags in one request, never twice, and returns its number. Raises MlflowException."""
     from mlflow.exceptions import MlflowException
+
+    from pipelines import tracking
 
     try:
         client.create_registered_model(MODEL_NAME, description="Probability that a credit application turns bad.")
     except MlflowException as err:
         if err.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    made = client.create_model_version(
-        MODEL_NAME,
-        candidate.model_uri,
-        run_id=candidate.mlflow_run_id,
-        # MLflow refuses an empty tag value.
-        tags={name: value for name, value in tags.items() if value},
-        model_id=candidate.model_id,
-    )
-    return str(made.version)
+
+    def make() -> "ModelVersion":
+        return client.create_model_version(
+            MODEL_NAME,
+            candidate.model_uri,
+            run_id=candidate.mlflow_run_id,
+            # MLflow refuses an empty tag value.
+            tags={name: value for name, value in tags.items() if value},
+            model_id=candidate.model_id,
+        )
+
+    def look() -> "ModelVersion | None":
+        """The version of this very request; an earlier one of the same training names another entry."""
+        found = client.search_model_versions(f"run_id='{candidate.mlflow_run_id}'")
+        return next((one for one in found if one.tags.get("audit_hash") == tags["audit_hash"]), None)
+
+    return str(tracking.created(make, look).version)
 
 
 def _candidate(trained: Any, validated: Any) -> Candidate:

@@ -2,12 +2,13 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lab.core.errors import ServiceUnavailable
 from lab.core.model_files import files_digest
@@ -16,13 +17,22 @@ from pipelines.model import Trained, parameters
 from pipelines.plots import confusion_picture, roc_picture
 
 if TYPE_CHECKING:
+    from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
+T = TypeVar("T")
+CREATE_DEADLINE_S = 60.0
+_PAUSE_S = 2.0
+# What MlflowException says when the server is away, or its database.
+_TRANSIENT = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}
 # Given, because MLflow would otherwise load the model in a new process to find out, which takes ten seconds.
 _REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "pandas", "numpy")
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _SETTINGS = {
-    # Two attempts of 20 seconds each: MLflow's own defaults wait for minutes when the server is down.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    # After 0, 4, 8 and 16 seconds: a server that is restarted is there again by then. MLflow's own defaults wait for
+    # minutes when it is down for good.
+    _RETRIES: "4",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "20",
     # Or the model's artifacts would depend on the folder that the process was started in.
@@ -32,12 +42,13 @@ _SETTINGS = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns MLflow's errors into ServiceUnavailable."""
+    """Turns MLflow's errors into ServiceUnavailable, and those of the requests that carry its files."""
     from mlflow.exceptions import MlflowException
+    from requests import RequestException
 
     try:
         yield
-    except MlflowException as err:
+    except (MlflowException, RequestException) as err:
         what = str(err).splitlines()[0][:500]
         raise ServiceUnavailable(f"MLflow failed: {what}", "Type `invoke status`, then `invoke logs mlflow`.") from None
 
@@ -53,6 +64,56 @@ def connect(tracking_uri: str) -> "MlflowClient":
     return mlflow.MlflowClient(tracking_uri, tracking_uri)
 
 
+def created(
+    make: Callable[[], T],
+    look: Callable[[], T | None],
+    deadline_s: float = CREATE_DEADLINE_S,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> T:
+    """What `make` creates, exactly once, also when MLflow is away for a while; `look` finds what is there already.
+
+    An answer may get lost when the thing was made, so that nothing is asked for again before it was looked for; and
+    never when the server took its time, because it may still do what it was asked. Raises MlflowException.
+    """
+    from mlflow.exceptions import MlflowException
+
+    end = clock() + deadline_s
+    while True:
+        try:
+            with _asked_once():
+                return make()
+        except MlflowException as err:
+            failure = err
+        if failure.error_code not in _TRANSIENT:
+            raise failure
+        if (found := look()) is not None:
+            return found
+        if "timed out" in str(failure) or "timeout" in str(failure) or clock() > end:
+            raise failure
+        pause(_PAUSE_S)
+
+
+@contextmanager
+def _asked_once() -> Iterator[None]:
+    """MLflow's client repeats a request whose answer it didn't get, whatever the request makes; not in this block."""
+    before = os.environ.get(_RETRIES)
+    os.environ[_RETRIES] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_RETRIES]
+        else:
+            os.environ[_RETRIES] = before
+
+
+def _run_of(client: "MlflowClient", experiment: str, tags: Mapping[str, str]) -> "Run | None":
+    """The run that the first request made, whose answer was lost: a step makes one only."""
+    found = client.search_runs([experiment], f"tags.dagster_run_id = '{tags['dagster_run_id']}'", max_results=1)
+    return found[0] if found else None
+
+
 @contextmanager
 def training_run(tracking_uri: str, name: str, tags: Mapping[str, str]) -> Iterator[str]:
     """An MLflow run around the body, which gets its id; it ends as FAILED when the body raises.
@@ -64,7 +125,11 @@ def training_run(tracking_uri: str, name: str, tags: Mapping[str, str]) -> Itera
 
     with translated():
         # Not `mlflow.start_run` alone: it would look for a git repository and tag the run with what it finds.
-        run = client.create_run(mlflow.set_experiment(EXPERIMENT).experiment_id, tags=dict(tags), run_name=name)
+        experiment = mlflow.set_experiment(EXPERIMENT).experiment_id
+        run = created(
+            lambda: client.create_run(experiment, tags=dict(tags), run_name=name),
+            lambda: _run_of(client, experiment, tags),
+        )
         with mlflow.start_run(run_id=run.info.run_id):
             yield str(run.info.run_id)
 

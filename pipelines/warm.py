@@ -142,11 +142,22 @@ class Server:
             self._channel.sendall(json.dumps(message).encode() + b"\n")
 
 
+def _wait_for_postgres() -> None:
+    """Dagster gives up on its database after six seconds, which a restart on a busy machine may take.
+
+    A run asks for a connection at each event: nothing is lost when it waits for that, in all for 51 s.
+    """
+    from dagster_postgres import utils
+
+    utils.retry_pg_connection_fn.__defaults__ = (8, 0.2)
+
+
 def execute(argument: str) -> int:
     """Runs `dagster api execute_run` in this process, with the code that is on disk; returns its exit status."""
     try:
         fresh.take()
         memory.limit()
+        _wait_for_postgres()
         from dagster._cli.api import api_cli
 
         api_cli.main(args=["execute_run", argument], standalone_mode=False)

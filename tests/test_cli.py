@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import cli
+from lab.core.interruption import PIPE_CLOSED
 from lab.tui import terminal
 from lab.tui.app import LabApp
 from tests.support.ports import NEVER_STARTED
@@ -95,7 +96,7 @@ def test_a_closed_pipe_is_no_traceback(nowhere: dict[str, str], arguments: list[
         )
     finally:
         os.close(writer)
-    assert found.returncode == cli.PIPE_CLOSED
+    assert found.returncode == PIPE_CLOSED
     assert found.stderr == ""
 
 
@@ -123,7 +124,7 @@ def test_an_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "_once", interrupted)
-    assert cli.main(["--once"]) == cli.INTERRUPTED
+    assert cli.main(["--once"]) == 130
 
 
 def test_the_screen_imports_nothing_heavy_before_it_paints() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.clients.shape import Said, items, mapping, number, number_or_none, text, text_or
 from lab.core.errors import NotFound
+from lab.core.heartbeats import DaemonError, current, met_at
 from lab.core.runs import (
     ENVIRONMENT_TAG,
     OWNER_TAG,
@@ -34,7 +35,11 @@ class DaemonStatus:
 
     type: str
     last_heartbeat: float | None
-    errors: tuple[str, ...] = ()
+    errors: tuple[DaemonError, ...] = ()
+
+    def current_errors(self, since: float = 0.0) -> list[str]:
+        """What it still meets; nothing from before `since`, epoch seconds."""
+        return current(self.errors, self.last_heartbeat, since)
 
 
 @dataclass(frozen=True)
@@ -105,11 +110,15 @@ def daemons(data: Mapping[str, Any]) -> tuple[DaemonStatus, ...]:
         DaemonStatus(
             text(item["daemonType"]),
             number_or_none(item["lastHeartbeatTime"]),
-            tuple(brief(text(mapping(error)["message"])) for error in items(item["lastHeartbeatErrors"])),
+            tuple(daemon_error(text(mapping(error)["message"])) for error in items(item["lastHeartbeatErrors"])),
         )
         for item in map(mapping, found)
         if item["required"]
     )
+
+
+def daemon_error(message: str) -> DaemonError:
+    return DaemonError(brief(message), met_at(message))
 
 
 def schedule(data: Mapping[str, Any]) -> ScheduleState | None:

@@ -74,6 +74,15 @@ def read_drift(exposition: str) -> DriftMetrics:
     return DriftMetrics(report, failing, seeded)
 
 
+def stalled_pollers(exposition: str) -> list[str]:
+    """Parts of an exporter that no longer look at what they are there for, by name."""
+    return [
+        sample.labels.get("poller", "?")
+        for sample in samples(exposition)
+        if sample.name == "exporter_poller_up" and sample.value == 0
+    ]
+
+
 def read_verdicts(exposition: str) -> Verdicts | None:
     """What the governance exporter found of the audit trail; None while it hasn't read all of it."""
     found = list(samples(exposition))

@@ -24,6 +24,12 @@ class UsageError(LabError):
     exit_code = 2
 
 
+class Interrupted(LabError):
+    """A signal ended the command; the message says what goes on without it."""
+
+    exit_code = 130
+
+
 class SettingsError(LabError):
     """A variable in the environment or `.env` is unknown or has a value that isn't allowed."""
 

@@ -17,6 +17,7 @@ from lab.core.config import LabConfig
 from lab.core.dataset import dataset_key
 from lab.core.errors import LabError, NotFound
 from lab.core.history import History
+from lab.core.interruption import finished_first
 from lab.core.ledger import Entry, EntryStore, Status
 from lab.core.models import MODEL_NAME, ModelVersion
 from lab.core.policy import Action
@@ -102,8 +103,10 @@ class Approver:
         outcome = replace(outcome, gates=(*gates, gate), allowed=gate.passed)
         if not gate.passed:
             return await asyncio.to_thread(self._refuse, case, reason, outcome)
-        sealed, history = await asyncio.to_thread(self._record, reader, case, entry)
-        return replace(outcome, entry=sealed, changes=await self._mirror(history, sealed))
+        # Between entry and registry nothing may end this: what is recorded must be seen.
+        with finished_first():
+            sealed, history = await asyncio.to_thread(self._record, reader, case, entry)
+            return replace(outcome, entry=sealed, changes=await self._mirror(history, sealed))
 
     async def aclose(self) -> None:
         """Closes the connections."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from lab.clients.audit import entries_of_run
 from lab.clients.dagster import Dagster
@@ -11,7 +13,7 @@ from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.s3 import PIPELINE, S3, AuditStore
 from lab.core.config import LabConfig
-from lab.core.errors import ClaimRefused, LabError, NotFound, PolicyDenied, RunFailed, ServiceUnavailable
+from lab.core.errors import ClaimRefused, Interrupted, LabError, NotFound, PolicyDenied, RunFailed, ServiceUnavailable
 from lab.core.ledger import Entry, EntryStore, Status
 from lab.core.models import MODEL_NAME, ModelVersion
 from lab.core.policy import Action, Claim
@@ -22,6 +24,7 @@ from lab.ops.progress import Progress, Report
 from lab.ops.trail import ledger
 from lab.runtime.inbox import visible
 
+T = TypeVar("T")
 DEADLINE_S = 900.0
 DEMO_RUN = "demo-run"
 RELAUNCH = "relaunch"
@@ -34,7 +37,10 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class DemoRun:
-    """What a run left behind; `links` by what they show, `faults` of its audit entries (none is right)."""
+    """What a run left behind; `links` by what they show, `faults` of its audit entries (none is right).
+
+    `unread` says what of it couldn't be read; how the run ended is known all the same.
+    """
 
     run: Run
     version: ModelVersion | None
@@ -42,10 +48,12 @@ class DemoRun:
     links: dict[str, str]
     faults: tuple[str, ...] = ()
     reason: str = ""
+    unread: tuple[str, ...] = ()
 
     @property
     def succeeded(self) -> bool:
-        return self.run.status is RunStatus.SUCCESS and self.version is not None and not self.faults
+        left = self.version is not None and not self.faults and not self.unread
+        return self.run.status is RunStatus.SUCCESS and left
 
 
 def refuse(config: LabConfig, claim: Claim, why: ClaimRefused, store: EntryStore | None = None) -> PolicyDenied:
@@ -105,7 +113,13 @@ class DemoRunner:
     async def _launch(self, trigger: str, path: str | None, tags: dict[str, str], deadline_s: float) -> DemoRun:
         run_id = await self._dagster.launch(self._config.actor, trigger, path, tags)
         self._report(Progress("run", "launched", run_id))
-        return await self._summarise(await self._follow(run_id, deadline_s))
+        try:
+            return await self._summarise(await self._follow(run_id, deadline_s))
+        except asyncio.CancelledError:
+            raise Interrupted(
+                f"demo-run was interrupted: run {run_id} goes on, and nobody follows it here.",
+                f"See and stop it at {self._link(run_id)}.",
+            ) from None
 
     async def _aclose(self) -> None:
         await self._dagster.aclose()
@@ -128,10 +142,13 @@ class DemoRunner:
             try:
                 run = await self._dagster.run(run_id)
                 answered = time.monotonic()
-            except ServiceUnavailable:
+            except ServiceUnavailable as err:
                 # The run goes on without anybody who looks: a busy webserver is no reason to give up at once.
-                if time.monotonic() - answered > _PATIENCE_S:
-                    raise
+                if (silent_s := time.monotonic() - answered) > _PATIENCE_S:
+                    raise ServiceUnavailable(
+                        f"Run {run_id} goes on, and can't be followed for {silent_s:.0f} s: {err.message}",
+                        f"See how it ends at {self._link(run_id)}. {err.remedy}",
+                    ) from None
                 await asyncio.sleep(_POLL_SECONDS)
                 continue
             self._tell(run, seen)
@@ -152,18 +169,33 @@ class DemoRunner:
                 self._report(Progress(step.name, step.status.lower(), seconds=step.seconds))
 
     async def _summarise(self, run: Run) -> DemoRun:
-        entries = await asyncio.to_thread(entries_of_run, self._store, self._config.audit_prefix, run.run_id)
+        """Never raises a LabError: how the run ended must be told, whatever hangs by now."""
+        unread: list[str] = []
+        entries = await self._read(asyncio.to_thread(self._entries, run.run_id), "its audit entries", unread) or ()
         faults = tuple(
             f"entry {entry.seq}: its content doesn't match its hash"
             for entry in entries
             if entry.digest() != entry.hash
         )
         links = {"run": self._link(run.run_id)}
-        version = await self._version(entries) if run.status is RunStatus.SUCCESS else None
+        version, reason = None, ""
+        if run.status is RunStatus.SUCCESS:
+            version = await self._read(self._version(entries), "its version in MLflow", unread)
+        else:
+            reason = await self._read(self._dagster.failure(run.run_id), "the reason in Dagster", unread) or ""
         if version:
             links["model"] = f"{self._config.url(Service.MLFLOW)}/#/models/{MODEL_NAME}/versions/{version.version}"
-        reason = "" if run.status is RunStatus.SUCCESS else await self._dagster.failure(run.run_id)
-        return DemoRun(run, version, entries, links, faults, reason)
+        return DemoRun(run, version, entries, links, faults, reason, tuple(unread))
+
+    async def _read(self, asked: Awaitable[T], what: str, unread: list[str]) -> T | None:
+        try:
+            return await asked
+        except LabError as err:
+            unread.append(f"{what}: {err}")
+            return None
+
+    def _entries(self, run_id: str) -> tuple[Entry, ...]:
+        return entries_of_run(self._store, self._config.audit_prefix, run_id)
 
     async def _version(self, entries: tuple[Entry, ...]) -> ModelVersion | None:
         number = next((entry.model_version for entry in reversed(entries) if entry.model_version), "")

@@ -13,6 +13,7 @@ from lab.core.approval import IdentityStatement, checked_reason
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, NotFound, PolicyDenied, UsageError
 from lab.core.identities import ADD, REMOVE, WHERE, Identities, change_problem
+from lab.core.interruption import finished_first
 from lab.core.ledger import Entry, EntryStore, Status
 from lab.core.ownership import belong_to_folder
 from lab.core.policy import Action, Actor
@@ -98,7 +99,7 @@ class Registrar:
     ) -> Change:
         reason = checked_reason(reason)
         self._refuse_foreign_lines(known)
-        entries = []
+        entries, path = [], signers_path(self._config)
         for signer in lines:
             who = self._claimant(known, signer)
             problem = (
@@ -108,13 +109,16 @@ class Registrar:
             )
             if problem:
                 self._refuse(who, operation, signer, reason, problem)
-            sealed = self._append(self._signed(who, operation, signer, reason, known))
-            history = reader.follow(sealed.seq)
-            if ignored := [one for one in history.ignored if one.seq == sealed.seq]:
-                raise LabError(f"Somebody else changed the identities: {ignored[0].problem}.", "Try again.")
-            known = history.identities
+            entry = self._signed(who, operation, signer, reason, known)
+            # Between entry and file nothing may end this.
+            with finished_first():
+                sealed = self._append(entry)
+                history = reader.follow(sealed.seq)
+                if ignored := [one for one in history.ignored if one.seq == sealed.seq]:
+                    raise LabError(f"Somebody else changed the identities: {ignored[0].problem}.", "Try again.")
+                known = history.identities
+                path = self._write(known)
             entries.append(sealed)
-        path = self._write(known)
         return Change(operation, tuple(one.line for one in lines), str(path), tuple(entries))
 
     def _refuse_foreign_lines(self, known: Identities) -> None:

@@ -1,14 +1,14 @@
 """A lab's life as its user commands it: up, restart, logs, pages, export, and its end."""
 
-import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lab.core import interruption
 from lab.core.config import LabConfig
 from lab.core.dataset import DatasetRef
-from lab.core.errors import LabError, PolicyDenied, ServiceUnavailable, UsageError
+from lab.core.errors import Interrupted, LabError, PolicyDenied, ServiceUnavailable, UsageError
 from lab.core.logtime import since
 from lab.core.services import BY_NAME, Service, ServiceSpec, find
 from lab.envfile import is_own
@@ -37,7 +37,7 @@ def up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
 
 def _up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
     deadline_s = _UP_DEADLINES_S.get(runtime.name, stack.UP_DEADLINE_S)
-    return asyncio.run(stack.up(config, runtime, furnish(config, runtime), report, deadline_s))
+    return interruption.run(stack.up(config, runtime, furnish(config, runtime), report, deadline_s))
 
 
 def furnish(config: LabConfig, runtime: Runtime) -> stack.Furnish:
@@ -105,11 +105,19 @@ def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> s
     chosen = [_service(name).name] if name else []
     if not config.secrets.complete:
         raise LabError(f"A password or secret has no value in {config.env_file}.", "Type `invoke up`, which makes one.")
-    if chosen:
-        runtime.stop(chosen, 30.0)
-    else:
+    if not chosen:
         runtime.down(lambda text: report(Progress("lab", "stopping", text)))
-    return _up(config, runtime, report)
+        return _up(config, runtime, report)
+    try:
+        with interruption.finished_first():
+            runtime.stop(chosen, 30.0)
+        return _up(config, runtime, report)
+    except KeyboardInterrupt:
+        for service in chosen:
+            runtime.start(service)
+        raise Interrupted(
+            f"restart was interrupted: {name} starts again, and nobody waits for it.", "Type `invoke status`."
+        ) from None
 
 
 def line_count(text: str) -> int:
@@ -140,7 +148,10 @@ def execute(runtime: Runtime, name: str, argv: Sequence[str], terminal: bool) ->
     """Runs a command where a service runs, and returns its exit code. Raises UsageError without one."""
     if not argv:
         raise UsageError("No command was given.", "Put it behind --, as in `invoke exec mlflow -- env`.")
-    return runtime.execute(_service(name).name, argv, terminal)
+    with interruption.passed_on():
+        code = runtime.execute(_service(name).name, argv, terminal)
+    # A negative one is the signal that ended the command.
+    return 128 - code if code < 0 else code
 
 
 def page(config: LabConfig, runtime: Runtime, name: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lab.clients.dagster import Dagster
 from lab.clients.grpc_health import check_serving
 from lab.clients.http import BadStatus, Http, Incomplete, Login, NotReady
-from lab.clients.metrics import read_drift, samples
+from lab.clients.metrics import read_drift, samples, stalled_pollers
 from lab.clients.mlflow import Mlflow
 from lab.clients.postgres import check_database
 from lab.clients.prometheus import Prometheus
@@ -194,7 +194,9 @@ class Probes:
         ]
         if late:
             raise LabError(f"Last heartbeat: {', '.join(late)}.", remedy)
-        failing = [f"{one.type}: {one.errors[0]}" for one in daemons if one.errors]
+        # A heartbeat goes on telling of an outage that is over: what began since is what counts.
+        since = max(self._started_at(needed) or 0.0 for needed in BY_NAME[Service.DAGSTER_DAEMON].needs)
+        failing = [f"{one.type}: {met[0]}" for one in daemons if (met := one.current_errors(since))]
         if failing:
             raise Incomplete(f"Daemons report errors: {'; '.join(failing)}.", remedy)
 
@@ -203,6 +205,7 @@ class Probes:
         exposition = await http.get_text("/metrics")
         with understanding(http.title, http.remedy):
             found = read_drift(exposition)
+        _refuse_stalled(http, exposition)
         if not found.seeded:
             raise Unseeded("There is no baseline to compare the data with.", "Type `invoke seed`.")
         if found.report is None:
@@ -217,11 +220,13 @@ class Probes:
 
     async def _exporter(self, service: Service) -> None:
         http = self._http[service]
-        names = {sample.name for sample in samples(await http.get_text("/metrics"))}
+        exposition = await http.get_text("/metrics")
+        names = {sample.name for sample in samples(exposition)}
         if not names:
             raise http.unavailable("answers /metrics with something that isn't metrics.")
         if _KNOWN_METRIC[service] not in names:
             raise Incomplete(f"{http.title} publishes no {_KNOWN_METRIC[service]}.", http.remedy)
+        _refuse_stalled(http, exposition)
 
     async def _check_prometheus(self) -> None:
         await self._prometheus.ready()
@@ -260,6 +265,13 @@ def _health(err: LabError) -> Health:
     if isinstance(err, NotReady):
         return Health.STARTING
     return Health.DEGRADED if isinstance(err, Incomplete) else Health.DOWN
+
+
+def _refuse_stalled(http: Http, exposition: str) -> None:
+    """Raises Incomplete when what the exporter says of its sources is what it knew some time ago."""
+    if stalled := stalled_pollers(exposition):
+        names = ", ".join(stalled)
+        raise Incomplete(f"{http.title} no longer looks at {names}.", http.remedy)
 
 
 def _late(heartbeat: float | None, now: float) -> bool:

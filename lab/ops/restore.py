@@ -4,7 +4,6 @@ An audit trail is never replaced: entries are created one by one under numbers t
 no mistake can restore over a lab with a history of its own.
 """
 
-import asyncio
 import io
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from lab.clients.witness import FILE, parse_head
+from lab.core import interruption
 from lab.core.backup import ARTIFACTS, DATA, TRAIL, WITNESS, Counts, Manifest
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, LedgerError
@@ -88,8 +88,8 @@ def restore(
     known = databases(config, tools)
     removed = make_room(config, runtime, known, report)
     loader = Loader(config, runtime, known, file, manifest, report)
-    asyncio.run(_up(config, runtime, loader, report))
-    checked = asyncio.run(audit.verify(config, known=(manifest.head,) if manifest.head.seq else ()))
+    interruption.run(_up(config, runtime, loader, report))
+    checked = interruption.run(audit.verify(config, known=(manifest.head,) if manifest.head.seq else ()))
     RestoreMark(config).clear()
     return Restored(
         file=str(file),

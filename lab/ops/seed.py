@@ -12,6 +12,7 @@ from lab.core.config import LabConfig
 from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
 from lab.core.drift import DriftReport, Profile, compare, profile
 from lab.core.errors import DatasetInvalid, LabError, NotFound
+from lab.core.interruption import finished_first
 from lab.ops.baseline import BaselineDesk
 from lab.ops.plant import downturn
 from lab.ops.signing import Signing
@@ -60,10 +61,11 @@ class Seeder:
         details = {"data_hash": ref.sha256, "rows": ref.rows, "source": ref.source}
         mandate = desk.ask(details, reason or f"baseline from {path.name}")
         self._upload(ref, path)
-        self._s3.put(self._config.data_bucket, profile_key(digest), made.to_json())
-        self._s3.put(self._config.data_bucket, BASELINE_KEY, ref.to_json())
-        self._s3.put(self._config.data_bucket, CURRENT_KEY, ref.to_json())
-        desk.done(mandate)
+        with finished_first():
+            self._s3.put(self._config.data_bucket, profile_key(digest), made.to_json())
+            self._s3.put(self._config.data_bucket, BASELINE_KEY, ref.to_json())
+            self._s3.put(self._config.data_bucket, CURRENT_KEY, ref.to_json())
+            desk.done(mandate)
         return self._seeded(ref, ref)
 
     def plant_drift(self) -> Seeded:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from lab.core import interruption
 from lab.core.config import LabConfig
 from lab.core.errors import StartupFailed
 from lab.core.processes import ProcessFact
@@ -59,7 +60,9 @@ async def up(
         report(Progress("lab", "preparing", text))
 
     try:
-        await asyncio.to_thread(runtime.prepare, note)
+        # Not in a thread, which would go on after an interruption, and without the lock on the lab.
+        with interruption.blocking():
+            runtime.prepare(note)
         # From here on: building or pulling images takes as long as it takes, and has deadlines of its own.
         starter, states = await _start(config, runtime, furnish, report, time.monotonic() + deadline_s)
     finally:
@@ -109,6 +112,7 @@ class Starter:
         """Returns when every service is healthy at the same time. Raises StartupFailed."""
         self._facts.update(await asyncio.to_thread(self._runtime.facts))
         began = dict(self._facts)
+        self._began_at.update(_began_at(began))
         try:
             async with asyncio.TaskGroup() as group:
                 for service in self._services:
@@ -182,12 +186,20 @@ class Starter:
 async def status(config: LabConfig, runtime: Runtime) -> tuple[ServiceState, ...]:
     """Every service of the catalogue as it is now: its process, and its deep probe if it runs."""
     facts: dict[Service, ProcessFact] = {}
-    probes = Probes(config, health_of=lambda service: _health(facts, service))
+    began_at: dict[Service, float] = {}
+    probes = Probes(config, started_at=began_at.get, health_of=lambda service: _health(facts, service))
     try:
         facts.update(await asyncio.to_thread(runtime.facts))
+        began_at.update(_began_at(facts))
         return await _states(config, runtime, probes)
     finally:
         await probes.aclose()
+
+
+def _began_at(facts: Mapping[Service, ProcessFact]) -> dict[Service, float]:
+    """When each process began that runs, in epoch seconds."""
+    now = time.time()
+    return {service: now - fact.uptime_s for service, fact in facts.items() if fact.uptime_s is not None}
 
 
 def _health(facts: Mapping[Service, ProcessFact], service: Service) -> str:

@@ -242,6 +242,12 @@ class NativeRuntime:
 
     def _remove(self, home: Path) -> None:
         for attempt in range(5):
+            # What says that the folder is a lab's goes last, or a nuke that was ended half way couldn't be repeated.
+            for path in set(home.iterdir()) - {self.layout.marker, self.layout.home / LOCK}:
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=attempt < 4)
+                else:
+                    path.unlink(missing_ok=True)
             shutil.rmtree(home, ignore_errors=attempt < 4)
             if not home.exists():
                 return

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.core.errors import LabError, ServiceUnavailable, StartupFailed
+from lab.core.interruption import finished_first
 from lab.runtime.ready import wait_until
 
 _LOG_SIZE = "10MB"
@@ -137,13 +138,14 @@ class Supervisor:
 
         Returns the names that are new or changed, and those that are gone.
         """
-        [[added, changed, removed]] = self._call("reloadConfig")
-        replaced = [*changed, *removed]
-        self.stop(replaced, 30.0)
-        for name in replaced:
-            self._call("removeProcessGroup", name)
-        for name in [*added, *changed]:
-            self._call("addProcessGroup", name)
+        with finished_first():
+            [[added, changed, removed]] = self._call("reloadConfig")
+            replaced = [*changed, *removed]
+            self.stop(replaced, 30.0)
+            for name in replaced:
+                self._call("removeProcessGroup", name)
+            for name in [*added, *changed]:
+                self._call("addProcessGroup", name)
         return [*added, *changed], list(removed)
 
     def start(self, name: str) -> None:

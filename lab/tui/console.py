@@ -1,13 +1,11 @@
 """What the Invoke tasks print: tables and live progress on a terminal, plain lines without one."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from lab.core.config import LabConfig
-from lab.core.runs import Run
+from lab.core.runs import Run, RunStatus
 from lab.core.services import Service
 from lab.core.snapshot import Health, ServiceState
 from lab.ops.progress import Progress, Report
+from lab.tui.ending import lose_reader
 
 if TYPE_CHECKING:
     from lab.ops.demo_run import DemoRun
@@ -31,7 +30,7 @@ class _Unbreakable(Console):
     """Goes on without a reader: `invoke up | head` must not leave the lab half up."""
 
     def on_broken_pipe(self) -> None:
-        self.file = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends, as standard output is
+        lose_reader()
 
 
 # Without a terminal nothing should be folded: the reader is a file or a program.
@@ -145,10 +144,12 @@ def print_up(config: LabConfig, result: "UpResult") -> None:
 def print_run(result: "DemoRun") -> None:
     """The summary of a training run."""
     run = result.run
-    mark = "[green]● success[/]" if result.succeeded else f"[red]✖ {run.status.lower()}[/]"
+    mark = f"[{'green]●' if run.status is RunStatus.SUCCESS else 'red]✖'} {run.status.lower()}[/]"
     _OUT.print(f"\nrun [bold]{run.run_id}[/]  {mark}  {duration(run.seconds)}")
     if result.reason:
         _OUT.print(f"[red]{escape(result.reason)}[/]")
+    for what in result.unread:
+        _OUT.print(f"[red]couldn't be read: {escape(what)}[/]")
     _OUT.print(_steps(run))
     if result.version:
         _OUT.print(f"\nmodel [bold]{result.version.name} version {result.version.version}[/]")
@@ -200,11 +201,8 @@ def print_findings(findings: Iterable["Finding"]) -> None:
 
 def print_logs(lines: Iterable[tuple[Service, str]]) -> None:
     """Log lines behind their service's name."""
-    try:
-        for service, line in lines:
-            sys.stdout.write(f"{service:<18} {_ANSI.sub('', line)}\n")
-    except KeyboardInterrupt:
-        return
+    for service, line in lines:
+        sys.stdout.write(f"{service:<18} {_ANSI.sub('', line)}\n")
 
 
 def duration(seconds: float | None) -> str:

@@ -1,12 +1,12 @@
 """Approval and identities on the command line: one call of a use case each, its outcome printed, an exit code."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from lab.core import interruption
 from lab.core.policy import Action
 from lab.tui import console
 
@@ -28,12 +28,29 @@ def act(
     json: bool = False,
 ) -> int:
     """Acts on a version and prints how that went; 1 when it was refused. Raises LabError."""
-    outcome = asyncio.run(_act(action, version, reason, key, role, dry_run, quiet=json))
+    made: list[Outcome] = []
+    try:
+        interruption.run(_act(action, version, reason, key, role, dry_run, json, made.append))
+    except KeyboardInterrupt:
+        if not made:
+            raise
+        # It came too late: what was decided must be told.
+        interruption.finish()
+    outcome = made[0]
     console.print_json(outcome) if json else print_outcome(outcome)
     return 0 if outcome.succeeded else REFUSED
 
 
-async def _act(action: Action, version: str, reason: str, key: str, role: str, dry_run: bool, quiet: bool) -> "Outcome":
+async def _act(
+    action: Action,
+    version: str,
+    reason: str,
+    key: str,
+    role: str,
+    dry_run: bool,
+    quiet: bool,
+    tell: "Callable[[Outcome], None]",
+) -> None:
     from lab import wiring
     from lab.ops.approval import Approver, Tools
     from lab.ops.signing import Signing
@@ -42,7 +59,7 @@ async def _act(action: Action, version: str, reason: str, key: str, role: str, d
     note = (lambda _: None) if quiet else console.say
     approver = Approver(config, Signing(_path(key), role), Tools.of_lab(config), note)
     try:
-        return await approver.act(action, version, reason, dry_run)
+        tell(await approver.act(action, version, reason, dry_run))
     finally:
         await approver.aclose()
 

@@ -1,7 +1,5 @@
 """Backup and restore on the command line: one call of a use case each, its outcome, an exit code."""
 
-import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +18,6 @@ def back_up(output: str = "", json: bool = False) -> None:
     from lab import wiring
     from lab.ops import backup
 
-    _end_on_sigterm()
     config = wiring.load_config()
     target = Path(output).expanduser().absolute() if output else backup.default_target(config)
     tools = wiring.binaries().postgres_folder()
@@ -34,7 +31,6 @@ def bring_back(file: str, json: bool = False) -> int:
     from lab import wiring
     from lab.ops import life, restore
 
-    _end_on_sigterm()
     path = Path(file).expanduser().absolute()
     life.refuse_unfit_host(wiring.load_config(), wiring.binaries())
     with console.board("Restoring", quiet=json) as report:
@@ -76,9 +72,3 @@ def print_restored(done: "Restored") -> None:
         console.say(f"the audit trail isn't intact: {fault}")
     if done.succeeded:
         console.say(f"the audit trail is intact: head {done.head.seq}, {done.heads} published heads compared")
-
-
-def _end_on_sigterm() -> None:
-    """Terminated, a command cleans up as it does when it is interrupted."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,12 +1,12 @@
 """Proofs, reconciling and evidence on the command line: one call of a use case each, its outcome, an exit code."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from lab.core import interruption
 from lab.tui import console
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def verify(json: bool = False, junit: str = "", only: str = "") -> int:
 
     config = wiring.load_config()
     with console.board("Proving", quiet=json or not sys.stdout.isatty()) as report:
-        proofs = asyncio.run(Verifier(config, report=report).run(only))
+        proofs = interruption.run(Verifier(config, report=report).run(only))
     if junit:
         write_junit(Path(junit).expanduser(), proofs, config.name, utc_text())
     console.print_json(proofs) if json else print_proofs(proofs)
@@ -35,7 +35,7 @@ def verify(json: bool = False, junit: str = "", only: str = "") -> int:
 
 def reconcile(repair: bool = False, json: bool = False) -> int:
     """Compares registry and trail, repairs on request; 1 when something still differs. Raises LabError."""
-    found = asyncio.run(_reconcile(repair))
+    found = interruption.run(_reconcile(repair))
     console.print_json(found) if json else print_reconciliation(found, repair)
     return 0 if found.succeeded else WRONG
 
@@ -53,7 +53,7 @@ async def _reconcile(repair: bool) -> "Reconciliation":
 
 def evidence(version: str, output: str = "", json: bool = False) -> int:
     """Writes the evidence of a version and says where; 1 when trail or registry can't be trusted. Raises LabError."""
-    made = asyncio.run(_evidence(version, Path(output or "evidence").expanduser()))
+    made = interruption.run(_evidence(version, Path(output or "evidence").expanduser()))
     console.print_json(made) if json else print_evidence(made)
     return 0 if made.succeeded else WRONG
 

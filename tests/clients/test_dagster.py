@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -58,6 +59,27 @@ async def test_daemons_are_the_required_ones_with_their_heartbeats() -> None:
     assert {daemon.type for daemon in found} >= {"SCHEDULER", "QUEUED_RUN_COORDINATOR"}
     assert len(found) == len(body["data"]["instance"]["daemonHealth"]["allDaemonStatuses"]) - 1
     assert all(daemon.last_heartbeat and daemon.last_heartbeat > 1e9 for daemon in found)
+
+
+async def test_errors_of_an_outage_that_is_over_are_told_from_present_ones() -> None:
+    """Heartbeats as they came 6 s after a PostgreSQL that had been away for 50 s was there again."""
+    again = 1795918265.0
+    found = await dagster(answer("dagster_daemons_outage")).daemons()
+    reporting = [daemon for daemon in found if daemon.errors]
+    assert {daemon.type for daemon in reporting} == {"SENSOR", "QUEUED_RUN_COORDINATOR", "MONITORING", "ASSET"}
+    assert all(error.at and error.at < again for daemon in reporting for error in daemon.errors)
+    assert all(daemon.current_errors() for daemon in reporting)
+    assert not any(daemon.current_errors(since=again) for daemon in reporting)
+    later = [replace(daemon, last_heartbeat=(daemon.last_heartbeat or 0) + 30) for daemon in reporting]
+    assert not any(daemon.current_errors() for daemon in later)
+
+
+async def test_an_error_that_comes_without_a_time_counts() -> None:
+    body = answer("dagster_daemons")
+    first = body["data"]["instance"]["daemonHealth"]["allDaemonStatuses"][0]
+    first["lastHeartbeatErrors"] = [{"message": "ValueError: bad cron\nat line 3"}]
+    daemon = (await dagster(body).daemons())[0]
+    assert daemon.current_errors(since=first["lastHeartbeatTime"]) == ["ValueError: bad cron"]
 
 
 async def test_the_dashboard_holds_runs_newest_first_schedule_and_daemons() -> None:

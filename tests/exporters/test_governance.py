@@ -1,14 +1,19 @@
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exporters.governance import GovernanceCollector, LedgerWatch, RegistryStatus, RegistryWatch
+import pytest
+
+from exporters.config import from_environment
+from exporters.governance import GovernanceCollector, LedgerWatch, RegistryStatus, RegistryWatch, build
 from exporters.trail import LedgerStatus, TrailWatch
 from lab.core.errors import ServiceUnavailable
 from lab.core.head_metric import PARTS, from_parts
 from lab.core.ledger import Fault
 from lab.core.models import GovernanceTags, ModelVersion
 from tests.exporters.exposition import names, scrape, value
+from tests.support.waiting import eventually
 
 HASH = "0123456789abcdef" * 4
 LEDGER = LedgerStatus(up=True, known=True, entries=7, checked=7, head_hash=HASH, by_status={"success": 3})
@@ -75,6 +80,25 @@ def test_entries_in_the_journal_are_counted(tmp_path: Path) -> None:
     (tmp_path / "1.json").write_text("{}")
     (tmp_path / "2.part").write_text("{}")
     assert value(samples(journal=tmp_path), "governance_entries_undelivered") == 1
+
+
+def test_what_a_poller_found_is_not_up_any_more_when_the_poller_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is `up` of what was looked at that alerts ask for, not `up` of the scrape."""
+
+    def fail(_watch: RegistryWatch) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(RegistryWatch, "refresh", fail)
+    monkeypatch.setattr(RegistryWatch, "status", RegistryStatus(True, (version(1),), 1, known=True))
+    exporter, stop = build(from_environment({})), threading.Event()
+    _, registry = exporter.pollers
+    assert value(scrape(exporter.collectors), "governance_registry_up") == 1
+    registry.start(stop)
+    eventually(lambda: bool(registry.trouble), 60, "that the poller's end is noticed")
+    found = scrape(exporter.collectors)
+    assert value(found, "governance_registry_up") == 0
+    assert value(found, "governance_versions_missing_tags") == 1
+    stop.set()
 
 
 def test_a_registry_that_went_away_keeps_its_last_versions() -> None:

@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 
 from exporters.config import ExporterConfig, from_environment
-from exporters.serve import REQUEST_THREADS, Exporter, LabCollector, Poller, gauge, serve
+from exporters.poller import Poller
+from exporters.serve import REQUEST_THREADS, Exporter, LabCollector, gauge, registry, serve
 from lab.core.errors import LabError, SettingsError
 from tests.exporters.exposition import names, parse, value
 from tests.support.ports import reserved_port
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60.0
@@ -129,6 +132,70 @@ def test_a_poller_starts_at_once_and_survives_its_work() -> None:
     Poller("test", 0.01, work).start(stop)
     assert all(rounds.acquire(timeout=DEADLINE_S) for _ in range(3))
     stop.set()
+
+
+def test_an_exporter_says_once_how_often_its_collectors_failed() -> None:
+    made = registry(Exporter("test", [Fixed(), Broken(), Broken()], [], lambda: True))
+    generate_latest(made)
+    text = generate_latest(made).decode()
+    assert text.count("# HELP exporter_collect_failures_total ") == 1
+    assert value(parse(text), "exporter_collect_failures_total") == 4
+
+
+def polled(poller: Poller) -> tuple[float, float]:
+    """What an exporter says of its poller: `up`, and the time of the last success."""
+    samples = parse(generate_latest(registry(Exporter("test", [], [poller], lambda: True))).decode())
+    at = "exporter_poller_last_success_timestamp_seconds"
+    return value(samples, "exporter_poller_up", poller="test"), value(samples, at, poller="test")
+
+
+def test_a_poller_whose_round_failed_is_not_up_until_one_succeeds() -> None:
+    begin, end, stop = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
+    failing = True
+
+    def work() -> None:
+        end.release()  # of the round before
+        assert begin.acquire(timeout=DEADLINE_S)
+        if failing:
+            raise KeyError("of an answer that nobody foresaw")
+
+    poller = Poller("test", 0.0, work, clock=lambda: 12.0)
+    poller.start(stop)
+    assert end.acquire(timeout=DEADLINE_S)
+    assert polled(poller) == (1, 0)
+    begin.release()
+    assert end.acquire(timeout=DEADLINE_S)
+    assert polled(poller) == (0, 0)
+    assert "KeyError" in poller.trouble
+    failing = False
+    begin.release()
+    assert end.acquire(timeout=DEADLINE_S)
+    assert polled(poller) == (1, 12)
+    stop.set()
+    begin.release()
+
+
+def test_a_poller_that_hangs_in_a_round_is_not_up() -> None:
+    now, free, stop = 100.0, threading.Event(), threading.Event()
+    poller = Poller("test", 10.0, lambda: stop.set() if free.wait(DEADLINE_S) else None, 20.0, monotonic=lambda: now)
+    poller.start(stop)
+    now = 129.0
+    assert polled(poller)[0] == 1
+    now = 131.0
+    assert polled(poller)[0] == 0
+    assert "31 s" in poller.trouble
+    free.set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_poller_whose_thread_has_ended_is_neither_up_nor_healthy() -> None:
+    poller = Poller("test", 1.0, sys.exit)
+    with serving(Exporter("test", [Fixed()], [poller], lambda: True)) as port:
+        eventually(lambda: get(port, "/healthz")[0] == 503, DEADLINE_S, "that the exporter isn't healthy")
+        assert get(port, "/healthz")[1] == "poller test: its thread has ended\n"
+        assert get(port, "/readyz")[0] == 503
+        status, text, _ = get(port, "/metrics")
+        assert (status, value(parse(text), "exporter_poller_up", poller="test")) == (200, 0)
 
 
 def test_a_taken_port_is_an_error_with_a_remedy() -> None:

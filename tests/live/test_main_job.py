@@ -22,6 +22,7 @@ from lab.core.runs import JOB, OWNER_TAG, SCHEDULE, STEPS
 from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, Service
 from lab.core.snapshot import Health
 from lab.runtime.files import scrape_targets
+from tests.stack.toolbox import complaints
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually
 
@@ -267,6 +268,14 @@ def test_prometheus_has_every_target_up(live: LiveLab) -> None:
     expected = set(scrape_targets(live.config, here(live)))
     eventually(lambda: set(targets().values()) == {"up"}, 60, "every target up")
     assert set(targets()) == expected
+
+
+@pytest.mark.parametrize("service", [Service.DRIFT_MONITOR, Service.DAGSTER_METRICS, Service.GOVERNANCE_METRICS])
+def test_promtool_accepts_what_an_exporter_of_the_lab_says(
+    live: LiveLab, two_runs: list[dict[str, Any]], service: Service
+) -> None:
+    """With runs, versions and a trail in the lab, so that every metric has something to say."""
+    assert complaints(live.get(service, "/metrics").text) == []
 
 
 @pytest.mark.parametrize("host", ["evil.example", "mlflow:5000", "127.0.0.1.evil.example"])

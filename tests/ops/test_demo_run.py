@@ -1,11 +1,13 @@
 """What counts as a successful run, and what is said when the lab isn't there."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from lab import wiring
-from lab.core.errors import LabError, PolicyDenied, ServiceUnavailable
+from lab.clients.s3 import S3, AuditStore
+from lab.core.errors import Interrupted, LabError, PolicyDenied, ServiceUnavailable
 from lab.core.ledger import Status
 from lab.core.models import ModelVersion
 from lab.core.runs import JOB, Run, RunStatus, Step
@@ -120,5 +122,40 @@ async def test_a_webserver_that_stays_silent_ends_it(tmp_path: Path, monkeypatch
     monkeypatch.setattr(demo_run, "_PATIENCE_S", 0.0)
     runner = DemoRunner(config(tmp_path), lambda _: None)
     runner._dagster = Busy(*[ServiceUnavailable("Dagster didn't answer.")] * 2)  # type: ignore[assignment]
-    with pytest.raises(ServiceUnavailable):
+    with pytest.raises(ServiceUnavailable, match="Run r goes on") as caught:
         await runner._follow("r", 60)
+    assert "/runs/r" in caught.value.remedy
+
+
+async def test_how_a_run_ended_is_told_whatever_cannot_be_read_any_more(tmp_path: Path) -> None:
+    """The lab of this test was never started: no store, no MLflow and no Dagster answers."""
+    for status in (RunStatus.SUCCESS, RunStatus.FAILURE):
+        runner = DemoRunner(config(tmp_path), lambda _: None)
+        runner._store = AuditStore(S3.connect("http://127.0.0.1:9", "a", "b", 0.2), "audit", "p/")
+        found = await runner._summarise(Run("r", JOB, status))
+        assert found.run.status is status
+        assert not found.succeeded
+        assert any("its audit entries" in what for what in found.unread)
+        assert any("the reason in Dagster" in what for what in found.unread) is (status is RunStatus.FAILURE)
+        assert "/runs/r" in found.links["run"]
+
+
+async def test_an_interrupted_demo_run_says_that_its_run_goes_on(tmp_path: Path) -> None:
+    followed = asyncio.Event()
+
+    class Launched(Busy):
+        async def launch(self, *_: object) -> str:
+            return "r-1"
+
+        async def run(self, run_id: str) -> Run:
+            followed.set()
+            return Run(run_id, JOB, RunStatus.STARTED)
+
+    runner = DemoRunner(config(tmp_path), lambda _: None)
+    runner._dagster = Launched()  # type: ignore[assignment]
+    task = asyncio.create_task(runner._launch("demo-run", None, {}, 60))
+    await followed.wait()
+    task.cancel()
+    with pytest.raises(Interrupted, match="run r-1 goes on") as caught:
+        await task
+    assert "/runs/r-1" in caught.value.remedy

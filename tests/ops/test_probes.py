@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from lab.core.heartbeats import dated
 from lab.core.processes import ProcessFact
 from lab.core.services import Service
 from lab.core.snapshot import Health
@@ -23,13 +24,16 @@ HTTP = [s for s in Service if s not in {Service.POSTGRES, Service.DAGSTER_CODE}]
 class Bench:
     """Probes of a lab whose HTTP services are played."""
 
-    def __init__(self, tmp_path: Path, started_at: float | None = None, deadline_s: float = 2.0) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        started_at: Callable[[Service], float | None] = lambda _: None,
+        deadline_s: float = 2.0,
+    ) -> None:
         self.config = config(tmp_path)
         self.services = Services(self.config)
         self.now = NOW
-        self.probes = Probes(
-            self.config, self.services.transport, deadline_s, lambda: self.now, lambda _service: started_at
-        )
+        self.probes = Probes(self.config, self.services.transport, deadline_s, lambda: self.now, started_at)
 
     def answers(self, service: Service, response: httpx.Response) -> None:
         self.services.broken[service] = lambda _request: response
@@ -170,7 +174,7 @@ async def test_a_daemon_that_never_reported_is_starting(bench: Bench) -> None:
 
 
 async def test_a_heartbeat_of_an_earlier_process_does_not_count(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, started_at=NOW - 20)
+    bench = Bench(tmp_path, lambda _service: NOW - 20)
     daemons(bench, lastHeartbeatTime=NOW - 25)
     assert (await bench.check(Service.DAGSTER_DAEMON)).health is Health.STARTING
     await bench.probes.aclose()
@@ -181,6 +185,18 @@ async def test_errors_that_a_daemon_reports_degrade_it(bench: Bench) -> None:
     result = await bench.check(Service.DAGSTER_DAEMON)
     assert result.health is Health.DEGRADED
     assert "bad cron" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("again", "health"), [(NOW - 20, Health.UP), (NOW - 40, Health.DEGRADED), (None, Health.DEGRADED)]
+)
+async def test_what_a_daemon_met_before_its_database_came_back_does_not_count(
+    tmp_path: Path, again: float | None, health: Health
+) -> None:
+    bench = Bench(tmp_path, {Service.POSTGRES: again}.get)
+    daemons(bench, lastHeartbeatTime=NOW - 10, lastHeartbeatErrors=[{"message": dated("no connection", NOW - 30)}])
+    assert (await bench.check(Service.DAGSTER_DAEMON)).health is health
+    await bench.probes.aclose()
 
 
 async def test_a_broken_code_location_degrades_dagster(bench: Bench) -> None:
@@ -244,6 +260,18 @@ async def test_an_exporter_without_its_own_metric_is_degraded(bench: Bench) -> N
     result = await bench.check(Service.GOVERNANCE_METRICS)
     assert result.health is Health.DEGRADED
     assert "governance_ledger_entries" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("service", "text"),
+    [(Service.GOVERNANCE_METRICS, "governance_ledger_entries 3.0\n"), (Service.DRIFT_MONITOR, DRIFT)],
+)
+async def test_an_exporter_that_no_longer_looks_is_degraded(bench: Bench, service: Service, text: str) -> None:
+    pollers = 'exporter_poller_up{poller="first"} 1.0\nexporter_poller_up{poller="second"} 0.0\n'
+    bench.answers(service, httpx.Response(200, text=text + pollers))
+    result = await bench.check(service)
+    assert result.health is Health.DEGRADED
+    assert "no longer looks at second" in result.reason
 
 
 @pytest.mark.parametrize("service", [Service.PROMETHEUS, Service.ALERTMANAGER])

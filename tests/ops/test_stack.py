@@ -92,3 +92,23 @@ async def test_up_waits_for_what_stopped_working_while_another_started() -> None
     assert prober.asked.count(Service.PROMETHEUS) == 4
     about = [(one.state, one.detail) for one in told if one.subject == Service.PROMETHEUS]
     assert about == [("in_progress", "a target is down"), ("up", "Prometheus")]
+
+
+async def test_probes_know_since_when_each_process_runs() -> None:
+    """What a daemon met before its database came back is no reason to wait."""
+    runtime, began_at = Runtime(), dict[Service, float]()
+    runtime.known[Service.OBJECT_STORE] = ProcessFact("running", uptime_s=1000.0)
+    before = time.time()
+    starter = Starter(
+        runtime,  # type: ignore[arg-type]  # the few methods that starting needs
+        Prober(),
+        {},
+        lambda _: None,
+        time.monotonic() + 60,
+        began_at,
+        {},
+    )
+    await starter.run()
+    assert began_at[Service.OBJECT_STORE] <= time.time() - 1000
+    assert began_at[Service.DRIFT_MONITOR] >= before
+    assert Service.PROMETHEUS not in began_at

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from exporters.dagster import DagsterCollector, DagsterStatus
 from exporters.drift import DriftCollector, DriftStatus
 from exporters.governance import GovernanceCollector, RegistryStatus
 from exporters.judge import JudgeCollector, Judgement
+from exporters.poller import Poller
 from exporters.reconcile import ReconcileCollector, ReconcileStatus
+from exporters.serve import Exporter, registry
 from exporters.trail import LedgerStatus
 from lab.clients.dagster import Dashboard
 from lab.clients.dagster_read import DaemonStatus
@@ -27,7 +30,7 @@ from lab.runtime.prometheus_config import render
 from lab.wiring import load_config
 from tests.exporters.exposition import names, parse, scrape
 from tests.stack.promql import metrics
-from tests.stack.toolbox import DASHBOARD, ROOT, RULES, run
+from tests.stack.toolbox import DASHBOARD, ROOT, RULES, complaints, run
 
 TARGETS = {"mlflow": "127.0.0.1:5000", "object-store": "127.0.0.1:9010", "drift-monitor": "127.0.0.1:9100"}
 
@@ -48,23 +51,47 @@ def expressions() -> list[str]:
     return [rule["expr"] for rule in rules()] + targets
 
 
-def exposed() -> set[str]:
-    """Names in real expositions: the exporters with something to say, MLflow's captured, and Prometheus' own."""
+def exporters() -> dict[str, Exporter]:
+    """The lab's exporters with something to say."""
     report = DriftReport("b" * 64, "c" * 64, 1000, (FeatureDrift("housing", 0.1),), 1.0)
     runs = (Run("r", "j", RunStatus.SUCCESS, 1.0, 2.0, 3.0),)
     dashboard = Dashboard(runs, ScheduleState("s", "RUNNING", "* * * * *", 4.0), (DaemonStatus("SCHEDULER", 5.0),))
     ledger = LedgerStatus(up=True, known=True, entries=1, by_status={"success": 1})
-    samples = scrape(
-        [
-            DriftCollector(lambda: DriftStatus(report, 1), 30),
-            DagsterCollector(lambda: DagsterStatus(True, 0.1, True, dashboard)),
-            GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), 1, known=True)),
-            JudgeCollector(lambda: Judgement(1, History({}, {}, Identities()))),
-            ReconcileCollector(lambda: ReconcileStatus(True, True, by_kind={"tag": 1})),
-        ]
-    )
+    governance = [
+        GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), 1, known=True)),
+        JudgeCollector(lambda: Judgement(1, History({}, {}, Identities()))),
+        ReconcileCollector(lambda: ReconcileStatus(True, True, by_kind={"tag": 1})),
+    ]
+    collectors: dict[str, list[Any]] = {
+        "drift": [DriftCollector(lambda: DriftStatus(report, 1), 30)],
+        "dagster": [DagsterCollector(lambda: DagsterStatus(True, 0.1, True, dashboard))],
+        "governance": governance,
+    }
+    pollers = [Poller("first", 1, lambda: None), Poller("second", 1, lambda: None)]
+    return {name: Exporter(name, found, pollers, lambda: True) for name, found in collectors.items()}
+
+
+def exposition(exporter: Exporter) -> str:
+    return generate_latest(registry(exporter)).decode()
+
+
+def exposed() -> set[str]:
+    """Names in real expositions: the exporters', MLflow's captured, and Prometheus' own."""
+    own = {name for exporter in exporters().values() for name in names(parse(exposition(exporter)))}
     captured = parse((Path(__file__).parent / "data" / "mlflow_metrics.txt").read_text())
-    return names(samples) | names(captured) | {"up", "ALERTS"}
+    return own | names(captured) | {"up", "ALERTS"}
+
+
+@pytest.mark.parametrize("name", exporters())
+def test_promtool_accepts_what_an_exporter_exposes(name: str) -> None:
+    assert complaints(exposition(exporters()[name])) == []
+
+
+def test_promtool_refuses_a_metric_that_is_exposed_twice() -> None:
+    text = exposition(exporters()["drift"])
+    assert complaints(
+        text + "# HELP exporter_poller_up Again.\n# TYPE exporter_poller_up gauge\nexporter_poller_up 1\n"
+    )
 
 
 def test_promtool_accepts_the_rules() -> None:
