@@ -28,7 +28,7 @@ from lab.runtime.contract import prometheus_options
 from lab.runtime.place import in_container
 from lab.runtime.prometheus_config import render
 from lab.wiring import load_config
-from tests.exporters.exposition import names, parse, scrape
+from tests.exporters.exposition import names, parse
 from tests.stack.promql import metrics
 from tests.stack.toolbox import DASHBOARD, ROOT, RULES, complaints, run
 
