@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import inspect
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 from invoke import Context, Exit, ParseError, task
 from invoke.parser.parser import ParseMachine, Parser
+from invoke.program import Program
 
 ROOT = Path(__file__).resolve().parent
 
@@ -33,14 +35,27 @@ def _end_wrong_usage_with_2() -> None:
     """Tells usage that isn't understood, for which Invoke's own exit code is 1, from what can't be done."""
     parse = Parser.parse_argv
 
+    clean_up = Program.parse_cleanup
+
+    def wrong(err: Exception) -> Exit:
+        said = re.sub(r"<Argument: ([\w-]+)[^>]*>", r"--\1", str(err))
+        return Exit(f"error: {said}\n  → `invoke --list` shows every command, `invoke --help up` one.", 2)
+
     def parse_argv(parser: Any, argv: list[str]) -> Any:
         try:
             return parse(parser, argv)
         except ParseError as err:
-            said = re.sub(r"<Argument: ([\w-]+)[^>]*>", r"--\1", str(err))
-            raise Exit(f"error: {said}\n  → `invoke --list` shows every command, `invoke --help up` one.", 2) from None
+            raise wrong(err) from None
+
+    def parse_cleanup(program: Any) -> None:
+        # Where --help and --list look for the names that they were given.
+        try:
+            clean_up(program)
+        except (ParseError, Exit) as err:
+            raise wrong(err) if str(err) else err from None
 
     Parser.parse_argv = parse_argv
+    Program.parse_cleanup = parse_cleanup
 
 
 def _end_without_reader() -> None:
@@ -56,12 +71,21 @@ _allow_optional_positionals()
 _end_wrong_usage_with_2()
 
 
+def _dashed(function: Callable[..., Any]) -> str:
+    return function.__name__.replace("_", "-")
+
+
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turns errors, signals and a closed pipe into a message and an exit code."""
+    """Turns errors, signals, a closed pipe and options that are missing into a message and an exit code."""
+    needed = [name for name, one in inspect.signature(function).parameters.items() if one.default is one.empty]
 
     @functools.wraps(function)
     def run(*arguments: Any, **options: Any) -> None:
         from lab.tui.ending import ended
+
+        # Invoke asks for what must be given only where it may stand without its name, too.
+        if absent := [name for name in needed if options.get(name, "") is None]:
+            raise Exit(f"error: --{absent[0]} is missing.\n  → `invoke --help {_dashed(function)}` shows all.", 2)
 
         def work() -> int:
             try:
@@ -72,7 +96,7 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
                 return int(end.code)
             return 0
 
-        if code := ended(function.__name__.replace("_", "-"), work):
+        if code := ended(_dashed(function), work):
             raise Exit(code=code)
 
     return run

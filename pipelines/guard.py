@@ -12,7 +12,7 @@ from lab.clients.audit import Unacknowledged, now_utc
 from lab.clients.policy_file import hash_in_force, read_policy
 from lab.core.errors import LabError, PolicyDenied
 from lab.core.ledger import Entry, Status
-from lab.core.names import storable
+from lab.core.names import all_storable
 from lab.core.policy import Action, Claim, Policy
 from pipelines import memory
 
@@ -191,7 +191,7 @@ class Guard:
             policy_hash=self._policy_hash,
             code_version=self._code_version,
             # What a run was given, as a path, may be no text that an entry can hold.
-            details={name: storable(value) if isinstance(value, str) else value for name, value in details.items()},
+            details=all_storable(details),
         )
 
 

@@ -112,6 +112,29 @@ def test_wrong_usage_exits_with_two(arguments: list[str], capsys: pytest.Capture
     assert "usage: mlops-lab" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["audit", "verify", "--witness", "/nonexistent"],
+        ["audit", "verify", "--from-export", "/nonexistent"],
+        ["audit", "verify", "--from-export", __file__, "--witness", "/"],
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_cannot_be_read_is_explained(nowhere: dict[str, str], arguments: list[str]) -> None:
+    found = run(*arguments, env=nowhere)
+    assert found.returncode == 1
+    assert found.stderr.startswith("error: ")
+    assert "Traceback" not in found.stderr
+
+
+def test_an_export_without_an_entry_is_not_intact(nowhere: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "trail.jsonl").touch()
+    found = run("audit", "verify", "--from-export", str(tmp_path / "trail.jsonl"), "--json", env=nowhere)
+    assert found.returncode == 1
+    assert json.loads(found.stdout)["intact"] is False
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(["--version"])

@@ -65,6 +65,8 @@ def test_the_list_reads_like_a_manual(nowhere: dict[str, str]) -> None:
         (["nosuch"], "'nosuch'"),
         (["demo-run", "--data"], "--data"),
         (["approve", "--version", "3"], "'reason'"),
+        (["--help", "nosuch"], "'nosuch'"),
+        (["--list", "nosuch"], "'nosuch'"),
     ],
 )
 def test_what_is_not_understood_exits_with_2_and_says_what_to_type(
@@ -120,6 +122,12 @@ def _collection(kind: type) -> dict[str, object]:
         sys.path.remove(str(ROOT))
     found = kind.from_module(tasks)  # type: ignore[attr-defined]
     return {name: found[name] for name in found.task_names}
+
+
+def test_an_option_that_must_be_given_is_named(nowhere: dict[str, str]) -> None:
+    done = invoke(nowhere, "identity-add", "bob")
+    assert done.returncode == 2
+    assert done.stderr == "error: --key is missing.\n  → `invoke --help identity-add` shows all.\n"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lab.core.errors import ServiceUnavailable
-from lab.core.names import storable
+from lab.core.names import all_storable
 from lab.core.services import BY_NAME, Service
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Http:
         try:
             answer = json.loads(body)
             # Rare, and told by a glance: what JSON can hold and neither a terminal nor a file can.
-            return _storable(answer) if _LONE_SURROGATE.search(body) else answer
+            return all_storable(answer) if _LONE_SURROGATE.search(body) else answer
         except (ValueError, RecursionError):
             raise self.unavailable(f"answered {path} with something that isn't JSON: {excerpt(body)!r}.") from None
 
@@ -158,14 +158,6 @@ class Http:
                 message = f"{self.title} answered {response.status_code} to {method} {path}: {excerpt(received)!r}."
                 raise BadStatus(message, self.remedy, response.status_code, bytes(received[:4096]))
             return bytes(received)
-
-
-def _storable(value: Any) -> Any:
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return {storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _trusted(base_url: str) -> ssl.SSLContext:

@@ -6,6 +6,7 @@ A promotion moves an alias: `staging`, then `champion`. The version that was cha
 every alias away at once, the champion's too; archiving is tidying up, so the present champion can't be archived.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -187,6 +188,6 @@ def checked_reason(text: str) -> str:
 
 def checked_version(text: str) -> str:
     """Raises UsageError for what is no version number."""
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    if not re.fullmatch(r"0*[1-9][0-9]{0,17}", text, re.ASCII):
         raise UsageError(f"--version {text!r} is no version number.", "Type --version 1.")
     return str(int(text))

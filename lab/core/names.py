@@ -5,6 +5,8 @@ Names come from settings, runs, command lines and keys: whoever launches a run i
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 LONGEST_NAME = 200
 # What takes no room on a screen though Unicode calls it printable: selectors, joiners, fillers, an empty braille cell.
@@ -58,6 +60,17 @@ def _is_odd(char: str) -> bool:
 def storable(text: str) -> str:
     """`text` with what no UTF-8 file, database or answer can hold made visible: lone surrogates and NUL."""
     return re.sub("[\x00\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def all_storable(value: Any) -> Any:
+    """As `storable`, of every text and name in a JSON value."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, (list, tuple)):
+        return [all_storable(item) for item in value]
+    if isinstance(value, Mapping):
+        return {storable(str(name)): all_storable(item) for name, item in value.items()}
+    return value
 
 
 def same_person(one: str, other: str) -> bool:

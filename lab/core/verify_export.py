@@ -2,7 +2,8 @@
 
 For auditors. It needs Python and two folders' worth of reading: this file and lab/core/ledger. FILE is what `mlops-lab
 audit export` wrote, one entry a line; HEADS holds published heads, one a line: {"seq": number, "hash": "SHA-256"}.
-Without heads nobody can tell that the newest entries were cut off, or rewritten together with all their hashes.
+Without heads nobody can tell that the newest entries were cut off, or rewritten together with all their hashes, nor
+whose trail it is. A file without any entry proves nothing, and isn't intact.
 Exit code: 0 intact, 1 something is wrong, 2 the files can't be read.
 """
 
@@ -10,19 +11,31 @@ import base64
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from lab.core.errors import LabError, LedgerError
-from lab.core.ledger import Entry, Head, Verification, each_key_once, verify
+from lab.core.ledger import Entry, Fault, Head, Kind, Verification, each_key_once, verify
 
 # Heads that were exported with FILE lie in the file of its name with this behind it.
 HEADS_SUFFIX = ".heads.jsonl"
 USAGE = "usage: python -m lab.core.verify_export FILE [HEADS]\n"
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as err:
+        raise LedgerError(f"Can't read {path}: {err.strerror}.", "Give a file that `audit export` wrote.") from None
+
+
 def exported(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Key and exact text of each entry. Raises LedgerError for a line of another form, OSError."""
-    with path.open("rb") as file:
+    """Key and exact text of each entry. Raises LedgerError for a line of another form, or a file that can't be read."""
+    with _readable(path) as file:
         yield from exported_lines(file, str(path))
 
 
@@ -38,9 +51,11 @@ def exported_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, byt
 
 
 def published(path: Path) -> list[Head]:
-    """The heads in a file, in rising order. Raises LedgerError for a line of another form, OSError."""
+    """The heads in a file, in rising order. Raises LedgerError for a line of another form, or a file that can't be
+    read.
+    """
     heads = []
-    with path.open("rb") as file:
+    with _readable(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 raw = json.loads(line, object_pairs_hook=each_key_once)
@@ -55,10 +70,10 @@ def published(path: Path) -> list[Head]:
 
 def verify_files(path: Path, heads: Path | None = None) -> Verification:
     """The outcome for an export, compared with the published heads where there are some. Raises LabError."""
-    try:
-        return verify(exported(path), published(heads) if heads else ())
-    except OSError as err:
-        raise LedgerError(f"Can't read {err.filename}: {err.strerror}.", "Give the file of an export.") from None
+    found = verify(exported(path), published(heads) if heads else ())
+    if found.checked or found.faults:
+        return found
+    return replace(found, faults=(Fault(1, f"missing: {path.name} holds no entry", Kind.MISSING),))
 
 
 def report(found: Verification) -> Iterator[str]:

@@ -8,6 +8,7 @@ from lab.clients.code_version import code_version
 from lab.clients.policy_file import hash_in_force
 from lab.core.config import LabConfig
 from lab.core.ledger import Entry, Status
+from lab.core.names import all_storable
 from lab.core.policy import Claim, Environment
 
 
@@ -42,5 +43,6 @@ def entry_by_claim(
         model_version=model_version,
         policy_hash=hash_in_force(config.policy, config.governance),
         code_version=code_version(config.root),
-        details=details,
+        # What is said of a path may be no text that an entry can hold.
+        details=all_storable(details),
     )

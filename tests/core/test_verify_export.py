@@ -57,6 +57,23 @@ def test_a_cut_export_is_found_by_the_heads(export: Path, heads: Path, capsys: p
     assert "NOT INTACT" in said
 
 
+@pytest.mark.parametrize("with_heads", [True, False])
+def test_an_export_without_an_entry_proves_nothing(
+    with_heads: bool, export: Path, heads: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut(export, 0)
+    assert main([str(export), *[str(heads)] * with_heads]) == 1
+    said = capsys.readouterr().out
+    assert ("cut off" if with_heads else "audit.jsonl holds no entry") in said
+    assert said.endswith("\nNOT INTACT: 1 found\n")
+
+
+def test_a_trail_of_somebody_else_is_found_by_the_heads(export: Path, tmp_path: Path) -> None:
+    head = {"seq": 5, "hash": "0" * 64}
+    (tmp_path / "ours.jsonl").write_text(json.dumps(head) + "\n")
+    assert main([str(export), str(tmp_path / "ours.jsonl")]) == 1
+
+
 def test_a_step_without_an_end_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     begun = seal(entry("train_model", Status.STARTED), None)
     file = tmp_path / "audit.jsonl"

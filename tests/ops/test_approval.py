@@ -100,6 +100,12 @@ async def test_the_owner_cannot_approve_under_any_key(desk: Desk, tmp_path: Path
         desk.registrar(ADMIN).add("mallory@example.com", own, ["risk-officer"], "the same key under another name")
 
 
+async def test_a_refusal_is_on_record_also_when_it_names_what_is_no_text(desk: Desk) -> None:
+    outcome = await desk.act(APPROVE, desk.train(), Path("/keys/\udcff"))
+    assert not outcome.succeeded
+    assert r"/keys/\udcff" in desk.store.entries[-1].details["gates"]["identity"]
+
+
 async def test_the_owner_cannot_approve_in_another_spelling(desk: Desk, tmp_path: Path) -> None:
     version = desk.train()
     own = make_key(tmp_path, "ecdsa", "dora")

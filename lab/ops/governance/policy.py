@@ -1,11 +1,11 @@
 """(a) Every role in every environment is decided, and real runs meet that decision before they ingest anything."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from lab.core.errors import SettingsError
 from lab.core.ledger import Status
-from lab.core.policy import Action, Actor, Environment, Role, parse_action, parse_environment, parse_role
+from lab.core.policy import Action, Actor, Claim, Environment, Role, parse_action, parse_environment, parse_role
 from lab.core.policy_floor import forbidden, weaknesses
 from lab.core.runs import STEPS, RunStatus
 from lab.ops.governance.bench import Bench
@@ -23,6 +23,10 @@ _BLOCKED = [(STEPS[0], Status.BLOCKED)]
 # Let in by the guard; there is nothing to ingest, so that it ends in its first step.
 _LET_IN = [(STEPS[0], Status.STARTED), (STEPS[0], Status.FAILURE)]
 _WHOLE = {(step, status) for step in STEPS for status in (Status.STARTED, Status.SUCCESS)}
+
+
+def _owner(text: str) -> str:
+    return Claim(text, Role.ANALYST, Environment.DEV).actor().owner
 
 
 class PolicyProofs:
@@ -46,13 +50,19 @@ class PolicyProofs:
         return listed(weaknesses(policy), "; ".join(verdicts))
 
     async def _unknown(self) -> Found:
+        tried: tuple[tuple[str, Callable[[str], object], str], ...] = (
+            ("environment", parse_environment, "production"),
+            ("role", parse_role, "king"),
+            ("action", parse_action, "deploy"),
+            ("owner", _owner, "olga\u200b"),
+        )
         taken = []
-        for parse, text in ((parse_environment, "production"), (parse_role, "king"), (parse_action, "deploy")):
+        for _, parse, text in tried:
             try:
                 taken.append(f"{text!r} is taken for {parse(text)!r}")
             except SettingsError:
                 continue
-        return listed(taken, "environment 'production', role 'king', action 'deploy': each an error")
+        return listed(taken, f"{', '.join(f'{kind} {text!r}' for kind, _, text in tried)}: each an error")
 
     async def _runs(self) -> Found:
         ended = await asyncio.gather(*(self._probe.admitted(role, environment) for role, environment in TRIED))
