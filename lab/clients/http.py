@@ -101,6 +101,10 @@ class Http:
         """The text at `path`; bytes that aren't UTF-8 become U+FFFD. Raises ServiceUnavailable."""
         return (await self._call("GET", path, params=params, timeout_s=timeout_s)).decode(errors="replace")
 
+    async def send(self, method: str, path: str, params: Mapping[str, Any], content: bytes = b"") -> bytes:
+        """What is answered to `content` as it is. Raises ServiceUnavailable."""
+        return await self._call(method, path, params=params, content=content)
+
     async def head(self, path: str) -> None:
         """Returns when there is something at `path`. Raises ServiceUnavailable."""
         await self._call("HEAD", path)
@@ -132,13 +136,14 @@ class Http:
         params: Mapping[str, Any] | None = None,
         body: object = None,
         timeout_s: float | None = None,
+        content: bytes | None = None,
     ) -> bytes:
         import httpx
 
         allowed = self._timeout_s if timeout_s is None else timeout_s
         try:
             async with asyncio.timeout(allowed):
-                return await self._stream(method, path, params, body)
+                return await self._stream(method, path, params, body, content)
         except TimeoutError:
             raise self.unavailable(f"didn't answer {path} at {self.base_url} within {allowed:g} s.") from None
         except httpx.ConnectError:
@@ -147,8 +152,10 @@ class Http:
             why = str(err) or type(err).__name__
             raise self.unavailable(f"broke off the call to {path} at {self.base_url}: {why}.") from None
 
-    async def _stream(self, method: str, path: str, params: Mapping[str, Any] | None, body: object) -> bytes:
-        async with self._client.stream(method, path, params=params, json=body) as response:
+    async def _stream(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: object, content: bytes | None
+    ) -> bytes:
+        async with self._client.stream(method, path, params=params, json=body, content=content) as response:
             received = bytearray()
             async for chunk in response.aiter_bytes():
                 if len(received) + len(chunk) > MAX_BYTES:

@@ -1,4 +1,4 @@
-"""PostgreSQL, as far as the control plane needs it: does a database answer a query?"""
+"""PostgreSQL, as far as the control plane needs it: does a database answer a query, and can it write?"""
 
 import select
 import time
@@ -11,10 +11,17 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection
 
 _REMEDY = "Type `invoke logs postgres`."
+# Writes to the log that every commit needs, and by a sort that is too large for its memory to a file that goes with the
+# query: both need room on the disk, and nothing grows.
+_QUERY = """
+SET work_mem = '64kB';
+SELECT pg_logical_emit_message(true, 'lab-probe', '');
+SELECT count(*) FROM (SELECT repeat('x', 200) || g FROM generate_series(1, 1000) g ORDER BY 1 OFFSET 1) AS sorted
+"""
 
 
 def check_database(host: str, port: int, database: str, password: str, timeout_s: float = 3.0) -> None:
-    """Returns when `database` answers a query of the role with the same name; blocks up to `timeout_s`.
+    """Returns when `database` answers a query that writes, of the role with its name; blocks up to `timeout_s`.
 
     Raises NotReady while the server starts or recovers, ServiceUnavailable otherwise.
     """
@@ -27,7 +34,7 @@ def check_database(host: str, port: int, database: str, password: str, timeout_s
         link = psycopg2.connect(host=host, port=port, dbname=database, user=database, password=password, async_=True)
         _wait(link, end)
         with link.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute(_QUERY)
             _wait(link, end)
     except psycopg2.Error as err:
         said = _reason(err)

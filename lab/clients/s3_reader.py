@@ -1,4 +1,4 @@
-"""Reading the object store with little: signed requests through `Http`, without the memory that boto3 takes."""
+"""Asking the object store with little: signed requests through `Http`, without the memory that boto3 takes."""
 
 import asyncio
 import re
@@ -7,10 +7,11 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from xml.etree import ElementTree
+from xml.sax.saxutils import unescape
 
 from lab.clients.http import BadStatus, Http, excerpt
 from lab.core.config import REGION
-from lab.core.errors import LabError, NotFound
+from lab.core.errors import LabError, NotFound, ServiceUnavailable
 from lab.core.ledger import key_of
 
 if TYPE_CHECKING:
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The store's identity that may only read.
-READER = "reader"
+# The store's identities that may only read, and write data.
+READER, PIPELINE = "reader", "pipeline"
+PROBE_KEY = "lab-probe"
+# More than fits into the rest of a page for long; what is taken back stays garbage on the disk until it is compacted.
+_PROBE_BYTES = 512
 _CODE = re.compile(rb"<Code>(\w+)</Code>")
+_UPLOAD = re.compile(rb"<UploadId>([^<]+)</UploadId>")
 
 
 class Signer:
@@ -37,7 +42,7 @@ class Signer:
 
         bare = str(request.url.copy_with(query=None))
         # Given apart, so that names and values are encoded as the signature wants them, not as httpx does.
-        signed = AWSRequest(request.method, bare, params=dict(request.url.params))
+        signed = AWSRequest(request.method, bare, data=request.content, params=dict(request.url.params))
         self._signature.add_auth(signed)
         request.headers.update(dict(signed.headers))
         return request
@@ -54,14 +59,14 @@ class StoreReader:
         try:
             await self._http.head(f"/{bucket}")
         except BadStatus as err:
-            raise self._explained(err, bucket) from None
+            raise explained(err, bucket) from None
 
     async def get(self, bucket: str, key: str) -> bytes:
         """An object's bytes, 8 MB at most."""
         try:
             return await self._http.get_bytes(f"/{bucket}/{quote(key, safe='/~')}")
         except BadStatus as err:
-            raise self._explained(err, f"{bucket}/{key}") from None
+            raise explained(err, f"{bucket}/{key}") from None
 
     async def keys_after(self, bucket: str, prefix: str, after: str, limit: int) -> list[str]:
         """Up to `limit` (at most 1000) keys under `prefix` that sort after `after`."""
@@ -69,7 +74,7 @@ class StoreReader:
         try:
             body = await self._http.get_bytes(f"/{bucket}", asked)
         except BadStatus as err:
-            raise self._explained(err, bucket) from None
+            raise explained(err, bucket) from None
         return self._keys(body)
 
     async def aclose(self) -> None:
@@ -84,13 +89,32 @@ class StoreReader:
             raise self._http.unavailable(f"answered a listing with something else: {excerpt(body)!r}.")
         return [key.text or "" for item in root if item.tag.endswith("Contents") for key in item if _is_key(key)]
 
-    def _explained(self, err: BadStatus, what: str) -> LabError:
-        if err.status == 404:
-            return NotFound(f"{what} is not in the object store.")
-        if err.status in {401, 403}:
+
+class WriteProbe:
+    """Whether one identity can write into a bucket. Nothing is left there: what is uploaded never becomes an object."""
+
+    def __init__(self, http: Http, bucket: str) -> None:
+        self.http, self._bucket, self._path = http, bucket, f"/{bucket}/{PROBE_KEY}"
+
+    async def write(self) -> None:
+        """Returns when the store took some bytes. Raises ServiceUnavailable, or LabError when it refuses them."""
+        try:
+            begun = await self.http.send("POST", self._path, {"uploads": ""})
+            if not (found := _UPLOAD.search(begun)):
+                raise self.http.unavailable(f"answered the begin of an upload with something else: {excerpt(begun)!r}.")
+            upload = {"uploadId": unescape(found[1].decode())}
+            try:
+                await self.http.send("PUT", self._path, {"partNumber": "1"} | upload, bytes(_PROBE_BYTES))
+            finally:
+                await self.http.send("DELETE", self._path, upload)
+        except BadStatus as err:
+            if err.status < 500:
+                raise explained(err, f"an upload to {self._bucket}") from None
             said = _CODE.search(err.body)
-            return LabError(f"The object store refused {what}: {said[1].decode() if said else err.status}.", err.remedy)
-        return err
+            message = f"{self.http.title} takes nothing new: {said[1].decode() if said else err.status}."
+            raise ServiceUnavailable(
+                message, "Free its disk if that is full, then type `invoke restart object-store`."
+            ) from None
 
 
 class EntryReader:
@@ -138,6 +162,16 @@ class EntryReader:
         if self._closed:  # while it was being asked
             asked.cancel()
         return asked.result(self._timeout_s)
+
+
+def explained(err: BadStatus, what: str) -> LabError:
+    """What the store's answer to a request for `what` means."""
+    if err.status == 404:
+        return NotFound(f"{what} is not in the object store.")
+    if err.status in {401, 403}:
+        said = _CODE.search(err.body)
+        return LabError(f"The object store refused {what}: {said[1].decode() if said else err.status}.", err.remedy)
+    return err
 
 
 def _is_key(element: ElementTree.Element) -> bool:

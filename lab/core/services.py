@@ -72,13 +72,15 @@ class ServiceSpec:
 
 _S = Service
 CATALOGUE: tuple[ServiceSpec, ...] = (
-    ServiceSpec(_S.POSTGRES, "PostgreSQL", "metadata of Dagster and MLflow", 5432, "a query in each database"),
+    ServiceSpec(
+        _S.POSTGRES, "PostgreSQL", "metadata of Dagster and MLflow", 5432, "a query in each database, which writes"
+    ),
     ServiceSpec(
         _S.OBJECT_STORE,
         "Object store (S3)",
         "data sets, artifacts and the audit trail",
         9000,
-        "a signed HEAD on each bucket",
+        "a signed HEAD on each bucket, an upload that is taken back",
         extra_ports=(
             ("console", 9001),
             ("metrics", 9010),

@@ -1,10 +1,12 @@
 """Deep probes: does a service do what it is there for? A port that accepts connections proves nothing."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.clients.dagster import Dagster
@@ -14,7 +16,7 @@ from lab.clients.metrics import read_drift, samples, stalled_pollers
 from lab.clients.mlflow import Mlflow
 from lab.clients.postgres import check_database
 from lab.clients.prometheus import Prometheus
-from lab.clients.s3_reader import READER, Signer, StoreReader
+from lab.clients.s3_reader import PIPELINE, READER, Signer, StoreReader, WriteProbe
 from lab.clients.shape import mapping, text, understanding
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, NotFound
@@ -29,11 +31,14 @@ DEADLINE_S = 3.0
 # Daemons report every 30 s; Dagster's own judgement waits for half an hour.
 HEARTBEAT_LIMIT_S = 120.0
 DASHBOARD_UID = "mlops-observability"
+# Services write about this much within minutes of training.
+LOW_DISK = 128 << 20
 # Of a container whose engine hasn't answered yet.
 UNKNOWN = "unknown"
 _CHECKS_MISSED = 3
 # A process's start is known to about this many seconds.
 _CLOCK_SLACK_S = 1.0
+_WRITERS = {Service.POSTGRES, Service.OBJECT_STORE}
 _KNOWN_METRIC = {
     Service.DAGSTER_METRICS: "dagster_webserver_up",
     Service.GOVERNANCE_METRICS: "governance_ledger_entries",
@@ -92,6 +97,7 @@ class Probes:
             if config.url(spec.name).startswith(("http:", "https:"))
         }
         self._store = StoreReader(self._http[Service.OBJECT_STORE])
+        self._writing = None if config.endpoints else self._write_probe(transport)
         self._dagster = Dagster(self._http[Service.DAGSTER])
         self._mlflow = Mlflow(self._http[Service.MLFLOW])
         self._prometheus = Prometheus(self._http[Service.PROMETHEUS])
@@ -119,6 +125,8 @@ class Probes:
                 await self._checks[service]()
         except LabError as err:
             health, reason, remedy, waits = _health(err), err.message, err.remedy, isinstance(err, Unseeded)
+            if service in _WRITERS and health is Health.DOWN and (left := _left_on_disk(self._config.home)):
+                reason, remedy = f"{left}: {reason}", f"Free some, then type `invoke restart {service}`."
         except TimeoutError:
             health, reason = Health.DOWN, f"{BY_NAME[service].title} didn't answer within {self.deadline_s:g} s."
             remedy = f"Type `invoke logs {service}`."
@@ -132,7 +140,8 @@ class Probes:
 
     async def aclose(self) -> None:
         """Closes the clients; a thread that still waits ends by its own deadline."""
-        await asyncio.gather(*(http.aclose() for http in self._http.values()))
+        writers = [self._writing.http] if self._writing else []
+        await asyncio.gather(*(http.aclose() for http in (*self._http.values(), *writers)))
         for thread in self._threads:
             thread.close()
 
@@ -146,6 +155,12 @@ class Probes:
         passwords = {Service.GRAFANA: secrets.grafana_admin, Service.ALERTMANAGER: secrets.alertmanager}
         return ("admin", passwords[service]) if service in passwords else None
 
+    def _write_probe(self, transport: "httpx.AsyncBaseTransport | None") -> WriteProbe:
+        service = Service.OBJECT_STORE
+        login = Signer(PIPELINE, self._config.secrets.s3_pipeline)
+        http = Http.to(service, self._config.url(service), self.deadline_s, transport, login)
+        return WriteProbe(http, self._config.data_bucket)
+
     async def _postgres(self) -> None:
         # Both are waited for, so that no call is left behind when the first one fails.
         for outcome in await asyncio.gather(*(ask() for ask in self._databases), return_exceptions=True):
@@ -158,6 +173,11 @@ class Probes:
                 await self._store.head_bucket(bucket)
             except NotFound:
                 raise Incomplete(f"Bucket {bucket!r} doesn't exist.", "Type `invoke up`.") from None
+        # A lab elsewhere is looked at only.
+        if self._writing:
+            await self._writing.write()
+            if left := _left_on_disk(self._config.home):
+                raise Incomplete(f"{left}.", "Free some.")
 
     async def _dagster_webserver(self) -> None:
         await self._dagster.ping()
@@ -265,6 +285,13 @@ def _health(err: LabError) -> Health:
     if isinstance(err, NotReady):
         return Health.STARTING
     return Health.DEGRADED if isinstance(err, Incomplete) else Health.DOWN
+
+
+def _left_on_disk(home: Path) -> str:
+    """How little room is left where the lab writes; empty while there is enough for some time."""
+    place = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    return f"Only {free >> 20} MB are left on the disk of {place}" if free < LOW_DISK else ""
 
 
 def _refuse_stalled(http: Http, exposition: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from lab import wiring
+from lab.clients.s3_reader import PROBE_KEY
 from lab.core.config import LabConfig
 from lab.core.ledger import Entry, Status, key_of, seal
 from lab.core.services import Service
@@ -53,6 +54,7 @@ class Services:
         self.objects = trail(3)
         self.by_port = {lab.port(s): s for s in Service if lab.url(s).startswith("http:")}
         self.broken: dict[Service, Handler] = {}
+        self.uploads: list[str] = []
         self.asked: dict[Service, int] = dict.fromkeys(Service, 0)
         self.sent: dict[Service, int] = dict.fromkeys(Service, 0)
         self.transport = httpx.MockTransport(self._serve)
@@ -86,6 +88,9 @@ class Services:
         if "Signature=" not in request.headers.get("authorization", ""):
             return httpx.Response(403)
         _, _, key = request.url.path.lstrip("/").partition("/")
+        if key == PROBE_KEY:
+            self.uploads.append(request.method)
+            return httpx.Response(200, text="<R><UploadId>a&amp;b</UploadId></R>" if request.method == "POST" else "")
         if key:
             return httpx.Response(200, content=self.objects[key]) if key in self.objects else httpx.Response(404)
         if request.method == "HEAD":

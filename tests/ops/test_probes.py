@@ -12,6 +12,7 @@ from lab.core.heartbeats import dated
 from lab.core.processes import ProcessFact
 from lab.core.services import Service
 from lab.core.snapshot import Health
+from lab.ops import probes as probes_module
 from lab.ops.probes import ProbeResult, Probes
 from lab.ops.states import service_state
 from tests.clients.answers import answer, query_name, server
@@ -60,8 +61,7 @@ async def test_a_healthy_service_is_up(bench: Bench, service: Service) -> None:
 async def test_an_answer_that_only_looks_alive_is_not_up(bench: Bench, service: Service) -> None:
     """Dagster's webserver, for one, answers every path with its page."""
     bench.answers(service, httpx.Response(200, html="<!DOCTYPE html><html>Dagster</html>"))
-    # A bucket's HEAD has no body, and the signature is what tells a store from anything else.
-    expected = Health.UP if service in {Service.ALERTMANAGER, Service.OBJECT_STORE} else Health.DOWN
+    expected = Health.UP if service is Service.ALERTMANAGER else Health.DOWN
     assert (await bench.check(service)).health is expected
 
 
@@ -197,6 +197,51 @@ async def test_what_a_daemon_met_before_its_database_came_back_does_not_count(
     daemons(bench, lastHeartbeatTime=NOW - 10, lastHeartbeatErrors=[{"message": dated("no connection", NOW - 30)}])
     assert (await bench.check(Service.DAGSTER_DAEMON)).health is health
     await bench.probes.aclose()
+
+
+async def test_the_store_must_take_something_and_keeps_nothing_of_it(bench: Bench) -> None:
+    assert (await bench.check(Service.OBJECT_STORE)).health is Health.UP
+    assert bench.services.uploads == ["POST", "PUT", "DELETE"]
+
+
+async def test_a_store_that_answers_and_takes_nothing_is_down(bench: Bench) -> None:
+    """What SeaweedFS does on a full disk: each HEAD is answered well."""
+    full = "<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT":
+            return httpx.Response(500, text=full)
+        return bench.services._object_store(request)
+
+    bench.services.broken[Service.OBJECT_STORE] = serve
+    result = await bench.check(Service.OBJECT_STORE)
+    assert (result.health, result.reason) == (Health.DOWN, "Object store (S3) takes nothing new: InternalError.")
+    assert "invoke restart object-store" in result.remedy
+    assert bench.services.uploads == ["POST", "DELETE"]
+
+
+async def test_a_lab_elsewhere_is_looked_at_and_not_written_to(tmp_path: Path) -> None:
+    lab = config(tmp_path)
+    services = Services(lab)
+    elsewhere = replace(lab, endpoints={Service.OBJECT_STORE: lab.url(Service.OBJECT_STORE)})
+    probes = Probes(elsewhere, services.transport)
+    assert (await probes.check(Service.OBJECT_STORE)).health is Health.UP
+    assert services.uploads == []
+    await probes.aclose()
+
+
+async def test_little_room_on_the_disk_shows_before_nothing_can_be_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes_module, "LOW_DISK", 1 << 62)
+    result = await bench.check(Service.OBJECT_STORE)
+    assert result.health is Health.DEGRADED
+    assert "MB are left on the disk of" in result.reason
+    bench.answers(Service.OBJECT_STORE, httpx.Response(500, text="<Error><Code>InternalError</Code></Error>"))
+    result = await bench.check(Service.OBJECT_STORE)
+    assert result.health is Health.DOWN
+    assert "MB are left on the disk of" in result.reason
+    assert "Free some" in result.remedy
 
 
 async def test_a_broken_code_location_degrades_dagster(bench: Bench) -> None:
