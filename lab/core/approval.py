@@ -13,6 +13,7 @@ from typing import Any
 from lab.core.errors import LedgerError, UsageError
 from lab.core.ledger import Status, canonical
 from lab.core.models import ApprovalState
+from lab.core.numbers import whole_number
 from lab.core.policy import Action, Environment, Policy
 
 STATEMENT_TYPE = "mlops-lab/statement/v1"
@@ -186,6 +187,6 @@ def checked_reason(text: str) -> str:
 
 def checked_version(text: str) -> str:
     """Raises UsageError for what is no version number."""
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise UsageError(f"--version {text!r} is no version number.", "Type --version 1.")
-    return str(int(text))
+    if not (found := whole_number(text)):
+        raise UsageError(f"--version {text[:40]!r} is no version number.", "Type --version 1.")
+    return str(found)

@@ -11,7 +11,9 @@ from lab.core.approval import ALIASES
 from lab.core.history import History, Record
 from lab.core.mirror import expected_tags
 from lab.core.models import ModelVersion
+from lab.core.numbers import in_order
 from lab.core.policy import METRICS
+from lab.core.registry_claims import shortened
 
 BLOCKED = "deployment_blocked"
 
@@ -44,7 +46,7 @@ class Finding:
         return self.kind in {Kind.TAG, Kind.ALIAS, Kind.STAGE}
 
     def __str__(self) -> str:
-        found, audited = self.found or "none", self.audited or "none"
+        found, audited = shortened(self.found) or "none", self.audited or "none"
         match self.kind:
             case Kind.ALIAS:
                 return f"alias {self.subject} is on version {found}, by the audit trail on {audited}"
@@ -66,7 +68,7 @@ def reconcile(
     """Every difference; `versions` are all of the registry, `aliases` the names that each version has."""
     there = {one.version: one for one in versions}
     found: list[Finding] = []
-    for number in sorted(there.keys() | history.records.keys(), key=_order):
+    for number in sorted(there.keys() | history.records.keys(), key=in_order):
         version, record = there.get(number), history.records.get(number)
         if version is None:
             found.append(Finding(Kind.GONE, number, audited=record.state.value if record else ""))
@@ -113,7 +115,3 @@ def _aliases(aliases: Mapping[str, Sequence[str]], history: History) -> Iterator
         found, audited = holders.get(alias, ""), history.aliases.get(alias, "")
         if found != audited:
             yield Finding(Kind.ALIAS, audited or found, alias, found, audited)
-
-
-def _order(number: str) -> tuple[int, str]:
-    return (int(number), "") if number.isdecimal() else (0, number)

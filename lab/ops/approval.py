@@ -25,11 +25,8 @@ from lab.ops.entries import entry_by_actor
 from lab.ops.gates import Case, Gate, examine, move_of
 from lab.ops.mirror import mirror
 from lab.ops.signing import Signing, claimant, signature_problem
-from lab.ops.trail import TrailReader, ledger, published_heads
+from lab.ops.trail import TrailReader, ledger
 from lab.ops.tryout import Trial, try_model
-
-# How many of the newest versions are asked for the hashes of entries that they carry.
-_PUBLISHING_VERSIONS = 200
 
 
 @dataclass(frozen=True)
@@ -111,10 +108,9 @@ class Approver:
 
     async def _look(self, action: Action, version: str) -> tuple[TrailReader, Case]:
         mlflow = self.tools.mlflow
-        tagged, aliases = await asyncio.gather(mlflow.tagged_versions(_PUBLISHING_VERSIONS), mlflow.aliases())
-        found = await self._version(version)
+        found, aliases = await asyncio.gather(self._version(version), mlflow.aliases())
         reader = TrailReader(self.config, self.tools.store)
-        trail = await asyncio.to_thread(reader.read, [head for one in tagged for head in published_heads(one)])
+        trail = await asyncio.to_thread(reader.read)
         record = trail.history.records.get(version)
         if record is None and found is None:
             raise NotFound(

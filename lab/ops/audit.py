@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
+from typing import TypeVar
 
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
@@ -16,9 +17,13 @@ from lab.clients.trail import export_lines, verify_trail
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.ledger import Head, Verification
+from lab.core.models import ModelVersion
+from lab.core.registry_claims import RegistryClaims
 from lab.core.services import Service
 from lab.core.verify_export import HEADS_SUFFIX, published
-from lab.ops.trail import ledger, published_heads, witness
+from lab.ops.trail import ledger, witness
+
+T = TypeVar("T")
 
 _VERSIONS = 1000
 _DEADLINE_S = 10.0
@@ -26,42 +31,49 @@ _DEADLINE_S = 10.0
 
 @dataclass(frozen=True)
 class Audited:
-    """A verification, and where no published heads could be had."""
+    """A verification; `notes` say what couldn't be asked, and what the registry claims that the trail doesn't have."""
 
     verification: Verification
     notes: tuple[str, ...] = ()
 
 
 async def verify(config: LabConfig, heads: Path | None = None, known: Sequence[Head] = ()) -> Audited:
-    """Checks the trail in the store against the heads in the witness's file, the registry, Prometheus, and `heads`.
+    """Checks the trail in the store against the heads in the witness's file, Prometheus, and `heads`.
 
-    `known` are further heads, which the caller saw.
+    `known` are further heads, which the caller saw. What tags in the registry name is compared, too, and noted: whoever
+    reaches MLflow can write them.
 
     Raises LabError when the store or a file of heads can't be read.
     """
     given = await asyncio.to_thread(published, heads) if heads else []
     given += known
-    asked = await asyncio.gather(_from_registry(config), _from_metrics(config), return_exceptions=True)
-    notes = []
-    for found, name in zip(asked, ("MLflow", "Prometheus"), strict=True):
-        if isinstance(found, LabError):
-            notes.append(f"{name} was not asked for published heads: {found.message}")
-        elif isinstance(found, BaseException):
-            raise found
-        else:
-            given += found
-    return Audited(await asyncio.to_thread(_verify, config, given), tuple(notes))
+    notes: list[str] = []
+    versions, metric = await asyncio.gather(
+        _asked(_from_registry(config), "MLflow was not asked which entries its tags name", notes),
+        _asked(_from_metrics(config), "Prometheus was not asked for published heads", notes),
+    )
+    claims = RegistryClaims(versions)
+    verification = await asyncio.to_thread(_verify, config, [*given, *metric], claims)
+    return Audited(verification, (*notes, *claims.problems))
 
 
-def _verify(config: LabConfig, given: list[Head]) -> Verification:
+async def _asked(question: Awaitable[Sequence[T]], otherwise: str, notes: list[str]) -> Sequence[T]:
+    try:
+        return await question
+    except LabError as err:
+        notes.append(f"{otherwise}: {err.message}")
+        return ()
+
+
+def _verify(config: LabConfig, given: list[Head], claims: RegistryClaims) -> Verification:
     in_order = merge(witness(config).heads(), sorted(given, key=_number), key=_number)
-    return verify_trail(_store(config, READER), config.audit_prefix, in_order)
+    return verify_trail(_store(config, READER), config.audit_prefix, in_order, claims.see)
 
 
-async def _from_registry(config: LabConfig) -> list[Head]:
+async def _from_registry(config: LabConfig) -> Sequence[ModelVersion]:
     mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), _DEADLINE_S))
     try:
-        return [head for version in await mlflow.tagged_versions(_VERSIONS) for head in published_heads(version)]
+        return await mlflow.tagged_versions(_VERSIONS)
     finally:
         await mlflow.aclose()
 

@@ -12,6 +12,7 @@ from lab.core.errors import LedgerError, NotFound
 from lab.core.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.core.models import ApprovalState, ModelVersion
 from lab.core.policy import Action
+from lab.core.registry_claims import named_number
 from lab.core.services import Service
 from lab.ops.detail_store import TIMEOUT_S, StoreDesk
 from lab.ops.threads import OneThread
@@ -104,24 +105,20 @@ def decisions_in(store: EntryStore, prefix: str, version: ModelVersion) -> Decis
                 entry = parse(store.read(key_of(prefix, seq)))
             except (LedgerError, NotFound):
                 continue
-            if entry.model_version == version.version or seq == _number(version.tags.get("audit_seq", "")):
+            if entry.model_version == version.version or seq == named_number(version, "audit"):
                 found[seq] = entry
     return Decisions(tuple(found[seq] for seq in sorted(found)), tuple(ranges))
 
 
 def _ranges(version: ModelVersion, head: int) -> Iterator[tuple[int, int]]:
-    begin = _number(version.tags.get("audit_seq", ""))
+    begin = named_number(version, "audit")
     if not begin or begin > head:
         return
     end = min(head, begin + _SEARCHED - 1)
     yield begin, end
-    newest = _number(version.tags.get("decision_seq", ""))
+    newest = named_number(version, "decision")
     if end < newest <= head:
         yield max(end + 1, newest - _AROUND_NEWEST), newest
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def next_action(state: str) -> Action | None:

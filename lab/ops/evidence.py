@@ -22,11 +22,12 @@ from lab.core.ledger import PAGE, Entry, EntryStore, Head, Verification, Version
 from lab.core.models import MODEL_NAME, ModelVersion
 from lab.core.moment import utc_text
 from lab.core.reconcile import reconcile
+from lab.core.registry_claims import RegistryClaims
 from lab.core.services import Service
 from lab.ops import evidence_pack
 from lab.ops.evidence_dossier import Data, Decision, Dossier, Excerpt
-from lab.ops.reconcile import Registry, read_registry
-from lab.ops.trail import published_heads, witness
+from lab.ops.reconcile import read_registry
+from lab.ops.trail import witness
 
 PLOTS = ("roc.png", "confusion_matrix.png")
 
@@ -55,12 +56,14 @@ class _Reading:
 
     fold: Fold
     version: str
+    claims: RegistryClaims
     first: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
     known: dict[int, Identities] = field(default_factory=dict)
 
     def see(self, entry: Entry) -> None:
         self.fold.see(entry)
+        self.claims.see(entry)
         if entry.run_id:
             self.first.setdefault(entry.run_id, entry.seq)
             self.last[entry.run_id] = entry.seq
@@ -112,8 +115,9 @@ class Collector:
         """Raises NotFound for a version that the audit trail doesn't know."""
         version = checked_version(version)
         registry = await read_registry(self._mlflow)
-        reading = _Reading(Fold(self._config.name, self._config.policy, ssh.verify), version)
-        verification = await asyncio.to_thread(self._verify, registry, reading)
+        fold = Fold(self._config.name, self._config.policy, ssh.verify)
+        reading = _Reading(fold, version, RegistryClaims(registry[0]))
+        verification = await asyncio.to_thread(self._verify, reading)
         history = reading.fold.history()
         if (record := history.records.get(version)) is None:
             raise NotFound(
@@ -122,7 +126,7 @@ class Collector:
             )
         found = next((one for one in registry[0] if one.version == version), None)
         findings = [one for one in reconcile(*registry, history) if version in {one.version, one.found, one.audited}]
-        excerpt = await asyncio.to_thread(self._excerpt, registry, verification, *reading.span(record))
+        excerpt = await asyncio.to_thread(self._excerpt, reading.claims.agreed, verification, *reading.span(record))
         return Dossier(
             lab=self._config.name,
             made_at=self._clock(),
@@ -143,13 +147,15 @@ class Collector:
         """Closes the connections."""
         await self._mlflow.aclose()
 
-    def _verify(self, registry: Registry, reading: _Reading) -> Verification:
-        heads = merge(witness(self._config).heads(), _tagged(registry), key=lambda head: head.seq)
-        return verify_trail(self._store, self._config.audit_prefix, heads, reading.see)
+    def _verify(self, reading: _Reading) -> Verification:
+        return verify_trail(self._store, self._config.audit_prefix, witness(self._config).heads(), reading.see)
 
-    def _excerpt(self, registry: Registry, verification: Verification, first: int, last: int) -> Excerpt:
-        """From the first entry on to the first head at or behind the last one that was published outside the trail."""
-        heads = list(merge(witness(self._config).heads(), _tagged(registry), key=lambda head: head.seq))
+    def _excerpt(self, tagged: Sequence[Head], verification: Verification, first: int, last: int) -> Excerpt:
+        """From the first entry on to the first head at or behind the last one that was published outside the trail.
+
+        `tagged` are heads in the registry's tags that the trail has.
+        """
+        heads = list(merge(witness(self._config).heads(), tagged, key=lambda head: head.seq))
         anchor = next((head for head in heads if head.seq >= last), None)
         if anchor is None and verification.head:
             anchor = Head(verification.head.seq, verification.head.hash, "the newest entry, published nowhere yet")
@@ -198,10 +204,6 @@ class Collector:
             return self._config.policy_path.read_text(encoding="utf-8")
         except OSError as err:
             raise LabError(f"Can't read the policy {self._config.policy_path}: {err.strerror}.") from None
-
-
-def _tagged(registry: Registry) -> list[Head]:
-    return sorted((head for one in registry[0] for head in published_heads(one)), key=lambda head: head.seq)
 
 
 def _bodies(store: EntryStore, prefix: str, first: int, last: int) -> Iterator[tuple[int, bytes]]:

@@ -10,6 +10,7 @@ from lab.core.identities import four_eyes_problem
 from lab.core.mirror import expected_tags
 from lab.core.models import ModelVersion
 from lab.core.policy import METRICS, Action, Actor, Policy
+from lab.core.registry_claims import shortened
 from lab.core.signers import Signer
 from lab.ops.trail import TrailState
 
@@ -105,7 +106,7 @@ def registry(case: Case) -> Gate:
         return Gate("registry", False, f"version {case.version} isn't in the {'trail' if case.found else 'registry'}")
     tags = case.found.tags
     wrong = [
-        f"{name} is {tags.get(name, '')!r}, by the audit trail {value!r}"
+        f"{name} is {shortened(tags.get(name, ''))!r}, by the audit trail {value!r}"
         for name, value in expected_tags(case.record).items()
         if tags.get(name, "") != value
     ]
@@ -161,6 +162,8 @@ def _compare(name: str, margin: str, ours: Record, champion: Record) -> tuple[bo
     try:
         mine, theirs = Decimal(ours.metrics[name]), Decimal(champion.metrics[name])
     except (KeyError, InvalidOperation):
+        mine = theirs = Decimal("NaN")
+    if not (mine.is_finite() and theirs.is_finite()):
         return False, f"{name} isn't audited for both this version and champion {champion.version}"
     worse = theirs - mine if METRICS.get(name, True) else mine - theirs
     text = f"{name} {mine} against {theirs} of champion {champion.version}"

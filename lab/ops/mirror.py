@@ -4,6 +4,7 @@ from lab.clients.mlflow import Mlflow
 from lab.core.approval import ALIASES
 from lab.core.history import History
 from lab.core.mirror import expected_tags
+from lab.core.registry_claims import shortened
 
 _GATE = "deployment_blocked"
 
@@ -29,7 +30,7 @@ async def mirror(mlflow: Mlflow, history: History, version: str) -> tuple[str, .
     for name in sorted(tags, key=lambda one: (one == _GATE) is not blocking):
         if found.tags.get(name, "") == tags[name]:
             continue
-        changes.append(f"{name}: {found.tags.get(name, '') or '–'} → {tags[name] or '–'}")
+        changes.append(f"{name}: {shortened(found.tags.get(name, '')) or '–'} → {tags[name] or '–'}")
         if tags[name]:
             await mlflow.set_version_tag(version, name, tags[name])
         else:

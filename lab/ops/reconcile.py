@@ -13,6 +13,7 @@ from lab.core.history import History
 from lab.core.ledger import Entry, EntryStore, Status
 from lab.core.models import ModelVersion
 from lab.core.reconcile import BLOCKED, Finding, Kind, reconcile
+from lab.core.registry_claims import shortened
 from lab.core.services import Service
 from lab.ops.entries import entry_by_actor
 from lab.ops.trail import TrailReader, ledger
@@ -145,4 +146,4 @@ def _said(finding: Finding) -> str:
     if finding.kind is Kind.ALIAS:
         return f"alias {finding.subject}: version {finding.found or 'none'} → {finding.audited or 'none'}"
     what = f"{finding.kind} {finding.subject}".strip()
-    return f"version {finding.version}: {what}: {finding.found or 'none'} → {finding.audited or 'none'}"
+    return f"version {finding.version}: {what}: {shortened(finding.found) or 'none'} → {finding.audited or 'none'}"

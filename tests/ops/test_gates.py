@@ -124,3 +124,11 @@ def test_where_no_signature_is_required_a_name_is_enough() -> None:
     gate = gates.identity(case({}, None, {}))
     assert gate.passed
     assert "no signature is required" in gate.detail
+
+
+@pytest.mark.parametrize("ours", ["NaN", "sNaN", "Infinity"])
+def test_a_metric_that_is_no_number_closes_the_gate(ours: str) -> None:
+    one = case({"auc": "0.7"}, {"auc": "0.7"}, {"auc": "0.01"})
+    records = {**one.trail.history.records, "2": record("2", auc=ours)}
+    odd = replace(one, trail=replace(one.trail, history=replace(one.trail.history, records=records)))
+    assert not gates.metric(replace(odd, found=found("2"))).passed

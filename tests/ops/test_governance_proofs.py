@@ -151,13 +151,21 @@ async def test_a_planted_fault_fails_exactly_its_lines(
     assert await room.failed() == lines
 
 
-async def test_a_cut_tail_is_found_by_the_tags_that_name_its_entries(room: Room) -> None:
+async def test_a_tail_that_was_cut_shows_by_the_version_that_it_registered(room: Room) -> None:
     room.desk.train()
     for key in sorted(room.desk.store.objects)[-2:]:
         del room.desk.store.objects[key]
-    passed, evidence = (await room.proofs())[CHAIN]
-    assert not passed
-    assert "published as head" in evidence
+    assert await room.failed() == {TAGS, RECONCILED}
+
+
+@pytest.mark.parametrize("seq", ["9" * 4500, "99999", "1", "x"], ids=["endless", "beyond", "another's", "none"])
+@pytest.mark.parametrize("kind", ["audit", "decision"])
+async def test_a_false_tag_is_the_registrys_and_never_the_trails_fault(room: Room, kind: str, seq: str) -> None:
+    version = room.desk.train()
+    room.desk.registry.tags[version] |= {f"{kind}_seq": seq, f"{kind}_hash": "f" * 64}
+    assert await room.failed() == {TAGS, RECONCILED}
+    outcome = await room.desk.act(Action.APPROVE, version)
+    assert set(closed(outcome)) == {"registry"}
 
 
 @pytest.mark.parametrize(
