@@ -6,6 +6,7 @@ A promotion moves an alias: `staging`, then `champion`. The version that was cha
 every alias away at once, the champion's too; archiving is tidying up, so the present champion can't be archived.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -20,6 +21,7 @@ STATEMENT_TYPE = "mlops-lab/statement/v1"
 STAGING, CHAMPION = "staging", "champion"
 ALIASES = (STAGING, CHAMPION)
 LONGEST_REASON = 500
+_RUN = re.compile(r"[0-9A-Za-z_-]{4,64}")
 # Who owns what `verify-governance` trains to try the guardrails on.
 PROBE = "verify-governance"
 
@@ -186,7 +188,11 @@ def checked_reason(text: str) -> str:
 
 
 def checked_version(text: str) -> str:
-    """Raises UsageError for what is no version number."""
-    if not (found := whole_number(text)):
-        raise UsageError(f"--version {text[:40]!r} is no version number.", "Type --version 1.")
-    return str(found)
+    """`1`, or `1@` and the beginning of its MLflow run's id. Raises UsageError for anything else."""
+    number, chosen, run = text.partition("@")
+    if not (found := whole_number(number)) or (chosen and not _RUN.fullmatch(run)):
+        raise UsageError(
+            f"--version {text[:40]!r} is no version number.",
+            "Type --version 1; or 1@ and the beginning of its MLflow run's id, where a number was given twice.",
+        )
+    return f"{found}{chosen}{run}"

@@ -55,7 +55,7 @@ class _Reading:
     """What is kept of the trail as it passes; memory grows with runs and versions, not with entries."""
 
     fold: Fold
-    version: str
+    number: str
     claims: RegistryClaims
     first: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class _Reading:
         if entry.run_id:
             self.first.setdefault(entry.run_id, entry.seq)
             self.last[entry.run_id] = entry.seq
-        if entry.model_version == self.version:
+        if entry.model_version == self.number:
             self.last[""] = entry.seq
             self.known[entry.seq] = self.fold.history().identities
 
@@ -116,22 +116,24 @@ class Collector:
         version = checked_version(version)
         registry = await read_registry(self._mlflow)
         fold = Fold(self._config.name, self._config.policy, ssh.verify)
-        reading = _Reading(fold, version, RegistryClaims(registry[0]))
+        reading = _Reading(fold, version.partition("@")[0], RegistryClaims(registry[0]))
         verification = await asyncio.to_thread(self._verify, reading)
         history = reading.fold.history()
-        if (record := history.records.get(version)) is None:
+        found = next((one for one in registry[0] if one.version == version.partition("@")[0]), None)
+        if (record := history.named(version, found)) is None:
             raise NotFound(
                 f"Version {version} of {MODEL_NAME} isn't in the audit trail, so there is no evidence.",
                 "Type `mlops-lab` to see which versions there are.",
             )
-        found = next((one for one in registry[0] if one.version == version), None)
-        findings = [one for one in reconcile(*registry, history) if version in {one.version, one.found, one.audited}]
+        names = {record.version, record.name}
+        findings = [one for one in reconcile(*registry, history) if names & {one.version, one.found, one.audited}]
+        found = found if found and history.of(found) == record else None
         excerpt = await asyncio.to_thread(self._excerpt, reading.claims.agreed, verification, *reading.span(record))
         return Dossier(
             lab=self._config.name,
             made_at=self._clock(),
             record=record,
-            aliases=history.aliases_of(version),
+            aliases=history.aliases_of(record),
             found=await self._measured(found),
             decisions=tuple(Decision(one, reading.known[one.seq].signers) for one in record.decisions),
             data=await asyncio.to_thread(self._data, record.data_hash),

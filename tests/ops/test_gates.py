@@ -114,7 +114,7 @@ def test_the_ledger_gate_names_the_entry() -> None:
 
 
 def test_a_version_that_only_one_side_knows_closes_gates() -> None:
-    one = replace(case({}, None, {}), version="9")
+    one = replace(case({}, None, {}), version="9", found=found("9"))
     for gate in (gates.state, gates.four_eyes, gates.registry, gates.drift, gates.metric):
         assert not gate(replace(one, found=None)).passed, gate.__name__
         assert not gate(one).passed, gate.__name__

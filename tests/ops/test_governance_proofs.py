@@ -220,7 +220,7 @@ async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pyt
         found = await once(mlflow)
         from lab.ops.mirror import mirror
 
-        await mirror(mlflow, room.desk.history(), version)
+        await mirror(mlflow, room.desk.history(), room.desk.history().records[version])
         return found
 
     monkeypatch.setattr(survey, "read_registry", late)

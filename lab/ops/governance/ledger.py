@@ -59,9 +59,9 @@ class LedgerProofs:
 
     async def _decisions(self) -> Found:
         found = await self._surveyor.look()
-        decisions = sum(len(record.decisions) for record in found.history.records.values())
+        decisions = sum(len(record.decisions) for record in found.history.every)
         doubts = [f"entry {one.seq}: {one.problem}" for one in found.history.doubts]
-        good = f"{decisions} decisions on {len(found.history.records)} versions, by whom they say"
+        good = f"{decisions} decisions on {len(found.history.every)} versions, by whom they say"
         return listed(
             (f"entry {one.seq}: {one.problem}" for one in found.history.uncounted), "; ".join([good, *doubts[:3]])
         )
