@@ -9,16 +9,18 @@ from heapq import merge
 from pathlib import Path
 from typing import TypeVar
 
+from lab.clients.bucket_lock import lengthen_locks, promise, read_settings, restore_settings
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.prometheus import Prometheus
-from lab.clients.s3 import PIPELINE, READER, S3, AuditStore
+from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 from lab.clients.trail import export_lines, verify_trail
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.ledger import Head, Verification
 from lab.core.models import ModelVersion
 from lab.core.registry_claims import RegistryClaims
+from lab.core.retention import Weakness, weaknesses
 from lab.core.services import Service
 from lab.core.verify_export import HEADS_SUFFIX, published
 from lab.ops.trail import ledger, witness
@@ -31,10 +33,19 @@ _DEADLINE_S = 10.0
 
 @dataclass(frozen=True)
 class Audited:
-    """A verification; `notes` say what couldn't be asked, and what the registry claims that the trail doesn't have."""
+    """A verification; `notes` say what couldn't be asked, and what the registry claims that the trail doesn't have.
+
+    `weak` says in what the audit bucket protects its entries less than promised.
+    """
 
     verification: Verification
     notes: tuple[str, ...] = ()
+    weak: tuple[Weakness, ...] = ()
+
+    @property
+    def protected(self) -> bool:
+        """Whether nobody can delete an entry too early, one of those to come included."""
+        return not self.weak and not self.verification.exposed
 
 
 async def verify(config: LabConfig, heads: Path | None = None, known: Sequence[Head] = ()) -> Audited:
@@ -54,7 +65,7 @@ async def verify(config: LabConfig, heads: Path | None = None, known: Sequence[H
     )
     claims = RegistryClaims(versions)
     verification = await asyncio.to_thread(_verify, config, [*given, *metric], claims)
-    return Audited(verification, (*notes, *claims.problems))
+    return Audited(verification, (*notes, *claims.problems), await asyncio.to_thread(bucket_weaknesses, config))
 
 
 async def _asked(question: Awaitable[Sequence[T]], otherwise: str, notes: list[str]) -> Sequence[T]:
@@ -67,7 +78,24 @@ async def _asked(question: Awaitable[Sequence[T]], otherwise: str, notes: list[s
 
 def _verify(config: LabConfig, given: list[Head], claims: RegistryClaims) -> Verification:
     in_order = merge(witness(config).heads(), sorted(given, key=_number), key=_number)
-    return verify_trail(_store(config, READER), config.audit_prefix, in_order, claims.see)
+    days = config.audit_retention_days
+    return verify_trail(_store(config, READER), config.audit_prefix, in_order, claims.see, days)
+
+
+def bucket_weaknesses(config: LabConfig) -> tuple[Weakness, ...]:
+    """In what the audit bucket protects entries less than promised. Raises LabError."""
+    found = read_settings(S3.of_lab(config, READER, _DEADLINE_S), config.audit_bucket)
+    return weaknesses(found, promise(config, config.object_store))
+
+
+def lock(config: LabConfig) -> int:
+    """Makes the audit bucket protect its entries as promised again; returns for how many that was necessary.
+
+    With the store's admin credential. Raises LabError.
+    """
+    admin = S3.of_lab(config, ADMIN, _DEADLINE_S)
+    restore_settings(admin, config, config.object_store)
+    return lengthen_locks(admin, config.audit_bucket, config.audit_prefix, config.audit_retention_days)
 
 
 async def _from_registry(config: LabConfig) -> Sequence[ModelVersion]:

@@ -12,6 +12,7 @@ from lab.core.approval import PROBE, must_be_signed
 from lab.core.ledger import Entry, Status
 from lab.core.models import ApprovalState
 from lab.core.policy import Action, Actor, Environment, Role
+from lab.core.retention import Weakness
 from lab.core.runs import JOB, STEPS, Run, RunStatus, Step
 from lab.ops.governance.bench import Bench
 from lab.ops.governance.ledger import LedgerProofs
@@ -78,6 +79,9 @@ class Examined(Bench):
 
     def stored(self) -> Any:
         return self.trail
+
+    def weaknesses(self) -> tuple[Weakness, ...]:
+        return ()
 
 
 NOWHERE = S3(None)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from exporters.bucket import BucketCollector, BucketStatus
 from exporters.dagster import DagsterCollector, DagsterStatus
 from exporters.drift import DriftCollector, DriftStatus
 from exporters.governance import GovernanceCollector, RegistryStatus
@@ -55,6 +56,7 @@ def exposed() -> set[str]:
             DagsterCollector(lambda: DagsterStatus(True, 0.1, True, dashboard)),
             GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), 1, known=True)),
             JudgeCollector(lambda: Judgement(1, History({}, {}, Identities()))),
+            BucketCollector(lambda: BucketStatus(True, True)),
             ReconcileCollector(lambda: ReconcileStatus(True, True, by_kind={"tag": 1})),
         ]
     )

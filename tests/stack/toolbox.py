@@ -17,7 +17,7 @@ DASHBOARD = ROOT / "grafana" / "dashboards" / "mlops-observability.json"
 def run(tool: str, *arguments: str, folder: Path = ROOT) -> "subprocess.CompletedProcess[str]":
     """Output of promtool or amtool."""
     command = [str(_tool(tool)), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
 
 
 @cache

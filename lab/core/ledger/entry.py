@@ -149,6 +149,7 @@ class Kind(StrEnum):
     OVERWRITTEN = "overwritten"
     DELETED = "deleted"
     FOREIGN = "foreign"
+    UNLOCKED = "unlocked"
     OTHER = "other"
 
 

@@ -78,4 +78,5 @@ async def _survey(bench: Bench) -> Survey:
 def _read(bench: Bench) -> tuple[Verification, _Reading]:
     config = bench.config
     reading = _Reading(Fold(config.name, config.policy, ssh.verify))
-    return verify_trail(bench.stored(), config.audit_prefix, witness(config).heads(), reading.see), reading
+    heads, days = witness(config).heads(), config.audit_retention_days
+    return verify_trail(bench.stored(), config.audit_prefix, heads, reading.see, days), reading
