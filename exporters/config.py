@@ -10,7 +10,7 @@ from lab.core.errors import SettingsError
 @dataclass(frozen=True)
 class ExporterConfig:
     """Where an exporter listens and what it watches. `check_interval_s` is in seconds; without `policy` the registry
-    isn't compared with the trail.
+    isn't compared with the trail, without `retention_days` the audit bucket's locks aren't looked at.
     """
 
     listen_address: str
@@ -28,6 +28,8 @@ class ExporterConfig:
     policy: Path | None = None
     staging_roles: str = ""
     prod_roles: str = ""
+    retention_days: int = 0
+    object_store: str = ""
 
 
 def from_environment(environ: Mapping[str, str]) -> ExporterConfig:
@@ -50,6 +52,8 @@ def from_environment(environ: Mapping[str, str]) -> ExporterConfig:
         policy=Path(policy) if policy else None,
         staging_roles=environ.get("ALLOWED_STAGING_ROLES", ""),
         prod_roles=environ.get("ALLOWED_PROD_ROLES", ""),
+        retention_days=int(_number(environ, "AUDIT_RETENTION_DAYS", 0)),
+        object_store=environ.get("OBJECT_STORE", ""),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from prometheus_client.metrics_core import Metric
 
+from exporters.bucket import BucketCollector, BucketWatch
 from exporters.config import ExporterConfig
 from exporters.judge import Judge, JudgeCollector
 from exporters.poller import Poller
@@ -17,6 +18,7 @@ from exporters.reconcile import ReconcileCollector, ReconcileStatus, ReconcileWa
 from exporters.serve import Exporter, LabCollector, counters, gauge, gauges, main
 from exporters.sources import Bucket, EventLoopThread
 from exporters.trail import LedgerStatus, TrailWatch
+from lab.clients.bucket_lock import audit_promise
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.policy_file import read_policy
@@ -29,6 +31,7 @@ from lab.core.services import Service
 LEDGER_INTERVAL_S = 10.0
 REGISTRY_INTERVAL_S = 15.0
 RECONCILE_INTERVAL_S = 20.0
+BUCKET_INTERVAL_S = 15.0
 REGISTRY_DEADLINE_S = 10.0
 # Counts are over this many of the newest versions, so that a look costs the same however long the lab has lived.
 WINDOW = 200
@@ -125,6 +128,8 @@ def _ledger(status: LedgerStatus) -> Iterable[Metric]:
     yield gauge(name + "checked_entries", "How far the check from the first entry has come.", status.checked)
     yield gauge(name + "intact", "1 when no checked entry is missing, modified or out of order.", not status.faults)
     yield gauge(name + "faults", "Faults found since the exporter's start.", len(status.faults))
+    text = "Entries found that the store would let somebody delete before their time."
+    yield gauge("governance_entries_unlocked", text, status.exposed)
     parts = to_parts(status.head_hash)
     yield gauges(name + "head_hash", "SHA-256 of the newest entry in five numbers of 13 hex digits.", "part", parts)
     yield gauge("governance_steps_unfinished", "Steps that began and have no end in the trail.", len(status.unfinished))
@@ -177,7 +182,8 @@ def build(config: ExporterConfig) -> Exporter:
     """The exporter of the lab that `config` describes; ready once trail and registry have been asked for."""
     bucket, mlflow = Bucket(config.audit_bucket), _Registry(config.mlflow_url)
     witness = Witness.in_folder(config.witness) if config.witness else None
-    ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(config.audit_prefix), config.audit_prefix, witness=witness))
+    prefix, days = config.audit_prefix, config.retention_days
+    ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(prefix), prefix, witness=witness, locked_days=days))
     registry = RegistryWatch(mlflow.newest)
     following = Poller("ledger", LEDGER_INTERVAL_S, ledger.refresh)
     looking = Poller("registry", REGISTRY_INTERVAL_S, registry.refresh)
@@ -189,6 +195,10 @@ def build(config: ExporterConfig) -> Exporter:
             config.journal,
         )
     ]
+    if days:
+        protection = BucketWatch(bucket.settings, audit_promise(config.audit_bucket, prefix, days, config.object_store))
+        collectors.append(BucketCollector(lambda: protection.status))
+        pollers.append(Poller("bucket", BUCKET_INTERVAL_S, protection.refresh))
     if config.policy:
         judge = _judge(config, config.policy, bucket)
         watch = ReconcileWatch(judge, mlflow.everything)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from exporters.serve import LabCollector, gauge
+from exporters.serve import LabCollector, gauge, gauges
 from lab.clients import ssh
 from lab.clients.trail import Trail
 from lab.core.history import Fold, History
 from lab.core.ledger import EntryStore
 from lab.core.policy import Policy
-from lab.core.verdicts import JUDGED, NEWEST, UNCOUNTED, UNCOUNTED_ENTRY
+from lab.core.verdicts import JUDGED, NEWEST, OVERTAKEN, OVERTAKEN_ENTRY, UNCOUNTED, UNCOUNTED_ENTRY
 
 # Entries taken at once, and how long one round may go on taking them.
 PAGE = 500
@@ -96,9 +96,12 @@ class JudgeCollector(LabCollector):
         text = "Entries that claim what they don't prove, but for the lab's own probes."
         yield gauge(UNCOUNTED, text, len(history.uncounted))
         named = GaugeMetricFamily(UNCOUNTED_ENTRY, "1 for each of the newest of these.", labels=["seq", "probe"])
-        serious = set(history.uncounted)
-        probes = [fault for fault in history.ignored if fault not in serious]
+        others = {*history.uncounted, *history.overtaken}
+        probes = [fault for fault in history.ignored if fault not in others]
         for probe, faults in (("false", history.uncounted), ("true", probes)):
             for fault in faults[-NEWEST:]:
                 named.add_metric([str(fault.seq), probe], 1)
         yield named
+        yield gauge(OVERTAKEN, "Decisions that lost a race: they don't count and are no fault.", len(history.overtaken))
+        late = {str(fault.seq): 1.0 for fault in history.overtaken[-NEWEST:]}
+        yield gauges(OVERTAKEN_ENTRY, "1 for each of the newest of these.", "seq", late)

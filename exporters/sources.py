@@ -5,8 +5,10 @@ import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
+from lab.clients.bucket_lock import read_settings
 from lab.clients.s3 import S3, AuditStore
 from lab.core.errors import ServiceUnavailable
+from lab.core.retention import BucketSettings
 
 T = TypeVar("T")
 
@@ -29,6 +31,10 @@ class Bucket:
     def trail(self, prefix: str) -> AuditStore:
         """The audit trail under `prefix`."""
         return AuditStore(self._client(), self._name, prefix)
+
+    def settings(self) -> BucketSettings:
+        """The bucket's own settings. Raises LabError."""
+        return read_settings(self._client(), self._name)
 
     def _client(self) -> S3:
         self._s3 = self._s3 or S3.from_environment()

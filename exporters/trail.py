@@ -17,7 +17,9 @@ RECHECK = 10
 
 @dataclass(frozen=True)
 class LedgerStatus:
-    """What is known of the trail. `entries` is the head's number, `checked` how far the first check has come."""
+    """What is known of the trail. `entries` is the head's number, `checked` how far the first check has come,
+    `exposed` how many entries were found that the store would let somebody delete too early.
+    """
 
     up: bool = False
     entries: int = 0
@@ -29,6 +31,7 @@ class LedgerStatus:
     rounds: int = 0
     error: str = ""
     known: bool = False
+    exposed: int = 0
 
 
 class TrailWatch:
@@ -44,8 +47,10 @@ class TrailWatch:
         catch_up: int = CATCH_UP,
         recheck: int = RECHECK,
         witness: Witness | None = None,
+        locked_days: int = 0,
     ) -> None:
         self._store, self._prefix, self._witness = store, prefix, witness
+        self._locked_days, self._exposed = locked_days, 0
         self._catch_up, self._recheck = catch_up, recheck
         self._head: Entry | None = None
         self._faults: dict[Fault, None] = {}
@@ -86,6 +91,7 @@ class TrailWatch:
             head_hash=self._head.hash if self._head and self._head.seq == head else "",
             faults=tuple(self._faults),
             unfinished=view.unfinished,
+            exposed=self._exposed,
             by_status={status.value: self._counts[status.value] for status in Status},
         )
 
@@ -116,9 +122,11 @@ class TrailWatch:
     def _check_again(self) -> None:
         """One step of the next walk from the first entry: finds what was changed or cut after it had been checked."""
         if self._walk is None or self._walk.done:
-            self._walk = Walk(self._store, self._prefix, self._heads())
+            self._walk = Walk(self._store, self._prefix, self._heads(), self._locked_days)
         self._walk.step(self._recheck)
         self._note(self._walk.faults)
+        # A walk that has come to its end tells of all entries, also that those before are locked again.
+        self._exposed = self._walk.exposed_count if self._walk.done else max(self._exposed, self._walk.exposed_count)
 
     def _heads(self) -> Iterator[Head]:
         """Every head that was published, and the newest one seen; as they are at the time of the call."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def register(commands: "Commands") -> None:
-    """Adds audit, with verify, export, deliver and close."""
+    """Adds audit, with verify, export, deliver, close and lock."""
     audit = commands.add_parser("audit", help="verify or export the audit trail")
     parts = audit.add_subparsers(required=True, metavar="COMMAND", dest="part")
     verify = parts.add_parser("verify", help="check every entry, and compare with the published heads")
@@ -37,22 +37,27 @@ def register(commands: "Commands") -> None:
     close = parts.add_parser("close", help="record as failed what was killed before it could record its own end")
     close.add_argument("--json", action="store_true", help="print one JSON document")
     close.set_defaults(run=_close)
+    lock = parts.add_parser("lock", help="make the store protect every entry for AUDIT_RETENTION_DAYS again")
+    lock.set_defaults(run=_lock)
 
 
 def _verify(options: argparse.Namespace) -> int:
     if options.from_export:
         found, notes = _verify_export(options.from_export, options.witness)
+        weak: list[str] = []
     else:
         from lab import wiring
         from lab.ops import audit
 
         outcome = interruption.run(audit.verify(wiring.load_config(), options.witness))
-        found, notes = outcome.verification, outcome.notes
+        found, notes, weak = outcome.verification, outcome.notes, [str(one) for one in outcome.weak]
     if options.json:
-        sys.stdout.write(json.dumps(_plain(found, notes), indent=2, ensure_ascii=False) + "\n")
+        document = {**_plain(found, notes), "bucket": weak}
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     else:
         _print(found, notes)
-    return 0 if found.intact else 1
+        _print_exposed([*weak, *(fault.problem for fault in found.exposed)])
+    return 0 if found.intact and not weak and not found.exposed else 1
 
 
 def _verify_export(path: Path, witness: Path | None) -> "tuple[Verification, tuple[str, ...]]":
@@ -68,6 +73,16 @@ def _print(found: "Verification", notes: tuple[str, ...]) -> None:
     from lab.core.verify_export import printable, report
 
     sys.stdout.write("".join(f"{printable(line)}\n" for line in (*notes, *report(found))))
+
+
+def _print_exposed(problems: list[str]) -> None:
+    from lab.core.retention import REMEDY
+    from lab.core.verify_export import printable
+
+    if problems:
+        lines = [f"EXPOSED  {problem}" for problem in problems]
+        lines.append(f"NOT PROTECTED: the store would let somebody delete entries too early. {REMEDY}")
+        sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def _plain(found: "Verification", notes: tuple[str, ...]) -> dict[str, Any]:
@@ -95,6 +110,19 @@ def _deliver(_: argparse.Namespace) -> int:
     from lab.ops import audit
 
     sys.stdout.write(f"delivered {audit.deliver(wiring.load_config())} entries\n")
+    return 0
+
+
+def _lock(_: argparse.Namespace) -> int:
+    from lab import wiring
+    from lab.ops import audit
+
+    config = wiring.load_config()
+    count = audit.lock(config)
+    sys.stdout.write(
+        f"the audit bucket's settings are the lab's; {count} entries were locked anew, "
+        f"for {config.audit_retention_days} days from when they were written\n"
+    )
     return 0
 
 

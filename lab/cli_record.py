@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.cli_remote import given
+from lab.core.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,9 +78,10 @@ def _duration(text: str) -> float:
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65_535:
+    port = whole_number(text, 65_535)
+    if port is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: use 0 to 65535")
-    return int(text)
+    return port
 
 
 def _loopback(text: str) -> str:

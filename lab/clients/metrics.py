@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.core.drift import DriftReport, FeatureDrift
-from lab.core.verdicts import JUDGED, UNCOUNTED_ENTRY, Verdicts
+from lab.core.numbers import whole_number
+from lab.core.verdicts import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, Verdicts
 
 _LINE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? +(?P<value>\S+)(?: +-?\d+)?\Z")
 _LABEL = re.compile(r'(?P<key>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')
@@ -90,11 +91,13 @@ def read_verdicts(exposition: str) -> Verdicts | None:
     if judged is None:
         return None
     named = {
-        int(sample.labels["seq"]): sample.labels.get("probe") == "true"
+        seq: sample
         for sample in found
-        if sample.name == UNCOUNTED_ENTRY and sample.labels.get("seq", "").isdecimal()
+        if sample.name in {UNCOUNTED_ENTRY, OVERTAKEN_ENTRY} and (seq := whole_number(sample.labels.get("seq", "")))
     }
-    return Verdicts(judged, frozenset(named), frozenset(seq for seq, probe in named.items() if probe))
+    probes = frozenset(seq for seq, sample in named.items() if sample.labels.get("probe") == "true")
+    overtaken = frozenset(seq for seq, sample in named.items() if sample.name == OVERTAKEN_ENTRY)
+    return Verdicts(judged, frozenset(named) - overtaken, probes, overtaken)
 
 
 def _labels(inside: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from lab.clients.http import BadStatus, Http
 from lab.clients.shape import items, mapping, number, text, text_or, understanding
 from lab.core.errors import NotFound
 from lab.core.models import MODEL_NAME, ModelVersion
+from lab.core.numbers import in_order
 
 T = TypeVar("T")
 
@@ -17,6 +18,8 @@ _API = "/api/2.0/mlflow"
 # What MLflow calls the stage of a version that has none.
 NO_STAGE = "None"
 _PAGE = 500
+# MLflow takes 100,000 characters; no tag that the lab knows needs as many as these.
+_LONGEST_TAG = 2000
 _FINISHED = {"FINISHED", "FAILED", "KILLED"}
 
 
@@ -58,7 +61,7 @@ class Mlflow:
         """Up to `limit` versions, newest first, then older ones that an alias names; with aliases and metrics."""
         found, aliases = await asyncio.gather(self._search_versions(limit, name), self.aliases(name))
         known = {one.version for one in found}
-        older = sorted((version for version in aliases if version not in known), key=_order, reverse=True)
+        older = sorted((version for version in aliases if version not in known), key=in_order, reverse=True)
         found += await asyncio.gather(*(self._version(number, name) for number in older))
         metrics = await self._metrics_of(list({one.run_id for one in found if one.run_id}))
         return tuple(
@@ -220,7 +223,7 @@ def read_version(raw: object) -> ModelVersion:
         created_at=number(item["creation_timestamp"]) / 1000,
         run_id=text_or(item.get("run_id")),
         aliases=tuple(sorted(text(alias) for alias in items(item.get("aliases", [])))),
-        tags=_pairs(item.get("tags", []), text_or),
+        tags=_pairs(item.get("tags", []), _tag),
         stage="" if item.get("current_stage") == NO_STAGE else text_or(item.get("current_stage")),
     )
 
@@ -245,8 +248,9 @@ def _pairs(found: object, convert: Callable[[object], T]) -> dict[str, T]:
     return {text(item["key"]): convert(item.get("value")) for item in map(mapping, items(found))}
 
 
-def _order(version: str) -> tuple[int, str]:
-    return (int(version), "") if version.isdigit() else (0, version)
+def _tag(value: object) -> str:
+    found = text_or(value)
+    return found if len(found) <= _LONGEST_TAG else f"{found[:_LONGEST_TAG]}…"
 
 
 def _explained(err: BadStatus) -> Exception:

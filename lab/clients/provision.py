@@ -10,6 +10,7 @@ from lab.clients.s3 import S3
 from lab.core.errors import LabError, ServiceUnavailable
 
 _POLL_SECONDS = 0.05
+_POLICY_VERSION = "2012-10-17"
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,14 @@ def _buckets(s3: S3, deadline_s: float) -> set[str]:
 
 def bucket_policy(config: Buckets, bucket: str) -> dict[str, Any]:
     """Who may do what in `bucket`: nobody but the administrator may delete an audit entry or change its retention."""
-    statements = _audit_statements(config) if bucket == config.audit_bucket else _data_statements(config, bucket)
-    return {"Version": "2012-10-17", "Statement": statements}
+    if bucket == config.audit_bucket:
+        return audit_policy(bucket, config.audit_prefix)
+    return {"Version": _POLICY_VERSION, "Statement": _data_statements(config, bucket)}
+
+
+def audit_policy(bucket: str, prefix: str) -> dict[str, Any]:
+    """The audit bucket's part of it."""
+    return {"Version": _POLICY_VERSION, "Statement": _audit_statements(bucket, prefix)}
 
 
 def _data_statements(config: Buckets, bucket: str) -> list[dict[str, Any]]:
@@ -166,18 +173,22 @@ def _data_statements(config: Buckets, bucket: str) -> list[dict[str, Any]]:
     ]
 
 
-def _audit_statements(config: Buckets) -> list[dict[str, Any]]:
+def _audit_statements(bucket: str, prefix: str) -> list[dict[str, Any]]:
     """The pipeline may write under keys of the entries' form only, and may copy nothing there.
 
     The store can't demand a conditional write, so that an entry may get a second version: verification finds those.
     """
-    bucket, entries = config.audit_bucket, f"{config.audit_bucket}/{config.audit_prefix}"
+    entries = f"{bucket}/{prefix}"
     looking = ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation"]
+    settings = ["BucketVersioning", "BucketObjectLockConfiguration", "LifecycleConfiguration", "BucketPolicy"]
     reading = ["s3:GetObject", "s3:GetObjectVersion"]
     copying = {"Null": {"s3:x-amz-copy-source": "false"}}
     return [
         *(_allow(identity, looking, bucket) for identity in ("pipeline", "reader")),
         *(_allow(identity, reading, f"{entries}*") for identity in ("pipeline", "reader")),
+        # Whoever verifies reads what protects the entries, too.
+        _allow("reader", [f"s3:Get{setting}" for setting in settings], bucket),
+        _allow("reader", ["s3:GetObjectRetention"], f"{entries}*"),
         _allow("pipeline", ["s3:PutObject"], f"{entries}{'?' * 12}.json"),
         _allow("pipeline", ["s3:PutObject"], f"{entries}*") | {"Effect": "Deny", "Condition": copying},
     ]

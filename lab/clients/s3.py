@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from lab.core.config import REGION, LabConfig
 from lab.core.errors import LabError, NotFound, ServiceUnavailable
-from lab.core.ledger import PAGE, Copies, key_of
+from lab.core.ledger import PAGE, Copies, Lock, key_of
 from lab.core.services import Service
 
 if TYPE_CHECKING:
@@ -67,29 +67,29 @@ class S3:
 
     def head_bucket(self, bucket: str) -> None:
         """Returns when the bucket exists and this identity may use it."""
-        with _translated(bucket):
+        with translated(bucket):
             self.client.head_bucket(Bucket=bucket)
 
     def get(self, bucket: str, key: str) -> bytes:
-        with _translated(f"{bucket}/{key}"):
+        with translated(f"{bucket}/{key}"):
             return self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def lines(self, bucket: str, key: str) -> Iterator[str]:
         """The object's text by line, streamed; bytes that aren't UTF-8 become U+FFFD."""
-        with _translated(f"{bucket}/{key}"):
+        with translated(f"{bucket}/{key}"):
             body = self.client.get_object(Bucket=bucket, Key=key)["Body"]
             for line in body.iter_lines(keepends=True):
                 yield line.decode("utf-8", errors="replace")
 
     def put(self, bucket: str, key: str, body: bytes, content_type: str = "application/json") -> None:
-        with _translated(f"{bucket}/{key}"):
+        with translated(f"{bucket}/{key}"):
             self.client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
     def create(self, bucket: str, key: str, body: bytes) -> bool:
         """Writes an object unless one is there; returns False when one is (`If-None-Match: *`)."""
         from botocore.exceptions import ClientError
 
-        with _translated(f"{bucket}/{key}"):
+        with translated(f"{bucket}/{key}"):
             try:
                 self.client.put_object(
                     Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"
@@ -103,14 +103,14 @@ class S3:
     def sha256(self, bucket: str, key: str) -> str:
         """SHA-256 (hex) of the object's bytes, read in pieces."""
         digest = sha256()
-        with _translated(f"{bucket}/{key}"):
+        with translated(f"{bucket}/{key}"):
             for piece in self.client.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):
                 digest.update(piece)
         return digest.hexdigest()
 
     def exists(self, bucket: str, key: str) -> bool:
         try:
-            with _translated(f"{bucket}/{key}"):
+            with translated(f"{bucket}/{key}"):
                 self.client.head_object(Bucket=bucket, Key=key)
         except NotFound:
             return False
@@ -118,30 +118,30 @@ class S3:
 
     def upload(self, bucket: str, key: str, path: Path, content_type: str = "text/csv") -> None:
         """Uploads a file in parts. Raises OSError when the file can't be read."""
-        with _translated(f"{bucket}/{key}"):
+        with translated(f"{bucket}/{key}"):
             self.client.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": content_type})
 
     def download(self, bucket: str, key: str, path: Path) -> None:
-        with _translated(f"{bucket}/{key}"):
+        with translated(f"{bucket}/{key}"):
             self.client.download_file(bucket, key, str(path))
 
     def keys_after(self, bucket: str, prefix: str, after: str, limit: int) -> list[str]:
         """Up to `limit` (at most 1000) keys under `prefix` that sort after `after`."""
-        with _translated(f"{bucket}/{prefix}"):
+        with translated(f"{bucket}/{prefix}"):
             page = self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after, MaxKeys=limit)
         return [item["Key"] for item in page.get("Contents", [])]
 
     def objects(self, bucket: str) -> Iterator[str]:
         """Every key of the bucket, in order, a page at a time."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        with _translated(bucket):
+        with translated(bucket):
             for page in pages:
                 yield from (item["Key"] for item in page.get("Contents", []))
 
     @contextmanager
     def opened(self, bucket: str, key: str) -> Iterator[Content]:
         """An object to be read as a stream."""
-        with _translated(f"{bucket}/{key}"):
+        with translated(f"{bucket}/{key}"):
             found = self.client.get_object(Bucket=bucket, Key=key)
             with closing(found["Body"]) as body:
                 yield Content(
@@ -154,14 +154,19 @@ class S3:
 
         extra: dict[str, Any] = {"Metadata": dict(content.metadata)}
         extra |= {"ContentType": content.content_type} if content.content_type else {}
-        with _translated(f"{bucket}/{key}"):
+        with translated(f"{bucket}/{key}"):
             # In threads it would read ahead, as many parts as it has threads.
             config = TransferConfig(use_threads=False)
             self.client.upload_fileobj(content.body, bucket, key, ExtraArgs=extra, Config=config)
 
-    def get_version(self, bucket: str, key: str, version: str) -> bytes:
-        with _translated(f"{bucket}/{key}"):
-            return self.client.get_object(Bucket=bucket, Key=key, VersionId=version)["Body"].read()
+    def get_locked(self, bucket: str, key: str, version: str) -> tuple[bytes, Lock]:
+        """A version's bytes, and its lock, which the same answer names to whoever may know."""
+        with translated(f"{bucket}/{key}"):
+            found = self.client.get_object(Bucket=bucket, Key=key, VersionId=version)
+            lock = Lock(
+                found.get("ObjectLockMode", ""), found.get("ObjectLockRetainUntilDate"), found.get("LastModified")
+            )
+            return found["Body"].read(), lock
 
     def versions_after(
         self, bucket: str, prefix: str, after: tuple[str, str], limit: int
@@ -173,7 +178,7 @@ class S3:
         markers: dict[str, Any] = {
             name: text for name, text in zip(("KeyMarker", "VersionIdMarker"), after, strict=True) if text
         }
-        with _translated(f"{bucket}/{prefix}"):
+        with translated(f"{bucket}/{prefix}"):
             page: Any = self.client.list_object_versions(Bucket=bucket, Prefix=prefix, MaxKeys=limit, **markers)
         rows = [
             Version(row["Key"], row["VersionId"], row["IsLatest"], marker)
@@ -201,7 +206,10 @@ class AuditStore:
         return self._s3.keys_after(self._bucket, self._prefix, key or key_of(self._prefix, 0), limit)
 
     def read_version(self, key: str, version: str) -> bytes:
-        return self._s3.get_version(self._bucket, key, version)
+        return self._s3.get_locked(self._bucket, key, version)[0]
+
+    def read_locked(self, key: str, version: str) -> tuple[bytes, Lock]:
+        return self._s3.get_locked(self._bucket, key, version)
 
     def copies_after(self, key: str, limit: int) -> list[Copies]:
         # One more than asked for shows whether the last key has further, older versions.
@@ -240,7 +248,8 @@ def _code(err: Any) -> str:
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def translated(what: str) -> Iterator[None]:
+    """Turns boto3's errors at `what` into NotFound, ServiceUnavailable, or LabError when refused."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -4,6 +4,7 @@ import base64
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from lab.core.errors import LedgerError, NotFound
 from lab.core.ledger import (
@@ -15,6 +16,7 @@ from lab.core.ledger import (
     Fault,
     Head,
     Kind,
+    LockedStore,
     Verification,
     VersionedStore,
     find_head,
@@ -22,6 +24,7 @@ from lab.core.ledger import (
     parse,
     seq_of,
 )
+from lab.core.retention import LockCheck
 from lab.core.snapshot import AuditView
 
 
@@ -83,10 +86,12 @@ class Walk:
     """A check of a trail from its first entry, in steps; memory is constant.
 
     Of an entry that was overwritten or hidden, a store that keeps versions gives the first, and the fault is named.
+    With `locked_days`, each entry's lock is compared with what is promised, where the store says.
     """
 
-    def __init__(self, store: EntryStore, prefix: str, heads: Iterable[Head] = ()) -> None:
+    def __init__(self, store: EntryStore, prefix: str, heads: Iterable[Head] = (), locked_days: int = 0) -> None:
         self._store, self._prefix = store, prefix
+        self._locks = LockCheck(locked_days) if locked_days else None
         self._chain = Chain(heads=heads)
         self._key = ""
         self.done = False
@@ -94,6 +99,16 @@ class Walk:
     @property
     def faults(self) -> tuple[Fault, ...]:
         return self._chain.faults
+
+    @property
+    def exposed(self) -> tuple[Fault, ...]:
+        """Entries that are locked for less than promised."""
+        return tuple(self._locks.faults) if self._locks else ()
+
+    @property
+    def exposed_count(self) -> int:
+        """How many there are."""
+        return self._locks.count if self._locks else 0
 
     def step(self, limit: int = PAGE, see: Callable[[Entry], None] = lambda _: None) -> None:
         """Takes up to `limit` more entries; `see` gets each that can be read. Raises ServiceUnavailable."""
@@ -108,7 +123,7 @@ class Walk:
             self._chain.cut_off()
 
     def finish(self) -> Verification:
-        return self._chain.finish()
+        return replace(self._chain.finish(), exposed=self.exposed)
 
     def _first(self, copies: Copies) -> bytes | None:
         """What was written first under a key; None when nothing of it is left."""
@@ -118,6 +133,10 @@ class Walk:
         if copies.hidden:
             self._chain.blame(number, Kind.DELETED, f"a deletion marker hides {name}")
         try:
+            if self._locks and isinstance(self._store, LockedStore) and copies.first:
+                body, lock = self._store.read_locked(copies.key, copies.first)
+                self._locks.see(number, lock)
+                return body
             return _read_first(self._store, copies)
         except NotFound:
             self._chain.blame(number, Kind.DELETED, f"{name} vanished while it was read")
@@ -125,10 +144,14 @@ class Walk:
 
 
 def verify_trail(
-    store: EntryStore, prefix: str, heads: Iterable[Head] = (), see: Callable[[Entry], None] = lambda _: None
+    store: EntryStore,
+    prefix: str,
+    heads: Iterable[Head] = (),
+    see: Callable[[Entry], None] = lambda _: None,
+    locked_days: int = 0,
 ) -> Verification:
     """Checks the whole trail, as `Walk` does; `see` gets each entry that can be read. Raises ServiceUnavailable."""
-    walk = Walk(store, prefix, heads)
+    walk = Walk(store, prefix, heads, locked_days)
     while not walk.done:
         walk.step(PAGE, see)
     return walk.finish()

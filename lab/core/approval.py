@@ -15,12 +15,14 @@ from typing import Any
 from lab.core.errors import LedgerError, UsageError
 from lab.core.ledger import Status, canonical
 from lab.core.models import ApprovalState
+from lab.core.numbers import whole_number
 from lab.core.policy import Action, Environment, Policy
 
 STATEMENT_TYPE = "mlops-lab/statement/v1"
 STAGING, CHAMPION = "staging", "champion"
 ALIASES = (STAGING, CHAMPION)
 LONGEST_REASON = 500
+_RUN = re.compile(r"[0-9A-Za-z_-]{4,64}")
 # Who owns what `verify-governance` trains to try the guardrails on.
 PROBE = "verify-governance"
 
@@ -187,7 +189,11 @@ def checked_reason(text: str) -> str:
 
 
 def checked_version(text: str) -> str:
-    """Raises UsageError for what is no version number."""
-    if not re.fullmatch(r"0*[1-9][0-9]{0,17}", text, re.ASCII):
-        raise UsageError(f"--version {text!r} is no version number.", "Type --version 1.")
-    return str(int(text))
+    """`1`, or `1@` and the beginning of its MLflow run's id. Raises UsageError for anything else."""
+    number, chosen, run = text.partition("@")
+    if not (found := whole_number(number)) or (chosen and not _RUN.fullmatch(run)):
+        raise UsageError(
+            f"--version {text[:40]!r} is no version number.",
+            "Type --version 1; or 1@ and the beginning of its MLflow run's id, where a number was given twice.",
+        )
+    return f"{found}{chosen}{run}"

@@ -11,7 +11,9 @@ from lab.core.approval import ALIASES
 from lab.core.history import History, Record
 from lab.core.mirror import expected_tags
 from lab.core.models import ModelVersion
+from lab.core.numbers import in_order
 from lab.core.policy import METRICS
+from lab.core.registry_claims import shortened
 
 BLOCKED = "deployment_blocked"
 
@@ -44,7 +46,7 @@ class Finding:
         return self.kind in {Kind.TAG, Kind.ALIAS, Kind.STAGE}
 
     def __str__(self) -> str:
-        found, audited = self.found or "none", self.audited or "none"
+        found, audited = shortened(self.found) or "none", self.audited or "none"
         match self.kind:
             case Kind.ALIAS:
                 return f"alias {self.subject} is on version {found}, by the audit trail on {audited}"
@@ -65,22 +67,32 @@ def reconcile(
 ) -> tuple[Finding, ...]:
     """Every difference; `versions` are all of the registry, `aliases` the names that each version has."""
     there = {one.version: one for one in versions}
+    numbers = there.keys() | {one.version for one in history.every}
     found: list[Finding] = []
-    for number in sorted(there.keys() | history.records.keys(), key=_order):
-        version, record = there.get(number), history.records.get(number)
-        if version is None:
-            found.append(Finding(Kind.GONE, number, audited=record.state.value if record else ""))
-        elif record is None:
-            found += _unaudited(version, history)
-        else:
-            found += _differing(version, record)
-    return (*found, *_aliases(aliases, history))
+    for number in sorted(numbers, key=in_order):
+        found += _numbered(number, there.get(number), history)
+    return (*found, *_aliases(there, aliases, history))
+
+
+def _numbered(number: str, version: ModelVersion | None, history: History) -> Iterator[Finding]:
+    """What differs about the versions that ever had this number, of which the registry can hold one."""
+    known = history.numbered(number)
+    record = history.of(version) if version else None
+    replaced = known[0] if version and record is None and known and not _began(version, history) else None
+    if version and record:
+        yield from _differing(version, record)
+    elif version:
+        if replaced:
+            yield Finding(Kind.REPLACED, number, found=version.run_id, audited=replaced.mlflow_run_id)
+        yield from _unaudited(version, history, said=replaced is not None)
+    for one in known:
+        if one not in (record, replaced) and not one.put_away:
+            alone = version is None and one == known[0]
+            yield Finding(Kind.GONE, number if alone else one.name, audited=one.state.value)
 
 
 def _differing(version: ModelVersion, record: Record) -> Iterator[Finding]:
     number = version.version
-    if record.mlflow_run_id and version.run_id != record.mlflow_run_id:
-        yield Finding(Kind.REPLACED, number, found=version.run_id, audited=record.mlflow_run_id)
     for name, audited in expected_tags(record).items():
         if version.tags.get(name, "") != audited:
             yield Finding(Kind.TAG, number, name, version.tags.get(name, ""), audited)
@@ -90,12 +102,19 @@ def _differing(version: ModelVersion, record: Record) -> Iterator[Finding]:
             yield Finding(Kind.METRIC, number, name, str(version.metrics[name]), record.metrics[name])
 
 
-def _unaudited(version: ModelVersion, history: History) -> Iterator[Finding]:
-    """A version that nobody registered through the pipeline must at least not pass for deployable."""
+def _began(version: ModelVersion, history: History) -> bool:
+    """Whether a registration of this version was asked for and never ended."""
     vouching = version.tags.get("audit_hash", "")
-    begun = any(vouching == entry.hash for entry in history.pending)
-    why = "its registration began and never ended" if begun else "it was registered past the pipeline"
-    yield Finding(Kind.UNAUDITED, version.version, found=why)
+    runs = {str(entry.details.get("mlflow_run_id", "")) for entry in history.pending} - {""}
+    return version.run_id in runs or any(vouching == entry.hash for entry in history.pending)
+
+
+def _unaudited(version: ModelVersion, history: History, said: bool) -> Iterator[Finding]:
+    """A version that nobody registered through the pipeline must at least not pass for deployable."""
+    if not said:
+        began = "its registration began and never ended"
+        why = began if _began(version, history) else "it was registered past the pipeline"
+        yield Finding(Kind.UNAUDITED, version.version, found=why)
     if version.tags.get(BLOCKED) != "true":
         yield Finding(Kind.TAG, version.version, BLOCKED, version.tags.get(BLOCKED, ""), "true")
     yield from _staged(version)
@@ -107,13 +126,15 @@ def _staged(version: ModelVersion) -> Iterator[Finding]:
         yield Finding(Kind.STAGE, version.version, found=version.stage)
 
 
-def _aliases(aliases: Mapping[str, Sequence[str]], history: History) -> Iterator[Finding]:
+def _aliases(
+    there: Mapping[str, ModelVersion], aliases: Mapping[str, Sequence[str]], history: History
+) -> Iterator[Finding]:
     holders = {alias: number for number, names in aliases.items() for alias in names}
     for alias in ALIASES:
-        found, audited = holders.get(alias, ""), history.aliases.get(alias, "")
+        found, holder = holders.get(alias, ""), history.holder(alias)
+        audited = holder.version if holder else ""
+        # The number of a version that was deleted may be another one's by now.
+        if holder and audited in there and history.of(there[audited]) != holder:
+            audited = holder.name
         if found != audited:
             yield Finding(Kind.ALIAS, audited or found, alias, found, audited)
-
-
-def _order(number: str) -> tuple[int, str]:
-    return (int(number), "") if number.isdecimal() else (0, number)

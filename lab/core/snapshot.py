@@ -117,6 +117,7 @@ class AuditView:
 
     `uncounted` are the numbers of entries that claim what they don't prove, as far as they have been judged: the
     newest fifty, of the whole trail. `probes` are those among them by which `verify-governance` tried just that.
+    `overtaken` are decisions that lost a race: they don't count either, and nobody did anything wrong.
     """
 
     entries: tuple[Entry, ...]
@@ -125,6 +126,7 @@ class AuditView:
     unfinished: tuple[Entry, ...] = ()
     uncounted: tuple[int, ...] = ()
     probes: tuple[int, ...] = ()
+    overtaken: tuple[int, ...] = ()
 
     @property
     def intact(self) -> bool:

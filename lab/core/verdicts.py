@@ -9,19 +9,21 @@ from lab.core.snapshot import AuditView
 JUDGED = "governance_entries_judged"
 UNCOUNTED = "governance_entries_uncounted"
 UNCOUNTED_ENTRY = "governance_uncounted_entry"
+OVERTAKEN, OVERTAKEN_ENTRY = "governance_entries_overtaken", "governance_overtaken_entry"
 # So many of either kind are named; more would let whoever forges entries fill Prometheus.
 NEWEST = 50
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The numbers of entries that don't count, and of those that a verification wrote to show that; `judged` is the
-    newest entry that was looked at.
+    """The numbers of entries that don't count, of those that a verification wrote to show that, and of those that lost
+    a race; `judged` is the newest entry that was looked at.
     """
 
     judged: int = 0
     uncounted: Set[int] = field(default_factory=frozenset)
     probes: Set[int] = field(default_factory=frozenset)
+    overtaken: Set[int] = field(default_factory=frozenset)
 
     def all_of(self, view: AuditView) -> bool:
         """Whether every entry in the view that must prove something was judged."""
@@ -29,5 +31,6 @@ class Verdicts:
 
     def marked(self, view: AuditView) -> AuditView:
         """The view that says which entries don't count, older ones than it shows among them."""
-        uncounted, probes = (tuple(sorted(found, reverse=True)) for found in (self.uncounted, self.probes))
-        return replace(view, uncounted=uncounted, probes=probes)
+        kinds = (self.uncounted, self.probes, self.overtaken)
+        uncounted, probes, overtaken = (tuple(sorted(found, reverse=True)) for found in kinds)
+        return replace(view, uncounted=uncounted, probes=probes, overtaken=overtaken)

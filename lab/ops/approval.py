@@ -12,11 +12,19 @@ from typing import Any
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.s3 import PIPELINE, READER, S3, AuditStore
-from lab.core.approval import CHAMPION, Move, Statement, acted_in, checked_reason, checked_version, must_be_signed
+from lab.core.approval import (
+    CHAMPION,
+    Move,
+    Statement,
+    acted_in,
+    checked_reason,
+    checked_version,
+    must_be_signed,
+)
 from lab.core.config import LabConfig
 from lab.core.dataset import dataset_key
 from lab.core.errors import LabError, NotFound
-from lab.core.history import History
+from lab.core.history import History, Record
 from lab.core.interruption import finished_first
 from lab.core.ledger import Entry, EntryStore, Status
 from lab.core.models import MODEL_NAME, ModelVersion
@@ -26,11 +34,13 @@ from lab.ops.entries import entry_by_actor
 from lab.ops.gates import Case, Gate, examine, move_of
 from lab.ops.mirror import mirror
 from lab.ops.signing import Signing, claimant, signature_problem
-from lab.ops.trail import TrailReader, ledger, published_heads
+from lab.ops.too_late import TooLate
+from lab.ops.trail import TrailReader, ledger
 from lab.ops.tryout import Trial, try_model
 
-# How many of the newest versions are asked for the hashes of entries that they carry.
-_PUBLISHING_VERSIONS = 200
+# What takes a model out of service; how often it is tried while others decide about the same version.
+SAFE = frozenset({Action.REJECT, Action.ARCHIVE})
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -86,9 +96,24 @@ class Approver:
     note: Callable[[str], None] = field(default=lambda _: None)
 
     async def act(self, action: Action, version: str, reason: str, dry_run: bool = False) -> Outcome:
-        """One action on one version. A refusal is an outcome and an audit entry; LabError: nothing was decided."""
-        reason = checked_reason(reason)
-        reader, case = await self._look(action, checked_version(version))
+        """One action on one version. A refusal is an outcome and an audit entry; LabError: nothing was decided.
+
+        The safe direction tries again by itself when somebody else's decision was written first.
+        """
+        reason, version = checked_reason(reason), checked_version(version)
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                return await self._attempt(action, version, reason, dry_run)
+            except TooLate as late:
+                if late.reached and action in SAFE:
+                    return _reached(late)
+                if action not in SAFE or not left:
+                    raise
+                self.note(f"{late.message} Trying again.")
+        raise AssertionError("unreachable")
+
+    async def _attempt(self, action: Action, version: str, reason: str, dry_run: bool) -> Outcome:
+        reader, case = await self._look(action, version)
         gates = examine(case)
         if action is Action.PROMOTE and (dry_run or all(gate.passed for gate in gates)):
             gates += await self._costly_gates(case)
@@ -105,8 +130,8 @@ class Approver:
             return await asyncio.to_thread(self._refuse, case, reason, outcome)
         # Between entry and registry nothing may end this: what is recorded must be seen.
         with finished_first():
-            sealed, history = await asyncio.to_thread(self._record, reader, case, entry)
-            return replace(outcome, entry=sealed, changes=await self._mirror(history, sealed))
+            sealed, history = await asyncio.to_thread(self._record, reader, case, entry, move)
+            return replace(outcome, entry=sealed, changes=await self._mirror(history, case.record, sealed))
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -114,16 +139,19 @@ class Approver:
 
     async def _look(self, action: Action, version: str) -> tuple[TrailReader, Case]:
         mlflow = self.tools.mlflow
-        tagged, aliases = await asyncio.gather(mlflow.tagged_versions(_PUBLISHING_VERSIONS), mlflow.aliases())
-        found = await self._version(version)
+        number, chosen, _ = version.partition("@")
+        found, aliases = await asyncio.gather(self._version(number), mlflow.aliases())
         reader = TrailReader(self.config, self.tools.store)
-        trail = await asyncio.to_thread(reader.read, [head for one in tagged for head in published_heads(one)])
-        record = trail.history.records.get(version)
+        trail = await asyncio.to_thread(reader.read)
+        record = trail.history.named(version, found)
+        if chosen and found and trail.history.of(found) != record:
+            found = None
         if record is None and found is None:
             raise NotFound(
                 f"There is no version {version} of {MODEL_NAME}.", "Type `mlops-lab` to see which there are."
             )
-        champion = await self._version(trail.history.aliases.get(CHAMPION, ""))
+        holder = trail.history.holder(CHAMPION)
+        champion = await self._version(holder.version) if holder else None
         environment = acted_in(record.state) if record else self.config.actor.environment
         signed = must_be_signed(self.config.policy, action, environment, record.owner if record else "")
         who = await asyncio.to_thread(
@@ -141,7 +169,7 @@ class Approver:
         """What takes seconds: reading the data set and using the model."""
         digest = case.record.model_digest if case.record else ""
         data, trial = await asyncio.gather(
-            asyncio.to_thread(self._data_gate, case), asyncio.to_thread(self.tools.try_model, case.version, digest)
+            asyncio.to_thread(self._data_gate, case), asyncio.to_thread(self.tools.try_model, case.number, digest)
         )
         return data, Gate("model", trial.works, trial.detail)
 
@@ -158,7 +186,7 @@ class Approver:
     def _refuse(self, case: Case, reason: str, outcome: Outcome) -> Outcome:
         failed = {gate.name: gate.detail[:1000] for gate in outcome.gates if not gate.passed}
         key = case.claimant.signer.key.fingerprint if case.claimant.signer else ""
-        details = {"reason": reason, "gates": failed, "key": key}
+        details = {"reason": reason, "gates": failed, "key": key, **_of_run(case)}
         entry = self._entry(case, Status.REFUSED, details)
         return replace(outcome, entry=ledger(self.config, self.tools.store).append(entry))
 
@@ -166,7 +194,7 @@ class Approver:
         """The entry with its statement and signature, and whether the signature proves what it should."""
         entry = self._entry(case, move.status, {})
         message = _statement(self.config.name, case, move, entry, reason)
-        details: dict[str, Any] = {"statement": message.as_details(), "reason": reason}
+        details: dict[str, Any] = {"statement": message.as_details(), "reason": reason, **_of_run(case)}
         signer = case.claimant.signer
         if signer is None:
             return replace(entry, details=details), Gate("signature", True, "not required, none made")
@@ -178,21 +206,26 @@ class Approver:
         proof = f"made by {signer.name} with {signer.key.fingerprint}"
         return replace(entry, details=details), Gate("signature", not problem, problem or proof)
 
-    def _record(self, reader: TrailReader, case: Case, entry: Entry) -> tuple[Entry, History]:
-        """Appends the entry and makes sure that it counts. Raises LabError when somebody else acted in between."""
+    def _record(self, reader: TrailReader, case: Case, entry: Entry, move: Move) -> tuple[Entry, History]:
+        """Appends the entry and makes sure that it counts. Raises LabError when it doesn't, TooLate after a race."""
         sealed = ledger(self.config, self.tools.store).append(entry)
         history = reader.follow(sealed.seq)
         problem = next((one.problem for one in history.ignored if one.seq == sealed.seq), "")
+        now = history.record(*case.record.key) if case.record else None
+        if now and any(one.seq == sealed.seq for one in history.overtaken):
+            raise TooLate(case, move, now, sealed, history)
         if problem:
             raise LabError(
-                f"Version {case.version} was acted on by somebody else at the same time: entry {sealed.seq} {problem}.",
-                "The registry is as the other one left it; look at it, then try again.",
+                f"Audit entry {sealed.seq} changes nothing: {problem}.",
+                "Somebody changed identities or policy meanwhile; look at `invoke identity-list`, then try again.",
             )
         return sealed, history
 
-    async def _mirror(self, history: History, sealed: Entry) -> tuple[str, ...]:
+    async def _mirror(self, history: History, record: Record | None, sealed: Entry) -> tuple[str, ...]:
+        if record is None:
+            return ()
         try:
-            return await mirror(self.tools.mlflow, history, sealed.model_version)
+            return await mirror(self.tools.mlflow, history, record)
         except LabError as err:
             raise LabError(
                 f"Audit entry {sealed.seq} holds, but the registry doesn't show it yet: {err.message}",
@@ -202,7 +235,7 @@ class Approver:
     def _entry(self, case: Case, status: Status, details: dict[str, Any]) -> Entry:
         actor = case.claimant.actor
         acting = replace(self.config, actor=actor)
-        return entry_by_actor(acting, case.action, status, details, model_version=case.version)
+        return entry_by_actor(acting, case.action, status, details, model_version=case.number)
 
 
 def _statement(lab: str, case: Case, move: Move, entry: Entry, reason: str) -> Statement:
@@ -213,7 +246,7 @@ def _statement(lab: str, case: Case, move: Move, entry: Entry, reason: str) -> S
         lab=lab,
         action=case.action.value,
         model=MODEL_NAME,
-        version=case.version,
+        version=record.version,
         from_state=record.state.value,
         to_state=move.to_state.value,
         environment=move.environment.value,
@@ -225,6 +258,20 @@ def _statement(lab: str, case: Case, move: Move, entry: Entry, reason: str) -> S
         policy_hash=entry.policy_hash,
         time=entry.time,
     )
+
+
+def _reached(late: TooLate) -> Outcome:
+    """What was wanted, by a decision of somebody else."""
+    entry = late.now.decisions[-1]
+    by = f"entry {entry.seq} by {entry.owner} was written first and did the same"
+    case = late.case
+    return Outcome(case.action, case.version, True, (), False, *_states(case, late.move), entry, (by,))
+
+
+def _of_run(case: Case) -> dict[str, str]:
+    """The MLflow run of the version: with its number the version that is meant, whatever is registered later."""
+    run = case.record.mlflow_run_id if case.record else ""
+    return {"mlflow_run_id": run} if run else {}
 
 
 def _states(case: Case, move: Move | str) -> tuple[str, str]:

@@ -2,23 +2,30 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
+from typing import TypeVar
 
+from lab.clients.bucket_lock import lengthen_locks, promise, read_settings, restore_settings
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.prometheus import Prometheus
-from lab.clients.s3 import PIPELINE, READER, S3, AuditStore
+from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 from lab.clients.trail import export_lines, verify_trail
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.ledger import Head, Verification
+from lab.core.models import ModelVersion
+from lab.core.registry_claims import RegistryClaims
+from lab.core.retention import Weakness, weaknesses
 from lab.core.services import Service
 from lab.core.verify_export import HEADS_SUFFIX, published
-from lab.ops.trail import ledger, published_heads, witness
+from lab.ops.trail import ledger, witness
+
+T = TypeVar("T")
 
 _VERSIONS = 1000
 _DEADLINE_S = 10.0
@@ -26,42 +33,75 @@ _DEADLINE_S = 10.0
 
 @dataclass(frozen=True)
 class Audited:
-    """A verification, and where no published heads could be had."""
+    """A verification; `notes` say what couldn't be asked, and what the registry claims that the trail doesn't have.
+
+    `weak` says in what the audit bucket protects its entries less than promised.
+    """
 
     verification: Verification
     notes: tuple[str, ...] = ()
+    weak: tuple[Weakness, ...] = ()
+
+    @property
+    def protected(self) -> bool:
+        """Whether nobody can delete an entry too early, one of those to come included."""
+        return not self.weak and not self.verification.exposed
 
 
 async def verify(config: LabConfig, heads: Path | None = None, known: Sequence[Head] = ()) -> Audited:
-    """Checks the trail in the store against the heads in the witness's file, the registry, Prometheus, and `heads`.
+    """Checks the trail in the store against the heads in the witness's file, Prometheus, and `heads`.
 
-    `known` are further heads, which the caller saw.
+    `known` are further heads, which the caller saw. What tags in the registry name is compared, too, and noted: whoever
+    reaches MLflow can write them.
 
     Raises LabError when the store or a file of heads can't be read.
     """
     given = await asyncio.to_thread(published, heads) if heads else []
     given += known
-    asked = await asyncio.gather(_from_registry(config), _from_metrics(config), return_exceptions=True)
-    notes = []
-    for found, name in zip(asked, ("MLflow", "Prometheus"), strict=True):
-        if isinstance(found, LabError):
-            notes.append(f"{name} was not asked for published heads: {found.message}")
-        elif isinstance(found, BaseException):
-            raise found
-        else:
-            given += found
-    return Audited(await asyncio.to_thread(_verify, config, given), tuple(notes))
+    notes: list[str] = []
+    versions, metric = await asyncio.gather(
+        _asked(_from_registry(config), "MLflow was not asked which entries its tags name", notes),
+        _asked(_from_metrics(config), "Prometheus was not asked for published heads", notes),
+    )
+    claims = RegistryClaims(versions)
+    verification = await asyncio.to_thread(_verify, config, [*given, *metric], claims)
+    return Audited(verification, (*notes, *claims.problems), await asyncio.to_thread(bucket_weaknesses, config))
 
 
-def _verify(config: LabConfig, given: list[Head]) -> Verification:
+async def _asked(question: Awaitable[Sequence[T]], otherwise: str, notes: list[str]) -> Sequence[T]:
+    try:
+        return await question
+    except LabError as err:
+        notes.append(f"{otherwise}: {err.message}")
+        return ()
+
+
+def _verify(config: LabConfig, given: list[Head], claims: RegistryClaims) -> Verification:
     in_order = merge(witness(config).heads(), sorted(given, key=_number), key=_number)
-    return verify_trail(_store(config, READER), config.audit_prefix, in_order)
+    days = config.audit_retention_days
+    return verify_trail(_store(config, READER), config.audit_prefix, in_order, claims.see, days)
 
 
-async def _from_registry(config: LabConfig) -> list[Head]:
+def bucket_weaknesses(config: LabConfig) -> tuple[Weakness, ...]:
+    """In what the audit bucket protects entries less than promised. Raises LabError."""
+    found = read_settings(S3.of_lab(config, READER, _DEADLINE_S), config.audit_bucket)
+    return weaknesses(found, promise(config, config.object_store))
+
+
+def lock(config: LabConfig) -> int:
+    """Makes the audit bucket protect its entries as promised again; returns for how many that was necessary.
+
+    With the store's admin credential. Raises LabError.
+    """
+    admin = S3.of_lab(config, ADMIN, _DEADLINE_S)
+    restore_settings(admin, config, config.object_store)
+    return lengthen_locks(admin, config.audit_bucket, config.audit_prefix, config.audit_retention_days)
+
+
+async def _from_registry(config: LabConfig) -> Sequence[ModelVersion]:
     mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), _DEADLINE_S))
     try:
-        return [head for version in await mlflow.tagged_versions(_VERSIONS) for head in published_heads(version)]
+        return await mlflow.tagged_versions(_VERSIONS)
     finally:
         await mlflow.aclose()
 

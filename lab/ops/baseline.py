@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.core.approval import BaselineStatement, checked_reason
 from lab.core.config import LabConfig
-from lab.core.errors import PolicyDenied
+from lab.core.errors import LabError, PolicyDenied
 from lab.core.ledger import Entry, EntryStore, Status
 from lab.core.policy import Action, Actor
 from lab.ops.entries import entry_by_actor
@@ -38,21 +38,31 @@ class BaselineDesk:
             self._decide(Claimant(self._config.actor))
 
     def ask(self, details: Mapping[str, Any], reason: str) -> Mandate:
-        """Records who asked for the baseline in `details`, which holds its `data_hash`. Raises PolicyDenied."""
-        who, entry = self._signed(details, checked_reason(reason)) if self._signs else self._unsigned(details)
-        return Mandate(who, self._append(entry).seq, details)
+        """Records who asked for the baseline in `details`, which holds its `data_hash`.
+
+        Raises PolicyDenied, and LabError when somebody else asked at the same time and came first.
+        """
+        if not self._signs:
+            actor = self._config.actor
+            return Mandate(actor, self._append(self._entry(actor, Status.REQUESTED, details)).seq, details)
+        reader = TrailReader(self._config, self._store)
+        who, entry = self._signed(reader, details, checked_reason(reason))
+        sealed = self._append(entry)
+        history = reader.follow(sealed.seq)
+        if problem := next((one.problem for one in history.ignored if one.seq == sealed.seq), ""):
+            raise LabError(
+                f"No baseline was set: entry {sealed.seq}, {problem}.",
+                "Type the command again, if this is still to be the baseline.",
+            )
+        return Mandate(who, sealed.seq, details)
 
     def done(self, mandate: Mandate) -> None:
         """Records that the baseline is set."""
         details = {**mandate.details, "request_seq": mandate.seq}
         self._append(self._entry(mandate.actor, Status.SUCCESS, details))
 
-    def _unsigned(self, details: Mapping[str, Any]) -> tuple[Actor, Entry]:
-        actor = self._config.actor
-        return actor, self._entry(actor, Status.REQUESTED, details)
-
-    def _signed(self, details: Mapping[str, Any], reason: str) -> tuple[Actor, Entry]:
-        history = TrailReader(self._config, self._store).read().history
+    def _signed(self, reader: TrailReader, details: Mapping[str, Any], reason: str) -> tuple[Actor, Entry]:
+        history = reader.read().history
         environment = self._config.actor.environment
         who = claimant(self._config, self._signing, history.identities, Action.BASELINE, environment)
         self._decide(who)

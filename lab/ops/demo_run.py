@@ -198,11 +198,13 @@ class DemoRunner:
         return entries_of_run(self._store, self._config.audit_prefix, run_id)
 
     async def _version(self, entries: tuple[Entry, ...]) -> ModelVersion | None:
-        number = next((entry.model_version for entry in reversed(entries) if entry.model_version), "")
+        entry = next((one for one in reversed(entries) if one.model_version), None)
         try:
-            return await self._mlflow.version(number) if number else None
+            found = await self._mlflow.version(entry.model_version) if entry else None
         except NotFound:
             return None
+        # Its number may be another version's, once somebody deleted the model.
+        return found if entry and found and entry.details.get("mlflow_run_id", found.run_id) == found.run_id else None
 
     def _link(self, run_id: str) -> str:
         return f"{self._config.url(Service.DAGSTER)}/runs/{run_id}"

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from lab.clients import ssh
 from lab.core.approval import parse_baseline_statement, parse_identity_statement, parse_statement
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, LedgerError, NotFound
-from lab.core.identities import claim_problem
+from lab.core.identities import claim_problem, moment
 from lab.core.ledger import GENESIS, Entry, EntryStore, find_head, is_sound, key_of, parse
 from lab.core.policy import Action
 from lab.core.signers import Signer
@@ -153,9 +152,11 @@ def _signature(entry: Entry, signers: Callable[[], tuple[Signer, ...]]) -> Proof
         return Proof("signature", None, "not signed")
     try:
         message = _statement(entry)
-        signer = ssh.verify(message, str(armored), signers(), datetime.fromisoformat(entry.time))
-    except (LabError, ValueError) as err:
-        return Proof("signature", False, err.message if isinstance(err, LabError) else str(err))
+        if (at := moment(entry.time)) is None:
+            return Proof("signature", False, f"its time {entry.time!r} is none")
+        signer = ssh.verify(message, str(armored), signers(), at)
+    except LabError as err:
+        return Proof("signature", False, err.message)
     if problem := claim_problem(signer, entry.owner, entry.role):
         return Proof("signature", False, problem)
     return Proof("signature", True, f"by {signer.name} with {signer.key.fingerprint}, known now")

@@ -12,6 +12,8 @@ from lab.core.errors import LedgerError, NotFound
 from lab.core.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.core.models import ApprovalState, ModelVersion
 from lab.core.policy import Action
+from lab.core.registry_claims import named_number
+from lab.core.runs import STEPS
 from lab.core.services import Service
 from lab.ops.detail_store import TIMEOUT_S, StoreDesk
 from lab.ops.threads import OneThread
@@ -95,7 +97,7 @@ class VersionDesk:
 
 def decisions_in(store: EntryStore, prefix: str, version: ModelVersion) -> Decisions:
     """The entries about `version` behind the one that vouches for it, and around its newest decision."""
-    head = find_head(store, prefix)
+    head, begin = find_head(store, prefix), named_number(version, "audit")
     ranges = list(_ranges(version, head))
     found: dict[int, Entry] = {}
     for first, last in ranges:
@@ -104,24 +106,31 @@ def decisions_in(store: EntryStore, prefix: str, version: ModelVersion) -> Decis
                 entry = parse(store.read(key_of(prefix, seq)))
             except (LedgerError, NotFound):
                 continue
-            if entry.model_version == version.version or seq == _number(version.tags.get("audit_seq", "")):
+            ours = _is_of(entry, version)
+            if seq == begin and not ours:  # the tag names another version's entry, whatever it is there for
+                return Decisions((), ())
+            if ours and (entry.model_version == version.version or seq == begin):
                 found[seq] = entry
+            elif entry.model_version == version.version and entry.action == STEPS[3]:
+                return Decisions(tuple(found.values()), ((first, seq - 1),))
     return Decisions(tuple(found[seq] for seq in sorted(found)), tuple(ranges))
 
 
+def _is_of(entry: Entry, version: ModelVersion) -> bool:
+    """Whether an entry that names an MLflow run names the version's: a number may be given twice."""
+    run: object = entry.details.get("mlflow_run_id", version.run_id)
+    return run == version.run_id or not version.run_id
+
+
 def _ranges(version: ModelVersion, head: int) -> Iterator[tuple[int, int]]:
-    begin = _number(version.tags.get("audit_seq", ""))
+    begin = named_number(version, "audit")
     if not begin or begin > head:
         return
     end = min(head, begin + _SEARCHED - 1)
     yield begin, end
-    newest = _number(version.tags.get("decision_seq", ""))
+    newest = named_number(version, "decision")
     if end < newest <= head:
         yield max(end + 1, newest - _AROUND_NEWEST), newest
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def next_action(state: str) -> Action | None:

@@ -22,11 +22,12 @@ from lab.core.ledger import PAGE, Entry, EntryStore, Head, Verification, Version
 from lab.core.models import MODEL_NAME, ModelVersion
 from lab.core.moment import utc_text
 from lab.core.reconcile import reconcile
+from lab.core.registry_claims import RegistryClaims
 from lab.core.services import Service
 from lab.ops import evidence_pack
 from lab.ops.evidence_dossier import Data, Decision, Dossier, Excerpt
-from lab.ops.reconcile import Registry, read_registry
-from lab.ops.trail import published_heads, witness
+from lab.ops.reconcile import read_registry
+from lab.ops.trail import witness
 
 PLOTS = ("roc.png", "confusion_matrix.png")
 
@@ -54,17 +55,19 @@ class _Reading:
     """What is kept of the trail as it passes; memory grows with runs and versions, not with entries."""
 
     fold: Fold
-    version: str
+    number: str
+    claims: RegistryClaims
     first: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
     known: dict[int, Identities] = field(default_factory=dict)
 
     def see(self, entry: Entry) -> None:
         self.fold.see(entry)
+        self.claims.see(entry)
         if entry.run_id:
             self.first.setdefault(entry.run_id, entry.seq)
             self.last[entry.run_id] = entry.seq
-        if entry.model_version == self.version:
+        if entry.model_version == self.number:
             self.last[""] = entry.seq
             self.known[entry.seq] = self.fold.history().identities
 
@@ -112,22 +115,25 @@ class Collector:
         """Raises NotFound for a version that the audit trail doesn't know."""
         version = checked_version(version)
         registry = await read_registry(self._mlflow)
-        reading = _Reading(Fold(self._config.name, self._config.policy, ssh.verify), version)
-        verification = await asyncio.to_thread(self._verify, registry, reading)
+        fold = Fold(self._config.name, self._config.policy, ssh.verify)
+        reading = _Reading(fold, version.partition("@")[0], RegistryClaims(registry[0]))
+        verification = await asyncio.to_thread(self._verify, reading)
         history = reading.fold.history()
-        if (record := history.records.get(version)) is None:
+        found = next((one for one in registry[0] if one.version == version.partition("@")[0]), None)
+        if (record := history.named(version, found)) is None:
             raise NotFound(
                 f"Version {version} of {MODEL_NAME} isn't in the audit trail, so there is no evidence.",
                 "Type `mlops-lab` to see which versions there are.",
             )
-        found = next((one for one in registry[0] if one.version == version), None)
-        findings = [one for one in reconcile(*registry, history) if version in {one.version, one.found, one.audited}]
-        excerpt = await asyncio.to_thread(self._excerpt, registry, verification, *reading.span(record))
+        names = {record.version, record.name}
+        findings = [one for one in reconcile(*registry, history) if names & {one.version, one.found, one.audited}]
+        found = found if found and history.of(found) == record else None
+        excerpt = await asyncio.to_thread(self._excerpt, reading.claims.agreed, verification, *reading.span(record))
         return Dossier(
             lab=self._config.name,
             made_at=self._clock(),
             record=record,
-            aliases=history.aliases_of(version),
+            aliases=history.aliases_of(record),
             found=await self._measured(found),
             decisions=tuple(Decision(one, reading.known[one.seq].signers) for one in record.decisions),
             data=await asyncio.to_thread(self._data, record.data_hash),
@@ -143,13 +149,15 @@ class Collector:
         """Closes the connections."""
         await self._mlflow.aclose()
 
-    def _verify(self, registry: Registry, reading: _Reading) -> Verification:
-        heads = merge(witness(self._config).heads(), _tagged(registry), key=lambda head: head.seq)
-        return verify_trail(self._store, self._config.audit_prefix, heads, reading.see)
+    def _verify(self, reading: _Reading) -> Verification:
+        return verify_trail(self._store, self._config.audit_prefix, witness(self._config).heads(), reading.see)
 
-    def _excerpt(self, registry: Registry, verification: Verification, first: int, last: int) -> Excerpt:
-        """From the first entry on to the first head at or behind the last one that was published outside the trail."""
-        heads = list(merge(witness(self._config).heads(), _tagged(registry), key=lambda head: head.seq))
+    def _excerpt(self, tagged: Sequence[Head], verification: Verification, first: int, last: int) -> Excerpt:
+        """From the first entry on to the first head at or behind the last one that was published outside the trail.
+
+        `tagged` are heads in the registry's tags that the trail has.
+        """
+        heads = list(merge(witness(self._config).heads(), tagged, key=lambda head: head.seq))
         anchor = next((head for head in heads if head.seq >= last), None)
         if anchor is None and verification.head:
             anchor = Head(verification.head.seq, verification.head.hash, "the newest entry, published nowhere yet")
@@ -198,10 +206,6 @@ class Collector:
             return self._config.policy_path.read_text(encoding="utf-8")
         except OSError as err:
             raise LabError(f"Can't read the policy {self._config.policy_path}: {err.strerror}.") from None
-
-
-def _tagged(registry: Registry) -> list[Head]:
-    return sorted((head for one in registry[0] for head in published_heads(one)), key=lambda head: head.seq)
 
 
 def _bodies(store: EntryStore, prefix: str, first: int, last: int) -> Iterator[tuple[int, bytes]]:

@@ -10,6 +10,7 @@ from lab.core.identities import four_eyes_problem
 from lab.core.mirror import expected_tags
 from lab.core.models import ModelVersion
 from lab.core.policy import METRICS, Action, Actor, Policy
+from lab.core.registry_claims import shortened
 from lab.core.signers import Signer
 from lab.ops.trail import TrailState
 
@@ -39,8 +40,8 @@ class Claimant:
 
 @dataclass(frozen=True)
 class Case:
-    """What the gates look at. `found`, `aliases` and `champion`, which is the trail's, are as the registry
-    has them; everything else is the trail's."""
+    """What the gates look at. `version` is a number, or more where one was given twice. `found`, `aliases` and
+    `champion`, which is the trail's, are as the registry has them; everything else is the trail's."""
 
     action: Action
     version: str
@@ -53,14 +54,19 @@ class Case:
 
     @property
     def record(self) -> Record | None:
-        return self.trail.history.records.get(self.version)
+        return self.trail.history.named(self.version, self.found)
+
+    @property
+    def number(self) -> str:
+        return self.version.partition("@")[0]
 
 
 def move_of(case: Case) -> Move | str:
     """What the action does to the version, or why it can't be done."""
     if case.record is None:
-        return f"version {case.version} isn't in the audit trail" + ("" if case.found else ", nor in the registry")
-    return find_move(case.record.state, case.action, case.trail.history.aliases.get(CHAMPION) == case.version)
+        run = f" of MLflow run {case.found.run_id}" if case.found and case.found.run_id else ""
+        return f"version {case.version}{run} isn't in the audit trail" + ("" if case.found else ", nor in the registry")
+    return find_move(case.record.state, case.action, case.trail.history.holds(CHAMPION, case.record))
 
 
 def state(case: Case) -> Gate:
@@ -105,16 +111,27 @@ def registry(case: Case) -> Gate:
         return Gate("registry", False, f"version {case.version} isn't in the {'trail' if case.found else 'registry'}")
     tags = case.found.tags
     wrong = [
-        f"{name} is {tags.get(name, '')!r}, by the audit trail {value!r}"
+        f"{name} is {shortened(tags.get(name, ''))!r}, by the audit trail {value!r}"
         for name, value in expected_tags(case.record).items()
         if tags.get(name, "") != value
     ]
-    holders = {alias: version for version, names in case.aliases.items() for alias in names if alias in ALIASES}
-    for alias in ALIASES:
-        there, audited = holders.get(alias, ""), case.trail.history.aliases.get(alias, "")
-        if there != audited:
-            wrong.append(f"alias {alias} is on {there or 'no version'}, by the audit trail on {audited or 'none'}")
+    wrong += _misplaced(case)
     return Gate("registry", not wrong, "; ".join(wrong) or "tags and aliases are those of the audit trail")
+
+
+def _misplaced(case: Case) -> Sequence[str]:
+    """Aliases that are elsewhere; one on the number of a version that was deleted isn't on that version."""
+    holders = {alias: version for version, names in case.aliases.items() for alias in names if alias in ALIASES}
+    known = {one.version: case.trail.history.of(one) for one in (case.found, case.champion) if one}
+    wrong = []
+    for alias in ALIASES:
+        there, holder = holders.get(alias, ""), case.trail.history.holder(alias)
+        audited = holder.version if holder else ""
+        other = there == audited and there in known and known[there] != holder
+        if there != audited or other:
+            named = (holder.name if other else holder.version) if holder else "none"
+            wrong.append(f"alias {alias} is on {there or 'no version'}, by the audit trail on {named}")
+    return wrong
 
 
 def drift(case: Case) -> Gate:
@@ -134,13 +151,13 @@ def metric(case: Case) -> Gate:
         return Gate("metric", False, "no metric is audited")
     if altered := [*_altered(case.record, case.found)]:
         return Gate("metric", False, "; ".join(altered))
-    holder = case.trail.history.aliases.get(CHAMPION, "")
-    champion = case.trail.history.records.get(holder)
+    champion = case.trail.history.holder(CHAMPION)
     if champion is None:
         ours = ", ".join(f"{name} {case.record.metrics.get(name, '?')}" for name in case.policy.margins)
         return Gate("metric", True, f"{ours}; there is no champion yet")
-    if altered := [*_altered(champion, case.champion)]:
-        return Gate("metric", False, f"champion {holder}: {'; '.join(altered)}")
+    theirs = case.champion if case.champion and case.trail.history.of(case.champion) == champion else None
+    if altered := [*_altered(champion, theirs)]:
+        return Gate("metric", False, f"champion {champion.version}: {'; '.join(altered)}")
     found = [_compare(name, margin, case.record, champion) for name, margin in case.policy.margins.items()]
     detail = "; ".join(text for _, text in found) or "the policy compares no metric"
     return Gate("metric", all(good for good, _ in found), detail)
@@ -149,7 +166,7 @@ def metric(case: Case) -> Gate:
 def _altered(record: Record, found: ModelVersion | None) -> Sequence[str]:
     """Metrics of MLflow that are no longer those that training audited."""
     if found is None:
-        return [f"version {record.version} isn't in the registry"]
+        return [f"version {record.name} isn't in the registry"]
     return [
         f"{name} is {found.metrics[name]!r} in MLflow, audited {record.metrics[name]}"
         for name in METRICS
@@ -161,6 +178,8 @@ def _compare(name: str, margin: str, ours: Record, champion: Record) -> tuple[bo
     try:
         mine, theirs = Decimal(ours.metrics[name]), Decimal(champion.metrics[name])
     except (KeyError, InvalidOperation):
+        mine = theirs = Decimal("NaN")
+    if not (mine.is_finite() and theirs.is_finite()):
         return False, f"{name} isn't audited for both this version and champion {champion.version}"
     worse = theirs - mine if METRICS.get(name, True) else mine - theirs
     text = f"{name} {mine} against {theirs} of champion {champion.version}"

@@ -26,6 +26,9 @@ from lab.ops.trail import TrailReader, ledger
 _HEADER = "# Kept by `mlops-lab identity`: what is written here by hand doesn't count.\n"
 
 
+_ATTEMPTS = 5
+
+
 @dataclass(frozen=True)
 class Known:
     """One identity as listed; `problem` says how file and audit trail differ, empty where they agree."""
@@ -99,8 +102,20 @@ class Registrar:
     ) -> Change:
         reason = checked_reason(reason)
         self._refuse_foreign_lines(known)
-        entries, path = [], signers_path(self._config)
+        entries = []
         for signer in lines:
+            sealed, known = self._change_line(operation, signer, reason, reader, known)
+            entries.append(sealed)
+        return Change(operation, tuple(one.line for one in lines), str(signers_path(self._config)), tuple(entries))
+
+    def _change_line(
+        self, operation: str, signer: Signer, reason: str, reader: TrailReader, known: Identities
+    ) -> tuple[Entry, Identities]:
+        """Taking an identity out tries again by itself when somebody else's change was written first.
+
+        The file of known keys follows each entry at once.
+        """
+        for left in reversed(range(_ATTEMPTS)):
             who = self._claimant(known, signer)
             problem = (
                 who.problem
@@ -114,12 +129,15 @@ class Registrar:
             with finished_first():
                 sealed = self._append(entry)
                 history = reader.follow(sealed.seq)
-                if ignored := [one for one in history.ignored if one.seq == sealed.seq]:
-                    raise LabError(f"Somebody else changed the identities: {ignored[0].problem}.", "Try again.")
                 known = history.identities
-                path = self._write(known)
-            entries.append(sealed)
-        return Change(operation, tuple(one.line for one in lines), str(path), tuple(entries))
+                problem = next((one.problem for one in history.ignored if one.seq == sealed.seq), "")
+                late = any(one.seq == sealed.seq for one in history.overtaken)
+                if not problem or (late and operation == REMOVE and signer not in known.signers):
+                    self._write(known)
+                    return sealed, known
+            if not (late and operation == REMOVE and left):
+                raise _changed_meanwhile(sealed, problem, late)
+        raise AssertionError("unreachable")
 
     def _refuse_foreign_lines(self, known: Identities) -> None:
         """Writing the file would drop what somebody put there by hand."""
@@ -191,6 +209,14 @@ class Registrar:
         except OSError as err:
             raise LabError(f"The change is audited, but {path} can't be written: {err.strerror}.") from None
         return path
+
+
+def _changed_meanwhile(sealed: Entry, problem: str, late: bool) -> LabError:
+    no_fault = " It is recorded as overtaken, which is no fault." if late else ""
+    return LabError(
+        f"Somebody else changed the identities at the same time: entry {sealed.seq}, {problem}.{no_fault}",
+        "Type `invoke identity-list` to see who may sign now; then type the command again, if it is still needed.",
+    )
 
 
 def _replace(path: Path, text: str) -> None:

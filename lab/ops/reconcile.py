@@ -1,7 +1,7 @@
 """Finding, and taking back, what was done to the registry behind the lab's back."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lab.clients.http import Http
@@ -13,6 +13,7 @@ from lab.core.history import History
 from lab.core.ledger import Entry, EntryStore, Status
 from lab.core.models import ModelVersion
 from lab.core.reconcile import BLOCKED, Finding, Kind, reconcile
+from lab.core.registry_claims import shortened
 from lab.core.services import Service
 from lab.ops.entries import entry_by_actor
 from lab.ops.trail import TrailReader, ledger
@@ -125,12 +126,15 @@ async def read_registry(mlflow: Mlflow) -> Registry:
 
 def _safest_first(findings: Iterable[Finding]) -> list[Finding]:
     """What forbids comes before what allows, so that the registry never allows more than the trail on the way."""
-    gone = {one.version for one in findings if one.kind is Kind.GONE}
-    # An alias can't go back to a version that was deleted.
-    return sorted(
-        (one for one in findings if one.repairable and not (one.kind is Kind.ALIAS and one.audited in gone)),
-        key=_danger,
-    )
+    gone = {one.version for one in findings if one.kind in {Kind.GONE, Kind.REPLACED}}
+    return sorted(filter(None, (_possible(one, gone) for one in findings)), key=_danger)
+
+
+def _possible(finding: Finding, gone: Collection[str]) -> Finding | None:
+    """What can be repaired of it: an alias can't go back to a version that was deleted, but it can leave another."""
+    if finding.kind is Kind.ALIAS and (finding.audited in gone or "@" in finding.audited):
+        return replace(finding, audited="") if finding.found else None
+    return finding if finding.repairable else None
 
 
 def _danger(finding: Finding) -> int:
@@ -145,4 +149,4 @@ def _said(finding: Finding) -> str:
     if finding.kind is Kind.ALIAS:
         return f"alias {finding.subject}: version {finding.found or 'none'} → {finding.audited or 'none'}"
     what = f"{finding.kind} {finding.subject}".strip()
-    return f"version {finding.version}: {what}: {finding.found or 'none'} → {finding.audited or 'none'}"
+    return f"version {finding.version}: {what}: {shortened(finding.found) or 'none'} → {finding.audited or 'none'}"

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, UsageError
+from lab.core.numbers import whole_number
 from lab.core.processes import ProcessFact
 from lab.core.services import BY_NAME, CATALOGUE, MAX_PORT_OFFSET, UNSEEN, Service
 from lab.core.snapshot import Health, LabInfo, ServiceState, Snapshot
@@ -30,12 +31,12 @@ def endpoints_at(where: str) -> dict[Service, str]:
     """The addresses of a lab at HOST or HOST:OFFSET. Raises UsageError."""
     host, colon, offset = where.rpartition(":") if not where.endswith("]") else (where, "", "")
     host, offset = (host, offset) if colon else (where, "0")
-    if not host or "/" in host or "@" in host or not offset.isdecimal() or int(offset) > MAX_PORT_OFFSET:
+    if not host or "/" in host or "@" in host or (shift := whole_number(offset, MAX_PORT_OFFSET)) is None:
         raise UsageError(
             f"--at {where!r} is no host.",
             f"Give HOST or HOST:OFFSET, with the PORT_OFFSET of that lab, 0-{MAX_PORT_OFFSET}.",
         )
-    return {name: f"http://{host}:{BY_NAME[name].port_at(int(offset))}" for name in REACHABLE}
+    return {name: f"http://{host}:{BY_NAME[name].port_at(shift)}" for name in REACHABLE}
 
 
 def checked_url(option: str, url: str) -> str:

@@ -1,16 +1,13 @@
 """Reading the whole audit trail once: is it intact, and what does it say of versions and identities."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from heapq import merge
 
 from lab.clients import ssh
 from lab.clients.audit import Ledger, verify_trail
 from lab.clients.witness import Witness
 from lab.core.config import LabConfig
 from lab.core.history import Fold, History
-from lab.core.ledger import Entry, EntryStore, Head, Verification, key_of, parse
-from lab.core.models import ModelVersion
+from lab.core.ledger import Entry, EntryStore, Verification, key_of, parse
 from lab.runtime.layout import Layout
 
 
@@ -31,13 +28,12 @@ class TrailReader:
         self._fold = Fold(config.name, config.policy, ssh.verify)
         self._last = 0
 
-    def read(self, published: Iterable[Head] = ()) -> TrailState:
-        """Everything from the first entry, compared with the witness's heads and those `published` elsewhere.
+    def read(self) -> TrailState:
+        """Everything from the first entry, compared with the witness's heads.
 
         Raises LedgerError when the witness's file was changed.
         """
-        heads = merge(self._witness.heads(), sorted(published, key=_number), key=_number)
-        verification = verify_trail(self._store, self._prefix, heads, self._see)
+        verification = verify_trail(self._store, self._prefix, self._witness.heads(), self._see)
         return TrailState(self._fold.history(), verification)
 
     def follow(self, until: int) -> History:
@@ -59,17 +55,3 @@ def witness(config: LabConfig) -> Witness:
 def ledger(config: LabConfig, store: EntryStore) -> Ledger:
     """The trail's writer for what a person does; what waits in the journal goes first, each new head is published."""
     return Ledger(store, config.audit_prefix, Layout(config.home).journal, witness=witness(config))
-
-
-def published_heads(version: ModelVersion) -> list[Head]:
-    """The entries that a version's tags name."""
-    heads = []
-    for kind in ("audit", "decision"):
-        seq, digest = version.tags.get(f"{kind}_seq", ""), version.tags.get(f"{kind}_hash", "")
-        if seq.isascii() and seq.isdigit() and digest:
-            heads.append(Head(int(seq), digest, f"in tag {kind}_hash of version {version.version}"))
-    return heads
-
-
-def _number(head: Head) -> int:
-    return head.seq

@@ -251,6 +251,8 @@ def _exporter(service: Service, place: Place) -> dict[str, str]:
         return told | _governed(place) | {
             "MLFLOW_URL": place.url(Service.MLFLOW),
             "LAB_WITNESS_DIR": str(place.witness),
+            "AUDIT_RETENTION_DAYS": str(config.audit_retention_days),
+            "OBJECT_STORE": config.object_store,
         }  # fmt: skip
     return told | {
         "DATA_BUCKET": config.data_bucket,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isfinite
 
 from rich.cells import cell_len, set_cell_size
 
@@ -158,7 +159,8 @@ def pad(spans: Sequence[Span], width: int, right: bool = False) -> Line:
 
 def bar(fill: float, width: int, tone: Tone) -> Line:
     """A track of `width` cells, filled from the left in steps of half a cell."""
-    halves = round(min(max(fill, 0.0), 1.0) * width * 2)
+    # A metric in MLflow can be no number at all.
+    halves = round(min(max(fill, 0.0), 1.0) * width * 2) if isfinite(fill) else 0
     full, half = divmod(halves, 2)
     done = "━" * full + "╸" * half
     return (Span(done, tone), Span("─" * (width - len(done)), Tone.MUTED))

@@ -128,9 +128,46 @@ def test_a_registration_that_was_cut_short_is_told_from_a_foreign_version() -> N
 
 
 def test_a_version_that_is_gone_is_found() -> None:
-    [finding] = reconcile([], {}, history(record("1", ApprovalState.ARCHIVED)))
-    assert str(finding) == "version 1, archived by the audit trail, isn't in the registry"
+    [finding] = reconcile([], {}, history(record("1", ApprovalState.APPROVED_PROD)))
+    assert str(finding) == "version 1, approved_prod by the audit trail, isn't in the registry"
     assert not finding.repairable
+
+
+@pytest.mark.parametrize("state", [ApprovalState.REJECTED, ApprovalState.ARCHIVED])
+def test_nobody_misses_a_version_that_a_decision_put_away(state: ApprovalState) -> None:
+    assert reconcile([], {}, history(record("1", state))) == ()
+
+
+def anew(number: str, run: str) -> Record:
+    """A version registered under a number that was another's, by another run."""
+    known = record(number)
+    details = {**known.registered.details, "mlflow_run_id": run}
+    return replace(known, registered=replace(known.registered, details=details, seq=9, hash="9" * 64))
+
+
+def test_a_number_that_was_given_anew_is_another_version() -> None:
+    old, new = record("1"), anew("1", "other")
+    both = replace(history(new), former=(old,))
+    [gone] = reconcile([registered(new)], {}, both)
+    assert str(gone) == "version 1@run1, pending_staging by the audit trail, isn't in the registry"
+    # Whichever of the two the registry holds, its own tags are right.
+    [gone] = reconcile([registered(old)], {}, both)
+    assert (gone.kind, gone.version) == (Kind.GONE, "1@other")
+
+
+def test_an_alias_of_a_deleted_version_is_not_on_the_one_that_got_its_number() -> None:
+    old, new = record("1", ApprovalState.APPROVED_PROD), anew("1", "other")
+    both = replace(history(new, aliases={"champion": "1"}), former=(old,), runs={"champion": "run1"})
+    gone, alias = reconcile([registered(new)], {"1": ("champion",)}, both)
+    assert gone.kind is Kind.GONE
+    assert str(alias) == "alias champion is on version 1, by the audit trail on 1@run1"
+
+
+def test_a_version_in_anothers_place_gets_none_of_its_tags_and_is_blocked() -> None:
+    known = record("1", ApprovalState.APPROVED_PROD)
+    version = ModelVersion(MODEL_NAME, "1", 1.0, "other", tags={"deployment_blocked": "false"})
+    replaced, blocked = reconcile([version], {}, history(known))
+    assert (replaced.kind, blocked.subject, blocked.audited) == (Kind.REPLACED, "deployment_blocked", "true")
 
 
 def test_findings_come_in_the_order_of_versions() -> None:

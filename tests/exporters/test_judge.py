@@ -1,5 +1,6 @@
 """What the exporter says of entries that are linked as they must be and yet prove nothing."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,14 +9,15 @@ import pytest
 from exporters.judge import Judge, JudgeCollector
 from lab.clients.metrics import read_verdicts
 from lab.core.approval import PROBE
-from lab.core.errors import ServiceUnavailable
+from lab.core.errors import LabError, ServiceUnavailable
 from lab.core.ledger import Entry
 from lab.core.policy import Action, Actor, Environment, Role
 from lab.core.verdicts import NEWEST, Verdicts
 from lab.ops.governance.stage import approval_entry
 from lab.ops.signing import Signing
 from tests.exporters.exposition import exposed, names, parse, value
-from tests.ops.desk import OFFICER, Desk, MemoryStore
+from tests.ops.desk import ADMIN, OFFICER, Desk, MemoryStore
+from tests.ops.test_races import meanwhile
 
 STRANGER = Actor("eve@example.com", Role.RISK_OFFICER, Environment.STAGING)
 
@@ -125,3 +127,15 @@ def test_who_forges_many_entries_does_not_fill_prometheus(court: Court) -> None:
     verdicts = read_verdicts(text)
     assert verdicts
     assert verdicts.uncounted == set(newest)
+
+
+async def test_a_decision_that_lost_a_race_is_told_and_raises_no_alarm(court: Court) -> None:
+    version = court.desk.train()
+    slow = meanwhile(court.desk, OFFICER, lambda: asyncio.run(court.desk.act(Action.REJECT, version, ADMIN)))
+    with pytest.raises(LabError, match="overtaken"):
+        await court.desk.act(Action.APPROVE, version, signing=slow)
+    newest = court.desk.store.entries[-1].seq
+    text = court.exposed()
+    assert value(parse(text), "governance_entries_uncounted") == 0
+    assert value(parse(text), "governance_entries_overtaken") == 1
+    assert read_verdicts(text) == Verdicts(newest, overtaken=frozenset({newest}))

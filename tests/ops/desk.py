@@ -64,6 +64,7 @@ class Registry:
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     stages: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    runs: dict[str, str] = field(default_factory=dict)
     writes: list[tuple[str, str, str]] = field(default_factory=list)
     broken: bool = False
 
@@ -105,7 +106,7 @@ class Registry:
             "name": MODEL_NAME,
             "version": number,
             "creation_timestamp": 1_795_444_716_991,
-            "run_id": f"run{number}",
+            "run_id": self.runs.get(number, f"run{number}"),
             "current_stage": self.stages.get(number, "None"),
             "aliases": [alias for alias, holder in self.aliases.items() if holder == number],
             "tags": [{"key": name, "value": value} for name, value in self.tags[number].items()],
@@ -137,6 +138,7 @@ class Desk:
         self.store, self.registry = MemoryStore(), Registry()
         self.ledger = Ledger(self.store, self.config.audit_prefix)
         self.trial, self.stored = Trial(True, "predicts 5 rows"), {DATA: DATA}
+        self._trained = 0
         self.keys = {name: make_key(folder, "ed25519", name.partition("@")[0]) for name in (ADMIN, OFFICER, ENGINEER)}
 
     def staffed(self, baseline: bool = True) -> "Desk":
@@ -154,7 +156,8 @@ class Desk:
     def train(self, auc: float = 0.75, drift: str = "stable", owner: str = OWNER) -> str:
         """One more version, as the pipeline leaves it in trail and registry; its number."""
         number = str(len(self.registry.tags) + 1)
-        run = f"run{number}"
+        self._trained += 1
+        run = self.registry.runs[number] = f"run{self._trained}"
         metrics = {"auc": str(auc), "mlflow_run_id": run}
         self.append("train_model", Status.SUCCESS, owner, run_id=f"dagster{number}", details=metrics)
         details = {"model": MODEL_NAME, "mlflow_run_id": run, "data_hash": DATA, "drift": drift}
@@ -163,10 +166,18 @@ class Desk:
         done = {"request_seq": request.seq, "data_hash": DATA}
         step = "register_with_governance"
         self.append(step, Status.SUCCESS, owner, run_id=f"dagster{number}", model_version=number, details=done)
-        tags = expected_tags(self.history().records[number])
+        record = self.history().record(number, run)
+        assert record
+        tags = expected_tags(record)
         self.registry.tags[number] = tags | {"deployment_blocked_reason": "awaiting approval"}
         self.registry.metrics[run] = {"auc": auc}
         return number
+
+    def delete_model(self) -> None:
+        """As somebody does in MLflow, which then gives numbers from 1 again."""
+        self.registry.tags.clear()
+        self.registry.aliases.clear()
+        self.registry.runs.clear()
 
     def append(self, action: str, status: Status, owner: str = OWNER, **fields: Any) -> Entry:
         """An entry as whoever may write to the bucket can make it."""
@@ -223,8 +234,8 @@ class Desk:
         """Whether the registry says exactly what the trail says."""
         history = self.history()
         tags = all(
-            self.registry.tags[number].get(name, "") == value
-            for number, record in history.records.items()
+            self.registry.tags[record.version].get(name, "") == value
+            for record in history.records.values()
             for name, value in expected_tags(record).items()
         )
         return tags and {a: v for a, v in self.registry.aliases.items() if a in ALIASES} == dict(history.aliases)

@@ -405,3 +405,25 @@ def test_login_is_the_one_that_alertmanager_is_given() -> None:
     from lab.runtime.web_password import USER
 
     assert detail_alert.USER == USER
+
+
+def test_decisions_are_those_of_the_version_and_not_of_another_with_its_number() -> None:
+    def said(action: str, status: Status, run: str, number: str = "1") -> Entry:
+        made = Entry(action, status, "ann", "ml-engineer", "dev", "t", model_version=number)
+        return replace(made, details={"mlflow_run_id": run})
+
+    store = filled(
+        said("register_model", Status.REQUESTED, "old", ""),
+        said("register_with_governance", Status.SUCCESS, "old"),
+        said("approve", Status.APPROVED, "old"),
+        said("register_model", Status.REQUESTED, "new", ""),
+        said("register_with_governance", Status.SUCCESS, "new"),
+        said("reject", Status.REJECTED, "old"),
+        said("promote", Status.REFUSED, "new"),
+    )
+    numbers = {
+        (run, begin): [one.seq for one in decisions_in(store, PREFIX, version).entries]
+        for run, begin in (("old", "1"), ("new", "4"), ("new", "1"))
+        for version in (ModelVersion("M", "1", 0.0, run, tags={"audit_seq": begin}),)
+    }
+    assert numbers == {("old", "1"): [1, 2, 3], ("new", "4"): [4, 5, 7], ("new", "1"): []}

@@ -114,7 +114,7 @@ def test_the_ledger_gate_names_the_entry() -> None:
 
 
 def test_a_version_that_only_one_side_knows_closes_gates() -> None:
-    one = replace(case({}, None, {}), version="9")
+    one = replace(case({}, None, {}), version="9", found=found("9"))
     for gate in (gates.state, gates.four_eyes, gates.registry, gates.drift, gates.metric):
         assert not gate(replace(one, found=None)).passed, gate.__name__
         assert not gate(one).passed, gate.__name__
@@ -124,3 +124,11 @@ def test_where_no_signature_is_required_a_name_is_enough() -> None:
     gate = gates.identity(case({}, None, {}))
     assert gate.passed
     assert "no signature is required" in gate.detail
+
+
+@pytest.mark.parametrize("ours", ["NaN", "sNaN", "Infinity"])
+def test_a_metric_that_is_no_number_closes_the_gate(ours: str) -> None:
+    one = case({"auc": "0.7"}, {"auc": "0.7"}, {"auc": "0.01"})
+    records = {**one.trail.history.records, "2": record("2", auc=ours)}
+    odd = replace(one, trail=replace(one.trail, history=replace(one.trail.history, records=records)))
+    assert not gates.metric(replace(odd, found=found("2"))).passed

@@ -12,6 +12,7 @@ from lab.core.approval import PROBE, must_be_signed
 from lab.core.ledger import Entry, Status
 from lab.core.models import ApprovalState
 from lab.core.policy import Action, Actor, Environment, Role
+from lab.core.retention import Weakness
 from lab.core.runs import JOB, STEPS, Run, RunStatus, Step
 from lab.ops.governance.bench import Bench
 from lab.ops.governance.ledger import LedgerProofs
@@ -78,6 +79,9 @@ class Examined(Bench):
 
     def stored(self) -> Any:
         return self.trail
+
+    def weaknesses(self) -> tuple[Weakness, ...]:
+        return ()
 
 
 NOWHERE = S3(None)  # type: ignore[arg-type]
@@ -151,13 +155,21 @@ async def test_a_planted_fault_fails_exactly_its_lines(
     assert await room.failed() == lines
 
 
-async def test_a_cut_tail_is_found_by_the_tags_that_name_its_entries(room: Room) -> None:
+async def test_a_tail_that_was_cut_shows_by_the_version_that_it_registered(room: Room) -> None:
     room.desk.train()
     for key in sorted(room.desk.store.objects)[-2:]:
         del room.desk.store.objects[key]
-    passed, evidence = (await room.proofs())[CHAIN]
-    assert not passed
-    assert "published as head" in evidence
+    assert await room.failed() == {TAGS, RECONCILED}
+
+
+@pytest.mark.parametrize("seq", ["9" * 4500, "99999", "1", "x"], ids=["endless", "beyond", "another's", "none"])
+@pytest.mark.parametrize("kind", ["audit", "decision"])
+async def test_a_false_tag_is_the_registrys_and_never_the_trails_fault(room: Room, kind: str, seq: str) -> None:
+    version = room.desk.train()
+    room.desk.registry.tags[version] |= {f"{kind}_seq": seq, f"{kind}_hash": "f" * 64}
+    assert await room.failed() == {TAGS, RECONCILED}
+    outcome = await room.desk.act(Action.APPROVE, version)
+    assert set(closed(outcome)) == {"registry"}
 
 
 @pytest.mark.parametrize(
@@ -212,7 +224,7 @@ async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pyt
         found = await once(mlflow)
         from lab.ops.mirror import mirror
 
-        await mirror(mlflow, room.desk.history(), version)
+        await mirror(mlflow, room.desk.history(), room.desk.history().records[version])
         return found
 
     monkeypatch.setattr(survey, "read_registry", late)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from exporters.bucket import BucketCollector, BucketStatus
 from exporters.dagster import DagsterCollector, DagsterStatus
 from exporters.drift import DriftCollector, DriftStatus
 from exporters.governance import GovernanceCollector, RegistryStatus
@@ -60,6 +61,7 @@ def exporters() -> dict[str, Exporter]:
     governance = [
         GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), 1, known=True)),
         JudgeCollector(lambda: Judgement(1, History({}, {}, Identities()))),
+        BucketCollector(lambda: BucketStatus(True, True)),
         ReconcileCollector(lambda: ReconcileStatus(True, True, by_kind={"tag": 1})),
     ]
     collectors: dict[str, list[Any]] = {

@@ -86,3 +86,7 @@ def test_filter(pattern: str, keys: str) -> None:
 def test_filter_looks_at_reasons_too() -> None:
     row = Row("a", {"name": cell("alpha")}, spill=("bar", cell("refused")))
     assert select((row,), "refused") == (row,)
+
+
+def test_a_value_that_is_no_number_fills_nothing() -> None:
+    assert bar(float("nan"), 4, Tone.PLAIN) == bar(0.0, 4, Tone.PLAIN)

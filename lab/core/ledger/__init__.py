@@ -16,7 +16,7 @@ from lab.core.ledger.entry import (
     seal,
     seq_of,
 )
-from lab.core.ledger.store import PAGE, Copies, EntryStore, VersionedStore, find_head
+from lab.core.ledger.store import PAGE, Copies, EntryStore, Lock, LockedStore, VersionedStore, find_head
 
 __all__ = [
     "GENESIS",
@@ -28,6 +28,8 @@ __all__ = [
     "Fault",
     "Head",
     "Kind",
+    "Lock",
+    "LockedStore",
     "Status",
     "Unfinished",
     "Verification",

@@ -9,13 +9,17 @@ from lab.core.ledger.entry import GENESIS, Entry, Fault, Head, Kind, Status, is_
 
 @dataclass(frozen=True)
 class Verification:
-    """The outcome of checking a trail from its first entry; `heads` says how many published heads were compared."""
+    """The outcome of checking a trail from its first entry; `heads` says how many published heads were compared.
+
+    `exposed` are entries that the store would let somebody delete too early: nothing is wrong with them yet.
+    """
 
     checked: int
     head: Entry | None
     faults: tuple[Fault, ...]
     unfinished: tuple[Entry, ...] = ()
     heads: int = 0
+    exposed: tuple[Fault, ...] = ()
 
     @property
     def intact(self) -> bool:

@@ -157,6 +157,7 @@ class Kind(StrEnum):
     OVERWRITTEN = "overwritten"
     DELETED = "deleted"
     FOREIGN = "foreign"
+    UNLOCKED = "unlocked"
     OTHER = "other"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from lab.core.ledger.entry import LAST, key_of, seq_of
@@ -20,6 +21,15 @@ class Copies:
     first: str
     count: int = 1
     hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What keeps an object from being deleted, as its store says: the mode, the end, and when it was written."""
+
+    mode: str = ""
+    until: datetime | None = None
+    written: datetime | None = None
 
 
 class EntryStore(Protocol):
@@ -45,6 +55,13 @@ class VersionedStore(EntryStore, Protocol):
         ...
 
     def read_version(self, key: str, version: str) -> bytes: ...
+
+
+@runtime_checkable
+class LockedStore(VersionedStore, Protocol):
+    """A store that says of each version what keeps it from being deleted."""
+
+    def read_locked(self, key: str, version: str) -> tuple[bytes, Lock]: ...
 
 
 def find_head(store: EntryStore, prefix: str, known: int = 0) -> int:

@@ -8,7 +8,9 @@ from lab.clients.mlflow import Mlflow
 from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 from lab.core.config import LabConfig
 from lab.core.ledger import EntryStore
+from lab.core.retention import Weakness
 from lab.core.services import Service
+from lab.ops.audit import bucket_weaknesses
 
 # Bodies of entries kept between two readings of a trail; a longer one is read anew each time.
 _KEPT = 20_000
@@ -65,6 +67,10 @@ class Bench:
     def stored(self) -> EntryStore:
         """The trail as it lies in the store, with everything that was written over."""
         return AuditStore(self.reader, self.config.audit_bucket, self.config.audit_prefix)
+
+    def weaknesses(self) -> tuple[Weakness, ...]:
+        """In what the audit bucket protects entries less than promised. Raises LabError."""
+        return bucket_weaknesses(self.config)
 
     async def aclose(self) -> None:
         """Closes the connections."""

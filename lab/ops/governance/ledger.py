@@ -1,8 +1,10 @@
 """(b) The trail verifies, every finished run is in it, and what never ended is named."""
 
+import asyncio
 from collections.abc import Iterator
 
 from lab.core.ledger import Status
+from lab.core.retention import REMEDY
 from lab.core.runs import JOB, Run, RunStatus, Step
 from lab.ops.governance.bench import Bench
 from lab.ops.governance.proof import Check, Found, listed
@@ -21,6 +23,7 @@ class LedgerProofs:
 
     def checks(self) -> Iterator[Check]:
         yield Check("ledger: the chain is intact, up to every published head", self._chain)
+        yield Check("ledger: no entry can be deleted before its time", self._locked)
         yield Check("ledger: every finished run has its entries", self._runs)
         yield Check("ledger: steps that never ended are known", self._unfinished)
         yield Check("ledger: every decision counts", self._decisions)
@@ -32,6 +35,15 @@ class LedgerProofs:
             (f"entry {fault.seq}: {fault.problem}" for fault in found.faults),
             f"{found.checked} entries, {head}, {found.heads} published heads compared",
         )
+
+    async def _locked(self) -> Found:
+        """By the bucket's settings, which hold for entries to come, and by each entry's own lock."""
+        found = (await self._surveyor.look()).verification
+        weak = await asyncio.to_thread(self._bench.weaknesses)
+        days = self._bench.config.audit_retention_days
+        good = f"versioning, lock, lifecycle and policy are the lab's; {found.checked} entries locked for {days} days"
+        passed, evidence = listed([*weak, *(fault.problem for fault in found.exposed)], good)
+        return passed, evidence if passed else f"{evidence}. {REMEDY}"
 
     async def _runs(self) -> Found:
         runs = [run for run in await self._bench.dagster.runs(_RUNS, steps=True) if run.job == JOB]
@@ -59,9 +71,9 @@ class LedgerProofs:
 
     async def _decisions(self) -> Found:
         found = await self._surveyor.look()
-        decisions = sum(len(record.decisions) for record in found.history.records.values())
+        decisions = sum(len(record.decisions) for record in found.history.every)
         doubts = [f"entry {one.seq}: {one.problem}" for one in found.history.doubts]
-        good = f"{decisions} decisions on {len(found.history.records)} versions, by whom they say"
+        good = f"{decisions} decisions on {len(found.history.every)} versions, by whom they say"
         return listed(
             (f"entry {one.seq}: {one.problem}" for one in found.history.uncounted), "; ".join([good, *doubts[:3]])
         )

@@ -102,8 +102,8 @@ class Probe:
         """Archives every probe's version that isn't yet, also those that a killed verification left; their numbers."""
         history = (await asyncio.to_thread(TrailReader(self._bench.config, self._bench.trail).read)).history
         left = [
-            record.version
-            for record in history.records.values()
+            record.name
+            for record in history.every
             if record.owner == PROBE and record.state is not ApprovalState.ARCHIVED
         ]
         for version in left:

@@ -40,7 +40,8 @@ class RegistryProofs:
         history = (await self._surveyor.look()).history
         aliases = ", ".join(f"{alias} on version {number}" for alias, number in sorted(history.aliases.items()))
         return listed(
-            await self._findings(tuple(Kind)), f"{len(history.records)} audited versions; {aliases or 'no alias'}"
+            await self._findings(tuple(Kind)),
+            f"{len(history.every)} audited versions; {aliases or 'no alias'}",
         )
 
     async def _findings(self, kinds: Collection[Kind]) -> list[Finding]:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import merge
 
 from lab.clients import ssh
 from lab.clients.audit import verify_trail
@@ -13,8 +12,8 @@ from lab.core.ledger import Entry, Status, Verification
 from lab.core.models import ModelVersion
 from lab.core.reconcile import Finding, reconcile
 from lab.ops.governance.bench import Bench
-from lab.ops.reconcile import Registry, read_registry
-from lab.ops.trail import published_heads, witness
+from lab.ops.reconcile import read_registry
+from lab.ops.trail import witness
 
 
 @dataclass(frozen=True)
@@ -64,21 +63,20 @@ class _Reading:
 async def _survey(bench: Bench) -> Survey:
     """Raises LabError."""
     registry = await read_registry(bench.mlflow)
-    verification, reading = await asyncio.to_thread(_read, bench, registry)
+    verification, reading = await asyncio.to_thread(_read, bench)
     history = reading.fold.history()
     findings = reconcile(*registry, history)
     if findings:
         # A registration or a decision in progress differs for a moment.
         again = await read_registry(bench.mlflow)
-        history = (await asyncio.to_thread(_read, bench, again))[1].fold.history()
+        history = (await asyncio.to_thread(_read, bench))[1].fold.history()
         lasting = set(reconcile(*again, history))
         findings = tuple(one for one in findings if one in lasting)
     return Survey(verification, history, reading.steps, registry[0], findings)
 
 
-def _read(bench: Bench, registry: Registry) -> tuple[Verification, _Reading]:
+def _read(bench: Bench) -> tuple[Verification, _Reading]:
     config = bench.config
-    published = sorted((head for one in registry[0] for head in published_heads(one)), key=lambda head: head.seq)
     reading = _Reading(Fold(config.name, config.policy, ssh.verify))
-    heads = merge(witness(config).heads(), published, key=lambda head: head.seq)
-    return verify_trail(bench.stored(), config.audit_prefix, heads, reading.see), reading
+    heads, days = witness(config).heads(), config.audit_retention_days
+    return verify_trail(bench.stored(), config.audit_prefix, heads, reading.see, days), reading

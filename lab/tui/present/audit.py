@@ -8,7 +8,16 @@ from lab.core.ledger import Entry
 from lab.core.snapshot import AuditView
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
-from lab.tui.present.base import UNCOUNTED, View, is_probe, is_uncounted, ledger_mark, marked, source_panel
+from lab.tui.present.base import (
+    UNCOUNTED,
+    View,
+    is_overtaken,
+    is_probe,
+    is_uncounted,
+    ledger_mark,
+    marked,
+    source_panel,
+)
 from lab.tui.present.document import Detail, field_line, heading, text
 
 COLUMNS = (
@@ -48,7 +57,7 @@ def _lines(value: AuditView, view: View) -> tuple[Line, ...]:
         (Span("✗ ", Tone.BAD), Span(f"#{fault.seq} {formats.clean(fault.problem)}", Tone.BAD))
         for fault in value.faults[:2]
     ]
-    if uncounted := [e for e in value.entries if is_uncounted(e, view) and not is_probe(e, view)]:
+    if uncounted := [e for e in value.entries if e.seq in value.uncounted and not is_probe(e, view)]:
         glyph, tone = UNCOUNTED
         names = ", ".join(f"#{entry.seq} {entry.status}" for entry in uncounted[:3])
         lines.append((Span(f"{glyph} {len(uncounted)} without proof: ", tone), Span(names)))
@@ -120,6 +129,8 @@ def without_proof(entry: Entry, view: View) -> Iterable[Line]:
         glyph, tone = ledger_mark(entry, view)
         says = "wrote it to try that" if is_probe(entry, view) else "says why"
         why = marked(f"it proves nothing and no gate takes it; `invoke verify-governance` {says}")
+        if is_overtaken(entry, view):
+            why = marked("another decision was written first; that is no fault")
         yield field_line("counts", Span(f"{glyph} no: ", tone), *why)
 
 

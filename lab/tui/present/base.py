@@ -68,7 +68,13 @@ class View:
 def is_uncounted(entry: Entry, view: View) -> bool:
     """Whether an audit entry is known not to count."""
     audit = view.snapshot.audit.value
-    return audit is not None and entry.seq in audit.uncounted
+    return audit is not None and (entry.seq in audit.uncounted or entry.seq in audit.overtaken)
+
+
+def is_overtaken(entry: Entry, view: View) -> bool:
+    """Whether an audit entry is a decision that lost a race."""
+    audit = view.snapshot.audit.value
+    return audit is not None and entry.seq in audit.overtaken
 
 
 def is_probe(entry: Entry, view: View) -> bool:
@@ -81,7 +87,8 @@ def ledger_mark(entry: Entry, view: View) -> tuple[str, Tone]:
     """Shape and colour of an audit entry's status; the word stands beside it."""
     if not is_uncounted(entry, view):
         return LEDGER_STATUS[entry.status]
-    return (UNCOUNTED[0], Tone.MUTED) if is_probe(entry, view) else UNCOUNTED
+    harmless = is_probe(entry, view) or is_overtaken(entry, view)
+    return (UNCOUNTED[0], Tone.MUTED) if harmless else UNCOUNTED
 
 
 def page_url(state: ServiceState) -> str:

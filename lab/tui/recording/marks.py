@@ -67,10 +67,10 @@ def _run(run: Run) -> str:
 def _models(before: Snapshot, after: Snapshot) -> _Found:
     if before.models.value is None or before.models.value is after.models.value:
         return
-    old = {(v.name, v.version): v for v in before.models.value}
+    old = {(v.name, v.version, v.run_id): v for v in before.models.value}
     newest = max((v.created_at for v in before.models.value), default=0.0)
     for version in after.models.value or ():
-        was = old.get((version.name, version.version))
+        was = old.get((version.name, version.version, version.run_id))
         title = f"{version.name} v{version.version}"
         if was is None:
             if version.created_at >= newest:
