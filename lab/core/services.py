@@ -175,7 +175,6 @@ CATALOGUE: tuple[ServiceSpec, ...] = (
         "dashboards",
         3030,
         "health, and the dashboard found by uid",
-        needs=(_S.PROMETHEUS,),
         optional=True,
         browsable=True,
     ),

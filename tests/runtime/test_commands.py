@@ -259,6 +259,18 @@ def test_only_the_administrator_has_rights_without_a_policy(make: Make) -> None:
     assert [name for name, one in found.items() if one["actions"]] == ["admin"]
 
 
+def test_nothing_that_prometheus_waits_for_waits_for_prometheus(make: Make) -> None:
+    """It counts as ready when every target is up: one that started only then would keep both waiting for good."""
+    config, _ = make()
+    needed: dict[Service, set[Service]] = {}
+    for spec in CATALOGUE:  # in which everything comes after what it needs
+        needed[spec.name] = {*spec.needs, *(far for near in spec.needs for far in needed[near])}
+
+    targets = {Service(name) for name in scrape_targets(config, list(Service))}
+    assert Service.GRAFANA in targets
+    assert not [name for name in targets if Service.PROMETHEUS in needed[name]]
+
+
 def test_prometheus_scrapes_only_what_runs_here(make: Make) -> None:
     config, _ = make()
     everywhere = scrape_targets(config, list(Service))
