@@ -1,15 +1,17 @@
 """The guardrails on a live lab: what policy forbids does not happen, and the trail says that it was asked."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from lab.clients.s3 import READER, S3
 from lab.core.dataset import dataset_key, hash_file
 from lab.core.ledger import Status
-from lab.core.runs import JOB, STEPS
+from lab.core.runs import JOB, OWNER_TAG, STEPS
 from lab.core.services import Service
 from lab.core.snapshot import Health
 from tests.support.lab import ROOT, LiveLab
@@ -76,17 +78,58 @@ def test_an_unknown_environment_asked_of_dagster_is_blocked_too(live: LiveLab, t
     assert not uploaded(live, data)
 
 
+@pytest.mark.parametrize(("owner", "kept"), [("\ud800", r"\ud800"), ("a\0b", r"a\x00b"), ("an\u200bn", r"an\u200bn")])
+def test_a_claim_that_no_page_could_show_is_blocked_and_every_run_can_still_be_listed(
+    live: LiveLab, owner: str, kept: str, tmp_path: Path
+) -> None:
+    governance = {"owner": owner, "role": "ml-engineer", "environment": "dev"}
+
+    run_id = launch(live, governance, tmp_path / "none.csv")
+
+    assert live.finished(run_id) == "FAILURE"
+    assert [(entry.status, entry.owner) for entry in live.entries_of(run_id)] == [(Status.BLOCKED, kept)]
+    assert "is no owner" in failure(live, run_id)
+    listed = live.graphql("{runsOrError(limit: 25) {... on Runs {results {runId tags {key value}}}}}")["runsOrError"]
+    tags = next(run["tags"] for run in listed["results"] if run["runId"] == run_id)
+    assert {"key": OWNER_TAG, "value": kept} in tags
+    assert live.states()[Service.DAGSTER].health is Health.UP
+
+
+@pytest.mark.parametrize("tag", ["\ud800", "a\0b"])
+def test_a_tag_that_the_database_cannot_hold_starts_nothing(live: LiveLab, tag: str) -> None:
+    runs = live.run_ids()
+    params = launched_with({"executionMetadata": {"tags": [{"key": OWNER_TAG, "value": tag}]}, "runConfigData": {}})
+
+    answer = asked(live, params)
+
+    assert (answer.status_code, "can't be stored" in answer.text) == (400, True)
+    assert live.run_ids() == runs
+
+
+LAUNCH = """mutation($p: ExecutionParams!) {
+  launchRun(executionParams: $p) {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
+
+
+def launched_with(params: dict[str, Any]) -> dict[str, Any]:
+    selector = {"repositoryLocationName": "pipelines", "repositoryName": "__repository__", "jobName": JOB}
+    return {"selector": selector, **params}
+
+
+def asked(lab: LiveLab, params: dict[str, Any]) -> httpx.Response:
+    # httpx itself would write UTF-8, which has no lone surrogates; JSON escapes have.
+    body = json.dumps({"query": LAUNCH, "variables": {"p": params}})
+    headers = {"Content-Type": "application/json"}
+    return httpx.post(f"{lab.config.url(Service.DAGSTER)}/graphql", content=body, headers=headers, timeout=60)
+
+
 def launch(lab: LiveLab, governance: dict[str, str], data: Path) -> str:
-    mutation = """mutation($p: ExecutionParams!) {
-      launchRun(executionParams: $p) {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
     params = {
-        "selector": {"repositoryLocationName": "pipelines", "repositoryName": "__repository__", "jobName": JOB},
         "runConfigData": {
             "resources": {"governance": {"config": governance}},
             "ops": {STEPS[0]: {"config": {"data_path": str(data)}}},
-        },
+        }
     }
-    return str(lab.graphql(mutation, p=params)["launchRun"]["run"]["runId"])
+    return str(asked(lab, launched_with(params)).json()["data"]["launchRun"]["run"]["runId"])
 
 
 def failure(lab: LiveLab, run_id: str) -> str:
@@ -112,7 +155,7 @@ def test_an_unknown_environment_is_refused_by_name(live: LiveLab, task: tuple[st
     assert "'production'" in done.stderr
     assert "dev, staging, prod" in done.stderr
     assert "Traceback" not in done.stderr
-    assert len(live.entries()) == entries
+    assert [entry.environment for entry in live.entries()[entries:]] == ["production"] * (task == ("demo-run",))
 
 
 @pytest.fixture
