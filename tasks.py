@@ -534,6 +534,8 @@ def test(
 @command
 def check(context: Context) -> None:
     """Check style, types, architecture and the lock file."""
+    from lab.core import interruption
+
     with context.cd(str(ROOT)):
         steps = {
             "style": "ruff check .",
@@ -549,6 +551,12 @@ def check(context: Context) -> None:
         # The environment's own tools first; `run` puts uv into a folder of this project where the machine has none.
         folders = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), str(ROOT / ".uv" / "bin"))
         found = {"PATH": os.pathsep.join(folders)}
-        failed = [name for name, line in steps.items() if not context.run(line, warn=True, echo=True, env=found).ok]
+        failed = []
+        for name, line in steps.items():
+            if not context.run(line, warn=True, echo=True, env=found).ok:
+                failed.append(name)
+            # Invoke hands Ctrl-C on to the tool, and goes on.
+            if interruption.exit_code(ended=False):
+                raise KeyboardInterrupt
     if failed:
         raise Exit(f"failed: {', '.join(failed)}", 1)

@@ -12,7 +12,8 @@ Runs don't outlive it, so that a stopped lab leaves no process behind.
 
 import logging
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
@@ -28,6 +29,8 @@ from pipelines.warmclient import SERVER, Watch
 WORKER_TAG = "lab/worker_pid"
 # How often, in seconds, a cancellation that another process asked for is looked for.
 _POLL_S = 1.0
+# How long the database may be away when a run's process begins or ends.
+_RECORD_S = 120.0
 _LOG = logging.getLogger("dagster.daemon.WarmRunLauncher")
 
 
@@ -74,7 +77,7 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         if origin is None:
             raise ValueError(f"Run {run.run_id} doesn't say which code it belongs to.")
         argument = serialize_value(ExecuteRunArgs(origin, run.run_id, self._instance.get_ref()))
-        self._server.launch(run.run_id, argument, self._watch)
+        self._server.launch(run.run_id, argument, self.watch)
         self._carry_out_cancellations()
 
     def terminate(self, run_id: str) -> bool:
@@ -103,14 +106,32 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
             return CheckRunHealthResult(WorkerStatus.UNKNOWN, str(err))
         return CheckRunHealthResult(WorkerStatus.FAILED, f"The run's process {worker} is gone.")
 
-    def _watch(self, event: Mapping[str, Any]) -> None:
+    def watch(
+        self,
+        event: Mapping[str, Any],
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Records how a run's process began or ended, as soon as the database is there; raises what keeps it away."""
+        end = clock() + _RECORD_S
+        while True:
+            try:
+                return self._record(event)
+            except Exception:
+                # Nobody else would: a run whose process is gone would wait for the end of its time to start.
+                if clock() > end:
+                    raise
+                pause(_POLL_S)
+
+    def _record(self, event: Mapping[str, Any]) -> None:
         run_id = str(event["run_id"])
         if event["event"] == "started":
             self._instance.add_run_tags(run_id, {WORKER_TAG: str(event["pid"])})
-        elif event["code"] != 0:
-            run = self._instance.get_run_by_id(run_id)
-            if run and not run.is_finished:
-                self._end(run, f"The run's process ended before the run did ({_how(event['code'])}).")
+            return
+        # Dagster's command ends with 0 also when it couldn't read or write its database.
+        run = self._instance.get_run_by_id(run_id)
+        if run and not run.is_finished:
+            self._end(run, f"The run's process ended before the run did ({_how(event['code'])}).")
 
     def _end(self, run: DagsterRun, message: str) -> None:
         if run.status is DagsterRunStatus.CANCELING:

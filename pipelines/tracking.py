@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 T = TypeVar("T")
-CREATE_DEADLINE_S = 60.0
+CREATE_DEADLINE_S = 90.0
 _PAUSE_S = 2.0
 # What MlflowException says when the server is away, or its database.
 _TRANSIENT = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}
@@ -29,9 +29,9 @@ _TRANSIENT = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}
 _REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "pandas", "numpy")
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _SETTINGS = {
-    # After 0, 4, 8 and 16 seconds: a server that is restarted is there again by then. MLflow's own defaults wait for
-    # minutes when it is down for good.
-    _RETRIES: "4",
+    # After 0, 4, 8, 16 and 32 seconds: a server that is restarted is there again by then, also on a busy machine.
+    # MLflow's own defaults wait for longer when it is down for good.
+    _RETRIES: "5",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "20",

@@ -10,6 +10,7 @@ When its starter closes the socket, or dies, the server interrupts its runs and 
 here and not imported: each run takes it as it is on disk when the run begins.
 """
 
+import functools
 import gc
 import json
 import os
@@ -18,6 +19,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -145,11 +147,29 @@ class Server:
 def _wait_for_postgres() -> None:
     """Dagster gives up on its database after six seconds, which a restart on a busy machine may take.
 
-    A run asks for a connection at each event: nothing is lost when it waits for that, in all for 51 s.
+    A run asks for a connection at each event: nothing is lost when it waits for that, in all for 51 s. A question that
+    was under way is asked again; an event that was being written isn't, because it may be there.
     """
+    from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
     from dagster_postgres import utils
 
     utils.retry_pg_connection_fn.__defaults__ = (8, 0.2)
+    for name in ("fetchall", "fetchone", "handle_run_event", "add_run_tags"):
+        setattr(SqlRunStorage, name, _asked_again(getattr(SqlRunStorage, name)))
+
+
+def _asked_again(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, which is called once more when its connection broke; then a new one is waited for."""
+    from sqlalchemy.exc import DBAPIError
+
+    @functools.wraps(method)
+    def call(*arguments: Any, **options: Any) -> Any:
+        try:
+            return method(*arguments, **options)
+        except DBAPIError:
+            return method(*arguments, **options)
+
+    return call
 
 
 def execute(argument: str) -> int:

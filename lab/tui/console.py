@@ -150,6 +150,8 @@ def print_run(result: "DemoRun") -> None:
         _OUT.print(f"[red]{escape(result.reason)}[/]")
     for what in result.unread:
         _OUT.print(f"[red]couldn't be read: {escape(what)}[/]")
+    if run.status is RunStatus.SUCCESS and not result.version and not result.unread:
+        _OUT.print("[red]it registered no version[/]")
     _OUT.print(_steps(run))
     if result.version:
         _OUT.print(f"\nmodel [bold]{result.version.name} version {result.version.version}[/]")

@@ -43,7 +43,8 @@ def relaunch(config: "LabConfig", given: Mapping[str, str], report: "Report") ->
 def _trained(result: "DemoRun") -> Told:
     run = f"run {result.run.run_id[:8]}"
     if not result.succeeded:
-        why = result.reason or "; ".join(result.faults) or f"it ended as {result.run.status.lower()}"
+        unread = f", and couldn't be read: {'; '.join(result.unread)}" if result.unread else ""
+        why = result.reason or "; ".join(result.faults) or f"it ended as {result.run.status.lower()}{unread}"
         return Told(False, f"{run}: {why}", "Open the run: its event log says more.", result.faults)
     version = result.version
     number = version.version if version else "?"

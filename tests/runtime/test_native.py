@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +48,30 @@ def test_nuke_removes_a_labs_folder(runtime: NativeRuntime, config: LabConfig) -
 
     runtime.nuke(notes.append)
 
+    assert not config.home.exists()
+
+
+def test_a_nuke_that_was_interrupted_can_be_repeated(
+    runtime: NativeRuntime, config: LabConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_by_a_lab(config)
+    for name in ("a", "b", "c", "zz"):
+        (config.home / name).mkdir()
+    removed: list[Path] = []
+    real = shutil.rmtree
+
+    def remove(path: Path, **options: Any) -> None:
+        if len(removed) == 2:
+            raise KeyboardInterrupt
+        removed.append(path)
+        real(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    with pytest.raises(KeyboardInterrupt):
+        runtime.nuke(lambda _: None)
+    assert config.home.exists()
+    monkeypatch.undo()
+    runtime.nuke(lambda _: None)
     assert not config.home.exists()
 
 
