@@ -131,7 +131,7 @@ class Approver:
         # Between entry and registry nothing may end this: what is recorded must be seen.
         with finished_first():
             sealed, history = await asyncio.to_thread(self._record, reader, case, entry, move)
-            return replace(outcome, entry=sealed, changes=await self._mirror(history, case.record, sealed))
+            return replace(outcome, entry=sealed, changes=await self._mirror(reader, history, case.record, sealed))
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -221,11 +221,20 @@ class Approver:
             )
         return sealed, history
 
-    async def _mirror(self, history: History, record: Record | None, sealed: Entry) -> tuple[str, ...]:
+    async def _mirror(
+        self, reader: TrailReader, history: History, record: Record | None, sealed: Entry
+    ) -> tuple[str, ...]:
+        """Until nothing new came meanwhile: whoever decides next writes after the last look, and so behind this."""
         if record is None:
             return ()
+        changes: tuple[str, ...] = ()
         try:
-            return await mirror(self.tools.mlflow, history, record)
+            for _ in range(_ATTEMPTS):
+                changes += await mirror(self.tools.mlflow, history, record)
+                known, history = history, await asyncio.to_thread(reader.catch_up)
+                if history.record(*record.key) == known.record(*record.key) and history.aliases == known.aliases:
+                    break
+            return changes
         except LabError as err:
             raise LabError(
                 f"Audit entry {sealed.seq} holds, but the registry doesn't show it yet: {err.message}",

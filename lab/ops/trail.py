@@ -7,7 +7,7 @@ from lab.clients.audit import Ledger, verify_trail
 from lab.clients.witness import Witness
 from lab.core.config import LabConfig
 from lab.core.history import Fold, History
-from lab.core.ledger import Entry, EntryStore, Verification, key_of, parse
+from lab.core.ledger import Entry, EntryStore, Verification, find_head, key_of, parse
 from lab.runtime.layout import Layout
 
 
@@ -41,6 +41,10 @@ class TrailReader:
         for seq in range(self._last + 1, until + 1):
             self._see(parse(self._store.read(key_of(self._prefix, seq))))
         return self._fold.history()
+
+    def catch_up(self) -> History:
+        """Takes everything that was appended meanwhile. Raises LedgerError, NotFound, ServiceUnavailable."""
+        return self.follow(find_head(self._store, self._prefix, self._last))
 
     def _see(self, entry: Entry) -> None:
         self._fold.see(entry)

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from lab.clients import ssh
@@ -180,3 +182,22 @@ def test_two_baselines_asked_for_at_once(desk: Desk) -> None:
     history = desk.history()
     assert ("1" * 64 in history.baselines.audited, "2" * 64 in history.baselines.audited) == (True, False)
     assert (len(history.overtaken), history.uncounted) == (1, ())
+
+
+async def test_the_registry_ends_as_the_later_of_two_decisions_left_the_trail(desk: Desk) -> None:
+    version, done = desk.train(), []
+    serve = desk.registry._write
+
+    def late(method: str, path: str, body: dict[str, str]) -> httpx.Response:
+        """Somebody rejects, and shows it, before the approval has shown itself."""
+        if not done:
+            done.append(True)
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(asyncio.run, desk.act(REJECT, version, ADMIN)).result()
+        return serve(method, path, body)
+
+    desk.registry._write = late  # type: ignore[method-assign]
+    assert (await desk.act(APPROVE, version)).succeeded
+    assert desk.history().records[version].state is ApprovalState.REJECTED
+    assert desk.in_step()
+    assert desk.registry.tags[version]["deployment_blocked"] == "true"
