@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lab.runtime.private import write_private
@@ -28,4 +29,5 @@ class Found:
 
     def forget(self) -> None:
         """The next `up` looks at PATH again."""
-        self._path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            self._path.unlink()

@@ -71,8 +71,9 @@ class NativeRuntime:
         if not self.running():
             return {}
         now = {one.service: one for one in self._plans(self._tools(lambda _: None), self._inputs())}
-        running = [Service(name) for name, state in self._supervisor.states().items() if state.pid]
-        found = {name: now[name].changes() if name in now else ("no longer installed",) for name in running}
+        states = self._supervisor.states()
+        running = [service for service in Service if service in states and states[service].pid]
+        found = {name: now[name].changes() if name in now else ("program (it is gone)",) for name in running}
         return {name: changes for name, changes in found.items() if changes}
 
     def prepare(self, note: Note, only: Sequence[Service] = ()) -> None:
