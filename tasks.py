@@ -15,6 +15,8 @@ from invoke import Context, Exit, ParseError, task
 from invoke.parser.parser import ParseMachine, Parser
 from invoke.program import Program
 
+from lab.core.entry import settle
+
 ROOT = Path(__file__).resolve().parent
 
 
@@ -67,6 +69,7 @@ def _end_without_reader() -> None:
 
 
 atexit.register(_end_without_reader)
+settle()
 _allow_optional_positionals()
 _end_wrong_usage_with_2()
 
@@ -111,7 +114,8 @@ def up(_: Context) -> None:
     from lab.tui import console
 
     # Before settings are written down: a port offset that doesn't fit must not stay.
-    life.refuse_unfit_host(wiring.load_config(), wiring.binaries())
+    config = wiring.load_config()
+    life.refuse_unfit_host(config, wiring.binaries(config))
     config, done = wiring.first_config()
     if done:
         console.say(done)
@@ -233,18 +237,20 @@ def open(_: Context, service: str) -> None:  # noqa: A001 - the command's name i
 @task
 @command
 def down(_: Context) -> None:
-    """Stop every service; all data stays."""
+    """Stop every service, and runs with them; all data stays."""
     from lab import wiring
+    from lab.ops import life
     from lab.tui import console
 
-    stopped = wiring.runtime(wiring.config_to_end()).down(console.say)
+    config = wiring.config_to_end()
+    stopped = life.down(config, wiring.runtime(config), console.say)
     console.say("the lab is down; its data stays" if stopped else "the lab was down already")
 
 
 @task(positional=["service"], optional=["service"], help={"service": "one service; all of them without it"})
 @command
 def restart(_: Context, service: str | None = None) -> None:
-    """Stop and start one service, or all."""
+    """Stop and start one service and no other, or all; ends a run that needs it."""
     from lab import wiring
     from lab.ops import life
     from lab.tui import console
@@ -325,7 +331,7 @@ def doctor(_: Context, json: bool = False) -> None:
     from lab.tui import console
 
     config = wiring.load_config()
-    findings = examination.examine(config, wiring.binaries())
+    findings = examination.examine(config, wiring.binaries(config))
     console.print_json(findings) if json else console.print_findings(findings)
     if any(finding.verdict is examination.Verdict.FAIL for finding in findings):
         raise Exit(code=1)

@@ -15,6 +15,7 @@ from lab.cli_governance import register as register_governance
 from lab.cli_record import register as register_record
 from lab.cli_remote import config_of, endpoints
 from lab.cli_remote import register as register_remote
+from lab.core.entry import settle
 from lab.core.errors import LabError
 from lab.core.services import Service
 
@@ -30,6 +31,7 @@ NOWHERE: Places = {}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; 0 is success, 1 an error that was explained, 2 wrong usage, 128 and more a signal's."""
+    settle()
     from lab.tui.ending import ended
 
     options = argparse.Namespace()

@@ -50,7 +50,7 @@ def written_values(path: Path) -> dict[str, str]:
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as err:
-        raise SettingsError(f"Can't read {path}: {err}.") from None
+        raise SettingsError(f"Can't read {path}: {err}.", "Set LAB_ENV_FILE to a file of your own.") from None
     return {binding.key: binding.value or "" for binding in _settings_in(text, path) if binding.key}
 
 
@@ -97,7 +97,9 @@ def prepare(environ: Mapping[str, str] = os.environ) -> str:
             return f"made {path} with new secrets"
         filled = _fill(path, environ)
     except OSError as err:
-        raise LabError(f"Can't write {path}: {err.strerror}.", "Make the folder writable.") from None
+        raise LabError(
+            f"Can't write {path}: {err.strerror}.", "Make the folder writable, or set LAB_ENV_FILE."
+        ) from None
     return f"wrote into {path} what had no value: {', '.join(filled)}" if filled else ""
 
 

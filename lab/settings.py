@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from lab.core.account import expanded
 from lab.core.config import LabConfig, Secrets
 from lab.core.errors import ClaimRefused, SettingsError
 from lab.core.names import ALLOWED
@@ -156,7 +157,7 @@ def _config(settings: Settings, actor: Actor, read_policy: ReadPolicy, environ: 
         actor=actor,
         policy=read_policy(policy_path, variables),
         policy_path=policy_path,
-        signing_key=settings.signing_key.expanduser().absolute() if settings.signing_key else None,
+        signing_key=_expanded(settings.signing_key).absolute() if settings.signing_key else None,
         allowed_staging_roles=settings.allowed_staging_roles,
         allowed_prod_roles=settings.allowed_prod_roles,
         data_path=_absolute(settings.data_path),
@@ -202,7 +203,14 @@ def _explain(err: ValidationError, given: Mapping[str, Any], path: Path) -> Sett
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.normpath(ROOT / path.expanduser()))
+    return Path(os.path.normpath(ROOT / _expanded(path)))
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return expanded(path)
+    except RuntimeError:
+        raise SettingsError(f"{path} names the home folder of an unknown user.", "Write the whole path.") from None
 
 
 def _secrets(settings: Settings) -> Secrets:

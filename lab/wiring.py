@@ -71,7 +71,7 @@ def runtime(config: LabConfig) -> Runtime:
         return ComposeRuntime(config, code_version=lambda: code_version(config.root))
     from lab.runtime.native import NativeRuntime
 
-    return NativeRuntime(config, binaries())
+    return NativeRuntime(config, binaries(config))
 
 
 def desk(config: LabConfig, kind: str) -> Any:
@@ -81,11 +81,15 @@ def desk(config: LabConfig, kind: str) -> Any:
     return open_desk(config, lambda: runtime(config), kind)
 
 
-def binaries() -> "Resolver":
-    """Where the native servers' binaries come from."""
-    from lab.runtime.binaries import Resolver
+def binaries(config: LabConfig | None = None) -> "Resolver":
+    """Where native servers come from; those of a lab stay what they were when it was started."""
+    from lab.runtime.binaries import Resolver, default_cache
+    from lab.runtime.found import Found
 
-    return Resolver()
+    if config is None:
+        return Resolver()
+    found = Found(config.home / "config" / "programs.json")
+    return Resolver(default_cache(config.home), found=found, shared=True)
 
 
 def observer(config: LabConfig, once: bool = False) -> "Observer":

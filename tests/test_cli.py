@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 
 from lab import cli
+from lab.core.errors import LabError
 from lab.core.interruption import PIPE_CLOSED
 from lab.tui import terminal
 from lab.tui.app import LabApp
@@ -254,3 +256,20 @@ def test_a_lab_elsewhere_is_served_from_there(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("lab.tui.serve.serve", lambda port, arguments: seen.append(list(arguments)) or 0)
     assert cli.main(["--at", "lab.example:100", "--mlflow-url", "http://m.example:1", "serve", "--readonly"]) == 0
     assert seen == [["--refresh", "2", "--readonly", "--at=lab.example:100", "--mlflow-url=http://m.example:1"]]
+
+
+@pytest.mark.parametrize(("encoding", "message"), [("ascii", "draws in UTF-8"), ("utf-8", "")])
+def test_a_terminal_that_cannot_show_the_screen_is_told_what_to_set(
+    encoding: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        shown = TextIOWrapper(BytesIO(), encoding=encoding)
+        monkeypatch.setattr(shown, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr(sys, name, shown)
+    monkeypatch.delenv(terminal.DRIVER, raising=False)
+    if not message:
+        terminal.need_terminal()
+        return
+    with pytest.raises(LabError, match=message) as caught:
+        terminal.need_terminal()
+    assert "LC_ALL=C.UTF-8" in caught.value.remedy

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lab.clients.sources import fingerprint, sources
+from lab.core.account import SEARCH_PATH
 
 # What can change what runs; a note or a notebook beside it can't.
 _CODE = ("lab", "pipelines", "exporters", "stack", "pyproject.toml", "uv.lock")
@@ -54,15 +55,19 @@ def _git(root: Path, *arguments: str) -> str | None:
     # Only this folder's own repository counts, whatever a hook's environment or a folder above says, and another
     # process may be committing at the same time.
     environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": os.environ.get("HOME", "/"),
+        "PATH": os.environ.get("PATH", SEARCH_PATH),
+        # No settings of the user's: the answer must not depend on whose shell asks.
+        "HOME": os.devnull,
+        "GIT_CONFIG_GLOBAL": os.devnull,
         "LC_ALL": "C",
         "GIT_CEILING_DIRECTORIES": str(root.parent),
         "GIT_OPTIONAL_LOCKS": "0",
     }
+    # Whoever runs this folder's code trusts it already, whoever owns it; but nothing in it is started by git.
+    trusted = ("-c", f"safe.directory={root}", "-c", "core.fsmonitor=false")
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments],  # noqa: S607 - git is wherever the user has it
+            ["git", *trusted, "-C", str(root), *arguments],  # noqa: S607 - git is wherever the user has it
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,

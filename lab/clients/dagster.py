@@ -1,6 +1,6 @@
 """Dagster through the GraphQL of its webserver: fetching here, reading of the answers in `dagster_read`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -21,6 +21,7 @@ from lab.core.runs import (
     TRIGGER_TAG,
     Run,
     RunDetail,
+    RunStatus,
     ScheduleState,
 )
 
@@ -90,14 +91,19 @@ class Dagster:
         updated_after: float | None = None,
         run_ids: tuple[str, ...] = (),
         steps: bool = False,
+        statuses: Sequence[RunStatus] = (),
     ) -> tuple[Run, ...]:
         """Newest runs first; `cursor` is the last run id of the page before, `updated_after` epoch seconds.
+
+        `run_ids` and `statuses`, where given, choose among them.
 
         With `steps` each run carries its steps, which costs an event-log query a run.
         """
         chosen: dict[str, Any] = {} if updated_after is None else {"updatedAfter": updated_after}
         if run_ids:
             chosen["runIds"] = list(run_ids)
+        if statuses:
+            chosen["statuses"] = [str(status) for status in statuses]
         query = "runs_with_steps" if steps else "runs"
         data = await self._ask(query, {"filter": chosen, "cursor": cursor, "limit": limit})
         with understanding(self.title, self._http.remedy):

@@ -1,6 +1,5 @@
 """Whole databases through PostgreSQL's own pg_dump and pg_restore, each as the role that owns the database."""
 
-import os
 import subprocess
 from collections.abc import Sequence
 from contextlib import closing
@@ -8,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from lab.clients.libpq import connect
+from lab.core.account import LOCALE, SEARCH_PATH
 from lab.core.errors import LabError, ServiceUnavailable
 
 _CONNECT_S = 10
@@ -55,12 +56,12 @@ class Database:
 
         try:
             with closing(
-                psycopg2.connect(
-                    host=self.host,
-                    port=self.port,
-                    dbname=self.name,
-                    user=self.name,
-                    password=self.password,
+                connect(
+                    self.host,
+                    self.port,
+                    self.name,
+                    self.name,
+                    self.password,
                     connect_timeout=_CONNECT_S,
                     options="-c statement_timeout=30000",
                 )
@@ -79,12 +80,15 @@ class Database:
 
     def _run(self, program: str, arguments: Sequence[str], stdin: IO[bytes] | None = None) -> None:
         environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
+            "PATH": SEARCH_PATH,
+            "LC_ALL": LOCALE,
             "PGHOST": self.host,
             "PGPORT": str(self.port),
             "PGUSER": self.name,
             "PGDATABASE": self.name,
             "PGPASSWORD": self.password,
+            "PGSSLMODE": "disable",
+            "PGGSSENCMODE": "disable",
             "PGCONNECT_TIMEOUT": str(_CONNECT_S),
         }
         argv = [str(self.tools / program), "--no-password", *arguments]

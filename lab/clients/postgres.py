@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lab.clients.http import NotReady
+from lab.clients.libpq import connect
 from lab.core.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def check_database(host: str, port: int, database: str, password: str, timeout_s
     link = None
     try:
         # Asynchronous, because a stopped server would hold a blocking connection for ever.
-        link = psycopg2.connect(host=host, port=port, dbname=database, user=database, password=password, async_=True)
+        link = connect(host, port, database, database, password, async_=True)
         _wait(link, end)
         with link.cursor() as cursor:
             cursor.execute(_QUERY)

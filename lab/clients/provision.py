@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from lab.clients.libpq import connect
 from lab.clients.s3 import S3
 from lab.core.errors import LabError, ServiceUnavailable
 
@@ -72,14 +73,7 @@ def _connect(server: Superuser, deadline_s: float) -> Any:
     end = time.monotonic() + deadline_s
     while True:
         try:
-            connection = psycopg2.connect(
-                host=server.host,
-                port=server.port,
-                user="postgres",
-                password=server.password,
-                dbname="postgres",
-                connect_timeout=5,
-            )
+            connection = connect(server.host, server.port, "postgres", "postgres", server.password, connect_timeout=5)
             connection.autocommit = True
             return connection
         except psycopg2.OperationalError as err:

@@ -1,8 +1,10 @@
 """The object store, through the S3 API."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +16,7 @@ from lab.core.ledger import PAGE, Copies, Lock, key_of
 from lab.core.services import Service
 
 if TYPE_CHECKING:
+    from boto3.session import Session
     from mypy_boto3_s3 import S3Client
 
 ADMIN, PIPELINE, MLFLOW, READER = "admin", "pipeline", "mlflow", "reader"
@@ -49,15 +52,16 @@ class S3:
 
     @classmethod
     def connect(cls, endpoint: str, access_key: str, secret_key: str, timeout_s: float = 5.0) -> "S3":
-        """A client for a store at `endpoint`; makes no request."""
-        return cls(
-            _client(timeout_s, endpoint_url=endpoint, aws_access_key_id=access_key, aws_secret_access_key=secret_key)
-        )
+        """A client for a store at `endpoint`, which no variable or file of AWS's own changes; makes no request."""
+        identity = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
+        return cls(_client(_bare_session(), timeout_s, endpoint_url=endpoint, region_name=REGION, **identity))
 
     @classmethod
     def from_environment(cls, timeout_s: float = 5.0) -> "S3":
         """A client from boto3's own variables (AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID, …); makes no request."""
-        return cls(_client(timeout_s))
+        import boto3
+
+        return cls(_client(boto3.Session(), timeout_s, region_name=REGION))
 
     @classmethod
     def of_lab(cls, config: LabConfig, identity: str, timeout_s: float = 5.0) -> "S3":
@@ -226,8 +230,23 @@ def _copies(key: str, rows: list[Version]) -> Copies:
     return Copies(key, written[-1] if written else "", len(written), any(row.marker and row.latest for row in rows))
 
 
-def _client(timeout_s: float, **options: Any) -> "S3Client":
+@cache
+def _bare_session() -> "Session":
+    """A session without environment and files: a profile, proxy, endpoint or CA of the user's is for other stores."""
     import boto3
+    from botocore.configprovider import ConstantProvider
+    from botocore.session import Session
+
+    known = Session.SESSION_VARIABLES.items()
+    defaults = {name: (None, None, default, convert) for name, (_, _, default, convert) in known}
+    nowhere = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    session = Session(session_vars=defaults | nowhere)
+    for section in ("s3", "proxies_config"):
+        session.get_component("config_store").set_config_provider(section, ConstantProvider({}))
+    return boto3.Session(botocore_session=session)
+
+
+def _client(session: "Session", timeout_s: float, **options: Any) -> "S3Client":
     from botocore.config import Config
 
     config = Config(
@@ -239,8 +258,8 @@ def _client(timeout_s: float, **options: Any) -> "S3Client":
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    options.setdefault("region_name", REGION)
-    return boto3.client("s3", config=config, **options)
+    client: S3Client = session.client("s3", config=config, **options)
+    return client
 
 
 def _code(err: Any) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.core.account import named
 from lab.core.errors import SignatureInvalid, UsageError
+from lab.core.shell import AGENT, passed_on
 from lab.core.signers import NAMESPACE, Signer
 from lab.core.sshkey import PublicKey, parse_public_key
 
@@ -237,7 +238,9 @@ def sign(message: bytes, key: Path, deadline_s: float = SIGN_DEADLINE_S) -> str:
     if not shutil.which("ssh-keygen"):
         raise SignatureInvalid("ssh-keygen isn't installed.", "Install OpenSSH's client.")
     try:
-        done = subprocess.run(argv, input=message, capture_output=True, timeout=deadline_s, check=False)
+        done = subprocess.run(
+            argv, env=passed_on(AGENT), input=message, capture_output=True, timeout=deadline_s, check=False
+        )
     except subprocess.TimeoutExpired:
         raise SignatureInvalid(f"ssh-keygen made no signature in {deadline_s:.0f} s.") from None
     if done.returncode:

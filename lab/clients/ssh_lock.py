@@ -7,6 +7,7 @@ from pathlib import Path
 from lab.clients.ssh import public_path, read_public_key
 from lab.core.account import named
 from lab.core.errors import LabError
+from lab.core.shell import AGENT, passed_on
 
 PASSPHRASE, NOWHERE = "passphrase", "nowhere"
 _DEADLINE_S = 30.0
@@ -35,7 +36,13 @@ def _in_agent(key: Path) -> bool:
 def _run(argv: Sequence[str]) -> tuple[int, str]:
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_DEADLINE_S, check=False
+            argv,
+            env=passed_on(AGENT),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_DEADLINE_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return 1, ""

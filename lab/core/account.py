@@ -1,30 +1,71 @@
-"""Which account a program of the host runs in: some refuse root, some a user without a name in the password file."""
+"""The account that the lab runs in, and where a machine has its programs: told by the machine, not by a shell."""
 
 import os
 import pwd
 import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+# Where a machine's programs are, whatever the PATH of the shell that a command was typed in.
+SEARCH_PATH = os.pathsep.join(
+    (
+        *("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"),
+        # Where macOS and NixOS keep what was installed.
+        *("/opt/homebrew/bin", "/run/current-system/sw/bin"),
+    )
+)
+LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+_NOWHERE = "/nonexistent"
 
 
 def unprivileged(argv: Sequence[str]) -> list[str]:
     """`argv` for a program that refuses root and users without a name: elsewise in a user namespace of its own."""
-    return list(argv) if os.getuid() != 0 and _has_name() else _renamed(argv)
+    return list(argv) if os.getuid() != 0 and _entry() else _renamed(argv)
 
 
 def named(argv: Sequence[str]) -> list[str]:
     """`argv` for a program that refuses users without a name: elsewise in a user namespace of its own."""
-    return list(argv) if _has_name() else _renamed(argv)
+    return list(argv) if _entry() else _renamed(argv)
 
 
-def _has_name() -> bool:
+def user_name() -> str:
+    """The account's name; one made of its number where the password file has none, as in many containers."""
+    entry = _entry()
+    return entry.pw_name if entry else f"uid-{os.getuid()}"
+
+
+def home() -> Path:
+    """The home folder that programs of this shell use: HOME's, else the account's; a folder that isn't there if
+    neither is known."""
+    given = os.environ.get("HOME", "")
+    return Path(given) if given.startswith("/") else _own_home()
+
+
+def expanded(path: Path) -> Path:
+    """`path` with `~` as the account's home folder: what a setting means must not depend on a shell's HOME.
+
+    HOME counts for an account without a home folder only. Raises RuntimeError for another user that isn't known.
+    """
+    if path.parts[:1] == ("~",):
+        return (_own_home() if _own_home().is_dir() else home()).joinpath(*path.parts[1:])
+    return path.expanduser()
+
+
+def _entry() -> pwd.struct_passwd | None:
     try:
-        return bool(pwd.getpwuid(os.getuid()))
+        return pwd.getpwuid(os.getuid())
     except KeyError:
-        return False
+        return None
+
+
+def _own_home() -> Path:
+    entry = _entry()
+    return Path(entry.pw_dir if entry and entry.pw_dir else _NOWHERE)
 
 
 def _renamed(argv: Sequence[str]) -> list[str]:
     someone = next((entry for entry in pwd.getpwall() if entry.pw_uid != 0), None)
     uid = someone.pw_uid if someone else 1000
-    unshare = shutil.which("unshare") or "/usr/bin/unshare"
+    unshare = shutil.which("unshare", path=SEARCH_PATH) or "/usr/bin/unshare"
     return [unshare, "--user", f"--map-user={uid}", f"--map-group={uid}", "--", *argv]

@@ -9,21 +9,21 @@ from lab.core.errors import UsageError
 _ISO = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )
-# SeaweedFS: a letter for the level, then month and day, as glog writes them, in local time.
+# SeaweedFS: a letter for the level, then month and day, as glog writes them.
 _GLOG = re.compile(r"\A[IWEF](?P<month>\d\d)(?P<day>\d\d) (?P<time>\d\d:\d\d:\d\d)")
 _PERIOD = re.compile(r"(?P<count>\d+)(?P<unit>[smhd])\Z")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def written_at(line: str, now: datetime) -> datetime | None:
-    """The time in the first 80 characters of `line`; None where there is none. Without a zone it is local time."""
+    """The time in the first 80 characters of `line`; None where there is none. Services without a zone write UTC."""
     head = line[:80]
     try:
         if found := _ISO.search(head):
             return _iso(found)
         if found := _GLOG.search(head):
-            text = f"{now.astimezone().year}-{found['month']}-{found['day']} {found['time']}"
-            moment = datetime.fromisoformat(text).astimezone()
+            text = f"{now.astimezone(UTC).year}-{found['month']}-{found['day']} {found['time']}"
+            moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
             # A line of December that is read in January.
             return moment.replace(year=moment.year - 1) if moment > now + timedelta(days=1) else moment
     except ValueError:
@@ -35,7 +35,7 @@ def _iso(found: re.Match[str]) -> datetime:
     zone = found["zone"] or ""
     suffix = "+00:00" if zone in {"Z", "UTC", "GMT"} else zone
     moment = datetime.fromisoformat(f"{found['day']}T{found['time']}{suffix}")
-    return moment if moment.tzinfo else moment.astimezone()
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def since(text: str, now: datetime) -> datetime:

@@ -1,6 +1,7 @@
 """What would keep the lab from starting, each finding with its remedy."""
 
 import os
+import resource
 import shutil
 import socket
 import stat
@@ -24,6 +25,7 @@ from lab.runtime.engine import answers
 from lab.runtime.files import is_strangers
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
 from lab.runtime.record import COMPOSE, MINIO
+from lab.runtime.supervisor import NEEDED_FILES
 from lab.runtime.sweep import owned
 
 NEEDED_MEMORY = 2 << 30
@@ -61,6 +63,7 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
         _python(),
         *_ports(config, lambda port: _held_by(port, mine_here, config.home), _every_port(binaries.given_up())),
         _memory(bool(mine_here)),
+        _open_files(),
         *_places(config),
         *_binaries(binaries),
         *_store(config),
@@ -160,6 +163,16 @@ def _memory(running: bool) -> Finding:
     return Finding("memory", Verdict.FAIL, f"{detail}, {NEEDED_MEMORY >> 30} GB needed", "Close other programs.")
 
 
+def _open_files() -> Finding:
+    """The limit that a process can't raise itself: below what servers need they fail in the middle of their work."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY or hard >= NEEDED_FILES:
+        return Finding("open files", Verdict.OK, f"each process may have {NEEDED_FILES}")
+    detail = f"each process may have {hard}, {NEEDED_FILES} needed"
+    remedy = f"Raise the hard limit: `ulimit -Hn {NEEDED_FILES}` as root, or in the unit or container around this."
+    return Finding("open files", Verdict.FAIL, detail, remedy)
+
+
 def _disk(home: Path) -> Finding:
     place = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(place).free
@@ -189,6 +202,9 @@ def _settings(path: Path) -> Iterator[Finding]:
             yield Finding("settings", Verdict.WARN, f"others may read {path} ({mode:04o})", f"Type `chmod 600 {path}`.")
         else:
             yield Finding("settings", Verdict.OK, str(path))
+    elif not os.access(path.parent, os.W_OK):
+        remedy = "Set LAB_ENV_FILE to a file in a folder of your own."
+        yield Finding("settings", Verdict.FAIL, f"{path} can't be written", remedy)
 
 
 def _data(path: Path) -> Finding:

@@ -19,6 +19,7 @@ from lab.ops.emptiness import refuse_half_restored
 from lab.ops.progress import Progress, Report
 from lab.ops.provision import provision_postgres, provision_store
 from lab.ops.seed import Seeder
+from lab.ops.underway import say_what_ends
 from lab.runtime.base import Note, Runtime
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.record import refuse_other_runtime
@@ -36,8 +37,11 @@ def up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
 
 
 def _up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
-    deadline_s = _UP_DEADLINES_S.get(runtime.name, stack.UP_DEADLINE_S)
-    return interruption.run(stack.up(config, runtime, furnish(config, runtime), report, deadline_s))
+    return interruption.run(stack.up(config, runtime, furnish(config, runtime), report, _deadline_s(runtime)))
+
+
+def _deadline_s(runtime: Runtime) -> float:
+    return _UP_DEADLINES_S.get(runtime.name, stack.UP_DEADLINE_S)
 
 
 def furnish(config: LabConfig, runtime: Runtime) -> stack.Furnish:
@@ -100,24 +104,28 @@ def refuse(findings: tuple[Finding, ...]) -> None:
 
 
 def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> stack.UpResult:
-    """Stops one service, or all, and brings the lab up. Raises LabError."""
+    """Stops one service, or all, and starts it anew; runs that need it end, which is said. Raises LabError."""
     refuse_half_restored(config)
-    chosen = [_service(name).name] if name else []
+    chosen = _service(name).name if name else None
     if not config.secrets.complete:
         raise LabError(f"A password or secret has no value in {config.env_file}.", "Type `invoke up`, which makes one.")
+    say_what_ends(config, runtime, [chosen] if chosen else list(Service), report)
     if not chosen:
         runtime.down(lambda text: report(Progress("lab", "stopping", text)))
         return _up(config, runtime, report)
+    doing = stack.restart(config, runtime, chosen, furnish(config, runtime), report, _deadline_s(runtime))
     try:
-        with interruption.finished_first():
-            runtime.stop(chosen, 30.0)
-        return _up(config, runtime, report)
+        return interruption.run(doing)
     except KeyboardInterrupt:
-        for service in chosen:
-            runtime.start(service)
         raise Interrupted(
             f"restart was interrupted: {name} starts again, and nobody waits for it.", "Type `invoke status`."
         ) from None
+
+
+def down(config: LabConfig, runtime: Runtime, note: Note) -> bool:
+    """Stops every service, and says which runs end with them; False when nothing ran. Raises LabError."""
+    say_what_ends(config, runtime, list(Service), lambda progress: note(progress.detail))
+    return runtime.down(note)
 
 
 def line_count(text: str) -> int:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.clients import ssh
+from lab.core import account
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, SignatureInvalid, UsageError
 from lab.core.identities import Identities, claim_problem
@@ -22,7 +23,7 @@ class Signing:
 
     key: Path | None = None
     role: str = ""
-    home: Path = field(default_factory=Path.home)
+    home: Path = field(default_factory=account.home)
     sign: Callable[[bytes, Path], str] = ssh.sign
 
     def chosen(self, config: LabConfig) -> Path | None:

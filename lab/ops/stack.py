@@ -2,25 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from lab.core import interruption
 from lab.core.config import LabConfig
-from lab.core.errors import StartupFailed
+from lab.core.errors import LabError, StartupFailed
 from lab.core.processes import ProcessFact
 from lab.core.services import BY_NAME, Service
 from lab.core.snapshot import Health, ServiceState
 from lab.ops.probes import ProbeResult, Probes
 from lab.ops.progress import Progress, Report
 from lab.ops.states import service_state
+from lab.ops.underway import let_runs_end
 from lab.runtime.base import Runtime
 
 UP_DEADLINE_S = 180.0
 _POLL_SECONDS = 0.2
 _FACTS_EVERY_S = 1.0
 _TAIL_LINES = 15
+_STOP_S = 30.0
 # A second or two, on a machine that has nothing else to do.
 _FURNISH_S = 90.0
 
@@ -59,27 +62,83 @@ async def up(
         changes.append(text)
         report(Progress("lab", "preparing", text))
 
-    try:
+    differ = await asyncio.to_thread(runtime.changes)
+    await let_runs_end(config, differ, report)
+    for service, reasons in differ.items():
+        note(f"{service} restarts, changed: {', '.join(reasons)}")
+    with _brought_back(runtime, differ):
         # Not in a thread, which would go on after an interruption, and without the lock on the lab.
         with interruption.blocking():
             runtime.prepare(note)
-        # From here on: building or pulling images takes as long as it takes, and has deadlines of its own.
+        # From here on: waiting for a run, building or pulling images take as long as they take.
         starter, states = await _start(config, runtime, furnish, report, time.monotonic() + deadline_s)
-    finally:
-        runtime.release()
     already = not changes and not starter.started
     return UpResult(states, already, time.monotonic() - began, starter.ready_after)
 
 
+async def restart(
+    config: LabConfig, runtime: Runtime, service: Service, furnish: Furnish, report: Report, deadline_s: float
+) -> UpResult:
+    """Stops one service and starts it with its settings as they are now; touches no other.
+
+    Raises LabError where what it needs isn't running, StartupFailed.
+    """
+    began = time.monotonic()
+    _refuse_alone(service, await asyncio.to_thread(runtime.facts))
+
+    def note(text: str) -> None:
+        report(Progress("lab", "preparing", text))
+
+    with _brought_back(runtime, (service,)):
+        # Stopping goes on in its thread: starting anew at an interruption must come after it.
+        with interruption.finished_first():
+            await asyncio.to_thread(runtime.prepare, note, (service,))
+            await asyncio.to_thread(runtime.stop, (service,), _STOP_S)
+        starter, _ = await _start(config, runtime, furnish, report, began + deadline_s, (service,))
+    states = await status(config, runtime)
+    return UpResult(states, False, time.monotonic() - began, starter.ready_after)
+
+
+def _refuse_alone(service: Service, facts: Mapping[Service, ProcessFact]) -> None:
+    """Raises LabError for a service that can't be started by itself."""
+    fact = facts[service]
+    if fact.state == "absent":
+        raise LabError(f"{BY_NAME[service].title} isn't installed: {fact.reason}.", fact.remedy)
+    if all(one.state in {"absent", "stopped"} for one in facts.values()):
+        raise LabError("The lab is down.", "Type `invoke up`.")
+    if missing := [needed for needed in BY_NAME[service].needs if facts[needed].state != "running"]:
+        names = ", ".join(missing)
+        raise LabError(f"{BY_NAME[service].title} needs {names}, which doesn't run.", "Type `invoke up`.")
+
+
+@contextmanager
+def _brought_back(runtime: Runtime, ended: Collection[Service]) -> Iterator[None]:
+    """Starts what was ended once more when something goes wrong, so that a failure leaves no lab half down."""
+    try:
+        yield
+    except BaseException:
+        for service in ended:
+            with suppress(LabError):
+                runtime.start(service)
+        raise
+    finally:
+        runtime.release()
+
+
 async def _start(
-    config: LabConfig, runtime: Runtime, furnish: Furnish, report: Report, end: float
+    config: LabConfig,
+    runtime: Runtime,
+    furnish: Furnish,
+    report: Report,
+    end: float,
+    only: Sequence[Service] | None = None,
 ) -> tuple["Starter", tuple[ServiceState, ...]]:
     began_at: dict[Service, float] = {}
     facts: dict[Service, ProcessFact] = {}
     # Heartbeats of a daemon that was stopped a moment ago must not be taken for the new one's.
     probes = Probes(config, started_at=began_at.get, health_of=lambda service: _health(facts, service))
     try:
-        starter = Starter(runtime, probes, furnish, report, end, began_at, facts)
+        starter = Starter(runtime, probes, furnish, report, end, began_at, facts, only)
         await starter.run()
         return starter, _judged(config, await asyncio.to_thread(runtime.facts), starter.results)
     finally:
@@ -98,11 +157,12 @@ class Starter:
         end: float,
         began_at: dict[Service, float],
         facts: dict[Service, ProcessFact],
+        only: Sequence[Service] | None = None,
     ) -> None:
         self._runtime, self._probes, self._furnish, self._report, self._end = runtime, probes, furnish, report, end
         # Filled here, read by the probes.
         self._began_at, self._facts = began_at, facts
-        self._services = list(runtime.services())
+        self._services = list(runtime.services() if only is None else only)
         self._ready = {service: asyncio.Event() for service in self._services}
         self.results: dict[Service, ProbeResult] = {}
         self.started: list[Service] = []
@@ -127,7 +187,8 @@ class Starter:
     async def _bring_up(self, service: Service, fact: ProcessFact) -> None:
         began = time.monotonic()
         for needed in BY_NAME[service].needs:
-            await self._ready[needed].wait()
+            if needed in self._ready:
+                await self._ready[needed].wait()
         if fact.state != "running":
             self.started.append(service)
             self._began_at[service] = time.time()

@@ -1,17 +1,16 @@
 """Does a registered model work? Asked in a process of its own."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 
+from lab.core.account import LOCALE, SEARCH_PATH, user_name
 from lab.core.config import LabConfig
 from lab.core.services import Service
 
 DEADLINE_S = 120.0
-_PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,11 @@ def try_model(config: LabConfig, version: str, digest: str, deadline_s: float = 
 
     Never raises for what the model does.
     """
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
+    # Nothing of the caller's: the model must work, or not, whoever asks.
+    environment = {
+        "PATH": SEARCH_PATH,
+        "LC_ALL": LOCALE,
+        "USER": user_name(),
         "MLFLOW_TRACKING_URI": config.url(Service.MLFLOW),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
@@ -41,7 +44,7 @@ def try_model(config: LabConfig, version: str, digest: str, deadline_s: float = 
             done = subprocess.run(
                 argv,
                 cwd=folder,
-                env=environment | {"TMPDIR": folder},
+                env=environment | {"TMPDIR": folder, "HOME": folder},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=deadline_s,

@@ -19,8 +19,15 @@ class Runtime(Protocol):
         """The services that can run here, in catalogue order; optional ones only where they are installed."""
         ...
 
-    def prepare(self, note: Note) -> None:
-        """Makes folders, configuration and whatever must exist before the first service starts; may be repeated."""
+    def changes(self) -> Mapping[Service, Sequence[str]]:
+        """The running services that `prepare` would end for a new start, and what differs: names, never values."""
+        ...
+
+    def prepare(self, note: Note, only: Sequence[Service] = ()) -> None:
+        """Makes folders, configuration and whatever must exist before the first service starts; may be repeated.
+
+        With `only`, nothing changes for any other service.
+        """
         ...
 
     def release(self) -> None:

@@ -12,12 +12,15 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from lab.core.account import home
 from lab.core.errors import LabError
 from lab.core.services import Service
 from lab.runtime.apt import ObtainFailed
+from lab.runtime.found import Found
 from lab.runtime.obtain import Fetch, Note, Obtained, fetch_url, from_debian, from_release
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS, Package
 
@@ -56,9 +59,33 @@ class NotInstalled:
 class Resolver:
     """Finds binaries and gets those that can be got. `cache` is shared by all labs of one Python environment."""
 
-    def __init__(self, cache: Path | None = None, fetch: Fetch = fetch_url, path: str | None = None) -> None:
+    def __init__(
+        self,
+        cache: Path | None = None,
+        fetch: Fetch = fetch_url,
+        path: str | None = None,
+        found: Found | None = None,
+        shared: bool = False,
+    ) -> None:
+        """`cache` is where servers are put, `shared` whether those beside the Python packages are used, too.
+
+        `found` is what a lab found earlier: that stays, whatever PATH says now.
+        """
         self._cache = cache or default_cache()
-        self._fetch, self._path = fetch, path
+        # One that somebody else prepared can be used, but not added to.
+        self._places = tuple(dict.fromkeys((*([shared_cache()] if shared or not cache else []), self._cache)))
+        self._fetch, self._path, self._found = fetch, path, found
+
+    def remember(self) -> None:
+        """Writes down which programs are used, if there is a lab to do it for."""
+        if self._found:
+            located = [self.locate(package, package.name) for package in (PROMETHEUS, *_OPTIONAL.values())]
+            self._found.write({one.name: asdict(one) for one in located if isinstance(one, Binary)})
+
+    def forget(self) -> None:
+        """Looks at PATH again the next time."""
+        if self._found:
+            self._found.forget()
 
     def postgres_folder(self) -> Path:
         """The folder of postgres, initdb and pg_ctl. Raises LabError."""
@@ -115,36 +142,23 @@ class Resolver:
                 if isinstance(found, NotInstalled):
                     self._obtain(package, note)
         except (OSError, LabError) as err:
-            return _missing(package, name, f"{self._cache} can't be written: {err}")
+            missing = _missing(package, name, f"{self._cache} can't be written: {err}")
+            return replace(missing, remedy=f"{missing.remedy} Or set XDG_CACHE_HOME to a folder that you can write to.")
         return self.locate(package, name)
 
     def locate(self, package: Package, name: str) -> Binary | NotInstalled:
-        """A program on PATH or in the cache; asks nobody."""
+        """A program that the lab has used so far, on PATH or in the cache; asks nobody."""
+        if self._found and (known := self._found.get(name)):
+            return _known(name, known)
         for alias in package.programs[name]:
             if found := shutil.which(alias, path=self._path):
                 return _binary(name, Path(found), "", "PATH")
-        kept = self._kept(package)
-        path = kept and self._find(package, name)
-        if kept and path:
-            return _binary(name, path, kept.version, kept.source)
+        for place in self._places:
+            kept = _kept(place / package.name)
+            path = kept and _find(place / package.name, package, name)
+            if kept and path:
+                return _binary(name, path, kept.version, kept.source)
         return _missing(package, name, self._last_failure(package) or "it isn't on PATH and wasn't downloaded yet")
-
-    def _find(self, package: Package, name: str) -> Path | None:
-        tree = self._cache / package.name
-        for alias in package.programs[name]:
-            for pattern in ("bin", "usr/bin", "*", "*/bin"):
-                found = [
-                    path for path in tree.glob(f"{pattern}/{alias}") if os.access(path, os.X_OK) and path.is_file()
-                ]
-                if found:
-                    return found[0]
-        return None
-
-    def _kept(self, package: Package) -> Obtained | None:
-        try:
-            return Obtained(**json.loads((self._cache / package.name / "obtained.json").read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
 
     def _obtain(self, package: Package, note: Note) -> None:
         """Tries every way into a folder of its own, and moves the first that works into place."""
@@ -212,13 +226,42 @@ class Resolver:
         raise LabError(f"{name} is missing (Python package {package}).", "Type `uv sync`.")
 
 
-def default_cache() -> Path:
-    """Beside the Python packages, so that it lives and goes with them; in the user's cache if that can't be written."""
-    inside = Path(sys.prefix) / "share" / "mlops-lab"
+def shared_cache() -> Path:
+    """Beside the Python packages, so that it lives and goes with them."""
+    return Path(sys.prefix) / "share" / "mlops-lab"
+
+
+def default_cache(lab_home: Path | None = None) -> Path:
+    """Where servers are put: beside the Python packages, in the user's cache if that can't be written, and in the
+    lab's own home for an account without one."""
+    inside = shared_cache()
     existing = next(folder for folder in (inside, *inside.parents) if folder.exists())
     if os.access(existing, os.W_OK):
         return inside
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlops-lab"
+    given = os.environ.get("XDG_CACHE_HOME")
+    if lab_home and not given and not home().is_dir():
+        return lab_home / "cache" / "mlops-lab"
+    return Path(given or home() / ".cache") / "mlops-lab"
+
+
+def _find(tree: Path, package: Package, name: str) -> Path | None:
+    for alias in package.programs[name]:
+        for pattern in ("bin", "usr/bin", "*", "*/bin"):
+            found = [path for path in tree.glob(f"{pattern}/{alias}") if os.access(path, os.X_OK) and path.is_file()]
+            if found:
+                return found[0]
+    return None
+
+
+def _kept(tree: Path) -> Obtained | None:
+    try:
+        return Obtained(**json.loads((tree / "obtained.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _known(name: str, known: Mapping[str, Any]) -> Binary:
+    return Binary(name, Path(known["path"]), known["version"], known["source"], tuple(known["arguments"]))
 
 
 def _binary(name: str, path: Path, version: str, source: str) -> Binary:

@@ -1,13 +1,12 @@
 """The command line and environment of each service on the host: a pure function of configuration and binaries."""
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.core.account import unprivileged
+from lab.core.account import LOCALE, SEARCH_PATH, unprivileged, user_name
 from lab.core.config import LabConfig
 from lab.core.services import LOOPBACK, Service
 from lab.runtime import contract
@@ -19,7 +18,6 @@ from lab.runtime.place import on_host
 ALERTMANAGER_WEB = "alertmanager-web.yml"
 # Marks every process of a lab, so that those that lost their supervisor can be found.
 OWNED_BY = "MLOPS_LAB_OWNED_BY"
-_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _HOSTS = (LOOPBACK, "localhost")
 
 
@@ -46,13 +44,28 @@ class Command:
 
 
 def base_environment(layout: Layout) -> dict[str, str]:
-    """What every service gets: little from the caller's shell, so that it runs the same from anywhere."""
-    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return kept | {
+    """What every service gets. Nothing of the caller's shell is in it: whoever types `up`, the services are the same.
+
+    HOME is the lab's own, so that no dot file of a user (.netrc, .pgpass, .gitconfig, .aws) reaches a service.
+    """
+    return {
         OWNED_BY: str(layout.home),
+        "PATH": f"{python().parent}:{SEARCH_PATH}",
+        "HOME": str(layout.cache),
+        "USER": user_name(),
+        "LOGNAME": user_name(),
+        "LANG": LOCALE,
+        "LC_ALL": LOCALE,
+        "TZ": "UTC",
         "TMPDIR": str(layout.scratch),
         "NO_PROXY": ",".join(_HOSTS),
     }
+
+
+def python() -> Path:
+    """This environment's interpreter under one name, whichever of its names and links a command was started by."""
+    found = Path(sys.prefix).resolve() / "bin" / "python"
+    return found if sys.prefix != sys.base_prefix and found.exists() else Path(sys.executable)
 
 
 def command(service: Service, config: LabConfig, layout: Layout, tools: Tools) -> Command:
@@ -69,13 +82,15 @@ def command(service: Service, config: LabConfig, layout: Layout, tools: Tools) -
 
 def dying_with_parent(argv: Sequence[str], signal: str = "TERM") -> list[str]:
     """`argv` that ends when its supervisor is killed; elsewhere than on Linux leftovers are swept up instead."""
-    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    setpriv = shutil.which("setpriv", path=SEARCH_PATH) if sys.platform == "linux" else None
     return [setpriv, "--pdeathsig", signal, *argv] if setpriv else list(argv)
 
 
 def _postgres(config: LabConfig, layout: Layout, tools: Tools) -> Command:
     server = [str(tools.postgres / "postgres"), "-D", str(layout.postgres), "-p", str(config.port(Service.POSTGRES))]
     server += ["-c", f"listen_addresses={LOOPBACK}", "-c", "unix_socket_directories=", *contract.postgres_options()]
+    # A cluster keeps the zone of its first start; `logs --since` takes what names none for UTC.
+    server += ["-c", "log_timezone=UTC"]
     argv = unprivileged(dying_with_parent(server, "INT"))
     return Command(argv, base_environment(layout), layout.postgres, stop_signal="INT", stop_group=False)
 
@@ -111,7 +126,7 @@ def _python(service: Service, config: LabConfig, layout: Layout) -> Command:
     environment = base_environment(layout) | contract.environment(service, place)
     # The code of this folder, also where another copy of it is installed.
     environment["PYTHONPATH"] = str(config.root)
-    argv = [sys.executable, *contract.python_arguments(service, place)]
+    argv = [str(python()), *contract.python_arguments(service, place)]
     return Command(dying_with_parent(argv), environment, folders.get(service, config.root))
 
 

@@ -13,7 +13,7 @@ from lab.core.config import LabConfig
 from lab.core.errors import LabError, StartupFailed
 from lab.core.processes import ProcessFact
 from lab.core.services import CATALOGUE, Service, stop_order
-from lab.runtime import compose_files, isolation
+from lab.runtime import compose_changes, compose_files, isolation
 from lab.runtime.base import Note
 from lab.runtime.compose_cli import Compose
 from lab.runtime.compose_files import PROVISION, Stack
@@ -59,7 +59,21 @@ class ComposeRuntime:
     def services(self) -> Sequence[Service]:
         return self.stack.services
 
-    def prepare(self, note: Note) -> None:
+    def changes(self) -> Mapping[Service, Sequence[str]]:
+        if not self._layout.marker.exists():
+            return {}
+        return compose_changes.changes(self.stack, self._containers.list(), self._image_id)
+
+    def _image_id(self, name: str) -> str:
+        from docker.errors import ImageNotFound
+
+        with understood("looking at an image"):
+            try:
+                return self._containers.client().images.get(name).id or ""
+            except ImageNotFound:
+                return ""
+
+    def prepare(self, note: Note, only: Sequence[Service] = ()) -> None:
         if is_strangers(self._config):
             remedy = "Nothing was written; set LAB_HOME to an empty folder or a new one."
             raise LabError(f"{self._config.home} is not a lab's folder (no lab.json in it).", remedy)
@@ -71,7 +85,9 @@ class ComposeRuntime:
         stack = self.stack
         compose_files.write_all(stack)
         before = {container.id for container in self._containers.list().values()}
-        Compose(stack.variables_file).run("up", "--no-start", "--remove-orphans", "--quiet-pull")
+        what = ("--no-deps", *only) if only else ("--remove-orphans",)
+        Compose(stack.variables_file).run("up", "--no-start", "--quiet-pull", *what)
+        compose_changes.write(stack, only)
         found = self._containers.list()
         made = sorted(service for service, container in found.items() if container.id not in before)
         if made:

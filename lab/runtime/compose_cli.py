@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.core.errors import LabError
+from lab.core.shell import ENGINE, passed_on
 from lab.runtime.engine import compose_command
 
 DEADLINE_S = 600.0
-_KEPT = ("PATH", "HOME", "USER", "LANG", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class Compose:
@@ -50,8 +50,5 @@ class Compose:
 
 def _environment() -> dict[str, str]:
     """Little from the caller's shell: a variable there would win over the lab's own."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name in _KEPT or name.startswith(("DOCKER_", "LC_")) or name.lower().endswith("_proxy")
-    }
+    proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
+    return passed_on([*ENGINE, *proxies])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from lab.core.account import home
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, Service
@@ -84,11 +85,26 @@ def write_all(stack: Stack) -> None:
         _write_owned(stack, stack.folder / "secrets" / name, text)
     for name, text in configuration.items():
         _write_owned(stack, stack.folder / "config" / name, text)
-    read = secrets | configuration | _shared(stack)
-    for name, variables in _environments(stack).items():
-        told = variables | {"LAB_FILES_READ": _digest(stack, name, read)}
-        write_private(stack.folder / "env" / f"{name}.env", _env_file(told))
+    for name, variables in told(stack).items():
+        write_private(stack.folder / "env" / f"{name}.env", _env_file(variables))
     write_private(stack.variables_file, _env_file(variables_of(stack)))
+
+
+def told(stack: Stack) -> Mapping[str, dict[str, str]]:
+    """The variables of each service's own; one of them changes with the files that it reads at its start."""
+    read = _read(stack)
+    environments = _environments(stack).items()
+    return {name: variables | {"LAB_FILES_READ": _digest(stack, name, read)} for name, variables in environments}
+
+
+def files_of(stack: Stack, name: str) -> dict[str, str]:
+    """The texts of the files that the service reads at its start, by their names. They may hold secrets."""
+    read = _read(stack)
+    return {file: read[file] for file in _names_read(stack, name, read)}
+
+
+def _read(stack: Stack) -> Mapping[str, str]:
+    return secret_files(stack.config, stack.place, stack.folder) | _configuration(stack) | _shared(stack)
 
 
 def variables_of(stack: Stack) -> dict[str, str]:
@@ -127,7 +143,7 @@ def _upper(service: Service) -> str:
 def _own_folder(config: LabConfig, path: Path, variable: str) -> Path:
     """The folder of a file, which is mounted whole, so that an edited file is seen. Raises LabError for a wide one."""
     folder = path.parent
-    if folder in {Path.home(), config.home} or config.root.is_relative_to(folder):
+    if folder in {home(), config.home} or config.root.is_relative_to(folder):
         raise LabError(
             f"{variable}={path} lies in {folder}, which containers must not see whole.",
             "Put the file into a folder of its own.",
@@ -179,11 +195,14 @@ def _digest(stack: Stack, name: str, read: Mapping[str, str]) -> str:
 
     Keyed, because a container's variables can be seen by whoever may ask the engine, and a password could be guessed.
     """
-    names = [*_READS.get(name, ())]
-    if name == Service.OBJECT_STORE and stack.store == SEAWEEDFS:
-        names = sorted(file for file in read if file.startswith("seaweedfs-"))
-    text = "\0".join(read[file] for file in names)
+    text = "\0".join(read[file] for file in _names_read(stack, name, read))
     return hmac.new(stack.config.secrets.store_jwt.encode(), text.encode(), "sha256").hexdigest()[:12]
+
+
+def _names_read(stack: Stack, name: str, read: Mapping[str, str]) -> Sequence[str]:
+    if name == Service.OBJECT_STORE and stack.store == SEAWEEDFS:
+        return sorted(file for file in read if file.startswith("seaweedfs-"))
+    return _READS.get(name, ())
 
 
 def _environments(stack: Stack) -> Mapping[str, dict[str, str]]:

@@ -41,6 +41,7 @@ class Container:
     health_output: str
     out_of_memory: bool
     ports: tuple[tuple[str, int], ...]
+    image: str = ""
 
     @property
     def running(self) -> bool:
@@ -177,6 +178,7 @@ def _container(raw: Mapping[str, Any], image_created_at: float | None) -> Contai
         health_output=" ".join(str(log[-1]["Output"]).split())[:300] if log else "",
         out_of_memory=bool(state.get("OOMKilled")),
         ports=_ports(raw),
+        image=raw["Image"],
     )
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from lab.core.account import home
 from lab.core.errors import LabError
+from lab.core.shell import ENGINE, passed_on
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -58,7 +60,7 @@ def _context_host(environ: Mapping[str, str]) -> str:
 
 
 def _config_folder(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    return Path(environ.get("DOCKER_CONFIG") or home() / ".docker")
 
 
 def answers(environ: Mapping[str, str] = os.environ) -> bool:
@@ -190,7 +192,12 @@ def _is_wrapper(path: str) -> bool:
 def _compose_version(argv: tuple[str, ...]) -> tuple[int, ...]:
     try:
         done = subprocess.run(
-            [*argv, "version", "--short"], capture_output=True, text=True, timeout=_VERSION_S, check=False
+            [*argv, "version", "--short"],
+            env=passed_on(ENGINE),
+            capture_output=True,
+            text=True,
+            timeout=_VERSION_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ()

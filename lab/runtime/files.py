@@ -7,13 +7,14 @@ import socket
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import LOOPBACK, Service
 from lab.runtime import contract
-from lab.runtime.commands import ALERTMANAGER_WEB, Command, store_options
+from lab.runtime.commands import ALERTMANAGER_WEB, store_options
 from lab.runtime.credentials import credential_files
 from lab.runtime.layout import Layout
 from lab.runtime.place import on_host
@@ -24,38 +25,56 @@ from lab.runtime.web_password import USER, web_configuration
 LOCK = "lock"
 
 
-def write_all(config: LabConfig, layout: Layout, services: Sequence[Service]) -> Mapping[Service, str]:
-    """Writes what the services read at their start; returns each one's text, by which a change is noticed."""
+@dataclass(frozen=True)
+class Input:
+    """A file that `readers` read at their start. One that isn't `ours` stands in the project as it is."""
+
+    path: Path
+    text: str = field(repr=False)
+    readers: tuple[Service, ...]
+    ours: bool = True
+
+
+_DAGSTERS = (Service.DAGSTER_CODE, Service.DAGSTER, Service.DAGSTER_DAEMON)
+_CREDENTIALS: Mapping[str, tuple[Service, ...]] = {
+    "pgpass-dagster": _DAGSTERS,
+    "pgpass-mlflow": (Service.MLFLOW,),
+    "s3-mlflow": (Service.MLFLOW,),
+    "s3-pipeline": (Service.DAGSTER_DAEMON,),
+    "s3-reader": (Service.DRIFT_MONITOR, Service.GOVERNANCE_METRICS),
+}
+
+
+def inputs(config: LabConfig, layout: Layout, services: Sequence[Service]) -> tuple[Input, ...]:
+    """Every file that the services read when they start, and who does."""
     from lab.runtime.prometheus_config import render
 
     stack = config.root / "stack"
-    dagster = {name: (stack / "dagster" / name).read_text() for name in ("dagster.yaml", "workspace.yaml")}
-    store = {"s3-identities.json": identities(config), "object-store.options": store_options(config, layout)}
-    rules = stack / "prometheus" / "alert_rules.yml"
+    rules, routes = stack / "prometheus" / "alert_rules.yml", stack / "alertmanager" / "alertmanager.yml"
     login = (USER, config.secrets.alertmanager)
     alertmanager = f"{LOOPBACK}:{config.port(Service.ALERTMANAGER)}" if Service.ALERTMANAGER in services else None
     prometheus = render(scrape_targets(config, services), str(rules), alertmanager, {Service.ALERTMANAGER: login})
     web = web_configuration(config.secrets.alertmanager, layout.config / ALERTMANAGER_WEB)
-    for name, text in dagster.items():
-        write_private(layout.dagster / name, text)
+    dagster = {name: (stack / "dagster" / name).read_text() for name in ("dagster.yaml", "workspace.yaml")}
     credentials = credential_files(config, on_host(config, layout))
-    for name, text in (store | dict(credentials)).items():
-        write_private(layout.config / name, text)
-    write_private(layout.config / "prometheus.yml", prometheus)
-    write_private(layout.config / ALERTMANAGER_WEB, web)
-    instance = "".join(dagster.values()) + credentials["pgpass-dagster"]
-    reader = credentials["s3-reader"]
-    return {
-        Service.OBJECT_STORE: "".join(store.values()),
-        Service.MLFLOW: credentials["pgpass-mlflow"] + credentials["s3-mlflow"],
-        Service.DAGSTER_CODE: instance,
-        Service.DAGSTER: instance,
-        Service.DAGSTER_DAEMON: instance + credentials["s3-pipeline"],
-        Service.DRIFT_MONITOR: reader,
-        Service.GOVERNANCE_METRICS: reader,
-        Service.PROMETHEUS: prometheus + rules.read_text(),
-        Service.ALERTMANAGER: web + (stack / "alertmanager" / "alertmanager.yml").read_text(),
-    }
+    store, own = (Service.OBJECT_STORE,), layout.config
+    return (
+        *(Input(layout.dagster / name, text, _DAGSTERS) for name, text in dagster.items()),
+        *(Input(own / name, text, _CREDENTIALS[name]) for name, text in credentials.items()),
+        Input(own / "s3-identities.json", identities(config), store),
+        Input(own / "object-store.options", store_options(config, layout), store),
+        Input(own / "prometheus.yml", prometheus, (Service.PROMETHEUS,)),
+        Input(rules, rules.read_text(), (Service.PROMETHEUS,), ours=False),
+        Input(own / ALERTMANAGER_WEB, web, (Service.ALERTMANAGER,)),
+        Input(routes, routes.read_text(), (Service.ALERTMANAGER,), ours=False),
+    )
+
+
+def write_inputs(files: Sequence[Input], only: Sequence[Service] = ()) -> None:
+    """Writes the lab's own of these files, or those that one of `only` reads."""
+    for one in files:
+        if one.ours and (not only or not set(only).isdisjoint(one.readers)):
+            write_private(one.path, one.text)
 
 
 def is_strangers(config: LabConfig) -> bool:
@@ -131,9 +150,3 @@ def identities(config: LabConfig) -> str:
         for name, secret in known.items()
     ]
     return json.dumps({"identities": listed}, indent=1)
-
-
-def launch_spec(command: Command) -> str:
-    """What `launch.py` reads."""
-    spec = {"command": list(command.argv), "environment": dict(command.environment), "folder": str(command.folder)}
-    return json.dumps(spec, indent=1, sort_keys=True)

@@ -1,14 +1,13 @@
 """The native runtime: the catalogue's servers as supervised processes of this host, without Docker or root."""
 
 import json
+import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 
 import psutil
@@ -25,23 +24,24 @@ from lab.runtime.certificates import ensure_pair
 from lab.runtime.commands import Tools, base_environment, command
 from lab.runtime.files import (
     LOCK,
+    Input,
     empty_scratch,
     forget_request_counts,
+    inputs,
     is_strangers,
-    launch_spec,
     refuse_foreign,
     remove_dead_sockets,
-    write_all,
+    write_inputs,
 )
 from lab.runtime.layout import Layout
 from lab.runtime.lock import HomeLock
 from lab.runtime.logs import count_restarts, follow, tail
 from lab.runtime.memory import MemoryMeter
 from lab.runtime.postgres import ensure_cluster
-from lab.runtime.private import write_private
+from lab.runtime.programs import Plan, plan, write_programs
 from lab.runtime.ready import wait_until
 from lab.runtime.record import NATIVE, SEAWEEDFS, write_mark
-from lab.runtime.supervisor import Program, ProgramState, Supervisor, SupervisorHangs, render
+from lab.runtime.supervisor import ProgramState, Supervisor, SupervisorHangs
 
 _STOP_SECONDS = 30.0
 _STATES = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "failed", "FATAL": "failed"}
@@ -67,7 +67,16 @@ class NativeRuntime:
         """Whether a supervisor of this lab is there."""
         return self._supervisor.alive()
 
-    def prepare(self, note: Note) -> None:
+    def changes(self) -> Mapping[Service, Sequence[str]]:
+        if not self.running():
+            return {}
+        now = {one.service: one for one in self._plans(self._tools(lambda _: None), self._inputs())}
+        states = self._supervisor.states()
+        running = [service for service in Service if service in states and states[service].pid]
+        found = {name: now[name].changes() if name in now else ("program (it is gone)",) for name in running}
+        return {name: changes for name, changes in found.items() if changes}
+
+    def prepare(self, note: Note, only: Sequence[Service] = ()) -> None:
         self._refuse_strangers("Nothing was written; set LAB_HOME to an empty folder or a new one.")
         isolation.refuse(self._config)
         self._lock.acquire(note)
@@ -80,16 +89,19 @@ class NativeRuntime:
         if ensure_cluster(tools.postgres, self.layout, self._config.secrets.postgres):
             note("made a PostgreSQL cluster")
         ensure_pair(self.layout.config)
-        services = self.services()
-        read = write_all(self._config, self.layout, services)
-        changed = self._write_programs(services, tools, read)
+        files = self._inputs()
+        write_inputs(files, only)
+        write_programs(self._plans(tools, files), self.layout, only)
+        self._binaries.remember()
         if not self.running():
             empty_scratch(self.layout)
             forget_request_counts(self.layout)
             self._supervisor.launch(base_environment(self.layout))
-        elif changed:
+        else:
+            # Asked each time: a command that was ended between writing and reloading left that to this one.
             replaced, removed = self._supervisor.reload()
-            note(f"settings changed: {', '.join([*replaced, *removed])}")
+            if replaced or removed:
+                note(f"taken in: {', '.join([*replaced, *removed])}")
 
     def start(self, service: Service) -> None:
         self._supervisor.start(service)
@@ -101,6 +113,7 @@ class NativeRuntime:
         self._lock.release()
 
     def down(self, note: Note) -> bool:
+        self._binaries.forget()
         if not self.layout.marker.exists():
             return self._stop_all(note)
         with self._lock.held(note):
@@ -163,9 +176,10 @@ class NativeRuntime:
     def doomed(self) -> Sequence[str]:
         return ()
 
-    def execute(self, service: Service, argv: Sequence[str], terminal: bool) -> int:  # noqa: ARG002 - the same either way
+    def execute(self, service: Service, argv: Sequence[str], terminal: bool) -> int:
         made = command(service, self._config, self.layout, self._tools(lambda _: None))
-        return subprocess.run(argv, cwd=made.folder, env=dict(made.environment), check=False).returncode
+        shown = {"TERM": os.environ.get("TERM", "dumb")} if terminal else {}
+        return subprocess.run(argv, cwd=made.folder, env={**shown, **made.environment}, check=False).returncode
 
     def _refuse_strangers(self, remedy: str) -> None:
         if is_strangers(self._config):
@@ -223,22 +237,13 @@ class NativeRuntime:
     def _absent(self) -> Mapping[Service, NotInstalled]:
         return self._binaries.absent()
 
-    def _write_programs(self, services: Sequence[Service], tools: Tools, read: Mapping[Service, str]) -> bool:
-        """One file per service for `launch.py`, and supervisord's; returns whether the latter changed."""
-        programs = []
-        for service in services:
-            made = command(service, self._config, self.layout, tools)
-            spec = launch_spec(made)
-            path = self.layout.config / f"{service}.json"
-            write_private(path, spec)
-            # The digest makes a change in environment or files one of the command line, which supervisord notices.
-            digest = sha256((spec + read.get(service, "")).encode()).hexdigest()[:12]
-            argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")), str(path), digest]
-            programs.append(Program(str(service), argv, made.stop_signal, made.stop_group))
-        text = render(
-            programs, self.layout.run / "supervisor.sock", self.layout.run / "supervisor.pid", self.layout.logs
-        )
-        return write_private(self.layout.config / "supervisord.conf", text)
+    def _inputs(self) -> Sequence[Input]:
+        return inputs(self._config, self.layout, self.services())
+
+    def _plans(self, tools: Tools, files: Sequence[Input]) -> Sequence[Plan]:
+        """How each service would be started now."""
+        made = {one: command(one, self._config, self.layout, tools) for one in self.services()}
+        return [plan(service, how, files, self.layout) for service, how in made.items()]
 
     def _remove(self, home: Path) -> None:
         for attempt in range(5):

@@ -36,6 +36,12 @@ def recorded_store(home: Path) -> str:
     return str(_read(home).get("object_store", ""))
 
 
+def recorded_offset(home: Path, otherwise: int) -> int:
+    """The PORT_OFFSET that the lab was started with; `otherwise` where there is none."""
+    known = _read(home).get("port_offset")
+    return known if isinstance(known, int) else otherwise
+
+
 def refuse_other_runtime(config: LabConfig) -> None:
     """Raises LabError when the settings name another runtime than the one that has the lab's data."""
     known = recorded_runtime(config.home)

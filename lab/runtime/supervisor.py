@@ -14,6 +14,8 @@ from lab.core.interruption import finished_first
 from lab.runtime.ready import wait_until
 
 _LOG_SIZE = "10MB"
+# How many files each service may open; supervisord raises the soft limit to it.
+NEEDED_FILES = 1024
 # It answers from memory; only a machine that is very busy makes this take seconds.
 _ANSWER_S = 15.0
 
@@ -40,8 +42,9 @@ class ProgramState:
     message: str
 
 
-def render(programs: Iterable[Program], socket: Path, pid_file: Path, logs: Path) -> str:
-    """supervisord.conf. Raises LabError for a value that its format can't hold."""
+def render(programs: Iterable[Program | str], socket: Path, pid_file: Path, logs: Path) -> str:
+    """supervisord.conf; a program may be given as the section that it had. Raises LabError for a value that the
+    format can't hold."""
     head = f"""\
 [supervisord]
 pidfile={_plain(pid_file)}
@@ -51,7 +54,7 @@ logfile_backups=2
 childlogdir={_plain(logs)}
 directory={_plain(logs.parent)}
 umask=077
-minfds=1024
+minfds={NEEDED_FILES}
 
 [unix_http_server]
 file={_plain(socket)}
@@ -60,7 +63,8 @@ chmod=0600
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
-    return "\n".join([head, *(_program(program, logs) for program in programs)])
+    sections = (one.rstrip("\n") + "\n" if isinstance(one, str) else _program(one, logs) for one in programs)
+    return "\n".join([head, *sections])
 
 
 def _program(program: Program, logs: Path) -> str:
@@ -115,7 +119,8 @@ class Supervisor:
 
     def launch(self, environment: Mapping[str, str], deadline_s: float = 60.0) -> None:
         """Starts supervisord detached from this shell and waits until it answers. Raises StartupFailed."""
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._configuration)]
+        # -P: a folder `supervisor` where the command was typed must not be taken for the package.
+        command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(self._configuration)]
         try:
             done = subprocess.run(
                 command,

@@ -83,7 +83,7 @@ def up(config: "LabConfig", _: Mapping[str, str], report: "Report") -> Told:
     from lab import wiring
     from lab.ops import life
 
-    life.refuse_unfit_host(config, wiring.binaries())
+    life.refuse_unfit_host(config, wiring.binaries(config))
     config = wiring.first_config()[0]
     result = life.up(config, wiring.runtime(config), report)
     return Told(True, "was up already" if result.already else f"up after {result.seconds:.0f} s", "Launch a demo run.")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.core.account import home
 from lab.tui.sorting import Order
 
 _SCHEMA = 1
@@ -33,7 +34,7 @@ class Memory:
     def of_user(cls, environ: Mapping[str, str]) -> "Memory":
         """Below XDG_STATE_HOME, or where that is by default."""
         base = environ.get("XDG_STATE_HOME", "")
-        folder = Path(base) if base.startswith("/") else Path("~/.local/state").expanduser()
+        folder = Path(base) if base.startswith("/") else home() / ".local" / "state"
         return cls(folder / "mlops-lab" / "screen.json")
 
     def load(self) -> tuple[Layout, str]:

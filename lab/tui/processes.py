@@ -75,13 +75,15 @@ class Processes:
     def _start(
         self, name: str, given: Given, out: int, errors: IO[bytes] | None, new_session: bool
     ) -> "subprocess.Popen[bytes]":
-        path = os.pathsep.join(filter(None, (_ROOT, self.environ.get("PYTHONPATH", ""))))
+        # The code of this folder in this interpreter, whatever the shell or the folder that it is in would add.
+        plain = {name: value for name, value in self.environ.items() if not name.startswith("PYTHON")}
+        own = {"PYTHONPATH": _ROOT, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
         return subprocess.Popen(
             [sys.executable, "-m", "lab.tui.errand", name, json.dumps(given)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=errors,
-            env={**self.environ, "PYTHONPATH": path},
+            env=plain | own,
             # Beside the screen it must not find the terminal: ssh-keygen would ask there, and read the screen's keys.
             start_new_session=new_session,
         )

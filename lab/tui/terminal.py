@@ -1,5 +1,6 @@
 """Whether there is anything to draw the screen on, and for how long."""
 
+import codecs
 import os
 import signal
 import sys
@@ -20,6 +21,11 @@ def need_terminal() -> None:
     # Textual draws on stderr.
     elif not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise LabError("The screen needs a terminal.", "Type `mlops-lab --once` for one snapshot as text.")
+    elif codecs.lookup(sys.stderr.encoding).name != "utf-8":
+        raise LabError(
+            f"The screen draws in UTF-8; the encoding here is {sys.stderr.encoding}.",
+            "Type `env -u PYTHONIOENCODING LC_ALL=C.UTF-8 mlops-lab`, or `mlops-lab --once` for one snapshot as text.",
+        )
 
 
 def _end_with(parent: int) -> None:

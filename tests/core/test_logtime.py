@@ -1,5 +1,6 @@
 """Times in log lines of every service, and the lines after one of them."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -30,10 +31,15 @@ def test_a_line_with_a_zone_says_when_it_was_written(line: str) -> None:
     assert found.astimezone(UTC).replace(microsecond=0) == AT
 
 
-def test_a_time_without_a_zone_is_local() -> None:
-    local = AT.astimezone().replace(tzinfo=None)
-    assert written_at(f"{local:%Y-%m-%d %H:%M:%S},123 INFO x", NOW) == AT
-    assert written_at(f"I{local:%m%d %H:%M:%S}.123456 server.go:1] x", NOW) == AT
+def test_a_time_without_a_zone_is_the_services_and_not_the_shells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert written_at(f"{AT:%Y-%m-%d %H:%M:%S},123 INFO x", NOW) == AT
+        assert written_at(f"I{AT:%m%d %H:%M:%S}.123456 server.go:1] x", NOW) == AT
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_glog_line_of_december_read_in_january_is_of_last_year() -> None:

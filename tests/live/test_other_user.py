@@ -1,4 +1,4 @@
-"""The lab of an ordinary user without a name in the password file, in a checkout that this user can't write to."""
+"""The lab of a user without a name in the password file and without HOME, in a checkout that is somebody else's."""
 
 import os
 import shutil
@@ -41,7 +41,9 @@ def lab(folder: Path) -> Iterator[LiveLab]:
     with reserved_offset() as offset:
         environ = {
             "PATH": os.environ["PATH"],
-            "HOME": str(folder),
+            # No HOME either, as in many containers, and a locale in which nothing but ASCII can be printed.
+            "LC_ALL": "C",
+            "PYTHONIOENCODING": "ascii",
             "LAB_NAME": "other-users-lab",
             "LAB_HOME": str(folder / "lab"),
             "LAB_ENV_FILE": str(folder / "env"),
@@ -117,6 +119,7 @@ def test_a_user_without_a_name_trains_and_leaves_nothing(lab: LiveLab) -> None:
     assert proved.returncode == 0, proved.stdout + proved.stderr
 
     again = invoke(python, lab.environ, "up")
+    assert "* up" in again.stdout
     assert "is up already" in again.stdout, again.stdout + again.stderr
 
     gone = invoke(python, lab.environ, "nuke", "--yes")

@@ -1,6 +1,7 @@
 """The doctor names what keeps the lab from starting, and what to do about it."""
 
 import os
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -193,3 +194,15 @@ def test_every_failure_is_in_the_refusal_with_its_remedy() -> None:
     said = str(caught.value)
     assert all(words in said for words in ("disk: full", "Free some.", "5000 taken", "Set PORT_OFFSET=7."))
     assert "grafana" not in said
+
+
+def test_a_limit_of_open_files_below_what_servers_need_is_said_before_the_start(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
+    found = findings(config)["open files"]
+    assert (found.verdict, found.detail) == (Verdict.FAIL, "each process may have 256, 1024 needed")
+    assert "ulimit -Hn 1024" in found.remedy
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+    assert findings(config)["open files"].verdict is Verdict.OK

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from lab.core.errors import LabError, StartupFailed
 from lab.core.processes import ProcessFact
 from lab.core.services import Service
 from lab.core.snapshot import Health
 from lab.ops import stack
 from lab.ops.probes import ProbeResult
 from lab.ops.progress import Progress
-from lab.ops.stack import Starter
+from lab.ops.stack import Starter, restart, up
 from tests.ops.labs import config
 
 SERVICES = (Service.OBJECT_STORE, Service.DRIFT_MONITOR, Service.PROMETHEUS)
@@ -112,3 +113,77 @@ async def test_probes_know_since_when_each_process_runs() -> None:
     assert began_at[Service.OBJECT_STORE] <= time.time() - 1000
     assert began_at[Service.DRIFT_MONITOR] >= before
     assert Service.PROMETHEUS not in began_at
+
+
+class Life:
+    """A whole lab that is up, whose probes find nothing."""
+
+    name = "native"
+
+    def __init__(self, **known: ProcessFact) -> None:
+        self.known = dict.fromkeys(Service, ProcessFact("running"))
+        self.known |= {Service(name.replace("_", "-")): fact for name, fact in known.items()}
+        self.did: list[str] = []
+        self.differ: dict[Service, Sequence[str]] = {}
+        self.prepare_fails = False
+
+    def services(self) -> Sequence[Service]:
+        return list(Service)
+
+    def facts(self) -> dict[Service, ProcessFact]:
+        return dict(self.known)
+
+    def changes(self) -> dict[Service, Sequence[str]]:
+        return self.differ
+
+    def prepare(self, note: object, only: Sequence[Service] = ()) -> None:
+        self.did.append(f"prepare {','.join(only)}")
+        if self.prepare_fails:
+            raise LabError("the disk is full.")
+
+    def stop(self, services: Sequence[Service], deadline_s: float) -> None:
+        self.did += [f"stop {service}" for service in services]
+
+    def start(self, service: Service) -> None:
+        self.did.append(f"start {service}")
+
+    def release(self) -> None:
+        self.did.append("release")
+
+    def tail(self, service: Service, lines: int) -> Sequence[str]:
+        return ()
+
+
+async def test_restarting_one_service_touches_no_other(tmp_path: Path) -> None:
+    life = Life(alertmanager=ProcessFact("stopped"))
+    with pytest.raises(StartupFailed, match="wasn't healthy in time"):  # nobody listens here
+        await restart(config(tmp_path), life, Service.MLFLOW, {}, lambda _: None, 0.0)  # type: ignore[arg-type]  # see Life
+    assert {word.split()[-1] for word in life.did} == {"mlflow", "release"}
+    assert life.did[:3] == ["prepare mlflow", "stop mlflow", "start mlflow"]
+
+
+async def test_a_service_whose_needs_are_down_is_not_stopped_for_nothing(tmp_path: Path) -> None:
+    life = Life(postgres=ProcessFact("stopped"))
+    with pytest.raises(LabError, match=r"MLflow needs postgres, which doesn't run") as caught:
+        await restart(config(tmp_path), life, Service.MLFLOW, {}, lambda _: None, 9.0)  # type: ignore[arg-type]  # see Life
+    assert life.did == []
+    assert "invoke up" in caught.value.remedy
+
+
+async def test_no_service_of_a_lab_that_is_down_is_restarted(tmp_path: Path) -> None:
+    life = Life(**{name.replace("-", "_"): ProcessFact("stopped") for name in Service})
+    with pytest.raises(LabError, match=r"The lab is down\."):
+        await restart(config(tmp_path), life, Service.POSTGRES, {}, lambda _: None, 9.0)  # type: ignore[arg-type]  # see Life
+    life = Life(grafana=ProcessFact("absent", reason="not on PATH"))
+    with pytest.raises(LabError, match="Grafana isn't installed: not on PATH"):
+        await restart(config(tmp_path), life, Service.GRAFANA, {}, lambda _: None, 9.0)  # type: ignore[arg-type]  # see Life
+
+
+async def test_an_up_that_fails_leaves_no_lab_half_down(tmp_path: Path) -> None:
+    life = Life()
+    life.differ, life.prepare_fails = {Service.PROMETHEUS: ["file prometheus.yml"]}, True
+    told: list[Progress] = []
+    with pytest.raises(LabError, match="disk is full"):
+        await up(config(tmp_path), life, {}, told.append)  # type: ignore[arg-type]  # see Life
+    assert life.did == ["prepare ", "start prometheus", "release"]
+    assert told[0].detail == "prometheus restarts, changed: file prometheus.yml"

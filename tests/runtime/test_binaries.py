@@ -18,6 +18,7 @@ from lab.core.errors import LabError
 from lab.core.services import Service
 from lab.runtime.apt import Apt, ObtainFailed, run
 from lab.runtime.binaries import Binary, NotInstalled, Resolver, default_cache
+from lab.runtime.found import Found
 from lab.runtime.obtain import fetch_url, from_debian, platform_name
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS, Package, Release
 from tests.support.waiting import eventually
@@ -356,3 +357,62 @@ def test_what_a_killed_download_left_is_no_hindrance(tmp_path: Path) -> None:
     Apt(tmp_path / "apt", 120)
 
     assert not half.exists()
+
+
+def placed(folder: Path, name: str, text: str = "#!/bin/sh\n") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+    (folder / name).chmod(0o755)
+    return folder / name
+
+
+def test_a_server_stays_the_one_that_was_found_whatever_another_shells_path_says(tmp_path: Path) -> None:
+    found = Found(tmp_path / "programs.json")
+    mine = placed(tmp_path / "mine", "prometheus")
+    Resolver(tmp_path / "cache", path=str(mine.parent), found=found).remember()
+    other = placed(tmp_path / "other", "prometheus")
+    placed(tmp_path / "other", "alertmanager")
+
+    bare = Resolver(tmp_path / "cache", path="", found=found)
+    assert bare.prometheus(quiet) == mine
+    there = Resolver(tmp_path / "cache", path=str(other.parent), found=found)
+    assert there.prometheus(quiet) == mine
+    assert Service.ALERTMANAGER not in there.absent(), "what wasn't there is still looked for"
+
+    there.forget()
+    assert there.prometheus(quiet) == other
+
+
+def test_a_server_that_went_away_is_looked_for_again(tmp_path: Path) -> None:
+    found = Found(tmp_path / "programs.json")
+    mine = placed(tmp_path / "mine", "prometheus")
+    Resolver(tmp_path / "cache", path=str(mine.parent), found=found).remember()
+    mine.unlink()
+    other = placed(tmp_path / "other", "prometheus")
+    assert Resolver(tmp_path / "cache", path=str(other.parent), found=found).prometheus(quiet) == other
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"prometheus": 7}', '{"prometheus": {"path": "/bin/sh"}}'])
+def test_a_damaged_record_is_no_record(tmp_path: Path, text: str) -> None:
+    (tmp_path / "programs.json").write_text(text)
+    assert Found(tmp_path / "programs.json").get("prometheus") is None
+
+
+def test_what_somebody_else_prepared_is_used_where_nothing_can_be_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    shared = tmp_path / "venv" / "share" / "mlops-lab" / "prometheus"
+    mine = placed(shared / "bin", "prometheus")
+    (shared / "obtained.json").write_text('{"version": "3.5.0", "source": "Debian"}')
+    assert Resolver(tmp_path / "own", path="", shared=True).prometheus(quiet) == mine
+    assert isinstance(Resolver(tmp_path / "own", path="").locate(PROMETHEUS, "prometheus"), NotInstalled)
+
+
+def test_an_account_without_a_home_keeps_servers_in_the_labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert default_cache(tmp_path / "lab").is_relative_to(tmp_path / "lab")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert default_cache(tmp_path / "lab") == tmp_path / "xdg" / "mlops-lab"

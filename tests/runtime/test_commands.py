@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab.core.account import unprivileged
+from lab.core.account import LOCALE, unprivileged, user_name
 from lab.core.config import LabConfig
 from lab.core.services import CATALOGUE, LOOPBACK, Service
-from lab.runtime.commands import OWNED_BY, Command, Tools, base_environment, command, dying_with_parent
+from lab.runtime.commands import OWNED_BY, Command, Tools, command, dying_with_parent, python
 from lab.runtime.credentials import credential_files, pgpass
-from lab.runtime.files import identities, launch_spec, scrape_targets, write_all
+from lab.runtime.files import identities, inputs, scrape_targets, write_inputs
 from lab.runtime.layout import Layout
 from lab.runtime.place import on_host
 from lab.runtime.private import write_private
+from lab.runtime.programs import launch_spec
 from lab.wiring import first_config
 
 TOOLS = Tools(
@@ -119,13 +120,46 @@ def test_a_service_is_told_to_listen_on_loopback_and_on_its_port(make: Make, off
         assert "0.0.0.0" not in told, spec.name
 
 
-def test_the_callers_environment_stays_outside(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "PYTHONPATH", "DAGSTER_HOME", "http_proxy", "MLFLOW_TRACKING_TOKEN", "TMPDIR"):
-        monkeypatch.setenv(name, "/from/the/shell")
+SHELLS: tuple[Mapping[str, str], ...] = (
+    {},
+    {"PATH": "/usr/games", "HOME": "/home/else", "USER": "else", "LOGNAME": "else"},
+    {"TZ": "Asia/Tokyo", "LANG": "de_DE.UTF-8", "LC_ALL": "tr_TR.ISO-8859-9", "LC_TIME": "C", "TMPDIR": "/from/shell"},
+    {"SSL_CERT_FILE": "/from/shell", "SSL_CERT_DIR": "/from/shell", "REQUESTS_CA_BUNDLE": "/x", "http_proxy": "x:1"},
+    {"AWS_PROFILE": "corp", "PGSSLMODE": "require", "MLFLOW_TRACKING_TOKEN": "x", "DAGSTER_HOME": "/from/shell"},
+    {"PYTHONPATH": "/from/shell", "PYTHONHOME": "/x", "VIRTUAL_ENV": "/x", "LD_LIBRARY_PATH": "/x", "GIT_DIR": "/x"},
+)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_service_is_the_same_whatever_shell_starts_it(
+    make: Make, commands: Mapping[Service, Command], shell: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name != "PYTEST_CURRENT_TEST"]:
+        monkeypatch.delenv(name)
+    for name, value in shell.items():
+        monkeypatch.setenv(name, value)
     config, layout = make()
 
     for service in Service:
-        assert "/from/the/shell" not in command(service, config, layout, TOOLS).environment.values()
+        assert command(service, config, layout, TOOLS) == commands[service]
+
+
+def test_a_service_has_what_every_program_asks_for_and_no_home_of_a_person(
+    make: Make, commands: Mapping[Service, Command]
+) -> None:
+    for made in commands.values():
+        told = made.environment
+        assert told["USER"] == told["LOGNAME"] == user_name() != ""
+        assert Path(told["HOME"]).is_relative_to(make()[1].home)
+        assert (told["TZ"], told["LC_ALL"]) == ("UTC", LOCALE)
+        assert {"/usr/bin", str(python().parent)} <= set(told["PATH"].split(":"))
+
+
+def test_the_interpreter_has_one_name_however_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = python()
+    monkeypatch.setattr(sys, "executable", str(Path(sys.executable).with_name("python3")))
+    assert python() == known
+    assert known.exists()
 
 
 def test_dagsters_processes_do_not_run_where_the_settings_are(commands: Mapping[Service, Command]) -> None:
@@ -137,7 +171,7 @@ def test_dagsters_processes_do_not_run_where_the_settings_are(commands: Mapping[
 
 def test_python_services_run_with_this_interpreter(commands: Mapping[Service, Command]) -> None:
     for service in PYTHON_SERVICES:
-        assert sys.executable in commands[service].argv
+        assert str(python()) in commands[service].argv
 
 
 @pytest.mark.parametrize("service", FILES)
@@ -210,19 +244,11 @@ def test_the_launch_file_holds_what_the_command_holds(commands: Mapping[Service,
     import json
 
     made = commands[Service.MLFLOW]
-    spec = json.loads(launch_spec(made))
+    spec = json.loads(launch_spec(made, {"rules.yml": "abc"}))
 
     assert spec["command"] == list(made.argv)
     assert spec["environment"] == dict(made.environment)
-    assert launch_spec(made) == launch_spec(made)
-
-
-def test_the_base_environment_is_small(make: Make) -> None:
-    _, layout = make()
-    known = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
-
-    inherited = {name for name, value in base_environment(layout).items() if os.environ.get(name) == value}
-    assert inherited <= known | {"PYTHONUNBUFFERED"}
+    assert spec["files"] == {"rules.yml": "abc"}
 
 
 def test_files_of_the_services_are_private_and_whole(make: Make) -> None:
@@ -230,13 +256,15 @@ def test_files_of_the_services_are_private_and_whole(make: Make) -> None:
     # Of a long home the folder for sockets lies elsewhere, and nobody here needs it.
     for folder in set(layout.folders()) - {layout.run}:
         folder.mkdir(parents=True, exist_ok=True)
-    read = write_all(config, layout, list(Service))
+    read = inputs(config, layout, list(Service))
+    write_inputs(read)
 
     written = [path for path in layout.home.rglob("*") if path.is_file()]
     assert written
     assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
-    assert all(text for text in read.values())
-    assert write_all(config, layout, list(Service)) == read
+    assert {one.path for one in read if one.ours} == set(written)
+    assert all(one.text and one.readers for one in read)
+    assert inputs(config, layout, list(Service)) == read
 
 
 def test_writing_the_same_text_changes_nothing(tmp_path: Path) -> None:

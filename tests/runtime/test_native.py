@@ -16,10 +16,12 @@ from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, Service, stop_order
 from lab.runtime.binaries import Resolver
+from lab.runtime.commands import Command
 from lab.runtime.files import empty_scratch, is_strangers, refuse_foreign, remove_dead_sockets
 from lab.runtime.layout import Layout
 from lab.runtime.native import NativeRuntime
-from lab.runtime.supervisor import SupervisorHangs
+from lab.runtime.programs import plan, write_programs
+from lab.runtime.supervisor import ProgramState, SupervisorHangs
 from tests.support.ports import reserved_offset
 
 notes: list[str] = []
@@ -203,3 +205,29 @@ def test_facts_of_a_lab_that_is_down_say_so(runtime: NativeRuntime) -> None:
 
 def test_down_of_a_lab_that_is_down_is_false(runtime: NativeRuntime) -> None:
     assert runtime.down(notes.append) is False
+
+
+def test_a_lab_that_is_down_has_nothing_that_would_restart(runtime: NativeRuntime, config: LabConfig) -> None:
+    assert runtime.changes() == {}
+    assert not config.home.exists()
+
+
+def test_what_would_restart_is_what_runs_and_was_started_otherwise(
+    runtime: NativeRuntime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def state(name: str, pid: int | None) -> ProgramState:
+        return ProgramState(name, "RUNNING" if pid else "STOPPED", pid, None, "")
+
+    one = Command(["/x"], {"A": "1"}, tmp_path)
+    plans = [plan(service, one, (), runtime.layout) for service in (Service.MLFLOW, Service.DAGSTER, Service.POSTGRES)]
+    write_programs(plans, runtime.layout)
+    other = Command(["/x"], {"A": "2"}, tmp_path)
+    changed = [plan(service, other, (), runtime.layout) for service in (Service.MLFLOW, Service.DAGSTER)]
+    known = {"mlflow": 1, "dagster": None, "postgres": 2, "grafana": 3, "a-service-of-old": 4}
+    monkeypatch.setattr(runtime, "running", lambda: True)
+    monkeypatch.setattr(runtime, "_tools", lambda _: None)
+    monkeypatch.setattr(runtime, "_inputs", tuple)
+    monkeypatch.setattr(runtime, "_plans", lambda *_: [*changed, plans[2]])
+    monkeypatch.setattr(runtime._supervisor, "states", lambda: {name: state(name, pid) for name, pid in known.items()})
+
+    assert runtime.changes() == {Service.MLFLOW: ("variable A",), Service.GRAFANA: ("program (it is gone)",)}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 
+from lab.clients.libpq import connect
 from lab.clients.s3 import ADMIN, MLFLOW, PIPELINE, READER, S3
 from lab.core.errors import LabError, NotFound, ServiceUnavailable
 from lab.core.services import BY_NAME, LOOPBACK, Service
@@ -116,9 +117,7 @@ class NetworkProofs:
 
         port = self._bench.config.port(Service.POSTGRES)
         try:
-            psycopg2.connect(
-                host=LOOPBACK, port=port, user=user, dbname=database, password=password, connect_timeout=5
-            ).close()
+            connect(LOOPBACK, port, database, user, password, connect_timeout=5).close()
         except psycopg2.OperationalError as err:
             refused = "password" in str(err)
             return "" if refused else f"{database} doesn't answer: {str(err).strip()}"

@@ -1,0 +1,81 @@
+"""Commands from another shell find the lab as it is, restart nothing, and end no run."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lab.core.services import Service
+from tests.support.lab import INVOKE, LiveLab
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+CORP = {
+    **dict.fromkeys(("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE", "PGSERVICE", "PGSSLMODE"), "corp"),
+    **dict.fromkeys(("MLFLOW_TRACKING_URI", "DAGSTER_HOME", "REQUESTS_CA_BUNDLE", "NETRC", "GIT_DIR"), "/no/such"),
+    "PGHOSTADDR": "192.0.2.1",
+    "https_proxy": "http://192.0.2.1:1",
+}
+SHELLS = {
+    "another path": {"PATH": f"/usr/games:{os.environ['PATH']}"},
+    "cron": {"PATH": "/usr/bin:/bin", "LANG": "", "TMPDIR": ""},
+    "another person": {"HOME": "/tmp", "USER": "else", "TZ": "Asia/Tokyo", "LANG": "de_DE.UTF-8", "SSL_CERT_DIR": "/x"},
+    "corporate": CORP,
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_up_from_any_shell_has_nothing_to_do(live: LiveLab, shell: str) -> None:
+    before = live.pids()
+    done = live.invoke("up", **SHELLS[shell])
+    assert "is up already: nothing to do" in done.stdout, done.stdout
+    assert live.pids() == before
+
+
+def test_a_corporate_shell_sees_a_healthy_lab_and_a_sound_trail(live: LiveLab) -> None:
+    live.invoke("status", **CORP)
+    done = live.command(str(Path(INVOKE).with_name("mlops-lab")), "audit", "verify", **CORP)
+    assert "INTACT" in done.stdout
+    assert live.invoke("demo-run", **CORP).returncode == 0
+
+
+def test_restarting_one_service_restarts_no_other(live: LiveLab) -> None:
+    before = live.pids()
+    live.invoke("restart", "drift-monitor", RUN_MEMORY_LIMIT_MB="9000", DRIFT_MONITOR_INTERVAL_SECONDS="4")
+    after = live.pids()
+    assert {name for name in before if before[name] != after[name]} == {Service.DRIFT_MONITOR}
+
+    done = live.invoke("up")
+    assert "drift-monitor restarts, changed: variable DRIFT_MONITOR_INTERVAL_SECONDS" in done.stdout
+    again = live.pids()
+    assert {name for name in after if after[name] != again[name]} == {Service.DRIFT_MONITOR}
+
+
+def test_up_lets_a_run_end_before_it_takes_in_a_changed_setting(live: LiveLab) -> None:
+    before = set(live.run_ids())
+    with live.popen("demo-run") as training:
+        eventually(lambda: len(set(live.run_ids()) - before) == 1, 120, "the run")
+        run_id = next(iter(set(live.run_ids()) - before))
+        eventually(lambda: live.run_status(run_id) == "STARTED", 120, "its start")
+        done = live.invoke("up", RUN_MEMORY_LIMIT_MB="9000")
+        training.communicate(timeout=300)
+
+    assert training.returncode == 0
+    assert live.run_status(run_id) == "SUCCESS"
+    waited, restarted = f"for run {run_id[:8]}", "dagster-daemon restarts, changed: variable RUN_MEMORY_LIMIT_MB"
+    assert 0 < done.stdout.index(waited) < done.stdout.index(restarted)
+    live.invoke("up")
+
+
+def test_down_and_restart_say_which_run_they_end(live: LiveLab) -> None:
+    before = set(live.run_ids())
+    with live.popen("demo-run") as training:
+        eventually(lambda: len(set(live.run_ids()) - before) == 1, 120, "the run")
+        run_id = next(iter(set(live.run_ids()) - before))
+        eventually(lambda: live.run_status(run_id) == "STARTED", 120, "its start")
+        done = live.invoke("restart", "dagster-daemon")
+        training.communicate(timeout=300)
+
+    assert f"this ends run {run_id[:8]} (ml_training_pipeline)" in done.stdout
+    assert training.returncode == 1
