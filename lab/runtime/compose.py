@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from lab.runtime.images.names import OURS, tag
 from lab.runtime.layout import Layout
 from lab.runtime.lock import HomeLock
 from lab.runtime.ready import wait_until
-from lab.runtime.record import COMPOSE, refuse_other_store, write_mark
+from lab.runtime.record import COMPOSE, lab_id, refuse_other_ports, refuse_other_store, write_mark
 from lab.runtime.remains import Remains
 from lab.runtime.stacks import absent, airgapped, make_stack
 
@@ -42,7 +43,7 @@ class ComposeRuntime:
         self, config: LabConfig, containers: Containers | None = None, code_version: Callable[[], str] = str
     ) -> None:
         self._config, self._code_version = config, code_version
-        self._containers = containers or Containers(config.name)
+        self._containers = containers or Containers(config.name, config.home)
         self._layout = Layout(config.home)
         self._lock = HomeLock(config.home / LOCK)
         # Whoever waits for several services asks for each.
@@ -64,8 +65,11 @@ class ComposeRuntime:
             raise LabError(f"{self._config.home} is not a lab's folder (no lab.json in it).", remedy)
         stack = self.stack
         refuse_other_store(self._config, stack.store)
+        claim = self._remains().claim()
         self._lock.acquire(note)
-        write_mark(self._config, COMPOSE, stack.store)
+        write_mark(self._config, COMPOSE, stack.store, claim.lab_id)
+        # What is there without a label can't be given one: Compose would make it anew, and ask to lose its data.
+        stack = replace(stack, lab_id="" if claim.unlabelled else lab_id(self._config.home))
         compose_files.write_all(stack)
         self._ensure_images(note)
         before = {container.id for container in self._containers.list().values()}
@@ -201,7 +205,7 @@ class ComposeRuntime:
         return self._remains().names()
 
     def _remains(self) -> Remains:
-        return Remains(self._containers, self._config.name)
+        return Remains(self._containers, self._config.name, self._config.home)
 
     def facts(self) -> Mapping[Service, ProcessFact]:
         with self._asking:
@@ -213,6 +217,7 @@ class ComposeRuntime:
     def _read_facts(self) -> Mapping[Service, ProcessFact]:
         missing = absent(self._config)
         found = self._containers.list()
+        refuse_other_ports(self._config, lambda: any(container.running for container in found.values()))
         memory = self._containers.memory(list(found.values()))
         # One that is down while others run was stopped by itself.
         alone = any(container.running for container in found.values())
