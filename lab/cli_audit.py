@@ -46,7 +46,7 @@ def _verify(options: argparse.Namespace) -> int:
         from lab import wiring
         from lab.ops import audit
 
-        outcome = asyncio.run(audit.verify(wiring.load_config(), options.witness))
+        outcome = asyncio.run(audit.verify(wiring.own_lab(), options.witness))
         found, notes = outcome.verification, outcome.notes
     if options.json:
         sys.stdout.write(json.dumps(_plain(found, notes), indent=2, ensure_ascii=False) + "\n")
@@ -81,7 +81,7 @@ def _export(options: argparse.Namespace) -> int:
 
     if options.first < 1:
         raise UsageError(f"--from {options.first} is no entry.", "Entries begin at 1.")
-    config = wiring.load_config()
+    config = wiring.own_lab()
     if options.file is None:
         audit.export_to(config, sys.stdout.write, options.first)
         return 0
@@ -94,7 +94,7 @@ def _deliver(_: argparse.Namespace) -> int:
     from lab import wiring
     from lab.ops import audit
 
-    sys.stdout.write(f"delivered {audit.deliver(wiring.load_config())} entries\n")
+    sys.stdout.write(f"delivered {audit.deliver(wiring.own_lab())} entries\n")
     return 0
 
 
@@ -118,7 +118,7 @@ async def _closing() -> "Closing":
     from lab import wiring
     from lab.ops.closing import Closer
 
-    closer = Closer.of_lab(wiring.load_config())
+    closer = Closer.of_lab(wiring.own_lab())
     try:
         return await closer.close()
     finally:

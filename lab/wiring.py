@@ -37,6 +37,17 @@ def config_to_end(environ: Mapping[str, str] = os.environ) -> LabConfig:
     return settings.load(tolerant, environ)
 
 
+def own_lab(config: LabConfig | None = None) -> LabConfig:
+    """The configuration of the lab that is up: what acts on a lab begins with this. Raises LabError when it isn't up,
+    or another lab has its ports.
+    """
+    from lab.ops.own_lab import require
+
+    found = config or load_config()
+    require(found, lambda: runtime(found))
+    return found
+
+
 def first_config(environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, str]:
     """As `load_config`, with `.env` made where there is none, and secrets where it lacks them; also what was done."""
     load_config(environ)  # a wrong value must not be written down
