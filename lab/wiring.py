@@ -96,8 +96,9 @@ def observer(config: LabConfig, once: bool = False) -> "Observer":
 
         return RemoteObserver(config, patience_s=patience_s)
     from lab.ops.observe import Observer
+    from lab.runtime.record import recorded_runtime
 
-    return Observer(config, runtime(config), patience_s=patience_s)
+    return Observer(config, runtime(config), patience_s=patience_s, started=lambda: bool(recorded_runtime(config.home)))
 
 
 def first_snapshot(config: LabConfig, now: float) -> "Snapshot":
