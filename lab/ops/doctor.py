@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -158,16 +158,8 @@ def _taken(port: int) -> bool:
     return False
 
 
-def _listeners(port: int) -> list[int]:
-    try:
-        found = psutil.net_connections("tcp")
-    except psutil.Error:
-        return []
-    return [c.pid for c in found if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port and c.pid]
-
-
 def _held_by(port: int, mine: set[int], home: Path) -> bool:
-    holders = _listeners(port)
+    holders = {process.pid for process in neighbours.listeners(port)}
     if mine.isdisjoint(holders):
         # Another command may be bringing the same lab up just now.
         mine.update(process.pid for process in owned(home))
@@ -177,11 +169,9 @@ def _held_by(port: int, mine: set[int], home: Path) -> bool:
 def _holder(port: int) -> str:
     if home := neighbours.home_at(port):
         return f"the lab at {home}"
-    for pid in _listeners(port):
-        try:
-            return f"{psutil.Process(pid).name()} (pid {pid})"
-        except psutil.Error:
-            continue
+    for process in neighbours.listeners(port):
+        with suppress(psutil.Error):
+            return f"{process.name()} (pid {process.pid})"
     return "another program"
 
 

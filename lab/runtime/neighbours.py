@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def home_at(port: int) -> Path | None:
     """The home of the lab that listens on `port` here; None where no lab does, or it is another user's."""
-    for process in _listeners(port):
+    for process in listeners(port):
         if home := home_of_process(process):
             return home
     return next((home_of(row["Labels"]) for row in _containers() if port in _published(row)), None)
@@ -31,7 +31,8 @@ def homes() -> set[Path]:
     return {home for home in (*running, *(home_of(row["Labels"]) for row in _containers())) if home}
 
 
-def _listeners(port: int) -> Iterator[psutil.Process]:
+def listeners(port: int) -> Iterator[psutil.Process]:
+    """The processes that listen on `port` here, as far as this user may know."""
     with suppress(psutil.Error):
         for one in psutil.net_connections("tcp"):
             if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:

@@ -38,7 +38,10 @@ class Things:
 
 @dataclass(frozen=True)
 class Claim:
-    """The id on what the lab has in the engine, empty for none; and whether some of it is from before labs had one."""
+    """The id on what the lab has in the engine, empty for none; and whether its volumes are from before labs had one.
+
+    Those decide: a network or a container can be made anew with a label, a volume can't.
+    """
 
     lab_id: str
     unlabelled: bool
@@ -80,8 +83,8 @@ class Remains:
             )
         if names := others.names():
             raise LabError(*self._taken(others, names))
-        known = [found.get(ID_LABEL, "") for found in own.labels()]
-        return Claim(max(known, default=""), "" in known)
+        known = max((found.get(ID_LABEL, "") for found in own.labels()), default="")
+        return Claim(known, any(ID_LABEL not in labels(volume) for volume in own.volumes))
 
     def _taken(self, others: Things, names: Sequence[str]) -> tuple[str, str]:
         homes = sorted({str(home) for found in others.labels() if (home := home_of(found))})

@@ -161,6 +161,14 @@ def test_the_first_home_has_its_own_and_removes_it_all(engine: Engine, tmp_path:
     assert engine.things == []
 
 
+def test_volumes_decide_whether_a_lab_is_labelled(engine: Engine, tmp_path: Path) -> None:
+    engine.add("containers", "beside", labels())
+    engine.add("networks", "twin_old", labels())
+    assert not remains(engine, tmp_path / "first").claim().unlabelled
+    engine.add("volumes", "twin_old", labels())
+    assert remains(engine, tmp_path / "first").claim().unlabelled
+
+
 def test_volumes_whose_home_is_gone_are_not_taken_over_and_can_be_removed_by_hand(tmp_path: Path) -> None:
     engine = Engine()
     engine.add("volumes", "twin_postgres", labels(OTHER))
