@@ -139,7 +139,7 @@ def demo_run(_: Context, data: str = "", json: bool = False) -> None:
     from lab.ops.demo_run import DemoRunner
     from lab.tui import console
 
-    config = wiring.config_to_run()
+    config = wiring.own_lab(wiring.config_to_run())
     with console.board("Running", quiet=json) as report:
         result = interruption.run(DemoRunner(config, report).run(Path(data) if data else None))
     console.print_json(result) if json else console.print_run(result)
@@ -169,7 +169,7 @@ def seed(
 
     if drift and reset:
         raise UsageError("--drift and --reset exclude each other.", "Give one of them.")
-    seeder = Seeder(wiring.load_config())
+    seeder = Seeder(wiring.own_lab())
     signing = Signing(Path(key).expanduser().absolute() if key else None)
     result = seeder.plant_drift() if drift else seeder.reset() if reset else seeder.seed(signing, reason)
     console.print_json(result) if json else console.print_seeded(result)
@@ -256,6 +256,7 @@ def restart(_: Context, service: str | None = None) -> None:
     from lab.tui import console
 
     config = wiring.load_config()
+    life.refuse_unfit_restart(config, wiring.binaries(), service or "")
     with console.board("Restarting") as report:
         result = life.restart(config, wiring.runtime(config), service or "", report)
     console.print_up(config, result)
@@ -298,7 +299,7 @@ def nuke(_: Context, yes: bool = False, keep_audit: str = "", dry_run: bool = Fa
     if not yes and not console.confirm("\n".join(["This removes:", *doomed]), config.name):
         raise Exit("nothing was removed", 1)
     if keep_audit:
-        console.say(f"kept {life.export_audit(config, Path(keep_audit))} audit entries in {keep_audit}")
+        console.say(f"kept {life.export_audit(wiring.own_lab(config), Path(keep_audit))} audit entries in {keep_audit}")
     life.nuke(config, runtime, console.say)
     console.say("the lab is gone")
 

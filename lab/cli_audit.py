@@ -49,7 +49,7 @@ def _verify(options: argparse.Namespace) -> int:
         from lab import wiring
         from lab.ops import audit
 
-        outcome = interruption.run(audit.verify(wiring.load_config(), options.witness))
+        outcome = interruption.run(audit.verify(wiring.own_lab(), options.witness))
         found, notes, weak = outcome.verification, outcome.notes, [str(one) for one in outcome.weak]
     if options.json:
         document = {**_plain(found, notes), "bucket": weak}
@@ -96,7 +96,7 @@ def _export(options: argparse.Namespace) -> int:
 
     if options.first < 1:
         raise UsageError(f"--from {options.first} is no entry.", "Entries begin at 1.")
-    config = wiring.load_config()
+    config = wiring.own_lab()
     if options.file is None:
         audit.export_to(config, sys.stdout.write, options.first)
         return 0
@@ -109,7 +109,7 @@ def _deliver(_: argparse.Namespace) -> int:
     from lab import wiring
     from lab.ops import audit
 
-    sys.stdout.write(f"delivered {audit.deliver(wiring.load_config())} entries\n")
+    sys.stdout.write(f"delivered {audit.deliver(wiring.own_lab())} entries\n")
     return 0
 
 
@@ -117,7 +117,7 @@ def _lock(_: argparse.Namespace) -> int:
     from lab import wiring
     from lab.ops import audit
 
-    config = wiring.load_config()
+    config = wiring.own_lab()
     count = audit.lock(config)
     sys.stdout.write(
         f"the audit bucket's settings are the lab's; {count} entries were locked anew, "
@@ -146,7 +146,7 @@ async def _closing() -> "Closing":
     from lab import wiring
     from lab.ops.closing import Closer
 
-    closer = Closer.of_lab(wiring.load_config())
+    closer = Closer.of_lab(wiring.own_lab())
     try:
         return await closer.close()
     finally:

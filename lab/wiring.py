@@ -35,7 +35,9 @@ def config_to_run(environ: Mapping[str, str] = os.environ) -> LabConfig:
         from lab.clients.policy_file import read_policy
         from lab.ops.demo_run import refuse
 
-        raise refuse(*settings.load_refused(read_policy, environ), err) from None
+        config, claim = settings.load_refused(read_policy, environ)
+        # The entry belongs into this lab's trail, and into no other's.
+        raise refuse(own_lab(config), claim, err) from None
 
 
 def config_to_end(environ: Mapping[str, str] = os.environ) -> LabConfig:
@@ -49,6 +51,17 @@ def config_to_end(environ: Mapping[str, str] = os.environ) -> LabConfig:
             return Policy(())
 
     return settings.load(tolerant, environ)
+
+
+def own_lab(config: LabConfig | None = None) -> LabConfig:
+    """The configuration of the lab that is up: what acts on a lab begins with this. Raises LabError when it isn't up,
+    or another lab has its ports.
+    """
+    from lab.ops.own_lab import require
+
+    found = config or load_config()
+    require(found, lambda: runtime(found))
+    return found
 
 
 def first_config(environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, str]:
@@ -103,8 +116,9 @@ def observer(config: LabConfig, once: bool = False) -> "Observer":
 
         return RemoteObserver(config, patience_s=patience_s)
     from lab.ops.observe import Observer
+    from lab.runtime.record import recorded_runtime
 
-    return Observer(config, runtime(config), patience_s=patience_s)
+    return Observer(config, runtime(config), patience_s=patience_s, started=lambda: bool(recorded_runtime(config.home)))
 
 
 def first_snapshot(config: LabConfig, now: float) -> "Snapshot":

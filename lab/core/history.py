@@ -14,7 +14,7 @@ from lab.core.approval import CHAMPION, PROBE, Move, Statement, find_move, must_
 from lab.core.baselines import Baselines
 from lab.core.claims import DECISIONS
 from lab.core.errors import LabError, LedgerError
-from lab.core.identities import Identities, Verify, expect, four_eyes_problem, moment, signer_of
+from lab.core.identities import Identities, Verify, bound_lab, expect, four_eyes_problem, moment, signer_of
 from lab.core.ledger import Entry, Fault, Status
 from lab.core.models import MODEL_NAME, ApprovalState
 from lab.core.policy import Action, Actor, Policy, parse_action, parse_role
@@ -235,7 +235,7 @@ class Fold:
             raise LedgerError(f"the entry says {entry.status} in {entry.environment}")
         expect(
             statement.as_details(),
-            lab=self._lab,
+            lab=bound_lab(entry, statement.lab, self._lab),
             action=entry.action,
             model=MODEL_NAME,
             version=record.version,

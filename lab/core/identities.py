@@ -124,7 +124,7 @@ def apply(
     statement = parse_identity_statement(entry.details.get("statement"))
     expect(
         statement.as_details(),
-        lab=lab,
+        lab=bound_lab(entry, statement.lab, lab),
         action=Action.IDENTITY.value,
         environment=entry.environment,
         actor=entry.owner,
@@ -142,6 +142,14 @@ def apply(
     if problem := change_problem(known, policy, statement.operation, signer):
         raise LedgerError(problem)
     return changed(known, statement.operation, signer)
+
+
+def bound_lab(entry: Entry, said: str, lab: str) -> str:
+    """The lab that the statement of `entry` must name: a signature made for one lab counts in no other.
+
+    What nobody signed is bound to none, as an archived probe: anybody who may write it could write any name.
+    """
+    return lab if entry.details.get("signature") else said
 
 
 def expect(given: Mapping[str, str], **expected: str) -> None:

@@ -5,6 +5,9 @@ from enum import StrEnum
 
 LOOPBACK = "127.0.0.1"
 MAX_PORT_OFFSET = 40_000
+# Labs whose offsets are multiples of this share no port. Most round numbers have multiples that do: at 2000, Dagster
+# gets the port that MLflow has at 0.
+OFFSET_STEP = 1_100
 # What is said of a service of a lab elsewhere that has no address here.
 UNSEEN = "not observable from here"
 
@@ -193,6 +196,11 @@ def find(name: str) -> ServiceSpec:
         return BY_NAME[aliases.get(name) or Service(name)]
     except ValueError:
         raise KeyError(f"{name!r} is no service; there are {', '.join(Service)}") from None
+
+
+def ports_at(offset: int) -> dict[int, str]:
+    """Every port of a lab under `offset`, extra ones too, and what opens it."""
+    return {port: f"{spec.name} {label}".strip() for spec in CATALOGUE for label, port in spec.ports(offset).items()}
 
 
 def stop_order() -> list[list[Service]]:

@@ -22,7 +22,7 @@ from lab.core.moment import utc_text
 from lab.core.runs import RunStatus
 from lab.core.services import LOOPBACK, Service
 from lab.core.verify_export import exported
-from lab.ops import audit
+from lab.ops import audit, own_lab
 from lab.ops.backup_file import Writer
 from lab.ops.progress import Progress, Report
 from lab.ops.trail import witness
@@ -180,7 +180,8 @@ def _add_objects(writer: Writer, config: LabConfig, report: Report) -> None:
     for folder, bucket in ((DATA, config.data_bucket), (ARTIFACTS, config.artifact_bucket)):
         report(Progress(f"bucket {bucket}", "in_progress"))
         began, number, size = time.monotonic(), 0, 0
-        for key in s3.objects(bucket):
+        # Whose store it is would be wrong of the store that this is restored into.
+        for key in (one for one in s3.objects(bucket) if (bucket, one) != (config.data_bucket, own_lab.KEY)):
             with s3.opened(bucket, key) as found:
                 writer.add(folder + key, found.body, found.size, found.content_type, found.metadata)
             number, size = number + 1, size + found.size

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,19 +18,20 @@ import psutil
 from lab.core.account import unprivileged
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
-from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, Service
+from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OFFSET_STEP, Service, ports_at
+from lab.runtime import neighbours
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.choice import runtime_name
 from lab.runtime.engine import answers
 from lab.runtime.files import is_strangers
 from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
-from lab.runtime.record import COMPOSE, MINIO
+from lab.runtime.record import COMPOSE, MINIO, recorded_offset
 from lab.runtime.supervisor import NEEDED_FILES
 from lab.runtime.sweep import owned
 
 NEEDED_MEMORY = 2 << 30
 NEEDED_DISK = 2 << 30
-_HIGHEST_PORT = 65_535
+_SHOWN_PORTS = 5
 
 
 class Verdict(StrEnum):
@@ -61,7 +62,7 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
     mine_here = {process.pid for process in owned(config.home)}
     return (
         _python(),
-        *_ports(config, lambda port: _held_by(port, mine_here, config.home), _every_port(binaries.given_up())),
+        *_native_ports(config, mine_here, binaries),
         _memory(bool(mine_here)),
         _open_files(),
         *_places(config),
@@ -70,6 +71,19 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
         *_root(),
         _engine(),
     )
+
+
+def ports(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
+    """Looks at the lab's ports only."""
+    if runtime_name(config) == COMPOSE:
+        from lab.ops.doctor_compose import own_ports
+
+        return tuple(_ports(config, own_ports(config).__contains__, _published()))
+    return tuple(_native_ports(config, {process.pid for process in owned(config.home)}, binaries))
+
+
+def _native_ports(config: LabConfig, mine: set[int], binaries: Resolver) -> Iterator[Finding]:
+    return _ports(config, lambda port: _held_by(port, mine, config.home), _every_port(binaries.given_up()))
 
 
 def _places(config: LabConfig) -> tuple[Finding, ...]:
@@ -99,24 +113,42 @@ def _published() -> Mapping[str, int]:
 
 
 def _ports(config: LabConfig, mine: Callable[[int], bool], needed: Mapping[str, int]) -> Iterator[Finding]:
-    busy = []
+    busy: dict[str, list[str]] = {}
     for name, plain in needed.items():
         port = plain + config.port_offset
         if _taken(port) and not mine(port):
-            busy.append(f"{port} ({name}) by {_holder(port)}")
+            busy.setdefault(_holder(port), []).append(f"{port} ({name})")
     if not busy:
         yield Finding("ports", Verdict.OK, f"all free, or held by this lab (PORT_OFFSET={config.port_offset})")
         return
-    yield Finding("ports", Verdict.FAIL, f"taken: {', '.join(busy)}", f"Set PORT_OFFSET={free_offset()} or end them.")
+    yield Finding("ports", Verdict.FAIL, f"taken: {'; '.join(_by(*one) for one in busy.items())}", _other_ports())
 
 
-def free_offset(step: int = 1000) -> int:
-    """The first multiple of `step` with every port of the catalogue free."""
-    for offset in range(0, MAX_PORT_OFFSET + 1, step):
-        ports = [port for spec in CATALOGUE for port in spec.ports(offset).values()]
-        if max(ports) <= _HIGHEST_PORT and not any(_taken(port) for port in ports):
+def _by(holder: str, ports: Sequence[str]) -> str:
+    """The first of the ports that one program or lab holds."""
+    more = len(ports) - _SHOWN_PORTS
+    return f"{', '.join(ports[:_SHOWN_PORTS])}{f' and {more} more' if more > 0 else ''} by {holder}"
+
+
+def _other_ports() -> str:
+    try:
+        return f"Set PORT_OFFSET={free_offset()} or end them."
+    except LabError as err:
+        return f"End them. {err}"
+
+
+def free_offset() -> int:
+    """The first offset with every port of a lab free, and none that a lab known here has, be it up or down.
+
+    Raises LabError where there is none.
+    """
+    known = {offset for home in neighbours.homes() if (offset := recorded_offset(home)) is not None}
+    others = {port for offset in known for port in ports_at(offset)}
+    for offset in range(0, MAX_PORT_OFFSET + 1, OFFSET_STEP):
+        ports = ports_at(offset)
+        if not others & ports.keys() and not any(_taken(port) for port in ports):
             return offset
-    return MAX_PORT_OFFSET
+    raise LabError("No PORT_OFFSET is left: every one has a port that is taken.", "Take another lab down.")
 
 
 def _taken(port: int) -> bool:
@@ -130,16 +162,8 @@ def _taken(port: int) -> bool:
     return False
 
 
-def _listeners(port: int) -> list[int]:
-    try:
-        found = psutil.net_connections("tcp")
-    except psutil.Error:
-        return []
-    return [c.pid for c in found if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port and c.pid]
-
-
 def _held_by(port: int, mine: set[int], home: Path) -> bool:
-    holders = _listeners(port)
+    holders = {process.pid for process in neighbours.listeners(port)}
     if mine.isdisjoint(holders):
         # Another command may be bringing the same lab up just now.
         mine.update(process.pid for process in owned(home))
@@ -147,11 +171,11 @@ def _held_by(port: int, mine: set[int], home: Path) -> bool:
 
 
 def _holder(port: int) -> str:
-    for pid in _listeners(port):
-        try:
-            return f"{psutil.Process(pid).name()} (pid {pid})"
-        except psutil.Error:
-            continue
+    if home := neighbours.home_at(port):
+        return f"the lab at {home}"
+    for process in neighbours.listeners(port):
+        with suppress(psutil.Error):
+            return f"{process.name()} (pid {process.pid})"
     return "another program"
 
 

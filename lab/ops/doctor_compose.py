@@ -15,6 +15,7 @@ from lab.runtime.images import official
 from lab.runtime.images.names import OURS, tag
 from lab.runtime.images.official import Official
 from lab.runtime.record import MINIO, recorded_store
+from lab.runtime.remains import Remains
 from lab.runtime.stacks import LEGACY_STORE, MOVE_STORE, airgapped, make_stack
 
 if TYPE_CHECKING:
@@ -38,10 +39,23 @@ def examine_containers(config: LabConfig) -> tuple[Sequence[Finding], frozenset[
         *_images(config, client),
         *_store(config),
     ]
-    found += _readable(config)
-    own = {port for container in Containers(config.name).list().values() for _, port in container.ports}
+    found += [*_readable(config), *_name(config)]
     client.close()
-    return tuple(found), frozenset(own)
+    return tuple(found), own_ports(config)
+
+
+def own_ports(config: LabConfig) -> frozenset[int]:
+    """The ports that this lab's own containers hold. Raises LabError."""
+    own = Containers(config.name, config.home).list().values()
+    return frozenset(port for container in own for _, port in container.ports)
+
+
+def _name(config: LabConfig) -> Iterator[Finding]:
+    """Names repeat, as in two clones: what the engine has under this one must be this lab's."""
+    try:
+        Remains(Containers(config.name), config.name, config.home).claim()
+    except LabError as err:
+        yield Finding("lab name", Verdict.FAIL, err.message, err.remedy)
 
 
 def _compose() -> Finding:

@@ -30,6 +30,7 @@ def build(config: LabConfig, report: Report, airgap: bool = False, fresh: bool =
     from lab.runtime.images.build import build_airgap
 
     _refuse_native(config)
+    _refuse_strangers(config)
     (build_airgap if airgap else from_index)(config, _watch(report), fresh, code_version(config.root))
 
 
@@ -47,6 +48,7 @@ def load(config: LabConfig, file: str, report: Report) -> "Bundled":
     from lab.runtime.images.bundle import load_bundle
 
     _refuse_native(config)
+    _refuse_strangers(config)
     return load_bundle(config, Path(file).expanduser().absolute(), _watch(report))
 
 
@@ -69,6 +71,14 @@ def _refuse_native(config: LabConfig) -> None:
     from lab.runtime.engine import engine
 
     engine().close()  # says best what is missing
+
+
+def _refuse_strangers(config: LabConfig) -> None:
+    """Images have the lab's name: another lab of that name would find its own replaced. Raises LabError."""
+    from lab.runtime.containers import Containers
+    from lab.runtime.remains import Remains
+
+    Remains(Containers(config.name), config.name, config.home).claim()
 
 
 def _watch(report: Report) -> "Watch":

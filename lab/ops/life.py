@@ -1,29 +1,31 @@
 """A lab's life as its user commands it: up, restart, logs, pages, export, and its end."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from lab.core import interruption
 from lab.core.config import LabConfig
-from lab.core.dataset import DatasetRef
 from lab.core.errors import Interrupted, LabError, PolicyDenied, ServiceUnavailable, UsageError
 from lab.core.logtime import since
 from lab.core.services import BY_NAME, Service, ServiceSpec, find
 from lab.envfile import is_own
 from lab.ops import stack
 from lab.ops.audit import deliver, export_file
-from lab.ops.doctor import Finding, Verdict, examine
+from lab.ops.doctor import Finding, Verdict, examine, ports
 from lab.ops.emptiness import refuse_half_restored
+from lab.ops.own_lab import refuse_another, settle
 from lab.ops.progress import Progress, Report
 from lab.ops.provision import provision_postgres, provision_store
 from lab.ops.seed import Seeder
 from lab.ops.underway import say_what_ends
 from lab.runtime.base import Note, Runtime
 from lab.runtime.binaries import NotInstalled, Resolver
-from lab.runtime.record import refuse_other_runtime
+from lab.runtime.record import recorded_runtime, refuse_other_runtime
 
+T = TypeVar("T")
 _POLL_SECONDS = 0.1
 _ALL_LINES = 100_000
 # An engine may have images to fetch first.
@@ -48,10 +50,12 @@ def furnish(config: LabConfig, runtime: Runtime) -> stack.Furnish:
     """What each service must hold before those that need it start."""
 
     def object_store(deadline_s: float) -> list[str]:
+        _patiently(lambda: refuse_another(config), deadline_s)
         inside = runtime.provision(deadline_s)
         made = [f"made bucket {name}" for name in provision_store(config, deadline_s)] if inside is None else [*inside]
+        _patiently(lambda: settle(config), deadline_s)
         seeder = Seeder(config)
-        if _baseline(seeder, deadline_s) is None:
+        if _patiently(seeder.baseline, deadline_s) is None:
             try:
                 baseline = seeder.seed().baseline
                 made.append(f"seeded {baseline.rows} rows, SHA-256 {baseline.sha256[:12]}")
@@ -77,12 +81,12 @@ def _late_entries(config: LabConfig) -> list[str]:
     return [f"appended {delivered} audit entries that had waited in the journal"] if delivered else []
 
 
-def _baseline(seeder: Seeder, deadline_s: float) -> DatasetRef | None:
-    """As `Seeder.baseline`, of a store that has just started: it answers before it finds all its volumes again."""
+def _patiently(ask: Callable[[], T], deadline_s: float) -> T:
+    """What a store says that has just started: it answers before it finds all its volumes again."""
     end = time.monotonic() + deadline_s
     while True:
         try:
-            return seeder.baseline()
+            return ask()
         except ServiceUnavailable:
             if time.monotonic() > end:
                 raise
@@ -93,6 +97,15 @@ def refuse_unfit_host(config: LabConfig, binaries: Resolver) -> None:
     """Examines the host. Raises LabError as `refuse` does, and when the lab has another runtime than is asked for."""
     refuse_other_runtime(config)
     refuse(examine(config, binaries))
+
+
+def refuse_unfit_restart(config: LabConfig, binaries: Resolver, name: str) -> None:
+    """Raises LabError for a lab that was never started, or whose ports somebody else has; UsageError for no service."""
+    if name:
+        _service(name)
+    if not recorded_runtime(config.home):
+        raise LabError(f"The lab {config.name} at {config.home} was never started.", "Type `invoke up`.")
+    refuse(ports(config, binaries))
 
 
 def refuse(findings: tuple[Finding, ...]) -> None:

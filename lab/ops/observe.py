@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lab.clients.dagster import Dagster
 from lab.clients.http import Http
@@ -13,6 +13,7 @@ from lab.clients.prometheus import Prometheus
 from lab.clients.shape import understanding
 from lab.core.config import LabConfig
 from lab.core.drift import DriftReport
+from lab.core.errors import LabError
 from lab.core.processes import ProcessFact
 from lab.core.services import BY_NAME, Service
 from lab.core.snapshot import Health, LabInfo, Slice, Snapshot
@@ -22,6 +23,8 @@ from lab.ops.sources import PATIENCE_S, Clocks, RunsSource, Source
 
 if TYPE_CHECKING:
     import httpx
+
+T = TypeVar("T")
 
 # A service that takes 5 s is slow, and its data are worth waiting for: nothing else waits with them.
 DEADLINE_S = 6.0
@@ -65,8 +68,13 @@ class Observer:
         clocks: Clocks | None = None,
         deadline_s: float = DEADLINE_S,
         patience_s: float = PATIENCE_S,
+        started: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`patience_s`: how long a snapshot waits for what a later one could bring as well."""
+        """`patience_s`: how long a snapshot waits for what a later one could bring as well.
+
+        As long as the lab was never `started`, what answers at its ports is another lab's, and isn't shown as its own.
+        """
+        self._started = started
         self._clocks = clocks or Clocks()
         self._lab = lab_info(config, runtime.name)
         probe_s = min(deadline_s, PROBE_DEADLINE_S)
@@ -94,16 +102,25 @@ class Observer:
         runs = RunsSource(Dagster(self._http[Service.DAGSTER]))
 
         def source(part: str, fetch: Callable[[], Awaitable[object]]) -> Source[Any]:
-            return Source(BY_NAME[NEEDS[part]].title, fetch, self._clocks, deadline_s)
+            return Source(BY_NAME[NEEDS[part]].title, self._own(fetch), self._clocks, deadline_s)
 
+        trail = self._own(self._trail.fetch)
         return {
             "services": Source("The services", self._prober.fetch, self._clocks, _SERVICES_DEADLINE_S),
             "runs": source("runs", runs.fetch),
             "models": source("models", lambda: mlflow.versions(VERSIONS)),
-            "audit": Source("The audit trail", self._trail.fetch, self._clocks, deadline_s, self._trail.prepare),
+            "audit": Source("The audit trail", trail, self._clocks, deadline_s, self._trail.prepare),
             "drift": source("drift", self._fetch_drift),
             "alerts": source("alerts", Prometheus(self._http[Service.PROMETHEUS]).alerts),
         }
+
+    def _own(self, fetch: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+        async def fetched() -> T:
+            if not self._started():
+                raise LabError(f"The lab {self._lab.name} was never started.", "Type `invoke up`.")
+            return await fetch()
+
+        return fetched
 
     def ask(self, before: Snapshot, at_once: bool = False) -> None:
         """Begins to ask every source that isn't being asked; one that failed lately only when `at_once`.

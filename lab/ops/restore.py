@@ -7,6 +7,7 @@ no mistake can restore over a lab with a history of its own.
 import io
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -14,9 +15,10 @@ from typing import IO
 from lab.clients.witness import FILE, parse_head
 from lab.core import interruption
 from lab.core.backup import ARTIFACTS, DATA, TRAIL, WITNESS, Counts, Manifest
+from lab.core.claims import is_claim
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, LedgerError
-from lab.core.ledger import Head, Verification, parse, verify
+from lab.core.ledger import Entry, Head, Verification, parse, verify
 from lab.core.services import Service
 from lab.core.verify_export import exported_lines
 from lab.ops import audit, stack
@@ -70,7 +72,7 @@ def examine(config: LabConfig, file: Path, report: Report) -> Manifest:
         raise LedgerError("The audit trail in the backup doesn't end where its manifest says.", _UNTOUCHED)
     if others := look.labs - {config.name}:
         raise LabError(
-            f"Decisions in this backup's audit trail were made for the lab {min(others)}, and count only there.",
+            f"Decisions in this backup's audit trail were signed for the lab {min(others)}, and count only there.",
             f"Set LAB_NAME={min(others)}; ports, home and runtime may differ.",
         )
     report(Progress("backup", "success", f"{len(manifest.members)} members checked", time.monotonic() - began))
@@ -143,12 +145,16 @@ class _Look:
         buffered.detach()
 
     def _noting_labs(self, objects: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
-        """Statements count only in a lab of the name that they were made for."""
+        """What somebody signed counts only in a lab of the name that it was signed for."""
         for key, body in objects:
-            try:
-                statement: object = parse(body).details.get("statement")
-            except LedgerError:
-                statement = None
-            if isinstance(statement, Mapping) and isinstance(statement.get("lab"), str):
-                self.labs.add(statement["lab"])
+            with suppress(LedgerError):
+                self.labs |= _bound_to(parse(body))
             yield key, body
+
+
+def _bound_to(entry: Entry) -> set[str]:
+    """The lab in which alone the entry counts, if there is one: an attempt that was refused counts nowhere."""
+    statement = entry.details.get("statement")
+    if not is_claim(entry) or not entry.details.get("signature") or not isinstance(statement, Mapping):
+        return set()
+    return {lab} if isinstance(lab := statement.get("lab"), str) else set()

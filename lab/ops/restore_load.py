@@ -18,6 +18,7 @@ from lab.core.errors import LabError, LedgerError
 from lab.core.ledger import key_of, seq_of
 from lab.core.ownership import belong_to_folder
 from lab.core.verify_export import exported_lines
+from lab.ops import own_lab
 from lab.ops.backup_file import BackupFile
 from lab.ops.emptiness import RestoreMark, provision
 from lab.ops.progress import Progress, Report
@@ -68,6 +69,7 @@ class Loader:
         entries = 0
         for _, _, body in self._members(TRAIL):
             entries = self._load_trail(io.BufferedReader(body))  # type: ignore[type-var]  # it is read only
+        own_lab.settle(self._config)
         return [f"restored {objects} objects and {entries} audit entries"]
 
     def _load_objects(self) -> int:
@@ -75,6 +77,8 @@ class Loader:
         known = {member.name: member for member in self._manifest.members}
         buckets = {DATA: self._config.data_bucket, ARTIFACTS: self._config.artifact_bucket}
         for name, size, body in self._members(DATA, ARTIFACTS):
+            if name == DATA + own_lab.KEY:
+                continue  # of the store that it was in
             folder = DATA if name.startswith(DATA) else ARTIFACTS
             content = Content(body, size, known[name].content_type, known[name].metadata)
             s3.put_stream(buckets[folder], name.removeprefix(folder), content)

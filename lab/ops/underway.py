@@ -94,7 +94,8 @@ async def _asked(config: LabConfig, report: Report, runs: RunList | None) -> tup
         if runs:
             return await runs.runs(_ASKED, statuses=GOING_ON)
         # A lab that is about to move is still where it was.
-        there = replace(config, port_offset=recorded_offset(config.home, config.port_offset))
+        known = recorded_offset(config.home)
+        there = config if known is None else replace(config, port_offset=known)
         async with aclosing(Dagster(Http.to(Service.DAGSTER, there.url(Service.DAGSTER), _ANSWER_S))) as dagster:
             return await dagster.runs(_ASKED, statuses=GOING_ON)
     except ServiceUnavailable as err:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from lab.runtime.images.names import OURS, tag
 from lab.runtime.layout import Layout
 from lab.runtime.lock import HomeLock
 from lab.runtime.ready import wait_until
-from lab.runtime.record import COMPOSE, MINIO, refuse_other_store, write_mark
+from lab.runtime.record import COMPOSE, MINIO, lab_id, refuse_other_ports, refuse_other_store, write_mark
 from lab.runtime.remains import Remains
 from lab.runtime.stacks import LEGACY_STORE, MOVE_STORE, absent, airgapped, make_stack
 
@@ -43,7 +44,7 @@ class ComposeRuntime:
         self, config: LabConfig, containers: Containers | None = None, code_version: Callable[[], str] = str
     ) -> None:
         self._config, self._code_version = config, code_version
-        self._containers = containers or Containers(config.name)
+        self._containers = containers or Containers(config.name, config.home)
         self._layout = Layout(config.home)
         self._lock = HomeLock(config.home / LOCK)
         # Whoever waits for several services asks for each.
@@ -78,11 +79,13 @@ class ComposeRuntime:
             remedy = "Nothing was written; set LAB_HOME to an empty folder or a new one."
             raise LabError(f"{self._config.home} is not a lab's folder (no lab.json in it).", remedy)
         refuse_other_store(self._config, self.stack.store)
+        claim = self._remains().claim()
         self._lock.acquire(note)
-        write_mark(self._config, COMPOSE, self.stack.store)
+        write_mark(self._config, COMPOSE, self.stack.store, claim.lab_id)
         self._ensure_images(note)
         # Only now is it known which services have an image.
-        stack = self.stack
+        # What is there without a label can't be given one: Compose would make it anew, and ask to lose its data.
+        stack = replace(self.stack, lab_id="" if claim.unlabelled else lab_id(self._config.home))
         compose_files.write_all(stack)
         before = {container.id for container in self._containers.list().values()}
         what = ("--no-deps", *only) if only else ("--remove-orphans",)
@@ -227,7 +230,7 @@ class ComposeRuntime:
         return self._remains().names()
 
     def _remains(self) -> Remains:
-        return Remains(self._containers, self._config.name)
+        return Remains(self._containers, self._config.name, self._config.home)
 
     def facts(self) -> Mapping[Service, ProcessFact]:
         with self._asking:
@@ -239,6 +242,7 @@ class ComposeRuntime:
     def _read_facts(self) -> Mapping[Service, ProcessFact]:
         missing = absent(self._config)
         found = self._containers.list()
+        refuse_other_ports(self._config, lambda: any(container.running for container in found.values()))
         memory = self._containers.memory(list(found.values()))
         # One that is down while others run was stopped by itself.
         alone = any(container.running for container in found.values())

@@ -12,10 +12,12 @@ from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import CATALOGUE, Service
 from lab.runtime import contract, isolation
+from lab.runtime.compose_identity import labelling
 from lab.runtime.compose_secrets import secret_files
 from lab.runtime.images.official import Official, needed
 from lab.runtime.inbox import FOLDER
 from lab.runtime.layout import Layout
+from lab.runtime.ownership import LABELLING
 from lab.runtime.place import MOUNTS, SECRETS, Place, in_container
 from lab.runtime.private import write_private
 from lab.runtime.prometheus_config import render
@@ -30,12 +32,16 @@ _MINIO_METRICS = "/minio/v2/metrics/cluster"
 
 @dataclass(frozen=True)
 class Stack:
-    """A lab's containers before they exist: which services, which store, which images, whose processes."""
+    """A lab's containers before they exist: which services, which store, which images, whose processes.
+
+    With `lab_id` they are labelled with it.
+    """
 
     config: LabConfig
     services: Sequence[Service]
     store: str
     images: Mapping[str, str]
+    lab_id: str = ""
 
     @property
     def folder(self) -> Path:
@@ -44,6 +50,12 @@ class Stack:
     @property
     def variables_file(self) -> Path:
         return self.folder / "compose.env"
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """What Compose merges."""
+        own = [self.config.home / LABELLING] if self.lab_id else []
+        return [*isolation.compose_files(self.config), *own]
 
     @property
     def inbox(self) -> Path:
@@ -87,6 +99,9 @@ def write_all(stack: Stack) -> None:
         _write_owned(stack, stack.folder / "config" / name, text)
     for name, variables in told(stack).items():
         write_private(stack.folder / "env" / f"{name}.env", _env_file(variables))
+    if stack.lab_id:
+        text = labelling(isolation.compose_files(stack.config), stack.lab_id)
+        write_private(stack.config.home / LABELLING, text)
     write_private(stack.variables_file, _env_file(variables_of(stack)))
 
 
@@ -121,7 +136,7 @@ def variables_of(stack: Stack) -> dict[str, str]:
         "INBOX": stack.inbox,
     }
     return {
-        "COMPOSE_FILE": os.pathsep.join(map(str, isolation.compose_files(config))),
+        "COMPOSE_FILE": os.pathsep.join(map(str, stack.files)),
         "COMPOSE_PROJECT_NAME": config.name,
         "COMPOSE_PROFILES": ",".join(stack.profiles),
         "LAB_NAME": config.name,

@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.core.errors import LabError, ServiceUnavailable
 from lab.runtime import engine
+from lab.runtime.ownership import ownership
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -67,15 +69,19 @@ def understood(what: str) -> Iterator[None]:
 
 
 class Containers:
-    """Reads the engine; one connection, made at first use. Threads may share it. Methods raise LabError."""
+    """Reads the engine; one connection, made at first use. Threads may share it. Methods raise LabError.
+
+    With the lab's `home` it sees nothing that belongs to another lab of the same name.
+    """
 
     def __init__(
         self,
         lab: str,
+        home: Path | None = None,
         connect: Callable[[float], "DockerClient"] = engine.engine,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._lab, self._connect, self._clock = lab, connect, clock
+        self._lab, self._home, self._connect, self._clock = lab, home, connect, clock
         self._clients: dict[float, DockerClient] = {}
         self._known: dict[str, tuple[object, Container]] = {}
         self._images: dict[str, float | None] = {}
@@ -98,7 +104,7 @@ class Containers:
         """Every container of the lab by its service, as it is now."""
         api = self.client(QUICK_S).api
         with understood("listing containers"):
-            rows = api.containers(all=True, filters=self.filters)
+            rows = self._own(api.containers(all=True, filters=self.filters))
         found: dict[str, tuple[object, Container]] = {}
         for row in rows:
             # The status tells of a restart, which begins its time anew, and of health.
@@ -109,6 +115,12 @@ class Containers:
             found[row["Id"]] = known
         self._known = found
         return {container.service: container for _, container in found.values() if container.service}
+
+    def _own(self, rows: Sequence[Any]) -> Sequence[Any]:
+        if self._home is None:
+            return rows
+        owner = ownership(self._home, [row["Labels"] for row in rows])
+        return [row for row in rows if owner.owns(row["Labels"])]
 
     def memory(self, containers: Sequence[Container]) -> Mapping[str, int]:
         """Bytes in use by container id, without what the kernel only caches.

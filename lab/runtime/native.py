@@ -1,6 +1,5 @@
 """The native runtime: the catalogue's servers as supervised processes of this host, without Docker or root."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -40,7 +39,7 @@ from lab.runtime.memory import MemoryMeter
 from lab.runtime.postgres import ensure_cluster
 from lab.runtime.programs import Plan, plan, write_programs
 from lab.runtime.ready import wait_until
-from lab.runtime.record import NATIVE, SEAWEEDFS, write_mark
+from lab.runtime.record import NATIVE, SEAWEEDFS, refuse_other_ports, write_mark
 from lab.runtime.supervisor import ProgramState, Supervisor, SupervisorHangs
 
 _STOP_SECONDS = 30.0
@@ -135,7 +134,7 @@ class NativeRuntime:
         self.nuke(note)
 
     def facts(self) -> Mapping[Service, ProcessFact]:
-        self._refuse_other_ports()
+        refuse_other_ports(self._config, self.running)
         absent = self._absent()
         try:
             states = self._supervisor.states()
@@ -208,18 +207,6 @@ class NativeRuntime:
         if ended:
             note(f"ended {ended} processes that had lost their supervisor")
         return ran or bool(ended)
-
-    def _refuse_other_ports(self) -> None:
-        """A running lab that was started on other ports would look dead, or like the lab that has these ports."""
-        try:
-            running_on = json.loads(self.layout.marker.read_text())["port_offset"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return
-        if running_on != self._config.port_offset and self.running():
-            raise LabError(
-                f"This lab runs with PORT_OFFSET={running_on}, the settings say {self._config.port_offset}.",
-                f"Set PORT_OFFSET={running_on} in {self._config.env_file}, or move the lab with `invoke up`.",
-            )
 
     def _tools(self, note: Note) -> Tools:
         optional: dict[Service, Sequence[str] | None] = {}

@@ -1,6 +1,8 @@
-"""Which runtime a lab has: written down when it is started, so that every later command finds the same lab."""
+"""Which lab a home is of, and which runtime it has: written down at its start, so that later commands find the same."""
 
 import json
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.core.config import LabConfig
@@ -12,9 +14,13 @@ NATIVE, COMPOSE = "native", "compose"
 MINIO, SEAWEEDFS = "minio", "seaweedfs"
 
 
-def write_mark(config: LabConfig, runtime: str, store: str) -> None:
-    """Says whose folder LAB_HOME is, how the lab runs and on which ports."""
+def write_mark(config: LabConfig, runtime: str, store: str, known_id: str = "") -> None:
+    """Says whose folder LAB_HOME is, how the lab runs and on which ports.
+
+    The id that is in it stays; a lab without one gets `known_id` or, where that is empty, a new random one.
+    """
     marker = {
+        "id": lab_id(config.home) or known_id or secrets.token_hex(16),
         "name": config.name,
         "env_file": str(config.env_file),
         "port_offset": config.port_offset,
@@ -22,6 +28,17 @@ def write_mark(config: LabConfig, runtime: str, store: str) -> None:
         "object_store": store,
     }
     write_private(Layout(config.home).marker, json.dumps(marker))
+
+
+def lab_id(home: Path) -> str:
+    """The id of the lab at `home`; empty where there is none, or one that wasn't brought up since labs have ids."""
+    return str(_read(home).get("id", ""))
+
+
+def recorded_offset(home: Path) -> int | None:
+    """PORT_OFFSET of the lab at `home`; None where there is none."""
+    found = _read(home).get("port_offset")
+    return found if isinstance(found, int) else None
 
 
 def recorded_runtime(home: Path) -> str:
@@ -36,12 +53,6 @@ def recorded_store(home: Path) -> str:
     return str(_read(home).get("object_store", ""))
 
 
-def recorded_offset(home: Path, otherwise: int) -> int:
-    """The PORT_OFFSET that the lab was started with; `otherwise` where there is none."""
-    known = _read(home).get("port_offset")
-    return known if isinstance(known, int) else otherwise
-
-
 def refuse_other_runtime(config: LabConfig) -> None:
     """Raises LabError when the settings name another runtime than the one that has the lab's data."""
     known = recorded_runtime(config.home)
@@ -50,6 +61,19 @@ def refuse_other_runtime(config: LabConfig) -> None:
             f"The lab {config.name} runs with RUNTIME={known}, and its data is there; {config.runtime} was asked for.",
             f"Set RUNTIME={known}. To move it: `invoke backup`, `invoke nuke`, `invoke up` with "
             f"RUNTIME={config.runtime}, `invoke restore`.",
+        )
+
+
+def refuse_other_ports(config: LabConfig, runs: Callable[[], bool]) -> None:
+    """Raises LabError when the lab runs on other ports than the settings name.
+
+    There it would look dead, or like the lab that has these ports.
+    """
+    recorded = recorded_offset(config.home)
+    if recorded is not None and recorded != config.port_offset and runs():
+        raise LabError(
+            f"This lab runs with PORT_OFFSET={recorded}, the settings say {config.port_offset}.",
+            f"Set PORT_OFFSET={recorded} in {config.env_file}, or move the lab with `invoke up`.",
         )
 
 

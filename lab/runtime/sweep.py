@@ -16,12 +16,16 @@ _BIRTH_S = 1.0
 
 def owned(home: Path) -> Iterator[psutil.Process]:
     """Every living process of the lab at `home`, known by a mark in its environment."""
-    for process in psutil.process_iter():
-        try:
-            if _environ(process).get(OWNED_BY) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
-                yield process
-        except (psutil.Error, OSError):
-            continue  # it went away, or is somebody else's
+    return (process for process in psutil.process_iter() if home_of_process(process) == home)
+
+
+def home_of_process(process: psutil.Process) -> Path | None:
+    """The home of the lab that a living process belongs to; None for what is no lab's, or can't be looked into."""
+    try:
+        home = _environ(process).get(OWNED_BY)
+        return Path(home) if home and process.status() != psutil.STATUS_ZOMBIE else None
+    except (psutil.Error, OSError):
+        return None  # it went away, or is somebody else's
 
 
 def _environ(process: psutil.Process) -> dict[str, str]:

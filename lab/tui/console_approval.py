@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from lab.core import interruption
+from lab.core.approval import checked_reason, checked_version
 from lab.core.policy import Action
 from lab.tui import console
 
@@ -55,7 +56,8 @@ async def _act(
     from lab.ops.approval import Approver, Tools
     from lab.ops.signing import Signing
 
-    config = wiring.load_config()
+    checked_version(version), checked_reason(reason)  # wrong usage is wrong in a lab that is down, too
+    config = wiring.own_lab()
     note = (lambda _: None) if quiet else console.say
     approver = Approver(config, Signing(_path(key), role), Tools.of_lab(config), note)
     try:
@@ -92,7 +94,7 @@ def _registrar(sign_with: str) -> "Registrar":
     from lab.ops.identity import Registrar
     from lab.ops.signing import Signing
 
-    return Registrar(wiring.load_config(), Signing(_path(sign_with)))
+    return Registrar(wiring.own_lab(), Signing(_path(sign_with)))
 
 
 def _path(text: str) -> Path | None:

@@ -18,7 +18,7 @@ def back_up(output: str = "", json: bool = False) -> None:
     from lab import wiring
     from lab.ops import backup
 
-    config = wiring.load_config()
+    config = wiring.own_lab()
     target = Path(output).expanduser().absolute() if output else backup.default_target(config)
     tools = wiring.binaries().postgres_folder()
     with console.board("Backing up", quiet=json) as report:

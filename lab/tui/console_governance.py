@@ -26,7 +26,8 @@ def verify(json: bool = False, junit: str = "", only: str = "") -> int:
 
     config = wiring.load_config()
     with console.board("Proving", quiet=json or not sys.stdout.isatty()) as report:
-        proofs = interruption.run(Verifier(config, report=report).run(only))
+        verifier = Verifier(config, report=report, begin=lambda: wiring.own_lab(config))
+        proofs = interruption.run(verifier.run(only))
     if junit:
         write_junit(Path(junit).expanduser(), proofs, config.name, utc_text())
     console.print_json(proofs) if json else print_proofs(proofs)
@@ -44,7 +45,7 @@ async def _reconcile(repair: bool) -> "Reconciliation":
     from lab import wiring
     from lab.ops.reconcile import Reconciler
 
-    reconciler = Reconciler.of_lab(wiring.load_config())
+    reconciler = Reconciler.of_lab(wiring.own_lab())
     try:
         return await (reconciler.repair() if repair else reconciler.look())
     finally:
@@ -60,9 +61,11 @@ def evidence(version: str, output: str = "", json: bool = False) -> int:
 
 async def _evidence(version: str, output: Path) -> "Evidence":
     from lab import wiring
+    from lab.core.approval import checked_version
     from lab.ops.evidence import Collector
 
-    collector = Collector.of_lab(wiring.load_config())
+    checked_version(version)  # wrong usage is wrong in a lab that is down, too
+    collector = Collector.of_lab(wiring.own_lab())
     try:
         return await collector.write(version, output.absolute())
     finally:

@@ -93,6 +93,7 @@ def restart(config: "LabConfig", given: Mapping[str, str], report: "Report") -> 
     from lab import wiring
     from lab.ops import life
 
+    life.refuse_unfit_restart(config, wiring.binaries(), given["target"])
     result = life.restart(config, wiring.runtime(config), given["target"], report)
     return Told(True, f"{given['target']} is back after {result.seconds:.1f} s")
 
@@ -199,7 +200,9 @@ def _do(argv: list[str]) -> Told:
     def report(progress: Progress) -> None:
         _say({"progress": asdict(progress)})
 
-    return ERRANDS[argv[0]](wiring.load_config(), json.loads(argv[1]) | {"action": argv[0]}, report)
+    # Those that start the lab begin where none is up.
+    config = wiring.load_config() if argv[0] in {"up", "restart"} else wiring.own_lab()
+    return ERRANDS[argv[0]](config, json.loads(argv[1]) | {"action": argv[0]}, report)
 
 
 def _say(value: object) -> None:

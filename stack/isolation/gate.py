@@ -29,6 +29,8 @@ PORT = 8099
 SOCKET = "/run/engine.sock"
 _API = "/v1.41"
 _LAB, _SERVICE, _RUN = "org.mlops-lab.lab", "org.mlops-lab.service", "org.mlops-lab.run"
+# Of the daemon's labels: whose it is, told from a lab of the same name.
+_WHOSE = ("org.mlops-lab.id", "com.docker.compose.project.environment_file")
 _PROJECT = "com.docker.compose.project"
 _RUN_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # Of the daemon's networks: neither the code server's nor the one to this gate.
@@ -85,7 +87,8 @@ def copy_of(daemon: Mapping[str, Any], lab: str, run_id: str, argument: str, meg
             *(one for one in config["Env"] if not one.startswith(("RUN_GATE_URL=", "RUN_CONTAINER_MEMORY_MB="))),
             f"RUN_CONTAINER_MEMORY_MB={megabytes}",
         ],
-        "Labels": {_LAB: lab, _SERVICE: f"run-{run_id}", _RUN: run_id},
+        "Labels": {name: config["Labels"][name] for name in _WHOSE if name in config["Labels"]}
+        | {_LAB: lab, _SERVICE: f"run-{run_id}", _RUN: run_id},
         "Healthcheck": {"Test": ["NONE"]},
         "StopTimeout": 20,
         "HostConfig": {

@@ -1,10 +1,21 @@
 """The catalogue is sound: ports are unique, dependencies exist and have no cycle, names are found."""
 
+import re
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
-from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, Service, find
+from lab.core.services import (
+    BY_NAME,
+    CATALOGUE,
+    LOOPBACK,
+    MAX_PORT_OFFSET,
+    OFFSET_STEP,
+    Service,
+    find,
+    ports_at,
+)
 
 
 def test_every_service_is_in_the_catalogue_once() -> None:
@@ -23,6 +34,30 @@ def test_every_port_is_one_under_any_offset() -> None:
 
     assert min(port for spec in CATALOGUE for port in spec.ports(0).values()) > 1024
     assert max(ports) < 65_536
+
+
+def test_multiples_of_the_step_share_no_port_and_no_other_hundreds_have_more_room() -> None:
+    assert side_by_side(OFFSET_STEP) == MAX_PORT_OFFSET // OFFSET_STEP + 1
+    assert max(map(side_by_side, range(100, 10_000, 100))) == side_by_side(OFFSET_STEP)
+    # Why a step is named at all: at 2000, Dagster gets the port that MLflow has at 0.
+    assert side_by_side(1000) == 2
+
+
+def side_by_side(step: int) -> int:
+    """How many labs fit beside each other whose offsets are 0, `step`, two of them, …"""
+    used: set[int] = set()
+    for number, offset in enumerate(range(0, MAX_PORT_OFFSET + 1, step)):
+        if used & ports_at(offset).keys():
+            return number
+        used |= ports_at(offset).keys()
+    return MAX_PORT_OFFSET // step + 1
+
+
+def test_the_second_lab_of_the_readme_shares_no_port_with_the_first() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    offsets = [int(number) for number in re.findall(r"PORT_OFFSET=(\d+)", readme)]
+    assert offsets
+    assert all(offset % OFFSET_STEP == 0 for offset in offsets)
 
 
 def test_dependencies_are_known_and_have_no_cycle() -> None:

@@ -1,8 +1,11 @@
 """The doctor names what keeps the lab from starting, and what to do about it."""
 
+import json
 import os
 import resource
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,13 +15,14 @@ import pytest
 
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
-from lab.core.services import LOOPBACK, Service
+from lab.core.services import LOOPBACK, OFFSET_STEP, Service
 from lab.ops import doctor
 from lab.ops.doctor import Finding, Verdict, examine, free_offset
 from lab.ops.life import refuse
 from lab.runtime.binaries import Resolver
+from lab.runtime.commands import OWNED_BY
 from lab.wiring import load_config
-from tests.support.ports import ports_at, reserved_offset
+from tests.support.ports import ports_at, reserved_offset, reserved_port
 
 Make = Callable[..., LabConfig]
 
@@ -105,6 +109,46 @@ def test_a_port_that_is_bound_on_every_address_is_busy_too(make: Make) -> None:
     config = make()
     with listener("0.0.0.0", config.port(Service.DAGSTER)):
         assert findings(config)["ports"].verdict is Verdict.FAIL
+
+
+def test_the_ports_of_a_lab_are_named_with_its_home(make: Make, tmp_path: Path) -> None:
+    config, home = make(), tmp_path / "neighbour"
+    with listening_for(home, config.port(Service.MLFLOW), config.port(Service.DAGSTER)):
+        found = findings(config)["ports"]
+    ports = f"{config.port(Service.MLFLOW)} (mlflow), {config.port(Service.DAGSTER)} (dagster)"
+    assert found.detail == f"taken: {ports} by the lab at {home}"
+
+
+def test_an_offset_is_offered_that_no_lab_known_here_has_be_it_up_or_down(tmp_path: Path) -> None:
+    offered = free_offset()
+    home = tmp_path / "neighbour"
+    home.mkdir()
+    (home / "lab.json").write_text(json.dumps({"port_offset": offered + 2000}))
+    # Of its ports, none that counts is open; that it is a lab's process shows where the lab is.
+    with reserved_port() as port, listening_for(home, port):
+        another = free_offset()
+    assert offered % OFFSET_STEP == another % OFFSET_STEP == 0
+    assert not ports_at(another) & ports_at(offered + 2000)
+
+
+@contextmanager
+def listening_for(home: Path, *ports: int) -> Iterator[None]:
+    """A process of the lab at `home` that listens on these ports."""
+    program = (
+        "import socket, sys\n"
+        "held = [socket.create_server(('127.0.0.1', int(port))) for port in sys.argv[1:]]\n"
+        "print('ready', flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", program, *map(str, ports)]
+    with subprocess.Popen(
+        argv, env={**os.environ, OWNED_BY: str(home)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def test_a_free_offset_has_every_port_free() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.clients import ssh
-from lab.core.approval import IdentityStatement, Statement
+from lab.core.approval import PROBE, IdentityStatement, Statement
 from lab.core.identities import four_eyes_problem
 from lab.core.ledger import Entry, Status
 from lab.core.models import ApprovalState
@@ -88,6 +88,41 @@ def test_a_statement_about_anything_else_does_not_count(desk: Desk, changes: dic
     history = desk.history()
     assert history.records[version].state is ApprovalState.PENDING_STAGING
     assert problem in history.ignored[-1].problem
+
+
+def test_a_probe_that_was_put_away_stays_so_under_another_name_of_the_lab(desk: Desk) -> None:
+    version = desk.train(owner=PROBE)
+    archived = Statement(
+        lab="another-lab",
+        action="archive",
+        model="CreditRiskModel",
+        version=version,
+        from_state="pending_staging",
+        to_state="archived",
+        environment="staging",
+        actor=PROBE,
+        role="platform-admin",
+        reason="written by the lab itself",
+        data_hash=DATA,
+        prior=desk.history().records[version].newest,
+        policy_hash="p",
+        time=TIME,
+    )
+    desk.ledger.append(
+        Entry(
+            "archive",
+            Status.ARCHIVED,
+            PROBE,
+            "platform-admin",
+            "staging",
+            TIME,
+            model_version=version,
+            policy_hash="p",
+            details={"statement": archived.as_details()},
+        )
+    )
+    assert desk.history().records[version].state is ApprovalState.ARCHIVED
+    assert desk.history().ignored == ()
 
 
 def test_a_role_that_the_signer_does_not_hold_does_not_count(desk: Desk) -> None:

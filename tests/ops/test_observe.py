@@ -12,6 +12,7 @@ import pytest
 from lab.core.services import CATALOGUE, Service
 from lab.core.snapshot import Health, Slice, SliceState
 from lab.core.snapshot_json import snapshot_json
+from lab.ops.observe import Observer
 from lab.ops.sources import Backoff, Clocks, Source
 from lab.ops.threads import OneThread
 from tests.clients.answers import answer, query_name
@@ -65,6 +66,24 @@ async def test_one_tick_fills_every_part(bench: Bench) -> None:
     assert shot.audit.value
     assert [entry.seq for entry in shot.audit.value.entries] == [3, 2, 1]
     assert shot.audit.value.intact
+
+
+async def test_what_answers_at_the_ports_of_a_lab_that_was_never_started_is_not_shown_as_its_own(
+    tmp_path: Path,
+) -> None:
+    bench, started = benches.Bench(tmp_path), [False]
+    await bench.observer.aclose()
+    clocks = Clocks(lambda: bench.now, lambda: bench.now)
+    bench.observer = Observer(
+        bench.config, bench.runtime, bench.services.transport, clocks, 60.0, 60.0, started=lambda: started[0]
+    )
+    shot = await bench.tick()
+    assert all("was never started" in getattr(shot, part).error for part in PARTS)
+    assert all(getattr(shot, part).value is None for part in PARTS)
+    started[0] = True
+    shot = await bench.tick(15)
+    assert all(getattr(shot, part).value for part in PARTS)
+    await bench.observer.aclose()
 
 
 async def test_facts_of_processes_are_merged_into_the_services(bench: Bench) -> None:

@@ -21,12 +21,13 @@ from tests.ops.labs import config
 PREFIX = "governance/audit/"
 
 
-def entries(count: int, **details: object) -> list[Entry]:
-    """A sound trail; the last entry carries `details`."""
+def entries(count: int, status: Status = Status.SUCCESS, **details: object) -> list[Entry]:
+    """A sound trail; the last entry has `status` and carries `details`."""
     made: list[Entry] = []
     for number in range(1, count + 1):
         entry = Entry("train_model", Status.SUCCESS, "dora", "analyst", "dev", "2026-11-23T00:00:00.000000Z")
-        entry = replace(entry, details=details if number == count else {})
+        if number == count:
+            entry = replace(entry, status=status, details=details)
         made.append(seal(entry, made[-1] if made else None))
     return made
 
@@ -81,10 +82,19 @@ def test_a_rewritten_trail_is_found_by_the_heads_that_were_seen_before(tmp_path:
 
 
 def test_decisions_for_another_lab_are_refused_because_they_would_not_count(tmp_path: Path) -> None:
-    file = backup(tmp_path / "b", entries(2, statement={"lab": "elsewhere"}))
+    file = backup(tmp_path / "b", entries(2, Status.APPROVED, statement={"lab": "elsewhere"}, signature="SSHSIG"))
     with pytest.raises(LabError, match="Set LAB_NAME=elsewhere"):
         examined(tmp_path, file)
     assert examine(config(tmp_path, LAB_NAME="elsewhere"), file, lambda _: None).head.seq == 2
+
+
+@pytest.mark.parametrize(("status", "signed"), [(Status.ARCHIVED, False), (Status.BLOCKED, True)])
+def test_what_the_lab_itself_put_away_or_refused_binds_a_backup_to_no_name(
+    tmp_path: Path, status: Status, signed: bool
+) -> None:
+    proof = {"signature": "SSHSIG"} if signed else {}
+    file = backup(tmp_path / "b", entries(2, status, statement={"lab": "elsewhere"}, **proof))
+    assert examined(tmp_path, file).head.seq == 2
 
 
 def test_a_half_restored_lab_is_not_brought_up(tmp_path: Path) -> None:

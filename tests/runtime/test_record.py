@@ -1,6 +1,7 @@
 """A lab keeps the runtime and the object store that it was started with."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from lab.runtime.record import (
     MINIO,
     NATIVE,
     SEAWEEDFS,
+    lab_id,
     recorded_runtime,
     recorded_store,
+    refuse_other_ports,
     refuse_other_runtime,
     refuse_other_store,
     write_mark,
@@ -94,6 +97,37 @@ def test_a_record_that_cannot_be_read_is_none(make: Make) -> None:
     config.home.mkdir()
     (config.home / "lab.json").write_text("[]")
     assert recorded_runtime(config.home) == ""
+
+
+def test_a_lab_gets_an_id_once_and_keeps_it(make: Make, tmp_path: Path) -> None:
+    config, other = make(), make(LAB_HOME=str(tmp_path / "other"))
+    assert lab_id(config.home) == ""
+    write_mark(config, NATIVE, SEAWEEDFS)
+    first = lab_id(config.home)
+    write_mark(make(PORT_OFFSET="70"), COMPOSE, MINIO)
+    write_mark(other, NATIVE, SEAWEEDFS)
+
+    assert re.fullmatch("[0-9a-f]{32}", first)
+    assert lab_id(config.home) == first != lab_id(other.home)
+
+
+def test_a_lab_from_before_labs_had_ids_gets_one_or_the_one_that_its_things_have(make: Make) -> None:
+    config = make()
+    for known in ("", "f" * 32):
+        config.home.mkdir(exist_ok=True)
+        (config.home / "lab.json").write_text(json.dumps({"name": config.name, "port_offset": 0, "runtime": COMPOSE}))
+        write_mark(config, COMPOSE, SEAWEEDFS, known)
+        assert lab_id(config.home) == known or not known
+        assert lab_id(config.home)
+
+
+def test_a_running_lab_is_not_looked_for_on_other_ports(make: Make) -> None:
+    write_mark(make(PORT_OFFSET="70"), COMPOSE, SEAWEEDFS)
+
+    with pytest.raises(LabError, match="runs with PORT_OFFSET=70, the settings say 80"):
+        refuse_other_ports(make(PORT_OFFSET="80"), lambda: True)
+    refuse_other_ports(make(PORT_OFFSET="80"), lambda: False)
+    refuse_other_ports(make(PORT_OFFSET="70"), lambda: True)
 
 
 def test_another_store_is_refused_because_the_data_lies_in_the_first(make: Make) -> None:

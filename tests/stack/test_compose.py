@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lab.runtime import compose_files, contract
 from lab.runtime.compose_files import Stack, quoted, variables_of
 from lab.runtime.engine import compose_command
 from lab.runtime.images.names import images, write_override
+from lab.runtime.ownership import ID_LABEL
 from lab.runtime.stacks import make_stack
 from lab.wiring import first_config
 
@@ -362,6 +364,28 @@ def test_prometheus_scrapes_every_service_that_has_metrics_by_its_name_in_the_ne
         assert set(targets) == {str(service) for service in Service} - without
         assert targets.pop("object-store") == store
         assert targets == {name: f"{name}.lab:{BY_NAME[Service(name)].port}" for name in targets}
+
+
+@pytest.mark.parametrize("isolation", ["process", "container"])
+def test_every_container_network_and_volume_of_a_labelled_lab_says_whose_it_is(
+    make: Make, isolation: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "engine.sock").touch()
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
+    plain = make(OBJECT_STORE="seaweedfs", LAB_NAME="static", RUN_ISOLATION=isolation)
+    stack = replace(plain, lab_id="f" * 32)
+    compose_files.write_all(stack)
+    labelled = resolved(stack)
+    ids = {
+        f"{kind} {name}": one["labels"].pop(ID_LABEL, "")
+        for kind in ("services", "networks", "volumes")
+        for name, one in labelled[kind].items()
+    }
+    assert set(ids.values()) == {"f" * 32}, ids
+    assert {"services postgres", "services volumes", "networks edge", "volumes object-store"} <= set(ids)
+    # And that is all that it changes: what a lab has that can't be labelled is the same without.
+    compose_files.write_all(plain)
+    assert resolved(plain) == labelled
 
 
 def test_every_variable_of_the_file_is_one_that_the_runtime_writes_and_none_is_left_over(

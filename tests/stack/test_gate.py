@@ -22,7 +22,7 @@ from tests.support.waiting import eventually
 
 FILE = Path(__file__).resolve().parents[2] / "stack" / "isolation" / "gate.py"
 RUN, OTHER = "0c7f2f3e-1111-4222-8333-944455556666", "0c7f2f3e-1111-4222-8333-944455557777"
-LABELS = {"org.mlops-lab.lab": "lab", "com.docker.compose.project": "lab"}
+LABELS = {"org.mlops-lab.lab": "lab", "org.mlops-lab.id": "f00d", "com.docker.compose.project": "lab"}
 DAEMON = {
     "Id": "daemon",
     "Image": "sha256:abc",
@@ -165,6 +165,7 @@ def test_the_gate_and_not_who_asks_decides_what_a_container_may(gate: ModuleType
     assert host["Memory"] == host["MemorySwap"] == 1024 << 20
     assert host["RestartPolicy"] == {"Name": "no"}
     assert not [one for one in made["Env"] if one.startswith("RUN_GATE_URL")]
+    assert made["Labels"]["org.mlops-lab.id"] == "f00d"
 
 
 def test_a_run_gets_neither_the_network_of_the_gate_nor_that_of_the_code_server(gate: ModuleType) -> None:

@@ -16,12 +16,14 @@ from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 from lab.core.config import LabConfig
 from lab.core.errors import ServiceUnavailable
 from lab.core.services import Service
+from lab.ops.own_lab import settle
 from lab.ops.provision import provision_store
 from lab.runtime.certificates import ensure_pair
 from lab.runtime.commands import Tools, command, store_options
 from lab.runtime.files import identities, remove_dead_sockets
 from lab.runtime.layout import Layout
 from lab.runtime.private import write_private
+from lab.runtime.record import NATIVE, SEAWEEDFS, write_mark
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
 
@@ -52,11 +54,13 @@ class Weed:
             self._process = subprocess.Popen(
                 made.argv, env=dict(made.environment), cwd=made.folder, stdout=log, stderr=log, start_new_session=True
             )
+        write_mark(self.config, NATIVE, SEAWEEDFS)
         provision_store(self._furnished or self.config, 60)
         # A bucket's first write after a start waits for volumes, which no test wants to measure.
         self.s3(ADMIN, 60).put(self.config.audit_bucket, "warm-up", b"")
         # It answers before it finds the volumes again that it had.
         eventually(self._readable, 60, "what was written before", (ServiceUnavailable,))
+        settle(self.config)
 
     def _readable(self) -> bool:
         s3, bucket = self.s3(ADMIN, 5), self.config.audit_bucket

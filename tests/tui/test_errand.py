@@ -67,8 +67,8 @@ def test_the_lock_is_told_to_the_screen(monkeypatch: pytest.MonkeyPatch, capfd: 
     def locked(*_: object) -> None:
         raise Locked(Path("/key"), "passphrase")
 
-    monkeypatch.setitem(ERRANDS, "reset", locked)  # type: ignore[arg-type]
-    assert main(["reset", "{}"]) == 1
+    monkeypatch.setitem(ERRANDS, "up", locked)  # type: ignore[arg-type]
+    assert main(["up", "{}"]) == 1
     assert '"data": {"lock": "passphrase"}' in capfd.readouterr().out
 
 
@@ -76,6 +76,6 @@ def test_a_mistake_of_ours_is_a_message(monkeypatch: pytest.MonkeyPatch, capfd: 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setitem(ERRANDS, "reset", broken)  # type: ignore[arg-type]
-    assert main(["reset", "{}"]) == 1
+    monkeypatch.setitem(ERRANDS, "up", broken)  # type: ignore[arg-type]
+    assert main(["up", "{}"]) == 1
     assert "ZeroDivisionError: division by zero" in capfd.readouterr().out

@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -27,9 +27,16 @@ PUT_AWAY = "probes: every version that was made for trying is archived"
 class Verifier:
     """Proves on a running lab that its guardrails hold; what it tries it does as a probe, and puts away."""
 
-    def __init__(self, config: LabConfig, bench: Bench | None = None, report: Report = lambda _: None) -> None:
+    def __init__(
+        self,
+        config: LabConfig,
+        bench: Bench | None = None,
+        report: Report = lambda _: None,
+        begin: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`begin` is called before anything is tried; what it raises ends the verification."""
         self._bench = bench or Bench.of_lab(config)
-        self._report = report
+        self._report, self._begin = report, begin
 
     async def run(self, only: str = "") -> tuple[Proof, ...]:
         """Every proof, or those whose name contains `only`, in a fixed order.
@@ -44,6 +51,7 @@ class Verifier:
             if not chosen:
                 names = "; ".join(check.name for check in checks)
                 raise UsageError(f"--only {only!r}: no proof is called like that.", f"There are: {names}.")
+            await asyncio.to_thread(self._begin)
             return tuple([proof async for proof in self._settled(chosen, probe)])
         finally:
             closing.callback(probe.close)

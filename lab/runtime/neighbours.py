@@ -1,0 +1,56 @@
+"""The labs of this machine, as far as they show: by their processes' mark and their containers' labels."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from lab.core.errors import LabError
+from lab.runtime import engine
+from lab.runtime.containers import LAB_LABEL, QUICK_S, understood
+from lab.runtime.ownership import home_of
+from lab.runtime.sweep import home_of_process
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+def home_at(port: int) -> Path | None:
+    """The home of the lab that listens on `port` here; None where no lab does, or it is another user's."""
+    for process in listeners(port):
+        if home := home_of_process(process):
+            return home
+    return next((home_of(row["Labels"]) for row in _containers() if port in _published(row)), None)
+
+
+def homes() -> set[Path]:
+    """Of every lab that runs here, or that has containers."""
+    running = (home_of_process(process) for process in psutil.process_iter())
+    return {home for home in (*running, *(home_of(row["Labels"]) for row in _containers())) if home}
+
+
+def listeners(port: int) -> Iterator[psutil.Process]:
+    """The processes that listen on `port` here, as far as this user may know."""
+    with suppress(psutil.Error):
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+                with suppress(psutil.Error):
+                    yield psutil.Process(one.pid)
+
+
+def _containers() -> list[Any]:
+    """Every lab's, as the engine lists them; none where there is no engine."""
+    if not engine.answers():
+        return []
+    try:
+        client: DockerClient = engine.engine(QUICK_S)
+        with understood("listing containers"):
+            return list(client.api.containers(all=True, filters={"label": [LAB_LABEL]}))
+    except LabError:
+        return []
+
+
+def _published(row: Any) -> set[int]:
+    return {int(one["PublicPort"]) for one in row["Ports"] if one.get("PublicPort")}
