@@ -71,6 +71,7 @@ class ComposeRuntime:
         stack = self.stack
         compose_files.write_all(stack)
         before = {container.id for container in self._containers.list().values()}
+        self._renew_networks(stack, note)
         Compose(stack.variables_file).run("up", "--no-start", "--remove-orphans", "--quiet-pull")
         found = self._containers.list()
         made = sorted(service for service, container in found.items() if container.id not in before)
@@ -101,6 +102,15 @@ class ComposeRuntime:
             make(self._config, watch, code_version=self._code_version())
         elif others:
             official.pull(self._config, others, watch)
+
+    def _renew_networks(self, stack: Stack, note: Note) -> None:
+        """A network keeps the options that it was made with. Compose's own way to change them loses the names by which
+        containers know each other, so that these go, too; volumes stay.
+        """
+        if old := self._containers.open_networks():
+            note(f"making networks and containers anew, because these could reach this machine: {', '.join(old)}")
+            self._stop_all()
+            Compose(stack.variables_file).run("down", "--remove-orphans")
 
     def release(self) -> None:
         self._lock.release()
