@@ -88,6 +88,8 @@ class ComposeRuntime:
         stack = replace(self.stack, lab_id="" if claim.unlabelled else lab_id(self._config.home))
         compose_files.write_all(stack)
         before = {container.id for container in self._containers.list().values()}
+        if not only:
+            self._renew_networks(stack, note)
         what = ("--no-deps", *only) if only else ("--remove-orphans",)
         Compose(stack.variables_file).run("up", "--no-start", "--quiet-pull", *what)
         compose_changes.write(stack, only)
@@ -120,6 +122,15 @@ class ComposeRuntime:
             make(self._config, watch, code_version=self._code_version())
         elif others:
             official.pull(self._config, others, watch)
+
+    def _renew_networks(self, stack: Stack, note: Note) -> None:
+        """A network keeps the options that it was made with. Compose's own way to change them loses the names by which
+        containers know each other, so that these go, too; volumes stay.
+        """
+        if old := self._containers.open_networks():
+            note(f"making networks and containers anew, because these could reach this machine: {', '.join(old)}")
+            self._stop_all()
+            Compose(stack.variables_file).run("down", "--remove-orphans")
 
     def release(self) -> None:
         self._lock.release()

@@ -17,6 +17,8 @@ from lab.runtime.ownership import ownership
 if TYPE_CHECKING:
     from docker import DockerClient
 
+# The option of a bridge that keeps the machine without an address on it.
+CLOSED = "com.docker.network.bridge.inhibit_ipv4"
 LAB_LABEL, SERVICE_LABEL = "org.mlops-lab.lab", "org.mlops-lab.service"
 # A busy engine takes seconds; who must not wait that long, as the screen, asks in a thread of its own.
 QUICK_S = 10.0
@@ -115,6 +117,15 @@ class Containers:
             found[row["Id"]] = known
         self._known = found
         return {container.service: container for _, container in found.values() if container.service}
+
+    def open_networks(self) -> Sequence[str]:
+        """The lab's internal networks on which this machine has an address, as all had that earlier versions made."""
+        with understood("listing networks"):
+            found = self.client(QUICK_S).networks.list(filters=self.filters)
+        attributes = [network.attrs for network in found]
+        return sorted(
+            one["Name"] for one in attributes if one.get("Internal") and CLOSED not in (one.get("Options") or {})
+        )
 
     def _own(self, rows: Sequence[Any]) -> Sequence[Any]:
         if self._home is None:

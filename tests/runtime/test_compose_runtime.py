@@ -1,0 +1,104 @@
+"""What bringing containers up asks of the engine and of Compose, in which order; both are played."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab.runtime import compose
+from lab.runtime.compose import ComposeRuntime
+from lab.runtime.containers import CLOSED, Container, Containers
+from lab.runtime.images.names import OURS, tag
+from lab.runtime.record import COMPOSE, MINIO, write_mark
+from lab.runtime.stacks import make_stack
+from tests.ops.labs import config as lab_config
+
+CONTAINER = Container("1", "object-store", "running", "", 0, 0, 1.0, None, 1.0, 1, 1.0, "", False, ())
+ONCE = Container("2", "volumes", "exited", "", 0, 0, 1.0, 2.0, 1.0, None, 1.0, "", False, ())
+
+
+class Engine(Containers):
+    """An engine that has everything but what a test takes away."""
+
+    def __init__(self, done: list[str], images: Sequence[str], networks: Sequence[dict[str, Any]]) -> None:
+        super().__init__("here")
+        self.done, self.made = done, False
+        here = SimpleNamespace(tags=list(images), attrs={"RepoDigests": list(images)})
+        stop = SimpleNamespace(stop=lambda container, timeout: done.append(f"stop {container}"))
+        listed = [SimpleNamespace(attrs=one) for one in networks]
+        self._engine: Any = SimpleNamespace(
+            api=stop,
+            images=SimpleNamespace(list=lambda: [here]),
+            networks=SimpleNamespace(list=lambda filters: listed),
+        )
+
+    def client(self, timeout_s: float = 0.0) -> Any:
+        return self._engine
+
+    def list(self) -> dict[str, Container]:
+        return {"volumes": ONCE, "object-store": CONTAINER} if self.made else {"volumes": ONCE}
+
+
+def prepare(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    networks: Sequence[dict[str, Any]],
+    running: bool = False,
+    store: str = "auto",
+) -> tuple[list[str], list[str]]:
+    """What was done, and what was said."""
+    done: list[str] = []
+    said: list[str] = []
+    config = lab_config(tmp_path, RUNTIME="compose", LAB_NAME="here", OBJECT_STORE=store)
+    official = [one.name.partition(":")[0] + "@" + one.name.partition("@")[2] for one in make_stack(config).official]
+    images = [*(tag(name, "here") for name in OURS), *(one.name for one in make_stack(config).official), *official]
+    engine = Engine(done, images, networks)
+    engine.made = running
+
+    def run(_: object, *arguments: str) -> None:
+        done.append(" ".join(arguments[:2]))
+        engine.made = True
+
+    monkeypatch.setattr(compose.Compose, "run", run)
+    runtime = ComposeRuntime(config, engine)
+    try:
+        runtime.prepare(said.append)
+    finally:
+        runtime.release()
+    return done, said
+
+
+def network(**options: str) -> dict[str, Any]:
+    return {"Name": "here_database", "Internal": True, "Options": options}
+
+
+def test_networks_that_could_reach_the_machine_go_with_their_containers_before_new_ones_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, said = prepare(tmp_path, monkeypatch, [network()], running=True)
+
+    assert list(dict.fromkeys(done)) == ["stop 1", "down --remove-orphans", "up --no-start"]
+    assert "here_database" in said[0]
+
+
+@pytest.mark.parametrize(
+    "one", [network(**{CLOSED: "true"}), {"Name": "here_edge", "Internal": False, "Options": {}}], ids=["tier", "edge"]
+)
+def test_networks_that_are_as_they_should_be_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: dict[str, Any]
+) -> None:
+    done, said = prepare(tmp_path, monkeypatch, [one], running=True)
+
+    assert done == ["up --no-start"]
+    assert said == []
+
+
+def test_a_container_of_minio_is_not_made_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_mark(lab_config(tmp_path, LAB_NAME="here"), COMPOSE, MINIO)
+    _, said = prepare(tmp_path, monkeypatch, [])
+
+    assert said[0] == "made containers: object-store"
+    assert "MinIO" in said[1]
+    assert "invoke backup" in said[1]
