@@ -1,6 +1,5 @@
 """The drift monitor: compares the lab's current data with the baseline, and says so as metrics."""
 
-import csv
 import logging
 import sys
 import time
@@ -82,7 +81,7 @@ class DriftMonitor:
         report, seeded, failures, reason = before.report, True, before.failures, ""
         try:
             report = self._report(before.report, began + self._deadline)
-        except (LabError, csv.Error) as err:
+        except LabError as err:
             reason, failures, seeded = str(err), failures + 1, not isinstance(err, _Unseeded)
         duration = self._monotonic() - began
         self._status = DriftStatus(report, before.checks + 1, failures, reason, duration, seeded)
@@ -154,7 +153,7 @@ class DriftCollector(LabCollector):
         status = self._current()
         report, name = status.report or _NOTHING, "synthetic_data_"
         drifted, checked_at = report.detected, report.checked_at
-        yield gauge(name + "drift_detected", "1 when a feature drifted: PSI > 0.25, and p-value ≤ 0.01.", drifted)
+        yield gauge(name + "drift_detected", "1 when a feature drifted: PSI > 0.25, and p-value ≤ 0.005.", drifted)
         yield gauge(name + "row_count", "Rows of the current data.", report.rows)
         yield gauge(name + "last_check_timestamp", "Unix time of the last successful check, in seconds.", checked_at)
         yield gauge(name + "check_success", "1 when the newest check succeeded.", status.success)

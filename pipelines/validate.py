@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 
 from lab.core.approval import PROBE
+from lab.core.csvtext import Violation
 from lab.core.dataset import DatasetRef, read_rows
 from lab.core.drift import DRIFTED, DriftReport, compare
 from lab.core.runs import STEPS
 from pipelines.checks import CHECKS, Validation, check_file
-from pipelines.csvtext import Violation
 from pipelines.environment import read_environment
 from pipelines.governance import Governance
 from pipelines.ingest import APPLICATIONS

@@ -16,6 +16,7 @@ import psutil
 
 from lab.core.account import unprivileged
 from lab.core.config import LabConfig
+from lab.core.csvformat import HEAD, foreign
 from lab.core.errors import LabError
 from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, Service
 from lab.runtime.binaries import NotInstalled, Resolver
@@ -191,9 +192,14 @@ def _settings(path: Path) -> Iterator[Finding]:
 
 
 def _data(path: Path) -> Finding:
-    if path.is_file() and os.access(path, os.R_OK):
-        return Finding("data set", Verdict.OK, str(path))
-    return Finding("data set", Verdict.FAIL, f"{path} is not a readable file", "Set DATA_PATH to a CSV file.")
+    remedy = "Set DATA_PATH to a CSV file."
+    if not (path.is_file() and os.access(path, os.R_OK)):
+        return Finding("data set", Verdict.FAIL, f"{path} is not a readable file", remedy)
+    with path.open("rb") as file:
+        said = foreign(file.read(HEAD))
+    if said:
+        return Finding("data set", Verdict.FAIL, f"{path}: {said}", remedy)
+    return Finding("data set", Verdict.OK, str(path))
 
 
 def _binaries(binaries: Resolver) -> Iterator[Finding]:
