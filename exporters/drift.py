@@ -1,6 +1,5 @@
 """The drift monitor: compares the lab's current data with the baseline, and says so as metrics."""
 
-import csv
 import logging
 import sys
 import time
@@ -83,7 +82,7 @@ class DriftMonitor:
         report, seeded, failures, reason = before.report, True, before.failures, ""
         try:
             report = self._report(before.report, began + self._deadline)
-        except (LabError, csv.Error) as err:
+        except LabError as err:
             reason, failures, seeded = str(err), failures + 1, not isinstance(err, _Unseeded)
         duration = self._monotonic() - began
         self._status = DriftStatus(report, before.checks + 1, failures, reason, duration, seeded)
@@ -155,7 +154,7 @@ class DriftCollector(LabCollector):
         status = self._current()
         report, name = status.report or _NOTHING, "synthetic_data_"
         drifted, checked_at = report.detected, report.checked_at
-        yield gauge(name + "drift_detected", "1 when a feature of the current data drifted (PSI > 0.25).", drifted)
+        yield gauge(name + "drift_detected", "1 when a feature drifted: PSI > 0.25, and p-value ≤ 0.005.", drifted)
         yield gauge(name + "row_count", "Rows of the current data.", report.rows)
         yield gauge(name + "last_check_timestamp", "Unix time of the last successful check, in seconds.", checked_at)
         yield gauge(name + "check_success", "1 when the newest check succeeded.", status.success)
@@ -167,6 +166,9 @@ class DriftCollector(LabCollector):
         yield gauge(name + "baseline_match", "1 when the current data is the baseline itself.", match)
         psi = {feature.name: feature.psi for feature in report.features}
         yield gauges(name + "feature_psi", "Population stability index against the baseline.", "feature", psi)
+        chances = {feature.name: feature.p_value for feature in report.features}
+        said = "How often chance alone makes any feature differ as much, at most (Bonferroni)."
+        yield gauges(name + "feature_p_value", said, "feature", chances)
         if status.report:
             info = GaugeMetricFamily(
                 name + "info", "SHA-256 of the data compared.", labels=["baseline_hash", "current_hash"]

@@ -1,14 +1,16 @@
 """Every rule a data set must keep, applied in pieces so that memory doesn't grow with the file."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.core.dataset import BAD, COLUMNS, GOOD, TARGET
-from pipelines.csvtext import COLUMNS_RULE, READABLE, Violation, inspect
-from pipelines.schema import applications_schema
+from lab.core.csvtext import COLUMNS_RULE, READABLE, Violation, inspect
+from lab.core.dataset import BAD, GOOD, TARGET
+from pipelines.frames import frames
+from pipelines.schema import NUMBER, applications_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +23,7 @@ MIN_ROWS = 100
 MIN_PER_CLASS = 20
 _PIECE = 50_000
 _RULES = {"not_nullable": "has a value"}
+_DECIMAL_COMMA = re.compile(r"[-+]?[\d. '\u00a0\u202f]*,\d+(\.\d*)?")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def check_file(path: Path) -> Validation:
         return Validation(0, 0, 0, applied, shape.violations, shape.extra)
     broken: dict[tuple[str, str], tuple[int, str]] = {}
     rows, classes, schema = 0, Counter[str](), applications_schema()
-    for piece in _pieces(path):
+    for piece in frames(path, _PIECE):
         rows += len(piece)
         classes.update({str(label): int(times) for label, times in piece[TARGET].value_counts().items()})
         for place, count, example in _broken(schema, piece):
@@ -60,21 +63,6 @@ def check_file(path: Path) -> Validation:
     violations = [Violation(VALUES_RULE, *place, count, example) for place, (count, example) in broken.items()]
     violations += _size(rows, classes)
     return Validation(rows, classes[GOOD], classes[BAD], CHECKS, tuple(violations), shape.extra)
-
-
-def _pieces(path: Path) -> Iterator["pd.DataFrame"]:
-    import pandas as pd
-
-    with pd.read_csv(
-        path,
-        encoding="utf-8-sig",
-        dtype=str,
-        usecols=list(COLUMNS),
-        keep_default_na=False,
-        na_values=[""],
-        chunksize=_PIECE,
-    ) as pieces:
-        yield from pieces
 
 
 def _broken(schema: "pa.DataFrameSchema", piece: "pd.DataFrame") -> Iterator[tuple[tuple[str, str], int, str]]:
@@ -87,7 +75,10 @@ def _broken(schema: "pa.DataFrameSchema", piece: "pd.DataFrame") -> Iterator[tup
         for (column, check), cases in err.failure_cases.groupby(["column", "check"], sort=False):
             first = cases["failure_case"].iloc[0]
             example = "" if check == "not_nullable" else repr(str(first)[:80])
-            yield (str(column), f"every cell {_RULES.get(str(check), check)}"), len(cases), example
+            rule = f"every cell {_RULES.get(str(check), check)}"
+            if check == NUMBER and _DECIMAL_COMMA.fullmatch(str(first)):
+                rule += ", with a point for the fraction and nothing between thousands"
+            yield (str(column), rule), len(cases), example
 
 
 def _size(rows: int, classes: Counter[str]) -> Iterator[Violation]:

@@ -1,6 +1,5 @@
 """Step `ingest_data`: takes a snapshot of the data, names it by its hash and stores it."""
 
-import csv
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -9,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from lab.core.dataset import DatasetRef, hash_file
+from lab.core.dataset import DatasetRef, hash_file, read_records
 from lab.core.errors import DatasetInvalid
 from lab.core.runs import STEPS
 from pipelines.environment import read_environment
@@ -106,11 +105,11 @@ def _copy_file(path: Path, copy: Path) -> None:
 
 
 def count_rows(path: Path) -> int:
-    """Records after the header; in a file that is no CSV, lines after the first one."""
+    """Rows as every reader counts them; in a file that is no CSV, lines after the first one."""
     try:
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            records = sum(1 for record in csv.reader(file) if record)
-    except csv.Error:
+            records = sum(1 for _ in read_records(file))
+    except DatasetInvalid:
         with path.open("rb") as raw:
             records = sum(chunk.count(b"\n") for chunk in iter(lambda: raw.read(_CHUNK), b""))
     return max(0, records - 1)

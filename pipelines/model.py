@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.core.dataset import BAD, CATEGORICAL, FEATURES, GOOD, NUMERIC, TARGET
-from pipelines.schema import CATEGORIES
+from pipelines.frames import frames
+from pipelines.schema import CATEGORIES, numbers_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 SEED = 20_240_601
 TEST_SHARE = 0.25
 _DIGITS = 6
+_PIECE = 50_000
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,13 @@ def load(path: Path) -> "pd.DataFrame":
     """A validated data set, in about 70 bytes a row: numbers as floats, labels as categories."""
     import pandas as pd
 
-    types: dict[str, Any] = dict.fromkeys(NUMERIC, "float64")
-    types |= {name: pd.CategoricalDtype(list(CATEGORIES[name])) for name in CATEGORICAL}
-    types[TARGET] = pd.CategoricalDtype([BAD, GOOD])
-    return pd.read_csv(
-        path, encoding="utf-8-sig", usecols=list(types), dtype=types, keep_default_na=False, na_values=[""]
-    )
+    labels = {name: pd.CategoricalDtype(list(CATEGORIES[name])) for name in CATEGORICAL}
+    labels[TARGET] = pd.CategoricalDtype([BAD, GOOD])
+    pieces = []
+    for piece in frames(path, _PIECE):
+        numbers = {name: numbers_of(piece[name]) for name in NUMERIC}
+        pieces.append(piece.assign(**numbers).astype(labels))
+    return pd.concat(pieces, ignore_index=True)
 
 
 def parameters() -> dict[str, str | int | float]:
@@ -85,10 +88,16 @@ def train(frame: "pd.DataFrame", seed: int = SEED) -> Trained:
         features, target, test_size=TEST_SHARE, random_state=seed, stratify=target
     )
     model = _pipeline().fit(fit_x, fit_y)
-    example = fit_x.head(5).astype(dict.fromkeys(CATEGORICAL, object))
+    example = _as_read(fit_x.head(5).astype(dict.fromkeys(CATEGORICAL, object)))
     # MLflow compares the column names with numbers, of which pandas warns for its own kind of text.
     example.columns = example.columns.astype(object)
     return Trained(model, _evaluate(model, test_x, test_y), example, len(fit_x), len(test_x))
+
+
+def _as_read(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Whole numbers as integers, as whoever reads the CSV has them."""
+    whole = [name for name in NUMERIC if (frame[name] % 1 == 0).all()]
+    return frame.astype(dict.fromkeys(whole, "int64"))
 
 
 def _pipeline() -> "Pipeline":

@@ -86,6 +86,7 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
     "telephone": ("none", "yes, registered under the customers name"),
     "foreign_worker": ("no", "yes"),
 }
+NUMBER = "is a number"
 
 
 def applications_schema() -> "pa.DataFrameSchema":
@@ -101,7 +102,7 @@ def applications_schema() -> "pa.DataFrameSchema":
 def _numeric(low: float, high: float) -> "pa.Column":
     import pandera.pandas as pa
 
-    number = pa.Check(lambda cells: _numbers(cells).notna(), error="is a number")
+    number = pa.Check(lambda cells: numbers_of(cells).notna(), error=NUMBER)
     return pa.Column(
         nullable=False, checks=[number, pa.Check(_within(low, high), error=f"lies in {low:g} to {high:g}")]
     )
@@ -115,14 +116,15 @@ def _one_of(labels: tuple[str, ...]) -> "pa.Column":
 
 def _within(low: float, high: float) -> "Callable[[pd.Series[str]], pd.Series[bool]]":
     def check(cells: "pd.Series[str]") -> "pd.Series[bool]":
-        numbers = _numbers(cells)
+        numbers = numbers_of(cells)
         # What isn't a number at all has broken the other rule already.
         return numbers.isna() | numbers.between(low, high)
 
     return check
 
 
-def _numbers(cells: "pd.Series[str]") -> "pd.Series[float]":
+def numbers_of(cells: "pd.Series[str]") -> "pd.Series[float]":
+    """Text as numbers, NaN where it is none."""
     import pandas as pd
 
-    return pd.to_numeric(cells, errors="coerce")
+    return pd.to_numeric(cells, errors="coerce").astype("float64")

@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 
 from lab.core.approval import PROBE
+from lab.core.csvtext import Violation
 from lab.core.dataset import DatasetRef, read_rows
 from lab.core.drift import DRIFTED, DriftReport, compare
 from lab.core.runs import STEPS
 from pipelines.checks import CHECKS, Validation, check_file
-from pipelines.csvtext import Violation
 from pipelines.environment import read_environment
 from pipelines.governance import Governance
 from pipelines.ingest import APPLICATIONS
@@ -30,6 +30,7 @@ _PURPOSE = {
     CHECKS[2]: "every cell has a value of the right type, in range, of a known category",
     CHECKS[3]: "there are enough rows of both classes to train on",
 }
+_NO_DRIFT = f"no feature has a PSI above {DRIFTED} that chance doesn't explain"
 
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
@@ -39,7 +40,11 @@ Result = dg.MaterializeResult[None] | dg.AssetCheckResult
     specs=[dg.AssetSpec(VALIDATED, deps=[APPLICATIONS], description="applications that keep every rule of the schema")],
     check_specs=[
         *(dg.AssetCheckSpec(name, asset=VALIDATED, description=_PURPOSE[name], blocking=True) for name in CHECKS),
-        dg.AssetCheckSpec(DRIFT_CHECK, asset=VALIDATED, description=f"no feature's PSI is above {DRIFTED}"),
+        dg.AssetCheckSpec(
+            DRIFT_CHECK,
+            asset=VALIDATED,
+            description=_NO_DRIFT,
+        ),
     ],
     group_name="credit_risk",
 )
@@ -153,11 +158,15 @@ def _table(violations: tuple[Violation, ...]) -> dg.TableMetadataValue:
 
 def _psi_table(drift: DriftReport) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(
-        records=[dg.TableRecord({"feature": f.name, "psi": round(f.psi, 6), "state": f.state}) for f in drift.features],
+        records=[
+            dg.TableRecord({"feature": f.name, "psi": round(f.psi, 6), "p_value": f.p_value, "state": f.state})
+            for f in drift.features
+        ],
         schema=dg.TableSchema(
             columns=[
                 dg.TableColumn("feature", "string"),
                 dg.TableColumn("psi", "float"),
+                dg.TableColumn("p_value", "float"),
                 dg.TableColumn("state", "string"),
             ]
         ),

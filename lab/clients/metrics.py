@@ -59,8 +59,9 @@ def read_drift(exposition: str) -> DriftMetrics:
     if not checked_at:
         return DriftMetrics(None, failing, seeded)
     hashes = next((sample.labels for sample in found if sample.name == "synthetic_data_info"), {})
+    chances = {one.labels.get("feature"): one.value for one in found if one.name == "synthetic_data_feature_p_value"}
     psi = [
-        FeatureDrift(sample.labels["feature"], sample.value)
+        FeatureDrift(sample.labels["feature"], sample.value, chances.get(sample.labels["feature"], 0.0))
         for sample in found
         if sample.name == "synthetic_data_feature_psi"
     ]

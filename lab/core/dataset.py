@@ -89,9 +89,32 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def read_records(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The one reader of CSV: the header, then every record; blank lines and a byte-order mark are left out.
+
+    Lines keep their ends. Raises DatasetInvalid at text that is no CSV.
+    """
+    reader = csv.reader(_unmarked(lines), strict=True)
+    try:
+        for record in reader:
+            if len(record) > 1 or "".join(record).strip():
+                yield record
+    except csv.Error as err:
+        raise DatasetInvalid(
+            f"The text is no CSV: {err} (read to line {reader.line_num}).",
+            "Look there for a quote without its counterpart.",
+        ) from None
+
+
 def read_rows(lines: Iterable[str]) -> Iterator[Mapping[str, str]]:
-    """Rows of a CSV by column name; a byte-order mark before the header is dropped."""
+    """Rows of a CSV by column name; cells that a row lacks are empty. Raises as `read_records`."""
+    records = read_records(lines)
+    header = next(records, [])
+    for record in records:
+        yield dict(zip(header, record + [""] * (len(header) - len(record)), strict=False))
+
+
+def _unmarked(lines: Iterable[str]) -> Iterator[str]:
     iterator = iter(lines)
-    header = next(iterator, "").removeprefix("\ufeff")
-    names = next(csv.reader([header]), [])
-    return csv.DictReader(iterator, fieldnames=names, restval="")
+    yield next(iterator, "").removeprefix("\ufeff")
+    yield from iterator

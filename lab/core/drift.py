@@ -2,6 +2,9 @@
 
 PSI = Σ (aᵢ - bᵢ) · ln(aᵢ / bᵢ) over bins, with aᵢ and bᵢ the shares of current and baseline rows in bin i
 (Siddiqi, Credit Risk Scorecards, 2006). The baseline's bin edges are kept, so that bins don't move with the data.
+
+PSI says how large a difference is and nothing about how many rows it was seen in, and small samples differ by chance
+alone. So a feature counts as drifted only when chance explains it badly, too: see `lab.core.chance`.
 """
 
 import json
@@ -12,12 +15,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lab.core.chance import chance
 from lab.core.dataset import CATEGORICAL, NUMERIC, TARGET
 from lab.core.errors import DatasetInvalid
 
 # Siddiqi's rule of thumb: below 0.1 stable, up to 0.25 worth a look, above it the population has shifted.
 MODERATE = 0.1
 DRIFTED = 0.25
+# The share of checks of unchanged data that may alarm, all features of a check taken together.
+FALSE_ALARMS = 0.01
+# The test's limit is good for many rows; in small tables it alarms up to twice as often as it says, so half is asked.
+SIGNIFICANT = FALSE_ALARMS / 2
 BINS = 10
 OTHER = "(other)"
 
@@ -65,13 +73,20 @@ def _feature(raw: Mapping[str, Any]) -> Feature:
 
 @dataclass(frozen=True)
 class FeatureDrift:
-    """PSI of one feature; `state` is `stable`, `moderate` or `drifted`."""
+    """PSI of one feature; `state` is `stable`, `moderate` or `drifted`.
+
+    `p_value`: how often chance alone makes any of a check's features differ as much (Bonferroni's bound); 0 in what
+    was recorded without it.
+    """
 
     name: str
     psi: float
+    p_value: float = 0.0
 
     @property
     def state(self) -> str:
+        if self.p_value > SIGNIFICANT:
+            return "stable"
         return "drifted" if self.psi > DRIFTED else "moderate" if self.psi > MODERATE else "stable"
 
 
@@ -104,10 +119,8 @@ def profile(rows: Iterable[Mapping[str, str]], sha256: str) -> Profile:
 
 def compare(baseline: Profile, rows: Iterable[Mapping[str, str]], sha256: str, now: float) -> DriftReport:
     """PSI of `rows` against `baseline`. Raises DatasetInvalid as `profile` does."""
-    columns, total = _columns(rows)
-    found = [FeatureDrift(f.name, psi(f.counts, _counts(f, columns[f.name]))) for f in baseline.features]
-    found.sort(key=lambda feature: (-feature.psi, feature.name))
-    return DriftReport(baseline.sha256, sha256, total, tuple(found), now)
+    found, total = histograms(baseline, rows)
+    return DriftReport(baseline.sha256, sha256, total, tuple(one.drift for one in found), now)
 
 
 @dataclass(frozen=True)
@@ -117,10 +130,15 @@ class Histogram:
     feature: Feature
     current: tuple[int, ...]
     parts: tuple[float, ...]
+    p_value: float = 0.0
 
     @property
     def psi(self) -> float:
         return sum(self.parts)
+
+    @property
+    def drift(self) -> FeatureDrift:
+        return FeatureDrift(self.feature.name, self.psi, self.p_value)
 
 
 def histograms(baseline: Profile, rows: Iterable[Mapping[str, str]]) -> tuple[tuple[Histogram, ...], int]:
@@ -131,10 +149,22 @@ def histograms(baseline: Profile, rows: Iterable[Mapping[str, str]]) -> tuple[tu
     columns, total = _columns(rows)
     found = []
     for feature in baseline.features:
-        counts = tuple(_counts(feature, columns[feature.name]))
-        found.append(Histogram(feature, counts, psi_parts(feature.counts, counts)))
+        counts = _counts(feature, columns[feature.name])
+        by_chance = min(1.0, chance(*_compared(feature, counts, columns[feature.name])) * len(baseline.features))
+        found.append(Histogram(feature, counts, psi_parts(feature.counts, counts), by_chance))
     found.sort(key=lambda one: (-one.psi, one.feature.name))
     return tuple(found), total
+
+
+def _compared(feature: Feature, counts: Sequence[int], texts: Counter[str]) -> tuple[Sequence[int], Sequence[int]]:
+    """Both samples by bin, each label that only the current one has by itself.
+
+    All of them as one would count against data with many rare labels, of which every sample misses some.
+    """
+    if feature.edges:
+        return feature.counts, counts
+    new = [times for text, times in texts.items() if text not in feature.labels]
+    return (*feature.counts[:-1], *(0 for _ in new)), (*counts[:-1], *new)
 
 
 def psi(baseline: Sequence[int], current: Sequence[int]) -> float:

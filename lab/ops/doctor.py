@@ -17,6 +17,7 @@ import psutil
 
 from lab.core.account import unprivileged
 from lab.core.config import LabConfig
+from lab.core.csvformat import HEAD, foreign
 from lab.core.errors import LabError
 from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OFFSET_STEP, Service, ports_at
 from lab.runtime import neighbours
@@ -87,11 +88,14 @@ def _native_ports(config: LabConfig, mine: set[int], binaries: Resolver) -> Iter
 
 
 def _places(config: LabConfig) -> tuple[Finding, ...]:
+    from lab.ops.doctor_mlflow import examine_mlflow
+
     return (
         _disk(config.home),
         _home(config),
         *_settings(config.env_file),
         _data(config.data_path),
+        *examine_mlflow(config),
     )
 
 
@@ -232,9 +236,14 @@ def _settings(path: Path) -> Iterator[Finding]:
 
 
 def _data(path: Path) -> Finding:
-    if path.is_file() and os.access(path, os.R_OK):
-        return Finding("data set", Verdict.OK, str(path))
-    return Finding("data set", Verdict.FAIL, f"{path} is not a readable file", "Set DATA_PATH to a CSV file.")
+    remedy = "Set DATA_PATH to a CSV file."
+    if not (path.is_file() and os.access(path, os.R_OK)):
+        return Finding("data set", Verdict.FAIL, f"{path} is not a readable file", remedy)
+    with path.open("rb") as file:
+        said = foreign(file.read(HEAD))
+    if said:
+        return Finding("data set", Verdict.FAIL, f"{path}: {said}", remedy)
+    return Finding("data set", Verdict.OK, str(path))
 
 
 def _binaries(binaries: Resolver) -> Iterator[Finding]:

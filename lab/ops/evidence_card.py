@@ -84,7 +84,7 @@ def _data(dossier: Dossier) -> Iterator[Block]:
         return
     yield Paragraph(
         f"Population stability index against the baseline {data.drift.baseline_hash[:12]}: "
-        f"up to {MODERATE} stable, above {DRIFTED} drifted."
+        f"up to {MODERATE} stable, above {DRIFTED} drifted, and stable where chance explains it."
     )
     worst = [(one.name, f"{one.psi:.4f}", one.state) for one in data.drift.features[:8]]
     yield Grid([("feature", "PSI", "state"), *worst])

@@ -24,8 +24,8 @@ def downturn(rows: Iterable[Mapping[str, str]]) -> bytes:
 
 def _strained(row: Mapping[str, str], chance: random.Random) -> dict[str, str]:
     changed = {name: row[name] for name in COLUMNS}
-    changed["credit_amount"] = str(min(20_000, round(int(row["credit_amount"]) * chance.uniform(1.2, 2.2))))
-    changed["duration_in_month"] = str(min(72, round(int(row["duration_in_month"]) * chance.uniform(1.0, 1.8))))
+    changed["credit_amount"] = str(min(20_000, round(float(row["credit_amount"]) * chance.uniform(1.2, 2.2))))
+    changed["duration_in_month"] = str(min(72, round(float(row["duration_in_month"]) * chance.uniform(1.0, 1.8))))
     if chance.random() < 0.45:
         changed["status_of_existing_checking_account"] = "... < 0 DM"
     if chance.random() < 0.5:

@@ -1,6 +1,5 @@
 """The data that the lab starts from: the current data set, the baseline's profile, and a drift planted on purpose."""
 
-import csv
 import tempfile
 import time
 from collections.abc import Callable
@@ -9,9 +8,10 @@ from pathlib import Path
 
 from lab.clients.s3 import PIPELINE, S3, AuditStore
 from lab.core.config import LabConfig
+from lab.core.csvtext import refuse_unreadable
 from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
 from lab.core.drift import DriftReport, Profile, compare, profile
-from lab.core.errors import DatasetInvalid, LabError, NotFound
+from lab.core.errors import LabError, NotFound
 from lab.core.interruption import finished_first
 from lab.ops.baseline import BaselineDesk
 from lab.ops.plant import downturn
@@ -48,15 +48,12 @@ class Seeder:
         desk = BaselineDesk(self._config, store, signing or Signing())
         desk.admit()
         try:
+            refuse_unreadable(path)
             digest = hash_file(path)
-            with path.open(encoding="utf-8-sig", newline="") as file:
+            with path.open(encoding="utf-8", newline="") as file:
                 made = profile(read_rows(file), digest)
         except OSError as err:
             raise LabError(f"Can't read the data set {path}: {err.strerror}.", "Set DATA_PATH to a CSV file.") from None
-        except UnicodeDecodeError:
-            raise DatasetInvalid(f"{path} is not UTF-8 text.", "Save it as a CSV file in UTF-8.") from None
-        except csv.Error as err:
-            raise DatasetInvalid(f"{path} is no CSV: {err}.", "Save it as a CSV file in UTF-8.") from None
         ref = DatasetRef(digest, made.rows, str(path))
         details = {"data_hash": ref.sha256, "rows": ref.rows, "source": ref.source}
         mandate = desk.ask(details, reason or f"baseline from {path.name}")

@@ -46,6 +46,13 @@ def test_the_drift_monitors_metrics_are_its_report() -> None:
     assert not found.failing
 
 
+def test_a_feature_that_chance_explains_has_not_drifted() -> None:
+    found = read_drift(DRIFT + 'synthetic_data_feature_p_value{feature="credit_amount"} 0.2\n')
+    assert found.report is not None
+    assert found.report.features[0] == FeatureDrift("credit_amount", 0.41, 0.2)
+    assert found.report.drifted == ()
+
+
 def test_before_the_first_check_there_is_no_report() -> None:
     young = "synthetic_data_last_check_timestamp 0.0\nsynthetic_data_check_success 0.0\n"
     assert (read_drift(young).report, read_drift(young).failing) == (None, False)

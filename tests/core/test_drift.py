@@ -2,7 +2,7 @@
 
 import csv
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,21 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr
 
 from lab.core.dataset import CATEGORICAL, NUMERIC, TARGET, hash_file, read_rows
-from lab.core.drift import BINS, DRIFTED, MODERATE, OTHER, FeatureDrift, Profile, compare, profile, psi
+from lab.core.drift import (
+    BINS,
+    DRIFTED,
+    MODERATE,
+    OTHER,
+    SIGNIFICANT,
+    FeatureDrift,
+    Profile,
+    compare,
+    histograms,
+    profile,
+    psi,
+)
 from lab.core.errors import DatasetInvalid
+from lab.ops.plant import downturn
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
 COUNTS = st.lists(st.integers(0, 10_000), min_size=1, max_size=12)
@@ -118,6 +131,67 @@ def test_a_new_category_counts_as_other(baseline: Profile, rows: list[Row]) -> N
 )
 def test_states_follow_the_rule_of_thumb(value: float, state: str) -> None:
     assert FeatureDrift("x", value).state == state
+
+
+def test_what_chance_explains_is_stable() -> None:
+    assert FeatureDrift("x", 3.0, 0.0051).state == "stable"
+    assert FeatureDrift("x", 3.0, SIGNIFICANT).state == "drifted"
+
+
+def drawn(rng: random.Random, rows: list[Row], size: int) -> list[Row]:
+    return [dict(row) for row in rng.choices(rows, k=size)]
+
+
+@pytest.mark.parametrize(("n", "m"), [(100, 100), (100, 1000), (1000, 100), (150, 150)])
+def test_small_samples_of_the_same_data_rarely_alarm(rows: list[Row], n: int, m: int) -> None:
+    # Expected: fewer than one of 60. benchmarks/drift.py measures the rate; PSI alone alarms in 33 of 60 at 100 rows.
+    rng = random.Random(7)
+    alarms = sum(compare(profile(drawn(rng, rows, n), "b"), drawn(rng, rows, m), "c", 0).detected for _ in range(60))
+    assert alarms <= 3
+
+
+@pytest.mark.parametrize("size", [100, 150, 300, 1000])
+def test_a_planted_drift_is_found_in_every_admitted_size(rows: list[Row], size: int) -> None:
+    rng = random.Random(3)
+    for _ in range(10):
+        planted = read_rows(downturn(drawn(rng, rows, size)).decode().splitlines(keepends=True))
+        assert compare(profile(drawn(rng, rows, size), "b"), planted, "c", 0).detected
+
+
+DEGENERATE: dict[str, Callable[[random.Random], str]] = {
+    "constant": lambda _: "own",
+    "all missing": lambda _: "",
+    "never the same": lambda rng: str(rng.getrandbits(64)),
+    "rare labels": lambda rng: f"label {int(1000 ** rng.random())}",
+    "a rare one": lambda rng: "yes" if rng.random() < 0.01 else "no",
+}
+
+
+@pytest.mark.parametrize("kind", DEGENERATE)
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 500), (5, 5), (100, 100), (500, 100), (100, 500)])
+def test_a_degenerate_column_is_no_drift(rows: list[Row], kind: str, n: int, m: int) -> None:
+    rng = random.Random(kind)
+    draw = DEGENERATE[kind]
+    for _ in range(5):
+        before, after = ([{**rows[0], "housing": draw(rng)} for _ in range(size)] for size in (n, m))
+        assert not compare(profile(before, "b"), after, "c", 0).detected
+
+
+def test_a_constant_number_is_no_drift_and_another_one_is(rows: list[Row]) -> None:
+    before = [{**row, "age_in_years": "33"} for row in rows[:100]]
+    assert not compare(profile(before, "b"), before, "c", 0).detected
+    after = [{**row, "age_in_years": "34"} for row in before]
+    assert compare(profile(before, "b"), after, "c", 0).drifted == ("age_in_years",)
+
+
+def test_missing_numbers_are_refused_by_name(rows: list[Row]) -> None:
+    with pytest.raises(DatasetInvalid, match="'age_in_years' holds ''"):
+        profile([{**row, "age_in_years": ""} for row in rows], "x")
+
+
+def test_screen_and_check_say_the_same(baseline: Profile, rows: list[Row]) -> None:
+    after = [{**row, "purpose": "space travel"} for row in rows[:100]]
+    assert tuple(one.drift for one in histograms(baseline, after)[0]) == compare(baseline, after, "x", 0).features
 
 
 def test_a_profile_comes_back_as_it_was_stored(baseline: Profile) -> None:

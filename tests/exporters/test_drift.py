@@ -92,6 +92,8 @@ def test_a_shifted_feature_is_drift_and_the_others_are_not(store: Store) -> None
     assert value(samples, "synthetic_data_drift_detected") == 1
     assert value(samples, "synthetic_data_feature_psi", feature="credit_amount") > 0.25
     assert value(samples, "synthetic_data_feature_psi", feature="age_in_years") == 0
+    assert value(samples, "synthetic_data_feature_p_value", feature="credit_amount") < 0.005
+    assert value(samples, "synthetic_data_feature_p_value", feature="age_in_years") == 1
     assert value(samples, "synthetic_data_baseline_match") == 0
     assert value(samples, "synthetic_data_info", baseline_hash=baseline, current_hash=current) == 1
 

@@ -1,23 +1,28 @@
 """Each kind of file ends in a valid result or in violations a person can act on, never in an exception."""
 
+import csv
+import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lab.core.dataset import COLUMNS, TARGET
-from pipelines import checks, csvtext
+from lab.core import csvtext
+from lab.core.csvtext import COLUMNS_RULE, READABLE
+from lab.core.dataset import COLUMNS, TARGET, read_rows
+from lab.core.drift import profile
+from lab.core.errors import DatasetInvalid
+from pipelines import checks
 from pipelines.checks import SIZE_RULE, VALUES_RULE, Validation, check_file
-from pipelines.csvtext import COLUMNS_RULE, READABLE
+from pipelines.ingest import count_rows
+from pipelines.model import load
 from pipelines.schema import CATEGORIES, RANGES
 
 Write = Callable[[bytes], Path]
 
 
 def replace_cell(sample: bytes, row: int, column: str, text: str) -> bytes:
-    import csv
-    import io
-
     rows = list(csv.reader(io.StringIO(sample.decode())))
     rows[row][COLUMNS_OF_SAMPLE.index(column)] = text
     out = io.StringIO()
@@ -62,9 +67,14 @@ def test_a_missing_target_is_named(sample: bytes, data_file: Write) -> None:
     assert validation.checked == (READABLE, COLUMNS_RULE)
 
 
-def test_every_missing_column_is_named(data_file: Write) -> None:
-    validation = check_file(data_file(b"a,b\n1,2\n"))
-    assert {v.column for v in validation.violations} == set(COLUMNS)
+def test_a_header_with_none_of_the_columns_is_one_violation(data_file: Write) -> None:
+    (violation,) = check_file(data_file(b"a,b\n1,2\n")).violations
+    assert "has none of the 21 column names" in violation.rule
+
+
+def test_a_header_that_only_looks_different_is_quoted(sample: bytes, data_file: Write) -> None:
+    (violation,) = check_file(data_file(sample.replace(b"credit_amount", b"Credit Amount", 1))).violations
+    assert (violation.column, violation.rule) == ("credit_amount", "column is missing; write 'Credit Amount' so")
 
 
 def test_text_in_a_number_column_is_counted_with_an_example(sample: bytes, data_file: Write) -> None:
@@ -122,9 +132,10 @@ def test_a_duplicate_header_is_found(sample: bytes, data_file: Write) -> None:
     }
 
 
-def test_a_second_header_line_in_the_middle_is_wrong_values(sample: bytes, data_file: Write) -> None:
+def test_a_header_repeated_among_the_rows_is_named(sample: bytes, data_file: Write) -> None:
     header = sample.partition(b"\n")[0]
-    assert not check_file(data_file(sample + header + b"\n")).valid
+    (violation,) = check_file(data_file(sample + header + b"\n")).violations
+    assert (violation.rule, violation.count) == ("the header is repeated among the rows: delete it there", 1)
 
 
 def test_a_binary_file_is_said_to_be_binary(data_file: Write) -> None:
@@ -150,7 +161,7 @@ def test_latin_1_is_named_with_the_place_and_the_way_out(sample: bytes, data_fil
     lines[4] = lines[4].replace(b"none", "Bürge".encode("latin-1"), 1)
     (violation,) = check_file(data_file(b"".join(lines))).violations
     assert violation.example == "byte 0xfc in line 5"
-    assert "iconv -f latin1 -t utf-8" in violation.rule
+    assert "encoding='cp1252'" in violation.rule
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
@@ -196,3 +207,128 @@ def test_one_class_alone_is_not_enough(sample: bytes, data_file: Write) -> None:
 
 def test_blank_lines_at_the_end_are_no_rows(sample: bytes, data_file: Write) -> None:
     assert check_file(data_file(sample + b"\n\n\n")).rows == 1000
+
+
+def separated(sample: bytes, mark: str, decimal: str = ".") -> str:
+    out = io.StringIO()
+    rows = csv.reader(io.StringIO(sample.decode()))
+    csv.writer(out, delimiter=mark, lineterminator="\n").writerows(
+        [cell.replace(".", decimal) if re.fullmatch(r"[\d.]+", cell) else cell for cell in row] for row in rows
+    )
+    return out.getvalue()
+
+
+def quoted(sample: bytes) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerows(csv.reader(io.StringIO(sample.decode())))
+    return out.getvalue().encode("utf-8-sig")
+
+
+# What spreadsheets in other locales write, and what is said of it.
+FOREIGN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "semicolons": (lambda s: separated(s, ";").encode(), "the columns are separated by semicolons, not commas"),
+    "decimal commas": (
+        lambda s: separated(s.replace(b",1169,", b",1169.5,"), ";", ",").encode(),
+        "the columns are separated by semicolons, not commas",
+    ),
+    "tabs": (lambda s: separated(s, "\t").encode("utf-8-sig"), "the columns are separated by tabs, not commas"),
+    "bars": (lambda s: separated(s, "|").encode(), "the columns are separated by vertical bars, not commas"),
+    "sep line": (
+        lambda s: b"sep=;\r\n" + separated(s, ";").encode(),
+        "the first line is Excel's own 'sep=;' and no header and the columns are separated by semicolons",
+    ),
+    "sep line with commas": (lambda s: b"sep=,\n" + s, "the first line is Excel's own 'sep=,' and no header: save"),
+    "unicode text": (
+        lambda s: separated(s, "\t").encode("utf-16"),
+        "the file is UTF-16, as Excel's “Unicode Text” and the columns are separated by tabs",
+    ),
+    "utf-16 without a mark": (lambda s: s.decode().encode("utf-16-le"), "the file is UTF-16"),
+    "windows": (lambda s: s.replace(b"rent", b"\x80uro"), "the file is not UTF-8; if it is Windows-1252 or Latin-1"),
+    "semicolons in windows": (
+        lambda s: separated(s, ";").encode().replace(b"rent", b"M\xfcller"),
+        "the columns are separated by semicolons, not commas",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_another_locale_writes_gets_one_sentence_whose_command_mends_it(
+    kind: str, sample: bytes, data_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, said = FOREIGN[kind]
+    path = data_file(make(sample))
+    (violation,) = check_file(path).violations
+    assert (violation.check, str(violation).startswith(said)) == (READABLE, True), str(violation)
+    with pytest.raises(DatasetInvalid, match=r"data\.csv can't be used: "):
+        csvtext.refuse_unreadable(path)
+    (code,) = re.findall(r'python -c "(.*)"', str(violation))
+    monkeypatch.chdir(path.parent)
+    path.rename("IN.csv")
+    exec(code, {})  # what a person would type
+    found = check_file(path.parent / "OUT.csv")
+    # Letters that no category has are left, readable now.
+    assert [v.check for v in found.violations] == ([VALUES_RULE] if "windows" in kind else [])
+    assert found.rows == 1000
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00", "the file is an Excel or OpenDocument workbook, not CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "the file is an old Excel workbook"),
+        (b"\x1f\x8b\x08\x00\x00", "the file is compressed with gzip"),
+        (b"\n<!doctype html><html>", "the file is a web page"),
+    ],
+)
+def test_another_kind_of_file_is_named(body: bytes, said: str, data_file: Write) -> None:
+    (violation,) = check_file(data_file(body)).violations
+    assert str(violation).startswith(said)
+
+
+def test_whole_lines_in_quotes_are_named(sample: bytes, data_file: Write) -> None:
+    body = b"".join(b'"' + line.replace(b'"', b'""') + b'"\n' for line in sample.splitlines())
+    assert told(check_file(data_file(body))).startswith("each line is one quoted cell")
+
+
+def test_trailing_commas_are_columns_without_a_name(sample: bytes, data_file: Write) -> None:
+    (violation,) = check_file(data_file(b"\n".join(line + b",," for line in sample.splitlines()))).violations
+    assert (violation.check, violation.count) == (COLUMNS_RULE, 2)
+    assert violation.rule.startswith("columns have no name, number 22, 23 of 23: delete them")
+
+
+def test_rows_of_nothing_but_commas_are_named(sample: bytes, data_file: Write) -> None:
+    (violation,) = check_file(data_file(sample + b"," * 20 + b"\n" + b"," * 20 + b"\n")).violations
+    assert (violation.count, violation.rule) == (2, "rows hold nothing but commas: delete them and save the file again")
+
+
+def test_a_decimal_comma_is_explained(sample: bytes, data_file: Write) -> None:
+    (violation,) = check_file(data_file(replace_cell(sample, 1, "credit_amount", "1.169,5"))).violations
+    assert "with a point for the fraction" in violation.rule
+
+
+ODD_BUT_GOOD: dict[str, Callable[[bytes], bytes]] = {
+    "mark": lambda s: b"\xef\xbb\xbf" + s,
+    "windows line ends": lambda s: s.replace(b"\n", b"\r\n"),
+    "old mac line ends": lambda s: s.replace(b"\n", b"\r"),
+    "blank lines": lambda s: b"\n" + s.replace(b"\n", b"\n \n", 3) + b"\n\r\n  \n",
+    "no last line end": lambda s: s.rstrip(b"\n"),
+    "everything quoted": quoted,
+    "a line end in a cell": lambda s: b"\n".join(
+        line + (b",note" if not n else b',"two\nlines, and ""quotes"""') for n, line in enumerate(s.splitlines())
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_BUT_GOOD)
+def test_every_reader_sees_the_same_rows(kind: str, sample: bytes, data_file: Write) -> None:
+    path = data_file(ODD_BUT_GOOD[kind](sample))
+    validation = check_file(path)
+    assert (validation.valid, validation.rows, count_rows(path)) == (True, 1000, 1000), told(validation)
+    with path.open(newline="", encoding="utf-8") as file:
+        shape = profile(read_rows(file), "")
+    # As lines come from the store.
+    streamed = profile(read_rows(line.decode() for line in path.read_bytes().splitlines(keepends=True)), "")
+    plain = profile(read_rows(sample.decode().splitlines(keepends=True)), "")
+    assert shape == streamed == plain
+    frame = load(path)
+    assert frame.equals(load(data_file(sample)))

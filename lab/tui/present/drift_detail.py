@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.core.drift import DRIFTED, MODERATE, Feature, FeatureDrift, Histogram
+from lab.core.drift import DRIFTED, FALSE_ALARMS, MODERATE, Feature, Histogram
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, bar, cell, clip, pad
 from lab.tui.present.base import View
@@ -57,7 +57,7 @@ def status(detail: "DriftDetail") -> Line:
 
 
 def _state(one: Histogram) -> tuple[str, str, Tone]:
-    name = FeatureDrift(one.feature.name, one.psi).state
+    name = one.drift.state
     return (name, *STATES[name])
 
 
@@ -140,6 +140,7 @@ def about(detail: "DriftDetail") -> PanelView:
         field_line("its source", text(detail.baseline.source)),
         (),
         (Span(f"PSI above {MODERATE} is moderate, above {DRIFTED} drifted: promotion is blocked."),),
+        (Span(f"What chance explains is stable: at most {FALSE_ALARMS:.0%} of checks of unchanged data alarm."),),
         (Span("Bins are the baseline's, so that the yardstick does not move with what it measures."),),
     )
     return PanelView("", lines=lines)
