@@ -10,6 +10,7 @@ Prints one line of JSON and exits with 0, or with 1 when the model can't be used
 import contextlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ def try_out(version: str, digest: str, path: str) -> dict[str, Any]:
     import pandas as pd
 
     rows = pd.read_csv(path).drop(columns=TARGET)
-    ways = {
+    ways: dict[str, Callable[[], list[Any]]] = {
         "as pandas reads them": lambda: list(model.predict(rows)),
         "with fractions": lambda: list(model.predict(rows.astype(dict.fromkeys(NUMERIC, "float64")))),
         "one by one": lambda: [one for at in range(len(rows)) for one in model.predict(rows.iloc[[at]])],
