@@ -16,6 +16,7 @@ from tests.support.ports import NEVER_STARTED
 from tests.support.waiting import eventually
 
 DEADLINE_S = 60.0
+MLOPS_LAB = str(Path(sys.executable).with_name("mlops-lab"))
 _HEAD = """
 import asyncio, os, sys, threading, time
 from pathlib import Path
@@ -223,3 +224,34 @@ def test_no_task_minds_that_its_reader_has_left(tmp_path: Path, argv: tuple[str,
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=lambda one: str(one))
+def test_a_signal_ends_mlops_lab_too(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    pipe = tmp_path / "export"
+    os.mkfifo(pipe)
+    argv = [MLOPS_LAB, "audit", "verify", "--from-export", str(pipe)]
+    with subprocess.Popen(argv, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
+        try:
+            # It is at work when it reads; opening waits for that.
+            with pipe.open("w"):
+                started.send_signal(number)
+                out, said = started.communicate(timeout=DEADLINE_S)
+        finally:
+            started.kill()
+    assert (started.returncode, out) == (code, "")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("argv", [("--help",), ("completion", "bash"), ("audit", "verify", "--help")], ids=" ".join)
+def test_mlops_lab_does_not_mind_that_its_reader_has_left(argv: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [MLOPS_LAB, *argv], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S,
+            check=False,
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (PIPE_CLOSED, "")

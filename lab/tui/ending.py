@@ -65,7 +65,8 @@ def ended(command: str, work: Callable[[], int | None], own_signals: bool = Fals
         try:
             code = _done(command, work)
         except SystemExit as err:
-            if _flushed() or err.code:
+            # argparse passes over what it couldn't print of its help.
+            if err.code or not (lose_reader() or not _flushed()):
                 raise
             code = 0
         _flushed()
