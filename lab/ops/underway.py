@@ -26,7 +26,8 @@ NEEDED = frozenset({Service.DAGSTER_DAEMON, Service.POSTGRES, Service.OBJECT_STO
 # A queued run has nothing to lose: it stays in the queue.
 GOING_ON = (RunStatus.STARTING, RunStatus.STARTED, RunStatus.CANCELING)
 _POLL_S = 1.0
-_ANSWER_S = 5.0
+# A busy machine must not make a run look absent.
+_ANSWER_S = 15.0
 _ASKED = 25
 
 

@@ -1,8 +1,11 @@
 """Commands from another shell find the lab as it is, restart nothing, and end no run."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lab.core.services import Service
@@ -52,30 +55,52 @@ def test_restarting_one_service_restarts_no_other(live: LiveLab) -> None:
     assert {name for name in after if after[name] != again[name]} == {Service.DRIFT_MONITOR}
 
 
-def test_up_lets_a_run_end_before_it_takes_in_a_changed_setting(live: LiveLab) -> None:
+@contextmanager
+def held_run(live: LiveLab) -> Iterator[tuple[str, psutil.Process]]:
+    """A run in progress whose process stands still, so that it goes on as long as the test wants."""
     before = set(live.run_ids())
     with live.popen("demo-run") as training:
-        eventually(lambda: len(set(live.run_ids()) - before) == 1, 120, "the run")
+        eventually(lambda: set(live.run_ids()) - before, 120, "the run")
         run_id = next(iter(set(live.run_ids()) - before))
-        eventually(lambda: live.run_status(run_id) == "STARTED", 120, "its start")
-        done = live.invoke("up", RUN_MEMORY_LIMIT_MB="9000")
-        training.communicate(timeout=300)
+        process = eventually(lambda: forked(live), 120, "its process")
+        process.suspend()
+        eventually(lambda: live.run_status(run_id) in {"STARTED", "STARTING"}, 60, "its state")
+        try:
+            yield run_id, process
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+            training.communicate(timeout=300)
 
-    assert training.returncode == 0
+
+def forked(live: LiveLab) -> psutil.Process | None:
+    """The process that executes a run: one that the warm server forked from itself."""
+    with suppress(psutil.NoSuchProcess):
+        servers = [one for one in live.processes() if "pipelines.warm" in one.cmdline()]
+        return next((one for one in servers if one.parent() in servers), None)
+    return None
+
+
+def test_up_lets_a_run_end_before_it_takes_in_a_changed_setting(live: LiveLab) -> None:
+    with held_run(live) as (run_id, process):
+        live.environ["RUN_MEMORY_LIMIT_MB"] = "9000"
+        try:
+            with live.popen("up") as up:
+                assert up.stdout is not None
+                waiting = next(line for line in up.stdout if "waits at most" in line)
+                process.resume()
+                rest, _ = up.communicate(timeout=400)
+        finally:
+            del live.environ["RUN_MEMORY_LIMIT_MB"]
+        assert up.returncode == 0, rest
+    assert f"for run {run_id[:8]}" in waiting
+    assert "dagster-daemon restarts, changed: variable RUN_MEMORY_LIMIT_MB" in rest
     assert live.run_status(run_id) == "SUCCESS"
-    waited, restarted = f"for run {run_id[:8]}", "dagster-daemon restarts, changed: variable RUN_MEMORY_LIMIT_MB"
-    assert 0 < done.stdout.index(waited) < done.stdout.index(restarted)
     live.invoke("up")
 
 
-def test_down_and_restart_say_which_run_they_end(live: LiveLab) -> None:
-    before = set(live.run_ids())
-    with live.popen("demo-run") as training:
-        eventually(lambda: len(set(live.run_ids()) - before) == 1, 120, "the run")
-        run_id = next(iter(set(live.run_ids()) - before))
-        eventually(lambda: live.run_status(run_id) == "STARTED", 120, "its start")
+def test_a_restart_says_which_run_it_ends(live: LiveLab) -> None:
+    with held_run(live) as (run_id, _):
         done = live.invoke("restart", "dagster-daemon")
-        training.communicate(timeout=300)
-
     assert f"this ends run {run_id[:8]} (ml_training_pipeline)" in done.stdout
-    assert training.returncode == 1
+    assert live.finished(run_id) != "SUCCESS"
