@@ -137,10 +137,12 @@ def _caught(number: int, _frame: FrameType | None) -> None:
         return
     state.caught, state.caught_at = number, now
     word = _WORDS[signal.Signals(number)]
-    what = "finishing what can't be left half done" if state.held or state.to_the_end else "tidying up"
-    _say(f"\n{word}: {what}; once more ends this at once\n")
-    if not state.held and not state.to_the_end:
-        _interrupt(state)
+    if state.held or state.to_the_end:
+        _say(f"\n{word}: finishing what can't be left half done; once more ends this at once\n")
+        return
+    if state.task:
+        _say(f"\n{word}: tidying up; once more ends this at once\n")
+    _interrupt(state)
 
 
 def _interrupt(state: _State) -> None:

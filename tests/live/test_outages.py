@@ -28,4 +28,5 @@ def test_a_run_outlives_a_restart_of_what_it_needs(spare: LiveLab, service: Serv
             process.kill()
             raise
     assert code == 0, "".join(said)
+    spare.invoke("up")
     assert len({version.version for version in spare.versions()} - before) == 1
