@@ -40,7 +40,7 @@ def register(commands: "Commands") -> None:
 
 def _register_action(commands: "Commands", action: str) -> None:
     parser = commands.add_parser(action, help=_HELP[action])
-    parser.add_argument("--version", required=True, metavar="N", help="number of the model version")
+    parser.add_argument("--version", required=True, metavar="N", help="its number; 1@3f2a90c1 where it was given twice")
     parser.add_argument("--reason", required=True, help="why, in a sentence that the audit trail keeps")
     parser.add_argument("--key", default="", metavar="FILE", help="SSH key that signs")
     parser.add_argument("--role", default="", help="role to act in, where the identity holds several")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from lab.clients.http import BadStatus, Http
 from lab.clients.shape import items, mapping, number, text, text_or, understanding
+from lab.core.approval import ALIASES
 from lab.core.errors import NotFound
 from lab.core.models import MODEL_NAME, ModelVersion
 from lab.core.numbers import in_order
@@ -20,6 +21,8 @@ NO_STAGE = "None"
 _PAGE = 500
 # MLflow takes 100,000 characters; no tag that the lab knows needs as many as these.
 _LONGEST_TAG = 2000
+# Each costs a request at every look.
+_MOST_ALIASED = 20
 _FINISHED = {"FINISHED", "FAILED", "KILLED"}
 
 
@@ -61,7 +64,7 @@ class Mlflow:
         """Up to `limit` versions, newest first, then older ones that an alias names; with aliases and metrics."""
         found, aliases = await asyncio.gather(self._search_versions(limit, name), self.aliases(name))
         known = {one.version for one in found}
-        older = sorted((version for version in aliases if version not in known), key=in_order, reverse=True)
+        older = _chosen({version: names for version, names in aliases.items() if version not in known})
         found += await asyncio.gather(*(self._version(number, name) for number in older))
         metrics = await self._metrics_of(list({one.run_id for one in found if one.run_id}))
         return tuple(
@@ -246,6 +249,13 @@ def read_run(answer: Mapping[str, Any]) -> tuple[bool, dict[str, float]]:
 
 def _pairs(found: object, convert: Callable[[object], T]) -> dict[str, T]:
     return {text(item["key"]): convert(item.get("value")) for item in map(mapping, items(found))}
+
+
+def _chosen(aliases: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Versions to ask for one by one, newest first: the lab's aliases before those that anybody may have set."""
+    newest = sorted(aliases, key=in_order, reverse=True)
+    first = sorted(newest, key=lambda one: set(ALIASES).isdisjoint(aliases[one]))
+    return sorted(first[:_MOST_ALIASED], key=in_order, reverse=True)
 
 
 def _tag(value: object) -> str:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from lab.clients.http import BadStatus
-from lab.clients.mlflow import Mlflow
+from lab.clients.mlflow import Mlflow, _chosen, read_version
 from lab.core.errors import NotFound, ServiceUnavailable
 from tests.clients.answers import answer, http, says
 
@@ -137,3 +137,14 @@ async def test_a_wrong_shape_is_our_error(body: Any, call: str) -> None:
     client = Mlflow(http(says(body)))
     with pytest.raises(ServiceUnavailable):
         await getattr(client, call)(*(("1",) if call in {"version", "run_metrics"} else ()))
+
+
+def test_however_many_aliases_somebody_sets_the_labs_own_are_asked_for() -> None:
+    aliases = {str(number): ("somebodys",) for number in range(2, 500)} | {"1": ("champion",)}
+    chosen = _chosen(aliases)
+    assert (len(chosen), chosen[0], chosen[-1]) == (20, "499", "1")
+
+
+def test_a_tag_is_cut_before_it_is_kept() -> None:
+    raw = {"name": "M", "version": "1", "creation_timestamp": 1, "tags": [{"key": "owner", "value": "x" * 100_000}]}
+    assert len(read_version(raw).tags["owner"]) == 2001

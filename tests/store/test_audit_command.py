@@ -58,6 +58,27 @@ def test_a_hidden_entry_fails_the_command_and_is_in_its_json(
     assert found["head"] == {"seq": 4, "hash": written[-1].hash}
 
 
+def test_a_bucket_that_was_weakened_fails_the_command_until_it_is_locked_again(
+    written: list[Entry], trail: RealTrail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = trail.client(ADMIN)
+    client.put_object_lock_configuration(Bucket=trail.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    try:
+        Ledger(trail.store(), trail.prefix).append(entry(LENGTH))
+        assert cli.main(["audit", "verify"]) == 1
+        said = capsys.readouterr().out
+        assert "\nINTACT\n" in said
+        assert "EXPOSED  audit bucket: lock: new entries aren't locked" in said
+        assert "EXPOSED  unlocked: entry 5 isn't locked" in said
+        assert cli.main(["audit", "verify", "--json"]) == 1
+        found = json.loads(capsys.readouterr().out)
+        assert (found["intact"], [one["seq"] for one in found["exposed"]], len(found["bucket"])) == (True, [5], 1)
+    finally:
+        assert cli.main(["audit", "lock"]) == 0
+    assert "1 entries were locked anew, for 30 days" in capsys.readouterr().out
+    assert cli.main(["audit", "verify"]) == 0
+
+
 def test_heads_from_a_file_are_compared_as_well(
     written: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
