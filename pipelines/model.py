@@ -88,10 +88,16 @@ def train(frame: "pd.DataFrame", seed: int = SEED) -> Trained:
         features, target, test_size=TEST_SHARE, random_state=seed, stratify=target
     )
     model = _pipeline().fit(fit_x, fit_y)
-    example = fit_x.head(5).astype(dict.fromkeys(CATEGORICAL, object))
+    example = _as_read(fit_x.head(5).astype(dict.fromkeys(CATEGORICAL, object)))
     # MLflow compares the column names with numbers, of which pandas warns for its own kind of text.
     example.columns = example.columns.astype(object)
     return Trained(model, _evaluate(model, test_x, test_y), example, len(fit_x), len(test_x))
+
+
+def _as_read(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Whole numbers as integers, as whoever reads the CSV has them."""
+    whole = [name for name in NUMERIC if (frame[name] % 1 == 0).all()]
+    return frame.astype(dict.fromkeys(whole, "int64"))
 
 
 def _pipeline() -> "Pipeline":

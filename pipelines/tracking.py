@@ -9,13 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.core.errors import ServiceUnavailable
+from lab.core.dataset import NUMERIC
+from lab.core.errors import NotFound, ServiceUnavailable
 from lab.core.model_files import files_digest
-from lab.core.models import EXPERIMENT
+from lab.core.models import EXPERIMENT, deleted_experiment
 from pipelines.model import Trained, parameters
 from pipelines.plots import confusion_picture, roc_picture
 
 if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
     from mlflow.tracking import MlflowClient
 
 # Given, because MLflow would otherwise load the model in a new process to find out, which takes ten seconds.
@@ -54,19 +56,27 @@ def connect(tracking_uri: str) -> "MlflowClient":
 
 
 @contextmanager
-def training_run(tracking_uri: str, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+def training_run(tracking_uri: str, name: str, tags: Mapping[str, str], url: str = "") -> Iterator[str]:
     """An MLflow run around the body, which gets its id; it ends as FAILED when the body raises.
 
-    Raises ServiceUnavailable.
+    `url` is MLflow's address for a person. Raises ServiceUnavailable, and NotFound when the experiment is deleted.
     """
     client = connect(tracking_uri)
     import mlflow
 
     with translated():
         # Not `mlflow.start_run` alone: it would look for a git repository and tag the run with what it finds.
+        _refuse_deleted(client, url or tracking_uri)
         run = client.create_run(mlflow.set_experiment(EXPERIMENT).experiment_id, tags=dict(tags), run_name=name)
         with mlflow.start_run(run_id=run.info.run_id):
             yield str(run.info.run_id)
+
+
+def _refuse_deleted(client: "MlflowClient", url: str) -> None:
+    """MLflow keeps a deleted experiment's name, so that no other can have it. Raises NotFound."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found and found.lifecycle_stage == "deleted":
+        raise NotFound(*deleted_experiment(url, found.experiment_id))
 
 
 def log_data(run_id: str, data_hash: str, source: str, rows: int) -> None:
@@ -95,7 +105,6 @@ def log_training(trained: Trained) -> LoggedModel:
     """Logs parameters, metrics, pictures and the model."""
     import mlflow
     import mlflow.sklearn
-    from mlflow.models import infer_signature
 
     mlflow.log_params(parameters() | {"train_rows": trained.train_rows, "test_rows": trained.test_rows})
     mlflow.log_figure(roc_picture(trained.evaluation), "plots/roc.png")
@@ -103,7 +112,7 @@ def log_training(trained: Trained) -> LoggedModel:
     info = mlflow.sklearn.log_model(
         trained.model,
         name="model",
-        signature=infer_signature(trained.example, trained.model.predict(trained.example)),
+        signature=signature(trained),
         input_example=trained.example,
         pip_requirements=[f"{package}=={version(package)}" for package in _REQUIREMENTS],
         # skops loads no arbitrary code, which a pickle does.
@@ -111,6 +120,23 @@ def log_training(trained: Trained) -> LoggedModel:
     )
     mlflow.log_metrics(trained.evaluation.metrics.as_dict(), model_id=info.model_id)
     return LoggedModel(str(info.model_id), str(info.model_uri), stored_digest(str(info.model_uri)))
+
+
+def signature(trained: Trained) -> "ModelSignature":
+    """The columns that the model takes, labels as text and numbers of any type.
+
+    MLflow refuses integers for `double` and fractions for `long`, and a CSV of the same data has now the one, now the
+    other. The model itself refuses what is no number.
+    """
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types.schema import AnyType, ColSpec, DataType, Schema, TensorSpec
+
+    number = AnyType()  # type: ignore[no-untyped-call]  # MLflow leaves it unannotated
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(number if name in NUMERIC else DataType.string, name) for name in trained.example.columns
+    ]
+    outputs = infer_signature(trained.example, trained.model.predict(trained.example)).outputs
+    return ModelSignature(Schema(columns), outputs)
 
 
 def stored_digest(model_uri: str) -> str:

@@ -44,7 +44,8 @@ def train_model(
             "mlflow.source.name": "pipelines.train",
             "code_version": env.code_version,
         }
-        with tracking.training_run(env.tracking_uri, f"train-{context.run.run_id[:8]}", tags) as mlflow_run:
+        name = f"train-{context.run.run_id[:8]}"
+        with tracking.training_run(env.tracking_uri, name, tags, env.mlflow_url) as mlflow_run:
             record.note(data_hash=ref.sha256, mlflow_run_id=mlflow_run)
             tracking.log_data(mlflow_run, ref.sha256, ref.key, ref.rows)
             trained = model.train(model.load(path))

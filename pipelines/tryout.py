@@ -1,6 +1,7 @@
-"""Loads one registered version and lets it predict on its own input example.
+"""Loads one registered version and lets it score rows of its training data as a user has them.
 
-`python -m pipelines.tryout VERSION DIGEST`, with the audited digest of the version's files: others are never loaded.
+`python -m pipelines.tryout VERSION DIGEST CSV`, with the audited digest of the version's files, others are never
+loaded, and a file that begins as the training data does.
 
 Runs in a process of its own, because what a model does while it loads must not happen where secrets are in memory.
 Prints one line of JSON and exits with 0, or with 1 when the model can't be used.
@@ -9,35 +10,75 @@ Prints one line of JSON and exits with 0, or with 1 when the model can't be used
 import contextlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lab.core.dataset import NUMERIC, TARGET
 from lab.core.model_files import files_digest
 from lab.core.models import MODEL_NAME
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.pyfunc import PyFuncModel
 
 
 class Replaced(Exception):
     """The files aren't those that training audited."""
 
 
-def try_out(version: str, digest: str) -> dict[str, Any]:
-    """The number of rows predicted; raises whatever keeps the model from it."""
+def try_out(version: str, digest: str, path: str) -> dict[str, Any]:
+    """The number of rows predicted, the same in each way; raises whatever keeps the model from it."""
     from mlflow.artifacts import download_artifacts
 
     # Downloaded once: what is loaded must be what was hashed.
     folder = download_artifacts(artifact_uri=f"models:/{MODEL_NAME}/{version}")
+    if not any(Path(folder).rglob("*")):
+        raise Replaced("the model's files are gone from the artifact store: restore a backup, or train anew")
     if (found := files_digest(Path(folder))) != digest:
         raise Replaced(f"the model's files have the digest {found[:12]}, audited {digest[:12] or 'none'}")
     import mlflow
 
     model = mlflow.pyfunc.load_model(folder)
-    example = model.input_example
-    if example is None:
-        raise ValueError("the model has no input example")
-    predictions = list(model.predict(example))
-    if not predictions or len(predictions) != len(example):
-        raise ValueError(f"{len(predictions)} predictions for {len(example)} rows")
-    return {"rows": len(example), "predictions": sorted({str(one) for one in predictions})}
+    import pandas as pd
+
+    rows = pd.read_csv(path).drop(columns=TARGET)
+    ways: dict[str, Callable[[], list[Any]]] = {
+        "as pandas reads them": lambda: list(model.predict(rows)),
+        "with fractions": lambda: list(model.predict(rows.astype(dict.fromkeys(NUMERIC, "float64")))),
+        "one by one": lambda: [one for at in range(len(rows)) for one in model.predict(rows.iloc[[at]])],
+        "as JSON through MLflow's server": lambda: _served(model, rows),
+    }
+    first: list[Any] = []
+    for way, predict in ways.items():
+        try:
+            predictions = predict()
+        except Exception as err:
+            raise ValueError(f"it can't score rows {way}: {type(err).__name__}: {err}") from err
+        first = first or predictions
+        if not predictions or len(predictions) != len(rows) or predictions != first:
+            raise ValueError(f"{way}: {len(predictions)} predictions for {len(rows)} rows, or others than before")
+    return {"rows": len(rows), "predictions": sorted({str(one) for one in first})}
+
+
+def _served(model: "PyFuncModel", rows: "pd.DataFrame") -> list[Any]:
+    """What MLflow's scoring server answers, asked without a port."""
+    import asyncio
+
+    import httpx
+    from mlflow.pyfunc import scoring_server
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=scoring_server.init(model))
+        async with httpx.AsyncClient(transport=transport, base_url="http://model", timeout=60) as client:
+            # An empty cell of a column that the model ignores is null in JSON.
+            body = f'{{"dataframe_split": {rows.to_json(orient="split", index=False)}}}'
+            return await client.post("/invocations", content=body, headers={"Content-Type": "application/json"})
+
+    answer = asyncio.run(ask())
+    if answer.status_code != 200:
+        raise ValueError(f"HTTP {answer.status_code}: {answer.text}")
+    return list(answer.json()["predictions"])
 
 
 def main(arguments: list[str]) -> int:

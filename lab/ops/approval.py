@@ -54,13 +54,13 @@ class Outcome:
 @dataclass(frozen=True)
 class Tools:
     """What an action needs of the lab. `data_hash` gives the SHA-256 of a stored data set by its audited hash;
-    `try_model` takes a version and the audited digest of its files.
+    `try_model` takes a version, the audited digest of its files and its data set's hash.
     """
 
     mlflow: Mlflow
     store: EntryStore
     data_hash: Callable[[str], str]
-    try_model: Callable[[str, str], Trial]
+    try_model: Callable[[str, str, str], Trial]
 
     @classmethod
     def of_lab(cls, config: LabConfig) -> "Tools":
@@ -136,9 +136,10 @@ class Approver:
 
     async def _costly_gates(self, case: Case) -> tuple[Gate, ...]:
         """What takes seconds: reading the data set and using the model."""
-        digest = case.record.model_digest if case.record else ""
+        digest, hashed = (case.record.model_digest, case.record.data_hash) if case.record else ("", "")
         data, trial = await asyncio.gather(
-            asyncio.to_thread(self._data_gate, case), asyncio.to_thread(self.tools.try_model, case.version, digest)
+            asyncio.to_thread(self._data_gate, case),
+            asyncio.to_thread(self.tools.try_model, case.version, digest, hashed),
         )
         return data, Gate("model", trial.works, trial.detail)
 

@@ -1,16 +1,23 @@
 """Does a registered model work? Asked in a process of its own."""
 
+import csv
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
+from lab.clients.s3 import READER, S3
 from lab.core.config import LabConfig
+from lab.core.dataset import dataset_key, read_records
+from lab.core.errors import LabError
 from lab.core.services import Service
 
 DEADLINE_S = 120.0
+ROWS = 20
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 
 
@@ -22,8 +29,8 @@ class Trial:
     detail: str
 
 
-def try_model(config: LabConfig, version: str, digest: str, deadline_s: float = DEADLINE_S) -> Trial:
-    """Loads the version, if `digest` is that of its files, and lets it predict on its input example.
+def try_model(config: LabConfig, version: str, digest: str, data: str, deadline_s: float = DEADLINE_S) -> Trial:
+    """Loads the version, if `digest` is that of its files, and lets it score the first rows of the data set `data`.
 
     Never raises for what the model does.
     """
@@ -35,9 +42,11 @@ def try_model(config: LabConfig, version: str, digest: str, deadline_s: float = 
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    argv = [sys.executable, "-m", "pipelines.tryout", version, digest]
     with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows.csv"
+        argv = [sys.executable, "-m", "pipelines.tryout", version, digest, str(rows)]
         try:
+            _write_rows(config, data, rows)
             done = subprocess.run(
                 argv,
                 cwd=folder,
@@ -49,7 +58,16 @@ def try_model(config: LabConfig, version: str, digest: str, deadline_s: float = 
             )
         except subprocess.TimeoutExpired:
             return Trial(False, f"no prediction within {deadline_s:.0f} s")
+        except LabError as err:
+            return Trial(False, f"its training data can't be read: {err.message}")
     return _understood(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _write_rows(config: LabConfig, data: str, path: Path) -> None:
+    """Header and first rows of a stored data set, each cell as it was ingested."""
+    lines = S3.of_lab(config, READER, timeout_s=15).lines(config.data_bucket, dataset_key(data))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(islice(read_records(lines), ROWS + 1))
 
 
 def _understood(code: int, out: str, errors: str) -> Trial:
@@ -57,7 +75,7 @@ def _understood(code: int, out: str, errors: str) -> Trial:
         answer = json.loads(out.strip().splitlines()[-1])
         if code == 0:
             labels = ", ".join(map(str, answer["predictions"][:5]))
-            used = f"loads and predicts {answer['rows']} rows of its input example: {labels}"
+            used = f"loads and predicts {answer['rows']} rows of its training data, as CSV and as JSON: {labels}"
             return Trial(True, f"its files are the audited ones; {used}")
         return Trial(False, str(answer["error"]))
     except (ValueError, LookupError, TypeError):

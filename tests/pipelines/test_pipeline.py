@@ -8,13 +8,15 @@ from urllib.parse import unquote, urlsplit
 
 import dagster as dg
 import mlflow
+import pandas as pd
 import pytest
 
 from lab.clients.audit import Ledger
 from lab.core.approval import PROBE
-from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
+from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, NUMERIC, DatasetRef, hash_file, profile_key, read_rows
 from lab.core.drift import profile
 from lab.core.ledger import Status, verify
+from lab.core.model_files import files_digest
 from lab.core.models import MODEL_ASSET, MODEL_NAME, GovernanceTags
 from lab.core.runs import JOB, STEPS
 from lab.ops.plant import downturn
@@ -23,6 +25,7 @@ from pipelines.environment import StepEnvironment
 from pipelines.governance import Governance
 from pipelines.guard import AuditWriter
 from pipelines.ingest import ingest_data
+from pipelines.model import load, train
 from pipelines.register import register_with_governance
 from pipelines.storage import DataStore, Storage
 from pipelines.train import train_model
@@ -203,7 +206,9 @@ def test_the_audited_files_are_loaded_and_no_others(
     assert launch().success
     number = str(newest_version(tracking_uri).version)
     (digest,) = {e.details["model_digest"] for e in trail.entries if "model_digest" in e.details}
-    assert try_out(number, digest)["rows"] == 5
+    rows = tmp_path / "rows.csv"
+    rows.write_text("".join(SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)[:11]), encoding="utf-8")
+    assert try_out(number, digest, str(rows)) == {"rows": 10, "predictions": ["bad", "good"]}
 
     source = mlflow.MlflowClient().get_model_version_download_uri(MODEL_NAME, number)
     mlmodel = Path(unquote(urlsplit(source).path)) / "MLmodel"
@@ -211,8 +216,40 @@ def test_the_audited_files_are_loaded_and_no_others(
     marker = tmp_path / "loaded"
     (tmp_path / "planted.py").write_text(f"open({str(marker)!r}, 'w')")
     with pytest.raises(Replaced, match=f"audited {digest[:12]}"):
-        try_out(number, digest)
+        try_out(number, digest, str(rows))
     assert not marker.exists()
+
+
+def test_the_registered_model_scores_the_csv_as_a_user_reads_it(launch: Launch, tracking_uri: str) -> None:
+    assert launch().success
+    model = mlflow.pyfunc.load_model(newest_version(tracking_uri).source)
+    rows = pd.read_csv(SAMPLE).drop(columns="creditability")
+    assert rows["credit_amount"].dtype == "int64"
+    expected = list(model.predict(rows))
+    assert set(expected) == {"good", "bad"}
+    for same in (rows.astype(dict.fromkeys(NUMERIC, "float64")), rows.astype(dict.fromkeys(NUMERIC, "int32"))):
+        assert list(model.predict(same)) == expected
+    assert list(model.predict(rows.head(1))) == expected[:1]
+    with pytest.raises(ValueError, match="NaN"):
+        model.predict(rows.head(3).assign(age_in_years=[30, None, 40]))
+
+
+@pytest.mark.usefixtures("served")
+def test_a_model_that_takes_no_integers_is_not_one_that_works(tracking_uri: str, tmp_path: Path) -> None:
+    trained = train(load(SAMPLE))
+    floats = trained.example.astype(dict.fromkeys(NUMERIC, "float64"))
+    with mlflow.start_run():
+        info = mlflow.sklearn.log_model(
+            trained.model,
+            name="model",
+            registered_model_name=MODEL_NAME,
+            signature=mlflow.models.infer_signature(floats, trained.model.predict(floats)),
+            pip_requirements=["mlflow"],
+            serialization_format="skops",
+        )
+    digest = files_digest(Path(mlflow.artifacts.download_artifacts(info.model_uri, dst_path=str(tmp_path))))
+    with pytest.raises(ValueError, match="it can't score rows as pandas reads them"):
+        try_out(str(info.registered_model_version), digest, str(SAMPLE))
 
 
 def test_the_registered_model_predicts_its_own_example(launch: Launch, tracking_uri: str) -> None:
