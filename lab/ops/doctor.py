@@ -70,11 +70,14 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
 
 
 def _places(config: LabConfig) -> tuple[Finding, ...]:
+    from lab.ops.doctor_mlflow import examine_mlflow
+
     return (
         _disk(config.home),
         _home(config),
         *_settings(config.env_file),
         _data(config.data_path),
+        *examine_mlflow(config),
     )
 
 
