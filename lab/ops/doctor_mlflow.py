@@ -12,6 +12,7 @@ from lab.ops.doctor import Finding, Verdict
 
 _TIMEOUT_S = 3.0
 _GONE = 404
+_PROXIED = "mlflow-artifacts:/"
 
 
 def examine_mlflow(config: LabConfig) -> Iterator[Finding]:
@@ -19,7 +20,7 @@ def examine_mlflow(config: LabConfig) -> Iterator[Finding]:
     url = config.url(Service.MLFLOW)
     try:
         # Proxies of the shell have nothing to do with a server of this machine.
-        with httpx.Client(base_url=f"{url}/api/2.0/mlflow/", timeout=_TIMEOUT_S, trust_env=False) as client:
+        with httpx.Client(base_url=f"{url}/api/2.0/", timeout=_TIMEOUT_S, trust_env=False) as client:
             yield from _deleted(client, url)
     except (httpx.HTTPError, ValueError, LookupError, TypeError):
         return
@@ -38,19 +39,36 @@ def _deleted(client: httpx.Client, url: str) -> Iterator[Finding]:
         what = f"the registered model {MODEL_NAME} is deleted, and MLflow keeps no copy of its versions"
         remedy = "Load a backup (`invoke restore FILE`), or type `invoke demo-run`: it registers anew, from version 1."
         yield Finding("mlflow", Verdict.WARN, what, remedy)
+    elif version := _version_without_files(client):
+        what = f"the files of {MODEL_NAME} {version} are gone from the artifact store: it can't be promoted or loaded"
+        remedy = "Load a backup (`invoke restore FILE`), or type `invoke demo-run`: it registers a version with files."
+        yield Finding("mlflow", Verdict.WARN, what, remedy)
     else:
         yield Finding("mlflow", Verdict.OK, f"experiment {EXPERIMENT} and registered model {MODEL_NAME} are there")
 
 
 def _has_finished(client: httpx.Client, experiment: Mapping[str, Any]) -> bool:
     query = {"experiment_ids": [experiment["experiment_id"]], "filter": "status = 'FINISHED'", "max_results": 1}
-    answer = client.post("runs/search", json=query)
+    answer = client.post("mlflow/runs/search", json=query)
     return bool(answer.raise_for_status().json().get("runs"))
+
+
+def _version_without_files(client: httpx.Client) -> str:
+    """The newest version if nothing of its model is stored any more; else empty."""
+    order = {"filter": f"name='{MODEL_NAME}'", "order_by": "creation_timestamp DESC", "max_results": "1"}
+    for version in (_asked(client, "model-versions/search", **order) or {}).get("model_versions", []):
+        model = _asked(client, f"logged-models/{version['source'].rpartition('/')[2]}")
+        place = str(model["model"]["info"]["artifact_uri"]) if model else ""
+        if not place.startswith(_PROXIED):
+            return "" if model else str(version["version"])
+        files = client.get("mlflow-artifacts/artifacts", params={"path": place.removeprefix(_PROXIED)})
+        return "" if files.raise_for_status().json().get("files") else str(version["version"])
+    return ""
 
 
 def _asked(client: httpx.Client, path: str, **query: str) -> dict[str, Any] | None:
     """The answer; None when what was named isn't there."""
-    answer = client.get(path, params=query)
+    answer = client.get(f"mlflow/{path}", params=query)
     if answer.status_code == _GONE and answer.json()["error_code"] == "RESOURCE_DOES_NOT_EXIST":
         return None
     return dict(answer.raise_for_status().json())

@@ -19,19 +19,25 @@ def experiment(stage: str) -> tuple[int, dict[str, Any]]:
 
 
 def found(
-    experiment: tuple[int, Any], model: tuple[int, Any] = MODEL, runs: dict[str, Any] | None = None
+    experiment: tuple[int, Any],
+    model: tuple[int, Any] = MODEL,
+    runs: dict[str, Any] | None = None,
+    files: dict[str, Any] | None = None,
 ) -> list[Finding]:
     answers = {
         "experiments/get-by-name": experiment,
         "registered-models/get": model,
         "runs/search": (200, RUNS if runs is None else runs),
+        "model-versions/search": (200, {"model_versions": [{"version": "3", "source": "models:/m-1"}]}),
+        "logged-models/m-1": (200, {"model": {"info": {"artifact_uri": "mlflow-artifacts:/1/models/m-1/artifacts"}}}),
+        "mlflow-artifacts/artifacts": (200, {"files": [{"path": "MLmodel"}]} if files is None else files),
     }
 
     def answer(request: httpx.Request) -> httpx.Response:
-        status, body = answers[request.url.path.removeprefix("/api/2.0/mlflow/")]
+        status, body = answers[request.url.path.removeprefix("/api/2.0/").removeprefix("mlflow/")]
         return httpx.Response(status, json=body)
 
-    with httpx.Client(base_url=f"{URL}/api/2.0/mlflow/", transport=httpx.MockTransport(answer)) as client:
+    with httpx.Client(base_url=f"{URL}/api/2.0/", transport=httpx.MockTransport(answer)) as client:
         return list(_deleted(client, URL))
 
 
@@ -49,6 +55,13 @@ def test_a_deleted_model_is_told_from_one_that_was_never_registered() -> None:
     assert "CreditRiskModel is deleted" in finding.detail
     assert "invoke restore" in finding.remedy
     assert found(experiment("active"), GONE, {})[0].verdict is Verdict.OK
+
+
+def test_a_version_whose_files_are_gone_is_named() -> None:
+    (finding,) = found(experiment("active"), files={})
+    assert finding.verdict is Verdict.WARN
+    assert "the files of CreditRiskModel 3 are gone" in finding.detail
+    assert found(experiment("active"))[0].verdict is Verdict.OK
 
 
 def test_before_the_first_run_there_is_nothing_to_say() -> None:
