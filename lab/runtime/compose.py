@@ -63,7 +63,13 @@ class ComposeRuntime:
     def changes(self) -> Mapping[Service, Sequence[str]]:
         if not self._layout.marker.exists():
             return {}
-        return compose_changes.changes(self.stack, self._containers.list(), self._image_id)
+        containers = self._containers.list()
+        if self._containers.open_networks():
+            # All containers go with the networks that are made anew.
+            return {
+                service: ("network",) for service in Service if service in containers and containers[service].running
+            }
+        return compose_changes.changes(self.stack, containers, self._image_id)
 
     def _image_id(self, name: str) -> str:
         from docker.errors import ImageNotFound

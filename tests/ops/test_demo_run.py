@@ -73,6 +73,7 @@ def test_a_claim_that_is_not_known_is_refused_and_on_record(
 ) -> None:
     store = MemoryStore()
     monkeypatch.setattr(demo_run, "_store", lambda _: store)
+    monkeypatch.setattr(wiring, "own_lab", lambda config: config)
     environ = {"LAB_ENV_FILE": str(tmp_path / ".env"), "LAB_HOME": str(tmp_path / "home"), setting: claimed}
 
     with pytest.raises(PolicyDenied, match=rf"{setting}: .* Audit entry 1 says so") as caught:
@@ -86,7 +87,21 @@ def test_a_claim_that_is_not_known_is_refused_and_on_record(
     assert setting in entry.details["reason"]
 
 
-def test_a_claim_that_is_not_known_is_refused_also_when_the_trail_cannot_be_written(tmp_path: Path) -> None:
+def test_a_claim_that_is_not_known_leaves_no_entry_in_the_trail_of_another_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    monkeypatch.setattr(demo_run, "_store", lambda _: store)
+    environ = {"LAB_ENV_FILE": str(tmp_path / ".env"), "LAB_HOME": str(tmp_path / "home"), "ENVIRONMENT": "production"}
+    with pytest.raises(LabError, match="isn't up"):
+        wiring.config_to_run(environ)
+    assert not store.entries
+
+
+def test_a_claim_that_is_not_known_is_refused_also_when_the_trail_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "own_lab", lambda config: config)
     environ = {"LAB_ENV_FILE": str(tmp_path / ".env"), "LAB_HOME": str(tmp_path / "home"), "ENVIRONMENT": "production"}
     environ["PORT_OFFSET"] = str(NEVER_STARTED)
     with pytest.raises(LabError, match=r"'production' is no environment\. No audit entry says so: .*object store"):

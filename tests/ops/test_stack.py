@@ -56,6 +56,9 @@ async def test_services_have_the_whole_time_also_when_images_had_to_be_made_firs
     ends: list[float] = []
 
     class Preparing(Runtime):
+        def changes(self) -> dict[Service, Sequence[str]]:
+            return {}
+
         def prepare(self, _: object) -> None:
             begun = time.monotonic()
             while time.monotonic() < begun + 0.3:

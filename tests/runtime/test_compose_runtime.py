@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from lab.core.services import Service
 from lab.runtime import compose
 from lab.runtime.compose import ComposeRuntime
 from lab.runtime.containers import CLOSED, Container, Containers
 from lab.runtime.images.names import OURS, tag
-from lab.runtime.record import COMPOSE, MINIO, write_mark
+from lab.runtime.record import COMPOSE, MINIO, SEAWEEDFS, write_mark
 from lab.runtime.stacks import make_stack
 from tests.ops.labs import config as lab_config
 
@@ -27,9 +28,12 @@ class Engine(Containers):
         self.done, self.made = done, False
         here = SimpleNamespace(tags=list(images), attrs={"RepoDigests": list(images)})
         stop = SimpleNamespace(stop=lambda container, timeout: done.append(f"stop {container}"))
-        listed = [SimpleNamespace(attrs=one) for one in networks]
+        listed = [SimpleNamespace(attrs={"Labels": {}} | one, name=one["Name"]) for one in networks]
+        nothing = SimpleNamespace(list=lambda **_: [])
         self._engine: Any = SimpleNamespace(
             api=stop,
+            containers=nothing,
+            volumes=nothing,
             images=SimpleNamespace(list=lambda: [here]),
             networks=SimpleNamespace(list=lambda filters: listed),
         )
@@ -52,17 +56,22 @@ def prepare(
     done: list[str] = []
     said: list[str] = []
     config = lab_config(tmp_path, RUNTIME="compose", LAB_NAME="here", OBJECT_STORE=store)
+    if networks:
+        write_mark(config, COMPOSE, SEAWEEDFS)
     official = [one.name.partition(":")[0] + "@" + one.name.partition("@")[2] for one in make_stack(config).official]
     images = [*(tag(name, "here") for name in OURS), *(one.name for one in make_stack(config).official), *official]
     engine = Engine(done, images, networks)
     engine.made = running
+    runtime = ComposeRuntime(config, engine)
+    opened = [one for one in networks if one["Internal"] and CLOSED not in one["Options"]]
+    # A run in progress is waited for before its container goes with its network.
+    assert runtime.changes() == ({Service.OBJECT_STORE: ("network",)} if opened else {})
 
     def run(_: object, *arguments: str) -> None:
         done.append(" ".join(arguments[:2]))
         engine.made = True
 
     monkeypatch.setattr(compose.Compose, "run", run)
-    runtime = ComposeRuntime(config, engine)
     try:
         runtime.prepare(said.append)
     finally:
