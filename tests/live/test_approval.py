@@ -173,7 +173,7 @@ def test_a_dry_run_writes_nothing_and_its_exit_code_tells(live: LiveLab, people:
     refused = live.invoke("promote", *arguments, check=False, SIGNING_KEY=key)
     assert refused.returncode == 1
     assert "only approve, reject, archive" in refused.stdout
-    assert "loads and predicts 5 rows" in refused.stdout
+    assert "loads and predicts 20 rows" in refused.stdout
     live.invoke("approve", *arguments, SIGNING_KEY=str(people.keys[OFFICER]))
     assert len(live.entries()) == entries
     assert stage(live, version) == ("pending_staging", "true", ())

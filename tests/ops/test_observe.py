@@ -248,7 +248,12 @@ async def test_a_snapshot_becomes_json_with_its_version(bench: Bench) -> None:
     assert body["runs"]["value"]["runs"][0]["seconds"] > 0
     assert body["models"]["value"][0]["metrics"] == {"auc": None}
     assert "owner" not in body["models"]["value"][0]["missing_tags"]
-    assert body["drift"]["value"]["features"][0] == {"name": "age_in_years", "psi": 0.05, "state": "stable"}
+    assert body["drift"]["value"]["features"][0] == {
+        "name": "age_in_years",
+        "psi": 0.05,
+        "state": "stable",
+        "p_value": 0.0,
+    }
     assert body["audit"]["value"]["length"] == 3
     assert body["services"]["value"][0]["name"] == "postgres"
 
