@@ -18,12 +18,13 @@ from tests.support.waiting import eventually
 DEADLINE_S = 60.0
 MLOPS_LAB = str(Path(sys.executable).with_name("mlops-lab"))
 _HEAD = """
-import asyncio, os, sys, threading, time
+import asyncio, os, signal, sys, threading, time
 from pathlib import Path
 from lab.core import interruption
 from lab.tui import console
 from lab.tui.ending import ended
 proof = Path(sys.argv[1])
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it, as nohup does
 def ready(): os.write(1, b"ready\\n")
 """
 SLEEPS = """

@@ -24,6 +24,8 @@ _POLL_SECONDS = 0.2
 _FACTS_EVERY_S = 1.0
 _TAIL_LINES = 15
 _STOP_S = 30.0
+# Several scrapes of Prometheus.
+_NOTICED_S = 30.0
 # A second or two, on a machine that has nothing else to do.
 _FURNISH_S = 90.0
 
@@ -95,8 +97,20 @@ async def restart(
             await asyncio.to_thread(runtime.prepare, note, (service,))
             await asyncio.to_thread(runtime.stop, (service,), _STOP_S)
         starter, _ = await _start(config, runtime, furnish, report, began + deadline_s, (service,))
-    states = await status(config, runtime)
+    states = await _noticed(config, runtime, report)
     return UpResult(states, False, time.monotonic() - began, starter.ready_after)
+
+
+async def _noticed(config: LabConfig, runtime: Runtime, report: Report) -> tuple[ServiceState, ...]:
+    """The states as soon as the others have noticed that a service is back, as Prometheus does at its next scrape."""
+    end = time.monotonic() + _NOTICED_S
+    while True:
+        states = await status(config, runtime)
+        missing = [state.name for state in states if not state.optional and state.health is not Health.UP]
+        if not missing or time.monotonic() > end:
+            return states
+        report(Progress("lab", "in_progress", f"not up yet: {', '.join(missing)}"))
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def _refuse_alone(service: Service, facts: Mapping[Service, ProcessFact]) -> None:

@@ -113,7 +113,9 @@ class Containers:
             token = (row["State"], row["Status"], row["ImageID"])
             known = self._known.get(row["Id"])
             if known is None or known[0] != token or row["State"] != "running":
-                known = (token, self._inspect(row))
+                if (seen := self._inspect(row)) is None:
+                    continue
+                known = (token, seen)
             found[row["Id"]] = known
         self._known = found
         return {container.service: container for _, container in found.values() if container.service}
@@ -172,10 +174,16 @@ class Containers:
             self._memory = dict(pool.map(used, ids))
         self._memory_read_at = self._clock()
 
-    def _inspect(self, row: Mapping[str, Any]) -> Container:
+    def _inspect(self, row: Mapping[str, Any]) -> Container | None:
+        """None for one that has gone since it was listed, as a run's container does at its end."""
+        from docker.errors import NotFound
+
         api = self.client(QUICK_S).api
         with understood("inspecting a container"):
-            raw = api.inspect_container(row["Id"])
+            try:
+                raw = api.inspect_container(row["Id"])
+            except NotFound:
+                return None
             if raw["Image"] not in self._images:
                 image: Any = api.inspect_image(raw["Image"])  # type: ignore[no-untyped-call]  # the stubs leave it out
                 self._images[raw["Image"]] = moment(image.get("Created", ""))

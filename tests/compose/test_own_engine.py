@@ -6,6 +6,7 @@ Tried on a network stack of its own, so that the engine of the other tests sees 
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,11 +31,13 @@ look() {
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    made = tmp_path / "e"
-    yield made
-    if made.exists():
-        subprocess.run([ROOT / ".ci" / "engine", "stop", made], check=True, capture_output=True, timeout=120)
+def folder() -> Iterator[Path]:
+    """A short one: sockets' paths are bounded."""
+    with tempfile.TemporaryDirectory(prefix="e") as above:
+        made = Path(above) / "e"
+        yield made
+        if made.exists():
+            subprocess.run([ROOT / ".ci" / "engine", "stop", made], check=True, capture_output=True, timeout=120)
 
 
 def in_own_network(script: str, folder: Path) -> str:

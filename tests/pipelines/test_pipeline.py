@@ -286,7 +286,7 @@ def test_a_broken_rule_stops_everything_after_it(
 def test_what_is_no_csv_ends_in_a_failed_check(body: bytes, launch: Launch, data_file: Callable[[bytes], Path]) -> None:
     result = launch(data_file(body))
     assert check_results(result) == {"is_utf8_csv": False}
-    assert failed_step(result)[1].startswith("The data set can't be used. Broken rules: the file ")
+    assert failed_step(result)[1].startswith("The data set can't be used. Broken rules: the ")
 
 
 def test_a_file_that_is_not_there_fails_the_first_step_by_name(launch: Launch, tmp_path: Path) -> None:

@@ -64,13 +64,15 @@ def everything(client: DockerClient, lab: str) -> list[str]:
     """Whatever of the lab the engine has: containers, networks, volumes and images."""
     label = {"label": f"{LAB}={lab}"}
     images = {tag for image in client.images.list() for tag in image.tags if tag.endswith(f":{lab}")}
-    return [
+    found = [
         *(f"container {one.name}" for one in client.containers.list(all=True, filters=label, ignore_removed=True)),
         *(f"network {one.name}" for one in client.networks.list(filters=label)),
         *(f"volume {one.name}" for one in client.volumes.list(filters=label)),
         *(f"image {tag}" for tag in sorted(images)),
         *(f"image {one.id}" for one in client.images.list(all=True, filters=label)),
     ]
+    # The engine lists networks in any order.
+    return sorted(found)
 
 
 def run_inside(container: Container, *argv: str) -> tuple[int, str]:
