@@ -2,7 +2,7 @@
 
 import codecs
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,15 +68,18 @@ def refuse_unreadable(path: Path) -> None:
 
 
 def _rows(header: tuple[str, ...], records: Iterable[list[str]]) -> Iterator[Violation]:
-    lengths, empty, repeated = Counter[int](), 0, 0
+    lengths, empties, repeated = Counter[int](), Counter[int](), 0
     for record in records:
         if not any(map(str.strip, record)):
-            empty += 1
+            empties[len(record)] += 1
         elif tuple(record) == header:
             repeated += 1
         else:
             lengths[len(record)] += 1
-    if empty:
+    if (commas := _appended(header, lengths.total() + repeated, empties)) > 0:
+        yield _nameless(range(len(header) + 1, len(header) + commas + 1), len(header) + commas)
+        return
+    if empty := empties.total():
         yield Violation(COLUMNS_RULE, "", "rows hold nothing but commas: delete them and save the file again", empty)
     if repeated:
         yield Violation(COLUMNS_RULE, "", "the header is repeated among the rows: delete it there", repeated)
@@ -87,15 +90,27 @@ def _rows(header: tuple[str, ...], records: Iterable[list[str]]) -> Iterator[Vio
         yield Violation(COLUMNS_RULE, "", rule, ragged, f"{odd} cells")
 
 
+def _appended(header: tuple[str, ...], rows: int, empties: Mapping[int, int]) -> int:
+    """How many commas stand behind the carriage return of every line, each a row by itself to whoever reads CSV."""
+    if len(empties) != 1:
+        return 0
+    ((cells, times),) = empties.items()
+    return cells - 1 if times == rows + 1 and cells != len(header) else 0
+
+
+def _nameless(places: Sequence[int], columns: int) -> Violation:
+    which = f"{', '.join(map(str, places[:5]))}{' and more' if len(places) > 5 else ''} of {columns}"
+    rule = f"columns have no name, number {which}: delete them, or the commas at the ends of all lines"
+    return Violation(COLUMNS_RULE, "", rule, len(places))
+
+
 def _header(header: tuple[str, ...]) -> Iterator[Violation]:
     if not header:
         yield Violation(READABLE, "", "the file must begin with a header", 1)
         return
-    nameless = [str(place) for place, name in enumerate(header, 1) if not name.strip()]
+    nameless = [place for place, name in enumerate(header, 1) if not name.strip()]
     if nameless:
-        which = f"{', '.join(nameless[:5])}{' and more' if len(nameless) > 5 else ''} of {len(header)}"
-        rule = f"columns have no name, number {which}: delete them, or the commas at the ends of all lines"
-        yield Violation(COLUMNS_RULE, "", rule, len(nameless))
+        yield _nameless(nameless, len(header))
         return
     if not {_plain(name) for name in header} & set(COLUMNS):
         rule = f"the first line has none of the {len(COLUMNS)} column names: it must be the header"

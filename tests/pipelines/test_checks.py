@@ -290,8 +290,10 @@ def test_whole_lines_in_quotes_are_named(sample: bytes, data_file: Write) -> Non
     assert told(check_file(data_file(body))).startswith("each line is one quoted cell")
 
 
-def test_trailing_commas_are_columns_without_a_name(sample: bytes, data_file: Write) -> None:
-    (violation,) = check_file(data_file(b"\n".join(line + b",," for line in sample.splitlines()))).violations
+@pytest.mark.parametrize("end", [b"", b"\r"], ids=["", "behind the carriage return, as sed and awk append them"])
+def test_trailing_commas_are_columns_without_a_name(sample: bytes, data_file: Write, end: bytes) -> None:
+    body = b"".join(line + end + b",,\n" for line in sample.splitlines())
+    (violation,) = check_file(data_file(body)).violations
     assert (violation.check, violation.count) == (COLUMNS_RULE, 2)
     assert violation.rule.startswith("columns have no name, number 22, 23 of 23: delete them")
 
