@@ -103,14 +103,16 @@ async def restart(
 
 async def _noticed(config: LabConfig, runtime: Runtime, report: Report) -> tuple[ServiceState, ...]:
     """The states as soon as the others have noticed that a service is back, as Prometheus does at its next scrape."""
-    end = time.monotonic() + _NOTICED_S
+    end, told = time.monotonic() + _NOTICED_S, ""
     while True:
         states = await status(config, runtime)
-        missing = [state.name for state in states if not state.optional and state.health is not Health.UP]
+        missing = ", ".join(state.name for state in states if not state.optional and state.health is not Health.UP)
         if not missing or time.monotonic() > end:
             return states
-        report(Progress("lab", "in_progress", f"not up yet: {', '.join(missing)}"))
-        await asyncio.sleep(_POLL_SECONDS)
+        if missing != told:
+            report(Progress("lab", "in_progress", f"not up yet: {missing}"))
+        told = missing
+        await asyncio.sleep(_FACTS_EVERY_S)
 
 
 def _refuse_alone(service: Service, facts: Mapping[Service, ProcessFact]) -> None:

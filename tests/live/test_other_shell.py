@@ -63,8 +63,10 @@ def held_run(live: LiveLab) -> Iterator[tuple[str, psutil.Process]]:
         eventually(lambda: set(live.run_ids()) - before, 120, "the run")
         run_id = next(iter(set(live.run_ids()) - before))
         process = eventually(lambda: forked(live), 120, "its process")
+        # Before that, Dagster gives a run that lost its process five minutes to start.
+        eventually(lambda: live.run_status(run_id) == "STARTED", 120, "its state")
         process.suspend()
-        eventually(lambda: live.run_status(run_id) in {"STARTED", "STARTING"}, 60, "its state")
+        assert live.run_status(run_id) == "STARTED"
         try:
             yield run_id, process
         finally:
