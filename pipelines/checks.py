@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lab.core.csvtext import COLUMNS_RULE, READABLE, Violation, inspect
 from lab.core.dataset import BAD, GOOD, TARGET
-from pipelines.frames import frames
+from lab.training.frames import frames
 from pipelines.schema import NUMBER, applications_schema
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import dagster as dg
 
 from lab.core.runs import JOB, SCHEDULE, TRIGGER_TAG
-from pipelines.governance import Governance
+from lab.training.data_store import Storage
+from lab.training.governance_resource import Governance
 from pipelines.ingest import ingest_data
 from pipelines.register import register_with_governance
-from pipelines.storage import Storage
 from pipelines.train import train_model
 from pipelines.validate import validate_data
 

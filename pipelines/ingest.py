@@ -11,9 +11,9 @@ from pydantic import Field
 from lab.core.dataset import DatasetRef, hash_file, read_records
 from lab.core.errors import DatasetInvalid
 from lab.core.runs import STEPS
-from pipelines.environment import read_environment
-from pipelines.governance import Governance
-from pipelines.storage import DataStore, Storage
+from lab.training.data_store import DataStore, Storage
+from lab.training.governance_resource import Governance
+from lab.training.step_environment import read_environment
 
 STEP = STEPS[0]
 APPLICATIONS = dg.AssetKey(["data", "applications"])

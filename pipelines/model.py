@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.core.dataset import BAD, CATEGORICAL, FEATURES, GOOD, NUMERIC, TARGET
-from pipelines.frames import frames
+from lab.training.frames import frames
 from pipelines.schema import CATEGORIES, numbers_of
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ import dagster as dg
 from lab.core.ledger import Entry, Status
 from lab.core.models import MODEL_ASSET, MODEL_NAME, ApprovalState, GovernanceTags
 from lab.core.runs import STEPS
-from pipelines.environment import read_environment
-from pipelines.governance import Governance
-from pipelines.storage import Storage, lineage
+from lab.training.data_store import Storage, lineage
+from lab.training.governance_resource import Governance
+from lab.training.step_environment import read_environment
 from pipelines.train import CANDIDATE
 from pipelines.train import STEP as TRAIN
 from pipelines.validate import STEP as VALIDATE

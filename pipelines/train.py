@@ -8,9 +8,9 @@ import dagster as dg
 
 from lab.core.dataset import DatasetRef
 from lab.core.runs import STEPS
-from pipelines.environment import read_environment
-from pipelines.governance import Governance
-from pipelines.storage import Storage, lineage
+from lab.training.data_store import Storage, lineage
+from lab.training.governance_resource import Governance
+from lab.training.step_environment import read_environment
 from pipelines.validate import STEP as VALIDATE
 from pipelines.validate import VALIDATED
 

@@ -14,12 +14,12 @@ from lab.core.csvtext import Violation
 from lab.core.dataset import DatasetRef, read_rows
 from lab.core.drift import DRIFTED, DriftReport, compare
 from lab.core.runs import STEPS
+from lab.training.data_store import DataStore, Storage, lineage
+from lab.training.governance_resource import Governance
+from lab.training.step_environment import read_environment
 from pipelines.checks import CHECKS, Validation, check_file
-from pipelines.environment import read_environment
-from pipelines.governance import Governance
 from pipelines.ingest import APPLICATIONS
 from pipelines.ingest import STEP as INGEST
-from pipelines.storage import DataStore, Storage, lineage
 
 STEP = STEPS[1]
 VALIDATED = dg.AssetKey(["data", "validated_applications"])

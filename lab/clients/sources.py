@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 # What a run executes of this project, below its folder.
-TREES = ("pipelines", "lab/core", "lab/clients")
+TREES = ("pipelines", "lab/core", "lab/clients", "lab/dagster_host", "lab/training")
 _SINGLE = ("lab/__init__.py",)
 _SUFFIX = ".py"
 # A file younger than this may be half written: it is read again until it stays the same, for a while at most.

@@ -47,7 +47,7 @@ def try_model(config: LabConfig, version: str, digest: str, data: str, deadline_
     }
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.csv"
-        argv = [sys.executable, "-m", "pipelines.tryout", version, digest, str(rows)]
+        argv = [sys.executable, "-m", "lab.training.score_version", version, digest, str(rows)]
         try:
             _write_rows(config, data, rows)
             done = subprocess.run(

@@ -39,12 +39,12 @@ def python_arguments(service: Service, place: Place) -> Sequence[str]:
             *("-m", "uvicorn", "mlflow.server.fastapi_app:app"),
             *("--host", listen, "--port", port, "--no-access-log"),
         ),
-        Service.DAGSTER_CODE: (*("-m", "pipelines.codeserver", "--host", listen, "--port", port),),
+        Service.DAGSTER_CODE: (*("-m", "lab.dagster_host.code_server", "--host", listen, "--port", port),),
         Service.DAGSTER: (
-            *("-m", "pipelines.webserver", "--host", listen, "--port", port, "--workspace", workspace),
+            *("-m", "lab.dagster_host.web_server", "--host", listen, "--port", port, "--workspace", workspace),
             *(word for host in place.hosts(Service.DAGSTER) for word in ("--allow-host", host)),
         ),
-        Service.DAGSTER_DAEMON: ("-m", "pipelines.daemon", "run", "-w", workspace),
+        Service.DAGSTER_DAEMON: ("-m", "lab.dagster_host.daemon", "run", "-w", workspace),
     }
     return lines[service]
 

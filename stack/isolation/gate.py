@@ -80,7 +80,7 @@ def copy_of(daemon: Mapping[str, Any], lab: str, run_id: str, argument: str, meg
     first = networks(daemon)[0]
     return {
         "Image": daemon["Image"],
-        "Cmd": ["python", "-m", "pipelines.isolated", argument],
+        "Cmd": ["python", "-m", "lab.dagster_host.isolated_run", argument],
         "User": config["User"],
         "WorkingDir": config["WorkingDir"],
         "Env": [

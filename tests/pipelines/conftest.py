@@ -12,7 +12,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
 
 
 class MemoryObjects:
-    """`pipelines.storage.Objects` in memory; counts uploads."""
+    """`lab.training.data_store.Objects` in memory; counts uploads."""
 
     def __init__(self) -> None:
         self.bodies: dict[tuple[str, str], bytes] = {}

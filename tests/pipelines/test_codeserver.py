@@ -77,7 +77,7 @@ def serving(folder: Path, prepare: Callable[[Path], object] = lambda _: None) ->
     environ = {"PATH": os.environ["PATH"], "DAGSTER_HOME": str(home), "PYTHONPATH": str(root)}
     with reserved_offset() as offset, log.open("wb") as output:
         port = BY_NAME[Service.DAGSTER_CODE].port_at(offset)
-        command = [sys.executable, "-m", "pipelines.codeserver", "--port", str(port)]
+        command = [sys.executable, "-m", "lab.dagster_host.code_server", "--port", str(port)]
         process = subprocess.Popen(command, cwd=home, env=environ, stderr=output)
         try:
             yield Served(root, log, psutil.Process(process.pid), port)

@@ -7,7 +7,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from lab.core.heartbeats import met_at
-from pipelines.daemon import daemons
+from lab.dagster_host.daemon import daemons
 
 
 def test_an_error_in_a_heartbeat_says_when_it_was_met() -> None:

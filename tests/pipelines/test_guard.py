@@ -11,7 +11,7 @@ from lab.clients.audit import Ledger
 from lab.core.errors import LedgerError, ServiceUnavailable
 from lab.core.ledger import Entry, Status, verify
 from lab.core.policy import Claim
-from pipelines.guard import Guard, Rules
+from lab.training.guard import Guard, Rules
 
 PREFIX = "audit/"
 POLICY = Path(__file__).resolve().parents[2] / "stack" / "governance" / "policy.yaml"

@@ -9,9 +9,9 @@ import pytest
 
 from lab.core.dataset import DatasetRef, dataset_key
 from lab.core.errors import DatasetInvalid, NotFound
+from lab.training.data_store import DataStore
 from pipelines import ingest as ingest_module
 from pipelines.ingest import count_rows, ingest
-from pipelines.storage import DataStore
 
 Write = Callable[[bytes], Path]
 

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from pipelines.launcher import WORKER_TAG, WarmRunLauncher
-from pipelines.warmclient import Watch
+from lab.dagster_host.launcher import WORKER_TAG, WarmRunLauncher
+from lab.dagster_host.prefork_client import Watch
 
 
 class NoServer:

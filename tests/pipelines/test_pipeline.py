@@ -20,16 +20,16 @@ from lab.core.model_files import files_digest
 from lab.core.models import MODEL_ASSET, MODEL_NAME, GovernanceTags
 from lab.core.runs import JOB, OWNER_TAG, STEPS
 from lab.ops.plant import downturn
+from lab.training.data_store import DataStore, Storage
+from lab.training.governance_resource import Governance
+from lab.training.guard import AuditWriter
+from lab.training.score_version import Replaced, try_out
+from lab.training.step_environment import StepEnvironment
 from pipelines.definitions import training_job
-from pipelines.environment import StepEnvironment
-from pipelines.governance import Governance
-from pipelines.guard import AuditWriter
 from pipelines.ingest import ingest_data
 from pipelines.model import load, train
 from pipelines.register import register_with_governance
-from pipelines.storage import DataStore, Storage
 from pipelines.train import train_model
-from pipelines.tryout import Replaced, try_out
 from pipelines.validate import validate_data
 
 ROOT = Path(__file__).resolve().parents[2]

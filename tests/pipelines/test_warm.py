@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from pipelines import warmclient
-from pipelines.warmclient import WarmServer
+from lab.dagster_host import prefork_client
+from lab.dagster_host.prefork_client import WarmServer
 
 DEADLINE_S = 60.0
 # Stands in for the imports and for Dagster's command, so that a test takes no ten seconds: the rest is the real server.
@@ -58,7 +58,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WarmServer]:
     def start(command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
         return popen([sys.executable, "-c", SERVER, command[-1]], **options)
 
-    monkeypatch.setattr(warmclient.subprocess, "Popen", start)
+    monkeypatch.setattr(prefork_client.subprocess, "Popen", start)
     server = WarmServer()
     yield server
     server.close(DEADLINE_S)
@@ -190,7 +190,7 @@ def test_a_watcher_that_fails_does_not_end_the_listening(server: WarmServer) -> 
 def test_the_real_server_gets_ready_and_ends_with_its_starter(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, (tmp_path / "log").open("wb") as log:
-        command = [sys.executable, "-m", "pipelines.warm", str(theirs.fileno())]
+        command = [sys.executable, "-m", "lab.dagster_host.prefork_server", str(theirs.fileno())]
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=log)
         theirs.close()
         ours.settimeout(DEADLINE_S * 2)

@@ -14,7 +14,7 @@ import uvicorn
 import websockets
 from starlette.types import Receive, Scope, Send
 
-from pipelines.webguard import WebGuard
+from lab.dagster_host.web_guard import WebGuard
 
 QUERY = "query { version }"
 MUTATION = 'mutation { launchRun(executionParams: {selector: {jobName: "x"}}) { __typename } }'

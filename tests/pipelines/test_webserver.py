@@ -19,7 +19,7 @@ import websockets
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.pool import Pool, QueuePool
 
-from pipelines.webserver import _refuse_broken, look_at_connections
+from lab.dagster_host.web_server import _refuse_broken, look_at_connections
 from tests.support.ports import reserved_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,7 +94,7 @@ def wait_until_it_answers(process: "subprocess.Popen[bytes]", server: Webserver,
     pytest.fail(f"no answer within {DEADLINE_S:g} s\n{log.read_text()}")
 
 
-ARGV = [sys.executable, "-m", "pipelines.webserver", "--workspace", "workspace.yaml"]
+ARGV = [sys.executable, "-m", "lab.dagster_host.web_server", "--workspace", "workspace.yaml"]
 
 
 @pytest.fixture(scope="module")

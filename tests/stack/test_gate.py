@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.containers import ContainerServer
+from lab.dagster_host.container_runs import ContainerServer
 from tests.support.waiting import eventually
 
 FILE = Path(__file__).resolve().parents[2] / "stack" / "isolation" / "gate.py"
@@ -155,7 +155,7 @@ def ask(url: str, method: str, body: object = None) -> tuple[int, Any]:
 def test_the_gate_and_not_who_asks_decides_what_a_container_may(gate: ModuleType) -> None:
     made = gate.copy_of(DAEMON, "lab", RUN, "argument", 1024)
     host = made["HostConfig"]
-    assert made["Cmd"] == ["python", "-m", "pipelines.isolated", "argument"]
+    assert made["Cmd"] == ["python", "-m", "lab.dagster_host.isolated_run", "argument"]
     assert (made["Image"], made["User"]) == ("sha256:abc", "10001:10001")
     assert host["Binds"] == DAEMON["HostConfig"]["Binds"]  # type: ignore[index]
     assert host["Privileged"] is False

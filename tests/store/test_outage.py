@@ -12,7 +12,7 @@ from lab.clients.s3 import PIPELINE, AuditStore
 from lab.core.errors import LabError
 from lab.core.ledger import Entry, Status, parse
 from lab.core.policy import Claim
-from pipelines.guard import Guard, Rules
+from lab.training.guard import Guard, Rules
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually
 from tests.support.weed import RealTrail

@@ -1,4 +1,4 @@
-"""The Dagster daemon with its warm server started first: `python -m pipelines.daemon run -w workspace.yaml`.
+"""The Dagster daemon with its warm server started first: `python -m lab.dagster_host.daemon run -w workspace.yaml`.
 
 Server and daemon import at the same time, and no launch waits for the first one to do it. Runs in containers need none.
 """
@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lab.core.heartbeats import dated
-from pipelines.containers import gate_url
-from pipelines.warmclient import SERVER
+from lab.dagster_host.container_runs import gate_url
+from lab.dagster_host.prefork_client import SERVER
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 
 from lab.clients.sources import fingerprint, sources
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # Where a process that has called `take` says which code it executes.
 FINGERPRINT_VARIABLE = "CODE_FINGERPRINT"
 _PACKAGES = frozenset({"lab", "pipelines"})

@@ -12,8 +12,8 @@ from lab.clients.s3 import S3, AuditStore
 from lab.core.errors import LabError
 from lab.core.policy import Claim
 from lab.core.runs import ENVIRONMENT_TAG, OWNER_TAG, ROLE_TAG
-from pipelines.environment import StepEnvironment, read_environment
-from pipelines.guard import AuditWriter, Guard, Rules, StepRecord
+from lab.training.guard import AuditWriter, Guard, Rules, StepRecord
+from lab.training.step_environment import StepEnvironment, read_environment
 
 
 class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argument types a wrapped value, and there is none

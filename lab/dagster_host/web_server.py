@@ -1,4 +1,4 @@
-"""Dagster's webserver behind its guard: `python -m pipelines.webserver --port 3000 --workspace workspace.yaml`."""
+"""Dagster's webserver behind its guard: `python -m lab.dagster_host.web_server --port 3000 --workspace workspace.yaml`."""
 
 import argparse
 from collections.abc import Sequence
@@ -29,8 +29,7 @@ def serve(host: str, port: int, workspace: Path, hosts: Sequence[str]) -> None:
     from dagster_webserver.version import __version__
     from dagster_webserver.webserver import DagsterWebserver
 
-    from pipelines.webguard import WebGuard
-    from pipelines.webtext import AnyJson
+    from lab.dagster_host.web_guard import AnyJson, WebGuard
 
     # One run that holds a character beyond UTF-8 would otherwise make every list of runs an error.
     pages.JSONResponse = AnyJson  # type: ignore[attr-defined]  # it isn't meant to be replaced
@@ -70,7 +69,7 @@ def _refuse_broken(connection: Any, record: Any, _: object) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pipelines.webserver", description=__doc__)
+    parser = argparse.ArgumentParser(prog="lab.dagster_host.web_server", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=3000, help="port to listen on")
     parser.add_argument("--workspace", type=Path, required=True, help="workspace file that names the code locations")

@@ -1,6 +1,6 @@
 """Runs in containers of their own: the daemon's side of `stack/isolation/gate.py`, which alone speaks to the engine.
 
-Has the methods of `pipelines.warmclient.WarmServer`, so one run launcher serves both.
+Has the methods of `lab.dagster_host.prefork_client.WarmServer`, so one run launcher serves both.
 """
 
 import json
@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.error import HTTPError
 
-from pipelines.warmclient import Watch
+from lab.dagster_host.prefork_client import Watch
 
 # Set for a daemon whose runs get containers: http://host:port of the gate.
 GATE_VARIABLE = "RUN_GATE_URL"

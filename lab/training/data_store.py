@@ -13,7 +13,7 @@ from lab.clients.s3 import S3
 from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, hash_file, profile_key
 from lab.core.drift import Profile
 from lab.core.errors import DatasetInvalid, NotFound
-from pipelines.environment import read_environment
+from lab.training.step_environment import read_environment
 
 
 class Objects(Protocol):

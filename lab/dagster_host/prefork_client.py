@@ -1,4 +1,4 @@
-"""The daemon's side of `pipelines.warm`: starts the server, hands it runs and hears how they end.
+"""The daemon's side of `lab.dagster_host.prefork_server`: starts the server, hands it runs and hears how they end.
 
 Imports nothing heavy, so that the server's own imports begin at once.
 """
@@ -73,7 +73,7 @@ class WarmServer:
         if self._process and self._process.poll() is None and self._channel:
             return self._channel
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "pipelines.warm", str(theirs.fileno())]
+        command = [sys.executable, "-m", "lab.dagster_host.prefork_server", str(theirs.fileno())]
         with theirs:
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         self._channel = ours

@@ -1,12 +1,12 @@
 """A run launcher for the daemon that forks each run from a warm server: a run begins in tenths of a second.
 
-Where RUN_GATE_URL is set, each run gets a container of its own instead: see `pipelines.containers`.
+Where RUN_GATE_URL is set, each run gets a container of its own instead: see `lab.dagster_host.container_runs`.
 
 In dagster.yaml:
     run_launcher:
-      module: pipelines.launcher
+      module: lab.dagster_host.launcher
       class: WarmRunLauncher
-The server belongs to the daemon's process: `python -m pipelines.daemon` starts it early, the first launch does it late.
+The server belongs to the daemon's process: `python -m lab.dagster_host.daemon` starts it early, the first launch does it late.
 Runs don't outlive it, so that a stopped lab leaves no process behind.
 """
 
@@ -23,8 +23,8 @@ from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClass, serialize_value
 from dagster._serdes.config_class import ConfigurableClassData
 
-from pipelines import containers
-from pipelines.warmclient import SERVER, Watch
+from lab.dagster_host import container_runs
+from lab.dagster_host.prefork_client import SERVER, Watch
 
 WORKER_TAG = "lab/worker_pid"
 # How often, in seconds, a cancellation that another process asked for is looked for.
@@ -167,8 +167,8 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
 
 def _server_of_process() -> RunServer:
-    url = containers.gate_url()
-    return containers.server(url) if url else SERVER
+    url = container_runs.gate_url()
+    return container_runs.server(url) if url else SERVER
 
 
 def _how(code: object) -> str:

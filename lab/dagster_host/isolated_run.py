@@ -1,11 +1,11 @@
-"""One run in a container of its own: `python -m pipelines.isolated <argument of dagster api execute_run>`."""
+"""One run in a container of its own: `python -m lab.dagster_host.isolated_run <argument of dagster api execute_run>`."""
 
 import gc
 import os
 import sys
 
-from pipelines.preload import preload
-from pipelines.warm import execute
+from lab.dagster_host.prefork_server import execute
+from lab.dagster_host.warm_up import preload
 
 
 def main() -> None:

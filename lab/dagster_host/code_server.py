@@ -1,4 +1,4 @@
-"""The code location's server, which takes in every edit: `python -m pipelines.codeserver --port 4000`.
+"""The code location's server, which takes in every edit: `python -m lab.dagster_host.code_server --port 4000`.
 
 One process imports Dagster and watches the code's files; it forks the one that loads the definitions and answers. When
 files have changed, it forks another: both listen on the port until the old one, told to stop, has finished what it was
@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.clients.sources import stamps
-from pipelines import fresh
-from pipelines.lifeline import Lifeline
-from pipelines.serving import Address, is_the_codes, serve
+from lab.dagster_host import source_snapshot
+from lab.dagster_host.code_location import Address, is_the_codes, serve
+from lab.dagster_host.parent_watch import Lifeline
 
 POLL_S = 0.5
 # Seconds that definitions may take to load, a server to finish what it was asked, and trouble to pass that isn't the
@@ -33,7 +33,7 @@ _PRELOADED = ("dagster._grpc.server", "dagster._cli.utils", "dagster_postgres", 
 class Keeper:
     """Keeps one server in service that has the newest code that loads."""
 
-    def __init__(self, address: Address, root: Path = fresh.ROOT) -> None:
+    def __init__(self, address: Address, root: Path = source_snapshot.ROOT) -> None:
         self._address, self._root = address, root
         self._life = Lifeline()
         self._server: int | None = None
@@ -68,7 +68,7 @@ class Keeper:
             self._take_in()
 
     def _take_in(self) -> None:
-        code = fresh.prime(self._root)
+        code = source_snapshot.prime(self._root)
         if self._server and code == self._served:
             if self._tried != code:
                 _say(f"the files are as they were: definitions of code {code[:12]} stay in service")
@@ -132,7 +132,7 @@ class Keeper:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             self._life.hold(GRACE_S)
-            fresh.take(self._root)
+            source_snapshot.take(self._root)
             serve(self._address, lambda: os.write(ready, b"1"), lazy=lazy)
             status = 0
         except BaseException as err:
@@ -168,7 +168,7 @@ class Keeper:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Serves until it is told to stop; the instance is the one in DAGSTER_HOME."""
-    parser = argparse.ArgumentParser(prog="pipelines.codeserver", description=__doc__)
+    parser = argparse.ArgumentParser(prog="lab.dagster_host.code_server", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=4000, help="port to listen on")
     arguments = parser.parse_args(argv)

@@ -14,7 +14,7 @@ from lab.core.errors import LabError, PolicyDenied
 from lab.core.ledger import Entry, Status
 from lab.core.names import all_storable
 from lab.core.policy import Action, Claim, Policy
-from pipelines import memory
+from lab.dagster_host import memory_limit
 
 _LONGEST_REASON = 1000
 
@@ -104,7 +104,7 @@ class Guard:
             self._end_badly(name, record, err.description or "failed")
             raise
         except MemoryError as err:
-            reason = f"{memory.exceeded()} ({type(err).__name__}: {err})"
+            reason = f"{memory_limit.exceeded()} ({type(err).__name__}: {err})"
             self._end_badly(name, record, reason)
             raise dg.Failure(description=reason, allow_retries=False) from err
         except BaseException as err:

@@ -1,25 +1,91 @@
-"""Stands before Dagster's webserver, which by itself obeys whatever any web page makes a browser send to it.
+"""Text on its way into and out of Dagster's webserver: JSON has characters that no database and no UTF-8 has.
 
-A request passes when it names this server as its Host, so that no foreign name can be pointed at it, and when it comes
-from a page of this server, from the address bar or a link, or from a program. Mutations pass by POST only, and
-without text that Dagster can't store.
+Dagster stores a run before the tags of it, so one tag that can't be stored would leave a run that nobody launched.
 """
 
+import json
 import logging
+import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
-from pipelines import webtext
+from lab.core.names import shown, storable
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# What a launch holds is a page of text; a body is taken whole before it is judged.
+LARGEST_BODY = 1_000_000
+# Bytes of a tag: PostgreSQL indexes run tags, and an index takes no more than 2,704.
+_LONGEST_TAG = 2000
+# What a run is configured with isn't looked at here: its steps judge it, and leave an entry when they refuse it.
+_JUDGED_LATER = "runConfigData"
+_NUL = re.compile(r"\\u(?:0000|\{0+\})")
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+class AnyJson(JSONResponse):
+    """JSON that can hold whatever Python can, as runs that were stored before anybody refused such text."""
+
+    def render(self, content: Any) -> bytes:
+        """Escapes everything beyond ASCII, lone surrogates among it."""
+        return json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def escaped_json(text: str) -> str:
+    """JSON text with lone surrogates as escapes, which mean the same and can be sent."""
+    return _LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def problem(body: bytes) -> str:
+    """Why a GraphQL request can't be taken; empty when nothing stands against it, or when it is no JSON."""
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError):
+        # A bare query, or nothing that Dagster will understand either.
+        return _query_problem(body.decode(errors="replace"))
+    return next(_problems(request, "", False), "")
+
+
+def _problems(value: Any, place: str, is_tag: bool) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from _problems_of_text(value, place, is_tag)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _problems_of_text(key, f"a name in {place or 'the request'}", is_tag)
+            if key != _JUDGED_LATER:
+                inner = f"{place}.{shown(key)}" if place else shown(key)
+                yield from _problems(item, inner, is_tag or key == "executionMetadata")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _problems(item, f"{place}[{number}]", is_tag)
+
+
+def _problems_of_text(text: str, place: str, is_tag: bool) -> Iterator[str]:
+    if storable(text) != text:
+        yield f"{place or 'the request'} holds '{shown(text)}', which can't be stored"
+    elif is_tag and len(text.encode()) > _LONGEST_TAG:
+        yield f"{place} is longer than {_LONGEST_TAG} bytes"
+    elif place == "query" and (found := _query_problem(text)):
+        yield found
+    elif place == "variables":
+        # Dagster takes them as a text of JSON, too.
+        with suppress(ValueError, RecursionError):
+            yield from _problems(json.loads(text), "variables as text", False)
+
+
+def _query_problem(query: str) -> str:
+    """GraphQL's own parser refuses lone surrogates, but not this."""
+    return "the query holds a NUL, which can't be stored" if _NUL.search(query) else ""
+
 
 GRAPHQL = "/graphql"
 # What a form can't send, and a page elsewhere only after asking.
@@ -120,14 +186,14 @@ async def _read(receive: "Receive") -> "tuple[Refusal | None, Receive]":
         body += message.get("body", b"")
         # A client that is gone sends no more.
         more = message["type"] == "http.request" and message.get("more_body", False)
-        if len(body) > webtext.LARGEST_BODY:
-            return Refusal(413, f"the request is longer than {webtext.LARGEST_BODY} bytes"), receive
+        if len(body) > LARGEST_BODY:
+            return Refusal(413, f"the request is longer than {LARGEST_BODY} bytes"), receive
     pending: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
     async def again() -> "Message":
         return pending.pop() if pending else await receive()
 
-    problem = webtext.problem(bytes(body))
+    problem = problem(bytes(body))
     return Refusal(400, problem) if problem else None, again
 
 
@@ -138,7 +204,7 @@ def _answering(send: "Send") -> "Send":
             for name, value in _HEADERS.items():
                 headers[name] = value
         if message["type"] == "websocket.send" and message.get("text"):
-            message = {**message, "text": webtext.escaped_json(message["text"])}
+            message = {**message, "text": escaped_json(message["text"])}
         await send(message)
 
     return sending

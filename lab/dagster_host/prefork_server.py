@@ -23,9 +23,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from pipelines import fresh, memory
-from pipelines.lifeline import Lifeline
-from pipelines.preload import preload
+from lab.dagster_host import memory_limit, source_snapshot
+from lab.dagster_host.parent_watch import Lifeline
+from lab.dagster_host.warm_up import preload
 
 # Seconds that an interrupted run has to write down how it ended.
 GRACE_S = 15.0
@@ -175,8 +175,8 @@ def _asked_again(method: Callable[..., Any]) -> Callable[..., Any]:
 def execute(argument: str) -> int:
     """Runs `dagster api execute_run` in this process, with the code that is on disk; returns its exit status."""
     try:
-        fresh.take()
-        memory.limit()
+        source_snapshot.take()
+        memory_limit.limit()
         _wait_for_postgres()
         from dagster._cli.api import api_cli
 
@@ -192,7 +192,7 @@ def execute(argument: str) -> int:
 def main(descriptor: int) -> None:
     """Serves on the socket with this file descriptor."""
     channel = socket.socket(fileno=descriptor)
-    fresh.prime()
+    source_snapshot.prime()
     preload()
     Server(channel).serve()
 

@@ -1,6 +1,6 @@
 """Loads one registered version and lets it score rows of its training data as a user has them.
 
-`python -m pipelines.tryout VERSION DIGEST CSV`, with the audited digest of the version's files, others are never
+`python -m lab.training.score_version VERSION DIGEST CSV`, with the audited digest of the version's files, others are never
 loaded, and a file that begins as the training data does.
 
 Runs in a process of its own, because what a model does while it loads must not happen where secrets are in memory.

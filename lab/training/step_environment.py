@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.clients.code_version import code_version
 from lab.core.errors import SettingsError
-from pipelines.fresh import FINGERPRINT_VARIABLE, ROOT
+from lab.dagster_host.source_snapshot import FINGERPRINT_VARIABLE, ROOT
 
 
 @dataclass(frozen=True)
