@@ -163,8 +163,8 @@ def seed(
     """Record the data set, its baseline profile and hash; plant or take back a drift."""
     from lab import wiring
     from lab.core.errors import UsageError
+    from lab.governance.cases.signing import Signing
     from lab.ops.seed import Seeder
-    from lab.ops.signing import Signing
     from lab.tui import console
 
     if drift and reset:
@@ -374,7 +374,7 @@ _ACTION_HELP = {
 
 
 def _act(action: str, version: str, reason: str, key: str, role: str, dry_run: bool, json: bool) -> None:
-    from lab.core.policy import Action
+    from lab.governance.rules.policy import Action
     from lab.tui import console_approval
 
     if code := console_approval.act(Action(action), version, reason, key, role, dry_run, json):

@@ -9,8 +9,8 @@ import psycopg2
 from benchmarks.ledger import entry
 from lab.clients.s3 import PIPELINE, READER, S3, AuditStore
 from lab.core.config import LabConfig
-from lab.core.ledger import Entry, find_head, key_of, parse, seal
 from lab.core.services import LOOPBACK, Service
+from lab.governance.ledger import Entry, find_head, key_of, parse, seal
 
 _WRITERS, _BATCH = 16, 2000
 # Copies of the newest row of a table, with other values in the named columns.

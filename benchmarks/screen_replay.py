@@ -24,11 +24,11 @@ from benchmarks.report import Machine, publish  # noqa: E402 - run as a file, it
 from docs.tables import table  # noqa: E402
 from lab.core.dataset import FEATURES  # noqa: E402
 from lab.core.drift import DriftReport, FeatureDrift  # noqa: E402
-from lab.core.ledger import Entry, Status, seal  # noqa: E402
 from lab.core.models import GovernanceTags, ModelVersion  # noqa: E402
 from lab.core.runs import JOB, STEPS, Run, RunStatus, Step  # noqa: E402
 from lab.core.services import CATALOGUE  # noqa: E402
 from lab.core.snapshot import AuditView, Health, LabInfo, RunsView, ServiceState, Slice, Snapshot  # noqa: E402
+from lab.governance.ledger import Entry, Status, seal  # noqa: E402
 from lab.tui.recording.reader import Recording  # noqa: E402
 from lab.tui.recording.writer import Recorder  # noqa: E402
 from lab.tui.replay.player import Player  # noqa: E402

@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 
 from exporters.serve import LabCollector, gauge, gauges
 from lab.core.errors import LabError
-from lab.core.retention import SETTINGS, BucketSettings, Promise, Weakness, weaknesses
+from lab.governance.ledger.retention import SETTINGS, BucketSettings, Promise, Weakness, weaknesses
 
 log = logging.getLogger("exporter.governance")
 

@@ -16,10 +16,10 @@ from exporters.serve import Exporter, LabCollector, gauge, gauges, main
 from exporters.sources import EventLoopThread
 from lab.clients.dagster import Dagster, Dashboard
 from lab.clients.http import Http
-from lab.core.approval import PROBE
 from lab.core.errors import LabError
 from lab.core.runs import Run, RunStatus
 from lab.core.services import Service
+from lab.governance.rules.approval_states import PROBE
 
 # Together below Prometheus' scrape timeout of 5 s: a hanging webserver shows as down, not as a failed scrape.
 PING_TIMEOUT_S = 2.0

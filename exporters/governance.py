@@ -21,12 +21,11 @@ from exporters.trail import LedgerStatus, TrailWatch
 from lab.clients.bucket_lock import audit_promise
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
-from lab.clients.policy_file import read_policy
-from lab.clients.witness import Witness
 from lab.core.errors import LabError
-from lab.core.head_metric import to_parts
 from lab.core.models import ApprovalState, ModelVersion
 from lab.core.services import Service
+from lab.governance.ledger.published_heads import Witness, to_parts
+from lab.governance.rules.policy_file import read_policy
 
 LEDGER_INTERVAL_S = 10.0
 REGISTRY_INTERVAL_S = 15.0

@@ -9,11 +9,11 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from exporters.serve import LabCollector, gauge, gauges
 from lab.clients import ssh
-from lab.clients.trail import Trail
-from lab.core.history import Fold, History
-from lab.core.ledger import EntryStore
-from lab.core.policy import Policy
-from lab.core.verdicts import JUDGED, NEWEST, OVERTAKEN, OVERTAKEN_ENTRY, UNCOUNTED, UNCOUNTED_ENTRY
+from lab.governance.ledger import EntryStore
+from lab.governance.ledger.reader import Trail
+from lab.governance.rules.entry_validity import JUDGED, NEWEST, OVERTAKEN, OVERTAKEN_ENTRY, UNCOUNTED, UNCOUNTED_ENTRY
+from lab.governance.rules.history import Fold, History
+from lab.governance.rules.policy import Policy
 
 # Entries taken at once, and how long one round may go on taking them.
 PAGE = 500

@@ -11,7 +11,7 @@ from exporters.judge import Judge
 from exporters.serve import LabCollector, gauge, gauges
 from lab.core.errors import LabError
 from lab.core.models import ModelVersion
-from lab.core.reconcile import Finding, Kind, reconcile
+from lab.governance.rules.registry_findings import Finding, Kind, reconcile
 
 log = logging.getLogger("exporter.governance")
 # Every version of the registry, and the aliases that each has.

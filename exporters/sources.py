@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from lab.clients.bucket_lock import read_settings
 from lab.clients.s3 import S3, AuditStore
 from lab.core.errors import ServiceUnavailable
-from lab.core.retention import BucketSettings
+from lab.governance.ledger.retention import BucketSettings
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import merge
 
-from lab.clients.trail import Trail, Walk
-from lab.clients.witness import Witness
 from lab.core.errors import LabError, NotFound
-from lab.core.ledger import Entry, EntryStore, Fault, Head, Kind, Status, find_head, key_of
+from lab.governance.ledger import Entry, EntryStore, Fault, Head, Kind, Status, find_head, key_of
+from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.reader import Trail, Walk
 
 # New entries taken in one round, and old ones checked again in one: both bound what a round costs the store.
 CATCH_UP = 200

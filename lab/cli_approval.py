@@ -54,7 +54,7 @@ def _json(parser: argparse.ArgumentParser) -> None:
 
 
 def _act(action: str, options: argparse.Namespace) -> int:
-    from lab.core.policy import Action
+    from lab.governance.rules.policy import Action
     from lab.tui.console_approval import act
 
     return act(

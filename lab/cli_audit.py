@@ -11,8 +11,8 @@ from lab.core import interruption
 from lab.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from lab.core.ledger import Entry, Verification
-    from lab.ops.closing import Closing
+    from lab.governance.cases.orphans import Closing
+    from lab.governance.ledger import Entry, Verification
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -47,7 +47,7 @@ def _verify(options: argparse.Namespace) -> int:
         weak: list[str] = []
     else:
         from lab import wiring
-        from lab.ops import audit
+        from lab.governance.cases import audit
 
         outcome = interruption.run(audit.verify(wiring.own_lab(), options.witness))
         found, notes, weak = outcome.verification, outcome.notes, [str(one) for one in outcome.weak]
@@ -61,7 +61,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _verify_export(path: Path, witness: Path | None) -> "tuple[Verification, tuple[str, ...]]":
-    from lab.core.verify_export import HEADS_SUFFIX, verify_files
+    from lab.governance.ledger.verify_export import HEADS_SUFFIX, verify_files
 
     beside = path.with_name(path.name + HEADS_SUFFIX)
     if witness is None and beside.exists():
@@ -70,14 +70,14 @@ def _verify_export(path: Path, witness: Path | None) -> "tuple[Verification, tup
 
 
 def _print(found: "Verification", notes: tuple[str, ...]) -> None:
-    from lab.core.verify_export import printable, report
+    from lab.governance.ledger.verify_export import printable, report
 
     sys.stdout.write("".join(f"{printable(line)}\n" for line in (*notes, *report(found))))
 
 
 def _print_exposed(problems: list[str]) -> None:
-    from lab.core.retention import REMEDY
-    from lab.core.verify_export import printable
+    from lab.governance.ledger.retention import REMEDY
+    from lab.governance.ledger.verify_export import printable
 
     if problems:
         lines = [f"EXPOSED  {problem}" for problem in problems]
@@ -92,7 +92,7 @@ def _plain(found: "Verification", notes: tuple[str, ...]) -> dict[str, Any]:
 
 def _export(options: argparse.Namespace) -> int:
     from lab import wiring
-    from lab.ops import audit
+    from lab.governance.cases import audit
 
     if options.first < 1:
         raise UsageError(f"--from {options.first} is no entry.", "Entries begin at 1.")
@@ -107,7 +107,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _deliver(_: argparse.Namespace) -> int:
     from lab import wiring
-    from lab.ops import audit
+    from lab.governance.cases import audit
 
     sys.stdout.write(f"delivered {audit.deliver(wiring.own_lab())} entries\n")
     return 0
@@ -115,7 +115,7 @@ def _deliver(_: argparse.Namespace) -> int:
 
 def _lock(_: argparse.Namespace) -> int:
     from lab import wiring
-    from lab.ops import audit
+    from lab.governance.cases import audit
 
     config = wiring.own_lab()
     count = audit.lock(config)
@@ -144,7 +144,7 @@ def _close(options: argparse.Namespace) -> int:
 
 async def _closing() -> "Closing":
     from lab import wiring
-    from lab.ops.closing import Closer
+    from lab.governance.cases.orphans import Closer
 
     closer = Closer.of_lab(wiring.own_lab())
     try:
@@ -154,6 +154,6 @@ async def _closing() -> "Closing":
 
 
 def _named(entry: "Entry") -> str:
-    from lab.core.verify_export import printable
+    from lab.governance.ledger.verify_export import printable
 
     return printable(entry.action + (f" of run {entry.run_id[:8]}" if entry.run_id else ""))

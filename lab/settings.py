@@ -13,10 +13,10 @@ from lab.core.account import expanded
 from lab.core.config import LabConfig, Secrets
 from lab.core.errors import ClaimRefused, SettingsError
 from lab.core.names import ALLOWED
-from lab.core.policy import Actor, Claim, Environment, Policy, Role
-from lab.core.policy_rules import ROLE_VARIABLES
 from lab.core.services import MAX_PORT_OFFSET
 from lab.envfile import ROOT, SECRETS, env_file, written_values
+from lab.governance.rules.policy import Actor, Claim, Environment, Policy, Role
+from lab.governance.rules.policy_file import ROLE_VARIABLES
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lab import envfile, settings
 from lab.core.config import LabConfig
 from lab.core.errors import ClaimRefused, LabError, SettingsError
-from lab.core.policy import Policy
+from lab.governance.rules.policy import Policy
 from lab.runtime.base import Runtime
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def load_config(environ: Mapping[str, str] = os.environ) -> LabConfig:
     """The lab's configuration. Raises SettingsError."""
-    from lab.clients.policy_file import read_policy
+    from lab.governance.rules.policy_file import read_policy
 
     return settings.load(read_policy, environ)
 
@@ -32,7 +32,7 @@ def config_to_run(environ: Mapping[str, str] = os.environ) -> LabConfig:
     try:
         return load_config(environ)
     except ClaimRefused as err:
-        from lab.clients.policy_file import read_policy
+        from lab.governance.rules.policy_file import read_policy
         from lab.ops.demo_run import refuse
 
         config, claim = settings.load_refused(read_policy, environ)
@@ -42,7 +42,7 @@ def config_to_run(environ: Mapping[str, str] = os.environ) -> LabConfig:
 
 def config_to_end(environ: Mapping[str, str] = os.environ) -> LabConfig:
     """As `load_config`, but a policy that can't be read allows nothing instead: a lab can always be stopped."""
-    from lab.clients.policy_file import read_policy
+    from lab.governance.rules.policy_file import read_policy
 
     def tolerant(path: Path, variables: Mapping[str, str]) -> Policy:
         try:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lab.core.ledger import Entry, Status
 from lab.core.models import MODEL_ASSET, MODEL_NAME, ApprovalState, GovernanceTags
 from lab.core.runs import STEPS
+from lab.governance.ledger import Entry, Status
 from lab.training.data_store import Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment

@@ -9,11 +9,11 @@ from typing import Any
 
 import dagster as dg
 
-from lab.core.approval import PROBE
 from lab.core.csvtext import Violation
 from lab.core.dataset import DatasetRef, read_rows
 from lab.core.drift import DRIFTED, DriftReport, compare
 from lab.core.runs import STEPS
+from lab.governance.rules.approval_states import PROBE
 from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment

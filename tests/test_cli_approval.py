@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab import cli
-from lab.core.policy import Action
+from lab.governance.rules.policy import Action
 from lab.tui import console_approval
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from lab import cli
 from lab.core.models import ApprovalState
-from lab.core.reconcile import Finding, Kind
-from lab.ops.evidence import Evidence
-from lab.ops.governance import Proof
-from lab.ops.reconcile import Reconciliation
+from lab.governance.cases.evidence import Evidence
+from lab.governance.cases.reconcile import Reconciliation
+from lab.governance.checks import Proof
+from lab.governance.rules.registry_findings import Finding, Kind
 from lab.tui import console_governance
 from tests.support.lab import INVOKE, ROOT
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lab import envfile
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, SettingsError
-from lab.core.policy import Environment, Role
+from lab.governance.rules.policy import Environment, Role
 from lab.wiring import first_config, load_config
 
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from lab.clients.provision import Buckets, audit_policy
 from lab.clients.s3 import S3, Version, translated
-from lab.core.ledger import PAGE, seq_of
-from lab.core.retention import ENABLED, GOVERNANCE, MODE, BucketSettings, Promise, lock_problem
+from lab.governance.ledger import PAGE, seq_of
+from lab.governance.ledger.retention import ENABLED, GOVERNANCE, MODE, BucketSettings, Promise, lock_problem
 
 T = TypeVar("T")
 

@@ -11,7 +11,6 @@ from lab.clients.dagster_read import CheckResult, DaemonStatus, RunEvent
 from lab.clients.http import BadStatus, Http, Incomplete, NotReady
 from lab.clients.shape import mapping, understanding
 from lab.core.errors import RunFailed
-from lab.core.policy import Actor
 from lab.core.runs import (
     ENVIRONMENT_TAG,
     JOB,
@@ -24,6 +23,7 @@ from lab.core.runs import (
     RunStatus,
     ScheduleState,
 )
+from lab.governance.rules.policy import Actor
 
 LOCATION = "pipelines"
 REPOSITORY = "__repository__"

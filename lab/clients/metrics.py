@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.core.drift import DriftReport, FeatureDrift
 from lab.core.numbers import whole_number
-from lab.core.verdicts import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, Verdicts
+from lab.governance.rules.entry_validity import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, Verdicts
 
 _LINE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? +(?P<value>\S+)(?: +-?\d+)?\Z")
 _LABEL = re.compile(r'(?P<key>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')

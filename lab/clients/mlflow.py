@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from lab.clients.http import BadStatus, Http
 from lab.clients.shape import items, mapping, number, text, text_or, understanding
-from lab.core.approval import ALIASES
 from lab.core.errors import NotFound
 from lab.core.models import MODEL_NAME, ModelVersion
 from lab.core.numbers import in_order
+from lab.governance.rules.approval_states import ALIASES
 
 T = TypeVar("T")
 

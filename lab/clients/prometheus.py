@@ -7,8 +7,8 @@ from typing import Any
 from lab.clients.http import BadStatus, Http, NotReady
 from lab.clients.shape import Said, items, mapping, text, text_or, understanding
 from lab.core.alerts import Alert, Target
-from lab.core.head_metric import ENTRIES, HASH, from_parts
-from lab.core.ledger import Head
+from lab.governance.ledger import Head
+from lab.governance.ledger.published_heads import ENTRIES, HASH, from_parts
 
 
 class Prometheus:

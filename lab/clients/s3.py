@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from lab.core.config import REGION, LabConfig
 from lab.core.errors import LabError, NotFound, ServiceUnavailable
-from lab.core.ledger import PAGE, Copies, Lock, key_of
 from lab.core.services import Service
+from lab.governance.ledger import PAGE, Copies, Lock, key_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -194,7 +194,7 @@ class S3:
 
 
 class AuditStore:
-    """`lab.core.ledger.EntryStore` on one bucket and prefix."""
+    """`lab.governance.ledger.EntryStore` on one bucket and prefix."""
 
     def __init__(self, s3: S3, bucket: str, prefix: str) -> None:
         self._s3, self._bucket, self._prefix = s3, bucket, prefix

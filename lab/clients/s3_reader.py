@@ -12,7 +12,7 @@ from xml.sax.saxutils import unescape
 from lab.clients.http import BadStatus, Http, excerpt
 from lab.core.config import REGION
 from lab.core.errors import LabError, NotFound, ServiceUnavailable
-from lab.core.ledger import key_of
+from lab.governance.ledger import key_of
 
 if TYPE_CHECKING:
     import httpx
@@ -118,7 +118,7 @@ class WriteProbe:
 
 
 class EntryReader:
-    """`lab.core.ledger.EntryStore` for reading in a thread; the requests run in `loop`, which the reader belongs to."""
+    """`lab.governance.ledger.EntryStore` for reading in a thread; the requests run in `loop`, which the reader belongs to."""
 
     def __init__(
         self, reader: StoreReader, bucket: str, prefix: str, loop: asyncio.AbstractEventLoop, timeout_s: float

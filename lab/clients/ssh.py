@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from lab.core.account import named
 from lab.core.errors import SignatureInvalid, UsageError
 from lab.core.shell import AGENT, passed_on
-from lab.core.signers import NAMESPACE, Signer
-from lab.core.sshkey import PublicKey, parse_public_key
+from lab.governance.rules.signers import NAMESPACE, Signer
+from lab.governance.rules.ssh_keys import PublicKey, parse_public_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hashes import HashAlgorithm

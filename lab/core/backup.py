@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from lab.core.errors import LabError
-from lab.core.ledger import Head, each_key_once
+from lab.governance.ledger import Head, each_key_once
 
 FORMAT = 1
 # The first member says what the file is, the last one what must have come between: without it the file is incomplete.

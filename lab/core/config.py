@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.core.policy import Actor, Policy
 from lab.core.services import BY_NAME, Service
+from lab.governance.rules.policy import Actor, Policy
 
 REGION = "us-east-1"
 

@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 
 from lab.core.alerts import Alert
 from lab.core.drift import DriftReport
-from lab.core.ledger import Entry, Fault
 from lab.core.models import ModelVersion
 from lab.core.runs import Run, ScheduleState
+from lab.governance.ledger import Entry, Fault
 
 SCHEMA_VERSION = 1
 

@@ -8,13 +8,12 @@ from lab.clients.http import Http
 from lab.clients.metrics import read_verdicts
 from lab.clients.s3_reader import EntryReader, StoreReader
 from lab.clients.shape import understanding
-from lab.clients.trail import Trail
-from lab.core.claims import is_claim
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
 from lab.core.services import Service
 from lab.core.snapshot import AuditView
-from lab.core.verdicts import Verdicts
+from lab.governance.ledger.reader import Trail
+from lab.governance.rules.entry_validity import Verdicts, is_claim
 from lab.ops.sources import PATIENCE_S, store_reader
 from lab.ops.threads import OneThread
 

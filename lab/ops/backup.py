@@ -13,19 +13,20 @@ from pathlib import Path
 from lab.clients.code_version import code_version
 from lab.clients.pgdump import Database
 from lab.clients.s3 import READER, S3, AuditStore
-from lab.clients.witness import FILE
 from lab.core.backup import ARTIFACTS, DATA, DATABASE, GOVERNANCE, SUFFIX, TRAIL, WITNESS, Counts, Manifest
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
-from lab.core.ledger import Head, find_head, verify
-from lab.core.moment import utc_text
 from lab.core.runs import RunStatus
 from lab.core.services import LOOPBACK, Service
-from lab.core.verify_export import exported
-from lab.ops import audit, own_lab
+from lab.governance.cases import audit
+from lab.governance.cases.trail import witness
+from lab.governance.ledger import Head, find_head, verify
+from lab.governance.ledger.entry import utc_text
+from lab.governance.ledger.published_heads import FILE
+from lab.governance.ledger.verify_export import exported
+from lab.ops import own_lab
 from lab.ops.backup_file import Writer
 from lab.ops.progress import Progress, Report
-from lab.ops.trail import witness
 
 _TIMEOUT_S = 60.0
 _ENDED = ", ".join(f"'{status}'" for status in RunStatus if status.finished)

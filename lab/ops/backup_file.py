@@ -14,7 +14,7 @@ from typing import IO, cast
 
 from lab.core.backup import FORMAT, LABEL, MANIFEST, Manifest, Member, check_name, known_format
 from lab.core.errors import LabError
-from lab.core.ledger import each_key_once
+from lab.governance.ledger import each_key_once
 
 _LEVEL = 6
 _PIECE = 1 << 20

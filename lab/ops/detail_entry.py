@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lab.clients import ssh
-from lab.core.approval import parse_baseline_statement, parse_identity_statement, parse_statement
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, LedgerError, NotFound
-from lab.core.identities import claim_problem, moment
-from lab.core.ledger import GENESIS, Entry, EntryStore, find_head, is_sound, key_of, parse
-from lab.core.policy import Action
-from lab.core.signers import Signer
+from lab.governance.cases.signing import read_signers
+from lab.governance.ledger import GENESIS, Entry, EntryStore, find_head, is_sound, key_of, parse
+from lab.governance.rules.approval_states import parse_baseline_statement, parse_identity_statement, parse_statement
+from lab.governance.rules.identities import claim_problem, moment
+from lab.governance.rules.policy import Action
+from lab.governance.rules.signers import Signer
 from lab.ops.detail_store import StoreDesk
-from lab.ops.signing import read_signers
 from lab.ops.threads import OneThread
 
 

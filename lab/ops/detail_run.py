@@ -9,9 +9,9 @@ from lab.clients.dagster_read import RunEvent
 from lab.clients.http import Http
 from lab.core.config import LabConfig
 from lab.core.errors import LedgerError, NotFound
-from lab.core.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.core.runs import Run, RunDetail
 from lab.core.services import Service
+from lab.governance.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.ops.detail_store import TIMEOUT_S, StoreDesk
 from lab.ops.threads import OneThread
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lab.clients.s3_reader import EntryReader, StoreReader
 from lab.core.config import LabConfig
-from lab.core.ledger import EntryStore
+from lab.governance.ledger import EntryStore
 from lab.ops.sources import store_reader
 
 if TYPE_CHECKING:

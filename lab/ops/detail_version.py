@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 from lab.clients.http import Http
 from lab.clients.mlflow import LoggedRun, Mlflow
-from lab.core.approval import CHAMPION, MOVES
 from lab.core.config import LabConfig
 from lab.core.errors import LedgerError, NotFound
-from lab.core.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.core.models import ApprovalState, ModelVersion
-from lab.core.policy import Action
-from lab.core.registry_claims import named_number
 from lab.core.runs import STEPS
 from lab.core.services import Service
+from lab.governance.ledger import Entry, EntryStore, find_head, key_of, parse
+from lab.governance.rules.approval_states import CHAMPION, MOVES
+from lab.governance.rules.policy import Action
+from lab.governance.rules.registry_tags import named_number
 from lab.ops.detail_store import TIMEOUT_S, StoreDesk
 from lab.ops.threads import OneThread
 
 if TYPE_CHECKING:
     import httpx
 
-    from lab.ops.approval import Outcome
+    from lab.governance.cases.approve import Outcome
 
 # A version's decisions come soon after it is registered, and the newest one is named in its tags.
 _SEARCHED, _AROUND_NEWEST = 500, 20
@@ -69,8 +69,8 @@ class VersionDesk:
 
     async def gates(self, action: Action, number: str) -> "Outcome":
         """The gates before `action` as they stand; changes nothing, and for a promotion takes many seconds."""
-        from lab.ops.approval import Approver, Tools
-        from lab.ops.signing import Signing
+        from lab.governance.cases.approve import Approver, Tools
+        from lab.governance.cases.signing import Signing
 
         approver = Approver(self._config, Signing(), Tools.of_lab(self._config))
         try:

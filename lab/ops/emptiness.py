@@ -8,9 +8,9 @@ from lab.clients.pgdump import Database
 from lab.clients.s3 import READER, S3, AuditStore
 from lab.core.config import LabConfig
 from lab.core.errors import LabError
-from lab.core.ledger import PAGE, Entry, Status, key_of, parse
-from lab.core.policy import Action
 from lab.core.services import Service
+from lab.governance.ledger import PAGE, Entry, Status, key_of, parse
+from lab.governance.rules.policy import Action
 from lab.ops.progress import Progress, Report
 from lab.ops.provision import provision_postgres, provision_store
 from lab.runtime.base import Runtime

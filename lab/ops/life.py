@@ -12,8 +12,8 @@ from lab.core.errors import Interrupted, LabError, PolicyDenied, ServiceUnavaila
 from lab.core.logtime import since
 from lab.core.services import BY_NAME, Service, ServiceSpec, find
 from lab.envfile import is_own
+from lab.governance.cases.audit import deliver, export_file
 from lab.ops import stack
-from lab.ops.audit import deliver, export_file
 from lab.ops.doctor import Finding, Verdict, examine, ports
 from lab.ops.emptiness import refuse_half_restored
 from lab.ops.own_lab import refuse_another, settle

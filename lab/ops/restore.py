@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.clients.witness import FILE, parse_head
 from lab.core import interruption
 from lab.core.backup import ARTIFACTS, DATA, TRAIL, WITNESS, Counts, Manifest
-from lab.core.claims import is_claim
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, LedgerError
-from lab.core.ledger import Entry, Head, Verification, parse, verify
 from lab.core.services import Service
-from lab.core.verify_export import exported_lines
-from lab.ops import audit, stack
+from lab.governance.cases import audit
+from lab.governance.ledger import Entry, Head, Verification, parse, verify
+from lab.governance.ledger.published_heads import FILE, parse_head
+from lab.governance.ledger.verify_export import exported_lines
+from lab.governance.rules.entry_validity import is_claim
+from lab.ops import stack
 from lab.ops.backup import counts, databases, software
 from lab.ops.backup_file import BackupFile
 from lab.ops.emptiness import RestoreMark, make_room

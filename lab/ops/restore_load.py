@@ -11,13 +11,13 @@ from typing import IO
 
 from lab.clients.pgdump import Database
 from lab.clients.s3 import PIPELINE, S3, AuditStore, Content
-from lab.clients.witness import FILE
 from lab.core.backup import ARTIFACTS, DATA, DATABASE, GOVERNANCE, TRAIL, WITNESS, Manifest
 from lab.core.config import LabConfig
 from lab.core.errors import LabError, LedgerError
-from lab.core.ledger import key_of, seq_of
 from lab.core.ownership import belong_to_folder
-from lab.core.verify_export import exported_lines
+from lab.governance.ledger import key_of, seq_of
+from lab.governance.ledger.published_heads import FILE
+from lab.governance.ledger.verify_export import exported_lines
 from lab.ops import own_lab
 from lab.ops.backup_file import BackupFile
 from lab.ops.emptiness import RestoreMark, provision

@@ -13,9 +13,9 @@ from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, p
 from lab.core.drift import DriftReport, Profile, compare, profile
 from lab.core.errors import LabError, NotFound
 from lab.core.interruption import finished_first
-from lab.ops.baseline import BaselineDesk
+from lab.governance.cases.baseline import BaselineDesk
+from lab.governance.cases.signing import Signing
 from lab.ops.plant import downturn
-from lab.ops.signing import Signing
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from lab.clients.alertmanager import Alertmanager
 from lab.clients.http import Http
-from lab.core.approval import checked_reason
 from lab.core.config import LabConfig
 from lab.core.errors import UsageError
 from lab.core.services import Service
+from lab.governance.rules.approval_states import checked_reason
 
 if TYPE_CHECKING:
     import httpx

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import dagster as dg
 
-from lab.clients.audit import Unacknowledged, now_utc
-from lab.clients.policy_file import hash_in_force, read_policy
 from lab.core.errors import LabError, PolicyDenied
-from lab.core.ledger import Entry, Status
 from lab.core.names import all_storable
-from lab.core.policy import Action, Claim, Policy
 from lab.dagster_host import memory_limit
+from lab.governance.ledger import Entry, Status
+from lab.governance.ledger.writer import Unacknowledged, now_utc
+from lab.governance.rules.policy import Action, Claim, Policy
+from lab.governance.rules.policy_file import hash_in_force, read_policy
 
 _LONGEST_REASON = 1000
 

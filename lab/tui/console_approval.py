@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from lab.core import interruption
-from lab.core.approval import checked_reason, checked_version
-from lab.core.policy import Action
+from lab.governance.rules.approval_states import checked_reason, checked_version
+from lab.governance.rules.policy import Action
 from lab.tui import console
 
 if TYPE_CHECKING:
-    from lab.ops.approval import Outcome
-    from lab.ops.gates import Gate
-    from lab.ops.identity import Change, Known, Registrar
+    from lab.governance.cases.approve import Outcome
+    from lab.governance.cases.gates import Gate
+    from lab.governance.cases.identity import Change, Known, Registrar
 
 REFUSED = 1
 
@@ -53,8 +53,8 @@ async def _act(
     tell: "Callable[[Outcome], None]",
 ) -> None:
     from lab import wiring
-    from lab.ops.approval import Approver, Tools
-    from lab.ops.signing import Signing
+    from lab.governance.cases.approve import Approver, Tools
+    from lab.governance.cases.signing import Signing
 
     checked_version(version), checked_reason(reason)  # wrong usage is wrong in a lab that is down, too
     config = wiring.own_lab()
@@ -91,8 +91,8 @@ def list_identities(json: bool = False) -> int:
 
 def _registrar(sign_with: str) -> "Registrar":
     from lab import wiring
-    from lab.ops.identity import Registrar
-    from lab.ops.signing import Signing
+    from lab.governance.cases.identity import Registrar
+    from lab.governance.cases.signing import Signing
 
     return Registrar(wiring.own_lab(), Signing(_path(sign_with)))
 

@@ -10,9 +10,9 @@ from lab.core import interruption
 from lab.tui import console
 
 if TYPE_CHECKING:
-    from lab.ops.evidence import Evidence
-    from lab.ops.governance import Proof
-    from lab.ops.reconcile import Reconciliation
+    from lab.governance.cases.evidence import Evidence
+    from lab.governance.cases.reconcile import Reconciliation
+    from lab.governance.checks import Proof
 
 WRONG = 1
 
@@ -20,9 +20,9 @@ WRONG = 1
 def verify(json: bool = False, junit: str = "", only: str = "") -> int:
     """Proves the guardrails and prints each with its evidence; 1 when one doesn't hold. Raises LabError."""
     from lab import wiring
-    from lab.core.moment import utc_text
-    from lab.ops.governance import Verifier
-    from lab.ops.governance.junit import write_junit
+    from lab.governance.checks import Verifier
+    from lab.governance.checks.proof import write_junit
+    from lab.governance.ledger.entry import utc_text
 
     config = wiring.load_config()
     with console.board("Proving", quiet=json or not sys.stdout.isatty()) as report:
@@ -43,7 +43,7 @@ def reconcile(repair: bool = False, json: bool = False) -> int:
 
 async def _reconcile(repair: bool) -> "Reconciliation":
     from lab import wiring
-    from lab.ops.reconcile import Reconciler
+    from lab.governance.cases.reconcile import Reconciler
 
     reconciler = Reconciler.of_lab(wiring.own_lab())
     try:
@@ -61,8 +61,8 @@ def evidence(version: str, output: str = "", json: bool = False) -> int:
 
 async def _evidence(version: str, output: Path) -> "Evidence":
     from lab import wiring
-    from lab.core.approval import checked_version
-    from lab.ops.evidence import Collector
+    from lab.governance.cases.evidence import Collector
+    from lab.governance.rules.approval_states import checked_version
 
     checked_version(version)  # wrong usage is wrong in a lab that is down, too
     collector = Collector.of_lab(wiring.own_lab())

@@ -99,7 +99,7 @@ def restart(config: "LabConfig", given: Mapping[str, str], report: "Report") -> 
 
 
 def verify_governance(config: "LabConfig", _: Mapping[str, str], report: "Report") -> Told:
-    from lab.ops.governance import Verifier
+    from lab.governance.checks import Verifier
 
     proofs = asyncio.run(Verifier(config, report=report).run())
     failed = [proof for proof in proofs if not proof.passed]
@@ -117,7 +117,7 @@ def repair(config: "LabConfig", _: Mapping[str, str], __: "Report") -> Told:
 
 
 async def _reconcile(config: "LabConfig", mend: bool) -> Told:
-    from lab.ops.reconcile import Reconciler
+    from lab.governance.cases.reconcile import Reconciler
 
     reconciler = Reconciler.of_lab(config)
     try:
@@ -140,7 +140,7 @@ def evidence(config: "LabConfig", given: Mapping[str, str], _: "Report") -> Told
 
 
 async def _evidence(config: "LabConfig", version: str) -> Told:
-    from lab.ops.evidence import Collector
+    from lab.governance.cases.evidence import Collector
 
     collector = Collector.of_lab(config)
     try:

@@ -12,8 +12,8 @@ from lab.tui.jobs import Told
 
 if TYPE_CHECKING:
     from lab.core.config import LabConfig
+    from lab.governance.cases.signing import Signing
     from lab.ops.progress import Report
-    from lab.ops.signing import Signing
 
 
 def act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
@@ -22,10 +22,10 @@ def act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told
 
 
 async def _act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
-    from lab.core.policy import Action
-    from lab.ops.approval import Approver, Tools
+    from lab.governance.cases.approve import Approver, Tools
+    from lab.governance.cases.signing import key_card
+    from lab.governance.rules.policy import Action
     from lab.ops.progress import Progress
-    from lab.ops.signing import key_card
 
     hand, action, version = signing(given), given["action"], given["target"]
     dry_run = bool(given.get("dry_run"))
@@ -58,7 +58,7 @@ class Locked(SignatureInvalid):
 
 
 def signing(given: Mapping[str, str]) -> "Signing":
-    from lab.ops.signing import Signing
+    from lab.governance.cases.signing import Signing
 
     key = given.get("key", "")
     return Signing(Path(key).expanduser().absolute() if key else None, given.get("role", ""), sign=_sign)

@@ -9,8 +9,8 @@ from lab.clients import dagster_read as read
 from lab.clients.dagster import Dagster, query
 from lab.clients.http import Incomplete, NotReady
 from lab.core.errors import NotFound, RunFailed, ServiceUnavailable
-from lab.core.policy import Actor, Environment, Role
 from lab.core.runs import JOB, RunStatus
+from lab.governance.rules.policy import Actor, Environment, Role
 from tests.clients.answers import QUERIES, answer, http, query_name, says
 
 ACTOR = Actor("ada@example.com", Role.ML_ENGINEER, Environment.DEV)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.audit import Ledger, Unacknowledged
-from lab.clients.journal import Journal
-from lab.clients.witness import Witness
 from lab.core.errors import LabError, LedgerError, ServiceUnavailable
-from lab.core.ledger import Entry, Status, key_of, parse, seal, verify
+from lab.governance.ledger import Entry, Status, key_of, parse, seal, verify
+from lab.governance.ledger.journal import Journal
+from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.writer import Ledger, Unacknowledged
 from tests.core.test_ledger import PREFIX, entry
 
 

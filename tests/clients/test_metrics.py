@@ -3,7 +3,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from lab.clients.metrics import read_drift, read_verdicts, samples
 from lab.core.drift import DriftReport, FeatureDrift
-from lab.core.verdicts import Verdicts
+from lab.governance.rules.entry_validity import Verdicts
 
 DRIFT = """
 # HELP synthetic_data_drift_detected 1 when drifted.

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from lab import wiring
-from lab.clients.policy_file import MAX_BYTES, hash_in_force, read_policy
 from lab.core.errors import SettingsError
-from lab.core.policy import Action, Actor, Environment, Role, combined_hash
+from lab.governance.rules.policy import Action, Actor, Environment, Role, combined_hash
+from lab.governance.rules.policy_file import MAX_BYTES, hash_in_force, read_policy
 
 DEFAULT = Path(__file__).resolve().parents[2] / "stack" / "governance" / "policy.yaml"
 VARIABLES = {

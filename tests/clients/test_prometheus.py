@@ -6,8 +6,8 @@ import pytest
 from lab.clients.http import NotReady
 from lab.clients.prometheus import Prometheus
 from lab.core.errors import ServiceUnavailable
-from lab.core.head_metric import to_parts
-from lab.core.ledger import Head
+from lab.governance.ledger import Head
+from lab.governance.ledger.published_heads import to_parts
 from tests.clients.answers import answer, http, says
 
 

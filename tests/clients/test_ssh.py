@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lab.clients import ssh
 from lab.core.account import named
 from lab.core.errors import SignatureInvalid, UsageError
-from lab.core.policy import Role
-from lab.core.signers import NAMESPACE, Signer, make_line, parse_line
-from lab.core.sshkey import PublicKey, parse_public_key
+from lab.governance.rules.policy import Role
+from lab.governance.rules.signers import NAMESPACE, Signer, make_line, parse_line
+from lab.governance.rules.ssh_keys import PublicKey, parse_public_key
 from tests.support.keys import make_key, stock_verify
 
 MESSAGE = '{"action":"approve","reason":"größer","version":"1"}'.encode()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.witness import Witness
 from lab.core.errors import LedgerError
+from lab.governance.ledger.published_heads import Witness
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from docker import DockerClient
 
 from lab.clients.s3 import READER, S3
-from lab.clients.trail import stored_entries
 from lab.core.services import Service
+from lab.governance.ledger.reader import stored_entries
 from lab.ops.own_lab import KEY
 from tests.support import containers
 from tests.support.keys import make_key

@@ -11,10 +11,10 @@ from docker import DockerClient
 from docker.errors import DockerException
 from docker.models.containers import Container
 
-from lab.core.ledger import Status
 from lab.core.runs import STEPS
 from lab.core.services import Service
 from lab.core.snapshot import Health
+from lab.governance.ledger import Status
 from tests.support import containers
 from tests.support.lab import ROOT, LiveLab
 from tests.support.recovery import large_file, nothing_lost, open_step

@@ -9,8 +9,8 @@ from docker.models.containers import Container
 
 from lab.clients.code_version import code_version
 from lab.clients.sources import fingerprint, sources
-from lab.core.ledger import Status
 from lab.core.services import Service
+from lab.governance.ledger import Status
 from tests.support import containers
 from tests.support.containers import STACK
 from tests.support.editing import SHOWN_S, Desk, saying

@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from lab.core.approval import (
+from lab.core.errors import LedgerError, UsageError
+from lab.core.models import ApprovalState
+from lab.governance.rules.approval_states import (
     ACTIONS,
     CHAMPION,
     LONGEST_REASON,
@@ -21,9 +23,7 @@ from lab.core.approval import (
     parse_identity_statement,
     parse_statement,
 )
-from lab.core.errors import LedgerError, UsageError
-from lab.core.models import ApprovalState
-from lab.core.policy import Action, Environment
+from lab.governance.rules.policy import Action, Environment
 
 S, A = ApprovalState, Action
 STATEMENT = Statement(

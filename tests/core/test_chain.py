@@ -12,7 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.core.errors import LedgerError
-from lab.core.ledger import Chain, Copies, Entry, Head, Kind, Status, canonical, find_head, key_of, parse, seal, verify
+from lab.governance.ledger import (
+    Chain,
+    Copies,
+    Entry,
+    Head,
+    Kind,
+    Status,
+    canonical,
+    find_head,
+    key_of,
+    parse,
+    seal,
+    verify,
+)
 from tests.core.test_ledger import PREFIX, chain, entry
 
 

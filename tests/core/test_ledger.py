@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.core.errors import LedgerError
-from lab.core.ledger import (
+from lab.governance.ledger import (
     GENESIS,
     Entry,
     Kind,

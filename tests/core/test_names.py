@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.core.ledger import canonical
 from lab.core.names import LONGEST_NAME, name_problem, person, same_person, shown, storable
+from lab.governance.ledger import canonical
 
 ANYTHING = st.text(st.characters(), max_size=300)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lab.core.errors import SettingsError
-from lab.core.policy import (
+from lab.governance.rules.policy import (
     Action,
     Actor,
     Environment,

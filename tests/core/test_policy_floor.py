@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.core.policy import Action, Environment, Policy, Role, Rule, in_order
-from lab.core.policy_floor import LIMITS, forbidden, weaknesses
+from lab.governance.rules.policy import LIMITS, Action, Environment, Policy, Role, Rule, forbidden, in_order, weaknesses
 from tests.support.lab import ROOT
 
 DEFAULTS = {
@@ -16,7 +15,7 @@ DEFAULTS = {
 
 @pytest.fixture
 def shipped() -> Policy:
-    from lab.clients.policy_file import read_policy
+    from lab.governance.rules.policy_file import read_policy
 
     return read_policy(ROOT / "stack" / "governance" / "policy.yaml", DEFAULTS)
 

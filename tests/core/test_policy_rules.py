@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lab.core.errors import SettingsError
-from lab.core.policy import Action, Environment, Role
-from lab.core.policy_rules import parse_policy
+from lab.governance.rules.policy import Action, Environment, Role
+from lab.governance.rules.policy_file import parse_policy
 
 VARIABLES = {"ALLOWED_STAGING_ROLES": "analyst", "ALLOWED_PROD_ROLES": "ml-engineer, platform-admin"}
 GOOD: dict[str, Any] = {

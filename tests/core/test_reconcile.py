@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from lab.core.history import History, Record
-from lab.core.identities import Identities
-from lab.core.ledger import Entry, Status
-from lab.core.mirror import expected_tags
 from lab.core.models import MODEL_NAME, ApprovalState, ModelVersion
-from lab.core.reconcile import Finding, Kind, reconcile
+from lab.governance.ledger import Entry, Status
+from lab.governance.rules.history import History, Record
+from lab.governance.rules.identities import Identities
+from lab.governance.rules.registry_findings import Finding, Kind, reconcile
+from lab.governance.rules.registry_tags import expected_tags
 
 METRICS = {"auc": "0.75", "ks": "0.4"}
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lab.core.ledger import Entry, Status, seal
 from lab.core.models import MODEL_NAME, ModelVersion
 from lab.core.numbers import GREATEST, in_order, whole_number
-from lab.core.registry_claims import RegistryClaims, named_entries, named_number
+from lab.governance.ledger import Entry, Status, seal
+from lab.governance.rules.registry_tags import RegistryClaims, named_entries, named_number
 
 HASH = "a" * 64
 

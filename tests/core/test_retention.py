@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lab.core.ledger import Lock
-from lab.core.retention import BucketSettings, LockCheck, Promise, lock_problem, weaknesses
+from lab.governance.ledger import Lock
+from lab.governance.ledger.retention import BucketSettings, LockCheck, Promise, lock_problem, weaknesses
 
 WRITTEN = datetime(2026, 11, 1, tzinfo=UTC)
 SOUND = BucketSettings("Enabled", "COMPLIANCE", 30, (), '{"a": [1]}')

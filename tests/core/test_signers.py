@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from lab.core.errors import SettingsError, UsageError
-from lab.core.policy import Role
-from lab.core.signers import make_line, parse_line, parse_signers
-from lab.core.sshkey import PublicKey, parse_public_key
+from lab.governance.rules.policy import Role
+from lab.governance.rules.signers import make_line, parse_line, parse_signers
+from lab.governance.rules.ssh_keys import PublicKey, parse_public_key
 
 BLOB = base64.b64encode(b"\0\0\0\x0bssh-ed25519" + b"\0\0\0\x20" + bytes(32)).decode()
 OTHER = base64.b64encode(b"\0\0\0\x0bssh-ed25519" + b"\0\0\0\x20" + bytes(31) + b"\1").decode()

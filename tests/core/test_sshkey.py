@@ -6,7 +6,7 @@ import pytest
 
 from lab.clients import ssh
 from lab.core.errors import SignatureInvalid, UsageError
-from lab.core.sshkey import PublicKey, parse_public_key
+from lab.governance.rules.ssh_keys import PublicKey, parse_public_key
 from tests.support.keys import fields_of, key_of, make_key, public_text, rewritten
 
 P = 2**255 - 19
@@ -60,8 +60,8 @@ def test_the_same_point_is_the_same_key_on_a_token_or_not(kind: str, tmp_path: P
 def test_another_exponent_of_a_known_key_signs_for_nobody(tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
-    from lab.core.policy import Role
-    from lab.core.signers import make_line, parse_line
+    from lab.governance.rules.policy import Role
+    from lab.governance.rules.signers import make_line, parse_line
 
     path = make_key(tmp_path, "rsa")
     known = parse_line(make_line("olga", [Role.RISK_OFFICER], rewritten(ssh.read_public_key(path), exponent=3)))

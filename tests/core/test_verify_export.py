@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.trail import export_line
-from lab.core.ledger import Status, parse, seal
-from lab.core.verify_export import main
+from lab.governance.ledger import Status, parse, seal
+from lab.governance.ledger.reader import export_line
+from lab.governance.ledger.verify_export import main
 from tests.core.test_ledger import chain, entry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,7 +114,7 @@ def test_an_absent_file_and_wrong_usage_end_with_two(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_no_text_survive_an_export(tmp_path: Path) -> None:
-    from lab.core.verify_export import exported
+    from lab.governance.ledger.verify_export import exported
 
     file = tmp_path / "audit.jsonl"
     file.write_text(export_line("k", b"\xff\x00") + "\n" + export_line("k", "\ufffd".encode()) + "\n")
@@ -124,7 +124,7 @@ def test_bytes_that_are_no_text_survive_an_export(tmp_path: Path) -> None:
 def test_it_needs_nothing_of_the_lab_but_the_ledger(export: Path, heads: Path) -> None:
     code = (
         "import runpy, sys; sys.argv = ['x', *sys.argv[1:]]\n"
-        "try: runpy.run_module('lab.core.verify_export', run_name='__main__')\n"
+        "try: runpy.run_module('lab.governance.ledger.verify_export', run_name='__main__')\n"
         "except SystemExit as end: assert end.code == 0\n"
         "sys.stderr.write(' '.join(sorted(name for name in sys.modules if name.startswith('lab'))))"
     )
@@ -134,5 +134,5 @@ def test_it_needs_nothing_of_the_lab_but_the_ledger(export: Path, heads: Path) -
 
     assert done.stdout.endswith("INTACT\n")
     modules = set(done.stderr.split())
-    ledger = {f"lab.core.ledger{part}" for part in ("", ".entry", ".chain", ".store")}
+    ledger = {f"lab.governance.ledger{part}" for part in ("", ".entry", ".chain", ".store")}
     assert modules <= {"lab", "lab.core", "lab.core.errors", *ledger}

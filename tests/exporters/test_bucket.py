@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from exporters.bucket import BucketCollector, BucketWatch
 from exporters.trail import TrailWatch
-from lab.clients.audit import Ledger
 from lab.core.errors import LabError, ServiceUnavailable
-from lab.core.ledger import Copies, Entry, Lock, Status
-from lab.core.retention import BucketSettings, Promise
+from lab.governance.ledger import Copies, Entry, Lock, Status
+from lab.governance.ledger.retention import BucketSettings, Promise
+from lab.governance.ledger.writer import Ledger
 from tests.exporters.exposition import names, scrape, value
 from tests.ops.desk import MemoryStore
 

@@ -6,8 +6,8 @@ import pytest
 from exporters.dagster import DagsterCollector, DagsterProbe, DagsterStatus, look
 from lab.clients.dagster import Dashboard
 from lab.clients.http import Http
-from lab.core.approval import PROBE
 from lab.core.runs import Run, RunStatus
+from lab.governance.rules.approval_states import PROBE
 from tests.clients.answers import answer, http, query_name
 from tests.exporters.exposition import names, scrape, value
 

@@ -9,9 +9,9 @@ from exporters.config import from_environment
 from exporters.governance import GovernanceCollector, LedgerWatch, RegistryStatus, RegistryWatch, build
 from exporters.trail import LedgerStatus, TrailWatch
 from lab.core.errors import ServiceUnavailable
-from lab.core.head_metric import PARTS, from_parts
-from lab.core.ledger import Fault
 from lab.core.models import GovernanceTags, ModelVersion
+from lab.governance.ledger import Fault
+from lab.governance.ledger.published_heads import PARTS, from_parts
 from tests.exporters.exposition import names, scrape, value
 from tests.support.waiting import eventually
 

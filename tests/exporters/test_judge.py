@@ -8,13 +8,13 @@ import pytest
 
 from exporters.judge import Judge, JudgeCollector
 from lab.clients.metrics import read_verdicts
-from lab.core.approval import PROBE
 from lab.core.errors import LabError, ServiceUnavailable
-from lab.core.ledger import Entry
-from lab.core.policy import Action, Actor, Environment, Role
-from lab.core.verdicts import NEWEST, Verdicts
-from lab.ops.governance.stage import approval_entry
-from lab.ops.signing import Signing
+from lab.governance.cases.signing import Signing
+from lab.governance.checks.sandbox import approval_entry
+from lab.governance.ledger import Entry
+from lab.governance.rules.approval_states import PROBE
+from lab.governance.rules.entry_validity import NEWEST, Verdicts
+from lab.governance.rules.policy import Action, Actor, Environment, Role
 from tests.exporters.exposition import exposed, names, parse, value
 from tests.ops.desk import ADMIN, OFFICER, Desk, MemoryStore
 from tests.ops.test_races import meanwhile

@@ -9,9 +9,9 @@ from exporters.judge import Judge
 from exporters.reconcile import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
 from lab.core.errors import LabError, ServiceUnavailable
 from lab.core.models import ModelVersion
-from lab.core.policy import Action
-from lab.core.reconcile import Kind
-from lab.ops.signing import Signing
+from lab.governance.cases.signing import Signing
+from lab.governance.rules.policy import Action
+from lab.governance.rules.registry_findings import Kind
 from tests.exporters.exposition import names, scrape, value
 from tests.ops.desk import Desk
 

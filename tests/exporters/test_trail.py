@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from exporters.trail import TrailWatch
-from lab.clients.trail import Trail
-from lab.clients.witness import Witness
 from lab.core.errors import NotFound, ServiceUnavailable
-from lab.core.ledger import Entry, Kind, Status, key_of, seal
+from lab.governance.ledger import Entry, Kind, Status, key_of, seal
+from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.reader import Trail
 
 PREFIX = "governance/audit/"
 

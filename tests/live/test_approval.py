@@ -10,9 +10,9 @@ import pytest
 
 from lab.clients.s3 import MLFLOW, S3
 from lab.core.account import named
-from lab.core.approval import parse_statement
-from lab.core.ledger import Entry, Status
 from lab.core.models import ModelVersion
+from lab.governance.ledger import Entry, Status
+from lab.governance.rules.approval_states import parse_statement
 from tests.support.keys import make_key
 from tests.support.lab import ROOT, LiveLab
 from tests.support.people import ENGINEER, OFFICER, People

@@ -13,10 +13,10 @@ import pytest
 
 from lab import wiring
 from lab.clients.s3 import READER, S3
-from lab.clients.trail import stored_entries
 from lab.core.config import LabConfig
 from lab.core.runs import JOB, SCHEDULE
 from lab.core.services import Service
+from lab.governance.ledger.reader import stored_entries
 from lab.ops.backup import back_up
 from lab.ops.backup_file import BackupFile
 from lab.ops.emptiness import RestoreMark

@@ -7,8 +7,8 @@ import psutil
 import pytest
 
 from lab.clients.sources import fingerprint, sources
-from lab.core.ledger import Status
 from lab.core.services import Service
+from lab.governance.ledger import Status
 from tests.support.editing import SHOWN_S, Desk, saying, waiting
 from tests.support.lab import LiveLab
 from tests.support.project import committed, git

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lab.core.ledger import Status
 from lab.core.models import MODEL_NAME, GovernanceTags
 from lab.core.runs import STEPS
 from lab.core.services import BY_NAME, Service
 from lab.core.snapshot import Health
+from lab.governance.ledger import Status
 from lab.runtime.layout import Layout
 from lab.runtime.sweep import owned
 from tests.support import containers

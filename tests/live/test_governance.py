@@ -10,10 +10,10 @@ import pytest
 
 from lab.clients.s3 import READER, S3
 from lab.core.dataset import dataset_key, hash_file
-from lab.core.ledger import Status
 from lab.core.runs import JOB, OWNER_TAG, STEPS
 from lab.core.services import Service
 from lab.core.snapshot import Health
+from lab.governance.ledger import Status
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually
 

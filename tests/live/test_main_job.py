@@ -16,11 +16,11 @@ import pytest
 from lab.clients.s3 import PIPELINE, READER, S3
 from lab.core.dataset import hash_file
 from lab.core.errors import LabError
-from lab.core.ledger import Status
 from lab.core.models import MODEL_NAME, GovernanceTags
 from lab.core.runs import JOB, OWNER_TAG, SCHEDULE, STEPS
 from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, Service
 from lab.core.snapshot import Health
+from lab.governance.ledger import Status
 from lab.runtime.files import scrape_targets
 from tests.stack.toolbox import complaints
 from tests.support.lab import ROOT, LiveLab

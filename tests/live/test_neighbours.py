@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.ledger import verify
 from lab.core.services import LOOPBACK, Service
+from lab.governance.ledger import verify
 from lab.runtime.layout import Layout
 from tests.support.lab import LiveLab
 from tests.support.ports import ports_at

@@ -13,16 +13,16 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from lab.clients.audit import Ledger
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
 from lab.clients.s3 import ADMIN, PIPELINE, S3, AuditStore
-from lab.core.approval import PROBE
-from lab.core.ledger import key_of
-from lab.core.policy import Actor, Environment, Role
 from lab.core.services import Service
-from lab.ops.governance.stage import approval_entry
-from lab.ops.trail import TrailReader
+from lab.governance.cases.trail import TrailReader
+from lab.governance.checks.sandbox import approval_entry
+from lab.governance.ledger import key_of
+from lab.governance.ledger.writer import Ledger
+from lab.governance.rules.approval_states import PROBE
+from lab.governance.rules.policy import Actor, Environment, Role
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually
 

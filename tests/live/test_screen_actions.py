@@ -11,10 +11,10 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from lab import wiring
-from lab.core.approval import parse_statement
-from lab.core.ledger import Status
 from lab.core.models import ModelVersion
 from lab.core.runs import STEPS
+from lab.governance.ledger import Status
+from lab.governance.rules.approval_states import parse_statement
 from lab.tui.app import LabApp
 from lab.tui.jobs import Job
 from lab.tui.observer import Connection

@@ -7,23 +7,23 @@ from typing import Any
 
 import httpx
 
-from lab.clients.audit import Ledger, now_utc
 from lab.clients.http import Http
 from lab.clients.mlflow import Mlflow
-from lab.core.approval import ALIASES
 from lab.core.config import LabConfig
 from lab.core.errors import NotFound
-from lab.core.history import REQUEST, History
-from lab.core.ledger import Entry, Status, parse
-from lab.core.mirror import expected_tags
 from lab.core.models import MODEL_NAME
-from lab.core.policy import Action
-from lab.ops.approval import Approver, Outcome, Tools
-from lab.ops.baseline import BaselineDesk
-from lab.ops.identity import Registrar
-from lab.ops.signing import Signing
-from lab.ops.trail import TrailReader
-from lab.ops.tryout import Trial
+from lab.governance.cases.approve import Approver, Outcome, Tools
+from lab.governance.cases.baseline import BaselineDesk
+from lab.governance.cases.identity import Registrar
+from lab.governance.cases.model_smoke_test import Trial
+from lab.governance.cases.signing import Signing
+from lab.governance.cases.trail import TrailReader
+from lab.governance.ledger import Entry, Status, parse
+from lab.governance.ledger.writer import Ledger, now_utc
+from lab.governance.rules.approval_states import ALIASES
+from lab.governance.rules.history import REQUEST, History
+from lab.governance.rules.policy import Action
+from lab.governance.rules.registry_tags import expected_tags
 from tests.ops.labs import config
 from tests.support.keys import make_key
 
@@ -33,7 +33,7 @@ ADMIN, OFFICER, ENGINEER = "adam@example.com", "olga@example.com", "emil@example
 
 
 class MemoryStore:
-    """`lab.core.ledger.EntryStore` in a dictionary."""
+    """`lab.governance.ledger.EntryStore` in a dictionary."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}

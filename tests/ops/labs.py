@@ -11,8 +11,8 @@ import httpx
 from lab import wiring
 from lab.clients.s3_reader import PROBE_KEY
 from lab.core.config import LabConfig
-from lab.core.ledger import Entry, Status, key_of, seal
 from lab.core.services import Service
+from lab.governance.ledger import Entry, Status, key_of, seal
 from tests.clients.answers import answer, query_name
 from tests.support.ports import NEVER_STARTED
 

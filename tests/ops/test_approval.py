@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from lab.core.account import named
-from lab.core.approval import parse_statement
 from lab.core.errors import LabError, NotFound, SignatureInvalid, UsageError
-from lab.core.ledger import Status
 from lab.core.models import ApprovalState
-from lab.core.policy import Action
-from lab.ops.signing import Signing, read_signers
+from lab.governance.cases.signing import Signing, read_signers
+from lab.governance.ledger import Status
+from lab.governance.rules.approval_states import parse_statement
+from lab.governance.rules.policy import Action
 from tests.ops.desk import ADMIN, DATA, ENGINEER, OFFICER, OWNER, Desk, closed
 from tests.support.keys import make_key, stock_verify
 
@@ -386,7 +386,7 @@ async def test_a_registry_that_fails_after_the_entry_is_said_and_can_be_repaired
     assert desk.history().records[version].state is ApprovalState.APPROVED_STAGING
     assert not desk.in_step()
     desk.registry.broken = False
-    from lab.ops.mirror import mirror
+    from lab.governance.cases.reconcile import mirror
 
     changes = await mirror(desk.registry.client(), desk.history(), desk.history().records[version])
     assert "approval_state: pending_staging → approved_staging" in changes

@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.core.ledger import Entry, Status, key_of, seal
 from lab.core.services import Service
 from lab.core.snapshot import AuditView, SliceState
+from lab.governance.ledger import Entry, Status, key_of, seal
 from lab.ops.sources import PATIENCE_S
 from tests.ops import benches
 from tests.ops.faults import HUNG_S

@@ -12,7 +12,7 @@ import pytest
 
 from lab.core.backup import FORMAT, LABEL, MANIFEST, TRAIL, Counts, Manifest
 from lab.core.errors import LabError
-from lab.core.ledger import Head
+from lab.governance.ledger import Head
 from lab.ops.backup_file import BackupFile, Writer
 
 MEMBERS = {

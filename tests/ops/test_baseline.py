@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.approval import parse_baseline_statement
 from lab.core.errors import PolicyDenied
-from lab.core.ledger import Status
-from lab.ops.baseline import BaselineDesk
-from lab.ops.signing import Signing, read_signers
+from lab.governance.cases.baseline import BaselineDesk
+from lab.governance.cases.signing import Signing, read_signers
+from lab.governance.ledger import Status
+from lab.governance.rules.approval_states import parse_baseline_statement
 from tests.ops.desk import ADMIN, BASELINE, ENGINEER, OFFICER, Desk
 from tests.support.keys import stock_verify
 

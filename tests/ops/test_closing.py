@@ -9,11 +9,11 @@ import pytest
 from lab.clients.dagster import Dagster
 from lab.clients.http import Http
 from lab.core.errors import LedgerError
-from lab.core.ledger import Status
 from lab.core.runs import RunStatus
 from lab.core.services import Service
-from lab.ops.closing import COMMAND_S, Closer, Closing
-from lab.ops.trail import TrailReader
+from lab.governance.cases.orphans import COMMAND_S, Closer, Closing
+from lab.governance.cases.trail import TrailReader
+from lab.governance.ledger import Status
 from tests.ops.desk import Desk
 
 STEP = "train_model"

@@ -8,9 +8,9 @@ import pytest
 from lab import wiring
 from lab.clients.s3 import S3, AuditStore
 from lab.core.errors import Interrupted, LabError, PolicyDenied, ServiceUnavailable
-from lab.core.ledger import Status
 from lab.core.models import ModelVersion
 from lab.core.runs import JOB, Run, RunStatus, Step
+from lab.governance.ledger import Status
 from lab.ops import demo_run
 from lab.ops.demo_run import DemoRun, DemoRunner
 from lab.ops.progress import Progress

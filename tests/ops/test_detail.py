@@ -10,16 +10,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.core.approval import MOVES
 from lab.core.dataset import DatasetRef, read_rows
 from lab.core.drift import compare, profile
 from lab.core.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
-from lab.core.ledger import Entry, EntryStore, Status, key_of, seal
 from lab.core.models import ApprovalState, ModelVersion
-from lab.core.policy import Action
 from lab.core.processes import ProcessFact
 from lab.core.runs import Run, RunStatus
 from lab.core.services import Service
+from lab.governance.cases.signing import read_signers
+from lab.governance.ledger import Entry, EntryStore, Status, key_of, seal
+from lab.governance.rules.approval_states import MOVES
+from lab.governance.rules.policy import Action
 from lab.ops import detail_alert, detail_run
 from lab.ops.detail import open_desk
 from lab.ops.detail_alert import AlertDesk, read_runbook, section, slug
@@ -27,7 +28,6 @@ from lab.ops.detail_drift import count
 from lab.ops.detail_entry import EntryDesk, EntryDetail, examine
 from lab.ops.detail_run import RunDesk, entries_of
 from lab.ops.detail_version import VersionDesk, decisions_in, next_action
-from lab.ops.signing import read_signers
 from tests.clients.answers import answer
 from tests.ops.desk import OFFICER, Desk, MemoryStore
 from tests.ops.labs import config

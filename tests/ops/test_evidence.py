@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.witness import Witness
 from lab.core.account import named
 from lab.core.dataset import BASELINE_KEY, DatasetRef, dataset_key, profile_key, read_rows
 from lab.core.drift import profile
 from lab.core.errors import LabError, NotFound
-from lab.core.ledger import Head, Status
-from lab.core.policy import Action
-from lab.ops.evidence import Collector, Evidence
-from lab.ops.evidence_page import Grid, Heading, Paragraph, markdown, page
+from lab.governance.cases.evidence import Collector, Evidence
+from lab.governance.cases.evidence.page import Grid, Heading, Paragraph, markdown, page
+from lab.governance.ledger import Head, Status
+from lab.governance.ledger.published_heads import Witness
+from lab.governance.rules.policy import Action
 from tests.ops import desk as desks
 from tests.ops.desk import Desk
 from tests.support.lab import ROOT
@@ -209,12 +209,12 @@ async def test_a_version_nobody_audited_has_no_evidence(desk: Desk) -> None:
 async def test_evidence_is_never_written_over(desk: Desk) -> None:
     version = desk.train()
     made = replace(await collector(desk).collect(version), made_at="2026-11-23T00:00:00Z")
-    from lab.ops import evidence_pack
+    from lab.governance.cases.evidence import pack
 
-    files = evidence_pack.files(made, desk.config.audit_prefix)
-    evidence_pack.write(files, desk.folder / "once")
+    files = pack.files(made, desk.config.audit_prefix)
+    pack.write(files, desk.folder / "once")
     with pytest.raises(LabError, match="there already"):
-        evidence_pack.write(files, desk.folder / "once")
+        pack.write(files, desk.folder / "once")
 
 
 class Tags(HTMLParser):

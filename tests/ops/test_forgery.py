@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from lab.clients import ssh
-from lab.core.approval import PROBE, IdentityStatement, Statement
-from lab.core.identities import four_eyes_problem
-from lab.core.ledger import Entry, Status
 from lab.core.models import ApprovalState
-from lab.core.policy import Action, Role
-from lab.core.signers import make_line, parse_line
-from lab.ops.signing import signers_path
+from lab.governance.cases.signing import signers_path
+from lab.governance.ledger import Entry, Status
+from lab.governance.rules.approval_states import PROBE, IdentityStatement, Statement
+from lab.governance.rules.identities import four_eyes_problem
+from lab.governance.rules.policy import Action, Role
+from lab.governance.rules.signers import make_line, parse_line
 from tests.ops.desk import ADMIN, DATA, ENGINEER, OFFICER, Desk, closed
 from tests.support.keys import make_key, rewritten
 

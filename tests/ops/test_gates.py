@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from lab.core.baselines import Baselines
-from lab.core.history import History, Record
-from lab.core.identities import Identities
-from lab.core.ledger import Entry, Fault, Status, Verification
 from lab.core.models import ApprovalState, ModelVersion
-from lab.core.policy import Action, Actor, Environment, Policy, Role
-from lab.ops import gates
-from lab.ops.gates import Case, Claimant
-from lab.ops.trail import TrailState
+from lab.governance.cases import gates
+from lab.governance.cases.gates import Case, Claimant
+from lab.governance.cases.trail import TrailState
+from lab.governance.ledger import Entry, Fault, Status, Verification
+from lab.governance.rules.baselines import Baselines
+from lab.governance.rules.history import History, Record
+from lab.governance.rules.identities import Identities
+from lab.governance.rules.policy import Action, Actor, Environment, Policy, Role
 
 DETAILS = {"drift": "stable", "baseline_hash": "b"}
 ACTOR = Actor("emil", Role.ML_ENGINEER, Environment.PROD)

@@ -8,20 +8,18 @@ from typing import Any
 import pytest
 
 from lab.clients.s3 import S3
-from lab.core.approval import PROBE, must_be_signed
-from lab.core.ledger import Entry, Status
 from lab.core.models import ApprovalState
-from lab.core.policy import Action, Actor, Environment, Role
-from lab.core.retention import Weakness
 from lab.core.runs import JOB, STEPS, Run, RunStatus, Step
-from lab.ops.governance.bench import Bench
-from lab.ops.governance.ledger import LedgerProofs
-from lab.ops.governance.policy import PolicyProofs
-from lab.ops.governance.probe import Launched, Probe
-from lab.ops.governance.registry import RegistryProofs
-from lab.ops.governance.stage import approval_entry
-from lab.ops.governance.survey import Surveyor
-from lab.ops.signing import Signing
+from lab.governance.cases.signing import Signing
+from lab.governance.checks.policy_proofs import PolicyProofs
+from lab.governance.checks.proof_clients import Bench
+from lab.governance.checks.sandbox import approval_entry
+from lab.governance.checks.subject import Launched, Probe
+from lab.governance.checks.trail_proofs import LedgerProofs, RegistryProofs, Surveyor
+from lab.governance.ledger import Entry, Status
+from lab.governance.ledger.retention import Weakness
+from lab.governance.rules.approval_states import PROBE, must_be_signed
+from lab.governance.rules.policy import Action, Actor, Environment, Role
 from tests.ops.desk import OFFICER, Desk, closed
 
 CHAIN = "ledger: the chain is intact, up to every published head"
@@ -216,13 +214,13 @@ async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pyt
     room.desk.registry.broken = False
     assert RECONCILED in await room.failed()
     # The same, but the registry follows between the two looks.
-    import lab.ops.governance.survey as survey
+    import lab.governance.checks.trail_proofs as survey
 
     once = survey.read_registry
 
     async def late(mlflow: Any) -> Any:
         found = await once(mlflow)
-        from lab.ops.mirror import mirror
+        from lab.governance.cases.reconcile import mirror
 
         await mirror(mlflow, room.desk.history(), room.desk.history().records[version])
         return found

@@ -11,9 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from lab.core.errors import LabError, ServiceUnavailable, UsageError
-from lab.ops.governance import Check, Proof, Verifier
-from lab.ops.governance.junit import junit, write_junit
-from lab.ops.governance.proof import Found, listed
+from lab.governance.checks import Check, Proof, Verifier
+from lab.governance.checks.proof import Found, junit, listed, write_junit
 from tests.ops.labs import config
 
 WHEN = "2026-11-23T16:00:00Z"

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.policy_file import hash_in_force
 from lab.clients.ssh import read_public_key
 from lab.core.errors import LabError, NotFound, PolicyDenied, UsageError
-from lab.core.ledger import Status
-from lab.core.policy import Role
-from lab.core.signers import make_line
-from lab.ops.signing import read_signers, signers_path
+from lab.governance.cases.signing import read_signers, signers_path
+from lab.governance.ledger import Status
+from lab.governance.rules.policy import Role
+from lab.governance.rules.policy_file import hash_in_force
+from lab.governance.rules.signers import make_line
 from tests.ops.desk import ADMIN, ENGINEER, OFFICER, Desk
 from tests.support.keys import make_key, public_text, rewritten, stock_verify
 
@@ -45,7 +45,7 @@ def test_the_first_identity_must_be_able_to_add_others(desk: Desk) -> None:
 def test_every_later_change_is_signed_and_stock_ssh_keygen_verifies_it(desk: Desk, tmp_path: Path) -> None:
     desk.staffed()
     entry = desk.store.entries[2]
-    from lab.core.approval import parse_identity_statement
+    from lab.governance.rules.approval_states import parse_identity_statement
 
     message = parse_identity_statement(entry.details["statement"]).body()
     known = read_signers(desk.config)

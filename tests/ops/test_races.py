@@ -11,17 +11,17 @@ import httpx
 import pytest
 
 from lab.clients import ssh
-from lab.clients.trail import export_lines
-from lab.core.approval import Statement
 from lab.core.errors import LabError
-from lab.core.history import Fold, History
-from lab.core.ledger import parse
 from lab.core.models import ApprovalState
-from lab.core.policy import Action, Actor, Environment, Role
-from lab.core.verify_export import exported_lines
-from lab.ops.baseline import BaselineDesk
-from lab.ops.identity import Registrar
-from lab.ops.signing import Signing
+from lab.governance.cases.baseline import BaselineDesk
+from lab.governance.cases.identity import Registrar
+from lab.governance.cases.signing import Signing
+from lab.governance.ledger import parse
+from lab.governance.ledger.reader import export_lines
+from lab.governance.ledger.verify_export import exported_lines
+from lab.governance.rules.approval_states import Statement
+from lab.governance.rules.history import Fold, History
+from lab.governance.rules.policy import Action, Actor, Environment, Role
 from tests.ops.desk import ADMIN, ENGINEER, OFFICER, Desk
 from tests.ops.test_forgery import approval
 from tests.ops.test_governance_proofs import Room

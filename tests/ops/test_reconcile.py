@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import LedgerError
-from lab.core.ledger import Status
-from lab.core.policy import Action
-from lab.core.reconcile import Kind
-from lab.ops.reconcile import Reconciler, Reconciliation
+from lab.governance.cases.reconcile import Reconciler, Reconciliation
+from lab.governance.ledger import Status
+from lab.governance.rules.policy import Action
+from lab.governance.rules.registry_findings import Kind
 from tests.ops.desk import Desk
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.ledger import Entry, Status, seal
 from lab.core.models import ApprovalState
-from lab.core.policy import Action
-from lab.core.reconcile import Kind
-from lab.ops.reconcile import Reconciler
+from lab.governance.cases.reconcile import Reconciler
+from lab.governance.ledger import Entry, Status, seal
+from lab.governance.rules.policy import Action
+from lab.governance.rules.registry_findings import Kind
 from tests.ops.desk import ENGINEER, OFFICER, Desk, closed
 
 

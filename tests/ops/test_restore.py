@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from lab import wiring
-from lab.clients.trail import export_line
 from lab.core.backup import GOVERNANCE, TRAIL, WITNESS, Counts, Manifest
 from lab.core.errors import LabError
-from lab.core.ledger import Entry, Head, Status, key_of, seal
+from lab.governance.ledger import Entry, Head, Status, key_of, seal
+from lab.governance.ledger.reader import export_line
 from lab.ops import life
 from lab.ops.backup_file import Writer
 from lab.ops.emptiness import RestoreMark

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import NotFound, ServiceUnavailable
-from lab.core.ledger import Entry, parse
+from lab.governance.ledger import Entry, parse
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
 
@@ -39,7 +39,7 @@ class MemoryObjects:
 
 
 class MemoryEntries:
-    """`lab.core.ledger.EntryStore` in memory. With `down` set, it answers nothing."""
+    """`lab.governance.ledger.EntryStore` in memory. With `down` set, it answers nothing."""
 
     def __init__(self) -> None:
         self.bodies: dict[str, bytes] = {}

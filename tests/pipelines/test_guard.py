@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lab.clients.audit import Ledger
 from lab.core.errors import LedgerError, ServiceUnavailable
-from lab.core.ledger import Entry, Status, verify
-from lab.core.policy import Claim
+from lab.governance.ledger import Entry, Status, verify
+from lab.governance.ledger.writer import Ledger
+from lab.governance.rules.policy import Claim
 from lab.training.guard import Guard, Rules
 
 PREFIX = "audit/"

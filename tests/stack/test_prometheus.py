@@ -20,11 +20,11 @@ from exporters.trail import LedgerStatus
 from lab.clients.dagster import Dashboard
 from lab.clients.dagster_read import DaemonStatus
 from lab.core.drift import DriftReport, FeatureDrift
-from lab.core.history import History
-from lab.core.identities import Identities
 from lab.core.logtime import written_at
 from lab.core.runs import Run, RunStatus, ScheduleState
 from lab.core.services import Service
+from lab.governance.rules.history import History
+from lab.governance.rules.identities import Identities
 from lab.runtime.contract import prometheus_options
 from lab.runtime.place import in_container
 from lab.runtime.prometheus_config import render

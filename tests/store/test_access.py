@@ -11,11 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lab.clients import provision
-from lab.clients.audit import Ledger, verify_trail
 from lab.clients.s3 import ADMIN, PIPELINE, READER
 from lab.core.errors import LabError, LedgerError
-from lab.core.ledger import Entry, Kind, Status, key_of, seal
 from lab.core.services import Service
+from lab.governance.ledger import Entry, Kind, Status, key_of, seal
+from lab.governance.ledger.writer import Ledger, verify_trail
 from lab.ops.provision import provision_store
 from lab.runtime.binaries import Resolver
 from lab.runtime.certificates import store_variables

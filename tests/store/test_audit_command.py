@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from lab import cli
-from lab.clients.audit import Ledger
 from lab.clients.s3 import ADMIN
-from lab.clients.witness import Witness
-from lab.core.ledger import Entry, key_of
+from lab.governance.ledger import Entry, key_of
+from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.writer import Ledger
 from lab.runtime.layout import Layout
 from tests.store.test_access import entry
 from tests.store.test_writers import _Away

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.clients.audit import Ledger, verify_trail
 from lab.clients.bucket_lock import lengthen_locks, promise, read_settings, restore_settings
 from lab.clients.s3 import ADMIN, READER
-from lab.core.ledger import Kind
-from lab.core.retention import weaknesses
+from lab.governance.ledger import Kind
+from lab.governance.ledger.retention import weaknesses
+from lab.governance.ledger.writer import Ledger, verify_trail
 from tests.store.test_access import entry
 from tests.support.weed import RealTrail
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab.core.account import named
-from lab.core.signers import NAMESPACE, Signer
-from lab.core.sshkey import PublicKey
+from lab.governance.rules.signers import NAMESPACE, Signer
+from lab.governance.rules.ssh_keys import PublicKey
 
 
 def make_key(folder: Path, kind: str, name: str = "", passphrase: str = "") -> Path:

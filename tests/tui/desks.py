@@ -10,17 +10,17 @@ from lab.clients.mlflow import LoggedFile, LoggedRun
 from lab.core.alerts import KnownSilence
 from lab.core.dataset import DatasetRef
 from lab.core.drift import Feature, Histogram, psi_parts
-from lab.core.ledger import Entry, Status, seal
 from lab.core.loglevel import Level
 from lab.core.runs import RunDetail
-from lab.ops.approval import Outcome
+from lab.governance.cases.approve import Outcome
+from lab.governance.cases.gates import Gate
+from lab.governance.ledger import Entry, Status, seal
 from lab.ops.detail_alert import Runbook
 from lab.ops.detail_drift import DriftDetail
 from lab.ops.detail_entry import EntryDetail, Neighbour, Proof
 from lab.ops.detail_logs import LogBatch, LogLine
 from lab.ops.detail_run import Events, RunEntries
 from lab.ops.detail_version import Decisions, VersionDetail
-from lab.ops.gates import Gate
 from tests.tui import snapshots
 
 RUN = snapshots.RUNS[2]

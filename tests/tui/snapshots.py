@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from lab.core.alerts import Alert
 from lab.core.dataset import FEATURES, TARGET
 from lab.core.drift import DriftReport, FeatureDrift
-from lab.core.ledger import Entry, Fault, Status, seal
 from lab.core.models import GovernanceTags, ModelVersion
 from lab.core.runs import JOB, SCHEDULE, STEPS, Run, RunStatus, ScheduleState, Step
 from lab.core.services import CATALOGUE
 from lab.core.snapshot import AuditView, Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
+from lab.governance.ledger import Entry, Fault, Status, seal
 
 CLOCK = datetime(2026, 11, 23, 14, 30, 5, tzinfo=UTC)
 NOW = CLOCK.timestamp()

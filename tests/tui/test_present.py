@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from lab.core.drift import DriftReport
-from lab.core.ledger import Fault
 from lab.core.models import ModelVersion
 from lab.core.runs import Run, RunStatus, Step
 from lab.core.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
+from lab.governance.ledger import Fault
 from lab.tui.cells import Line, PanelState, PanelView, width_of
 from lab.tui.history import KEPT, History
 from lab.tui.present import PARTS, View, banner, title_line

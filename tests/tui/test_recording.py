@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.core.alerts import Alert
-from lab.core.ledger import Fault
 from lab.core.runs import RunStatus
 from lab.core.snapshot import Health, Slice, Snapshot
+from lab.governance.ledger import Fault
 from lab.tui.cells import Tone
 from lab.tui.recording.blocks import FORMAT, VERSION, RecordingError, packed
 from lab.tui.recording.delta import SAME, applied, difference

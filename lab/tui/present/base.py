@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from lab.core.ledger import Entry, Status
 from lab.core.services import UNSEEN
 from lab.core.snapshot import Health, ServiceState, Slice, SliceState, Snapshot
+from lab.governance.ledger import Entry, Status
 from lab.tui import formats
 from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
 from lab.tui.history import History

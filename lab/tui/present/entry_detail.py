@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.core.ledger import Entry
+from lab.governance.ledger import Entry
 from lab.tui import formats
 from lab.tui.cells import Line, PanelView, Span, Tone
 from lab.tui.present.audit import entry_json, without_proof

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from lab.core.ledger import Entry
 from lab.core.loglevel import Level
 from lab.core.runs import Run, RunDetail, RunStatus, Step
+from lab.governance.ledger import Entry
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell, pad
 from lab.tui.feed import FeedLine

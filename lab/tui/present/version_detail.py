@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from lab.core.ledger import Entry
 from lab.core.models import GovernanceTags, ModelVersion
-from lab.core.policy import METRICS
+from lab.governance.ledger import Entry
+from lab.governance.rules.policy import METRICS
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
 from lab.tui.present.base import View, is_uncounted, ledger_mark
@@ -12,7 +12,7 @@ from lab.tui.present.document import NAME, field_line, heading, text
 from lab.tui.present.models import aliases, approval, blocked, change
 
 if TYPE_CHECKING:
-    from lab.ops.approval import Outcome
+    from lab.governance.cases.approve import Outcome
     from lab.ops.detail_version import Decisions, VersionDetail
 
 METRIC_COLUMNS = (

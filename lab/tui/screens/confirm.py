@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from lab.core.approval import LONGEST_REASON
+from lab.governance.rules.approval_states import LONGEST_REASON
 from lab.tui.cells import Line, Span, Tone
 from lab.tui.formats import clean
 from lab.tui.widgets.paint import content, paragraphs

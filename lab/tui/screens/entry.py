@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lab.core.ledger import Entry
 from lab.core.snapshot import Slice
+from lab.governance.ledger import Entry
 from lab.tui.cells import Line, PanelView
 from lab.tui.present import entry_detail as present
 from lab.tui.present.document import Detail

@@ -1,0 +1,1 @@
+"""What people do under governance: approve, promote, reconcile, audit, collect evidence."""

@@ -1,0 +1,101 @@
+"""Who may say what drift is measured against, proved by a signature where the policy asks for one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, PolicyDenied
+from lab.governance.cases.gates import Claimant
+from lab.governance.cases.signing import Signing, claimant, signature_problem
+from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
+from lab.governance.ledger import Entry, EntryStore, Status
+from lab.governance.rules.approval_states import BaselineStatement, checked_reason
+from lab.governance.rules.policy import Action, Actor
+
+
+@dataclass(frozen=True)
+class Mandate:
+    """Leave to set a baseline: `actor` asked for it, entry `seq` says so, `details` name the data set."""
+
+    actor: Actor
+    seq: int
+    details: Mapping[str, Any]
+
+
+class BaselineDesk:
+    """Asks the policy, and for a signature. Methods raise LabError."""
+
+    def __init__(self, config: LabConfig, store: EntryStore, signing: Signing) -> None:
+        self._config, self._store, self._signing = config, store, signing
+        needed = config.policy.signature_required(config.actor.environment)
+        self._signs = needed or signing.chosen(config) is not None
+
+    def admit(self) -> None:
+        """Before anything is read: raises PolicyDenied when whoever signs nothing may not set a baseline."""
+        if not self._signs:
+            self._decide(Claimant(self._config.actor))
+
+    def ask(self, details: Mapping[str, Any], reason: str) -> Mandate:
+        """Records who asked for the baseline in `details`, which holds its `data_hash`.
+
+        Raises PolicyDenied, and LabError when somebody else asked at the same time and came first.
+        """
+        if not self._signs:
+            actor = self._config.actor
+            return Mandate(actor, self._append(self._entry(actor, Status.REQUESTED, details)).seq, details)
+        reader = TrailReader(self._config, self._store)
+        who, entry = self._signed(reader, details, checked_reason(reason))
+        sealed = self._append(entry)
+        history = reader.follow(sealed.seq)
+        if problem := next((one.problem for one in history.ignored if one.seq == sealed.seq), ""):
+            raise LabError(
+                f"No baseline was set: entry {sealed.seq}, {problem}.",
+                "Type the command again, if this is still to be the baseline.",
+            )
+        return Mandate(who, sealed.seq, details)
+
+    def done(self, mandate: Mandate) -> None:
+        """Records that the baseline is set."""
+        details = {**mandate.details, "request_seq": mandate.seq}
+        self._append(self._entry(mandate.actor, Status.SUCCESS, details))
+
+    def _signed(self, reader: TrailReader, details: Mapping[str, Any], reason: str) -> tuple[Actor, Entry]:
+        history = reader.read().history
+        environment = self._config.actor.environment
+        who = claimant(self._config, self._signing, history.identities, Action.BASELINE, environment)
+        self._decide(who)
+        entry = self._entry(who.actor, Status.REQUESTED, details)
+        statement = BaselineStatement(
+            lab=self._config.name,
+            data_hash=str(details["data_hash"]),
+            environment=str(entry.environment),
+            actor=entry.owner,
+            role=str(entry.role),
+            reason=reason,
+            prior=history.baselines.prior,
+            policy_hash=entry.policy_hash,
+            time=entry.time,
+        )
+        armored = self._signing.sign(statement.body(), self._signing.path(self._config))
+        if problem := signature_problem(statement.body(), armored, entry, history.identities):
+            self._refuse(who.actor, problem)
+        proof = {"statement": statement.as_details(), "signature": armored, "signer": entry.owner}
+        return who.actor, replace(entry, details={**details, **proof})
+
+    def _decide(self, who: Claimant) -> None:
+        decision = self._config.policy.decide(who.actor, Action.BASELINE)
+        if who.problem or not decision.allowed:
+            self._refuse(who.actor, who.problem or str(decision))
+
+    def _refuse(self, actor: Actor, problem: str) -> None:
+        self._append(self._entry(actor, Status.BLOCKED, {"reason": problem}))
+        raise PolicyDenied(
+            f"Refused: {problem.rstrip('.')}.", "Use a role that the policy allows, and its key where it must sign."
+        )
+
+    def _entry(self, actor: Actor, status: Status, details: Mapping[str, Any]) -> Entry:
+        return entry_by_actor(replace(self._config, actor=actor), Action.BASELINE, status, details)
+
+    def _append(self, entry: Entry) -> Entry:
+        return ledger(self._config, self._store).append(entry)

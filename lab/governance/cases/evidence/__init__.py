@@ -1,0 +1,226 @@
+"""Collecting everything that is on record about a model version, and writing it down for whoever has to judge it."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from heapq import merge
+from pathlib import Path
+
+from lab.clients import ssh
+from lab.governance.ledger.writer import verify_trail
+from lab.clients.http import Http
+from lab.clients.mlflow import Mlflow
+from lab.clients.s3 import READER, S3, AuditStore
+from lab.governance.rules.approval_states import checked_version
+from lab.core.config import LabConfig
+from lab.core.dataset import BASELINE_KEY, DatasetRef, dataset_key, profile_key, read_rows
+from lab.core.drift import Profile, compare, profile
+from lab.core.errors import LabError, NotFound
+from lab.governance.rules.history import Fold, Record
+from lab.governance.rules.identities import Identities
+from lab.governance.ledger import PAGE, Entry, EntryStore, Head, Verification, VersionedStore, key_of, seq_of
+from lab.core.models import MODEL_NAME, ModelVersion
+from lab.governance.ledger.entry import utc_text
+from lab.governance.rules.registry_findings import reconcile
+from lab.governance.rules.registry_tags import RegistryClaims
+from lab.core.services import Service
+from lab.governance.cases.evidence import pack
+from lab.governance.cases.evidence.dossier import Data, Decision, Dossier, Excerpt
+from lab.governance.cases.reconcile import read_registry
+from lab.governance.cases.trail import witness
+
+PLOTS = ("roc.png", "confusion_matrix.png")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was written: `first` and `last` are the audit entries in it, `problems` why it can't be relied on."""
+
+    version: str
+    state: str
+    folder: str
+    archive: str
+    files: int
+    first: int
+    last: int
+    problems: tuple[str, ...]
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.problems
+
+
+@dataclass
+class _Reading:
+    """What is kept of the trail as it passes; memory grows with runs and versions, not with entries."""
+
+    fold: Fold
+    number: str
+    claims: RegistryClaims
+    first: dict[str, int] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
+    known: dict[int, Identities] = field(default_factory=dict)
+
+    def see(self, entry: Entry) -> None:
+        self.fold.see(entry)
+        self.claims.see(entry)
+        if entry.run_id:
+            self.first.setdefault(entry.run_id, entry.seq)
+            self.last[entry.run_id] = entry.seq
+        if entry.model_version == self.number:
+            self.last[""] = entry.seq
+            self.known[entry.seq] = self.fold.history().identities
+
+    def span(self, record: Record) -> tuple[int, int]:
+        """The numbers of the first and the last entry that concern the version."""
+        run = record.registered.run_id
+        return self.first.get(run, record.registered.seq), max(self.last.get(run, 0), self.last.get("", 0))
+
+
+class Collector:
+    """Collects and writes. Methods raise LabError."""
+
+    def __init__(
+        self, config: LabConfig, mlflow: Mlflow, s3: S3, store: EntryStore, clock: Callable[[], str] = utc_text
+    ) -> None:
+        self._config, self._mlflow, self._s3, self._store, self._clock = config, mlflow, s3, store, clock
+
+    @classmethod
+    def of_lab(cls, config: LabConfig) -> "Collector":
+        """The running lab's."""
+        s3 = S3.of_lab(config, READER, timeout_s=30)
+        mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), timeout_s=30))
+        return cls(config, mlflow, s3, AuditStore(s3, config.audit_bucket, config.audit_prefix))
+
+    async def write(self, version: str, output: Path) -> Evidence:
+        """Writes a new folder and a zip below `output`."""
+        dossier = await self.collect(version)
+        made = pack.files(dossier, self._config.audit_prefix)
+        moment = "".join(char for char in dossier.made_at[:19] if char not in "-:")
+        folder = output / f"{MODEL_NAME}-v{dossier.record.version}-{moment}Z"
+        archive = await asyncio.to_thread(pack.write, made, folder)
+        excerpt, state = dossier.excerpt, dossier.record.state.value
+        return Evidence(
+            dossier.record.version,
+            state,
+            str(folder),
+            str(archive),
+            len(made),
+            excerpt.first,
+            excerpt.last,
+            dossier.problems,
+        )
+
+    async def collect(self, version: str) -> Dossier:
+        """Raises NotFound for a version that the audit trail doesn't know."""
+        version = checked_version(version)
+        registry = await read_registry(self._mlflow)
+        fold = Fold(self._config.name, self._config.policy, ssh.verify)
+        reading = _Reading(fold, version.partition("@")[0], RegistryClaims(registry[0]))
+        verification = await asyncio.to_thread(self._verify, reading)
+        history = reading.fold.history()
+        found = next((one for one in registry[0] if one.version == version.partition("@")[0]), None)
+        if (record := history.named(version, found)) is None:
+            raise NotFound(
+                f"Version {version} of {MODEL_NAME} isn't in the audit trail, so there is no evidence.",
+                "Type `mlops-lab` to see which versions there are.",
+            )
+        names = {record.version, record.name}
+        findings = [one for one in reconcile(*registry, history) if names & {one.version, one.found, one.audited}]
+        found = found if found and history.of(found) == record else None
+        excerpt = await asyncio.to_thread(self._excerpt, reading.claims.agreed, verification, *reading.span(record))
+        return Dossier(
+            lab=self._config.name,
+            made_at=self._clock(),
+            record=record,
+            aliases=history.aliases_of(record),
+            found=await self._measured(found),
+            decisions=tuple(Decision(one, reading.known[one.seq].signers) for one in record.decisions),
+            data=await asyncio.to_thread(self._data, record.data_hash),
+            excerpt=excerpt,
+            verification=verification,
+            findings=tuple(findings),
+            params=await self._params(record.mlflow_run_id),
+            plots=await self._plots(record.mlflow_run_id),
+            policy=self._policy(),
+        )
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._mlflow.aclose()
+
+    def _verify(self, reading: _Reading) -> Verification:
+        return verify_trail(self._store, self._config.audit_prefix, witness(self._config).heads(), reading.see)
+
+    def _excerpt(self, tagged: Sequence[Head], verification: Verification, first: int, last: int) -> Excerpt:
+        """From the first entry on to the first head at or behind the last one that was published outside the trail.
+
+        `tagged` are heads in the registry's tags that the trail has.
+        """
+        heads = list(merge(witness(self._config).heads(), tagged, key=lambda head: head.seq))
+        anchor = next((head for head in heads if head.seq >= last), None)
+        if anchor is None and verification.head:
+            anchor = Head(verification.head.seq, verification.head.hash, "the newest entry, published nowhere yet")
+        end = anchor.seq if anchor else last
+        bodies = tuple(_bodies(self._store, self._config.audit_prefix, first, end))
+        return Excerpt(bodies, anchor, tuple(head for head in heads if first <= head.seq <= end))
+
+    async def _measured(self, found: ModelVersion | None) -> ModelVersion | None:
+        if found is None or found.metrics:
+            return found
+        return replace(found, metrics=(await self._mlflow.version(found.version)).metrics)
+
+    async def _params(self, run_id: str) -> dict[str, str]:
+        try:
+            return dict(await self._mlflow.run_params(run_id))
+        except NotFound:
+            return {}
+
+    async def _plots(self, run_id: str) -> dict[str, bytes]:
+        found = {}
+        for name in PLOTS:
+            try:
+                found[name] = await self._mlflow.artifact(run_id, f"plots/{name}")
+            except NotFound:
+                continue
+        return found
+
+    def _data(self, digest: str) -> Data:
+        bucket = self._config.data_bucket
+        try:
+            stored = self._s3.sha256(bucket, dataset_key(digest))
+        except NotFound:
+            return Data(digest, "")
+        own = profile(read_rows(self._s3.lines(bucket, dataset_key(digest))), digest)
+        try:
+            named = self._config.baseline_data_hash
+            named = named or DatasetRef.from_json(self._s3.get(bucket, BASELINE_KEY)).sha256
+            baseline = Profile.from_json(self._s3.get(bucket, profile_key(named)))
+        except NotFound:
+            return Data(digest, stored, own)
+        report = compare(baseline, read_rows(self._s3.lines(bucket, dataset_key(digest))), digest, 0.0)
+        return Data(digest, stored, own, baseline, report)
+
+    def _policy(self) -> str:
+        try:
+            return self._config.policy_path.read_text(encoding="utf-8")
+        except OSError as err:
+            raise LabError(f"Can't read the policy {self._config.policy_path}: {err.strerror}.") from None
+
+
+def _bodies(store: EntryStore, prefix: str, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+    """The exact bytes of the entries from `first` to `last`; of one that was written over, the first ones."""
+    key = key_of(prefix, first - 1)
+    while key < key_of(prefix, last) and (page := _page(store, key)):
+        for key, version in page:
+            seq = seq_of(key)
+            if seq is None or seq > last:
+                continue
+            body = store.read_version(key, version) if isinstance(store, VersionedStore) else store.read(key)
+            yield seq, body
+
+
+def _page(store: EntryStore, key: str) -> Sequence[tuple[str, str]]:
+    if isinstance(store, VersionedStore):
+        return [(one.key, one.first) for one in store.copies_after(key, PAGE) if one.first]
+    return [(name, "") for name in store.keys_after(key, PAGE)]

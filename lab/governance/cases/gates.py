@@ -1,0 +1,250 @@
+"""The gates in front of every action on a version: each says whether it is open, and which values it compared."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from lab.core.errors import LabError
+from lab.core.models import ModelVersion
+from lab.governance.cases.trail import TrailState
+from lab.governance.ledger import Entry
+from lab.governance.rules.approval_states import ALIASES, CHAMPION, Move, find_move
+from lab.governance.rules.history import History, Record
+from lab.governance.rules.identities import four_eyes_problem
+from lab.governance.rules.policy import METRICS, Action, Actor, Policy
+from lab.governance.rules.registry_tags import expected_tags, shortened
+from lab.governance.rules.signers import Signer
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate: `detail` holds the values compared, also where it is open."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """Who asks. `signer` is the identity of the key to sign with, `problem` why there is none that counts."""
+
+    actor: Actor
+    signer: Signer | None = None
+    problem: str = ""
+
+    @property
+    def unknown(self) -> bool:
+        """Whether there is nothing but a claim where a proof is needed."""
+        return bool(self.problem) and self.signer is None
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the gates look at. `version` is a number, or more where one was given twice. `found`, `aliases` and
+    `champion`, which is the trail's, are as the registry has them; everything else is the trail's."""
+
+    action: Action
+    version: str
+    claimant: Claimant
+    policy: Policy
+    trail: TrailState
+    found: ModelVersion | None
+    champion: ModelVersion | None
+    aliases: Mapping[str, Sequence[str]]
+
+    @property
+    def record(self) -> Record | None:
+        return self.trail.history.named(self.version, self.found)
+
+    @property
+    def number(self) -> str:
+        return self.version.partition("@")[0]
+
+
+def move_of(case: Case) -> Move | str:
+    """What the action does to the version, or why it can't be done."""
+    if case.record is None:
+        run = f" of MLflow run {case.found.run_id}" if case.found and case.found.run_id else ""
+        return f"version {case.version}{run} isn't in the audit trail" + ("" if case.found else ", nor in the registry")
+    return find_move(case.record.state, case.action, case.trail.history.holds(CHAMPION, case.record))
+
+
+def state(case: Case) -> Gate:
+    move = move_of(case)
+    if isinstance(move, str):
+        return Gate("state", False, move)
+    before = case.record.state if case.record else ""
+    alias = f", alias {move.alias}" if move.alias else ""
+    return Gate("state", True, f"{before} → {move.to_state}{alias}")
+
+
+def policy(case: Case) -> Gate:
+    if case.claimant.unknown:
+        return Gate("policy", False, "nobody knows who asks")
+    decision = case.policy.decide(case.claimant.actor, case.action)
+    return Gate("policy", decision.allowed, str(decision))
+
+
+def identity(case: Case) -> Gate:
+    claimant = case.claimant
+    if claimant.problem:
+        return Gate("identity", False, claimant.problem)
+    if claimant.signer is None:
+        return Gate("identity", True, f"no signature is required in {claimant.actor.environment}")
+    signer = claimant.signer
+    return Gate("identity", True, f"{signer.key.fingerprint} is {signer.name}: {', '.join(signer.roles)}")
+
+
+def four_eyes(case: Case) -> Gate:
+    if case.record is None:
+        return Gate("four eyes", False, "nobody knows whose version it is")
+    if case.claimant.unknown:
+        return Gate("four eyes", False, "nobody knows who asks")
+    actor, owner = case.claimant.actor.owner, case.record.owner
+    problem = four_eyes_problem(owner, actor, case.claimant.signer, case.trail.history.identities.owners)
+    return Gate("four eyes", not problem, problem or f"owner {owner}, approver {actor}")
+
+
+def registry(case: Case) -> Gate:
+    """Tags and aliases that were changed behind the trail's back stop everything."""
+    if case.record is None or case.found is None:
+        return Gate("registry", False, f"version {case.version} isn't in the {'trail' if case.found else 'registry'}")
+    tags = case.found.tags
+    wrong = [
+        f"{name} is {shortened(tags.get(name, ''))!r}, by the audit trail {value!r}"
+        for name, value in expected_tags(case.record).items()
+        if tags.get(name, "") != value
+    ]
+    wrong += _misplaced(case)
+    return Gate("registry", not wrong, "; ".join(wrong) or "tags and aliases are those of the audit trail")
+
+
+def _misplaced(case: Case) -> Sequence[str]:
+    """Aliases that are elsewhere; one on the number of a version that was deleted isn't on that version."""
+    holders = {alias: version for version, names in case.aliases.items() for alias in names if alias in ALIASES}
+    known = {one.version: case.trail.history.of(one) for one in (case.found, case.champion) if one}
+    wrong = []
+    for alias in ALIASES:
+        there, holder = holders.get(alias, ""), case.trail.history.holder(alias)
+        audited = holder.version if holder else ""
+        other = there == audited and there in known and known[there] != holder
+        if there != audited or other:
+            named = (holder.name if other else holder.version) if holder else "none"
+            wrong.append(f"alias {alias} is on {there or 'no version'}, by the audit trail on {named}")
+    return wrong
+
+
+def drift(case: Case) -> Gate:
+    audited = case.record.drift if case.record else ""
+    tag = case.found.tags.get("drift_state", "") if case.found else ""
+    stable = audited == tag == "stable"
+    states = f"training data: audited {audited or 'nothing'}, tagged {tag or 'nothing'}"
+    baseline = case.record.baseline_hash if case.record else ""
+    if stable and baseline not in case.trail.history.baselines.audited:
+        return Gate("drift", False, f"{states}, but nobody who may made {baseline[:12] or 'anything'} the baseline")
+    return Gate("drift", stable, f"{states}, against baseline {baseline[:12] or 'none'}")
+
+
+def metric(case: Case) -> Gate:
+    """The audited metrics against the champion's, each with its margin."""
+    if case.record is None:
+        return Gate("metric", False, "no metric is audited")
+    if altered := [*_altered(case.record, case.found)]:
+        return Gate("metric", False, "; ".join(altered))
+    champion = case.trail.history.holder(CHAMPION)
+    if champion is None:
+        ours = ", ".join(f"{name} {case.record.metrics.get(name, '?')}" for name in case.policy.margins)
+        return Gate("metric", True, f"{ours}; there is no champion yet")
+    theirs = case.champion if case.champion and case.trail.history.of(case.champion) == champion else None
+    if altered := [*_altered(champion, theirs)]:
+        return Gate("metric", False, f"champion {champion.version}: {'; '.join(altered)}")
+    found = [_compare(name, margin, case.record, champion) for name, margin in case.policy.margins.items()]
+    detail = "; ".join(text for _, text in found) or "the policy compares no metric"
+    return Gate("metric", all(good for good, _ in found), detail)
+
+
+def _altered(record: Record, found: ModelVersion | None) -> Sequence[str]:
+    """Metrics of MLflow that are no longer those that training audited."""
+    if found is None:
+        return [f"version {record.name} isn't in the registry"]
+    return [
+        f"{name} is {found.metrics[name]!r} in MLflow, audited {record.metrics[name]}"
+        for name in METRICS
+        if name in found.metrics and name in record.metrics and str(found.metrics[name]) != record.metrics[name]
+    ]
+
+
+def _compare(name: str, margin: str, ours: Record, champion: Record) -> tuple[bool, str]:
+    try:
+        mine, theirs = Decimal(ours.metrics[name]), Decimal(champion.metrics[name])
+    except (KeyError, InvalidOperation):
+        mine = theirs = Decimal("NaN")
+    if not (mine.is_finite() and theirs.is_finite()):
+        return False, f"{name} isn't audited for both this version and champion {champion.version}"
+    worse = theirs - mine if METRICS.get(name, True) else mine - theirs
+    text = f"{name} {mine} against {theirs} of champion {champion.version}"
+    return worse <= Decimal(margin), f"{text}: {_by(worse)}, at most {margin} worse is allowed"
+
+
+def _by(worse: Decimal) -> str:
+    if not worse:
+        return "equal"
+    return f"{abs(worse)} {'worse' if worse > 0 else 'better'}"
+
+
+def ledger(case: Case) -> Gate:
+    found = case.trail.verification
+    problems = "; ".join(f"entry {fault.seq}: {fault.problem}" for fault in found.faults[:3])
+    head = f"head {found.head.hash[:12] if found.head else 'none'}"
+    good = f"{found.checked} entries, {head}, {found.heads} published head{'' if found.heads == 1 else 's'}: intact"
+    return Gate("ledger", found.intact, problems or good)
+
+
+def approvals(case: Case) -> Gate:
+    """Decisions that led here and that the policy in force would refuse make no promotion."""
+    seqs = {entry.seq for entry in case.record.decisions} if case.record else set()
+    doubts = [f"entry {one.seq}: {one.problem}" for one in case.trail.history.doubts if one.seq in seqs]
+    names = ", ".join(f"{entry.status} by {entry.owner}" for entry in case.record.decisions) if case.record else ""
+    return Gate("approvals", not doubts, "; ".join(doubts) or names or "none yet")
+
+
+_WHO = (state, identity, policy)
+GATES: Mapping[Action, Sequence[Callable[[Case], Gate]]] = {
+    Action.APPROVE: (*_WHO, four_eyes, registry, ledger),
+    Action.PROMOTE: (*_WHO, approvals, registry, drift, metric, ledger),
+    # Taking a model out of service is always the safe direction.
+    Action.REJECT: _WHO,
+    Action.ARCHIVE: _WHO,
+}
+
+
+def examine(case: Case) -> tuple[Gate, ...]:
+    """Every gate of the action, in order."""
+    return tuple(gate(case) for gate in GATES[case.action])
+
+
+class TooLate(LabError):
+    """Somebody else's decision was written first. `now` is the version as that left it, `reached` whether that is what
+    was wanted.
+    """
+
+    def __init__(self, case: Case, move: Move, now: Record, sealed: Entry, history: History) -> None:
+        self.case, self.move, self.now = case, move, now
+        self.reached = bool(now.decisions) and now.state is move.to_state and not move.alias
+        problem = next(one.problem for one in history.overtaken if one.seq == sealed.seq)
+        super().__init__(
+            f"Version {case.version} was acted on by somebody else at the same time: entry {sealed.seq}, {problem}. "
+            "It is recorded as overtaken, which is no fault.",
+            self._next(history),
+        )
+
+    def _next(self, history: History) -> str:
+        if self.reached:
+            return f"The version is {self.now.state}, as you wanted: nothing is left to do."
+        action, state = self.case.action, self.now.state
+        move = find_move(state, action, history.holds(CHAMPION, self.now))
+        if isinstance(move, str):
+            return f"Nothing is left to type: {move}."
+        again = f'invoke {action} --version {self.case.version} --reason "…"'
+        return f"The version is {state} now. Look at what the other one said; if you still want it, type `{again}`."

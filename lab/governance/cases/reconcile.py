@@ -1,0 +1,208 @@
+"""Finding, and taking back, what was done to the registry behind the lab's back: it is made to say what the audit trail says."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lab.clients.http import Http
+from lab.clients.mlflow import Mlflow
+from lab.clients.s3 import PIPELINE, S3, AuditStore
+from lab.core.config import LabConfig
+from lab.core.errors import LabError, LedgerError, NotFound
+from lab.core.models import ModelVersion
+from lab.core.services import Service
+from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
+from lab.governance.ledger import Entry, EntryStore, Status
+from lab.governance.rules.approval_states import ALIASES
+from lab.governance.rules.history import History, Record
+from lab.governance.rules.registry_findings import BLOCKED, Finding, Kind, reconcile
+from lab.governance.rules.registry_tags import expected_tags, shortened
+
+_GATE = "deployment_blocked"
+
+
+async def mirror(mlflow: Mlflow, history: History, record: Record) -> tuple[str, ...]:
+    """Corrects tags of the version and the aliases that it has or should have; returns what it changed.
+
+    What somebody did to other versions is left for reconciling to find, and so is another version under its number.
+
+    In every moment between two requests the registry allows no more than the trail does: aliases go first and come
+    last, and so does a deployment's permission. Raises ServiceUnavailable.
+    """
+    record = history.record(*record.key) or record
+    found = await _found(mlflow, record.version)
+    if found is None or history.of(found) != record:
+        return ()
+    held = {alias: holder for holder, names in (await mlflow.aliases()).items() for alias in names}
+    due = {alias: holder for alias in ALIASES if (holder := history.holder(alias))}
+    superfluous = [
+        alias
+        for alias in ALIASES
+        if held.get(alias) == record.version
+        and (alias not in due or (due[alias].version == record.version and due[alias] != record))
+    ]
+    changes = [f"alias {alias} taken from version {held.pop(alias)}" for alias in superfluous]
+    for alias in superfluous:
+        await mlflow.delete_alias(alias)
+    changes += await _set_tags(mlflow, found, record)
+    for alias, holder in due.items():
+        concerned = holder == record or held.get(alias) == record.version
+        if concerned and alias not in superfluous and held.get(alias) != holder.version:
+            await mlflow.set_alias(alias, holder.version)
+            changes.append(f"alias {alias} → version {holder.version}")
+    return tuple(changes)
+
+
+async def _found(mlflow: Mlflow, number: str) -> ModelVersion | None:
+    try:
+        return await mlflow.version(number)
+    except NotFound:
+        return None
+
+
+async def _set_tags(mlflow: Mlflow, found: ModelVersion, record: Record) -> list[str]:
+    tags, changes = expected_tags(record), []
+    blocking = tags[_GATE] == "true"
+    for name in sorted(tags, key=lambda one: (one == _GATE) is not blocking):
+        if found.tags.get(name, "") == tags[name]:
+            continue
+        changes.append(f"{name}: {shortened(found.tags.get(name, '')) or '–'} → {tags[name] or '–'}")
+        if tags[name]:
+            await mlflow.set_version_tag(record.version, name, tags[name])
+        else:
+            await mlflow.delete_version_tag(record.version, name)
+    return changes
+
+
+ACTION = "reconcile"
+# An entry isn't a place for thousands of lines; the numbers are all there.
+_LISTED = 50
+# Of how many of the newest versions the metrics are compared, too: that is a request each.
+_MEASURED = 100
+# Every version, and the names that each has.
+Registry = tuple[tuple[ModelVersion, ...], Mapping[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What was found; `changes` were made to repair it, `left` is what is still different, `entry` says so."""
+
+    versions: int
+    findings: tuple[Finding, ...]
+    left: tuple[Finding, ...]
+    changes: tuple[str, ...] = ()
+    entry: Entry | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.left
+
+
+class Reconciler:
+    """Compares MLflow's registry with the audit trail. Methods raise LabError."""
+
+    def __init__(self, config: LabConfig, mlflow: Mlflow, store: EntryStore) -> None:
+        self._config, self._mlflow, self._store = config, mlflow, store
+
+    @classmethod
+    def of_lab(cls, config: LabConfig) -> "Reconciler":
+        """The running lab's."""
+        mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), timeout_s=15))
+        return cls(config, mlflow, AuditStore(S3.of_lab(config, PIPELINE), config.audit_bucket, config.audit_prefix))
+
+    async def look(self) -> Reconciliation:
+        """Changes nothing."""
+        versions, findings = await self._compare(await asyncio.to_thread(self._history))
+        return Reconciliation(versions, findings, findings)
+
+    async def repair(self) -> Reconciliation:
+        """Makes the registry follow the trail wherever it can, and leaves audit entries that say so."""
+        history = await asyncio.to_thread(self._history)
+        versions, findings = await self._compare(history)
+        if not (possible := _safest_first(findings)):
+            return Reconciliation(versions, findings, findings)
+        await asyncio.to_thread(self._record, Status.STARTED, "findings", list(map(str, findings)))
+        changes: list[str] = []
+        try:
+            for finding in possible:
+                await self._undo(finding)
+                changes.append(_said(finding))
+        except LabError:
+            await asyncio.to_thread(self._record, Status.FAILURE, "changes", changes)
+            raise
+        entry = await asyncio.to_thread(self._record, Status.SUCCESS, "changes", changes)
+        left = (await self._compare(history))[1]
+        return Reconciliation(versions, findings, left, tuple(changes), entry)
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._mlflow.aclose()
+
+    def _history(self) -> History:
+        state = TrailReader(self._config, self._store).read()
+        if state.verification.faults:
+            first = state.verification.faults[0]
+            raise LedgerError(
+                f"The audit trail can't be trusted, so the registry can't be compared with it: entry {first.seq}: "
+                f"{first.problem}.",
+                "Type `mlops-lab audit verify`.",
+            )
+        return state.history
+
+    async def _compare(self, history: History) -> tuple[int, tuple[Finding, ...]]:
+        versions, aliases = await read_registry(self._mlflow)
+        return len(versions), reconcile(versions, aliases, history)
+
+    async def _undo(self, finding: Finding) -> None:
+        mlflow, number = self._mlflow, finding.version
+        if finding.kind is Kind.STAGE:
+            await mlflow.clear_stage(number)
+        elif finding.kind is Kind.ALIAS and finding.audited:
+            await mlflow.set_alias(finding.subject, finding.audited)
+        elif finding.kind is Kind.ALIAS:
+            await mlflow.delete_alias(finding.subject)
+        elif finding.audited:
+            await mlflow.set_version_tag(number, finding.subject, finding.audited)
+        else:
+            await mlflow.delete_version_tag(number, finding.subject)
+
+    def _record(self, status: Status, name: str, texts: Sequence[str]) -> Entry:
+        details = {name: list(texts[:_LISTED]), "count": len(texts)}
+        return ledger(self._config, self._store).append(entry_by_actor(self._config, ACTION, status, details))
+
+
+async def read_registry(mlflow: Mlflow) -> Registry:
+    """Every version, the newest with metrics, and the aliases of each. Raises ServiceUnavailable."""
+    versions, measured, aliases = await asyncio.gather(
+        mlflow.all_versions(), mlflow.versions(_MEASURED), mlflow.aliases()
+    )
+    metrics = {one.version: one.metrics for one in measured}
+    return tuple(replace(one, metrics=metrics.get(one.version, {})) for one in versions), aliases
+
+
+def _safest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """What forbids comes before what allows, so that the registry never allows more than the trail on the way."""
+    gone = {one.version for one in findings if one.kind in {Kind.GONE, Kind.REPLACED}}
+    return sorted(filter(None, (_possible(one, gone) for one in findings)), key=_danger)
+
+
+def _possible(finding: Finding, gone: Collection[str]) -> Finding | None:
+    """What can be repaired of it: an alias can't go back to a version that was deleted, but it can leave another."""
+    if finding.kind is Kind.ALIAS and (finding.audited in gone or "@" in finding.audited):
+        return replace(finding, audited="") if finding.found else None
+    return finding if finding.repairable else None
+
+
+def _danger(finding: Finding) -> int:
+    if finding.kind is Kind.ALIAS:
+        return 3 if finding.audited else 0
+    if finding.subject == BLOCKED:
+        return 0 if finding.audited == "true" else 2
+    return 1
+
+
+def _said(finding: Finding) -> str:
+    if finding.kind is Kind.ALIAS:
+        return f"alias {finding.subject}: version {finding.found or 'none'} → {finding.audited or 'none'}"
+    what = f"{finding.kind} {finding.subject}".strip()
+    return f"version {finding.version}: {what}: {shortened(finding.found) or 'none'} → {finding.audited or 'none'}"

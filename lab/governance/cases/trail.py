@@ -1,0 +1,103 @@
+"""The whole audit trail as the control plane uses it: read once and judged, and continued by what a person does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lab.clients import ssh
+from lab.clients.code_version import code_version
+from lab.core.config import LabConfig
+from lab.core.names import all_storable
+from lab.governance.ledger import Entry, EntryStore, Status, Verification, find_head, key_of, parse
+from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.writer import Ledger, now_utc, verify_trail
+from lab.governance.rules.history import Fold, History
+from lab.governance.rules.policy import Claim, Environment
+from lab.governance.rules.policy_file import hash_in_force
+from lab.runtime.layout import Layout
+
+
+@dataclass(frozen=True)
+class TrailState:
+    """The trail up to its head."""
+
+    history: History
+    verification: Verification
+
+
+class TrailReader:
+    """One look at a trail, and what was appended to it afterwards. Methods raise ServiceUnavailable."""
+
+    def __init__(self, config: LabConfig, store: EntryStore) -> None:
+        self._store, self._prefix = store, config.audit_prefix
+        self._witness = witness(config)
+        self._fold = Fold(config.name, config.policy, ssh.verify)
+        self._last = 0
+
+    def read(self) -> TrailState:
+        """Everything from the first entry, compared with the witness's heads.
+
+        Raises LedgerError when the witness's file was changed.
+        """
+        verification = verify_trail(self._store, self._prefix, self._witness.heads(), self._see)
+        return TrailState(self._fold.history(), verification)
+
+    def follow(self, until: int) -> History:
+        """Takes the entries behind those that are known, up to number `until`. Raises LedgerError, NotFound."""
+        for seq in range(self._last + 1, until + 1):
+            self._see(parse(self._store.read(key_of(self._prefix, seq))))
+        return self._fold.history()
+
+    def catch_up(self) -> History:
+        """Takes everything that was appended meanwhile. Raises LedgerError, NotFound, ServiceUnavailable."""
+        return self.follow(find_head(self._store, self._prefix, self._last))
+
+    def _see(self, entry: Entry) -> None:
+        self._fold.see(entry)
+        self._last = max(self._last, entry.seq)
+
+
+def witness(config: LabConfig) -> Witness:
+    """Where this lab's processes write down the heads that they made."""
+    return Witness.in_folder(config.witness)
+
+
+def ledger(config: LabConfig, store: EntryStore) -> Ledger:
+    """The trail's writer for what a person does; what waits in the journal goes first, each new head is published."""
+    return Ledger(store, config.audit_prefix, Layout(config.home).journal, witness=witness(config))
+
+
+def entry_by_actor(
+    config: LabConfig,
+    action: str,
+    status: Status,
+    details: Mapping[str, Any],
+    environment: Environment | None = None,
+    model_version: str = "",
+) -> Entry:
+    """An entry of the configured actor, made now; `environment` is the one acted in where it isn't the actor's.
+
+    Raises SettingsError when the file of known keys can't be read.
+    """
+    actor = config.actor
+    claim = Claim(actor.owner, actor.role, environment or actor.environment)
+    return entry_by_claim(config, claim, action, status, details, model_version)
+
+
+def entry_by_claim(
+    config: LabConfig, claim: Claim, action: str, status: Status, details: Mapping[str, Any], model_version: str = ""
+) -> Entry:
+    """As `entry_by_actor`, of whoever `claim` says."""
+    return Entry(
+        action=action,
+        status=status,
+        owner=claim.owner,
+        role=claim.role,
+        environment=claim.environment,
+        time=now_utc(),
+        model_version=model_version,
+        policy_hash=hash_in_force(config.policy, config.governance),
+        code_version=code_version(config.root),
+        # What is said of a path may be no text that an entry can hold.
+        details=all_storable(details),
+    )

@@ -1,0 +1,160 @@
+"""The runs and the version that the guardrails are tried on. Their owner is nobody's name, and they are put away."""
+
+import asyncio
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lab.core.dataset import BASELINE_KEY, DatasetRef, hash_file, read_rows
+from lab.core.errors import LabError, RunFailed
+from lab.core.models import ApprovalState
+from lab.core.runs import Run, RunStatus
+from lab.governance.cases.approve import Approver, Outcome, Tools
+from lab.governance.cases.model_smoke_test import Trial
+from lab.governance.cases.signing import Signing
+from lab.governance.cases.trail import TrailReader
+from lab.governance.checks.proof_clients import Bench
+from lab.governance.ledger import Entry, Status
+from lab.governance.ledger.writer import entries_of_run
+from lab.governance.rules.approval_states import PROBE
+from lab.governance.rules.policy import Action, Actor, Environment, Role
+from lab.ops.plant import downturn
+
+RUN_TAG, VERSION_TAG = "lab/probe", "probe"
+RUN_DEADLINE_S = 120.0
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A run that ended, and its audit entries, oldest first."""
+
+    run: Run
+    entries: tuple[Entry, ...]
+
+    @property
+    def seen(self) -> list[tuple[str, Status]]:
+        return [(entry.action, entry.status) for entry in self.entries]
+
+
+class Probe:
+    """Launches runs as somebody who may, or may not. One version at most is trained, when it is first asked for."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench, self._lock = bench, asyncio.Lock()
+        self._trained: Launched | None = None
+        # Nobody's keys: the attempts must never sign with those of whoever verifies.
+        self._home = tempfile.TemporaryDirectory(prefix="lab-probe-")
+
+    @property
+    def left(self) -> bool:
+        """Whether a version may have been made that isn't put away."""
+        return self._trained is not None
+
+    @property
+    def home(self) -> Path:
+        """An empty folder for throw-away keys."""
+        return Path(self._home.name)
+
+    async def admitted(self, role: Role, environment: Environment) -> Launched:
+        """A run of `role` in `environment` that has nothing to ingest: let in by the guard, it ends just there."""
+        nothing = f"s3://{self._bench.config.data_bucket}/probes/nothing.csv"
+        return await self._launched(Actor(PROBE, role, environment), nothing)
+
+    async def trained(self) -> Launched:
+        """A run that may, on data that drifted; with the version that it registered, if it did."""
+        async with self._lock:
+            if self._trained is None:
+                data = await asyncio.to_thread(self._drifted_data)
+                self._trained = await self._launched(self.actor(), data)
+                if version := _version(self._trained):
+                    await self._bench.mlflow.set_version_tag(version, VERSION_TAG, PROBE)
+            return self._trained
+
+    def actor(self) -> Actor:
+        """Somebody who may run here: the lab's own actor's role, or the first that may."""
+        config = self._bench.config
+        environment = config.actor.environment
+        for role in (config.actor.role, *Role):
+            actor = Actor(PROBE, role, environment)
+            if config.policy.decide(actor, Action.RUN).allowed:
+                return actor
+        raise LabError(f"The policy lets nobody run in {environment}.", "Look at POLICY_PATH.")
+
+    async def version(self) -> str:
+        """The version to try things on. Raises LabError when there is none."""
+        launched = await self.trained()
+        if not (version := _version(launched)):
+            raise RunFailed(f"Run {launched.run.run_id} registered no version to try this on.", "Type `invoke status`.")
+        return version
+
+    async def act(self, action: Action, version: str, actor: Actor, signing: Signing | None = None) -> Outcome:
+        """A real attempt to act on a version, by default without any key."""
+        bench = self._bench
+        config = replace(bench.config, actor=actor, signing_key=None)
+        # The costly gates come last: nothing that must be refused gets there.
+        tools = Tools(bench.mlflow, bench.trail, lambda _: "", lambda *_: Trial(False, "not tried"))
+        attempt = Approver(config, signing or Signing(home=self.home), tools)
+        return await attempt.act(action, version, f"{PROBE} tries whether this is refused")
+
+    async def put_away(self) -> list[str]:
+        """Archives every probe's version that isn't yet, also those that a killed verification left; their numbers."""
+        history = (await asyncio.to_thread(TrailReader(self._bench.config, self._bench.trail).read)).history
+        left = [
+            record.name
+            for record in history.every
+            if record.owner == PROBE and record.state is not ApprovalState.ARCHIVED
+        ]
+        for version in left:
+            outcome = await self._archive(version)
+            if not outcome.succeeded:
+                closed = [f"{gate.name}: {gate.detail}" for gate in outcome.gates if not gate.passed]
+                raise LabError(f"Version {version}, a probe's, can't be archived: {'; '.join(closed)}.")
+        self._trained = None
+        return left
+
+    async def _archive(self, version: str) -> Outcome:
+        policy = self._bench.config.policy
+        for role in Role:
+            actor = Actor(PROBE, role, Environment.STAGING)
+            if policy.decide(actor, Action.ARCHIVE).allowed:
+                return await self.act(Action.ARCHIVE, version, actor)
+        raise LabError("The policy lets nobody archive a version in staging.", "Look at POLICY_PATH.")
+
+    def close(self) -> None:
+        """Removes the folder of throw-away keys."""
+        self._home.cleanup()
+
+    async def _launched(self, actor: Actor, data: str) -> Launched:
+        run_id = await self._bench.dagster.launch(actor, PROBE, data, {RUN_TAG: PROBE})
+        run = await self._ended(run_id)
+        prefix = self._bench.config.audit_prefix
+        return Launched(run, await asyncio.to_thread(entries_of_run, self._bench.stored(), prefix, run_id))
+
+    async def _ended(self, run_id: str) -> Run:
+        end = time.monotonic() + RUN_DEADLINE_S
+        while True:
+            run = await self._bench.dagster.run(run_id)
+            if run.status.finished:
+                return run
+            if time.monotonic() > end:
+                raise RunFailed(f"Run {run_id} is still {run.status} after {RUN_DEADLINE_S:.0f} s.")
+            await asyncio.sleep(_POLL_S)
+
+    def _drifted_data(self) -> str:
+        """Where a data set lies that drifted from the baseline; it never becomes the current one."""
+        bucket, s3 = self._bench.config.data_bucket, self._bench.pipeline
+        baseline = DatasetRef.from_json(s3.get(bucket, BASELINE_KEY))
+        path = self.home / "drifted.csv"
+        path.write_bytes(downturn(read_rows(s3.lines(bucket, baseline.key))))
+        ref = DatasetRef(hash_file(path), 0, PROBE)
+        if not s3.exists(bucket, ref.key):
+            s3.upload(bucket, ref.key, path)
+        return f"s3://{bucket}/{ref.key}"
+
+
+def _version(launched: Launched) -> str:
+    if launched.run.status is not RunStatus.SUCCESS:
+        return ""
+    return next((entry.model_version for entry in reversed(launched.entries) if entry.model_version), "")

@@ -1,0 +1,196 @@
+"""(b), (c) and (f): the trail verifies and holds every finished run, and the registry says of every version what the trail says."""
+
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lab.clients import ssh
+from lab.core.errors import LabError
+from lab.core.models import ModelVersion
+from lab.core.runs import JOB, Run, RunStatus, Step
+from lab.governance.cases.reconcile import read_registry
+from lab.governance.cases.trail import witness
+from lab.governance.checks.proof import Check, Found, listed
+from lab.governance.checks.proof_clients import Bench
+from lab.governance.ledger import Entry, Status, Verification
+from lab.governance.ledger.retention import REMEDY
+from lab.governance.ledger.writer import verify_trail
+from lab.governance.rules.history import Fold, History
+from lab.governance.rules.registry_findings import BLOCKED, Finding, Kind, reconcile
+
+
+@dataclass(frozen=True)
+class Survey:
+    """`steps` are the actions and states that each run left; `findings` lasted over two looks."""
+
+    verification: Verification
+    history: History
+    steps: Mapping[str, set[tuple[str, Status]]]
+    versions: Sequence[ModelVersion]
+    findings: tuple[Finding, ...]
+
+
+class Surveyor:
+    """One survey for all proofs."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench, self._lock = bench, asyncio.Lock()
+        self._found: Survey | LabError | None = None
+
+    async def look(self) -> Survey:
+        """Raises LabError, the same one each time."""
+        async with self._lock:
+            if self._found is None:
+                try:
+                    self._found = await _survey(self._bench)
+                except LabError as err:
+                    self._found = err
+        if isinstance(self._found, LabError):
+            raise self._found
+        return self._found
+
+
+@dataclass
+class _Reading:
+    """What is kept of the entries as they pass: memory grows with runs and versions."""
+
+    fold: Fold
+    steps: dict[str, set[tuple[str, Status]]] = field(default_factory=dict)
+
+    def see(self, entry: Entry) -> None:
+        self.fold.see(entry)
+        if entry.run_id:
+            self.steps.setdefault(entry.run_id, set()).add((entry.action, entry.status))
+
+
+async def _survey(bench: Bench) -> Survey:
+    """Raises LabError."""
+    registry = await read_registry(bench.mlflow)
+    verification, reading = await asyncio.to_thread(_read, bench)
+    history = reading.fold.history()
+    findings = reconcile(*registry, history)
+    if findings:
+        # A registration or a decision in progress differs for a moment.
+        again = await read_registry(bench.mlflow)
+        history = (await asyncio.to_thread(_read, bench))[1].fold.history()
+        lasting = set(reconcile(*again, history))
+        findings = tuple(one for one in findings if one in lasting)
+    return Survey(verification, history, reading.steps, registry[0], findings)
+
+
+def _read(bench: Bench) -> tuple[Verification, _Reading]:
+    config = bench.config
+    reading = _Reading(Fold(config.name, config.policy, ssh.verify))
+    heads, days = witness(config).heads(), config.audit_retention_days
+    return verify_trail(bench.stored(), config.audit_prefix, heads, reading.see, days), reading
+
+
+# The newest runs that are compared with the trail.
+_RUNS = 100
+_UNAUDITABLE = "the audit trail can't be written"
+
+
+class LedgerProofs:
+    """What the trail says of itself and of the runs that Dagster knows."""
+
+    def __init__(self, bench: Bench, surveyor: Surveyor) -> None:
+        self._bench, self._surveyor = bench, surveyor
+
+    def checks(self) -> Iterator[Check]:
+        yield Check("ledger: the chain is intact, up to every published head", self._chain)
+        yield Check("ledger: no entry can be deleted before its time", self._locked)
+        yield Check("ledger: every finished run has its entries", self._runs)
+        yield Check("ledger: steps that never ended are known", self._unfinished)
+        yield Check("ledger: every decision counts", self._decisions)
+
+    async def _chain(self) -> Found:
+        found = (await self._surveyor.look()).verification
+        head = f"head {found.head.seq} is {found.head.hash[:12]}" if found.head else "no entry yet"
+        return listed(
+            (f"entry {fault.seq}: {fault.problem}" for fault in found.faults),
+            f"{found.checked} entries, {head}, {found.heads} published heads compared",
+        )
+
+    async def _locked(self) -> Found:
+        """By the bucket's settings, which hold for entries to come, and by each entry's own lock."""
+        found = (await self._surveyor.look()).verification
+        weak = await asyncio.to_thread(self._bench.weaknesses)
+        days = self._bench.config.audit_retention_days
+        good = f"versioning, lock, lifecycle and policy are the lab's; {found.checked} entries locked for {days} days"
+        passed, evidence = listed([*weak, *(fault.problem for fault in found.exposed)], good)
+        return passed, evidence if passed else f"{evidence}. {REMEDY}"
+
+    async def _runs(self) -> Found:
+        runs = [run for run in await self._bench.dagster.runs(_RUNS, steps=True) if run.job == JOB]
+        finished = [run for run in runs if run.status.finished]
+        steps = (await self._surveyor.look()).steps
+        gaps = [await self._gap(run, step, steps.get(run.run_id, set())) for run in finished for step in run.steps]
+        succeeded = sum(run.status is RunStatus.SUCCESS for run in finished)
+        return listed(filter(None, gaps), f"{len(finished)} finished runs, {succeeded} of them successful")
+
+    async def _gap(self, run: Run, step: Step, seen: set[tuple[str, Status]]) -> str:
+        """What the trail lacks of one step; empty when nothing is missing."""
+        if step.status == "SUCCESS":
+            lacking = [one for one in (Status.STARTED, Status.SUCCESS) if (step.name, one) not in seen]
+            return f"run {run.run_id[:8]} has no {' and no '.join(lacking)} of {step.name}" if lacking else ""
+        if step.status != "FAILURE" or any(action == step.name for action, _ in seen):
+            return ""
+        # A step that couldn't be audited doesn't run: that is the rule, not a gap.
+        reason = await self._bench.dagster.failure(run.run_id)
+        return "" if _UNAUDITABLE in reason else f"run {run.run_id[:8]} has no entry of {step.name}, which failed"
+
+    async def _unfinished(self) -> Found:
+        found = (await self._surveyor.look()).verification.unfinished
+        names = [f"entry {one.seq}: {one.action} of run {one.run_id[:8] or '–'} since {one.time}" for one in found]
+        return True, "; ".join(names) or "none"
+
+    async def _decisions(self) -> Found:
+        found = await self._surveyor.look()
+        decisions = sum(len(record.decisions) for record in found.history.every)
+        doubts = [f"entry {one.seq}: {one.problem}" for one in found.history.doubts]
+        good = f"{decisions} decisions on {len(found.history.every)} versions, by whom they say"
+        return listed(
+            (f"entry {one.seq}: {one.problem}" for one in found.history.uncounted), "; ".join([good, *doubts[:3]])
+        )
+
+
+_OF_TAGS = (Kind.TAG, Kind.UNAUDITED, Kind.REPLACED)
+
+
+class RegistryProofs:
+    """Tags and aliases against the trail."""
+
+    def __init__(self, surveyor: Surveyor) -> None:
+        self._surveyor = surveyor
+
+    def checks(self) -> Iterator[Check]:
+        yield Check("registry: governance tags are complete", self._complete)
+        yield Check("registry: tags are those of the audit trail", self._tags)
+        yield Check("registry: deployment_blocked follows the truth", self._blocked)
+        yield Check("reconcile: nothing was changed behind the lab's back", self._reconciled)
+
+    async def _complete(self) -> Found:
+        versions = (await self._surveyor.look()).versions
+        poor = [f"version {one.version} lacks {', '.join(one.missing_tags)}" for one in versions if one.missing_tags]
+        return listed(poor, f"{len(versions)} versions")
+
+    async def _tags(self) -> Found:
+        found = [one for one in await self._findings(_OF_TAGS) if one.subject != BLOCKED]
+        return listed(found, "every tag that governance knows")
+
+    async def _blocked(self) -> Found:
+        found = [one for one in await self._findings((Kind.TAG,)) if one.subject == BLOCKED]
+        versions = (await self._surveyor.look()).versions
+        free = [one.version for one in versions if one.tags.get(BLOCKED) == "false"]
+        return listed(found, f"deployable: {', '.join(free) or 'none'} of {len(versions)} versions")
+
+    async def _reconciled(self) -> Found:
+        history = (await self._surveyor.look()).history
+        aliases = ", ".join(f"{alias} on version {number}" for alias, number in sorted(history.aliases.items()))
+        return listed(
+            await self._findings(tuple(Kind)),
+            f"{len(history.every)} audited versions; {aliases or 'no alias'}",
+        )
+
+    async def _findings(self, kinds: Collection[Kind]) -> list[Finding]:
+        return [one for one in (await self._surveyor.look()).findings if one.kind in kinds]

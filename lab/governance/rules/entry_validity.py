@@ -1,0 +1,47 @@
+"""Which entries of the audit trail must prove something to count, and which of them don't."""
+
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
+
+from lab.core.runs import STEPS
+from lab.core.snapshot import AuditView
+from lab.governance.ledger import Entry, Status
+from lab.governance.rules.policy import Action
+
+DECISIONS = frozenset({Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status.ARCHIVED})
+
+
+def is_claim(entry: Entry) -> bool:
+    """Whether the entry is a registration, a decision, or a change of identities or of the baseline."""
+    registered = entry.action == STEPS[3] and entry.status is Status.SUCCESS
+    return registered or entry.status in DECISIONS or entry.action in {Action.IDENTITY, Action.BASELINE}
+
+
+JUDGED = "governance_entries_judged"
+UNCOUNTED = "governance_entries_uncounted"
+UNCOUNTED_ENTRY = "governance_uncounted_entry"
+OVERTAKEN, OVERTAKEN_ENTRY = "governance_entries_overtaken", "governance_overtaken_entry"
+# So many of either kind are named; more would let whoever forges entries fill Prometheus.
+NEWEST = 50
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The numbers of entries that don't count, of those that a verification wrote to show that, and of those that lost
+    a race; `judged` is the newest entry that was looked at.
+    """
+
+    judged: int = 0
+    uncounted: Set[int] = field(default_factory=frozenset)
+    probes: Set[int] = field(default_factory=frozenset)
+    overtaken: Set[int] = field(default_factory=frozenset)
+
+    def all_of(self, view: AuditView) -> bool:
+        """Whether every entry in the view that must prove something was judged."""
+        return all(entry.seq <= self.judged for entry in view.entries if is_claim(entry))
+
+    def marked(self, view: AuditView) -> AuditView:
+        """The view that says which entries don't count, older ones than it shows among them."""
+        kinds = (self.uncounted, self.probes, self.overtaken)
+        uncounted, probes, overtaken = (tuple(sorted(found, reverse=True)) for found in kinds)
+        return replace(view, uncounted=uncounted, probes=probes, overtaken=overtaken)
