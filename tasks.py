@@ -15,7 +15,7 @@ from invoke import Context, Exit, ParseError, task
 from invoke.parser.parser import ParseMachine, Parser
 from invoke.program import Program
 
-from lab.core.entry import settle
+from lab.base.startup import settle
 
 ROOT = Path(__file__).resolve().parent
 
@@ -135,7 +135,7 @@ def up(_: Context) -> None:
 def demo_run(_: Context, data: str = "", json: bool = False) -> None:
     """Train, evaluate and register the credit-risk model under governance."""
     from lab import wiring
-    from lab.core import interruption
+    from lab.base import interruption
     from lab.ops.demo_run import DemoRunner
     from lab.tui import console
 
@@ -162,7 +162,7 @@ def seed(
 ) -> None:
     """Record the data set, its baseline profile and hash; plant or take back a drift."""
     from lab import wiring
-    from lab.core.errors import UsageError
+    from lab.base.errors import UsageError
     from lab.governance.cases.signing import Signing
     from lab.ops.seed import Seeder
     from lab.tui import console
@@ -180,7 +180,7 @@ def seed(
 def status(_: Context, json: bool = False) -> None:
     """Show every service: health by its deep probe, address, uptime, memory."""
     from lab import wiring
-    from lab.core import interruption
+    from lab.base import interruption
     from lab.ops import stack
     from lab.tui import console
 
@@ -541,7 +541,7 @@ def test(
 @command
 def check(context: Context) -> None:
     """Check style, types, architecture and the lock file."""
-    from lab.core import interruption
+    from lab.base import interruption
 
     with context.cd(str(ROOT)):
         steps = {

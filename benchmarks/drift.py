@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab.core.dataset import read_rows
-from lab.core.drift import DRIFTED, DriftReport, compare, profile
-from lab.ops.plant import downturn
+from lab.base.dataset import read_rows
+from lab.base.drift import DRIFTED, DriftReport, compare, profile
+from lab.base.drift_simulation import downturn
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "sample_data.csv"
 # Validation admits 100 rows and more; the sizes below it show that nothing breaks where a baseline is smaller.

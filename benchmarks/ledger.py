@@ -17,9 +17,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.report import Machine, median, publish  # noqa: E402 - run as a file, it must find the packages first
 from docs.tables import table  # noqa: E402
-from lab.clients.s3 import AuditStore  # noqa: E402
 from lab.governance.ledger import Entry, Status  # noqa: E402
 from lab.governance.ledger.writer import Ledger, Trail, now_utc, verify_trail  # noqa: E402
+from lab.services.s3 import AuditStore  # noqa: E402
 
 PREFIX = "governance/audit/"
 # What the design promises, whatever the length: requests to find the head, to follow, and bytes to verify.

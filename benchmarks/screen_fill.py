@@ -7,10 +7,10 @@ from itertools import islice
 import psycopg2
 
 from benchmarks.ledger import entry
-from lab.clients.s3 import PIPELINE, READER, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.services import LOOPBACK, Service
+from lab.base.catalogue import LOOPBACK, Service
+from lab.config import LabConfig
 from lab.governance.ledger import Entry, find_head, key_of, parse, seal
+from lab.services.s3 import PIPELINE, READER, S3, AuditStore
 
 _WRITERS, _BATCH = 16, 2000
 # Copies of the newest row of a table, with other values in the named columns.

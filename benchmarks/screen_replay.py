@@ -22,11 +22,11 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.report import Machine, publish  # noqa: E402 - run as a file, it must find the packages first
 from docs.tables import table  # noqa: E402
-from lab.core.dataset import FEATURES  # noqa: E402
-from lab.core.drift import DriftReport, FeatureDrift  # noqa: E402
-from lab.core.models import GovernanceTags, ModelVersion  # noqa: E402
-from lab.core.runs import JOB, STEPS, Run, RunStatus, Step  # noqa: E402
-from lab.core.services import CATALOGUE  # noqa: E402
+from lab.base.catalogue import CATALOGUE  # noqa: E402
+from lab.base.dataset import FEATURES  # noqa: E402
+from lab.base.drift import DriftReport, FeatureDrift  # noqa: E402
+from lab.base.model_versions import GovernanceTags, ModelVersion  # noqa: E402
+from lab.base.runs import JOB, STEPS, Run, RunStatus, Step  # noqa: E402
 from lab.core.snapshot import AuditView, Health, LabInfo, RunsView, ServiceState, Slice, Snapshot  # noqa: E402
 from lab.governance.ledger import Entry, Status, seal  # noqa: E402
 from lab.tui.recording.reader import Recording  # noqa: E402

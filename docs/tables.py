@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lab.core.services import CATALOGUE, ServiceSpec  # noqa: E402 - run as a file, it must find the package first
+from lab.base.catalogue import CATALOGUE, ServiceSpec  # noqa: E402 - run as a file, it must find the package first
 from lab.envfile import SECRETS  # noqa: E402
 from lab.settings import Settings  # noqa: E402
 

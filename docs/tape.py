@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from lab.core.errors import NotFound
+from lab.base.errors import NotFound
 from lab.core.snapshot_decode import decode
 from lab.core.snapshot_json import plain
 

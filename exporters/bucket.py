@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from prometheus_client.metrics_core import Metric
 
 from exporters.serve import LabCollector, gauge, gauges
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.governance.ledger.retention import SETTINGS, BucketSettings, Promise, Weakness, weaknesses
 
 log = logging.getLogger("exporter.governance")

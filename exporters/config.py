@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.core.errors import SettingsError
+from lab.base.errors import SettingsError
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from prometheus_client.metrics_core import Metric
 from exporters.config import ExporterConfig
 from exporters.serve import Exporter, LabCollector, gauge, gauges, main
 from exporters.sources import EventLoopThread
-from lab.clients.dagster import Dagster, Dashboard
-from lab.clients.http import Http
-from lab.core.errors import LabError
-from lab.core.runs import Run, RunStatus
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
+from lab.base.runs import Run, RunStatus
 from lab.governance.rules.approval_states import PROBE
+from lab.services.dagster import Dagster, Dashboard
+from lab.services.http import Http
 
 # Together below Prometheus' scrape timeout of 5 s: a hanging webserver shows as down, not as a failed scrape.
 PING_TIMEOUT_S = 2.0

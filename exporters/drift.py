@@ -14,9 +14,9 @@ from exporters.config import ExporterConfig
 from exporters.poller import ROUND_PATIENCE_S, Poller
 from exporters.serve import Exporter, LabCollector, counter, gauge, gauges, main
 from exporters.sources import Bucket
-from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key, read_rows
-from lab.core.drift import DriftReport, Profile, compare
-from lab.core.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
+from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key, read_rows
+from lab.base.drift import DriftReport, Profile, compare
+from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
 
 # A 300 MB data set takes about a minute on a slow core; one that takes longer than this isn't arriving.
 CHECK_DEADLINE_S = 300.0

@@ -18,14 +18,14 @@ from exporters.reconcile import ReconcileCollector, ReconcileStatus, ReconcileWa
 from exporters.serve import Exporter, LabCollector, counters, gauge, gauges, main
 from exporters.sources import Bucket, EventLoopThread
 from exporters.trail import LedgerStatus, TrailWatch
-from lab.clients.bucket_lock import audit_promise
-from lab.clients.http import Http
-from lab.clients.mlflow import Mlflow
-from lab.core.errors import LabError
-from lab.core.models import ApprovalState, ModelVersion
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
+from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.ledger.published_heads import Witness, to_parts
 from lab.governance.rules.policy_file import read_policy
+from lab.services.bucket_lock import audit_promise
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
 
 LEDGER_INTERVAL_S = 10.0
 REGISTRY_INTERVAL_S = 15.0

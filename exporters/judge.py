@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from exporters.serve import LabCollector, gauge, gauges
-from lab.clients import ssh
 from lab.governance.ledger import EntryStore
 from lab.governance.ledger.reader import Trail
 from lab.governance.rules.entry_validity import JUDGED, NEWEST, OVERTAKEN, OVERTAKEN_ENTRY, UNCOUNTED, UNCOUNTED_ENTRY
 from lab.governance.rules.history import Fold, History
 from lab.governance.rules.policy import Policy
+from lab.services import ssh
 
 # Entries taken at once, and how long one round may go on taking them.
 PAGE = 500

@@ -9,8 +9,8 @@ from prometheus_client.metrics_core import Metric
 
 from exporters.judge import Judge
 from exporters.serve import LabCollector, gauge, gauges
-from lab.core.errors import LabError
-from lab.core.models import ModelVersion
+from lab.base.errors import LabError
+from lab.base.model_versions import ModelVersion
 from lab.governance.rules.registry_findings import Finding, Kind, reconcile
 
 log = logging.getLogger("exporter.governance")

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from exporters.config import ExporterConfig, from_environment
 from exporters.poller import Poller
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 
 REQUEST_THREADS = 8
 # A client that sends or reads nothing for this long loses its thread.

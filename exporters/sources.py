@@ -5,10 +5,10 @@ import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
-from lab.clients.bucket_lock import read_settings
-from lab.clients.s3 import S3, AuditStore
-from lab.core.errors import ServiceUnavailable
+from lab.base.errors import ServiceUnavailable
 from lab.governance.ledger.retention import BucketSettings
+from lab.services.bucket_lock import read_settings
+from lab.services.s3 import S3, AuditStore
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import merge
 
-from lab.core.errors import LabError, NotFound
+from lab.base.errors import LabError, NotFound
 from lab.governance.ledger import Entry, EntryStore, Fault, Head, Kind, Status, find_head, key_of
 from lab.governance.ledger.published_heads import Witness
 from lab.governance.ledger.reader import Trail, Walk

@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
+from lab.base.startup import settle
 from lab.cli_approval import register as register_approval
 from lab.cli_audit import register as register_audit
 from lab.cli_governance import register as register_governance
 from lab.cli_record import register as register_record
 from lab.cli_remote import config_of, endpoints
 from lab.cli_remote import register as register_remote
-from lab.core.entry import settle
-from lab.core.errors import LabError
-from lab.core.services import Service
 
 if TYPE_CHECKING:
     from lab.core.snapshot import Snapshot
@@ -147,7 +147,7 @@ def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
 
 
 def _once(as_json: bool, places: Places = NOWHERE) -> int:
-    from lab.core import interruption
+    from lab.base import interruption
 
     snapshot = interruption.run(_snapshot(places))
     if as_json:

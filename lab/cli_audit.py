@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.core import interruption
-from lab.core.errors import UsageError
+from lab.base import interruption
+from lab.base.errors import UsageError
 
 if TYPE_CHECKING:
     from lab.governance.cases.orphans import Closing

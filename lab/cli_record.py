@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.base.names import whole_number
 from lab.cli_remote import given
-from lab.core.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lab.core.services import CATALOGUE, Service
+from lab.base.catalogue import CATALOGUE, Service
 
 if TYPE_CHECKING:
-    from lab.core.config import LabConfig
+    from lab.config import LabConfig
 
 _SIGNED = {Service.OBJECT_STORE, Service.ALERTMANAGER, Service.GRAFANA}
 _SERVICES = tuple(spec for spec in CATALOGUE if spec.url(0).startswith("http:"))

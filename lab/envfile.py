@@ -14,7 +14,7 @@ from typing import IO
 
 from dotenv.parser import Binding, parse_stream
 
-from lab.core.errors import LabError, SettingsError
+from lab.base.errors import LabError, SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = (

@@ -9,11 +9,11 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from lab.core.account import expanded
-from lab.core.config import LabConfig, Secrets
-from lab.core.errors import ClaimRefused, SettingsError
-from lab.core.names import ALLOWED
-from lab.core.services import MAX_PORT_OFFSET
+from lab.base.account import expanded
+from lab.base.catalogue import MAX_PORT_OFFSET
+from lab.base.errors import ClaimRefused, SettingsError
+from lab.base.names import ALLOWED
+from lab.config import LabConfig, Secrets
 from lab.envfile import ROOT, SECRETS, env_file, written_values
 from lab.governance.rules.policy import Actor, Claim, Environment, Policy, Role
 from lab.governance.rules.policy_file import ROLE_VARIABLES

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab import envfile, settings
-from lab.core.config import LabConfig
-from lab.core.errors import ClaimRefused, LabError, SettingsError
+from lab.base.errors import ClaimRefused, LabError, SettingsError
+from lab.config import LabConfig
 from lab.governance.rules.policy import Policy
 from lab.runtime.base import Runtime
 
@@ -78,7 +78,7 @@ def runtime(config: LabConfig) -> Runtime:
     from lab.runtime.choice import runtime_name
 
     if runtime_name(config) == "compose":
-        from lab.clients.code_version import code_version
+        from lab.base.source_code import code_version
         from lab.runtime.compose import ComposeRuntime
 
         return ComposeRuntime(config, code_version=lambda: code_version(config.root))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.core.csvtext import COLUMNS_RULE, READABLE, Violation, inspect
-from lab.core.dataset import BAD, GOOD, TARGET
+from lab.base.csv_text import COLUMNS_RULE, READABLE, Violation, inspect
+from lab.base.dataset import BAD, GOOD, TARGET
 from lab.training.frames import frames
 from pipelines.schema import NUMBER, applications_schema
 

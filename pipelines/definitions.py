@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from lab.core.runs import JOB, SCHEDULE, TRIGGER_TAG
+from lab.base.runs import JOB, SCHEDULE, TRIGGER_TAG
 from lab.training.data_store import Storage
 from lab.training.governance_resource import Governance
 from pipelines.ingest import ingest_data

@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from lab.core.dataset import DatasetRef, hash_file, read_records
-from lab.core.errors import DatasetInvalid
-from lab.core.runs import STEPS
+from lab.base.dataset import DatasetRef, hash_file, read_records
+from lab.base.errors import DatasetInvalid
+from lab.base.runs import STEPS
 from lab.training.data_store import DataStore, Storage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment

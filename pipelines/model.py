@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.core.dataset import BAD, CATEGORICAL, FEATURES, GOOD, NUMERIC, TARGET
+from lab.base.dataset import BAD, CATEGORICAL, FEATURES, GOOD, NUMERIC, TARGET
 from lab.training.frames import frames
 from pipelines.schema import CATEGORIES, numbers_of
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.core.dataset import BAD, GOOD
+from lab.base.dataset import BAD, GOOD
 from pipelines.model import Evaluation
 
 if TYPE_CHECKING:

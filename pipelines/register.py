@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lab.core.models import MODEL_ASSET, MODEL_NAME, ApprovalState, GovernanceTags
-from lab.core.runs import STEPS
+from lab.base.model_versions import MODEL_ASSET, MODEL_NAME, ApprovalState, GovernanceTags
+from lab.base.runs import STEPS
 from lab.governance.ledger import Entry, Status
 from lab.training.data_store import Storage, lineage
 from lab.training.governance_resource import Governance

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lab.core.dataset import BAD, CATEGORICAL, GOOD, NUMERIC, TARGET
+from lab.base.dataset import BAD, CATEGORICAL, GOOD, NUMERIC, TARGET
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lab.core.dataset import NUMERIC
-from lab.core.errors import NotFound, ServiceUnavailable
-from lab.core.model_files import files_digest
-from lab.core.models import EXPERIMENT, deleted_experiment
+from lab.base.dataset import NUMERIC
+from lab.base.errors import NotFound, ServiceUnavailable
+from lab.base.model_versions import EXPERIMENT, deleted_experiment, files_digest
 from pipelines.model import Trained, parameters
 from pipelines.plots import confusion_picture, roc_picture
 
@@ -159,7 +158,7 @@ def log_data(run_id: str, data_hash: str, source: str, rows: int) -> None:
 
 @dataclass(frozen=True)
 class LoggedModel:
-    """A model as it lies in MLflow; `digest` is that of its files there (see `lab.core.model_files`)."""
+    """A model as it lies in MLflow; `digest` is that of its files there (see `lab.base.model_versions`)."""
 
     model_id: str
     uri: str

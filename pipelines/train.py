@@ -6,8 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from lab.core.dataset import DatasetRef
-from lab.core.runs import STEPS
+from lab.base.dataset import DatasetRef
+from lab.base.runs import STEPS
 from lab.training.data_store import Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment

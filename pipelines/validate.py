@@ -9,10 +9,10 @@ from typing import Any
 
 import dagster as dg
 
-from lab.core.csvtext import Violation
-from lab.core.dataset import DatasetRef, read_rows
-from lab.core.drift import DRIFTED, DriftReport, compare
-from lab.core.runs import STEPS
+from lab.base.csv_text import Violation
+from lab.base.dataset import DatasetRef, read_rows
+from lab.base.drift import DRIFTED, DriftReport, compare
+from lab.base.runs import STEPS
 from lab.governance.rules.approval_states import PROBE
 from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.governance_resource import Governance

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from tests.support.lab import LiveLab, leftovers
 
 if TYPE_CHECKING:

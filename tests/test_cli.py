@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from lab import cli
-from lab.core.errors import LabError
-from lab.core.interruption import PIPE_CLOSED
+from lab.base.errors import LabError
+from lab.base.interruption import PIPE_CLOSED
 from lab.tui import terminal
 from lab.tui.app import LabApp
 from tests.support.ports import NEVER_STARTED

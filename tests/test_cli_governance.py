@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import cli
-from lab.core.models import ApprovalState
+from lab.base.model_versions import ApprovalState
 from lab.governance.cases.evidence import Evidence
 from lab.governance.cases.reconcile import Reconciliation
 from lab.governance.checks import Proof

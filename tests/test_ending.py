@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.interruption import PIPE_CLOSED
+from lab.base.interruption import PIPE_CLOSED
 from tests.support.lab import INVOKE, ROOT
 from tests.support.ports import NEVER_STARTED
 from tests.support.waiting import eventually

@@ -14,8 +14,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lab import envfile
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, SettingsError
+from lab.base.errors import LabError, SettingsError
+from lab.config import LabConfig
 from lab.governance.rules.policy import Environment, Role
 from lab.wiring import first_config, load_config
 

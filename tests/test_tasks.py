@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from tests.support.lab import INVOKE, ROOT
 from tests.support.ports import reserved_offset
 

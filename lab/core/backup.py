@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.governance.ledger import Head, each_key_once
 
 FORMAT = 1

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from lab.core.alerts import Alert
-from lab.core.drift import DriftReport
-from lab.core.models import ModelVersion
-from lab.core.runs import Run, ScheduleState
+from lab.base.alerts import Alert
+from lab.base.drift import DriftReport
+from lab.base.model_versions import ModelVersion
+from lab.base.runs import Run, ScheduleState
 from lab.governance.ledger import Entry, Fault
 
 SCHEMA_VERSION = 1

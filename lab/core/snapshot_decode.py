@@ -13,7 +13,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.core.snapshot import SCHEMA_VERSION, Snapshot
 
 Decode = Callable[[Any], Any]

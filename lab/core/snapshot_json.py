@@ -7,9 +7,9 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from lab.core.drift import DriftReport, FeatureDrift
-from lab.core.models import ModelVersion
-from lab.core.runs import Run, Step
+from lab.base.drift import DriftReport, FeatureDrift
+from lab.base.model_versions import ModelVersion
+from lab.base.runs import Run, Step
 from lab.core.snapshot import SCHEMA_VERSION, AuditView, Slice, Snapshot
 
 # Derived facts that a reader of the JSON would otherwise have to compute again.

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.clients.sources import stamps
+from lab.base.source_code import stamps
 from lab.dagster_host import source_snapshot
 from lab.dagster_host.code_location import Address, is_the_codes, serve
 from lab.dagster_host.parent_watch import Lifeline

@@ -7,7 +7,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lab.core.heartbeats import dated
+from lab.base.heartbeats import dated
 from lab.dagster_host.container_runs import gate_url
 from lab.dagster_host.prefork_client import SERVER
 

@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from lab.clients.sources import fingerprint, sources
+from lab.base.source_code import fingerprint, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where a process that has called `take` says which code it executes.

@@ -17,7 +17,7 @@ from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from lab.core.names import shown, storable
+from lab.base.names import shown, storable
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

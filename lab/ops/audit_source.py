@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lab.clients.http import Http
-from lab.clients.metrics import read_verdicts
-from lab.clients.s3_reader import EntryReader, StoreReader
-from lab.clients.shape import understanding
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
+from lab.base.threads import OneThread
+from lab.config import LabConfig
 from lab.core.snapshot import AuditView
 from lab.governance.ledger.reader import Trail
 from lab.governance.rules.entry_validity import Verdicts, is_claim
 from lab.ops.sources import PATIENCE_S, store_reader
-from lab.ops.threads import OneThread
+from lab.services.http import Http
+from lab.services.json_reading import understanding
+from lab.services.metrics import read_verdicts
+from lab.services.s3_reader import EntryReader, StoreReader
 
 if TYPE_CHECKING:
     import httpx

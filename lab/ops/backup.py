@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from lab.clients.code_version import code_version
-from lab.clients.pgdump import Database
-from lab.clients.s3 import READER, S3, AuditStore
+from lab.base.catalogue import LOOPBACK, Service
+from lab.base.errors import LabError
+from lab.base.progress import Progress, Report
+from lab.base.runs import RunStatus
+from lab.base.source_code import code_version
+from lab.config import LabConfig
 from lab.core.backup import ARTIFACTS, DATA, DATABASE, GOVERNANCE, SUFFIX, TRAIL, WITNESS, Counts, Manifest
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.runs import RunStatus
-from lab.core.services import LOOPBACK, Service
 from lab.governance.cases import audit
 from lab.governance.cases.trail import witness
 from lab.governance.ledger import Head, find_head, verify
@@ -26,7 +25,8 @@ from lab.governance.ledger.published_heads import FILE
 from lab.governance.ledger.verify_export import exported
 from lab.ops import own_lab
 from lab.ops.backup_file import Writer
-from lab.ops.progress import Progress, Report
+from lab.services.postgres import Database
+from lab.services.s3 import READER, S3, AuditStore
 
 _TIMEOUT_S = 60.0
 _ENDED = ", ".join(f"'{status}'" for status in RunStatus if status.finished)

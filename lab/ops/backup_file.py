@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
+from lab.base.errors import LabError
 from lab.core.backup import FORMAT, LABEL, MANIFEST, Manifest, Member, check_name, known_format
-from lab.core.errors import LabError
 from lab.governance.ledger import each_key_once
 
 _LEVEL = 6

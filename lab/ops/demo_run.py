@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from lab.clients.dagster import Dagster
-from lab.clients.http import Http
-from lab.clients.mlflow import Mlflow
-from lab.clients.s3 import PIPELINE, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.errors import ClaimRefused, Interrupted, LabError, NotFound, PolicyDenied, RunFailed, ServiceUnavailable
-from lab.core.models import MODEL_NAME, ModelVersion
-from lab.core.runs import JOB, Run, RunStatus
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import ClaimRefused, Interrupted, LabError, NotFound, PolicyDenied, RunFailed, ServiceUnavailable
+from lab.base.model_versions import MODEL_NAME, ModelVersion
+from lab.base.progress import Progress, Report
+from lab.base.runs import JOB, Run, RunStatus
+from lab.config import LabConfig
 from lab.governance.cases.trail import entry_by_actor, entry_by_claim, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.ledger.writer import entries_of_run
 from lab.governance.rules.policy import Action, Claim
-from lab.ops.progress import Progress, Report
 from lab.runtime.inbox import visible
+from lab.services.dagster import Dagster
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
+from lab.services.s3 import PIPELINE, S3, AuditStore
 
 T = TypeVar("T")
 DEADLINE_S = 900.0

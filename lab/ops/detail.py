@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.core.config import LabConfig
-from lab.core.errors import NotFound
+from lab.base.errors import NotFound
+from lab.config import LabConfig
 from lab.runtime.base import Runtime
 
 

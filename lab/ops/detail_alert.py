@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.clients.alertmanager import Alertmanager
-from lab.clients.http import Http
-from lab.core.alerts import KnownSilence
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, NotFound, ServiceUnavailable
-from lab.core.services import Service
+from lab.base.alerts import KnownSilence
+from lab.base.catalogue import Service
+from lab.base.errors import LabError, NotFound, ServiceUnavailable
+from lab.config import LabConfig
 from lab.runtime.base import Runtime
+from lab.services.alertmanager import Alertmanager
+from lab.services.http import Http
 
 if TYPE_CHECKING:
     import httpx

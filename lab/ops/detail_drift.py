@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lab.clients.s3 import READER, S3
-from lab.core.config import LabConfig
-from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key, read_rows
-from lab.core.drift import Histogram, Profile, histograms
-from lab.core.errors import NotFound
+from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key, read_rows
+from lab.base.drift import Histogram, Profile, histograms
+from lab.base.errors import NotFound
+from lab.config import LabConfig
 from lab.ops.detail_store import TIMEOUT_S, StoreDesk
+from lab.services.s3 import READER, S3
 
 # Rows of the credit data have about 270 bytes, and an answer is 8 MB at most.
 _SMALL_ROWS = 20_000

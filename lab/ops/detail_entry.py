@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lab.clients import ssh
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, LedgerError, NotFound
+from lab.base.errors import LabError, LedgerError, NotFound
+from lab.base.threads import OneThread
+from lab.config import LabConfig
 from lab.governance.cases.signing import read_signers
 from lab.governance.ledger import GENESIS, Entry, EntryStore, find_head, is_sound, key_of, parse
 from lab.governance.rules.approval_states import parse_baseline_statement, parse_identity_statement, parse_statement
@@ -14,7 +14,7 @@ from lab.governance.rules.identities import claim_problem, moment
 from lab.governance.rules.policy import Action
 from lab.governance.rules.signers import Signer
 from lab.ops.detail_store import StoreDesk
-from lab.ops.threads import OneThread
+from lab.services import ssh
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lab.core.errors import UsageError
-from lab.core.loglevel import Level, level_of
-from lab.core.logtime import written_at
-from lab.core.services import Service, find
+from lab.base.catalogue import Service, find
+from lab.base.errors import UsageError
+from lab.base.log_lines import Level, level_of, written_at
 from lab.runtime.base import Runtime
 
 # Of one service alone, and of each when all are shown.

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lab.clients.dagster import Dagster
-from lab.clients.dagster_read import RunEvent
-from lab.clients.http import Http
-from lab.core.config import LabConfig
-from lab.core.errors import LedgerError, NotFound
-from lab.core.runs import Run, RunDetail
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LedgerError, NotFound
+from lab.base.runs import Run, RunDetail
+from lab.base.threads import OneThread
+from lab.config import LabConfig
 from lab.governance.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.ops.detail_store import TIMEOUT_S, StoreDesk
-from lab.ops.threads import OneThread
+from lab.services.dagster import Dagster
+from lab.services.dagster_answers import RunEvent
+from lab.services.http import Http
 
 if TYPE_CHECKING:
     import httpx

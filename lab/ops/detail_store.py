@@ -3,10 +3,10 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from lab.clients.s3_reader import EntryReader, StoreReader
-from lab.core.config import LabConfig
+from lab.config import LabConfig
 from lab.governance.ledger import EntryStore
 from lab.ops.sources import store_reader
+from lab.services.s3_reader import EntryReader, StoreReader
 
 if TYPE_CHECKING:
     import httpx

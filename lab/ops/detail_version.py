@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.clients.http import Http
-from lab.clients.mlflow import LoggedRun, Mlflow
-from lab.core.config import LabConfig
-from lab.core.errors import LedgerError, NotFound
-from lab.core.models import ApprovalState, ModelVersion
-from lab.core.runs import STEPS
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LedgerError, NotFound
+from lab.base.model_versions import ApprovalState, ModelVersion
+from lab.base.runs import STEPS
+from lab.base.threads import OneThread
+from lab.config import LabConfig
 from lab.governance.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.governance.rules.approval_states import CHAMPION, MOVES
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import named_number
 from lab.ops.detail_store import TIMEOUT_S, StoreDesk
-from lab.ops.threads import OneThread
+from lab.services.http import Http
+from lab.services.mlflow import LoggedRun, Mlflow
 
 if TYPE_CHECKING:
     import httpx

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import psutil
 
-from lab.core.account import unprivileged
-from lab.core.config import LabConfig
-from lab.core.csvformat import HEAD, foreign
-from lab.core.errors import LabError
-from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OFFSET_STEP, Service, ports_at
+from lab.base.account import unprivileged
+from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OFFSET_STEP, Service, ports_at
+from lab.base.csv_text import HEAD, foreign
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime import neighbours
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.choice import runtime_name

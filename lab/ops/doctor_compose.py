@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.ops.doctor import Finding, Verdict
 from lab.runtime import engine
 from lab.runtime.containers import Containers, understood

@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 
-from lab.core.config import LabConfig
-from lab.core.models import EXPERIMENT, MODEL_NAME, deleted_experiment
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.model_versions import EXPERIMENT, MODEL_NAME, deleted_experiment
+from lab.config import LabConfig
 from lab.ops.doctor import Finding, Verdict
 
 _TIMEOUT_S = 3.0

@@ -4,17 +4,17 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab.clients.pgdump import Database
-from lab.clients.s3 import READER, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
+from lab.base.progress import Progress, Report
+from lab.config import LabConfig
 from lab.governance.ledger import PAGE, Entry, Status, key_of, parse
 from lab.governance.rules.policy import Action
-from lab.ops.progress import Progress, Report
-from lab.ops.provision import provision_postgres, provision_store
 from lab.runtime.base import Runtime
 from lab.runtime.private import write_private
+from lab.services.postgres import Database
+from lab.services.provision import provision_postgres, provision_store
+from lab.services.s3 import READER, S3, AuditStore
 
 _TIMEOUT_S = 15.0
 _PROVISION_S = 120.0

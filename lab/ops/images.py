@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.clients.code_version import code_version
-from lab.core.config import LabConfig
-from lab.core.errors import UsageError
-from lab.ops.progress import Progress, Report
+from lab.base.errors import UsageError
+from lab.base.progress import Progress, Report
+from lab.base.source_code import code_version
+from lab.config import LabConfig
 from lab.runtime.choice import runtime_name
 from lab.runtime.images.names import LEGACY_IMAGE, pinned, pins_file, read
 

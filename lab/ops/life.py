@@ -6,24 +6,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from lab.core import interruption
-from lab.core.config import LabConfig
-from lab.core.errors import Interrupted, LabError, PolicyDenied, ServiceUnavailable, UsageError
-from lab.core.logtime import since
-from lab.core.services import BY_NAME, Service, ServiceSpec, find
+from lab.base import interruption
+from lab.base.catalogue import BY_NAME, Service, ServiceSpec, find
+from lab.base.errors import Interrupted, LabError, PolicyDenied, ServiceUnavailable, UsageError
+from lab.base.log_lines import since
+from lab.base.progress import Progress, Report
+from lab.config import LabConfig
 from lab.envfile import is_own
 from lab.governance.cases.audit import deliver, export_file
 from lab.ops import stack
 from lab.ops.doctor import Finding, Verdict, examine, ports
 from lab.ops.emptiness import refuse_half_restored
 from lab.ops.own_lab import refuse_another, settle
-from lab.ops.progress import Progress, Report
-from lab.ops.provision import provision_postgres, provision_store
 from lab.ops.seed import Seeder
 from lab.ops.underway import say_what_ends
 from lab.runtime.base import Note, Runtime
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.record import recorded_runtime, refuse_other_runtime
+from lab.services.provision import provision_postgres, provision_store
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.1

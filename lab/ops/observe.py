@@ -5,21 +5,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from lab.clients.dagster import Dagster
-from lab.clients.http import Http
-from lab.clients.metrics import read_drift
-from lab.clients.mlflow import Mlflow
-from lab.clients.prometheus import Prometheus
-from lab.clients.shape import understanding
-from lab.core.config import LabConfig
-from lab.core.drift import DriftReport
-from lab.core.errors import LabError
-from lab.core.processes import ProcessFact
-from lab.core.services import BY_NAME, Service
+from lab.base.catalogue import BY_NAME, ProcessFact, Service
+from lab.base.drift import DriftReport
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.core.snapshot import Health, LabInfo, Slice, Snapshot
 from lab.ops.audit_source import AuditSource
 from lab.ops.probing import ServicesSource
 from lab.ops.sources import PATIENCE_S, Clocks, RunsSource, Source
+from lab.services.dagster import Dagster
+from lab.services.http import Http
+from lab.services.json_reading import understanding
+from lab.services.metrics import read_drift
+from lab.services.mlflow import Mlflow
+from lab.services.prometheus import Prometheus
 
 if TYPE_CHECKING:
     import httpx

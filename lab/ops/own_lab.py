@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.clients.s3 import ADMIN, PIPELINE, READER, S3
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, NotFound, ServiceUnavailable
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError, NotFound, ServiceUnavailable
+from lab.config import LabConfig
 from lab.ops.doctor import free_offset
 from lab.runtime.base import Runtime
 from lab.runtime.neighbours import home_at
 from lab.runtime.record import lab_id, recorded_runtime
+from lab.services.s3 import ADMIN, PIPELINE, READER, S3
 
 # In the data bucket, and not in backups: a restored lab is another one.
 KEY = "lab/identity.json"

@@ -9,20 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.clients.dagster import Dagster
-from lab.clients.grpc_health import check_serving
-from lab.clients.http import BadStatus, Http, Incomplete, Login, NotReady
-from lab.clients.metrics import read_drift, samples, stalled_pollers
-from lab.clients.mlflow import Mlflow
-from lab.clients.postgres import check_database
-from lab.clients.prometheus import Prometheus
-from lab.clients.s3_reader import PIPELINE, READER, Signer, StoreReader, WriteProbe
-from lab.clients.shape import mapping, text, understanding
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, NotFound
-from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, Service
+from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
+from lab.base.errors import LabError, NotFound
+from lab.base.threads import OneThread
+from lab.config import LabConfig
 from lab.core.snapshot import Health
-from lab.ops.threads import OneThread
+from lab.services.dagster import Dagster
+from lab.services.grpc_health import check_serving
+from lab.services.http import BadStatus, Http, Incomplete, Login, NotReady
+from lab.services.json_reading import mapping, text, understanding
+from lab.services.metrics import read_drift, samples, stalled_pollers
+from lab.services.mlflow import Mlflow
+from lab.services.postgres import check_database
+from lab.services.prometheus import Prometheus
+from lab.services.s3_reader import PIPELINE, READER, Signer, StoreReader, WriteProbe
 
 if TYPE_CHECKING:
     import httpx

@@ -5,14 +5,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lab.core.config import LabConfig
-from lab.core.processes import ProcessFact
-from lab.core.services import CATALOGUE, Service
+from lab.base.catalogue import CATALOGUE, ProcessFact, Service
+from lab.base.threads import OneThread
+from lab.config import LabConfig
 from lab.core.snapshot import Health, ServiceState
 from lab.ops.probes import UNKNOWN, ProbeResult, Probes
 from lab.ops.sources import PATIENCE_S, Backoff, Clocks
 from lab.ops.states import service_state
-from lab.ops.threads import OneThread
 
 if TYPE_CHECKING:
     import httpx

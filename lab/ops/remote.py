@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, UsageError
-from lab.core.numbers import whole_number
-from lab.core.processes import ProcessFact
-from lab.core.services import BY_NAME, CATALOGUE, MAX_PORT_OFFSET, UNSEEN, Service
+from lab.base.catalogue import BY_NAME, CATALOGUE, MAX_PORT_OFFSET, UNSEEN, ProcessFact, Service
+from lab.base.errors import LabError, UsageError
+from lab.base.names import whole_number
+from lab.config import LabConfig
 from lab.core.snapshot import Health, LabInfo, ServiceState, Snapshot
 from lab.ops.observe import NEEDS, PROBE_DEADLINE_S, Observer
 from lab.ops.probes import Probes

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.core import interruption
+from lab.base import interruption
+from lab.base.catalogue import Service
+from lab.base.errors import LabError, LedgerError
+from lab.base.progress import Progress, Report
+from lab.config import LabConfig
 from lab.core.backup import ARTIFACTS, DATA, TRAIL, WITNESS, Counts, Manifest
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, LedgerError
-from lab.core.services import Service
 from lab.governance.cases import audit
 from lab.governance.ledger import Entry, Head, Verification, parse, verify
 from lab.governance.ledger.published_heads import FILE, parse_head
@@ -26,7 +27,6 @@ from lab.ops import stack
 from lab.ops.backup import counts, databases, software
 from lab.ops.backup_file import BackupFile
 from lab.ops.emptiness import RestoreMark, make_room
-from lab.ops.progress import Progress, Report
 from lab.ops.restore_load import Loader
 from lab.runtime.base import Runtime
 

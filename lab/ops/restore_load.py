@@ -9,20 +9,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from lab.clients.pgdump import Database
-from lab.clients.s3 import PIPELINE, S3, AuditStore, Content
+from lab.base.account import belong_to_folder
+from lab.base.errors import LabError, LedgerError
+from lab.base.progress import Progress, Report
+from lab.config import LabConfig
 from lab.core.backup import ARTIFACTS, DATA, DATABASE, GOVERNANCE, TRAIL, WITNESS, Manifest
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, LedgerError
-from lab.core.ownership import belong_to_folder
 from lab.governance.ledger import key_of, seq_of
 from lab.governance.ledger.published_heads import FILE
 from lab.governance.ledger.verify_export import exported_lines
 from lab.ops import own_lab
 from lab.ops.backup_file import BackupFile
 from lab.ops.emptiness import RestoreMark, provision
-from lab.ops.progress import Progress, Report
 from lab.runtime.base import Runtime
+from lab.services.postgres import Database
+from lab.services.s3 import PIPELINE, S3, AuditStore, Content
 
 _TIMEOUT_S = 60.0
 _REPORT_EVERY = 1000

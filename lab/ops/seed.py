@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.clients.s3 import PIPELINE, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.csvtext import refuse_unreadable
-from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
-from lab.core.drift import DriftReport, Profile, compare, profile
-from lab.core.errors import LabError, NotFound
-from lab.core.interruption import finished_first
+from lab.base.csv_text import refuse_unreadable
+from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
+from lab.base.drift import DriftReport, Profile, compare, profile
+from lab.base.drift_simulation import downturn
+from lab.base.errors import LabError, NotFound
+from lab.base.interruption import finished_first
+from lab.config import LabConfig
 from lab.governance.cases.baseline import BaselineDesk
 from lab.governance.cases.signing import Signing
-from lab.ops.plant import downturn
+from lab.services.s3 import PIPELINE, S3, AuditStore
 
 
 @dataclass(frozen=True)

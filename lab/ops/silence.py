@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lab.clients.alertmanager import Alertmanager
-from lab.clients.http import Http
-from lab.core.config import LabConfig
-from lab.core.errors import UsageError
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import UsageError
+from lab.config import LabConfig
 from lab.governance.rules.approval_states import checked_reason
+from lab.services.alertmanager import Alertmanager
+from lab.services.http import Http
 
 if TYPE_CHECKING:
     import httpx

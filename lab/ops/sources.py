@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from lab.clients.dagster import Dagster
-from lab.clients.http import Http
-from lab.clients.s3_reader import READER, Signer, StoreReader
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.runs import Run, RunStatus
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
+from lab.base.runs import Run, RunStatus
+from lab.config import LabConfig
 from lab.core.snapshot import RunsView, Slice
+from lab.services.dagster import Dagster
+from lab.services.http import Http
+from lab.services.s3_reader import READER, Signer, StoreReader
 
 if TYPE_CHECKING:
     import httpx

@@ -7,14 +7,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from lab.core import interruption
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, StartupFailed
-from lab.core.processes import ProcessFact
-from lab.core.services import BY_NAME, Service
+from lab.base import interruption
+from lab.base.catalogue import BY_NAME, ProcessFact, Service
+from lab.base.errors import LabError, StartupFailed
+from lab.base.progress import Progress, Report
+from lab.config import LabConfig
 from lab.core.snapshot import Health, ServiceState
 from lab.ops.probes import ProbeResult, Probes
-from lab.ops.progress import Progress, Report
 from lab.ops.states import service_state
 from lab.ops.underway import let_runs_end
 from lab.runtime.base import Runtime

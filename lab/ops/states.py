@@ -1,8 +1,7 @@
 """One service's state, out of what is known of its process and what its probe found."""
 
-from lab.core.config import LabConfig
-from lab.core.processes import ProcessFact
-from lab.core.services import BY_NAME, Service, ServiceSpec
+from lab.base.catalogue import BY_NAME, ProcessFact, Service, ServiceSpec
+from lab.config import LabConfig
 from lab.core.snapshot import Health, ServiceState
 from lab.ops.probes import ProbeResult
 

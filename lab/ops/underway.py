@@ -10,15 +10,15 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
 
-from lab.clients.dagster import Dagster
-from lab.clients.http import Http
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, ServiceUnavailable
-from lab.core.runs import Run, RunStatus
-from lab.core.services import Service
-from lab.ops.progress import Progress, Report
+from lab.base.catalogue import Service
+from lab.base.errors import LabError, ServiceUnavailable
+from lab.base.progress import Progress, Report
+from lab.base.runs import Run, RunStatus
+from lab.config import LabConfig
 from lab.runtime.base import Runtime
 from lab.runtime.record import recorded_offset
+from lab.services.dagster import Dagster
+from lab.services.http import Http
 
 WAIT_S = 900.0
 # What a run dies with, or fails without: the daemon forks it, and it writes to the others.

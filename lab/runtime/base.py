@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from lab.core.processes import ProcessFact
-from lab.core.services import Service
+from lab.base.catalogue import ProcessFact, Service
 
 Note = Callable[[str], None]
 

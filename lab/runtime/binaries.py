@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lab.core.account import home
-from lab.core.errors import LabError
-from lab.core.services import Service
+from lab.base.account import home
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
 from lab.runtime.apt import ObtainFailed
 from lab.runtime.found import Found
 from lab.runtime.obtain import Fetch, Note, Obtained, fetch_url, from_debian, from_release

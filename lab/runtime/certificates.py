@@ -4,7 +4,7 @@ import ipaddress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lab.core.services import LOOPBACK
+from lab.base.catalogue import LOOPBACK
 from lab.runtime.private import write_private
 
 _VALID = timedelta(days=3650)

@@ -1,7 +1,7 @@
 """Which runtime a lab has or would get."""
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime.engine import answers, compose_command
 from lab.runtime.record import COMPOSE, NATIVE, recorded_runtime
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.core.account import LOCALE, SEARCH_PATH, unprivileged, user_name
-from lab.core.config import LabConfig
-from lab.core.services import LOOPBACK, Service
+from lab.base.account import LOCALE, SEARCH_PATH, unprivileged, user_name
+from lab.base.catalogue import LOOPBACK, Service
+from lab.config import LabConfig
 from lab.runtime import contract
 from lab.runtime.certificates import store_variables
 from lab.runtime.layout import Layout

@@ -10,10 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, StartupFailed
-from lab.core.processes import ProcessFact
-from lab.core.services import CATALOGUE, Service, stop_order
+from lab.base.catalogue import CATALOGUE, ProcessFact, Service, stop_order
+from lab.base.errors import LabError, StartupFailed
+from lab.config import LabConfig
 from lab.runtime import compose_changes, compose_files, isolation
 from lab.runtime.base import Note
 from lab.runtime.compose_cli import Compose

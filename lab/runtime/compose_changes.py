@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.runtime import isolation
 from lab.runtime.compose_files import Stack, files_of, told, variables_of
 from lab.runtime.containers import Container

@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.core.errors import LabError
-from lab.core.shell import ENGINE, passed_on
+from lab.base.account import ENGINE, passed_on
+from lab.base.errors import LabError
 from lab.runtime.engine import compose_command
 
 DEADLINE_S = 600.0

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from lab.core.account import home
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.services import CATALOGUE, Service
+from lab.base.account import home
+from lab.base.catalogue import CATALOGUE, Service
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime import contract, isolation
 from lab.runtime.compose_identity import labelling
 from lab.runtime.compose_secrets import secret_files

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.runtime.containers import understood
 
 if TYPE_CHECKING:

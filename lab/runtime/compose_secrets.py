@@ -3,8 +3,8 @@
 import json
 from pathlib import Path, PurePosixPath
 
-from lab.core.config import LabConfig
-from lab.core.services import LOOPBACK, Service
+from lab.base.catalogue import LOOPBACK, Service
+from lab.config import LabConfig
 from lab.runtime import contract
 from lab.runtime.certificates import certificate_text, ensure_pair, key_text
 from lab.runtime.credentials import credential_files, pgpass

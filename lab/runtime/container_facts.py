@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from lab.core.processes import ProcessFact
+from lab.base.catalogue import ProcessFact
 from lab.runtime.containers import Container
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.core.errors import LabError, ServiceUnavailable
+from lab.base.errors import LabError, ServiceUnavailable
 from lab.runtime import engine
 from lab.runtime.ownership import ownership
 

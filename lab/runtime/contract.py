@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from lab.core.config import REGION
-from lab.core.services import LOOPBACK, Service
+from lab.base.catalogue import LOOPBACK, Service
+from lab.config import REGION
 from lab.runtime.place import Place
 
 # Small data on few cores: more threads and malloc arenas cost memory and gain nothing.

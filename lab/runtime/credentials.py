@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from lab.core.config import LabConfig
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.config import LabConfig
 from lab.runtime.place import Place
 
 _S3 = ("pipeline", "mlflow", "reader")

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lab.core.account import home
-from lab.core.errors import LabError
-from lab.core.shell import ENGINE, passed_on
+from lab.base.account import ENGINE, home, passed_on
+from lab.base.errors import LabError
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from lab.core.config import LabConfig
+from lab.config import LabConfig
 from lab.runtime import sweep
 from lab.runtime.record import COMPOSE, recorded_runtime
 

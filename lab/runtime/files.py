@@ -10,9 +10,9 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.services import LOOPBACK, Service
+from lab.base.catalogue import LOOPBACK, Service
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime import contract
 from lab.runtime.commands import ALERTMANAGER_WEB, store_options
 from lab.runtime.credentials import credential_files

@@ -4,9 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.ownership import belong_to_folder
+from lab.base.account import belong_to_folder
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime.place import MOUNTS
 from lab.runtime.record import COMPOSE, recorded_runtime
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.runtime.base import Note
 from lab.runtime.ready import wait_until
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 
 _EXITED = re.compile(r"exited: (?P<name>\S+) \((?P<how>.*)\)")
 _POLL_SECONDS = 0.25

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import psutil
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, ServiceUnavailable
-from lab.core.logtime import newer
-from lab.core.processes import ProcessFact
-from lab.core.services import CATALOGUE, Service, stop_order
+from lab.base.catalogue import CATALOGUE, ProcessFact, Service, stop_order
+from lab.base.errors import LabError, ServiceUnavailable
+from lab.base.log_lines import newer
+from lab.config import LabConfig
 from lab.runtime import isolation, sweep
 from lab.runtime.base import Note
 from lab.runtime.binaries import NotInstalled, Resolver

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.runtime import engine
 from lab.runtime.containers import LAB_LABEL, QUICK_S, understood
 from lab.runtime.ownership import home_of

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from lab.core.config import LabConfig
-from lab.core.services import BY_NAME, LOOPBACK, Service
+from lab.base.catalogue import BY_NAME, LOOPBACK, Service
+from lab.config import LabConfig
 from lab.runtime.layout import Layout
 
 # Added to the name of a service inside its network. Names without it are known on the network for published ports, too,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from lab.core.account import unprivileged
-from lab.core.errors import LabError
+from lab.base.account import unprivileged
+from lab.base.errors import LabError
 from lab.runtime.commands import base_environment
 from lab.runtime.layout import Layout
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.runtime.commands import Command, python
 from lab.runtime.files import Input
 from lab.runtime.layout import Layout

@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime.layout import Layout
 from lab.runtime.private import write_private
 

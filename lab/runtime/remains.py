@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.runtime.base import Note
 from lab.runtime.containers import LAB_LABEL, Containers, understood
 from lab.runtime.images import removal

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.services import CATALOGUE, Service
+from lab.base.catalogue import CATALOGUE, Service
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime.compose_files import Stack
 from lab.runtime.images.names import images, override_file
 from lab.runtime.images.official import unavailable

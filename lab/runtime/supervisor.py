@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.core.errors import LabError, ServiceUnavailable, StartupFailed
-from lab.core.interruption import finished_first
+from lab.base.errors import LabError, ServiceUnavailable, StartupFailed
+from lab.base.interruption import finished_first
 from lab.runtime.ready import wait_until
 
 _LOG_SIZE = "10MB"

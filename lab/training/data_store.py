@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import dagster as dg
 from pydantic import Field
 
-from lab.clients.s3 import S3
-from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, hash_file, profile_key
-from lab.core.drift import Profile
-from lab.core.errors import DatasetInvalid, NotFound
+from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, hash_file, profile_key
+from lab.base.drift import Profile
+from lab.base.errors import DatasetInvalid, NotFound
+from lab.services.s3 import S3
 from lab.training.step_environment import read_environment
 
 

@@ -1,11 +1,11 @@
-"""A data set as frames, read by the one reader of `lab.core.dataset`: what was validated is what is trained on."""
+"""A data set as frames, read by the one reader of `lab.base.dataset`: what was validated is what is trained on."""
 
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.core.dataset import COLUMNS, read_records
+from lab.base.dataset import COLUMNS, read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def frames(path: Path, size: int) -> Iterator["pd.DataFrame"]:
     """The expected columns as text, an empty cell as a missing one, in pieces of at most `size` rows.
 
-    For a file in which `lab.core.csvtext.inspect` found nothing. Raises OSError.
+    For a file in which `lab.base.csv_text.inspect` found nothing. Raises OSError.
     """
     import pandas as pd
 

@@ -7,11 +7,11 @@ from functools import lru_cache
 import dagster as dg
 from pydantic import Field
 
-from lab.clients.s3 import S3, AuditStore
-from lab.core.errors import LabError
-from lab.core.runs import ENVIRONMENT_TAG, OWNER_TAG, ROLE_TAG
+from lab.base.errors import LabError
+from lab.base.runs import ENVIRONMENT_TAG, OWNER_TAG, ROLE_TAG
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.policy import Claim
+from lab.services.s3 import S3, AuditStore
 from lab.training.guard import AuditWriter, Guard, Rules, StepRecord
 from lab.training.step_environment import StepEnvironment, read_environment
 

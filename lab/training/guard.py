@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import dagster as dg
 
-from lab.core.errors import LabError, PolicyDenied
-from lab.core.names import all_storable
+from lab.base.errors import LabError, PolicyDenied
+from lab.base.names import all_storable
 from lab.dagster_host import memory_limit
 from lab.governance.ledger import Entry, Status
 from lab.governance.ledger.writer import Unacknowledged, now_utc

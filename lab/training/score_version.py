@@ -14,9 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.core.dataset import NUMERIC, TARGET
-from lab.core.model_files import files_digest
-from lab.core.models import MODEL_NAME
+from lab.base.dataset import NUMERIC, TARGET
+from lab.base.model_versions import MODEL_NAME, files_digest
 
 if TYPE_CHECKING:
     import pandas as pd

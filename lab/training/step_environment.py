@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from lab.clients.code_version import code_version
-from lab.core.errors import SettingsError
+from lab.base.errors import SettingsError
+from lab.base.source_code import code_version
 from lab.dagster_host.source_snapshot import FINGERPRINT_VARIABLE, ROOT
 
 

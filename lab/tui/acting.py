@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.app import App
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.tui.memory import Layout, Memory
 from lab.tui.messages import ActionWanted
 from lab.tui.processes import Processes, Runner

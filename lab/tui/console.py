@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lab.core.config import LabConfig
-from lab.core.runs import Run, RunStatus
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.progress import Progress, Report
+from lab.base.runs import Run, RunStatus
+from lab.config import LabConfig
 from lab.core.snapshot import Health, ServiceState
-from lab.ops.progress import Progress, Report
 from lab.tui.ending import lose_reader
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from lab.core import interruption
+from lab.base import interruption
 from lab.governance.rules.approval_states import checked_reason, checked_version
 from lab.governance.rules.policy import Action
 from lab.tui import console

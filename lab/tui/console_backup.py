@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.ops.progress import Progress
+from lab.base.progress import Progress
 from lab.tui import console
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from lab.core import interruption
+from lab.base import interruption
 from lab.tui import console
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """What `build` and `bundle` print."""
 
 from lab import wiring
-from lab.core.errors import UsageError
+from lab.base.errors import UsageError
 from lab.ops import images, life
 from lab.tui import console
 

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 
-from lab.core import interruption
-from lab.core.errors import Interrupted, LabError
-from lab.core.interruption import PIPE_CLOSED
+from lab.base import interruption
+from lab.base.errors import Interrupted, LabError
+from lab.base.interruption import PIPE_CLOSED
 
 _UP = ("what was started goes on", "Type `invoke up` to start the rest, `invoke down` to stop everything.")
 _TRAIL = "the audit trail says whether it was decided"

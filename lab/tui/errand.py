@@ -14,14 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.core.errors import LabError, UsageError
+from lab.base.errors import LabError, UsageError
 from lab.tui.errand_signed import Locked, act, signing
 from lab.tui.jobs import Told
 
 if TYPE_CHECKING:
-    from lab.core.config import LabConfig
+    from lab.base.progress import Report
+    from lab.config import LabConfig
     from lab.ops.demo_run import DemoRun
-    from lab.ops.progress import Report
     from lab.ops.seed import Seeded
 
 
@@ -192,7 +192,7 @@ def main(argv: list[str]) -> int:
 
 def _do(argv: list[str]) -> Told:
     from lab import wiring
-    from lab.ops.progress import Progress
+    from lab.base.progress import Progress
 
     if len(argv) != 2 or argv[0] not in ERRANDS:
         raise UsageError(f"There is no errand {argv[:1]}.", f"There are: {', '.join(ERRANDS)}.")

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.core.errors import SignatureInvalid
+from lab.base.errors import SignatureInvalid
 from lab.tui.jobs import Told
 
 if TYPE_CHECKING:
-    from lab.core.config import LabConfig
+    from lab.base.progress import Report
+    from lab.config import LabConfig
     from lab.governance.cases.signing import Signing
-    from lab.ops.progress import Report
 
 
 def act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
@@ -22,10 +22,10 @@ def act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told
 
 
 async def _act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
+    from lab.base.progress import Progress
     from lab.governance.cases.approve import Approver, Tools
     from lab.governance.cases.signing import key_card
     from lab.governance.rules.policy import Action
-    from lab.ops.progress import Progress
 
     hand, action, version = signing(given), given["action"], given["target"]
     dry_run = bool(given.get("dry_run"))
@@ -65,8 +65,8 @@ def signing(given: Mapping[str, str]) -> "Signing":
 
 
 def _sign(message: bytes, key: Path) -> str:
-    from lab.clients import ssh
-    from lab.clients.ssh_lock import PASSPHRASE, lock_of
+    from lab.services import ssh
+    from lab.services.ssh_lock import PASSPHRASE, lock_of
 
     if not _at_terminal() and lock_of(key) == PASSPHRASE:
         raise Locked(key, PASSPHRASE)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.core.snapshot import Snapshot
 from lab.core.snapshot_json import snapshot_json
 from lab.tui.present import View

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lab.core.loglevel import Level
+from lab.base.log_lines import Level
 from lab.tui.cells import Line
 from lab.tui.filters import matcher
 

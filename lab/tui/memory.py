@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.core.account import home
+from lab.base.account import home
 from lab.tui.sorting import Order
 
 _SCHEMA = 1

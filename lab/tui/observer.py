@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
+from lab.base.threads import made_in_thread
 from lab.core.snapshot import Snapshot
-from lab.tui.threads import made_in_thread
 
 # The observer gives every source its own deadline; this one only guards against an observer that hangs itself.
 TICK_DEADLINE_S = 30.0

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.tui.door import LOOPBACK, Door
 from lab.tui.session import END_DEADLINE_S
 

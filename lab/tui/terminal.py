@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 
 # textual-serve sets this for the process whose screen it sends to a browser.
 DRIVER = "TEXTUAL_DRIVER"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from textual.app import SuspendNotSupported
 
-from lab.core.alerts import Alert
+from lab.base.alerts import Alert
 from lab.tui.actions import ACTIONS, Action, Ask
 from lab.tui.jobs import Job, Jobs, Told
 from lab.tui.present import View

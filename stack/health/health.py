@@ -39,7 +39,7 @@ def dagster() -> None:
 
 def dagster_code() -> None:
     """The code server says that it serves."""
-    from lab.clients.grpc_health import check_serving
+    from lab.services.grpc_health import check_serving
 
     asyncio.run(check_serving("127.0.0.1", 3001, "DagsterApi", "The code server", "", DEADLINE_S))
 

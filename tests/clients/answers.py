@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from lab.clients.dagster import query
-from lab.clients.http import Http
+from lab.services.dagster import query
+from lab.services.http import Http
 
 _DATA = Path(__file__).parent / "data"
 QUERIES = (

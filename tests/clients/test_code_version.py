@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.code_version import code_version
-from lab.clients.sources import fingerprint, sources
+from lab.base.source_code import code_version, fingerprint, sources
 from tests.support.project import git
 
 

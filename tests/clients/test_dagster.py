@@ -5,12 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.clients import dagster_read as read
-from lab.clients.dagster import Dagster, query
-from lab.clients.http import Incomplete, NotReady
-from lab.core.errors import NotFound, RunFailed, ServiceUnavailable
-from lab.core.runs import JOB, RunStatus
+from lab.base.errors import NotFound, RunFailed, ServiceUnavailable
+from lab.base.runs import JOB, RunStatus
 from lab.governance.rules.policy import Actor, Environment, Role
+from lab.services import dagster_answers as read
+from lab.services.dagster import Dagster, query
+from lab.services.http import Incomplete, NotReady
 from tests.clients.answers import QUERIES, answer, http, query_name, says
 
 ACTOR = Actor("ada@example.com", Role.ML_ENGINEER, Environment.DEV)

@@ -4,9 +4,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from lab.clients.grpc_health import check_serving
-from lab.clients.http import NotReady
-from lab.core.errors import ServiceUnavailable
+from lab.base.errors import ServiceUnavailable
+from lab.services.grpc_health import check_serving
+from lab.services.http import NotReady
 from tests.clients.answers import server
 
 HOST = "127.0.0.1"

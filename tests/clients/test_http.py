@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 
-from lab.clients.http import MAX_BYTES, BadStatus, Http
-from lab.core.errors import ServiceUnavailable
-from lab.core.services import BY_NAME, Service
+from lab.base.catalogue import BY_NAME, Service
+from lab.base.errors import ServiceUnavailable
+from lab.services.http import MAX_BYTES, BadStatus, Http
 from tests.clients.answers import http, says, server
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -133,7 +133,7 @@ async def test_a_client_of_the_catalogue_has_its_title_and_logs() -> None:
 
 def test_importing_the_clients_imports_no_heavy_library() -> None:
     code = (
-        "import lab.clients.dagster, lab.clients.mlflow, lab.clients.prometheus, lab.ops.observe, sys;"
+        "import lab.services.dagster, lab.services.mlflow, lab.services.prometheus, lab.ops.observe, sys;"
         "print([name for name in ('httpx', 'boto3', 'psycopg2', 'mlflow', 'dagster', 'grpc') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

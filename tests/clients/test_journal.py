@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import LabError, LedgerError, ServiceUnavailable
+from lab.base.errors import LabError, LedgerError, ServiceUnavailable
 from lab.governance.ledger import Entry, Status, key_of, parse, seal, verify
 from lab.governance.ledger.journal import Journal
 from lab.governance.ledger.published_heads import Witness

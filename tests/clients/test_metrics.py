@@ -1,9 +1,9 @@
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from lab.clients.metrics import read_drift, read_verdicts, samples
-from lab.core.drift import DriftReport, FeatureDrift
+from lab.base.drift import DriftReport, FeatureDrift
 from lab.governance.rules.entry_validity import Verdicts
+from lab.services.metrics import read_drift, read_verdicts, samples
 
 DRIFT = """
 # HELP synthetic_data_drift_detected 1 when drifted.

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lab.clients.furnish import Shape
-from lab.clients.minio_identities import identity_policy
-from lab.clients.provision import bucket_policy
-from lab.clients.s3 import MLFLOW, PIPELINE, READER
+from lab.services.minio_identities import identity_policy
+from lab.services.provision import bucket_policy
+from lab.services.provision_command import Shape
+from lab.services.s3 import MLFLOW, PIPELINE, READER
 
 SHAPE = Shape("data", "artifacts", "audit", "governance/audit/", 30)
 

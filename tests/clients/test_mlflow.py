@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.clients.http import BadStatus
-from lab.clients.mlflow import Mlflow, _chosen, read_version
-from lab.core.errors import NotFound, ServiceUnavailable
+from lab.base.errors import NotFound, ServiceUnavailable
+from lab.services.http import BadStatus
+from lab.services.mlflow import Mlflow, _chosen, read_version
 from tests.clients.answers import answer, http, says
 
 RUN = "a2f12492f8294392b00a6146abe7af34"

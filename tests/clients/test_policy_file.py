@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab import wiring
-from lab.core.errors import SettingsError
+from lab.base.errors import SettingsError
 from lab.governance.rules.policy import Action, Actor, Environment, Role, combined_hash
 from lab.governance.rules.policy_file import MAX_BYTES, hash_in_force, read_policy
 

@@ -3,11 +3,11 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.clients.http import NotReady
-from lab.clients.prometheus import Prometheus
-from lab.core.errors import ServiceUnavailable
+from lab.base.errors import ServiceUnavailable
 from lab.governance.ledger import Head
 from lab.governance.ledger.published_heads import to_parts
+from lab.services.http import NotReady
+from lab.services.prometheus import Prometheus
 from tests.clients.answers import answer, http, says
 
 

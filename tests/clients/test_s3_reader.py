@@ -5,9 +5,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from lab.clients.http import Http
-from lab.clients.s3_reader import EntryReader, Signer, StoreReader
-from lab.core.errors import LabError, NotFound, ServiceUnavailable
+from lab.base.errors import LabError, NotFound, ServiceUnavailable
+from lab.services.http import Http
+from lab.services.s3_reader import EntryReader, Signer, StoreReader
 
 Handler = Callable[[httpx.Request], httpx.Response]
 SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'

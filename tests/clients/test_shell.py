@@ -10,12 +10,12 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from lab.clients import ssh
-from lab.clients.code_version import code_version
-from lab.clients.libpq import connect
-from lab.clients.s3 import S3
-from lab.core.errors import SignatureInvalid
-from lab.core.shell import AGENT, ENGINE, passed_on
+from lab.base.account import AGENT, ENGINE, passed_on
+from lab.base.errors import SignatureInvalid
+from lab.base.source_code import code_version
+from lab.services import ssh
+from lab.services.postgres import connect
+from lab.services.s3 import S3
 from tests.support.keys import make_key
 from tests.support.project import committed
 

@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from lab.clients import ssh
-from lab.core.account import named
-from lab.core.errors import SignatureInvalid, UsageError
+from lab.base.account import named
+from lab.base.errors import SignatureInvalid, UsageError
 from lab.governance.rules.policy import Role
 from lab.governance.rules.signers import NAMESPACE, Signer, make_line, parse_line
 from lab.governance.rules.ssh_keys import PublicKey, parse_public_key
+from lab.services import ssh
 from tests.support.keys import make_key, stock_verify
 
 MESSAGE = '{"action":"approve","reason":"größer","version":"1"}'.encode()

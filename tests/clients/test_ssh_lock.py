@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.ssh_lock import NOWHERE, PASSPHRASE, lock_of
+from lab.services.ssh_lock import NOWHERE, PASSPHRASE, lock_of
 from tests.support.keys import make_key
 
 

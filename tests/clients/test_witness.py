@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import LedgerError
+from lab.base.errors import LedgerError
 from lab.governance.ledger.published_heads import Witness
 
 

@@ -7,7 +7,7 @@ import pytest
 from docker import DockerClient
 from docker.models.images import Image
 
-from lab.core.config import Secrets
+from lab.config import Secrets
 from lab.runtime.images.names import BASE, BUILD, EVERY, OURS, images, tag
 from tests.support import containers
 from tests.support.containers import STACK

@@ -13,7 +13,7 @@ import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
-from lab.core.services import BY_NAME, LOOPBACK, Service
+from lab.base.catalogue import BY_NAME, LOOPBACK, Service
 from tests.support import containers
 from tests.support.containers import Target
 from tests.support.lab import LiveLab

@@ -11,8 +11,8 @@ from docker import DockerClient
 from docker.errors import DockerException
 from docker.models.containers import Container
 
-from lab.core.runs import STEPS
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.runs import STEPS
 from lab.core.snapshot import Health
 from lab.governance.ledger import Status
 from tests.support import containers

@@ -7,9 +7,8 @@ import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
-from lab.clients.code_version import code_version
-from lab.clients.sources import fingerprint, sources
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.source_code import code_version, fingerprint, sources
 from lab.governance.ledger import Status
 from tests.support import containers
 from tests.support.containers import STACK

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from lab.core.errors import LedgerError, UsageError
-from lab.core.models import ApprovalState
+from lab.base.errors import LedgerError, UsageError
+from lab.base.model_versions import ApprovalState
 from lab.governance.rules.approval_states import (
     ACTIONS,
     CHAMPION,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, chi2_contingency
 
-from lab.core.chance import chance, tail
+from lab.base.chance import chance, tail
 
 LARGE = st.lists(st.tuples(st.integers(40, 4_000), st.integers(40, 4_000)), min_size=2, max_size=12)
 ANY = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=40)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.core import account, entry
+from lab.base import account, startup
 
 ROOT = Path(__file__).resolve().parents[2]
 PRINT = """import sys
-from lab.core.entry import settle
+from lab.base.startup import settle
 settle()
 print('● up – Łukasz 🙂 done…')
 print('✖', file=sys.stderr)"""
@@ -50,7 +50,7 @@ def test_a_terminal_with_utf_8_shows_everything() -> None:
 
 
 def test_what_stands_for_a_character_is_what_json_writes() -> None:
-    entry.settle({})
+    startup.settle({})
     assert "ü山🙂".encode("ascii", errors="lab-readable") == b"\\u00fc\\u5c71\\ud83d\\ude42"
     with pytest.raises(UnicodeDecodeError):
         codecs.lookup_error("lab-readable")(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"))
@@ -58,7 +58,7 @@ def test_what_stands_for_a_character_is_what_json_writes() -> None:
 
 def test_an_account_without_name_and_home_has_something_to_go_by(nameless: None) -> None:
     environ: dict[str, str] = {}
-    entry.settle(environ)
+    startup.settle(environ)
     assert environ == {"HOME": "/nonexistent", "USER": f"uid-{os.getuid()}"}
     assert account.home() == Path("/nonexistent")
 

@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.core.errors import LedgerError
+from lab.base.errors import LedgerError
 from lab.governance.ledger import (
     GENESIS,
     Entry,

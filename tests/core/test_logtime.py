@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.core.errors import UsageError
-from lab.core.logtime import newer, since, written_at
+from lab.base.errors import UsageError
+from lab.base.log_lines import newer, since, written_at
 
 NOW = datetime(2026, 11, 23, 15, 0, 0, tzinfo=UTC)
 AT = datetime(2026, 11, 23, 14, 5, 6, tzinfo=UTC)

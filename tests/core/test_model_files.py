@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.model_files import files_digest
+from lab.base.model_versions import files_digest
 
 FILES = {"MLmodel": "flavors:\n", "model.skops": "\x00\x01", "data/input example.json": "{}", "Z": "", "é": "x"}
 BY_HAND = (

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.core.names import LONGEST_NAME, name_problem, person, same_person, shown, storable
+from lab.base.names import LONGEST_NAME, name_problem, person, same_person, shown, storable
 from lab.governance.ledger import canonical
 
 ANYTHING = st.text(st.characters(), max_size=300)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.core.errors import SettingsError
+from lab.base.errors import SettingsError
 from lab.governance.rules.policy import (
     Action,
     Actor,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.core.errors import SettingsError
+from lab.base.errors import SettingsError
 from lab.governance.rules.policy import Action, Environment, Role
 from lab.governance.rules.policy_file import parse_policy
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.core.models import MODEL_NAME, ApprovalState, ModelVersion
+from lab.base.model_versions import MODEL_NAME, ApprovalState, ModelVersion
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.identities import Identities

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab.core.models import MODEL_NAME, ModelVersion
-from lab.core.numbers import GREATEST, in_order, whole_number
+from lab.base.model_versions import MODEL_NAME, ModelVersion
+from lab.base.names import GREATEST, in_order, whole_number
 from lab.governance.ledger import Entry, Status, seal
 from lab.governance.rules.registry_tags import RegistryClaims, named_entries, named_number
 

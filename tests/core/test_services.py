@@ -6,16 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.services import (
-    BY_NAME,
-    CATALOGUE,
-    LOOPBACK,
-    MAX_PORT_OFFSET,
-    OFFSET_STEP,
-    Service,
-    find,
-    ports_at,
-)
+from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OFFSET_STEP, Service, find, ports_at
 
 
 def test_every_service_is_in_the_catalogue_once() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lab.core.errors import SettingsError, UsageError
+from lab.base.errors import SettingsError, UsageError
 from lab.governance.rules.policy import Role
 from lab.governance.rules.signers import make_line, parse_line, parse_signers
 from lab.governance.rules.ssh_keys import PublicKey, parse_public_key

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients import ssh
-from lab.core.errors import SignatureInvalid, UsageError
+from lab.base.errors import SignatureInvalid, UsageError
 from lab.governance.rules.ssh_keys import PublicKey, parse_public_key
+from lab.services import ssh
 from tests.support.keys import fields_of, key_of, make_key, public_text, rewritten
 
 P = 2**255 - 19

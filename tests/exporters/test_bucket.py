@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from exporters.bucket import BucketCollector, BucketWatch
 from exporters.trail import TrailWatch
-from lab.core.errors import LabError, ServiceUnavailable
+from lab.base.errors import LabError, ServiceUnavailable
 from lab.governance.ledger import Copies, Entry, Lock, Status
 from lab.governance.ledger.retention import BucketSettings, Promise
 from lab.governance.ledger.writer import Ledger

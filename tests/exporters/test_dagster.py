@@ -4,10 +4,10 @@ import httpx
 import pytest
 
 from exporters.dagster import DagsterCollector, DagsterProbe, DagsterStatus, look
-from lab.clients.dagster import Dashboard
-from lab.clients.http import Http
-from lab.core.runs import Run, RunStatus
+from lab.base.runs import Run, RunStatus
 from lab.governance.rules.approval_states import PROBE
+from lab.services.dagster import Dashboard
+from lab.services.http import Http
 from tests.clients.answers import answer, http, query_name
 from tests.exporters.exposition import names, scrape, value
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from exporters.drift import DriftCollector, DriftMonitor
-from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, profile_key, read_rows
-from lab.core.drift import profile
-from lab.core.errors import NotFound, ServiceUnavailable
+from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, profile_key, read_rows
+from lab.base.drift import profile
+from lab.base.errors import NotFound, ServiceUnavailable
 from tests.exporters.exposition import names, scrape, value
 
 DATA = Path(__file__).parents[2] / "data" / "sample_data.csv"

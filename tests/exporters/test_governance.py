@@ -8,8 +8,8 @@ import pytest
 from exporters.config import from_environment
 from exporters.governance import GovernanceCollector, LedgerWatch, RegistryStatus, RegistryWatch, build
 from exporters.trail import LedgerStatus, TrailWatch
-from lab.core.errors import ServiceUnavailable
-from lab.core.models import GovernanceTags, ModelVersion
+from lab.base.errors import ServiceUnavailable
+from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.governance.ledger import Fault
 from lab.governance.ledger.published_heads import PARTS, from_parts
 from tests.exporters.exposition import names, scrape, value

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from exporters.judge import Judge, JudgeCollector
-from lab.clients.metrics import read_verdicts
-from lab.core.errors import LabError, ServiceUnavailable
+from lab.base.errors import LabError, ServiceUnavailable
 from lab.governance.cases.signing import Signing
 from lab.governance.checks.sandbox import approval_entry
 from lab.governance.ledger import Entry
 from lab.governance.rules.approval_states import PROBE
 from lab.governance.rules.entry_validity import NEWEST, Verdicts
 from lab.governance.rules.policy import Action, Actor, Environment, Role
+from lab.services.metrics import read_verdicts
 from tests.exporters.exposition import exposed, names, parse, value
 from tests.ops.desk import ADMIN, OFFICER, Desk, MemoryStore
 from tests.ops.test_races import meanwhile

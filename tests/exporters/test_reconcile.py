@@ -7,8 +7,8 @@ import pytest
 
 from exporters.judge import Judge
 from exporters.reconcile import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
-from lab.core.errors import LabError, ServiceUnavailable
-from lab.core.models import ModelVersion
+from lab.base.errors import LabError, ServiceUnavailable
+from lab.base.model_versions import ModelVersion
 from lab.governance.cases.signing import Signing
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_findings import Kind

@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 from exporters.config import ExporterConfig, from_environment
 from exporters.poller import Poller
 from exporters.serve import REQUEST_THREADS, Exporter, LabCollector, gauge, registry, serve
-from lab.core.errors import LabError, SettingsError
+from lab.base.errors import LabError, SettingsError
 from tests.exporters.exposition import names, parse, value
 from tests.support.ports import reserved_port
 from tests.support.waiting import eventually

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporters.trail import TrailWatch
-from lab.core.errors import NotFound, ServiceUnavailable
+from lab.base.errors import NotFound, ServiceUnavailable
 from lab.governance.ledger import Entry, Kind, Status, key_of, seal
 from lab.governance.ledger.published_heads import Witness
 from lab.governance.ledger.reader import Trail

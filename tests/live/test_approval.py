@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lab.clients.s3 import MLFLOW, S3
-from lab.core.account import named
-from lab.core.models import ModelVersion
+from lab.base.account import named
+from lab.base.model_versions import ModelVersion
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.approval_states import parse_statement
+from lab.services.s3 import MLFLOW, S3
 from tests.support.keys import make_key
 from tests.support.lab import ROOT, LiveLab
 from tests.support.people import ENGINEER, OFFICER, People

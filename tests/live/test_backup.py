@@ -12,16 +12,16 @@ import psutil
 import pytest
 
 from lab import wiring
-from lab.clients.s3 import READER, S3
-from lab.core.config import LabConfig
-from lab.core.runs import JOB, SCHEDULE
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.progress import Progress
+from lab.base.runs import JOB, SCHEDULE
+from lab.config import LabConfig
 from lab.governance.ledger.reader import stored_entries
 from lab.ops.backup import back_up
 from lab.ops.backup_file import BackupFile
 from lab.ops.emptiness import RestoreMark
 from lab.ops.own_lab import KEY
-from lab.ops.progress import Progress
+from lab.services.s3 import READER, S3
 from tests.support.lab import LiveLab
 from tests.support.waiting import eventually
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.dataset import TARGET
+from lab.base.dataset import TARGET
 from tests.support.lab import ROOT, LiveLab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]

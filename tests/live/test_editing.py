@@ -6,8 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab.clients.sources import fingerprint, sources
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.source_code import fingerprint, sources
 from lab.governance.ledger import Status
 from tests.support.editing import SHOWN_S, Desk, saying, waiting
 from tests.support.lab import LiveLab

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lab.core.models import MODEL_NAME, GovernanceTags
-from lab.core.runs import STEPS
-from lab.core.services import BY_NAME, Service
+from lab.base.catalogue import BY_NAME, Service
+from lab.base.model_versions import MODEL_NAME, GovernanceTags
+from lab.base.runs import STEPS
 from lab.core.snapshot import Health
 from lab.governance.ledger import Status
 from lab.runtime.layout import Layout

@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from lab import wiring
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.core.snapshot import Health, ServiceState, SliceState, Snapshot
 from lab.ops.observe import NEEDS
 from lab.runtime.layout import Layout

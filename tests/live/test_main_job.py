@@ -13,15 +13,15 @@ import psutil
 import psycopg2
 import pytest
 
-from lab.clients.s3 import PIPELINE, READER, S3
-from lab.core.dataset import hash_file
-from lab.core.errors import LabError
-from lab.core.models import MODEL_NAME, GovernanceTags
-from lab.core.runs import JOB, OWNER_TAG, SCHEDULE, STEPS
-from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, Service
+from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
+from lab.base.dataset import hash_file
+from lab.base.errors import LabError
+from lab.base.model_versions import MODEL_NAME, GovernanceTags
+from lab.base.runs import JOB, OWNER_TAG, SCHEDULE, STEPS
 from lab.core.snapshot import Health
 from lab.governance.ledger import Status
 from lab.runtime.files import scrape_targets
+from lab.services.s3 import PIPELINE, READER, S3
 from tests.stack.toolbox import complaints
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.services import LOOPBACK, Service
+from lab.base.catalogue import LOOPBACK, Service
 from lab.governance.ledger import verify
 from lab.runtime.layout import Layout
 from tests.support.lab import LiveLab

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from tests.support.lab import INVOKE, LiveLab
 from tests.support.waiting import eventually
 

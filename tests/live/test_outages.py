@@ -3,7 +3,7 @@
 import pytest
 
 from lab import wiring
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from tests.support.lab import LiveLab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]

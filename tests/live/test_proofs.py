@@ -13,16 +13,16 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from lab.clients.http import Http
-from lab.clients.mlflow import Mlflow
-from lab.clients.s3 import ADMIN, PIPELINE, S3, AuditStore
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.governance.cases.trail import TrailReader
 from lab.governance.checks.sandbox import approval_entry
 from lab.governance.ledger import key_of
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.approval_states import PROBE
 from lab.governance.rules.policy import Actor, Environment, Role
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
+from lab.services.s3 import ADMIN, PIPELINE, S3, AuditStore
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually
 

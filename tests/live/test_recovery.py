@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from lab.core.runs import JOB
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.runs import JOB
 from lab.core.snapshot import Health
 from lab.runtime.layout import Layout
 from tests.support.lab import LiveLab

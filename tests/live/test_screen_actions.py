@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from lab import wiring
-from lab.core.models import ModelVersion
-from lab.core.runs import STEPS
+from lab.base.model_versions import ModelVersion
+from lab.base.runs import STEPS
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_statement
 from lab.tui.app import LabApp

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.core.snapshot import Health
 from tests.support.lab import INVOKE, LiveLab
 

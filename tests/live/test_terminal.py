@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.metrics import samples
-from lab.core.runs import RunStatus
-from lab.core.services import BY_NAME, Service
+from lab.base.catalogue import BY_NAME, Service
+from lab.base.runs import RunStatus
 from lab.core.snapshot import Health
+from lab.services.metrics import samples
 from tests.conftest import required
 from tests.support.lab import LiveLab
 from tests.support.terminal import Terminal, terminal

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.core.services import LOOPBACK, Service
+from lab.base.catalogue import LOOPBACK, Service
 from tests.support.lab import LiveLab
 
 pytestmark = pytest.mark.lab

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab.core.errors import LabError
-from lab.core.processes import ProcessFact
-from lab.core.services import Service
+from lab.base.catalogue import ProcessFact, Service
+from lab.base.errors import LabError
 from lab.core.snapshot import Snapshot
 from lab.ops.observe import Observer, first_snapshot
 from lab.ops.sources import Clocks

@@ -7,11 +7,9 @@ from typing import Any
 
 import httpx
 
-from lab.clients.http import Http
-from lab.clients.mlflow import Mlflow
-from lab.core.config import LabConfig
-from lab.core.errors import NotFound
-from lab.core.models import MODEL_NAME
+from lab.base.errors import NotFound
+from lab.base.model_versions import MODEL_NAME
+from lab.config import LabConfig
 from lab.governance.cases.approve import Approver, Outcome, Tools
 from lab.governance.cases.baseline import BaselineDesk
 from lab.governance.cases.identity import Registrar
@@ -24,6 +22,8 @@ from lab.governance.rules.approval_states import ALIASES
 from lab.governance.rules.history import REQUEST, History
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import expected_tags
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
 from tests.ops.labs import config
 from tests.support.keys import make_key
 

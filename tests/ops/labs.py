@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 
 from lab import wiring
-from lab.clients.s3_reader import PROBE_KEY
-from lab.core.config import LabConfig
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.config import LabConfig
 from lab.governance.ledger import Entry, Status, key_of, seal
+from lab.services.s3_reader import PROBE_KEY
 from tests.clients.answers import answer, query_name
 from tests.support.ports import NEVER_STARTED
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.account import named
-from lab.core.errors import LabError, NotFound, SignatureInvalid, UsageError
-from lab.core.models import ApprovalState
+from lab.base.account import named
+from lab.base.errors import LabError, NotFound, SignatureInvalid, UsageError
+from lab.base.model_versions import ApprovalState
 from lab.governance.cases.signing import Signing, read_signers
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_statement

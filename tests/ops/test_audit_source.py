@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.core.snapshot import AuditView, SliceState
 from lab.governance.ledger import Entry, Status, key_of, seal
 from lab.ops.sources import PATIENCE_S

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.base.errors import LabError
 from lab.core.backup import FORMAT, LABEL, MANIFEST, TRAIL, Counts, Manifest
-from lab.core.errors import LabError
 from lab.governance.ledger import Head
 from lab.ops.backup_file import BackupFile, Writer
 

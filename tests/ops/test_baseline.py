@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import PolicyDenied
+from lab.base.errors import PolicyDenied
 from lab.governance.cases.baseline import BaselineDesk
 from lab.governance.cases.signing import Signing, read_signers
 from lab.governance.ledger import Status

@@ -6,14 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.clients.dagster import Dagster
-from lab.clients.http import Http
-from lab.core.errors import LedgerError
-from lab.core.runs import RunStatus
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LedgerError
+from lab.base.runs import RunStatus
 from lab.governance.cases.orphans import COMMAND_S, Closer, Closing
 from lab.governance.cases.trail import TrailReader
 from lab.governance.ledger import Status
+from lab.services.dagster import Dagster
+from lab.services.http import Http
 from tests.ops.desk import Desk
 
 STEP = "train_model"

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.tui.history import KEPT, History
 from tests.clients.answers import answer, query_name
 from tests.ops.benches import Bench

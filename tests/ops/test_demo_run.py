@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from lab import wiring
-from lab.clients.s3 import S3, AuditStore
-from lab.core.errors import Interrupted, LabError, PolicyDenied, ServiceUnavailable
-from lab.core.models import ModelVersion
-from lab.core.runs import JOB, Run, RunStatus, Step
+from lab.base.errors import Interrupted, LabError, PolicyDenied, ServiceUnavailable
+from lab.base.model_versions import ModelVersion
+from lab.base.progress import Progress
+from lab.base.runs import JOB, Run, RunStatus, Step
 from lab.governance.ledger import Status
 from lab.ops import demo_run
 from lab.ops.demo_run import DemoRun, DemoRunner
-from lab.ops.progress import Progress
+from lab.services.s3 import S3, AuditStore
 from tests.ops.desk import MemoryStore
 from tests.ops.labs import config
 from tests.support.ports import NEVER_STARTED

@@ -10,13 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.core.dataset import DatasetRef, read_rows
-from lab.core.drift import compare, profile
-from lab.core.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
-from lab.core.models import ApprovalState, ModelVersion
-from lab.core.processes import ProcessFact
-from lab.core.runs import Run, RunStatus
-from lab.core.services import Service
+from lab.base.catalogue import ProcessFact, Service
+from lab.base.dataset import DatasetRef, read_rows
+from lab.base.drift import compare, profile
+from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
+from lab.base.model_versions import ApprovalState, ModelVersion
+from lab.base.runs import Run, RunStatus
 from lab.governance.cases.signing import read_signers
 from lab.governance.ledger import Entry, EntryStore, Status, key_of, seal
 from lab.governance.rules.approval_states import MOVES

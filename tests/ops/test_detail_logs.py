@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import LabError, UsageError
-from lab.core.loglevel import Level
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError, UsageError
+from lab.base.log_lines import Level
 from lab.ops.detail_logs import LogBatch, LogDesk
 from lab.runtime.logs import follow, tail
 

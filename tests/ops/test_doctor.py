@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.services import LOOPBACK, OFFSET_STEP, Service
+from lab.base.catalogue import LOOPBACK, OFFSET_STEP, Service
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.ops import doctor
 from lab.ops.doctor import Finding, Verdict, examine, free_offset
 from lab.ops.life import refuse

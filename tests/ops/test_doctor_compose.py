@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.ops.doctor import Verdict, examine
 from lab.ops.doctor_compose import NEEDED_MEMORY, _compose, _memory, _readable, _rights
 from lab.runtime import engine

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.account import named
-from lab.core.dataset import BASELINE_KEY, DatasetRef, dataset_key, profile_key, read_rows
-from lab.core.drift import profile
-from lab.core.errors import LabError, NotFound
+from lab.base.account import named
+from lab.base.dataset import BASELINE_KEY, DatasetRef, dataset_key, profile_key, read_rows
+from lab.base.drift import profile
+from lab.base.errors import LabError, NotFound
 from lab.governance.cases.evidence import Collector, Evidence
 from lab.governance.cases.evidence.page import Grid, Heading, Paragraph, markdown, page
 from lab.governance.ledger import Head, Status

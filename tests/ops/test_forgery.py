@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients import ssh
-from lab.core.models import ApprovalState
+from lab.base.model_versions import ApprovalState
 from lab.governance.cases.signing import signers_path
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.approval_states import PROBE, IdentityStatement, Statement
 from lab.governance.rules.identities import four_eyes_problem
 from lab.governance.rules.policy import Action, Role
 from lab.governance.rules.signers import make_line, parse_line
+from lab.services import ssh
 from tests.ops.desk import ADMIN, DATA, ENGINEER, OFFICER, Desk, closed
 from tests.support.keys import make_key, rewritten
 

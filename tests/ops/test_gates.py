@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.core.models import ApprovalState, ModelVersion
+from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.cases import gates
 from lab.governance.cases.gates import Case, Claimant
 from lab.governance.cases.trail import TrailState

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.clients.s3 import S3
-from lab.core.models import ApprovalState
-from lab.core.runs import JOB, STEPS, Run, RunStatus, Step
+from lab.base.model_versions import ApprovalState
+from lab.base.runs import JOB, STEPS, Run, RunStatus, Step
 from lab.governance.cases.signing import Signing
 from lab.governance.checks.policy_proofs import PolicyProofs
 from lab.governance.checks.proof_clients import Bench
@@ -20,6 +19,7 @@ from lab.governance.ledger import Entry, Status
 from lab.governance.ledger.retention import Weakness
 from lab.governance.rules.approval_states import PROBE, must_be_signed
 from lab.governance.rules.policy import Action, Actor, Environment, Role
+from lab.services.s3 import S3
 from tests.ops.desk import OFFICER, Desk, closed
 
 CHAIN = "ledger: the chain is intact, up to every published head"

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lab.core.errors import LabError, ServiceUnavailable, UsageError
+from lab.base.errors import LabError, ServiceUnavailable, UsageError
 from lab.governance.checks import Check, Proof, Verifier
 from lab.governance.checks.proof import Found, junit, listed, write_junit
 from tests.ops.labs import config

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.ssh import read_public_key
-from lab.core.errors import LabError, NotFound, PolicyDenied, UsageError
+from lab.base.errors import LabError, NotFound, PolicyDenied, UsageError
 from lab.governance.cases.signing import read_signers, signers_path
 from lab.governance.ledger import Status
 from lab.governance.rules.policy import Role
 from lab.governance.rules.policy_file import hash_in_force
 from lab.governance.rules.signers import make_line
+from lab.services.ssh import read_public_key
 from tests.ops.desk import ADMIN, ENGINEER, OFFICER, Desk
 from tests.support.keys import make_key, public_text, rewritten, stock_verify
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import LabError, UsageError
-from lab.core.logtime import newer
-from lab.core.processes import ProcessFact
-from lab.core.services import Service
+from lab.base.catalogue import ProcessFact, Service
+from lab.base.errors import LabError, UsageError
+from lab.base.log_lines import newer
 from lab.envfile import prepare
 from lab.ops import life
 from lab.runtime.base import Note

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.core.services import CATALOGUE, Service
+from lab.base.catalogue import CATALOGUE, Service
+from lab.base.threads import OneThread
 from lab.core.snapshot import Health, Slice, SliceState
 from lab.core.snapshot_json import snapshot_json
 from lab.ops.observe import Observer
 from lab.ops.sources import Backoff, Clocks, Source
-from lab.ops.threads import OneThread
 from tests.clients.answers import answer, query_name
 from tests.ops import benches
 from tests.ops.labs import NOW

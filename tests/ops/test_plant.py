@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.dataset import COLUMNS, TARGET, hash_file, read_rows
-from lab.core.drift import compare, profile
-from lab.ops.plant import downturn
+from lab.base.dataset import COLUMNS, TARGET, hash_file, read_rows
+from lab.base.drift import compare, profile
+from lab.base.drift_simulation import downturn
 from pipelines.checks import check_file
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"

@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.core.heartbeats import dated
-from lab.core.processes import ProcessFact
-from lab.core.services import Service
+from lab.base.catalogue import ProcessFact, Service
+from lab.base.heartbeats import dated
 from lab.core.snapshot import Health
 from lab.ops import probes as probes_module
 from lab.ops.probes import ProbeResult, Probes

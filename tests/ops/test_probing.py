@@ -7,8 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.core.processes import ProcessFact
-from lab.core.services import Service
+from lab.base.catalogue import ProcessFact, Service
 from lab.core.snapshot import Health, ServiceState
 from tests.ops.benches import MLFLOW, Bench
 

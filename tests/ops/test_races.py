@@ -10,9 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.clients import ssh
-from lab.core.errors import LabError
-from lab.core.models import ApprovalState
+from lab.base.errors import LabError
+from lab.base.model_versions import ApprovalState
 from lab.governance.cases.baseline import BaselineDesk
 from lab.governance.cases.identity import Registrar
 from lab.governance.cases.signing import Signing
@@ -22,6 +21,7 @@ from lab.governance.ledger.verify_export import exported_lines
 from lab.governance.rules.approval_states import Statement
 from lab.governance.rules.history import Fold, History
 from lab.governance.rules.policy import Action, Actor, Environment, Role
+from lab.services import ssh
 from tests.ops.desk import ADMIN, ENGINEER, OFFICER, Desk
 from tests.ops.test_forgery import approval
 from tests.ops.test_governance_proofs import Room

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import LedgerError
+from lab.base.errors import LedgerError
 from lab.governance.cases.reconcile import Reconciler, Reconciliation
 from lab.governance.ledger import Status
 from lab.governance.rules.policy import Action

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from lab import wiring
-from lab.core.errors import LabError, UsageError
-from lab.core.services import CATALOGUE, UNSEEN, Service
+from lab.base.catalogue import CATALOGUE, UNSEEN, Service
+from lab.base.errors import LabError, UsageError
 from lab.core.snapshot import Health, SliceState
 from lab.ops.remote import REACHABLE, RemoteObserver, checked_url, endpoints_at, first_remote_snapshot, remote_config
 from tests.ops.labs import Services, config

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.models import ApprovalState
+from lab.base.model_versions import ApprovalState
 from lab.governance.cases.reconcile import Reconciler
 from lab.governance.ledger import Entry, Status, seal
 from lab.governance.rules.policy import Action

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lab import wiring
+from lab.base.errors import LabError
 from lab.core.backup import GOVERNANCE, TRAIL, WITNESS, Counts, Manifest
-from lab.core.errors import LabError
 from lab.governance.ledger import Entry, Head, Status, key_of, seal
 from lab.governance.ledger.reader import export_line
 from lab.ops import life

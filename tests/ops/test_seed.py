@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.ops.seed import Seeder
 from lab.wiring import load_config
 from tests.support.ports import NEVER_STARTED

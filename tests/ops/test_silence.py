@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.core.errors import ServiceUnavailable, UsageError
+from lab.base.errors import ServiceUnavailable, UsageError
 from lab.ops.silence import silence
 from tests.ops.labs import config
 

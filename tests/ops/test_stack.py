@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from lab.core.errors import LabError, StartupFailed
-from lab.core.processes import ProcessFact
-from lab.core.services import Service
+from lab.base.catalogue import ProcessFact, Service
+from lab.base.errors import LabError, StartupFailed
+from lab.base.progress import Progress
 from lab.core.snapshot import Health
 from lab.ops import stack
 from lab.ops.probes import ProbeResult
-from lab.ops.progress import Progress
 from lab.ops.stack import Starter, restart, up
 from tests.ops.labs import config
 

@@ -6,14 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.clients.dagster import Dagster
-from lab.clients.http import Http
-from lab.core.errors import LabError, ServiceUnavailable
-from lab.core.processes import ProcessFact
-from lab.core.runs import Run, RunStatus
-from lab.core.services import Service
+from lab.base.catalogue import ProcessFact, Service
+from lab.base.errors import LabError, ServiceUnavailable
+from lab.base.progress import Progress
+from lab.base.runs import Run, RunStatus
 from lab.ops import underway
-from lab.ops.progress import Progress
+from lab.services.dagster import Dagster
+from lab.services.http import Http
 from tests.ops.labs import Services, config
 
 GOING = Run("1a2b3c4d-0000", "ml_training_pipeline", RunStatus.STARTED)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import NotFound, ServiceUnavailable
+from lab.base.errors import NotFound, ServiceUnavailable
 from lab.governance.ledger import Entry, parse
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"

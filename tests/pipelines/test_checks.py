@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.core import csvtext
-from lab.core.csvtext import COLUMNS_RULE, READABLE
-from lab.core.dataset import COLUMNS, TARGET, read_rows
-from lab.core.drift import profile
-from lab.core.errors import DatasetInvalid
+from lab.base import csv_text
+from lab.base.csv_text import COLUMNS_RULE, READABLE
+from lab.base.dataset import COLUMNS, TARGET, read_rows
+from lab.base.drift import profile
+from lab.base.errors import DatasetInvalid
 from pipelines import checks
 from pipelines.checks import SIZE_RULE, VALUES_RULE, Validation, check_file
 from pipelines.ingest import count_rows
@@ -168,8 +168,8 @@ def test_latin_1_is_named_with_the_place_and_the_way_out(sample: bytes, data_fil
 def test_a_character_split_between_reads_is_whole(
     chunk: int, sample: bytes, data_file: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csvtext, "_CHUNK", chunk)
-    assert csvtext.inspect(data_file("ä,ö\n1,2\n".encode())).header == ("ä", "ö")
+    monkeypatch.setattr(csv_text, "_CHUNK", chunk)
+    assert csv_text.inspect(data_file("ä,ö\n1,2\n".encode())).header == ("ä", "ö")
 
 
 def test_a_file_that_ends_inside_a_character_is_not_utf8(sample: bytes, data_file: Write) -> None:
@@ -260,7 +260,7 @@ def test_what_another_locale_writes_gets_one_sentence_whose_command_mends_it(
     (violation,) = check_file(path).violations
     assert (violation.check, str(violation).startswith(said)) == (READABLE, True), str(violation)
     with pytest.raises(DatasetInvalid, match=r"data\.csv can't be used: "):
-        csvtext.refuse_unreadable(path)
+        csv_text.refuse_unreadable(path)
     (code,) = re.findall(r'python -c "(.*)"', str(violation))
     monkeypatch.chdir(path.parent)
     path.rename("IN.csv")

@@ -16,7 +16,7 @@ from dagster import DagsterInstance
 from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
-from lab.core.services import BY_NAME, LOOPBACK, Service
+from lab.base.catalogue import BY_NAME, LOOPBACK, Service
 from tests.support.ports import reserved_offset
 from tests.support.project import copied, with_asset
 from tests.support.waiting import eventually

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from lab.core.heartbeats import met_at
+from lab.base.heartbeats import met_at
 from lab.dagster_host.daemon import daemons
 
 

@@ -5,8 +5,8 @@ import sys
 
 import dagster as dg
 
-from lab.core.models import MODEL_ASSET
-from lab.core.runs import JOB, SCHEDULE, STEPS
+from lab.base.model_versions import MODEL_ASSET
+from lab.base.runs import JOB, SCHEDULE, STEPS
 from pipelines.definitions import defs, schedule_status
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from lab.core.errors import NotFound
-from lab.core.models import EXPERIMENT
+from lab.base.errors import NotFound
+from lab.base.model_versions import EXPERIMENT
 from pipelines.tracking import training_run
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.clients.sources import fingerprint, sources
+from lab.base.source_code import fingerprint, sources
 from tests.support.project import copied
 
 TAKE = "import os, sys; from pathlib import Path; from pipelines import fresh; root = fresh.ROOT\n"

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lab.core.errors import LedgerError, ServiceUnavailable
+from lab.base.errors import LedgerError, ServiceUnavailable
 from lab.governance.ledger import Entry, Status, verify
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.policy import Claim

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.core.dataset import DatasetRef, dataset_key
-from lab.core.errors import DatasetInvalid, NotFound
+from lab.base.dataset import DatasetRef, dataset_key
+from lab.base.errors import DatasetInvalid, NotFound
 from lab.training.data_store import DataStore
 from pipelines import ingest as ingest_module
 from pipelines.ingest import count_rows, ingest

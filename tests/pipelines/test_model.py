@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.dataset import CATEGORICAL, FEATURES
+from lab.base.dataset import CATEGORICAL, FEATURES
 from pipelines.model import Trained, load, train
 from pipelines.plots import confusion_picture, roc_picture
 

@@ -11,15 +11,14 @@ import mlflow
 import pandas as pd
 import pytest
 
-from lab.core.dataset import BASELINE_KEY, CURRENT_KEY, NUMERIC, DatasetRef, hash_file, profile_key, read_rows
-from lab.core.drift import profile
-from lab.core.model_files import files_digest
-from lab.core.models import MODEL_ASSET, MODEL_NAME, GovernanceTags
-from lab.core.runs import JOB, OWNER_TAG, STEPS
+from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, NUMERIC, DatasetRef, hash_file, profile_key, read_rows
+from lab.base.drift import profile
+from lab.base.drift_simulation import downturn
+from lab.base.model_versions import MODEL_ASSET, MODEL_NAME, GovernanceTags, files_digest
+from lab.base.runs import JOB, OWNER_TAG, STEPS
 from lab.governance.ledger import Status, verify
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.approval_states import PROBE
-from lab.ops.plant import downturn
 from lab.training.data_store import DataStore, Storage
 from lab.training.governance_resource import Governance
 from lab.training.guard import AuditWriter

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import LabError
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
 from lab.runtime.apt import Apt, ObtainFailed, run
 from lab.runtime.binaries import Binary, NotInstalled, Resolver, default_cache
 from lab.runtime.found import Found

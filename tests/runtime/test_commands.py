@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab.core.account import LOCALE, unprivileged, user_name
-from lab.core.config import LabConfig
-from lab.core.services import CATALOGUE, LOOPBACK, Service
+from lab.base.account import LOCALE, unprivileged, user_name
+from lab.base.catalogue import CATALOGUE, LOOPBACK, Service
+from lab.config import LabConfig
 from lab.runtime.commands import OWNED_BY, Command, Tools, command, dying_with_parent, python
 from lab.runtime.credentials import credential_files, pgpass
 from lab.runtime.files import identities, inputs, scrape_targets, write_inputs

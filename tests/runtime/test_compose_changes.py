@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.runtime import compose_changes
 from lab.runtime.compose_files import Stack, write_all
 from lab.runtime.containers import Container

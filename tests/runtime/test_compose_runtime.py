@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.runtime import compose
 from lab.runtime.compose import ComposeRuntime
 from lab.runtime.containers import CLOSED, Container, Containers

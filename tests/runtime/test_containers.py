@@ -10,7 +10,7 @@ import pytest
 from docker.errors import APIError
 from requests.exceptions import ReadTimeout
 
-from lab.core.errors import ServiceUnavailable
+from lab.base.errors import ServiceUnavailable
 from lab.runtime.container_facts import process_fact
 from lab.runtime.containers import Container, Containers, _used, moment
 

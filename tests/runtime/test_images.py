@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from lab import wiring
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, UsageError
+from lab.base.errors import LabError, UsageError
+from lab.config import LabConfig
 from lab.ops.images import pin
 from lab.runtime.commands import OWNED_BY
 from lab.runtime.images import base, bundle, bundle_file, digests, names, process, versions, wheels

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime.inbox import visible
 from lab.runtime.record import COMPOSE, NATIVE, SEAWEEDFS, write_mark
 from lab.wiring import load_config

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.runtime.lock import HomeLock
 
 HOLD = """

@@ -7,7 +7,7 @@ from pathlib import Path
 from queue import Queue
 from typing import cast
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from lab.runtime.logs import count_restarts, follow, tail
 from tests.support.waiting import eventually
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from lab import wiring
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.services import CATALOGUE, Service, stop_order
+from lab.base.catalogue import CATALOGUE, Service, stop_order
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime.binaries import Resolver
 from lab.runtime.commands import Command
 from lab.runtime.files import empty_scratch, is_strangers, refuse_foreign, remove_dead_sockets

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.ops.doctor import Finding, Verdict
 from lab.ops.doctor_compose import _images, _store
 from lab.runtime.images import official

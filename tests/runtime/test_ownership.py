@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.runtime.compose_identity import labelling
 from lab.runtime.containers import Containers
 from lab.runtime.ownership import ID_LABEL, LABELLING, home_of, ownership

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.config import LabConfig
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.config import LabConfig
 from lab.runtime.commands import Command, Tools, command
 from lab.runtime.files import inputs, write_inputs
 from lab.runtime.layout import Layout

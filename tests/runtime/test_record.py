@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime import choice
 from lab.runtime.choice import runtime_name
 from lab.runtime.record import (

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from supervisor.options import ServerOptions
 
-from lab.core.errors import LabError, ServiceUnavailable, StartupFailed
+from lab.base.errors import LabError, ServiceUnavailable, StartupFailed
 from lab.runtime.commands import OWNED_BY
 from lab.runtime.supervisor import Program, Supervisor, SupervisorHangs, render
 from lab.runtime.sweep import end_all

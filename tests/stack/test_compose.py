@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.services import BY_NAME, CATALOGUE, LOOPBACK, Service
+from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime import compose_files, contract
 from lab.runtime.compose_files import Stack, quoted, variables_of
 from lab.runtime.engine import compose_command

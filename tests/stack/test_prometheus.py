@@ -17,17 +17,17 @@ from exporters.poller import Poller
 from exporters.reconcile import ReconcileCollector, ReconcileStatus
 from exporters.serve import Exporter, registry
 from exporters.trail import LedgerStatus
-from lab.clients.dagster import Dashboard
-from lab.clients.dagster_read import DaemonStatus
-from lab.core.drift import DriftReport, FeatureDrift
-from lab.core.logtime import written_at
-from lab.core.runs import Run, RunStatus, ScheduleState
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.drift import DriftReport, FeatureDrift
+from lab.base.log_lines import written_at
+from lab.base.runs import Run, RunStatus, ScheduleState
 from lab.governance.rules.history import History
 from lab.governance.rules.identities import Identities
 from lab.runtime.contract import prometheus_options
 from lab.runtime.place import in_container
 from lab.runtime.prometheus_config import render
+from lab.services.dagster import Dashboard
+from lab.services.dagster_answers import DaemonStatus
 from lab.wiring import load_config
 from tests.exporters.exposition import names, parse
 from tests.stack.promql import metrics

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.clients import provision
-from lab.clients.s3 import ADMIN, PIPELINE, READER
-from lab.core.errors import LabError, LedgerError
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError, LedgerError
 from lab.governance.ledger import Entry, Kind, Status, key_of, seal
 from lab.governance.ledger.writer import Ledger, verify_trail
-from lab.ops.provision import provision_store
 from lab.runtime.binaries import Resolver
 from lab.runtime.certificates import store_variables
 from lab.runtime.layout import Layout
+from lab.services import provision
+from lab.services.provision import provision_store
+from lab.services.s3 import ADMIN, PIPELINE, READER
 from tests.support.weed import RealTrail, Weed
 
 Attempt = Callable[[Any, str, str, str], Any]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from lab import cli
-from lab.clients.s3 import ADMIN
 from lab.governance.ledger import Entry, key_of
 from lab.governance.ledger.published_heads import Witness
 from lab.governance.ledger.writer import Ledger
 from lab.runtime.layout import Layout
+from lab.services.s3 import ADMIN
 from tests.store.test_access import entry
 from tests.store.test_writers import _Away
 from tests.support.weed import RealTrail

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.http import Http
-from lab.clients.s3_reader import READER, Signer, StoreReader, WriteProbe
-from lab.core.errors import ServiceUnavailable
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import ServiceUnavailable
+from lab.services.http import Http
+from lab.services.s3_reader import READER, Signer, StoreReader, WriteProbe
 from tests.support.weed import Weed, running_weed
 
 _BYTES = 192 << 20

@@ -7,11 +7,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lab.clients.s3 import PIPELINE, AuditStore
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.governance.ledger import Entry, Status, parse
 from lab.governance.ledger.writer import Ledger, stored_entries, verify_trail
 from lab.governance.rules.policy import Claim
+from lab.services.s3 import PIPELINE, AuditStore
 from lab.training.guard import Guard, Rules
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually

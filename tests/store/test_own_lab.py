@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from lab.clients.s3 import ADMIN
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.processes import ProcessFact
-from lab.core.services import Service
+from lab.base.catalogue import ProcessFact, Service
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.ops.own_lab import KEY, require, settle
 from lab.runtime.record import NATIVE, SEAWEEDFS, lab_id, write_mark
+from lab.services.s3 import ADMIN
 from lab.tui.errand import ERRANDS
 from tests.support.keys import make_key
 from tests.support.lab import INVOKE, ROOT

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.clients.bucket_lock import lengthen_locks, promise, read_settings, restore_settings
-from lab.clients.s3 import ADMIN, READER
 from lab.governance.ledger import Kind
 from lab.governance.ledger.retention import weaknesses
 from lab.governance.ledger.writer import Ledger, verify_trail
+from lab.services.bucket_lock import lengthen_locks, promise, read_settings, restore_settings
+from lab.services.s3 import ADMIN, READER
 from tests.store.test_access import entry
 from tests.support.weed import RealTrail
 
@@ -78,7 +78,7 @@ def test_reading_an_entry_tells_its_lock_so_that_nothing_more_is_asked(trail: Re
     s3 = trail.weed.s3(READER)
     asked: list[str] = []
     s3.client.meta.events.register("before-call.s3", lambda model, **_: asked.append(model.name))
-    from lab.clients.s3 import AuditStore
+    from lab.services.s3 import AuditStore
 
     verify_trail(AuditStore(s3, trail.bucket, trail.prefix), trail.prefix, locked_days=30)
     assert asked.count("GetObject") == 3

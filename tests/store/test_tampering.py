@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from lab.clients.s3 import ADMIN, PIPELINE, READER
 from lab.governance.checks import Proof
 from lab.governance.checks.proof_clients import Bench, Remembering
 from lab.governance.checks.tamper_proofs import ATTEMPTS, TamperProofs
 from lab.governance.ledger import Entry, Status
 from lab.governance.ledger.writer import Ledger, verify_trail
+from lab.services.s3 import ADMIN, PIPELINE, READER
 from tests.support.weed import RealTrail
 
 ENTRY = Entry("train_model", Status.SUCCESS, "ann", "ml-engineer", "dev", "2026-01-01T00:00:00Z")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.s3 import ADMIN
-from lab.core.errors import ServiceUnavailable
+from lab.base.errors import ServiceUnavailable
 from lab.governance.ledger import Entry, parse, seq_of
 from lab.governance.ledger.writer import Ledger, stored_entries, verify_trail
+from lab.services.s3 import ADMIN
 from tests.store.test_access import entry
 from tests.support.lab import ROOT
 from tests.support.weed import RealTrail

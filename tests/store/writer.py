@@ -11,9 +11,9 @@ import threading
 import time
 from pathlib import Path
 
-from lab.clients.s3 import S3, AuditStore
 from lab.governance.ledger import Entry, Status
 from lab.governance.ledger.writer import Ledger, now_utc
+from lab.services.s3 import S3, AuditStore
 
 
 class MortalStore(AuditStore):

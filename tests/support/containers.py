@@ -8,7 +8,7 @@ from typing import Any
 from docker import DockerClient
 from docker.models.containers import Container
 
-from lab.core.services import Service
+from lab.base.catalogue import Service
 from tests.support.waiting import eventually
 
 _ENGINE = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")

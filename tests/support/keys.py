@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.core.account import named
+from lab.base.account import named
 from lab.governance.rules.signers import NAMESPACE, Signer
 from lab.governance.rules.ssh_keys import PublicKey
 

@@ -15,18 +15,18 @@ import httpx
 import psutil
 
 from lab import wiring
-from lab.clients.http import Http
-from lab.clients.mlflow import Mlflow
-from lab.clients.s3 import READER, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.models import ModelVersion
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.model_versions import ModelVersion
+from lab.config import LabConfig
 from lab.core.snapshot import ServiceState
 from lab.governance.ledger import Entry, Verification, parse, verify
 from lab.governance.ledger.writer import entries_of_run, stored_entries
 from lab.ops import stack
 from lab.runtime.layout import Layout
 from lab.runtime.sweep import owned
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
+from lab.services.s3 import READER, S3, AuditStore
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
 

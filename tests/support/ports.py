@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 
-from lab.core.services import CATALOGUE, LOOPBACK
+from lab.base.catalogue import CATALOGUE, LOOPBACK
 
 # Linux hands out ports from 32768 up to clients: a lab there could find one of its ports taken at any time.
 _HIGHEST = 32_000

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from lab import envfile, wiring
-from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.errors import ServiceUnavailable
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import ServiceUnavailable
+from lab.config import LabConfig
 from lab.ops.own_lab import settle
-from lab.ops.provision import provision_store
 from lab.runtime.certificates import ensure_pair
 from lab.runtime.commands import Tools, command, store_options
 from lab.runtime.files import identities, remove_dead_sockets
 from lab.runtime.layout import Layout
 from lab.runtime.private import write_private
 from lab.runtime.record import NATIVE, SEAWEEDFS, write_mark
+from lab.services.provision import provision_store
+from lab.services.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
 

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.clients.dagster_read import CheckResult, RunEvent
-from lab.clients.mlflow import LoggedFile, LoggedRun
-from lab.core.alerts import KnownSilence
-from lab.core.dataset import DatasetRef
-from lab.core.drift import Feature, Histogram, psi_parts
-from lab.core.loglevel import Level
-from lab.core.runs import RunDetail
+from lab.base.alerts import KnownSilence
+from lab.base.dataset import DatasetRef
+from lab.base.drift import Feature, Histogram, psi_parts
+from lab.base.log_lines import Level
+from lab.base.runs import RunDetail
 from lab.governance.cases.approve import Outcome
 from lab.governance.cases.gates import Gate
 from lab.governance.ledger import Entry, Status, seal
@@ -21,6 +19,8 @@ from lab.ops.detail_entry import EntryDetail, Neighbour, Proof
 from lab.ops.detail_logs import LogBatch, LogLine
 from lab.ops.detail_run import Events, RunEntries
 from lab.ops.detail_version import Decisions, VersionDetail
+from lab.services.dagster_answers import CheckResult, RunEvent
+from lab.services.mlflow import LoggedFile, LoggedRun
 from tests.tui import snapshots
 
 RUN = snapshots.RUNS[2]

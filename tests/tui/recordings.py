@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from lab.core.runs import Run, RunStatus
+from lab.base.runs import Run, RunStatus
 from lab.core.snapshot import Health, RunsView, Slice, Snapshot
 from lab.tui.recording.writer import Recorder
 from tests.tui import snapshots

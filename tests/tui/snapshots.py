@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from lab.core.alerts import Alert
-from lab.core.dataset import FEATURES, TARGET
-from lab.core.drift import DriftReport, FeatureDrift
-from lab.core.models import GovernanceTags, ModelVersion
-from lab.core.runs import JOB, SCHEDULE, STEPS, Run, RunStatus, ScheduleState, Step
-from lab.core.services import CATALOGUE
+from lab.base.alerts import Alert
+from lab.base.catalogue import CATALOGUE
+from lab.base.dataset import FEATURES, TARGET
+from lab.base.drift import DriftReport, FeatureDrift
+from lab.base.model_versions import GovernanceTags, ModelVersion
+from lab.base.runs import JOB, SCHEDULE, STEPS, Run, RunStatus, ScheduleState, Step
 from lab.core.snapshot import AuditView, Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
 from lab.governance.ledger import Entry, Fault, Status, seal
 

@@ -4,7 +4,7 @@ import asyncio
 
 from textual.widgets import Input
 
-from lab.core.loglevel import Level
+from lab.base.log_lines import Level
 from lab.ops.detail_logs import LogLine
 from lab.tui.screens.detail import DetailScreen
 from lab.tui.screens.main import MainScreen

@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from docs.pictures import rest
-from lab.core.errors import ServiceUnavailable
+from lab.base.errors import ServiceUnavailable
 from lab.ops.detail_run import RunEntries
 from lab.tui.screens.detail import DetailScreen
 from lab.tui.screens.service import ServiceScreen

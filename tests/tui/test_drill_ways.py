@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.core.runs import RunStatus
+from lab.base.runs import RunStatus
 from lab.core.snapshot import Slice
 from lab.ops.detail_run import Events
 from lab.tui.screens.entry import EntryScreen

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.core.errors import NotFound, ServiceUnavailable
+from lab.base.errors import NotFound, ServiceUnavailable
 from lab.core.snapshot import RunsView, Slice
 from lab.tui.screens.detail import DetailScreen
 from lab.tui.screens.help import HelpScreen

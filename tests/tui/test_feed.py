@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.core.loglevel import Level, level_of
+from lab.base.log_lines import Level, level_of
 from lab.tui.cells import Line, Span, Tone, width_of
 from lab.tui.feed import Feed, FeedLine
 from lab.tui.wrapping import wrap

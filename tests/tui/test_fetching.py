@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.core.errors import NotFound
+from lab.base.errors import NotFound
 from lab.core.snapshot import Slice, SliceState
 from lab.tui.screens import fetching
 from lab.tui.screens.fetching import Fetcher, Want, pause_after

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Static
 
-from lab.core.errors import SettingsError
-from lab.core.runs import Run, RunStatus
+from lab.base.errors import SettingsError
+from lab.base.runs import Run, RunStatus
 from lab.core.snapshot import RunsView, Slice, Snapshot
 from lab.tui.history import History
 from lab.tui.observer import Connection, Poller

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lab.core.drift import DriftReport
-from lab.core.models import ModelVersion
-from lab.core.runs import Run, RunStatus, Step
+from lab.base.drift import DriftReport
+from lab.base.model_versions import ModelVersion
+from lab.base.runs import Run, RunStatus, Step
 from lab.core.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
 from lab.governance.ledger import Fault
 from lab.tui.cells import Line, PanelState, PanelView, width_of

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lab.core.drift import Feature, Histogram, psi_parts
-from lab.core.runs import Run, RunStatus
+from lab.base.drift import Feature, Histogram, psi_parts
+from lab.base.runs import Run, RunStatus
 from lab.core.snapshot import Health, Slice
 from lab.tui.cells import Line, PanelState, PanelView, Tone, width_of
 from lab.tui.history import Probe

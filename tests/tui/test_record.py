@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab import cli
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.core.snapshot import Snapshot
 from lab.tui.messages import SnapshotTaken
 from lab.tui.observer import Connection

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.core.alerts import Alert
-from lab.core.runs import RunStatus
+from lab.base.alerts import Alert
+from lab.base.runs import RunStatus
 from lab.core.snapshot import Health, Slice, Snapshot
 from lab.governance.ledger import Fault
 from lab.tui.cells import Tone

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from aiohttp import web
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.tui import door as doors
 from lab.tui.door import Door
 from lab.tui.serve import _listen, serve

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from lab.tui.threads import made_in_thread
+from lab.base.threads import made_in_thread
 
 
 class Made:

@@ -9,15 +9,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from lab.clients.http import Http
-from lab.clients.mlflow import Mlflow
-from lab.clients.s3 import PIPELINE, READER, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.dataset import dataset_key
-from lab.core.errors import LabError, NotFound
-from lab.core.interruption import finished_first
-from lab.core.models import MODEL_NAME, ModelVersion
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.dataset import dataset_key
+from lab.base.errors import LabError, NotFound
+from lab.base.interruption import finished_first
+from lab.base.model_versions import MODEL_NAME, ModelVersion
+from lab.config import LabConfig
 from lab.governance.cases.gates import Case, Gate, TooLate, examine, move_of
 from lab.governance.cases.model_smoke_test import Trial, try_model
 from lab.governance.cases.reconcile import mirror
@@ -35,6 +32,9 @@ from lab.governance.rules.approval_states import (
 )
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.policy import Action
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
+from lab.services.s3 import PIPELINE, READER, S3, AuditStore
 
 # What takes a model out of service; how often it is tried while others decide about the same version.
 SAFE = frozenset({Action.REJECT, Action.ARCHIVE})

@@ -9,21 +9,21 @@ from heapq import merge
 from pathlib import Path
 from typing import TypeVar
 
-from lab.clients.bucket_lock import lengthen_locks, promise, read_settings, restore_settings
-from lab.clients.http import Http
-from lab.clients.mlflow import Mlflow
-from lab.clients.prometheus import Prometheus
-from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.models import ModelVersion
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
+from lab.base.model_versions import ModelVersion
+from lab.config import LabConfig
 from lab.governance.cases.trail import ledger, witness
 from lab.governance.ledger import Head, Verification
 from lab.governance.ledger.reader import export_lines, verify_trail
 from lab.governance.ledger.retention import Weakness, weaknesses
 from lab.governance.ledger.verify_export import HEADS_SUFFIX, published
 from lab.governance.rules.registry_tags import RegistryClaims
+from lab.services.bucket_lock import lengthen_locks, promise, read_settings, restore_settings
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
+from lab.services.prometheus import Prometheus
+from lab.services.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 
 T = TypeVar("T")
 

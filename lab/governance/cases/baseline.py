@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, PolicyDenied
+from lab.base.errors import LabError, PolicyDenied
+from lab.config import LabConfig
 from lab.governance.cases.gates import Claimant
 from lab.governance.cases.signing import Signing, claimant, signature_problem
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger

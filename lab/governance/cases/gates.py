@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from lab.core.errors import LabError
-from lab.core.models import ModelVersion
+from lab.base.errors import LabError
+from lab.base.model_versions import ModelVersion
 from lab.governance.cases.trail import TrailState
 from lab.governance.ledger import Entry
 from lab.governance.rules.approval_states import ALIASES, CHAMPION, Move, find_move

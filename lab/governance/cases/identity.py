@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lab.clients import ssh
-from lab.clients.s3 import PIPELINE, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, NotFound, PolicyDenied, UsageError
-from lab.core.interruption import finished_first
-from lab.core.ownership import belong_to_folder
+from lab.base.account import belong_to_folder
+from lab.base.errors import LabError, NotFound, PolicyDenied, UsageError
+from lab.base.interruption import finished_first
+from lab.config import LabConfig
 from lab.governance.cases.gates import Claimant
 from lab.governance.cases.signing import (
     Signing,
@@ -29,6 +27,8 @@ from lab.governance.rules.approval_states import IdentityStatement, checked_reas
 from lab.governance.rules.identities import ADD, REMOVE, WHERE, Identities, change_problem
 from lab.governance.rules.policy import Action, Actor
 from lab.governance.rules.signers import Signer, make_line, parse_line
+from lab.services import ssh
+from lab.services.s3 import PIPELINE, S3, AuditStore
 
 _HEADER = "# Kept by `mlops-lab identity`: what is written here by hand doesn't count.\n"
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from lab.clients.s3 import READER, S3
-from lab.core.account import LOCALE, SEARCH_PATH, user_name
-from lab.core.config import LabConfig
-from lab.core.dataset import dataset_key, read_records
-from lab.core.errors import LabError
-from lab.core.services import Service
+from lab.base.account import LOCALE, SEARCH_PATH, user_name
+from lab.base.catalogue import Service
+from lab.base.dataset import dataset_key, read_records
+from lab.base.errors import LabError
+from lab.config import LabConfig
+from lab.services.s3 import READER, S3
 
 DEADLINE_S = 120.0
 ROWS = 20

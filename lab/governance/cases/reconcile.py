@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lab.clients.http import Http
-from lab.clients.mlflow import Mlflow
-from lab.clients.s3 import PIPELINE, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, LedgerError, NotFound
-from lab.core.models import ModelVersion
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.base.errors import LabError, LedgerError, NotFound
+from lab.base.model_versions import ModelVersion
+from lab.config import LabConfig
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import ALIASES
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.registry_findings import BLOCKED, Finding, Kind, reconcile
 from lab.governance.rules.registry_tags import expected_tags, shortened
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
+from lab.services.s3 import PIPELINE, S3, AuditStore
 
 _GATE = "deployment_blocked"
 

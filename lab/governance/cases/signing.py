@@ -5,16 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.clients import ssh
-from lab.core import account
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, SignatureInvalid, UsageError
+from lab.base import account
+from lab.base.errors import LabError, SignatureInvalid, UsageError
+from lab.config import LabConfig
 from lab.governance.cases.gates import Claimant
 from lab.governance.ledger import Entry
 from lab.governance.rules.identities import Identities, claim_problem
 from lab.governance.rules.policy import Action, Actor, Environment, Role, parse_role
 from lab.governance.rules.signers import Signer, parse_signers
 from lab.governance.rules.ssh_keys import PublicKey
+from lab.services import ssh
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class KeyCard:
 
 def key_card(config: LabConfig, signing: Signing) -> KeyCard:
     """What is known of the key before it signs. Raises LabError when the file of known keys can't be read."""
-    from lab.clients.ssh_lock import lock_of
+    from lab.services.ssh_lock import lock_of
 
     try:
         path = signing.path(config)

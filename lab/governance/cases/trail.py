@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.clients import ssh
-from lab.clients.code_version import code_version
-from lab.core.config import LabConfig
-from lab.core.names import all_storable
+from lab.base.names import all_storable
+from lab.base.source_code import code_version
+from lab.config import LabConfig
 from lab.governance.ledger import Entry, EntryStore, Status, Verification, find_head, key_of, parse
 from lab.governance.ledger.published_heads import Witness
 from lab.governance.ledger.writer import Ledger, now_utc, verify_trail
@@ -15,6 +14,7 @@ from lab.governance.rules.history import Fold, History
 from lab.governance.rules.policy import Claim, Environment
 from lab.governance.rules.policy_file import hash_in_force
 from lab.runtime.layout import Layout
+from lab.services import ssh
 
 
 @dataclass(frozen=True)

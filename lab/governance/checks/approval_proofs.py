@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
-from lab.core.errors import LabError
-from lab.core.models import ApprovalState
+from lab.base.errors import LabError
+from lab.base.model_versions import ApprovalState
 from lab.governance.cases.approve import Outcome
 from lab.governance.cases.signing import Signing
 from lab.governance.cases.trail import TrailReader, ledger

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 
-from lab.clients.libpq import connect
-from lab.clients.s3 import ADMIN, MLFLOW, PIPELINE, READER, S3
-from lab.core.errors import LabError, NotFound, ServiceUnavailable
-from lab.core.services import BY_NAME, LOOPBACK, Service
+from lab.base.catalogue import BY_NAME, LOOPBACK, Service
+from lab.base.errors import LabError, NotFound, ServiceUnavailable
 from lab.governance.checks.proof import Check, Found, listed
 from lab.governance.checks.proof_clients import Bench
 from lab.runtime.exposure import listening
+from lab.services.postgres import connect
+from lab.services.s3 import ADMIN, MLFLOW, PIPELINE, READER, S3
 
 _EVIL = "http://evil.example"
 _HOST: Mapping[str, str] = {"Host": "evil.example"}

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable, Iterator
 
-from lab.core.errors import SettingsError
-from lab.core.runs import STEPS, RunStatus
+from lab.base.errors import SettingsError
+from lab.base.runs import STEPS, RunStatus
 from lab.governance.checks.proof import Check, Found, listed
 from lab.governance.checks.proof_clients import Bench
 from lab.governance.checks.subject import Launched, Probe

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 
 DEADLINE_S = 150.0
 _LISTED = 5

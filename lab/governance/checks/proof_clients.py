@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from lab.clients.dagster import Dagster
-from lab.clients.http import Http
-from lab.clients.mlflow import Mlflow
-from lab.clients.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.services import Service
+from lab.base.catalogue import Service
+from lab.config import LabConfig
 from lab.governance.cases.audit import bucket_weaknesses
 from lab.governance.ledger import EntryStore
 from lab.governance.ledger.retention import Weakness
+from lab.services.dagster import Dagster
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
+from lab.services.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 
 # Bodies of entries kept between two readings of a trail; a longer one is read anew each time.
 _KEPT = 20_000

@@ -8,12 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lab.clients import ssh
-from lab.clients.provision import bucket_policy
-from lab.clients.s3 import AuditStore
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.models import MODEL_NAME, ApprovalState
+from lab.base.errors import LabError
+from lab.base.model_versions import MODEL_NAME, ApprovalState
+from lab.config import LabConfig
 from lab.governance.cases.approve import Approver, Outcome, Tools
 from lab.governance.cases.identity import Registrar
 from lab.governance.cases.model_smoke_test import Trial
@@ -24,6 +21,9 @@ from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import PROBE, Statement
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.policy import Action, Actor, Environment, Role
+from lab.services import ssh
+from lab.services.provision import bucket_policy
+from lab.services.s3 import AuditStore
 
 
 @contextmanager

@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab.core.dataset import BASELINE_KEY, DatasetRef, hash_file, read_rows
-from lab.core.errors import LabError, RunFailed
-from lab.core.models import ApprovalState
-from lab.core.runs import Run, RunStatus
+from lab.base.dataset import BASELINE_KEY, DatasetRef, hash_file, read_rows
+from lab.base.drift_simulation import downturn
+from lab.base.errors import LabError, RunFailed
+from lab.base.model_versions import ApprovalState
+from lab.base.runs import Run, RunStatus
 from lab.governance.cases.approve import Approver, Outcome, Tools
 from lab.governance.cases.model_smoke_test import Trial
 from lab.governance.cases.signing import Signing
@@ -19,7 +20,6 @@ from lab.governance.ledger import Entry, Status
 from lab.governance.ledger.writer import entries_of_run
 from lab.governance.rules.approval_states import PROBE
 from lab.governance.rules.policy import Action, Actor, Environment, Role
-from lab.ops.plant import downturn
 
 RUN_TAG, VERSION_TAG = "lab/probe", "probe"
 RUN_DEADLINE_S = 120.0

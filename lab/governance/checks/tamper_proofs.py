@@ -10,10 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lab.clients.provision import bucket_policy
-from lab.clients.s3 import AuditStore
-from lab.core.config import LabConfig
-from lab.core.errors import NotFound
+from lab.base.errors import NotFound
+from lab.config import LabConfig
 from lab.governance.cases.trail import entry_by_actor
 from lab.governance.checks.proof import Check, Found, listed
 from lab.governance.checks.proof_clients import Bench
@@ -21,6 +19,8 @@ from lab.governance.checks.sandbox import policy_text, scratch_bucket
 from lab.governance.ledger import Entry, Kind, Status, find_head, key_of, seal
 from lab.governance.ledger.writer import Ledger, verify_trail
 from lab.governance.rules.approval_states import PROBE
+from lab.services.provision import bucket_policy
+from lab.services.s3 import AuditStore
 
 _REFUSED = {"AccessDenied", "PreconditionFailed"}
 

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lab.clients import ssh
-from lab.core.errors import LabError
-from lab.core.models import ModelVersion
-from lab.core.runs import JOB, Run, RunStatus, Step
+from lab.base.errors import LabError
+from lab.base.model_versions import ModelVersion
+from lab.base.runs import JOB, Run, RunStatus, Step
 from lab.governance.cases.reconcile import read_registry
 from lab.governance.cases.trail import witness
 from lab.governance.checks.proof import Check, Found, listed
@@ -17,6 +16,7 @@ from lab.governance.ledger.retention import REMEDY
 from lab.governance.ledger.writer import verify_trail
 from lab.governance.rules.history import Fold, History
 from lab.governance.rules.registry_findings import BLOCKED, Finding, Kind, reconcile
+from lab.services import ssh
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, UsageError
+from lab.base.errors import LabError, UsageError
+from lab.base.progress import Progress, Report
+from lab.config import LabConfig
 from lab.governance.checks.approval_proofs import ApprovalProofs
 from lab.governance.checks.network_proofs import NetworkProofs
 from lab.governance.checks.policy_proofs import PolicyProofs
@@ -17,7 +18,6 @@ from lab.governance.checks.proof_clients import Bench
 from lab.governance.checks.subject import Probe
 from lab.governance.checks.tamper_proofs import TamperProofs
 from lab.governance.checks.trail_proofs import LedgerProofs, RegistryProofs, Surveyor
-from lab.ops.progress import Progress, Report
 
 PUT_AWAY = "probes: every version that was made for trying is archived"
 

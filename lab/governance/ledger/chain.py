@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lab.core.errors import LedgerError
+from lab.base.errors import LedgerError
 from lab.governance.ledger.entry import GENESIS, Entry, Fault, Head, Kind, Status, is_sound, parse, seq_of
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Never
 
-from lab.core.errors import LedgerError
+from lab.base.errors import LedgerError
 
 GENESIS = "0" * 64
 LAST = 10**12 - 1

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from lab.core.errors import LedgerError, ServiceUnavailable
-from lab.core.ownership import belong_to_folder
+from lab.base.account import belong_to_folder
+from lab.base.errors import LedgerError, ServiceUnavailable
 from lab.governance.ledger import Entry, parse
 
 _POLL_S = 0.05

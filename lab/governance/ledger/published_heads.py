@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.core.errors import LedgerError
-from lab.core.ownership import belong_to_folder
+from lab.base.account import belong_to_folder
+from lab.base.errors import LedgerError
 from lab.governance.ledger import Head
 from lab.governance.ledger.entry import utc_text
 

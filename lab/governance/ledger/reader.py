@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from lab.core.errors import LedgerError, NotFound
+from lab.base.errors import LedgerError, NotFound
 from lab.core.snapshot import AuditView
 from lab.governance.ledger import (
     PAGE,

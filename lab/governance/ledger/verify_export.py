@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from lab.core.errors import LabError, LedgerError
+from lab.base.errors import LabError, LedgerError
 from lab.governance.ledger import Entry, Fault, Head, Kind, Verification, each_key_once, verify
 
 # Heads that were exported with FILE lie in the file of its name with this behind it.

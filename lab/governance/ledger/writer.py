@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.core.errors import LabError, LedgerError, ServiceUnavailable
+from lab.base.errors import LabError, LedgerError, ServiceUnavailable
 from lab.governance.ledger import GENESIS, Entry, EntryStore, find_head, is_sound, key_of, parse, seal
 from lab.governance.ledger.entry import utc_text as now_utc
 from lab.governance.ledger.journal import Journal

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from lab.core.errors import LedgerError, UsageError
-from lab.core.models import ApprovalState
-from lab.core.numbers import whole_number
+from lab.base.errors import LedgerError, UsageError
+from lab.base.model_versions import ApprovalState
+from lab.base.names import whole_number
 from lab.governance.ledger import Status, canonical
 from lab.governance.rules.policy import Action, Environment, Policy
 

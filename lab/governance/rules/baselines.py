@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from lab.core.errors import LedgerError
+from lab.base.errors import LedgerError
 from lab.governance.ledger import GENESIS, Entry, Status
 from lab.governance.rules.approval_states import parse_baseline_statement
 from lab.governance.rules.identities import Verify, expect, signer_of

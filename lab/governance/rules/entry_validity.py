@@ -3,7 +3,7 @@
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
-from lab.core.runs import STEPS
+from lab.base.runs import STEPS
 from lab.core.snapshot import AuditView
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.policy import Action

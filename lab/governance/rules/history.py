@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from lab.core.errors import LabError, LedgerError
-from lab.core.models import MODEL_NAME, ApprovalState
-from lab.core.runs import STEPS
+from lab.base.errors import LabError, LedgerError
+from lab.base.model_versions import MODEL_NAME, ApprovalState
+from lab.base.runs import STEPS
 from lab.governance.ledger import Entry, Fault, Status
 from lab.governance.rules import baselines, identities
 from lab.governance.rules.approval_states import (

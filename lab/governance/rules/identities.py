@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from lab.core.errors import LedgerError
-from lab.core.names import same_person
+from lab.base.errors import LedgerError
+from lab.base.names import same_person
 from lab.governance.ledger import GENESIS, Entry, Status
 from lab.governance.rules.approval_states import parse_identity_statement
 from lab.governance.rules.policy import Action, Actor, Environment, Policy, Role, parse_role

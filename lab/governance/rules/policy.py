@@ -6,8 +6,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TypeVar
 
-from lab.core import names
-from lab.core.errors import SettingsError
+from lab.base import names
+from lab.base.errors import SettingsError
 from lab.governance.ledger import canonical
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from lab.core.errors import SettingsError
+from lab.base.errors import SettingsError
 from lab.governance.rules.policy import (
     METRICS,
     Environment,

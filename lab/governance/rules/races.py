@@ -10,7 +10,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Generic, TypeVar
 
-from lab.core.errors import LedgerError
+from lab.base.errors import LedgerError
 from lab.governance.ledger import Entry, canonical
 from lab.governance.rules.identities import moment
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lab.core.models import ModelVersion
-from lab.core.numbers import in_order
+from lab.base.model_versions import ModelVersion
+from lab.base.names import in_order
 from lab.governance.rules.approval_states import ALIASES
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.policy import METRICS

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lab.core.models import ApprovalState, ModelVersion
-from lab.core.numbers import whole_number
+from lab.base.model_versions import ApprovalState, ModelVersion
+from lab.base.names import whole_number
 from lab.governance.ledger import Entry, Head, Status
 from lab.governance.rules.history import Record
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lab.core.errors import LabError, UsageError
-from lab.core.names import same_person
+from lab.base.errors import LabError, UsageError
+from lab.base.names import same_person
 from lab.governance.rules.policy import Role, in_order, parse_role
 from lab.governance.rules.ssh_keys import KEY_TYPES, PublicKey, parse_public_key
 

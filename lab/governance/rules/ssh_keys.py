@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
-from lab.core.errors import UsageError
+from lab.base.errors import UsageError
 
 KEY_TYPES = (
     "ssh-ed25519",

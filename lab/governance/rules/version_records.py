@@ -6,7 +6,7 @@ MLflow gives a number anew once the model was deleted: a version is known by its
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lab.core.models import ApprovalState, ModelVersion
+from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.ledger import Entry, Fault, Status
 from lab.governance.rules.baselines import Baselines
 from lab.governance.rules.identities import Identities

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.runtime.engine import docker_command
 from lab.runtime.images.building import discard, image_id, inputs_of, size
 from lab.runtime.images.names import BASE, IMAGE_LABEL, INPUTS_LABEL, REPOSITORY, tag

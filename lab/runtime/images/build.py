@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.core.config import LabConfig
+from lab.config import LabConfig
 from lab.runtime.binaries import default_cache
 from lab.runtime.containers import understood
 from lab.runtime.engine import engine

@@ -15,8 +15,8 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError, UsageError
+from lab.base.errors import LabError, UsageError
+from lab.config import LabConfig
 from lab.runtime.containers import understood
 from lab.runtime.engine import docker_command, engine
 from lab.runtime.images.bundle_file import DEADLINE_S, IMAGES, NOT_ONE, Manifest, check, write

@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.runtime.engine import docker_command
 from lab.runtime.images.names import EVERY, tag
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.runtime.engine import docker_command, engine
 from lab.runtime.images.process import Watch, run
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime.private import write_private
 
 # Made here in any case, from stack/images/<name>/Dockerfile.

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.core.config import LabConfig
-from lab.core.errors import LabError
-from lab.core.services import BY_NAME, Service
+from lab.base.catalogue import BY_NAME, Service
+from lab.base.errors import LabError
+from lab.config import LabConfig
 from lab.runtime.engine import docker_command
 from lab.runtime.images.names import PYTHON_IMAGE, STAND_INS
 from lab.runtime.images.process import Watch, remedy, run, side_by_side

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 
 # Told of each part's beginning and end: subject, state, detail, seconds.
 Watch = Callable[[str, str, str, float | None], None]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.runtime.apt import DEADLINE_S, Apt, ObtainFailed, if_possible
 from lab.runtime.binaries import Resolver
 from lab.runtime.images.tree import link

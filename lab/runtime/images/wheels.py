@@ -11,7 +11,7 @@ import zipfile
 from hashlib import sha256
 from pathlib import Path
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.runtime.images.names import OURS
 from lab.runtime.images.process import run
 from lab.runtime.images.tree import link

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from lab.core.alerts import Alert, KnownSilence
+from lab.base.alerts import Alert, KnownSilence
 from lab.tui import formats
 from lab.tui.cells import Column, Line, PanelView, Row, Span, Tone, cell
 from lab.tui.present.base import View

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from lab.core.services import UNSEEN
+from lab.base.catalogue import UNSEEN
 from lab.core.snapshot import Health, ServiceState, Slice, SliceState, Snapshot
 from lab.governance.ledger import Entry, Status
 from lab.tui import formats

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from lab.core.alerts import Alert
-from lab.core.drift import DRIFTED, MODERATE, DriftReport, FeatureDrift
+from lab.base.alerts import Alert
+from lab.base.drift import DRIFTED, MODERATE, DriftReport, FeatureDrift
 from lab.core.snapshot import SliceState
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, bar, cell, pad

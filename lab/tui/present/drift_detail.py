@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.core.drift import DRIFTED, FALSE_ALARMS, MODERATE, Feature, Histogram
+from lab.base.drift import DRIFTED, FALSE_ALARMS, MODERATE, Feature, Histogram
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, bar, cell, clip, pad
 from lab.tui.present.base import View

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from lab.core.models import GovernanceTags, ModelVersion
+from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
 from lab.tui.present.base import View, source_panel

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from lab.core.loglevel import Level
-from lab.core.runs import Run, RunDetail, RunStatus, Step
+from lab.base.log_lines import Level
+from lab.base.runs import Run, RunDetail, RunStatus, Step
 from lab.governance.ledger import Entry
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell, pad
@@ -14,8 +14,8 @@ from lab.tui.present.document import NAME, field_line, heading, text
 from lab.tui.present.runs import STATUS, STEP_MARKS, took
 
 if TYPE_CHECKING:
-    from lab.clients.dagster_read import RunEvent
     from lab.ops.detail_run import RunEntries
+    from lab.services.dagster_answers import RunEvent
 
 STEP_COLUMNS = (
     Column("name", "step", 1, 20, 30),

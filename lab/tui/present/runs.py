@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from lab.core.runs import STEPS, Run, RunStatus, ScheduleState
+from lab.base.runs import STEPS, Run, RunStatus, ScheduleState
 from lab.core.snapshot import RunsView
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad

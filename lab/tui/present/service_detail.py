@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lab.core.loglevel import Level
+from lab.base.log_lines import Level
 from lab.core.snapshot import Health, ServiceState
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell, pad

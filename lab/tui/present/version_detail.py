@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.core.models import GovernanceTags, ModelVersion
+from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.governance.ledger import Entry
 from lab.governance.rules.policy import METRICS
 from lab.tui import formats

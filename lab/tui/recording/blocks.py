@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.tui.cells import Tone
 from lab.tui.recording.marks import Mark
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lab.core.runs import Run, RunStatus
+from lab.base.runs import Run, RunStatus
 from lab.core.snapshot import Health, Snapshot
 from lab.tui import formats
 from lab.tui.cells import Tone

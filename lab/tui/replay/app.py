@@ -12,7 +12,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.tui.app import LabApp
 from lab.tui.observer import Connection
 from lab.tui.recording.reader import Recording

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lab.core.alerts import Alert, KnownSilence
+from lab.base.alerts import Alert, KnownSilence
 from lab.core.snapshot import Slice
 from lab.tui.cells import Line, PanelView
 from lab.tui.messages import ActionWanted

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
 from lab.tui.export import export, suggested_path
 from lab.tui.present import View
 from lab.tui.present.base import note

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from lab.core.errors import LabError
+from lab.base.errors import LabError
+from lab.base.threads import made_in_thread
 from lab.core.snapshot import Slice
-from lab.tui.threads import made_in_thread
 
 RETRY_MOST_S = 15.0
 # Reading the settings and importing a client: what takes longer than this has gone wrong.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lab.core.models import ModelVersion
+from lab.base.model_versions import ModelVersion
 from lab.core.snapshot import Slice
 from lab.tui.cells import Line, PanelView
 from lab.tui.messages import ActionWanted

@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from lab.core.loglevel import Level
+from lab.base.log_lines import Level
 from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
 from lab.tui.feed import Change, Feed, FeedLine
 from lab.tui.widgets.lines import LineList

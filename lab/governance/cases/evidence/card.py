@@ -3,11 +3,11 @@
 import html
 from collections.abc import Iterator
 
-from lab.core.dataset import CATEGORICAL, NUMERIC, TARGET
-from lab.core.drift import DRIFTED, MODERATE, DriftReport
+from lab.base.dataset import CATEGORICAL, NUMERIC, TARGET
+from lab.base.drift import DRIFTED, MODERATE, DriftReport
 from lab.governance.ledger import Status
 from lab.governance.rules.registry_tags import blocked_reason
-from lab.core.models import MODEL_NAME
+from lab.base.model_versions import MODEL_NAME
 from lab.governance.rules.policy import METRICS
 from lab.governance.cases.evidence.dossier import Dossier
 from lab.governance.cases.evidence.page import Block, Grid, Heading, Paragraph, Picture

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from importlib import resources
-from lab.core.models import MODEL_NAME
+from lab.base.model_versions import MODEL_NAME
 from lab.governance.cases.evidence.dossier import Decision, Dossier
 import json
 import shutil
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from lab.governance.ledger.writer import export_line
 from lab.governance.rules.approval_states import parse_statement
-from lab.core.errors import LabError, LedgerError
+from lab.base.errors import LabError, LedgerError
 from lab.governance.ledger import Entry, canonical, key_of, parse
 from lab.governance.rules.policy import METRICS
 from lab.governance.cases.evidence.card import DRIFT_PLOT, card, drift_plot

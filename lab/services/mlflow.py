@@ -1,0 +1,276 @@
+"""MLflow's tracking server and model registry through its REST API; the mlflow package is never imported."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from lab.base.errors import NotFound
+from lab.base.model_versions import MODEL_NAME, ModelVersion
+from lab.base.names import in_order
+from lab.governance.rules.approval_states import ALIASES
+from lab.services.http import BadStatus, Http
+from lab.services.json_reading import items, mapping, number, text, text_or, understanding
+
+T = TypeVar("T")
+
+_API = "/api/2.0/mlflow"
+# What MLflow calls the stage of a version that has none.
+NO_STAGE = "None"
+_PAGE = 500
+# MLflow takes 100,000 characters; no tag that the lab knows needs as many as these.
+_LONGEST_TAG = 2000
+# Each costs a request at every look.
+_MOST_ALIASED = 20
+_FINISHED = {"FINISHED", "FAILED", "KILLED"}
+
+
+@dataclass(frozen=True)
+class LoggedFile:
+    """A file that a run logged; `size` in bytes."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """What is known of a run beside its metrics."""
+
+    experiment: str
+    params: Mapping[str, str]
+    files: tuple[LoggedFile, ...]
+
+
+class Mlflow:
+    """One MLflow server. Methods raise ServiceUnavailable, and NotFound where a version or run is named."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+        self._metrics: dict[str, Mapping[str, float]] = {}
+
+    @property
+    def title(self) -> str:
+        return self._http.title
+
+    async def ping(self) -> None:
+        """Returns when the registry answers a search."""
+        answer = await self._get("registered-models/search", max_results=1)
+        with understanding(self.title, self._http.remedy):
+            items(answer.get("registered_models", []))
+
+    async def versions(self, limit: int = 25, name: str = MODEL_NAME) -> tuple[ModelVersion, ...]:
+        """Up to `limit` versions, newest first, then older ones that an alias names; with aliases and metrics."""
+        found, aliases = await asyncio.gather(self._search_versions(limit, name), self.aliases(name))
+        known = {one.version for one in found}
+        older = _chosen({version: names for version, names in aliases.items() if version not in known})
+        found += await asyncio.gather(*(self._version(number, name) for number in older))
+        metrics = await self._metrics_of(list({one.run_id for one in found if one.run_id}))
+        return tuple(
+            replace(one, aliases=aliases.get(one.version, ()), metrics=metrics.get(one.run_id, {})) for one in found
+        )
+
+    async def tagged_versions(self, limit: int, name: str = MODEL_NAME) -> tuple[ModelVersion, ...]:
+        """Up to `limit` versions, newest first, with tags but no aliases or metrics: one request, for counting."""
+        return tuple(await self._search_versions(limit, name))
+
+    async def all_versions(self, name: str = MODEL_NAME) -> tuple[ModelVersion, ...]:
+        """Every version, newest first, as `tagged_versions` gives them; a request for each 500."""
+        found: list[ModelVersion] = []
+        token = ""
+        while True:
+            page, token = await self._search_page(_PAGE, name, token)
+            found += page
+            if not token:
+                return tuple(found)
+
+    async def version(self, version: str | int, name: str = MODEL_NAME) -> ModelVersion:
+        """One version with its aliases and metrics. Raises NotFound."""
+        found = await self._version(str(version), name)
+        metrics = await self._metrics_or_none(found.run_id) if found.run_id else {}
+        return replace(found, metrics=metrics)
+
+    async def aliases(self, name: str = MODEL_NAME) -> dict[str, tuple[str, ...]]:
+        """The aliases of each version that has some; empty when there is no such model."""
+        # A search costs the same with one version or thousands; `registered-models/get` loads every version.
+        answer = await self._get("registered-models/search", filter=f"name='{name}'", max_results=1)
+        with understanding(self.title, self._http.remedy):
+            return read_aliases(answer)
+
+    async def run_metrics(self, run_id: str) -> Mapping[str, float]:
+        """The last value of each metric of a run. Raises NotFound."""
+        if run_id in self._metrics:
+            return self._metrics[run_id]
+        answer = await self._get("runs/get", run_id=run_id)
+        with understanding(self.title, self._http.remedy):
+            finished, metrics = read_run(answer)
+        if finished:
+            self._metrics[run_id] = metrics
+        return metrics
+
+    async def run_params(self, run_id: str) -> Mapping[str, str]:
+        """The parameters of a run. Raises NotFound."""
+        answer = await self._get("runs/get", run_id=run_id)
+        with understanding(self.title, self._http.remedy):
+            return _pairs(mapping(mapping(answer["run"])["data"]).get("params", []), text_or)
+
+    async def logged(self, run_id: str) -> LoggedRun:
+        """What a run has beside its metrics: parameters, and the files that it logged itself. Raises NotFound."""
+        answer, files = await asyncio.gather(self._get("runs/get", run_id=run_id), self._files(run_id))
+        with understanding(self.title, self._http.remedy):
+            run = mapping(answer["run"])
+            params = _pairs(mapping(run["data"]).get("params", []), text_or)
+            return LoggedRun(text(mapping(run["info"])["experiment_id"]), params, files)
+
+    async def _files(self, run_id: str, path: str = "", depth: int = 3) -> tuple[LoggedFile, ...]:
+        answer = await self._get("artifacts/list", run_id=run_id, **({"path": path} if path else {}))
+        found: list[LoggedFile] = []
+        with understanding(self.title, self._http.remedy):
+            for item in map(mapping, items(answer.get("files", []))):
+                name = text(item["path"])
+                if not item.get("is_dir"):
+                    found.append(LoggedFile(name, int(number(item.get("file_size", 0)))))
+                elif depth:
+                    found += await self._files(run_id, name, depth - 1)
+        return tuple(found)
+
+    async def artifact(self, run_id: str, path: str) -> bytes:
+        """A file that a run logged. Raises NotFound."""
+        try:
+            return await self._http.get_bytes("/get-artifact", {"run_uuid": run_id, "path": path})
+        except BadStatus as err:
+            if err.status in {404, 500}:  # MLflow fails on an object that isn't in the store
+                raise NotFound(f"Run {run_id} has no file {path}.", "Type `invoke open mlflow`.") from None
+            raise
+
+    async def set_version_tag(self, version: str | int, key: str, value: str, name: str = MODEL_NAME) -> None:
+        """Writes one tag of a version. Raises NotFound."""
+        body = {"name": name, "version": str(version), "key": key, "value": value}
+        await self._post("model-versions/set-tag", body)
+
+    async def delete_version_tag(self, version: str | int, key: str, name: str = MODEL_NAME) -> None:
+        """Takes one tag from a version; one that isn't there is no error."""
+        body = {"name": name, "version": str(version), "key": key}
+        await self._delete("model-versions/delete-tag", body)
+
+    async def clear_stage(self, version: str | int, name: str = MODEL_NAME) -> None:
+        """Takes a version out of every stage. Raises NotFound."""
+        body = {"name": name, "version": str(version), "stage": NO_STAGE}
+        await self._post("model-versions/transition-stage", body)
+
+    async def set_alias(self, alias: str, version: str | int, name: str = MODEL_NAME) -> None:
+        """Moves `alias` to a version. Raises NotFound."""
+        await self._post("registered-models/alias", {"name": name, "alias": alias, "version": str(version)})
+
+    async def delete_alias(self, alias: str, name: str = MODEL_NAME) -> None:
+        """Takes `alias` away from whatever version has it."""
+        await self._delete("registered-models/alias", {"name": name, "alias": alias})
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def _search_versions(self, limit: int, name: str) -> list[ModelVersion]:
+        return (await self._search_page(limit, name))[0]
+
+    async def _search_page(self, limit: int, name: str, token: str = "") -> tuple[list[ModelVersion], str]:
+        chosen = {"filter": f"name='{name}'", "max_results": limit, "order_by": "version_number DESC"}
+        answer = await self._get("model-versions/search", **chosen, **({"page_token": token} if token else {}))
+        with understanding(self.title, self._http.remedy):
+            found = [read_version(item) for item in items(answer.get("model_versions", []))]
+            return found, text_or(answer.get("next_page_token"))
+
+    async def _version(self, version: str, name: str) -> ModelVersion:
+        answer = await self._get("model-versions/get", name=name, version=version)
+        with understanding(self.title, self._http.remedy):
+            return read_version(answer["model_version"])
+
+    async def _metrics_of(self, run_ids: list[str]) -> dict[str, Mapping[str, float]]:
+        """Asks for runs not seen before: a finished run's metrics don't change. Forgets runs no longer listed."""
+        self._metrics = {run_id: known for run_id, known in self._metrics.items() if run_id in run_ids}
+        return dict(zip(run_ids, await asyncio.gather(*map(self._metrics_or_none, run_ids)), strict=True))
+
+    async def _metrics_or_none(self, run_id: str) -> Mapping[str, float]:
+        try:
+            return await self.run_metrics(run_id)
+        except NotFound:  # a run can be deleted while its version stays
+            return {}
+
+    async def _get(self, path: str, /, **params: Any) -> Mapping[str, Any]:
+        try:
+            answer = await self._http.get_json(f"{_API}/{path}", params)
+        except BadStatus as err:
+            raise _explained(err) from None
+        with understanding(self.title, self._http.remedy):
+            return mapping(answer)
+
+    async def _post(self, path: str, body: Mapping[str, str]) -> None:
+        try:
+            await self._http.post_json(f"{_API}/{path}", body)
+        except BadStatus as err:
+            raise _explained(err) from None
+
+    async def _delete(self, path: str, body: Mapping[str, str]) -> None:
+        try:
+            await self._http.delete_json(f"{_API}/{path}", body)
+        except BadStatus as err:
+            raise _explained(err) from None
+
+
+def read_version(raw: object) -> ModelVersion:
+    """A version out of a search or a get; a search gives no aliases."""
+    item = mapping(raw)
+    return ModelVersion(
+        name=text(item["name"]),
+        version=text(item["version"]),
+        created_at=number(item["creation_timestamp"]) / 1000,
+        run_id=text_or(item.get("run_id")),
+        aliases=tuple(sorted(text(alias) for alias in items(item.get("aliases", [])))),
+        tags=_pairs(item.get("tags", []), _tag),
+        stage="" if item.get("current_stage") == NO_STAGE else text_or(item.get("current_stage")),
+    )
+
+
+def read_aliases(answer: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Aliases by version out of a search for one model."""
+    found: dict[str, list[str]] = {}
+    for model in map(mapping, items(answer.get("registered_models", []))):
+        for item in map(mapping, items(model.get("aliases", []))):
+            found.setdefault(text(item["version"]), []).append(text(item["alias"]))
+    return {version: tuple(sorted(names)) for version, names in found.items()}
+
+
+def read_run(answer: Mapping[str, Any]) -> tuple[bool, dict[str, float]]:
+    """Whether a run has ended, and the last value of each of its metrics."""
+    run = mapping(answer["run"])
+    finished = text(mapping(run["info"])["status"]) in _FINISHED
+    return finished, _pairs(mapping(run["data"]).get("metrics", []), number)
+
+
+def _pairs(found: object, convert: Callable[[object], T]) -> dict[str, T]:
+    return {text(item["key"]): convert(item.get("value")) for item in map(mapping, items(found))}
+
+
+def _chosen(aliases: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Versions to ask for one by one, newest first: the lab's aliases before those that anybody may have set."""
+    newest = sorted(aliases, key=in_order, reverse=True)
+    first = sorted(newest, key=lambda one: set(ALIASES).isdisjoint(aliases[one]))
+    return sorted(first[:_MOST_ALIASED], key=in_order, reverse=True)
+
+
+def _tag(value: object) -> str:
+    found = text_or(value)
+    return found if len(found) <= _LONGEST_TAG else f"{found[:_LONGEST_TAG]}…"
+
+
+def _explained(err: BadStatus) -> Exception:
+    """NotFound where MLflow says that the thing doesn't exist; the error as it is otherwise."""
+    try:
+        said = mapping(json.loads(err.body))
+        code, message = said.get("error_code"), text(said.get("message"))
+    except (ValueError, TypeError, RecursionError):
+        return err
+    # An unknown alias is INVALID_PARAMETER_VALUE; only its message tells.
+    if code == "RESOURCE_DOES_NOT_EXIST" or message.endswith("not found."):
+        return NotFound(f"{message.rstrip('.')}.", "Type `invoke status` for what there is.")
+    return err
