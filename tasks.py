@@ -550,7 +550,7 @@ def check(context: Context) -> None:
             "types": "mypy",
             "architecture": "lint-imports",
             "lock file": "uv lock --check",
-            "versions": "python -m lab.runtime.images.versions",
+            "versions": "python -m lab.runtime.images.pinned_versions",
             "Dockerfiles": "hadolint stack/images/*/Dockerfile stack/airgap/*/Dockerfile",
             "YAML": "yamllint --strict stack grafana .pre-commit-config.yaml",
             "compose file": "check-jsonschema --builtin-schema vendor.compose-spec stack/compose.yaml",

@@ -9,7 +9,7 @@ from lab import envfile, settings
 from lab.base.errors import ClaimRefused, LabError, SettingsError
 from lab.config import LabConfig
 from lab.governance.rules.policy import Policy
-from lab.runtime.base import Runtime
+from lab.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
     from lab.core.snapshot import Snapshot
@@ -75,14 +75,14 @@ def runtime(config: LabConfig) -> Runtime:
     """What runs the lab. Raises LabError for one elsewhere."""
     if config.endpoints:
         raise LabError("Processes and logs of a lab elsewhere are not observable from here.")
-    from lab.runtime.choice import runtime_name
+    from lab.runtime.lab_marker import runtime_name
 
     if runtime_name(config) == "compose":
         from lab.base.source_code import code_version
-        from lab.runtime.compose import ComposeRuntime
+        from lab.runtime.compose.compose_runtime.compose_runtime import ComposeRuntime
 
         return ComposeRuntime(config, code_version=lambda: code_version(config.root))
-    from lab.runtime.native import NativeRuntime
+    from lab.runtime.native.native_runtime.native_runtime import NativeRuntime
 
     return NativeRuntime(config, binaries(config))
 
@@ -97,7 +97,7 @@ def desk(config: LabConfig, kind: str) -> Any:
 def binaries(config: LabConfig | None = None) -> "Resolver":
     """Where native servers come from; those of a lab stay what they were when it was started."""
     from lab.runtime.binaries import Resolver, default_cache
-    from lab.runtime.found import Found
+    from lab.runtime.binaries.found import Found
 
     if config is None:
         return Resolver()
@@ -116,7 +116,7 @@ def observer(config: LabConfig, once: bool = False) -> "Observer":
 
         return RemoteObserver(config, patience_s=patience_s)
     from lab.ops.observe import Observer
-    from lab.runtime.record import recorded_runtime
+    from lab.runtime.lab_marker import recorded_runtime
 
     return Observer(config, runtime(config), patience_s=patience_s, started=lambda: bool(recorded_runtime(config.home)))
 

@@ -17,7 +17,7 @@ from lab.governance.cases.trail import entry_by_actor, entry_by_claim, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.ledger.writer import entries_of_run
 from lab.governance.rules.policy import Action, Claim
-from lab.runtime.inbox import visible
+from lab.runtime.data_mount import visible
 from lab.services.dagster import Dagster
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow

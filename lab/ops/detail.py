@@ -5,7 +5,7 @@ from typing import Any
 
 from lab.base.errors import NotFound
 from lab.config import LabConfig
-from lab.runtime.base import Runtime
+from lab.runtime.runtime import Runtime
 
 
 def open_desk(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> Any:

@@ -11,7 +11,7 @@ from lab.base.alerts import KnownSilence
 from lab.base.catalogue import Service
 from lab.base.errors import LabError, NotFound, ServiceUnavailable
 from lab.config import LabConfig
-from lab.runtime.base import Runtime
+from lab.runtime.runtime import Runtime
 from lab.services.alertmanager import Alertmanager
 from lab.services.http import Http
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from lab.base.catalogue import Service, find
 from lab.base.errors import UsageError
 from lab.base.log_lines import Level, level_of, written_at
-from lab.runtime.base import Runtime
+from lab.runtime.runtime import Runtime
 
 # Of one service alone, and of each when all are shown.
 _LINES, _LINES_EACH = 2_000, 300

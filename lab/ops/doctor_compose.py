@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.ops.doctor import Finding, Verdict
-from lab.runtime import engine
-from lab.runtime.containers import Containers, understood
+from lab.runtime.compose.compose_runtime import engine
+from lab.runtime.compose.compose_runtime.container_set import LEGACY_STORE, MOVE_STORE, airgapped, make_stack
+from lab.runtime.compose.compose_runtime.containers import Containers, understood
+from lab.runtime.compose.compose_runtime.engine_cleanup import Remains
 from lab.runtime.images import official
-from lab.runtime.images.names import OURS, tag
+from lab.runtime.images.image_names import OURS, tag
 from lab.runtime.images.official import Official
-from lab.runtime.record import MINIO, recorded_store
-from lab.runtime.remains import Remains
-from lab.runtime.stacks import LEGACY_STORE, MOVE_STORE, airgapped, make_stack
+from lab.runtime.lab_marker import MINIO, recorded_store
 
 if TYPE_CHECKING:
     from docker import DockerClient

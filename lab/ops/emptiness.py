@@ -10,8 +10,8 @@ from lab.base.progress import Progress, Report
 from lab.config import LabConfig
 from lab.governance.ledger import PAGE, Entry, Status, key_of, parse
 from lab.governance.rules.policy import Action
-from lab.runtime.base import Runtime
-from lab.runtime.private import write_private
+from lab.runtime.layout import write_private
+from lab.runtime.runtime import Runtime
 from lab.services.postgres import Database
 from lab.services.provision import provision_postgres, provision_store
 from lab.services.s3 import READER, S3, AuditStore

@@ -8,12 +8,12 @@ from lab.base.errors import UsageError
 from lab.base.progress import Progress, Report
 from lab.base.source_code import code_version
 from lab.config import LabConfig
-from lab.runtime.choice import runtime_name
-from lab.runtime.images.names import LEGACY_IMAGE, pinned, pins_file, read
+from lab.runtime.images.image_names import LEGACY_IMAGE, pinned, pins_file, read
+from lab.runtime.lab_marker import runtime_name
 
 if TYPE_CHECKING:
+    from lab.runtime.images.builder_process import Watch
     from lab.runtime.images.bundle import Bundled
-    from lab.runtime.images.process import Watch
 
 
 def wanted(config: LabConfig) -> bool:
@@ -54,7 +54,7 @@ def load(config: LabConfig, file: str, report: Report) -> "Bundled":
 
 def pin(config: LabConfig, report: Report) -> Mapping[str, str]:
     """Pulls the official images, and writes the digests that they have now into stack/images.env. Raises LabError."""
-    from lab.runtime.images.digests import pull_digests
+    from lab.runtime.images.official import pull_digests
 
     path = pins_file(config.root)
     images = read(path)
@@ -68,15 +68,15 @@ def pin(config: LabConfig, report: Report) -> Mapping[str, str]:
 def _refuse_native(config: LabConfig) -> None:
     if runtime_name(config) == "native" and config.runtime != "auto":
         raise UsageError("RUNTIME=native runs without images.", "Set RUNTIME=compose.")
-    from lab.runtime.engine import engine
+    from lab.runtime.compose.compose_runtime.engine import engine
 
     engine().close()  # says best what is missing
 
 
 def _refuse_strangers(config: LabConfig) -> None:
     """Images have the lab's name: another lab of that name would find its own replaced. Raises LabError."""
-    from lab.runtime.containers import Containers
-    from lab.runtime.remains import Remains
+    from lab.runtime.compose.compose_runtime.containers import Containers
+    from lab.runtime.compose.compose_runtime.engine_cleanup import Remains
 
     Remains(Containers(config.name), config.name, config.home).claim()
 

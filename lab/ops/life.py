@@ -20,9 +20,9 @@ from lab.ops.emptiness import refuse_half_restored
 from lab.ops.own_lab import refuse_another, settle
 from lab.ops.seed import Seeder
 from lab.ops.underway import say_what_ends
-from lab.runtime.base import Note, Runtime
 from lab.runtime.binaries import NotInstalled, Resolver
-from lab.runtime.record import recorded_runtime, refuse_other_runtime
+from lab.runtime.lab_marker import recorded_runtime, refuse_other_runtime
+from lab.runtime.runtime import Note, Runtime
 from lab.services.provision import provision_postgres, provision_store
 
 T = TypeVar("T")
@@ -222,7 +222,7 @@ def export_audit(config: LabConfig, target: Path) -> int:
 
 def build(binaries: Resolver, note: Note) -> None:
     """Fetches the native servers' binaries and compiles the Python packages that the lab starts."""
-    from lab.runtime.bytecode import compile_packages
+    from lab.runtime.native.native_runtime.bytecode import compile_packages
 
     note(f"prometheus: {binaries.prometheus(note)}")
     for service in (Service.ALERTMANAGER, Service.GRAFANA):

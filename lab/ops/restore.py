@@ -28,7 +28,7 @@ from lab.ops.backup import counts, databases, software
 from lab.ops.backup_file import BackupFile
 from lab.ops.emptiness import RestoreMark, make_room
 from lab.ops.restore_load import Loader
-from lab.runtime.base import Runtime
+from lab.runtime.runtime import Runtime
 
 # Loading may take long, and says where it is.
 _DEADLINE_S = 6 * 3600.0

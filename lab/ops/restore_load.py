@@ -20,7 +20,7 @@ from lab.governance.ledger.verify_export import exported_lines
 from lab.ops import own_lab
 from lab.ops.backup_file import BackupFile
 from lab.ops.emptiness import RestoreMark, provision
-from lab.runtime.base import Runtime
+from lab.runtime.runtime import Runtime
 from lab.services.postgres import Database
 from lab.services.s3 import PIPELINE, S3, AuditStore, Content
 

@@ -16,7 +16,7 @@ from lab.core.snapshot import Health, ServiceState
 from lab.ops.probes import ProbeResult, Probes
 from lab.ops.states import service_state
 from lab.ops.underway import let_runs_end
-from lab.runtime.base import Runtime
+from lab.runtime.runtime import Runtime
 
 UP_DEADLINE_S = 180.0
 _POLL_SECONDS = 0.2

@@ -15,8 +15,8 @@ from lab.base.errors import LabError, ServiceUnavailable
 from lab.base.progress import Progress, Report
 from lab.base.runs import Run, RunStatus
 from lab.config import LabConfig
-from lab.runtime.base import Runtime
-from lab.runtime.record import recorded_offset
+from lab.runtime.lab_marker import recorded_offset
+from lab.runtime.runtime import Runtime
 from lab.services.dagster import Dagster
 from lab.services.http import Http
 

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.base.errors import LabError
-from lab.runtime.base import Note
-from lab.runtime.ready import wait_until
+from lab.runtime.runtime import Note, wait_until
 
 DEADLINE_S = 240.0
 

@@ -1,6 +1,6 @@
-"""The labs of this machine, as far as they show: by their processes' mark and their containers' labels."""
+"""The labs of this machine, as far as they show: by their processes' mark, their containers' labels and their ports."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,13 +8,35 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from lab.base.errors import LabError
-from lab.runtime import engine
-from lab.runtime.containers import LAB_LABEL, QUICK_S, understood
-from lab.runtime.ownership import home_of
-from lab.runtime.sweep import home_of_process
+from lab.config import LabConfig
+from lab.runtime.compose.compose_runtime import engine
+from lab.runtime.compose.compose_runtime.containers import LAB_LABEL, QUICK_S, understood
+from lab.runtime.compose.compose_runtime.ownership import home_of
+from lab.runtime.lab_marker import COMPOSE, recorded_runtime
+from lab.runtime.native.native_runtime import orphan_processes
+from lab.runtime.native.native_runtime.orphan_processes import home_of_process
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+
+def listening(config: LabConfig) -> Sequence[tuple[str, str, int]]:
+    """Who, address and TCP port. Raises LabError when the engine doesn't say."""
+    if recorded_runtime(config.home) == COMPOSE:
+        from lab.runtime.compose.compose_runtime.containers import Containers
+
+        found = Containers(config.name).list()
+        return [(name, *port) for name, container in found.items() for port in container.ports]
+    return [one for process in orphan_processes.owned(config.home) for one in _of_process(process)]
+
+
+def _of_process(process: psutil.Process) -> Sequence[tuple[str, str, int]]:
+    try:
+        connections = process.net_connections("inet")
+        name = process.name()
+    except psutil.Error:
+        return ()
+    return [(name, one.laddr.ip, one.laddr.port) for one in connections if one.status == psutil.CONN_LISTEN]
 
 
 def home_at(port: int) -> Path | None:

@@ -8,7 +8,7 @@ from docker import DockerClient
 from docker.models.images import Image
 
 from lab.config import Secrets
-from lab.runtime.images.names import BASE, BUILD, EVERY, OURS, images, tag
+from lab.runtime.images.image_names import BASE, BUILD, EVERY, OURS, images, tag
 from tests.support import containers
 from tests.support.containers import STACK
 from tests.support.lab import LiveLab

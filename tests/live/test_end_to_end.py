@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.runtime.native.native_runtime.orphan_processes import owned
 
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.model_versions import MODEL_NAME, GovernanceTags
@@ -14,7 +15,6 @@ from lab.base.runs import STEPS
 from lab.core.snapshot import Health
 from lab.governance.ledger import Status
 from lab.runtime.layout import Layout
-from lab.runtime.sweep import owned
 from tests.support import containers
 from tests.support.lab import LiveLab
 from tests.support.waiting import eventually

@@ -12,6 +12,7 @@ import httpx
 import psutil
 import psycopg2
 import pytest
+from lab.runtime.native.native_runtime.service_files import scrape_targets
 
 from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
 from lab.base.dataset import hash_file
@@ -20,7 +21,6 @@ from lab.base.model_versions import MODEL_NAME, GovernanceTags
 from lab.base.runs import JOB, OWNER_TAG, SCHEDULE, STEPS
 from lab.core.snapshot import Health
 from lab.governance.ledger import Status
-from lab.runtime.files import scrape_targets
 from lab.services.s3 import PIPELINE, READER, S3
 from tests.stack.toolbox import complaints
 from tests.support.lab import ROOT, LiveLab

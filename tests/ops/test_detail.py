@@ -401,7 +401,7 @@ async def test_every_kind_of_drill_down_has_a_desk_and_no_other(tmp_path: Path) 
 
 
 def test_login_is_the_one_that_alertmanager_is_given() -> None:
-    from lab.runtime.web_password import USER
+    from lab.runtime.credentials import USER
 
     assert detail_alert.USER == USER
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from lab.runtime.native.native_runtime.service_commands import OWNED_BY
 
 from lab.base.catalogue import LOOPBACK, OFFSET_STEP, Service
 from lab.base.errors import LabError
@@ -20,7 +21,6 @@ from lab.ops import doctor
 from lab.ops.doctor import Finding, Verdict, examine, free_offset
 from lab.ops.life import refuse
 from lab.runtime.binaries import Resolver
-from lab.runtime.commands import OWNED_BY
 from lab.wiring import load_config
 from tests.support.ports import ports_at, reserved_offset, reserved_port
 

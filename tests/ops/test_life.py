@@ -11,7 +11,7 @@ from lab.base.errors import LabError, UsageError
 from lab.base.log_lines import newer
 from lab.envfile import prepare
 from lab.ops import life
-from lab.runtime.base import Note
+from lab.runtime.runtime import Note
 from tests.ops.labs import config
 
 

@@ -16,11 +16,11 @@ import pytest
 
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
-from lab.runtime.apt import Apt, ObtainFailed, run
 from lab.runtime.binaries import Binary, NotInstalled, Resolver, default_cache
-from lab.runtime.found import Found
-from lab.runtime.obtain import fetch_url, from_debian, platform_name
-from lab.runtime.packages import ALERTMANAGER, GRAFANA, PROMETHEUS, Package, Release
+from lab.runtime.binaries.apt import Apt, ObtainFailed, run
+from lab.runtime.binaries.found import Found
+from lab.runtime.binaries.obtain import fetch_url, from_debian, platform_name
+from lab.runtime.binaries.packages import ALERTMANAGER, GRAFANA, PROMETHEUS, Package, Release
 from tests.support.waiting import eventually
 
 URL = "https://example.invalid/tool-{version}.{platform}.tar.gz"

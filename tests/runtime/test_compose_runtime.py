@@ -6,14 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from lab.runtime.compose.compose_runtime.compose_runtime import ComposeRuntime
+from lab.runtime.compose.compose_runtime.container_set import make_stack
+from lab.runtime.compose.compose_runtime.containers import CLOSED, Container, Containers
 
 from lab.base.catalogue import Service
-from lab.runtime import compose
-from lab.runtime.compose import ComposeRuntime
-from lab.runtime.containers import CLOSED, Container, Containers
-from lab.runtime.images.names import OURS, tag
-from lab.runtime.record import COMPOSE, MINIO, SEAWEEDFS, write_mark
-from lab.runtime.stacks import make_stack
+from lab.runtime.compose.compose_runtime import compose_runtime
+from lab.runtime.images.image_names import OURS, tag
+from lab.runtime.lab_marker import COMPOSE, MINIO, SEAWEEDFS, write_mark
 from tests.ops.labs import config as lab_config
 
 CONTAINER = Container("1", "object-store", "running", "", 0, 0, 1.0, None, 1.0, 1, 1.0, "", False, ())
@@ -71,7 +71,7 @@ def prepare(
         done.append(" ".join(arguments[:2]))
         engine.made = True
 
-    monkeypatch.setattr(compose.Compose, "run", run)
+    monkeypatch.setattr(compose_runtime.Compose, "run", run)
     try:
         runtime.prepare(said.append)
     finally:

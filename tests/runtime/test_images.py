@@ -16,14 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.runtime.native.native_runtime.orphan_processes import owned
+from lab.runtime.native.native_runtime.service_commands import OWNED_BY
 
 from lab import wiring
 from lab.base.errors import LabError, UsageError
 from lab.config import LabConfig
 from lab.ops.images import pin
-from lab.runtime.commands import OWNED_BY
-from lab.runtime.images import base, bundle, bundle_file, digests, names, process, versions, wheels
-from lab.runtime.sweep import owned
+from lab.runtime.images import (
+    builder_process,
+    bundle,
+    bundle_file,
+    debian_base,
+    image_names,
+    official,
+    pinned_versions,
+    wheels,
+)
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually
 
@@ -41,16 +50,16 @@ def config(tmp_path: Path) -> LabConfig:
 
 
 def test_official_images_are_pinned_to_a_version() -> None:
-    pins = names.read(names.pins_file(ROOT))
+    pins = image_names.read(image_names.pins_file(ROOT))
 
-    assert set(names.STAND_INS.values()) | {"PYTHON_IMAGE", "MINIO_IMAGE", "GRAFANA_IMAGE"} == set(pins)
+    assert set(image_names.STAND_INS.values()) | {"PYTHON_IMAGE", "MINIO_IMAGE", "GRAFANA_IMAGE"} == set(pins)
     for name in pins.values():
         tag = name.partition("@")[0].rpartition(":")[2]
         assert re.search(r"\d+\.\d+|\d{4}-\d\d-\d\d", tag), f"{name} has no version"
 
 
 def test_both_runtimes_run_the_same_versions() -> None:
-    assert list(versions.drift(ROOT)) == []
+    assert list(pinned_versions.drift(ROOT)) == []
 
 
 @pytest.mark.parametrize(
@@ -60,14 +69,14 @@ def test_both_runtimes_run_the_same_versions() -> None:
 def test_a_version_that_only_one_runtime_has_is_named(tmp_path: Path, variable: str, change: str) -> None:
     (tmp_path / "stack").mkdir()
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
-    text = names.pins_file(ROOT).read_text()
+    text = image_names.pins_file(ROOT).read_text()
     planted = re.sub(rf"(?m)^({variable}=\S+?:v?)\d[\d.]*\d", r"\g<1>9.9.9", text)
     assert planted != text
     if change == "gone":
         planted = re.sub(rf"(?m)^{variable}=.*\n", "", planted)
-    names.pins_file(tmp_path).write_text(planted)
+    image_names.pins_file(tmp_path).write_text(planted)
 
-    (line,) = versions.drift(tmp_path)
+    (line,) = pinned_versions.drift(tmp_path)
     assert line.startswith(f"{variable} is {'9.9.9' if change == 'another' else 'missing'} in stack/images.env")
 
 
@@ -76,20 +85,23 @@ def test_renewing_digests_leaves_the_last_release_of_what_has_no_other(
 ) -> None:
     root = tmp_path / "root"
     (root / "stack").mkdir(parents=True)
-    names.pins_file(root).write_text("A_IMAGE=a/b:1.0\nMINIO_IMAGE=quay.io/m:last@sha256:kept\n")
+    image_names.pins_file(root).write_text("A_IMAGE=a/b:1.0\nMINIO_IMAGE=quay.io/m:last@sha256:kept\n")
 
     def pull(wanted: Sequence[str], _: object) -> dict[str, str]:
         assert list(wanted) == ["a/b:1.0"]
         return {"a/b:1.0": "sha256:new"}
 
-    monkeypatch.setattr(digests, "pull_digests", pull)
+    monkeypatch.setattr(official, "pull_digests", pull)
     pin(dataclasses.replace(config, root=root), lambda _: None)
-    assert names.pins_file(root).read_text() == "A_IMAGE=a/b:1.0@sha256:new\nMINIO_IMAGE=quay.io/m:last@sha256:kept\n"
+    assert (
+        image_names.pins_file(root).read_text()
+        == "A_IMAGE=a/b:1.0@sha256:new\nMINIO_IMAGE=quay.io/m:last@sha256:kept\n"
+    )
 
 
 def test_dockerfiles_install_with_the_locked_uv() -> None:
     locked = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["airgap"]
-    dockerfiles = [ROOT / "stack" / "images" / image / "Dockerfile" for image in names.OURS]
+    dockerfiles = [ROOT / "stack" / "images" / image / "Dockerfile" for image in image_names.OURS]
 
     assert {
         f"uv=={found}" for path in dockerfiles for found in re.findall(r"UV_VERSION=(\S+)", path.read_text())
@@ -113,7 +125,7 @@ def test_a_dockerfile_suits_every_builder_and_ends_as_another_user_than_root(pat
     assert "<<" not in text
     assert "--mount" not in text
     assert not re.search(r"PASSWORD|SECRET|TOKEN", re.sub(r"_PASSWORD_FILE", "", text))
-    if path.parent.name != names.BUILD:
+    if path.parent.name != image_names.BUILD:
         assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1])
 
 
@@ -127,11 +139,11 @@ def test_only_what_images_are_made_from_is_sent_to_the_engine() -> None:
 
 
 def test_an_air_gapped_build_replaces_the_official_images(config: LabConfig) -> None:
-    names.write_override(config)
-    found = names.images(config)
+    image_names.write_override(config)
+    found = image_names.images(config)
 
     assert found["POSTGRES_IMAGE"] == "mlops-lab/postgres:here"
-    assert found["GRAFANA_IMAGE"] == names.read(names.pins_file(ROOT))["GRAFANA_IMAGE"]
+    assert found["GRAFANA_IMAGE"] == image_names.read(image_names.pins_file(ROOT))["GRAFANA_IMAGE"]
 
 
 def test_a_line_that_names_no_image_is_reported_with_its_place(tmp_path: Path) -> None:
@@ -139,21 +151,23 @@ def test_a_line_that_names_no_image_is_reported_with_its_place(tmp_path: Path) -
     path.write_text("# comment\n\nPOSTGRES_IMAGE=postgres:18.6\nPOSTGRES_IMAGE postgres\n")
 
     with pytest.raises(LabError, match=r"images\.env, line 4: 'POSTGRES_IMAGE postgres' is no NAME=value"):
-        names.read(path)
+        image_names.read(path)
 
 
 def test_a_variable_that_is_there_twice_is_reported_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "images.env"
     path.write_text("POSTGRES_IMAGE=a\n\nPOSTGRES_IMAGE=b\n")
     with pytest.raises(LabError, match="line 3: POSTGRES_IMAGE is there twice"):
-        names.read(path)
+        image_names.read(path)
 
 
 def test_digests_are_added_to_versions_and_renewed() -> None:
     text = "# why\nA_IMAGE=a/b:1.0\nC_IMAGE=c:2@sha256:old\nD_IMAGE=d:3@sha256:kept-out\n"
     found = {"a/b:1.0": "sha256:one", "c:2": "sha256:new"}
 
-    assert names.pinned(text, found) == ("# why\nA_IMAGE=a/b:1.0@sha256:one\nC_IMAGE=c:2@sha256:new\nD_IMAGE=d:3\n")
+    assert image_names.pinned(text, found) == (
+        "# why\nA_IMAGE=a/b:1.0@sha256:one\nC_IMAGE=c:2@sha256:new\nD_IMAGE=d:3\n"
+    )
 
 
 # --- the base, wheels, builders ---
@@ -162,7 +176,7 @@ def test_digests_are_added_to_versions_and_renewed() -> None:
 def test_the_base_is_made_from_files_that_name_only_this_release(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "codename", lambda: "bookworm")
+    monkeypatch.setattr(debian_base, "codename", lambda: "bookworm")
     listed = tmp_path / "sources.list.d"
     listed.mkdir()
     own = listed / "debian.sources"
@@ -173,21 +187,21 @@ def test_the_base_is_made_from_files_that_name_only_this_release(
     security.write_text("# deb http://m sid main\ndeb [ arch=amd64 ] http://m bookworm-security main\n")
     (listed / "off.sources.disabled").write_text("Suites: bookworm\n")
 
-    assert base.sources(tmp_path) == [own, security]
+    assert debian_base.sources(tmp_path) == [own, security]
 
 
 def test_without_sources_of_this_release_the_error_says_where_it_looked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "codename", lambda: "bookworm")
+    monkeypatch.setattr(debian_base, "codename", lambda: "bookworm")
 
     with pytest.raises(LabError, match=f"No file in {tmp_path} names package sources of bookworm"):
-        base.sources(tmp_path)
+        debian_base.sources(tmp_path)
 
 
 def test_elsewhere_than_on_debian_the_remedy_is_a_bundle(tmp_path: Path) -> None:
     with pytest.raises(LabError) as caught:
-        base.codename(tmp_path / "os-release")
+        debian_base.codename(tmp_path / "os-release")
 
     assert "invoke build --bundle" in caught.value.remedy
 
@@ -196,7 +210,7 @@ def test_without_mmdebstrap_the_error_names_its_package(tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(LabError, match="mmdebstrap is missing") as caught:
-        base.make_archive(tmp_path / "base.tar")
+        debian_base.make_archive(tmp_path / "base.tar")
 
     assert "apt-get install mmdebstrap" in caught.value.remedy
 
@@ -213,7 +227,7 @@ def test_a_failing_builder_shows_its_last_lines_and_what_to_do() -> None:
     script = "echo step one; echo 'write /x: no space left on device' >&2; exit 3"
 
     with pytest.raises(LabError, match="Building x failed") as caught:
-        process.run(["sh", "-c", script], "Building x", 30)
+        builder_process.run(["sh", "-c", script], "Building x", 30)
 
     assert "| step one" in caught.value.message
     assert "docker system df" in caught.value.remedy
@@ -223,7 +237,7 @@ def test_a_builder_that_hangs_is_ended_with_all_its_children(tmp_path: Path) -> 
     variables = {OWNED_BY: str(tmp_path)}
 
     with pytest.raises(LabError, match=r"Building x took more than 3 s"):
-        process.run(["sh", "-c", "sleep 600 & wait"], "Building x", 3, variables=variables)
+        builder_process.run(["sh", "-c", "sleep 600 & wait"], "Building x", 3, variables=variables)
 
     eventually(lambda: not list(owned(tmp_path)), 30, "the end of the builder's child")
 
@@ -232,10 +246,11 @@ def test_builders_at_work_can_be_ended_at_once(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     with ThreadPoolExecutor() as pool:
         builds = [
-            pool.submit(process.run, ["sh", "-c", f"echo >> {begun}; sleep 600"], "Building x", 300) for _ in "ab"
+            pool.submit(builder_process.run, ["sh", "-c", f"echo >> {begun}; sleep 600"], "Building x", 300)
+            for _ in "ab"
         ]
         eventually(lambda: begun.exists() and len(begun.read_text()) == 2, 60, "two builders at work")
-        process.end_all()
+        builder_process.end_all()
         failures = [build.exception(timeout=60) for build in builds]
 
     assert [type(failure) for failure in failures] == [LabError, LabError]
@@ -253,9 +268,9 @@ def test_a_builder_that_just_starts_is_ended_with_the_others(monkeypatch: pytest
 
     monkeypatch.setattr(subprocess, "Popen", slow)
     with ThreadPoolExecutor() as pool:
-        build = pool.submit(process.run, ["sleep", "90"], "Building x", 60)
+        build = pool.submit(builder_process.run, ["sleep", "90"], "Building x", 60)
         assert started.wait(60)
-        process.end_all()
+        builder_process.end_all()
         ending.set()
         failure = build.exception(timeout=90)
 
@@ -387,9 +402,9 @@ def test_a_bundle_goes_only_into_a_folder_that_exists(config: LabConfig, tmp_pat
 def test_the_digest_is_that_of_the_registry_which_the_name_says() -> None:
     known = ["mirror.example/postgres@sha256:theirs", "postgres@sha256:ours"]
 
-    assert digests.digest_of("postgres:18.6-bookworm", known) == "sha256:ours"
+    assert official.digest_of("postgres:18.6-bookworm", known) == "sha256:ours"
 
 
 def test_an_image_without_a_digest_is_not_pinned() -> None:
     with pytest.raises(LabError, match=r"no digest for postgres:18\.6"):
-        digests.digest_of("postgres:18.6", [])
+        official.digest_of("postgres:18.6", [])

@@ -6,8 +6,8 @@ import pytest
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime.inbox import visible
-from lab.runtime.record import COMPOSE, NATIVE, SEAWEEDFS, write_mark
+from lab.runtime.data_mount import visible
+from lab.runtime.lab_marker import COMPOSE, NATIVE, SEAWEEDFS, write_mark
 from lab.wiring import load_config
 
 

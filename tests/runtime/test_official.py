@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from lab.runtime.compose.compose_runtime.container_set import make_stack, store_of
 
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
@@ -16,10 +17,9 @@ from lab.config import LabConfig
 from lab.ops.doctor import Finding, Verdict
 from lab.ops.doctor_compose import _images, _store
 from lab.runtime.images import official
-from lab.runtime.images.names import OURS, tag, write_override
+from lab.runtime.images.image_names import OURS, tag, write_override
 from lab.runtime.images.official import Official
-from lab.runtime.record import COMPOSE, MINIO, SEAWEEDFS, write_mark
-from lab.runtime.stacks import make_stack, store_of
+from lab.runtime.lab_marker import COMPOSE, MINIO, SEAWEEDFS, write_mark
 from tests.ops.labs import config as lab_config
 
 # What an engine says of an image that is no longer on its registry, of one that nobody reaches, and of too many pulls.

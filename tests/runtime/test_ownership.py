@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.runtime.compose.compose_runtime.containers import Containers
+from lab.runtime.compose.compose_runtime.engine_cleanup import Remains
+from lab.runtime.compose.compose_runtime.ownership import ID_LABEL, LABELLING, home_of, labelling, ownership
 
 from lab.base.errors import LabError
-from lab.runtime.compose_identity import labelling
-from lab.runtime.containers import Containers
-from lab.runtime.ownership import ID_LABEL, LABELLING, home_of, ownership
-from lab.runtime.remains import Remains
 
 MINE, OTHER = "a" * 32, "b" * 32
 

@@ -9,9 +9,8 @@ import pytest
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime import choice
-from lab.runtime.choice import runtime_name
-from lab.runtime.record import (
+from lab.runtime import lab_marker
+from lab.runtime.lab_marker import (
     COMPOSE,
     MINIO,
     NATIVE,
@@ -22,6 +21,7 @@ from lab.runtime.record import (
     refuse_other_ports,
     refuse_other_runtime,
     refuse_other_store,
+    runtime_name,
     write_mark,
 )
 from lab.wiring import load_config
@@ -65,7 +65,7 @@ def test_commands_find_the_lab_where_it_is_whatever_the_settings_say(make: Make,
 def test_a_new_lab_gets_the_runtime_that_is_asked_for_without_a_look_at_engines(
     make: Make, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "answers", lambda: pytest.fail("asked for an engine"))
+    monkeypatch.setattr(lab_marker, "answers", lambda: pytest.fail("asked for an engine"))
     assert runtime_name(make(RUNTIME=asked)) == asked
 
 
@@ -80,8 +80,8 @@ def test_auto_takes_containers_where_an_engine_and_compose_are(
             raise LabError("missing")
         return ("docker", "compose")
 
-    monkeypatch.setattr(choice, "answers", lambda: engine)
-    monkeypatch.setattr(choice, "compose_command", command)
+    monkeypatch.setattr(lab_marker, "answers", lambda: engine)
+    monkeypatch.setattr(lab_marker, "compose_command", command)
     assert runtime_name(make(RUNTIME="auto")) == expected
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import bcrypt
 import yaml
 
-from lab.runtime.web_password import web_configuration
+from lab.runtime.credentials import web_configuration
 
 
 def hashed(text: str) -> bytes:

@@ -14,16 +14,17 @@ from typing import Any
 
 import pytest
 import yaml
+from lab.runtime.compose.compose_runtime.compose_files import Stack, quoted, variables_of
+from lab.runtime.compose.compose_runtime.container_set import make_stack
+from lab.runtime.compose.compose_runtime.engine import compose_command
+from lab.runtime.compose.compose_runtime.ownership import ID_LABEL
 
 from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime import compose_files, contract
-from lab.runtime.compose_files import Stack, quoted, variables_of
-from lab.runtime.engine import compose_command
-from lab.runtime.images.names import images, write_override
-from lab.runtime.ownership import ID_LABEL
-from lab.runtime.stacks import make_stack
+from lab.runtime import service_configuration
+from lab.runtime.compose.compose_runtime import compose_files
+from lab.runtime.images.image_names import images, write_override
 from lab.wiring import first_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -338,19 +339,19 @@ def test_a_service_is_told_in_a_container_what_it_is_told_on_the_host(
     told = dict(found["environment"])
 
     assert told.pop("LAB_FILES_READ")
-    assert told == contract.environment(service, minio.place)
-    assert found["command"] == ["python", *contract.python_arguments(service, minio.place)]
+    assert told == service_configuration.environment(service, minio.place)
+    assert found["command"] == ["python", *service_configuration.python_arguments(service, minio.place)]
 
 
 def test_servers_of_others_get_the_options_that_they_get_on_the_host(minio: Stack, model: Model) -> None:
     place, services = minio.place, model["services"]
 
-    assert services["postgres"]["command"][3:] == contract.postgres_options()
-    prometheus = contract.prometheus_options(place, "/lab/prometheus/prometheus.yml", "/prometheus/data")
+    assert services["postgres"]["command"][3:] == service_configuration.postgres_options()
+    prometheus = service_configuration.prometheus_options(place, "/lab/prometheus/prometheus.yml", "/prometheus/data")
     assert services["prometheus"]["command"] == prometheus
     files = ("/lab/alertmanager/alertmanager.yml", "/run/secrets/alertmanager-web", "/alertmanager/data")
-    assert services["alertmanager"]["command"] == contract.alertmanager_options(place, *files)
-    grafana = contract.grafana_environment(place, "/lab/grafana/provisioning", "/lab/grafana/dashboards")
+    assert services["alertmanager"]["command"] == service_configuration.alertmanager_options(place, *files)
+    grafana = service_configuration.grafana_environment(place, "/lab/grafana/provisioning", "/lab/grafana/dashboards")
     assert grafana.items() <= services["grafana"]["environment"].items()
 
 

@@ -23,9 +23,9 @@ from lab.base.log_lines import written_at
 from lab.base.runs import Run, RunStatus, ScheduleState
 from lab.governance.rules.history import History
 from lab.governance.rules.identities import Identities
-from lab.runtime.contract import prometheus_options
-from lab.runtime.place import in_container
+from lab.runtime.endpoints import in_container
 from lab.runtime.prometheus_config import render
+from lab.runtime.service_configuration import prometheus_options
 from lab.services.dagster import Dashboard
 from lab.services.dagster_answers import DaemonStatus
 from lab.wiring import load_config

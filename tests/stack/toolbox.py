@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.runtime.binaries import NotInstalled, Resolver
-from lab.runtime.packages import ALERTMANAGER, PROMETHEUS, Package
+from lab.runtime.binaries.packages import ALERTMANAGER, PROMETHEUS, Package
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "stack" / "prometheus" / "alert_rules.yml"

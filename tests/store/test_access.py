@@ -15,7 +15,7 @@ from lab.base.errors import LabError, LedgerError
 from lab.governance.ledger import Entry, Kind, Status, key_of, seal
 from lab.governance.ledger.writer import Ledger, verify_trail
 from lab.runtime.binaries import Resolver
-from lab.runtime.certificates import store_variables
+from lab.runtime.credentials import store_variables
 from lab.runtime.layout import Layout
 from lab.services import provision
 from lab.services.provision import provision_store

@@ -9,7 +9,7 @@ from lab.base.catalogue import BY_NAME, LOOPBACK, Service
 from lab.base.errors import LabError, NotFound, ServiceUnavailable
 from lab.governance.checks.proof import Check, Found, listed
 from lab.governance.checks.proof_clients import Bench
-from lab.runtime.exposure import listening
+from lab.runtime.neighbours import listening
 from lab.services.postgres import connect
 from lab.services.s3 import ADMIN, MLFLOW, PIPELINE, READER, S3
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from lab.config import LabConfig
 from lab.runtime.binaries import default_cache
-from lab.runtime.containers import understood
-from lab.runtime.engine import engine
+from lab.runtime.compose.compose_runtime.container_set import make_stack
+from lab.runtime.compose.compose_runtime.containers import understood
+from lab.runtime.compose.compose_runtime.engine import engine
 from lab.runtime.images import official, standins, wheels
-from lab.runtime.images.base import ensure_base, python_version
-from lab.runtime.images.building import DEADLINE_S, Recipe, build_image, image_id, inputs_of
-from lab.runtime.images.names import (
+from lab.runtime.images.builder_process import Watch, side_by_side
+from lab.runtime.images.debian_base import ensure_base, python_version
+from lab.runtime.images.docker_build import DEADLINE_S, Recipe, build_image, image_id, inputs_of
+from lab.runtime.images.image_names import (
     BASE,
     BUILD,
     IMAGE_LABEL,
@@ -27,9 +29,7 @@ from lab.runtime.images.names import (
     tag,
     write_override,
 )
-from lab.runtime.images.process import Watch, side_by_side
 from lab.runtime.lock import HomeLock
-from lab.runtime.stacks import make_stack
 
 if TYPE_CHECKING:
     from docker import DockerClient

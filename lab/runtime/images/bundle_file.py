@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from lab.base.errors import LabError
-from lab.runtime.engine import docker_command
-from lab.runtime.images.names import EVERY, tag
+from lab.runtime.compose.compose_runtime.engine import docker_command
+from lab.runtime.images.image_names import EVERY, tag
 
 FORMAT = "mlops-lab-bundle/1"
 MANIFEST, IMAGES = "bundle.json", "images.tar"

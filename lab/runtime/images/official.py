@@ -1,8 +1,4 @@
-"""The official images of a lab's containers: which are needed, which are here, and pulling the others.
-
-A publisher may withdraw an image at any time. A pull that fails says which, from where, and what can be done; a service
-that a lab can do without is left out, with the reason.
-"""
+"""The official images of a lab's containers: which are needed, which are here, pulling the others, and their digests."""
 
 import json
 import time
@@ -14,10 +10,10 @@ from typing import TYPE_CHECKING
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime.engine import docker_command
-from lab.runtime.images.names import PYTHON_IMAGE, STAND_INS
-from lab.runtime.images.process import Watch, remedy, run, side_by_side
-from lab.runtime.private import write_private
+from lab.runtime.compose.compose_runtime.engine import docker_command, engine
+from lab.runtime.images.builder_process import Watch, remedy, run, side_by_side
+from lab.runtime.images.image_names import PYTHON_IMAGE, STAND_INS
+from lab.runtime.layout import write_private
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -175,3 +171,29 @@ def _write(config: LabConfig, reasons: Mapping[str, str]) -> None:
         write_private(_file(config), json.dumps(left, sort_keys=True))
     else:
         forget(config)
+
+
+def pull_digests(names: Sequence[str], watch: Watch) -> Mapping[str, str]:
+    """Pulls each image by its tag; digest by name and tag. Raises LabError."""
+    client = engine()
+    found = {}
+    try:
+        for given in names:
+            name, begin = given.partition("@")[0], time.monotonic()
+            watch(name, "starting", "", None)
+            run([docker_command(), "pull", "--quiet", name], f"Pulling {name}", _PULL_S)
+            found[name] = digest_of(name, client.images.get(name).attrs.get("RepoDigests") or [])
+            watch(name, "success", found[name], time.monotonic() - begin)
+    finally:
+        client.close()
+    return found
+
+
+def digest_of(name: str, known: Sequence[str]) -> str:
+    """Of the registry that `name` is from: an image may have been pulled from several."""
+    repository = name.rpartition(":")[0] or name
+    for entry in known:
+        where, _, digest = entry.partition("@")
+        if where == repository and digest:
+            return digest
+    raise LabError(f"The registry gave no digest for {name}.", "Type `docker pull` for it, and look at what it says.")

@@ -8,11 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from lab.base.errors import LabError
-from lab.runtime.apt import DEADLINE_S, Apt, ObtainFailed, if_possible
 from lab.runtime.binaries import Resolver
-from lab.runtime.images.tree import link
-from lab.runtime.obtain import extract, extract_pages
-from lab.runtime.packages import ALERTMANAGER, PROMETHEUS, Package
+from lab.runtime.binaries.apt import DEADLINE_S, Apt, ObtainFailed, if_possible
+from lab.runtime.binaries.obtain import extract, extract_pages
+from lab.runtime.binaries.packages import ALERTMANAGER, PROMETHEUS, Package
+from lab.runtime.images.builder_process import link
 
 # What PostgreSQL needs to be built against, not to run.
 _UNUSED_POSTGRES = shutil.ignore_patterns("include", "*.a", "pkgconfig", "pgxs", "ecpg", "pgbench")

@@ -12,9 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from lab.base.errors import LabError
-from lab.runtime.images.names import OURS
-from lab.runtime.images.process import run
-from lab.runtime.images.tree import link
+from lab.runtime.images.builder_process import link, run
+from lab.runtime.images.image_names import OURS
 
 DEADLINE_S = 1200.0
 _EXPORT_S = 60.0

@@ -1,0 +1,1 @@
+"""The compose runtime: the catalogue's servers as containers."""

@@ -1,0 +1,1 @@
+"""The native runtime: the catalogue's servers as supervised processes of this host."""
