@@ -110,18 +110,18 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
 def up(_: Context) -> None:
     """Start every service, wait until each is healthy, and seed the data."""
     from lab import wiring
-    from lab.ops import life
+    from lab.stack import lifecycle
     from lab.tui import console
 
     # Before settings are written down: a port offset that doesn't fit must not stay.
     config = wiring.load_config()
-    life.refuse_unfit_host(config, wiring.binaries(config))
+    lifecycle.refuse_unfit_host(config, wiring.binaries(config))
     config, done = wiring.first_config()
     if done:
         console.say(done)
     runtime = wiring.runtime(config)
     with console.board("Starting") as report:
-        result = life.up(config, runtime, report)
+        result = lifecycle.up(config, runtime, report)
     console.print_up(config, result)
 
 
@@ -136,7 +136,7 @@ def demo_run(_: Context, data: str = "", json: bool = False) -> None:
     """Train, evaluate and register the credit-risk model under governance."""
     from lab import wiring
     from lab.base import interruption
-    from lab.ops.demo_run import DemoRunner
+    from lab.stack.demo_run import DemoRunner
     from lab.tui import console
 
     config = wiring.own_lab(wiring.config_to_run())
@@ -164,7 +164,7 @@ def seed(
     from lab import wiring
     from lab.base.errors import UsageError
     from lab.governance.cases.signing import Signing
-    from lab.ops.seed import Seeder
+    from lab.stack.seed import Seeder
     from lab.tui import console
 
     if drift and reset:
@@ -181,13 +181,13 @@ def status(_: Context, json: bool = False) -> None:
     """Show every service: health by its deep probe, address, uptime, memory."""
     from lab import wiring
     from lab.base import interruption
-    from lab.ops import stack
+    from lab.stack import bring_up
     from lab.tui import console
 
     config = wiring.load_config()
-    states = interruption.run(stack.status(config, wiring.runtime(config)))
+    states = interruption.run(bring_up.status(config, wiring.runtime(config)))
     console.print_json(states) if json else console.print_services(states)
-    if not stack.all_up(states):
+    if not bring_up.all_up(states):
         raise Exit(code=1)
 
 
@@ -205,16 +205,16 @@ def status(_: Context, json: bool = False) -> None:
 def logs(_: Context, service: str | None = None, follow: bool = False, since: str = "", lines: str = "") -> None:
     """Show the logs of one service, or of all."""
     from lab import wiring
-    from lab.ops import life
+    from lab.stack import lifecycle
     from lab.tui import console
 
     runtime = wiring.runtime(wiring.load_config())
-    count = life.line_count(lines) if lines else 50 if service else 10
-    console.print_logs(life.log_lines(runtime, service or "", since, count))
+    count = lifecycle.line_count(lines) if lines else 50 if service else 10
+    console.print_logs(lifecycle.log_lines(runtime, service or "", since, count))
     if follow:
         # Ctrl-C is how following ends.
         with suppress(KeyboardInterrupt):
-            console.print_logs(life.follow_logs(runtime, service or ""))
+            console.print_logs(lifecycle.follow_logs(runtime, service or ""))
 
 
 @task(positional=["service"], help={"service": "dagster, mlflow, prometheus, grafana or alertmanager"})
@@ -224,13 +224,13 @@ def open(_: Context, service: str) -> None:  # noqa: A001 - the command's name i
     import webbrowser
 
     from lab import wiring
-    from lab.ops import life
+    from lab.stack import lifecycle
     from lab.tui import console
 
     config = wiring.load_config()
-    url = life.page(config, wiring.runtime(config), service)
+    url = lifecycle.page(config, wiring.runtime(config), service)
     console.say(url if webbrowser.open(url) else f"no browser here; open {url}")
-    if hint := life.login_hint(config, url):
+    if hint := lifecycle.login_hint(config, url):
         console.say(hint)
 
 
@@ -239,11 +239,11 @@ def open(_: Context, service: str) -> None:  # noqa: A001 - the command's name i
 def down(_: Context) -> None:
     """Stop every service, and runs with them; all data stays."""
     from lab import wiring
-    from lab.ops import life
+    from lab.stack import lifecycle
     from lab.tui import console
 
     config = wiring.config_to_end()
-    stopped = life.down(config, wiring.runtime(config), console.say)
+    stopped = lifecycle.down(config, wiring.runtime(config), console.say)
     console.say("the lab is down; its data stays" if stopped else "the lab was down already")
 
 
@@ -252,13 +252,13 @@ def down(_: Context) -> None:
 def restart(_: Context, service: str | None = None) -> None:
     """Stop and start one service and no other, or all; ends a run that needs it."""
     from lab import wiring
-    from lab.ops import life
+    from lab.stack import lifecycle
     from lab.tui import console
 
     config = wiring.load_config()
-    life.refuse_unfit_restart(config, wiring.binaries(), service or "")
+    lifecycle.refuse_unfit_restart(config, wiring.binaries(), service or "")
     with console.board("Restarting") as report:
-        result = life.restart(config, wiring.runtime(config), service or "", report)
+        result = lifecycle.restart(config, wiring.runtime(config), service or "", report)
     console.print_up(config, result)
 
 
@@ -267,11 +267,11 @@ def restart(_: Context, service: str | None = None) -> None:
 def exec(_: Context, service: str) -> None:  # noqa: A001 - the command's name is what a user types
     """Run a command where a service runs: invoke exec mlflow -- env."""
     from lab import wiring
-    from lab.ops import life
+    from lab.stack import lifecycle
 
     # Invoke hands on what stands behind -- as one text, in which a quoted word can't be told from several.
     argv = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    code = life.execute(wiring.runtime(wiring.load_config()), service, argv, sys.stdin.isatty())
+    code = lifecycle.execute(wiring.runtime(wiring.load_config()), service, argv, sys.stdin.isatty())
     if code:
         raise Exit(code=code)
 
@@ -287,20 +287,22 @@ def exec(_: Context, service: str) -> None:  # noqa: A001 - the command's name i
 def nuke(_: Context, yes: bool = False, keep_audit: str = "", dry_run: bool = False) -> None:
     """Remove everything that this lab made, and nothing else."""
     from lab import wiring
-    from lab.ops import life
+    from lab.stack import lifecycle
     from lab.tui import console
 
     config = wiring.config_to_end()
     runtime = wiring.runtime(config)
-    doomed = life.doomed(config, runtime)
+    doomed = lifecycle.doomed(config, runtime)
     if dry_run or not doomed:
         console.say("\n".join(["would remove:", *doomed]) if doomed else "nothing of this lab is here")
         return
     if not yes and not console.confirm("\n".join(["This removes:", *doomed]), config.name):
         raise Exit("nothing was removed", 1)
     if keep_audit:
-        console.say(f"kept {life.export_audit(wiring.own_lab(config), Path(keep_audit))} audit entries in {keep_audit}")
-    life.nuke(config, runtime, console.say)
+        console.say(
+            f"kept {lifecycle.export_audit(wiring.own_lab(config), Path(keep_audit))} audit entries in {keep_audit}"
+        )
+    lifecycle.nuke(config, runtime, console.say)
     console.say("the lab is gone")
 
 
@@ -328,7 +330,7 @@ def restore(_: Context, file: str, json: bool = False) -> None:
 def doctor(_: Context, json: bool = False) -> None:
     """Find what would keep the lab from starting, with the remedy of each."""
     from lab import wiring
-    from lab.ops import doctor as examination
+    from lab.stack import doctor as examination
     from lab.tui import console
 
     config = wiring.load_config()

@@ -28,9 +28,9 @@ from benchmarks.screen_terminal import running  # noqa: E402
 from docs.tables import table  # noqa: E402
 from lab import wiring  # noqa: E402
 from lab.base.catalogue import CATALOGUE, LOOPBACK  # noqa: E402
-from lab.core.snapshot import Snapshot  # noqa: E402
-from lab.ops.doctor import free_offset  # noqa: E402
-from lab.ops.observe import Observer  # noqa: E402
+from lab.observe.observer import Observer  # noqa: E402
+from lab.observe.snapshot import Snapshot  # noqa: E402
+from lab.stack.doctor import free_offset  # noqa: E402
 
 SCREEN = ("-m", "lab.cli")
 BARE = """

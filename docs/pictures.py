@@ -20,9 +20,9 @@ sys.path.insert(0, str(ROOT))
 from textual.pilot import Pilot  # noqa: E402 - run as a file, it must find the packages first
 
 from docs.tape import Tape, Taping  # noqa: E402
-from lab.core.snapshot import Snapshot  # noqa: E402
+from lab.observe.polling import Connection  # noqa: E402
+from lab.observe.snapshot import Snapshot  # noqa: E402
 from lab.tui.app import LabApp  # noqa: E402
-from lab.tui.observer import Connection  # noqa: E402
 from lab.tui.recording.reader import Recording  # noqa: E402
 from lab.tui.replay.app import ReplayApp  # noqa: E402
 from lab.tui.replay.player import REMEMBERED  # noqa: E402

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lab.core.snapshot_schema import snapshot_schema  # noqa: E402 - run as a file, it must find the package first
+from lab.observe.snapshot_schema import snapshot_schema  # noqa: E402 - run as a file, it must find the package first
 
 TARGET = ROOT / "docs" / "snapshot-schema.json"
 

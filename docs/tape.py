@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.base.errors import NotFound
-from lab.core.snapshot_decode import decode
-from lab.core.snapshot_json import plain
+from lab.observe.snapshot_decode import decode
+from lab.observe.snapshot_json import plain
 
 OpenDesk = Callable[[str], Any]
 

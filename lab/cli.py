@@ -20,8 +20,8 @@ from lab.cli_remote import config_of, endpoints
 from lab.cli_remote import register as register_remote
 
 if TYPE_CHECKING:
-    from lab.core.snapshot import Snapshot
-    from lab.tui.observer import Connection
+    from lab.observe.polling import Connection
+    from lab.observe.snapshot import Snapshot
 
 FASTEST_S, SLOWEST_S = 0.5, 3600.0
 # Addresses of a lab elsewhere; none: the one on this machine.
@@ -151,7 +151,7 @@ def _once(as_json: bool, places: Places = NOWHERE) -> int:
 
     snapshot = interruption.run(_snapshot(places))
     if as_json:
-        from lab.core.snapshot_json import snapshot_json
+        from lab.observe.snapshot_json import snapshot_json
 
         sys.stdout.write(json.dumps(snapshot_json(snapshot), indent=2, ensure_ascii=False) + "\n")
     else:
@@ -180,7 +180,7 @@ async def _snapshot(places: Places) -> "Snapshot":
 def connect(places: Places = NOWHERE, once: bool = False) -> "Connection":
     """An observer of the lab that the settings name, or of the one at `places`. Raises LabError."""
     from lab import wiring
-    from lab.tui.observer import Connection
+    from lab.observe.polling import Connection
 
     config = config_of(places)
     return Connection(wiring.observer(config, once), wiring.first_snapshot(config, time.time()))

@@ -10,7 +10,7 @@ from lab.cli_remote import given
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.tui.observer import Connection
+    from lab.observe.polling import Connection
 
     Connect = Callable[[argparse.Namespace], Callable[[], Connection]]
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]

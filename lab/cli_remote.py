@@ -37,7 +37,7 @@ def endpoints(options: argparse.Namespace) -> Mapping[Service, str]:
     given = {name: url for name, url in given.items() if url}
     if not options.at and not given:
         return {}
-    from lab.ops.remote import checked_url, endpoints_at
+    from lab.observe.remote import checked_url, endpoints_at
 
     found = endpoints_at(options.at) if options.at else {}
     return found | {name: checked_url(f"--{name}-url", url) for name, url in given.items()}
@@ -58,7 +58,7 @@ def config_of(places: Mapping[Service, str]) -> "LabConfig":
     config = wiring.load_config()
     if not places:
         return config
-    from lab.ops.remote import remote_config
+    from lab.observe.remote import remote_config
 
     return remote_config(config, places)
 

@@ -12,8 +12,8 @@ from lab.governance.rules.policy import Policy
 from lab.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
-    from lab.core.snapshot import Snapshot
-    from lab.ops.observe import Observer
+    from lab.observe.observer import Observer
+    from lab.observe.snapshot import Snapshot
     from lab.runtime.binaries import Resolver
 
 
@@ -33,7 +33,7 @@ def config_to_run(environ: Mapping[str, str] = os.environ) -> LabConfig:
         return load_config(environ)
     except ClaimRefused as err:
         from lab.governance.rules.policy_file import read_policy
-        from lab.ops.demo_run import refuse
+        from lab.stack.demo_run import refuse
 
         config, claim = settings.load_refused(read_policy, environ)
         # The entry belongs into this lab's trail, and into no other's.
@@ -57,7 +57,7 @@ def own_lab(config: LabConfig | None = None) -> LabConfig:
     """The configuration of the lab that is up: what acts on a lab begins with this. Raises LabError when it isn't up,
     or another lab has its ports.
     """
-    from lab.ops.own_lab import require
+    from lab.stack.own_lab import require
 
     found = config or load_config()
     require(found, lambda: runtime(found))
@@ -88,8 +88,8 @@ def runtime(config: LabConfig) -> Runtime:
 
 
 def desk(config: LabConfig, kind: str) -> Any:
-    """Where a drill-down asks about things of this `kind` (see `lab.ops.detail`). Raises LabError."""
-    from lab.ops.detail import open_desk
+    """Where a drill-down asks about things of this `kind` (see `lab.observe.details`). Raises LabError."""
+    from lab.observe.details import open_desk
 
     return open_desk(config, lambda: runtime(config), kind)
 
@@ -107,15 +107,15 @@ def binaries(config: LabConfig | None = None) -> "Resolver":
 
 def observer(config: LabConfig, once: bool = False) -> "Observer":
     """What takes snapshots of the lab; where it is asked only `once`, no later one could bring what comes late."""
-    from lab.ops.observe import DEADLINE_S
-    from lab.ops.sources import PATIENCE_S
+    from lab.observe.observer import DEADLINE_S
+    from lab.observe.sources import PATIENCE_S
 
     patience_s = DEADLINE_S if once else PATIENCE_S
     if config.endpoints:
-        from lab.ops.remote import RemoteObserver
+        from lab.observe.remote import RemoteObserver
 
         return RemoteObserver(config, patience_s=patience_s)
-    from lab.ops.observe import Observer
+    from lab.observe.observer import Observer
     from lab.runtime.lab_marker import recorded_runtime
 
     return Observer(config, runtime(config), patience_s=patience_s, started=lambda: bool(recorded_runtime(config.home)))
@@ -124,9 +124,9 @@ def observer(config: LabConfig, once: bool = False) -> "Observer":
 def first_snapshot(config: LabConfig, now: float) -> "Snapshot":
     """A snapshot in which everything is still waiting; `now` is epoch seconds."""
     if config.endpoints:
-        from lab.ops.remote import first_remote_snapshot
+        from lab.observe.remote import first_remote_snapshot
 
         return first_remote_snapshot(config, now)
-    from lab.ops import observe
+    from lab.observe import observer
 
-    return observe.first_snapshot(config, runtime(config).name, now)
+    return observer.first_snapshot(config, runtime(config).name, now)

@@ -14,7 +14,7 @@ from lab.tui.screens.main import MainScreen
 from lab.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from lab.core.snapshot import Snapshot
+    from lab.observe.snapshot import Snapshot
     from lab.tui.jobs import Jobs
     from lab.tui.present import View
     from lab.tui.record import ScreenRecording

@@ -13,13 +13,13 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from lab.core.snapshot import LabInfo, Snapshot
+from lab.observe.polling import Factory, Poller
+from lab.observe.snapshot import LabInfo, Snapshot
 from lab.tui import themes
 from lab.tui.acting import Acting
 from lab.tui.jobs import Jobs
 from lab.tui.memory import Memory
 from lab.tui.messages import PollFailed, SnapshotTaken
-from lab.tui.observer import Factory, Poller
 from lab.tui.present import View
 from lab.tui.processes import Runner
 from lab.tui.screens.main import MainScreen

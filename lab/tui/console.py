@@ -16,14 +16,14 @@ from lab.base.catalogue import Service
 from lab.base.progress import Progress, Report
 from lab.base.runs import Run, RunStatus
 from lab.config import LabConfig
-from lab.core.snapshot import Health, ServiceState
+from lab.observe.snapshot import Health, ServiceState
 from lab.tui.ending import lose_reader
 
 if TYPE_CHECKING:
-    from lab.ops.demo_run import DemoRun
-    from lab.ops.doctor import Finding
-    from lab.ops.seed import Seeded
-    from lab.ops.stack import UpResult
+    from lab.stack.bring_up import UpResult
+    from lab.stack.demo_run import DemoRun
+    from lab.stack.doctor import Finding
+    from lab.stack.seed import Seeded
 
 
 class _Unbreakable(Console):

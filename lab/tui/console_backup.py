@@ -7,8 +7,8 @@ from lab.base.progress import Progress
 from lab.tui import console
 
 if TYPE_CHECKING:
-    from lab.ops.backup import Backup
-    from lab.ops.restore import Restored
+    from lab.stack.backup import Backup
+    from lab.stack.restore import Restored
 
 WRONG = 1
 
@@ -16,7 +16,7 @@ WRONG = 1
 def back_up(output: str = "", json: bool = False) -> None:
     """Writes a backup and says what is in it. Raises LabError."""
     from lab import wiring
-    from lab.ops import backup
+    from lab.stack import backup
 
     config = wiring.own_lab()
     target = Path(output).expanduser().absolute() if output else backup.default_target(config)
@@ -29,10 +29,10 @@ def back_up(output: str = "", json: bool = False) -> None:
 def bring_back(file: str, json: bool = False) -> int:
     """Restores a backup and says what is there again; 1 when its trail isn't intact. Raises LabError."""
     from lab import wiring
-    from lab.ops import life, restore
+    from lab.stack import lifecycle, restore
 
     path = Path(file).expanduser().absolute()
-    life.refuse_unfit_host(wiring.load_config(), wiring.binaries())
+    lifecycle.refuse_unfit_host(wiring.load_config(), wiring.binaries())
     with console.board("Restoring", quiet=json) as report:
         # First, so that a file that is no backup leaves no settings behind.
         manifest = restore.examine(wiring.load_config(), path, report)

@@ -2,7 +2,7 @@
 
 from lab import wiring
 from lab.base.errors import UsageError
-from lab.ops import images, life
+from lab.stack import lab_images, lifecycle
 from lab.tui import console
 
 
@@ -11,18 +11,18 @@ def build(airgap: bool, bundle: str, pin: bool, fresh: bool) -> None:
     if sum((airgap, bool(bundle), pin)) > 1:
         raise UsageError("--airgap, --bundle and --pin exclude each other.", "Give one of them.")
     config = wiring.load_config()
-    if not (airgap or bundle or pin or images.wanted(config)):
+    if not (airgap or bundle or pin or lab_images.wanted(config)):
         if fresh:
             raise UsageError("--fresh is for images, and this lab runs without.", "Leave it out.")
-        life.build(wiring.binaries(), console.say)
+        lifecycle.build(wiring.binaries(), console.say)
         return
     with console.board("Building") as report:
         if bundle:
-            loaded = images.load(config, bundle, report)
+            loaded = lab_images.load(config, bundle, report)
         elif pin:
-            images.pin(config, report)
+            lab_images.pin(config, report)
         else:
-            images.build(config, report, airgap, fresh)
+            lab_images.build(config, report, airgap, fresh)
     if bundle:
         console.say(f"loaded {len(loaded.images)} images from {loaded.file}, SHA-256 {loaded.sha256}")
     console.say("next: invoke up" if not pin else "next: look at `git diff stack/images.env`, then invoke build")
@@ -31,6 +31,6 @@ def build(airgap: bool, bundle: str, pin: bool, fresh: bool) -> None:
 def bundle(output: str, force: bool) -> None:
     """Writes the images into a file. Raises LabError."""
     with console.board("Saving") as report:
-        saved = images.save(wiring.load_config(), output, force, report)
+        saved = lab_images.save(wiring.load_config(), output, force, report)
     console.say(f"{saved.file}: {saved.bytes / 1e6:.0f} MB, {len(saved.images)} images, in {saved.seconds:.0f} s")
     console.say(f"SHA-256 {saved.sha256}\nnext, on the other machine: invoke build --bundle {saved.file}")

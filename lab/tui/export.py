@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from lab.base.errors import LabError
-from lab.core.snapshot import Snapshot
-from lab.core.snapshot_json import snapshot_json
+from lab.observe.snapshot import Snapshot
+from lab.observe.snapshot_json import snapshot_json
 from lab.tui.present import View
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lab.core.snapshot import Health, ServiceState, Snapshot
+from lab.observe.snapshot import Health, ServiceState, Snapshot
 
 KEPT = 120
 

@@ -2,7 +2,7 @@
 
 from textual.message import Message
 
-from lab.core.snapshot import Snapshot
+from lab.observe.snapshot import Snapshot
 
 
 class SnapshotTaken(Message):

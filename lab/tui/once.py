@@ -5,7 +5,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from lab.core.snapshot import Snapshot
+from lab.observe.snapshot import Snapshot
 from lab.tui.cells import Line, PanelView, Span, Tone, fit, headings, lay_out
 from lab.tui.present import PARTS, View, banner, title_line
 

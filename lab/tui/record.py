@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from lab.core.snapshot import SliceState, Snapshot
+from lab.observe.polling import Connection, Poller
+from lab.observe.snapshot import SliceState, Snapshot
 from lab.tui import formats
-from lab.tui.observer import Connection, Poller
 from lab.tui.recording.blocks import RecordingError
 from lab.tui.recording.writer import Recorder
 

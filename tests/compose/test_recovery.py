@@ -13,8 +13,8 @@ from docker.models.containers import Container
 
 from lab.base.catalogue import Service
 from lab.base.runs import STEPS
-from lab.core.snapshot import Health
 from lab.governance.ledger import Status
+from lab.observe.snapshot import Health
 from tests.support import containers
 from tests.support.lab import ROOT, LiveLab
 from tests.support.recovery import large_file, nothing_lost, open_step

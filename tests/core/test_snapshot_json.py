@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from docs import schema
-from lab.core.snapshot import SCHEMA_VERSION, Slice, Snapshot
-from lab.core.snapshot_decode import SnapshotInvalid, field_types, snapshot_from_json
-from lab.core.snapshot_json import snapshot_json
-from lab.core.snapshot_schema import snapshot_schema
 from lab.governance.ledger import Entry
+from lab.observe.snapshot import SCHEMA_VERSION, Slice, Snapshot
+from lab.observe.snapshot_decode import SnapshotInvalid, field_types, snapshot_from_json
+from lab.observe.snapshot_json import snapshot_json
+from lab.observe.snapshot_schema import snapshot_schema
 from tests.tui import snapshots
 
 VALIDATOR = Draft202012Validator(snapshot_schema())

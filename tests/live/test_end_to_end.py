@@ -12,8 +12,8 @@ from lab.runtime.native.native_runtime.orphan_processes import owned
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.model_versions import MODEL_NAME, GovernanceTags
 from lab.base.runs import STEPS
-from lab.core.snapshot import Health
 from lab.governance.ledger import Status
+from lab.observe.snapshot import Health
 from lab.runtime.layout import Layout
 from tests.support import containers
 from tests.support.lab import LiveLab

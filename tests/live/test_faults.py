@@ -12,11 +12,11 @@ from textual.pilot import Pilot
 
 from lab import wiring
 from lab.base.catalogue import Service
-from lab.core.snapshot import Health, ServiceState, SliceState, Snapshot
-from lab.ops.observe import NEEDS
+from lab.observe.observer import NEEDS
+from lab.observe.polling import Connection
+from lab.observe.snapshot import Health, ServiceState, SliceState, Snapshot
 from lab.runtime.layout import Layout
 from lab.tui.app import LabApp
-from lab.tui.observer import Connection
 from lab.tui.widgets.panel import Panel
 from tests.support.lab import LiveLab
 from tests.support.waiting import tasks_ended

@@ -11,8 +11,8 @@ import pytest
 from lab.base.catalogue import Service
 from lab.base.dataset import dataset_key, hash_file
 from lab.base.runs import JOB, OWNER_TAG, STEPS
-from lab.core.snapshot import Health
 from lab.governance.ledger import Status
+from lab.observe.snapshot import Health
 from lab.services.s3 import READER, S3
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually

@@ -19,8 +19,8 @@ from lab.base.dataset import hash_file
 from lab.base.errors import LabError
 from lab.base.model_versions import MODEL_NAME, GovernanceTags
 from lab.base.runs import JOB, OWNER_TAG, SCHEDULE, STEPS
-from lab.core.snapshot import Health
 from lab.governance.ledger import Status
+from lab.observe.snapshot import Health
 from lab.services.s3 import PIPELINE, READER, S3
 from tests.stack.toolbox import complaints
 from tests.support.lab import ROOT, LiveLab

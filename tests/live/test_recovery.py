@@ -12,7 +12,7 @@ import pytest
 
 from lab.base.catalogue import Service
 from lab.base.runs import JOB
-from lab.core.snapshot import Health
+from lab.observe.snapshot import Health
 from lab.runtime.layout import Layout
 from tests.support.lab import LiveLab
 from tests.support.recovery import BACK_S, all_up, large_file, nothing_lost, open_step

@@ -15,9 +15,9 @@ from lab.base.model_versions import ModelVersion
 from lab.base.runs import STEPS
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_statement
+from lab.observe.polling import Connection
 from lab.tui.app import LabApp
 from lab.tui.jobs import Job
-from lab.tui.observer import Connection
 from lab.tui.processes import Processes
 from lab.tui.screens.confirm import ConfirmScreen
 from lab.tui.screens.sign import SignScreen

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from lab.core.snapshot import Health, SliceState
-from lab.core.snapshot_decode import snapshot_from_json
-from lab.core.snapshot_json import snapshot_json
+from lab.observe.snapshot import Health, SliceState
+from lab.observe.snapshot_decode import snapshot_from_json
+from lab.observe.snapshot_json import snapshot_json
 from lab.tui.recording.reader import Recording
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually

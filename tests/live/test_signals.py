@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from lab.base.catalogue import Service
-from lab.core.snapshot import Health
+from lab.observe.snapshot import Health
 from tests.support.lab import INVOKE, LiveLab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]

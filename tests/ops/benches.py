@@ -5,9 +5,9 @@ from pathlib import Path
 
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError
-from lab.core.snapshot import Snapshot
-from lab.ops.observe import Observer, first_snapshot
-from lab.ops.sources import Clocks
+from lab.observe.observer import Observer, first_snapshot
+from lab.observe.snapshot import Snapshot
+from lab.observe.sources import Clocks
 from tests.ops.labs import NOW, Services, config
 
 MLFLOW = ProcessFact("running", 4711, 90.0, 2, 250_000_000)

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from lab.base.catalogue import Service
-from lab.core.snapshot import AuditView, SliceState
 from lab.governance.ledger import Entry, Status, key_of, seal
-from lab.ops.sources import PATIENCE_S
+from lab.observe.snapshot import AuditView, SliceState
+from lab.observe.sources import PATIENCE_S
 from tests.ops import benches
 from tests.ops.faults import HUNG_S
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import LabError
-from lab.core.backup import FORMAT, LABEL, MANIFEST, TRAIL, Counts, Manifest
 from lab.governance.ledger import Head
-from lab.ops.backup_file import BackupFile, Writer
+from lab.stack.backup_file import BackupFile, Writer
+from lab.stack.backup_manifest import FORMAT, LABEL, MANIFEST, TRAIL, Counts, Manifest
 
 MEMBERS = {
     "database/dagster.dump": b"dagster's tables",

@@ -20,13 +20,12 @@ from lab.governance.cases.signing import read_signers
 from lab.governance.ledger import Entry, EntryStore, Status, key_of, seal
 from lab.governance.rules.approval_states import MOVES
 from lab.governance.rules.policy import Action
-from lab.ops import detail_alert, detail_run
-from lab.ops.detail import open_desk
-from lab.ops.detail_alert import AlertDesk, read_runbook, section, slug
-from lab.ops.detail_drift import count
-from lab.ops.detail_entry import EntryDesk, EntryDetail, examine
-from lab.ops.detail_run import RunDesk, entries_of
-from lab.ops.detail_version import VersionDesk, decisions_in, next_action
+from lab.observe.details import alert_source, open_desk, run_source
+from lab.observe.details.alert_source import AlertDesk, read_runbook, section, slug
+from lab.observe.details.drift_source import count
+from lab.observe.details.entry_source import EntryDesk, EntryDetail, examine
+from lab.observe.details.run_source import RunDesk, entries_of
+from lab.observe.details.version_source import VersionDesk, decisions_in, next_action
 from tests.clients.answers import answer
 from tests.ops.desk import OFFICER, Desk, MemoryStore
 from tests.ops.labs import config
@@ -113,7 +112,7 @@ async def test_events_are_asked_for_from_where_the_last_answer_ended(tmp_path: P
 async def test_only_the_newest_events_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = answer("dagster_events_ok")
     length = len(page["data"]["logsForRun"]["events"])
-    monkeypatch.setattr(detail_run, "KEPT_EVENTS", length + 3)
+    monkeypatch.setattr(run_source, "KEPT_EVENTS", length + 3)
     desk = RunDesk(config(tmp_path), httpx.MockTransport(lambda _: httpx.Response(200, json=page)))
     await desk.events("r")
     found = await desk.events("r")
@@ -403,7 +402,7 @@ async def test_every_kind_of_drill_down_has_a_desk_and_no_other(tmp_path: Path) 
 def test_login_is_the_one_that_alertmanager_is_given() -> None:
     from lab.runtime.credentials import USER
 
-    assert detail_alert.USER == USER
+    assert alert_source.USER == USER
 
 
 def test_decisions_are_those_of_the_version_and_not_of_another_with_its_number() -> None:

@@ -11,7 +11,7 @@ from lab.runtime.native.native_runtime.log_files import follow, tail
 from lab.base.catalogue import Service
 from lab.base.errors import LabError, UsageError
 from lab.base.log_lines import Level
-from lab.ops.detail_logs import LogBatch, LogDesk
+from lab.observe.details.log_source import LogBatch, LogDesk
 
 
 class Files:
@@ -117,7 +117,7 @@ async def test_the_thread_ends_with_the_desk(runtime: Files) -> None:
 
 
 async def test_without_news_a_call_answers_with_nothing(runtime: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.ops.detail_logs._PATIENCE_S", 0.01)
+    monkeypatch.setattr("lab.observe.details.log_source._PATIENCE_S", 0.01)
     runtime.path(Service.MLFLOW).unlink()
     desk = desk_on(runtime)
     await desk.more("mlflow")
@@ -148,7 +148,7 @@ async def test_a_runtime_that_fails_is_asked_again(runtime: Files) -> None:
 
 
 async def test_a_flood_between_two_calls_is_bounded(runtime: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.ops.detail_logs._KEPT", 2)
+    monkeypatch.setattr("lab.observe.details.log_source._KEPT", 2)
     desk = desk_on(runtime)
     found = await news(desk, "mlflow")
     assert (len(found.lines), found.dropped) == (2, 1)

@@ -17,10 +17,10 @@ from lab.runtime.native.native_runtime.service_commands import OWNED_BY
 from lab.base.catalogue import LOOPBACK, OFFSET_STEP, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.ops import doctor
-from lab.ops.doctor import Finding, Verdict, examine, free_offset
-from lab.ops.life import refuse
 from lab.runtime.binaries import Resolver
+from lab.stack import doctor
+from lab.stack.doctor import Finding, Verdict, examine, free_offset
+from lab.stack.lifecycle import refuse
 from lab.wiring import load_config
 from tests.support.ports import ports_at, reserved_offset, reserved_port
 

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from lab.base.catalogue import BY_NAME, Service
-from lab.core.snapshot import Health, ServiceState, SliceState, Snapshot
-from lab.ops.observe import NEEDS
-from lab.ops.sources import PATIENCE_S
+from lab.observe.observer import NEEDS
+from lab.observe.snapshot import Health, ServiceState, SliceState, Snapshot
+from lab.observe.sources import PATIENCE_S
 from lab.services.http import MAX_BYTES
 from tests.ops.benches import Bench
 from tests.ops.faults import FAULTS, HUNG_S, Flood, hung

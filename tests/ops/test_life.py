@@ -10,8 +10,8 @@ from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError, UsageError
 from lab.base.log_lines import newer
 from lab.envfile import prepare
-from lab.ops import life
 from lab.runtime.runtime import Note
+from lab.stack import lifecycle
 from tests.ops.labs import config
 
 
@@ -77,13 +77,13 @@ def texts(lines: Iterator[tuple[Service, str]]) -> list[str]:
 
 
 def test_all_services_show_their_last_lines() -> None:
-    assert texts(life.log_lines(Logs(), "", "", 2)) == ["postgres: b", "postgres: b", "mlflow: c"]
-    assert texts(life.log_lines(Logs(), "postgres", "", 99)) == ["postgres: a", "postgres: b", "postgres: b"]
+    assert texts(lifecycle.log_lines(Logs(), "", "", 2)) == ["postgres: b", "postgres: b", "mlflow: c"]
+    assert texts(lifecycle.log_lines(Logs(), "postgres", "", 99)) == ["postgres: a", "postgres: b", "postgres: b"]
 
 
 def test_since_takes_everything_newer_whatever_the_number_of_lines() -> None:
-    assert texts(life.log_lines(Logs(), "", "10m", 1)) == ["postgres: b", "postgres: b"]
-    assert texts(life.log_lines(Logs(), "", "1d", 1)) == ["postgres: a", "postgres: b", "postgres: b", "mlflow: c"]
+    assert texts(lifecycle.log_lines(Logs(), "", "10m", 1)) == ["postgres: b", "postgres: b"]
+    assert texts(lifecycle.log_lines(Logs(), "", "1d", 1)) == ["postgres: a", "postgres: b", "postgres: b", "mlflow: c"]
 
 
 @pytest.mark.parametrize(
@@ -92,35 +92,35 @@ def test_since_takes_everything_newer_whatever_the_number_of_lines() -> None:
 )
 def test_what_cannot_be_understood_is_a_usage_error(name: str, start: str, lines: int, reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
-        list(life.log_lines(Logs(), name, start, lines))
+        list(lifecycle.log_lines(Logs(), name, start, lines))
     assert caught.value.exit_code == 2
 
 
 def test_following_one_service_or_all() -> None:
-    assert list(life.follow_logs(Logs(), "mlflow")) == [(Service.MLFLOW, "new")]
-    assert len(list(life.follow_logs(Logs(), ""))) == 2
+    assert list(lifecycle.follow_logs(Logs(), "mlflow")) == [(Service.MLFLOW, "new")]
+    assert len(list(lifecycle.follow_logs(Logs(), ""))) == 2
     with pytest.raises(UsageError):
-        life.follow_logs(Logs(), "nothing")
+        lifecycle.follow_logs(Logs(), "nothing")
 
 
 def test_a_page_is_an_address_and_what_has_none_lists_those_that_have(tmp_path: Path) -> None:
     lab = config(tmp_path)
 
-    assert life.page(lab, Logs(), "dagster") == lab.url(Service.DAGSTER)
+    assert lifecycle.page(lab, Logs(), "dagster") == lab.url(Service.DAGSTER)
     with pytest.raises(UsageError, match=r"postgres has no page.*dagster"):
-        life.page(lab, Logs(), "postgres")
+        lifecycle.page(lab, Logs(), "postgres")
     with pytest.raises(UsageError, match="is no service"):
-        life.page(lab, Logs(), "")
+        lifecycle.page(lab, Logs(), "")
     with pytest.raises(LabError, match="Grafana isn't running: not on PATH"):
-        life.page(lab, Logs(), "grafana")
+        lifecycle.page(lab, Logs(), "grafana")
 
 
 def test_nuke_removes_the_settings_last(tmp_path: Path) -> None:
     lab, runtime, said = config(tmp_path), Logs(), list[str]()
     prepare({"LAB_ENV_FILE": str(lab.env_file)})
-    assert str(lab.env_file) in life.doomed(lab, runtime)
+    assert str(lab.env_file) in lifecycle.doomed(lab, runtime)
 
-    life.nuke(lab, runtime, said.append)
+    lifecycle.nuke(lab, runtime, said.append)
 
     assert runtime.nuked
     assert not lab.env_file.exists()
@@ -131,9 +131,9 @@ def test_nuke_keeps_settings_that_somebody_wrote_by_hand(tmp_path: Path) -> None
     lab, runtime, said = config(tmp_path), Logs(), list[str]()
     lab.env_file.write_text("LAB_NAME=x\n")
     prepare({"LAB_ENV_FILE": str(lab.env_file)})
-    assert str(lab.env_file) not in life.doomed(lab, runtime)
+    assert str(lab.env_file) not in lifecycle.doomed(lab, runtime)
 
-    life.nuke(lab, runtime, said.append)
+    lifecycle.nuke(lab, runtime, said.append)
 
     assert lab.env_file.read_text().startswith("LAB_NAME=x\n")
     assert said == [f"kept {lab.env_file}, which the lab didn't make"]
@@ -148,14 +148,14 @@ def test_a_failed_nuke_keeps_the_settings(tmp_path: Path) -> None:
     prepare({"LAB_ENV_FILE": str(lab.env_file)})
 
     with pytest.raises(LabError, match="doesn't go"):
-        life.nuke(lab, Stuck(), lambda _: None)
+        lifecycle.nuke(lab, Stuck(), lambda _: None)
     assert lab.env_file.exists()
 
 
 def test_an_export_without_the_store_leaves_no_file_that_looks_like_one(tmp_path: Path) -> None:
     target = tmp_path / "audit.jsonl"
     with pytest.raises(LabError, match="object store"):
-        life.export_audit(config(tmp_path), target)
+        lifecycle.export_audit(config(tmp_path), target)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,20 +165,20 @@ def test_an_export_that_could_not_be_kept_is_refused(tmp_path: Path, place: str)
     lab = config(tmp_path, LAB_HOME=str(tmp_path / "home"))
 
     with pytest.raises(LabError, match="Can't write"):
-        life.export_audit(lab, tmp_path / place)
+        lifecycle.export_audit(lab, tmp_path / place)
 
 
 def test_a_command_runs_where_its_service_runs_and_its_exit_code_is_handed_on() -> None:
     runtime = Logs()
 
-    assert life.execute(runtime, "minio", ["sh", "-c", "exit 3"], False) == 3
+    assert lifecycle.execute(runtime, "minio", ["sh", "-c", "exit 3"], False) == 3
     assert runtime.executed == (Service.OBJECT_STORE, ["sh", "-c", "exit 3"], False)
     with pytest.raises(UsageError, match="No command"):
-        life.execute(runtime, "mlflow", [], False)
+        lifecycle.execute(runtime, "mlflow", [], False)
 
 
 def test_what_would_go_includes_what_lies_in_an_engine(tmp_path: Path) -> None:
     lab = config(tmp_path, LAB_HOME=str(tmp_path / "home"))
     lab.home.mkdir()
 
-    assert life.doomed(lab, Logs())[:2] == ["volume of-it", str(lab.home)]
+    assert lifecycle.doomed(lab, Logs())[:2] == ["volume of-it", str(lab.home)]

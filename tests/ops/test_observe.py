@@ -11,10 +11,10 @@ import pytest
 
 from lab.base.catalogue import CATALOGUE, Service
 from lab.base.threads import OneThread
-from lab.core.snapshot import Health, Slice, SliceState
-from lab.core.snapshot_json import snapshot_json
-from lab.ops.observe import Observer
-from lab.ops.sources import Backoff, Clocks, Source
+from lab.observe.observer import Observer
+from lab.observe.snapshot import Health, Slice, SliceState
+from lab.observe.snapshot_json import snapshot_json
+from lab.observe.sources import Backoff, Clocks, Source
 from tests.clients.answers import answer, query_name
 from tests.ops import benches
 from tests.ops.labs import NOW

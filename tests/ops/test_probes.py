@@ -10,10 +10,10 @@ import pytest
 
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.heartbeats import dated
-from lab.core.snapshot import Health
-from lab.ops import probes as probes_module
-from lab.ops.probes import ProbeResult, Probes
-from lab.ops.states import service_state
+from lab.observe import probes as probes_module
+from lab.observe.probes import ProbeResult, Probes
+from lab.observe.service_state import service_state
+from lab.observe.snapshot import Health
 from tests.clients.answers import answer, query_name, server
 from tests.ops.labs import DRIFT, NOW, Services, config
 from tests.support.ports import NEVER_STARTED

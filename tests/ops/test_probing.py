@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lab.base.catalogue import ProcessFact, Service
-from lab.core.snapshot import Health, ServiceState
+from lab.observe.snapshot import Health, ServiceState
 from tests.ops.benches import MLFLOW, Bench
 
 # Probed with one request and needed by no part of the snapshot, so that only probes ask them.

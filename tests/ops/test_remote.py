@@ -8,8 +8,15 @@ import pytest
 from lab import wiring
 from lab.base.catalogue import CATALOGUE, UNSEEN, Service
 from lab.base.errors import LabError, UsageError
-from lab.core.snapshot import Health, SliceState
-from lab.ops.remote import REACHABLE, RemoteObserver, checked_url, endpoints_at, first_remote_snapshot, remote_config
+from lab.observe.remote import (
+    REACHABLE,
+    RemoteObserver,
+    checked_url,
+    endpoints_at,
+    first_remote_snapshot,
+    remote_config,
+)
+from lab.observe.snapshot import Health, SliceState
 from tests.ops.labs import Services, config
 
 

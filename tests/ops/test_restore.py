@@ -9,13 +9,13 @@ import pytest
 
 from lab import wiring
 from lab.base.errors import LabError
-from lab.core.backup import GOVERNANCE, TRAIL, WITNESS, Counts, Manifest
 from lab.governance.ledger import Entry, Head, Status, key_of, seal
 from lab.governance.ledger.reader import export_line
-from lab.ops import life
-from lab.ops.backup_file import Writer
-from lab.ops.emptiness import RestoreMark
-from lab.ops.restore import examine
+from lab.stack import lifecycle
+from lab.stack.backup_file import Writer
+from lab.stack.backup_manifest import GOVERNANCE, TRAIL, WITNESS, Counts, Manifest
+from lab.stack.restore import examine
+from lab.stack.restore_guard import RestoreMark
 from tests.ops.labs import config
 
 PREFIX = "governance/audit/"
@@ -101,6 +101,6 @@ def test_a_half_restored_lab_is_not_brought_up(tmp_path: Path) -> None:
     lab = config(tmp_path, LAB_HOME=str(tmp_path / "home"))
     RestoreMark(lab).set(tmp_path / "b")
     runtime = wiring.runtime(replace(lab, runtime="native"))
-    for start in (lambda: life.up(lab, runtime, print), lambda: life.restart(lab, runtime, "mlflow", print)):
+    for start in (lambda: lifecycle.up(lab, runtime, print), lambda: lifecycle.restart(lab, runtime, "mlflow", print)):
         with pytest.raises(LabError, match="A restore of this lab was interrupted"):
             start()

@@ -11,10 +11,10 @@ import pytest
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError, StartupFailed
 from lab.base.progress import Progress
-from lab.core.snapshot import Health
-from lab.ops import stack
-from lab.ops.probes import ProbeResult
-from lab.ops.stack import Starter, restart, up
+from lab.observe.probes import ProbeResult
+from lab.observe.snapshot import Health
+from lab.stack import bring_up
+from lab.stack.bring_up import Starter, restart, up
 from tests.ops.labs import config
 
 SERVICES = (Service.OBJECT_STORE, Service.DRIFT_MONITOR, Service.PROMETHEUS)
@@ -71,8 +71,8 @@ async def test_services_have_the_whole_time_also_when_images_had_to_be_made_firs
         ends.append(given[-1])
         return SimpleNamespace(started=[], ready_after={}), ()
 
-    monkeypatch.setattr(stack, "_start", start)
-    await stack.up(config(tmp_path), Preparing(), {}, lambda _: None, deadline_s=0.2)  # type: ignore[arg-type]
+    monkeypatch.setattr(bring_up, "_start", start)
+    await bring_up.up(config(tmp_path), Preparing(), {}, lambda _: None, deadline_s=0.2)  # type: ignore[arg-type]
     assert ends[0] >= ready_at[0] + 0.2
 
 

@@ -10,9 +10,9 @@ from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.base.progress import Progress
 from lab.base.runs import Run, RunStatus
-from lab.ops import underway
 from lab.services.dagster import Dagster
 from lab.services.http import Http
+from lab.stack import runs_in_progress
 from tests.ops.labs import Services, config
 
 GOING = Run("1a2b3c4d-0000", "ml_training_pipeline", RunStatus.STARTED)
@@ -37,13 +37,13 @@ class Runs:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(underway, "_POLL_S", 0.0)
+    monkeypatch.setattr(runs_in_progress, "_POLL_S", 0.0)
 
 
 async def test_up_waits_until_the_run_has_ended_and_says_why(tmp_path: Path) -> None:
     told: list[Progress] = []
     runs = Runs((GOING,), (GOING,), ())
-    await underway.let_runs_end(config(tmp_path), DAEMON, told.append, runs=runs)
+    await runs_in_progress.let_runs_end(config(tmp_path), DAEMON, told.append, runs=runs)
 
     assert runs.asked == 3
     assert len(told) == 1
@@ -53,20 +53,22 @@ async def test_up_waits_until_the_run_has_ended_and_says_why(tmp_path: Path) -> 
 
 async def test_at_the_deadline_nothing_is_restarted_and_the_way_on_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"run 1a2b3c4d .*and 1 more still in progress.*dagster-daemon") as caught:
-        await underway.let_runs_end(config(tmp_path), DAEMON, lambda _: None, 0.0, Runs((GOING, GOING)))
+        await runs_in_progress.let_runs_end(config(tmp_path), DAEMON, lambda _: None, 0.0, Runs((GOING, GOING)))
     assert "invoke restart" in caught.value.remedy
 
 
 async def test_what_no_run_needs_restarts_at_once(tmp_path: Path) -> None:
     runs = Runs((GOING,))
     changes = {Service.PROMETHEUS: ("file prometheus.yml",), Service.GRAFANA: ("variable X",)}
-    await underway.let_runs_end(config(tmp_path), changes, lambda _: None, runs=runs)
+    await runs_in_progress.let_runs_end(config(tmp_path), changes, lambda _: None, runs=runs)
     assert runs.asked == 0
 
 
 async def test_a_lab_whose_dagster_is_broken_can_still_be_mended(tmp_path: Path) -> None:
     told: list[Progress] = []
-    await underway.let_runs_end(config(tmp_path), DAEMON, told.append, runs=Runs(ServiceUnavailable("it hangs.")))
+    await runs_in_progress.let_runs_end(
+        config(tmp_path), DAEMON, told.append, runs=Runs(ServiceUnavailable("it hangs."))
+    )
     assert "can't tell whether a run is in progress: it hangs." in told[0].detail
 
 
@@ -80,7 +82,7 @@ class Up:
 @pytest.mark.parametrize(("stopped", "ends"), [(Service.MLFLOW, True), (Service.ALERTMANAGER, False)])
 def test_an_explicit_end_says_which_run_it_ends(tmp_path: Path, stopped: Service, ends: bool) -> None:
     told: list[Progress] = []
-    underway.say_what_ends(config(tmp_path), Up(), [stopped], told.append, Runs((GOING,)))  # type: ignore[arg-type]  # facts is all it asks
+    runs_in_progress.say_what_ends(config(tmp_path), Up(), [stopped], told.append, Runs((GOING,)))  # type: ignore[arg-type]  # facts is all it asks
     assert [one.detail for one in told] == (["this ends run 1a2b3c4d (ml_training_pipeline)"] if ends else [])
 
 
@@ -95,6 +97,6 @@ async def test_dagster_is_asked_for_runs_in_these_states(tmp_path: Path) -> None
 
     services.broken[Service.DAGSTER] = answer
     dagster = Dagster(Http.to(Service.DAGSTER, lab.url(Service.DAGSTER), transport=services.transport))
-    await dagster.runs(3, statuses=underway.GOING_ON)
+    await dagster.runs(3, statuses=runs_in_progress.GOING_ON)
     await dagster.aclose()
     assert b'"statuses":["STARTING","STARTED","CANCELING"]' in sent[0].replace(b" ", b"")

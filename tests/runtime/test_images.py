@@ -22,7 +22,6 @@ from lab.runtime.native.native_runtime.service_commands import OWNED_BY
 from lab import wiring
 from lab.base.errors import LabError, UsageError
 from lab.config import LabConfig
-from lab.ops.images import pin
 from lab.runtime.images import (
     builder_process,
     bundle,
@@ -33,6 +32,7 @@ from lab.runtime.images import (
     pinned_versions,
     wheels,
 )
+from lab.stack.lab_images import pin
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually
 

@@ -19,14 +19,14 @@ from lab import wiring
 from lab.base.catalogue import Service
 from lab.base.model_versions import ModelVersion
 from lab.config import LabConfig
-from lab.core.snapshot import ServiceState
 from lab.governance.ledger import Entry, Verification, parse, verify
 from lab.governance.ledger.writer import entries_of_run, stored_entries
-from lab.ops import stack
+from lab.observe.snapshot import ServiceState
 from lab.runtime.layout import Layout
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import READER, S3, AuditStore
+from lab.stack import bring_up
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
 
@@ -151,12 +151,12 @@ class LiveLab:
 
     def states(self) -> dict[Service, ServiceState]:
         """As `invoke status`, without the second that the command takes to start."""
-        found = asyncio.run(stack.status(self.config, wiring.runtime(self.config)))
+        found = asyncio.run(bring_up.status(self.config, wiring.runtime(self.config)))
         return {Service(state.name): state for state in found}
 
     def healthy(self) -> bool:
         """Waits until every service is up that must be: one that has just been busy may miss a probe."""
-        return eventually(lambda: stack.all_up(list(self.states().values())), 120, f"{self.config.name} is up")
+        return eventually(lambda: bring_up.all_up(list(self.states().values())), 120, f"{self.config.name} is up")
 
     def pids(self) -> dict[Service, int]:
         """The services' own processes. What those start comes and goes."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.core.snapshot import Health
 from lab.governance.ledger import Status
+from lab.observe.snapshot import Health
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually
 

@@ -13,12 +13,12 @@ from lab.base.runs import RunDetail
 from lab.governance.cases.approve import Outcome
 from lab.governance.cases.gates import Gate
 from lab.governance.ledger import Entry, Status, seal
-from lab.ops.detail_alert import Runbook
-from lab.ops.detail_drift import DriftDetail
-from lab.ops.detail_entry import EntryDetail, Neighbour, Proof
-from lab.ops.detail_logs import LogBatch, LogLine
-from lab.ops.detail_run import Events, RunEntries
-from lab.ops.detail_version import Decisions, VersionDetail
+from lab.observe.details.alert_source import Runbook
+from lab.observe.details.drift_source import DriftDetail
+from lab.observe.details.entry_source import EntryDetail, Neighbour, Proof
+from lab.observe.details.log_source import LogBatch, LogLine
+from lab.observe.details.run_source import Events, RunEntries
+from lab.observe.details.version_source import Decisions, VersionDetail
 from lab.services.dagster_answers import CheckResult, RunEvent
 from lab.services.mlflow import LoggedFile, LoggedRun
 from tests.tui import snapshots

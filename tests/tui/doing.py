@@ -8,11 +8,11 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from lab.core.snapshot import Snapshot
+from lab.observe.polling import Connection
+from lab.observe.snapshot import Snapshot
 from lab.tui.app import LabApp
 from lab.tui.jobs import Job, Told
 from lab.tui.memory import Memory
-from lab.tui.observer import Connection
 from lab.tui.processes import Given, Tell
 from lab.tui.screens.confirm import ConfirmScreen
 from tests.tui import snapshots

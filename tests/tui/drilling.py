@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from lab.core.snapshot import Snapshot
+from lab.observe.snapshot import Snapshot
 from lab.tui.cells import Line
 from lab.tui.screens.detail import DetailScreen
 from lab.tui.widgets.page import TablePage, TextPage

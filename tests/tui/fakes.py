@@ -8,9 +8,9 @@ from textual.events import Key
 from textual.keys import key_to_character
 from textual.pilot import Pilot
 
-from lab.core.snapshot import Snapshot
+from lab.observe.polling import Connection, Factory
+from lab.observe.snapshot import Snapshot
 from lab.tui.app import LabApp
-from lab.tui.observer import Connection, Factory
 from lab.tui.screens.detail import OpenDesk
 from tests.tui import snapshots
 

@@ -8,9 +8,9 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 
-from lab.core.snapshot import Snapshot
+from lab.observe.polling import Connection
+from lab.observe.snapshot import Snapshot
 from lab.tui.app import LabApp
-from lab.tui.observer import Connection
 from tests.tui import snapshots
 
 STEP_S = 2

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.base.runs import Run, RunStatus
-from lab.core.snapshot import Health, RunsView, Slice, Snapshot
+from lab.observe.snapshot import Health, RunsView, Slice, Snapshot
 from lab.tui.recording.writer import Recorder
 from tests.tui import snapshots
 

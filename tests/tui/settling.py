@@ -2,8 +2,8 @@
 
 import asyncio
 
-from lab.core.snapshot import Snapshot
-from lab.tui.observer import Connection
+from lab.observe.polling import Connection
+from lab.observe.snapshot import Snapshot
 from tests.tui import snapshots
 from tests.tui.fakes import NotingApp
 

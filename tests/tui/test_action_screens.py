@@ -8,11 +8,11 @@ from textual.command import CommandList
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from lab.core.snapshot import Snapshot
+from lab.observe.polling import Connection
+from lab.observe.snapshot import Snapshot
 from lab.tui import themes
 from lab.tui.app import LabApp
 from lab.tui.jobs import Job, Jobs, Told
-from lab.tui.observer import Connection
 from tests.tui import snapshots
 from tests.tui.doing import OWNERS_GATES, Scripted
 from tests.tui.fakes import Playing

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
 
-from lab.core.snapshot_json import snapshot_json
+from lab.observe.snapshot_json import snapshot_json
 from lab.tui.actions import ACTIONS
 from lab.tui.app import LabApp
 from lab.tui.errand import ERRANDS

@@ -5,7 +5,7 @@ import asyncio
 from textual.widgets import Input
 
 from lab.base.log_lines import Level
-from lab.ops.detail_logs import LogLine
+from lab.observe.details.log_source import LogLine
 from lab.tui.screens.detail import DetailScreen
 from lab.tui.screens.main import MainScreen
 from lab.tui.screens.service import ServiceScreen

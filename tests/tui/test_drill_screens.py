@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 
 from docs.pictures import rest
 from lab.base.errors import ServiceUnavailable
-from lab.ops.detail_run import RunEntries
+from lab.observe.details.run_source import RunEntries
 from lab.tui.screens.detail import DetailScreen
 from lab.tui.screens.service import ServiceScreen
 from tests.tui import desks, snapshots

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from lab.base.runs import RunStatus
-from lab.core.snapshot import Slice
-from lab.ops.detail_run import Events
+from lab.observe.details.run_source import Events
+from lab.observe.snapshot import Slice
 from lab.tui.screens.entry import EntryScreen
 from lab.tui.screens.run import RunScreen
 from tests.tui import desks, snapshots

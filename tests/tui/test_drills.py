@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lab.base.errors import NotFound, ServiceUnavailable
-from lab.core.snapshot import RunsView, Slice
+from lab.observe.snapshot import RunsView, Slice
 from lab.tui.screens.detail import DetailScreen
 from lab.tui.screens.help import HelpScreen
 from lab.tui.screens.main import MainScreen

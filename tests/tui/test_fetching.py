@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.base.errors import NotFound
-from lab.core.snapshot import Slice, SliceState
+from lab.observe.snapshot import Slice, SliceState
 from lab.tui.screens import fetching
 from lab.tui.screens.fetching import Fetcher, Want, pause_after
 from tests.tui.desks import Answer, Desk

@@ -10,7 +10,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from lab.core.snapshot import Snapshot
+from lab.observe.snapshot import Snapshot
 from lab.tui import themes
 from lab.tui.present import PARTS
 from lab.tui.screens.detail import DetailScreen

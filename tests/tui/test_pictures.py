@@ -7,9 +7,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from docs import pictures, schema, tape
-from lab.core.snapshot import SliceState
-from lab.core.snapshot_decode import snapshot_from_json
-from lab.core.snapshot_json import snapshot_json
+from lab.observe.snapshot import SliceState
+from lab.observe.snapshot_decode import snapshot_from_json
+from lab.observe.snapshot_json import snapshot_json
 from lab.tui.recording.reader import Recording
 
 ROOT = pictures.ROOT

@@ -9,9 +9,9 @@ from textual.widgets import Static
 
 from lab.base.errors import SettingsError
 from lab.base.runs import Run, RunStatus
-from lab.core.snapshot import RunsView, Slice, Snapshot
+from lab.observe.polling import Connection, Poller
+from lab.observe.snapshot import RunsView, Slice, Snapshot
 from lab.tui.history import History
-from lab.tui.observer import Connection, Poller
 from lab.tui.present import PARTS
 from lab.tui.screens.detail import DetailScreen
 from lab.tui.screens.main import MainScreen

@@ -9,8 +9,8 @@ import pytest
 from lab.base.drift import DriftReport
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, RunStatus, Step
-from lab.core.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
 from lab.governance.ledger import Fault
+from lab.observe.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
 from lab.tui.cells import Line, PanelState, PanelView, width_of
 from lab.tui.history import KEPT, History
 from lab.tui.present import PARTS, View, banner, title_line

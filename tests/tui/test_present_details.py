@@ -6,7 +6,7 @@ import pytest
 
 from lab.base.drift import Feature, Histogram, psi_parts
 from lab.base.runs import Run, RunStatus
-from lab.core.snapshot import Health, Slice
+from lab.observe.snapshot import Health, Slice
 from lab.tui.cells import Line, PanelState, PanelView, Tone, width_of
 from lab.tui.history import Probe
 from lab.tui.present import View, alert_detail, drift_detail, run_detail, service_detail, version_detail

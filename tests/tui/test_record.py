@@ -14,9 +14,9 @@ import pytest
 
 from lab import cli
 from lab.base.errors import LabError
-from lab.core.snapshot import Snapshot
+from lab.observe.polling import Connection
+from lab.observe.snapshot import Snapshot
 from lab.tui.messages import SnapshotTaken
-from lab.tui.observer import Connection
 from lab.tui.present import title_line
 from lab.tui.record import ScreenRecording, default_path, parse_duration, record
 from lab.tui.recording.reader import Recording

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from lab.base.alerts import Alert
 from lab.base.runs import RunStatus
-from lab.core.snapshot import Health, Slice, Snapshot
 from lab.governance.ledger import Fault
+from lab.observe.snapshot import Health, Slice, Snapshot
 from lab.tui.cells import Tone
 from lab.tui.recording.blocks import FORMAT, VERSION, RecordingError, packed
 from lab.tui.recording.delta import SAME, applied, difference

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from textual.pilot import Pilot
 
-from lab.core.snapshot import Snapshot
+from lab.observe.snapshot import Snapshot
 from tests.tui import snapshots
 from tests.tui.fakes import Playing, app_on
 

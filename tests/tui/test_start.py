@@ -3,9 +3,9 @@
 import pytest
 from textual.css.stylesheet import Stylesheet
 
+from lab.observe.polling import Connection
 from lab.tui import themes
 from lab.tui.app import LabApp
-from lab.tui.observer import Connection
 from tests.tui import snapshots
 from tests.tui.fakes import Playing
 

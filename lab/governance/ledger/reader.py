@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lab.base.errors import LedgerError, NotFound
-from lab.core.snapshot import AuditView
 from lab.governance.ledger import (
     PAGE,
     Chain,
@@ -26,6 +25,7 @@ from lab.governance.ledger import (
     seq_of,
 )
 from lab.governance.ledger.retention import LockCheck
+from lab.observe.snapshot import AuditView
 
 
 class Trail:

@@ -4,9 +4,9 @@ from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 from lab.base.runs import STEPS
-from lab.core.snapshot import AuditView
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.policy import Action
+from lab.observe.snapshot import AuditView
 
 DECISIONS = frozenset({Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status.ARCHIVED})
 

@@ -11,7 +11,7 @@ from lab.tui.present.base import View
 from lab.tui.present.document import field_line, heading, text
 
 if TYPE_CHECKING:
-    from lab.ops.detail_alert import Runbook
+    from lab.observe.details.alert_source import Runbook
 
 SILENCE_COLUMNS = (
     Column("state", "state", 1, 9),

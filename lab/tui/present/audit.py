@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 
-from lab.core.snapshot import AuditView
 from lab.governance.ledger import Entry
+from lab.observe.snapshot import AuditView
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.tui.present.base import (

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from lab.base.catalogue import UNSEEN
-from lab.core.snapshot import Health, ServiceState, Slice, SliceState, Snapshot
 from lab.governance.ledger import Entry, Status
+from lab.observe.snapshot import Health, ServiceState, Slice, SliceState, Snapshot
 from lab.tui import formats
 from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
 from lab.tui.history import History

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lab.base.alerts import Alert
 from lab.base.drift import DRIFTED, MODERATE, DriftReport, FeatureDrift
-from lab.core.snapshot import SliceState
+from lab.observe.snapshot import SliceState
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, bar, cell, pad
 from lab.tui.present.base import View, source_panel

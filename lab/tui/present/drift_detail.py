@@ -10,7 +10,7 @@ from lab.tui.present.document import field_line, text
 from lab.tui.present.drift import FULL, STATES
 
 if TYPE_CHECKING:
-    from lab.ops.detail_drift import DriftDetail
+    from lab.observe.details.drift_source import DriftDetail
 
 FEATURE_COLUMNS = (
     Column("name", "feature", 1, 20, 58),

@@ -10,7 +10,7 @@ from lab.tui.present.base import View, is_uncounted, ledger_mark
 from lab.tui.present.document import field_line, heading, text
 
 if TYPE_CHECKING:
-    from lab.ops.detail_entry import EntryDetail, Neighbour, Proof
+    from lab.observe.details.entry_source import EntryDetail, Neighbour, Proof
 
 
 def subject_spans(seq: int, entry: Entry | None, view: View) -> tuple[Span, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab.core.snapshot import SliceState, Snapshot
+from lab.observe.snapshot import SliceState, Snapshot
 from lab.tui import formats
 from lab.tui.cells import Line, Span, Tone, clip, width_of
 from lab.tui.present.base import View, health_mark, health_tone, marked

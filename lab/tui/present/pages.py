@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from lab.core.snapshot import Slice, SliceState
+from lab.observe.snapshot import Slice, SliceState
 from lab.tui import formats
 from lab.tui.cells import PanelState, PanelView, Span, Tone
 from lab.tui.present.base import View, note

@@ -14,7 +14,7 @@ from lab.tui.present.document import NAME, field_line, heading, text
 from lab.tui.present.runs import STATUS, STEP_MARKS, took
 
 if TYPE_CHECKING:
-    from lab.ops.detail_run import RunEntries
+    from lab.observe.details.run_source import RunEntries
     from lab.services.dagster_answers import RunEvent
 
 STEP_COLUMNS = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.base.runs import STEPS, Run, RunStatus, ScheduleState
-from lab.core.snapshot import RunsView
+from lab.observe.snapshot import RunsView
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
 from lab.tui.present.base import View, ledger_mark, source_panel

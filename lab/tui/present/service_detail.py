@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lab.base.log_lines import Level
-from lab.core.snapshot import Health, ServiceState
+from lab.observe.snapshot import Health, ServiceState
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell, pad
 from lab.tui.feed import FeedLine
@@ -12,7 +12,7 @@ from lab.tui.history import Probe
 from lab.tui.present.base import View, health_mark, health_tone, note
 
 if TYPE_CHECKING:
-    from lab.ops.detail_logs import LogLine
+    from lab.observe.details.log_source import LogLine
 
 NAME = 19
 SPARK = 60

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from lab.core.snapshot import Health, ServiceState
+from lab.observe.snapshot import Health, ServiceState
 from lab.tui import formats
 from lab.tui.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.tui.present.base import View, health_mark, health_tone, marked, page_url, source_panel

@@ -13,7 +13,7 @@ from lab.tui.present.models import aliases, approval, blocked, change
 
 if TYPE_CHECKING:
     from lab.governance.cases.approve import Outcome
-    from lab.ops.detail_version import Decisions, VersionDetail
+    from lab.observe.details.version_source import Decisions, VersionDetail
 
 METRIC_COLUMNS = (
     Column("name", "metric", 1, 12, 24),

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any, get_origin
 
-from lab.core.snapshot import Slice, Snapshot
-from lab.core.snapshot_decode import decode, field_types
-from lab.core.snapshot_json import plain
+from lab.observe.snapshot import Slice, Snapshot
+from lab.observe.snapshot_decode import decode, field_types
+from lab.observe.snapshot_json import plain
 
 _TYPES = field_types(Snapshot, {})
 PARTS = tuple(name for name, hint in _TYPES.items() if get_origin(hint) is Slice)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lab.base.runs import Run, RunStatus
-from lab.core.snapshot import Health, Snapshot
+from lab.observe.snapshot import Health, Snapshot
 from lab.tui import formats
 from lab.tui.cells import Tone
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lab.core.snapshot import SCHEMA_VERSION, Slice, Snapshot
-from lab.core.snapshot_decode import SnapshotInvalid
+from lab.observe.snapshot import SCHEMA_VERSION, Slice, Snapshot
+from lab.observe.snapshot_decode import SnapshotInvalid
 from lab.tui.recording.blocks import FORMAT, VERSION, Block, RecordingError, lines_of, next_block
 from lab.tui.recording.delta import applied
 from lab.tui.recording.frames import Decoder

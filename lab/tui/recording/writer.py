@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lab.core.snapshot import SCHEMA_VERSION, Snapshot
+from lab.observe.snapshot import SCHEMA_VERSION, Snapshot
 from lab.tui.recording.blocks import FORMAT, VERSION, RecordingError, packed
 from lab.tui.recording.delta import difference
 from lab.tui.recording.frames import Encoder

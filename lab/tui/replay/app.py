@@ -13,8 +13,8 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from lab.base.errors import LabError
+from lab.observe.polling import Connection
 from lab.tui.app import LabApp
-from lab.tui.observer import Connection
 from lab.tui.recording.reader import Recording
 from lab.tui.replay.moments import parse_moment
 from lab.tui.replay.player import Player

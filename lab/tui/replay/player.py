@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
-from lab.core.snapshot import LabInfo, Snapshot
+from lab.observe.snapshot import LabInfo, Snapshot
 from lab.tui.history import History
 from lab.tui.recording.blocks import RecordingError
 from lab.tui.recording.marks import RANK, Mark

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 
 from lab.base.alerts import Alert, KnownSilence
-from lab.core.snapshot import Slice
+from lab.observe.snapshot import Slice
 from lab.tui.cells import Line, PanelView
 from lab.tui.messages import ActionWanted
 from lab.tui.present import alert_detail as present

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
-from lab.core.snapshot import Slice
+from lab.observe.snapshot import Slice
 from lab.tui.cells import Line, PanelState, PanelView, Span, Tone
 from lab.tui.present import PARTS, Detail, View
 from lab.tui.screens.actions import browse, copy

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lab.core.snapshot import Slice
+from lab.observe.snapshot import Slice
 from lab.tui.cells import Line, PanelView
 from lab.tui.present import drift_detail as present
 from lab.tui.present.pages import page
@@ -15,7 +15,7 @@ from lab.tui.widgets.page import TablePage, TextPage
 from lab.tui.widgets.tabs import subject
 
 if TYPE_CHECKING:
-    from lab.ops.detail_drift import DriftDetail
+    from lab.observe.details.drift_source import DriftDetail
 
 _EMPTY = "No feature was compared."
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lab.core.snapshot import Slice
 from lab.governance.ledger import Entry
+from lab.observe.snapshot import Slice
 from lab.tui.cells import Line, PanelView
 from lab.tui.present import entry_detail as present
 from lab.tui.present.document import Detail
@@ -19,7 +19,7 @@ from lab.tui.widgets.page import TextPage
 from lab.tui.widgets.tabs import subject
 
 if TYPE_CHECKING:
-    from lab.ops.detail_entry import EntryDetail
+    from lab.observe.details.entry_source import EntryDetail
 
 
 class EntryScreen(DetailScreen):

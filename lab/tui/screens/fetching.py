@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from lab.base.errors import LabError
 from lab.base.threads import made_in_thread
-from lab.core.snapshot import Slice
+from lab.observe.snapshot import Slice
 
 RETRY_MOST_S = 15.0
 # Reading the settings and importing a client: what takes longer than this has gone wrong.

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 
 from lab.base.runs import Run, RunDetail, RunStatus
-from lab.core.snapshot import SliceState
+from lab.observe.snapshot import SliceState
 from lab.tui.cells import Line, PanelView
 from lab.tui.feed import FeedLine
 from lab.tui.messages import ActionWanted

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lab.core.snapshot import ServiceState, SliceState
+from lab.observe.snapshot import ServiceState, SliceState
 from lab.tui.cells import Line, PanelView
 from lab.tui.messages import ActionWanted
 from lab.tui.present import service_detail as present

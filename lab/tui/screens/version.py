@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding, BindingType
 
 from lab.base.model_versions import ModelVersion
-from lab.core.snapshot import Slice
+from lab.observe.snapshot import Slice
 from lab.tui.cells import Line, PanelView
 from lab.tui.messages import ActionWanted
 from lab.tui.present import version_detail as present
@@ -21,7 +21,7 @@ from lab.tui.widgets.page import TablePage, TextPage
 from lab.tui.widgets.tabs import subject
 
 if TYPE_CHECKING:
-    from lab.ops.detail_version import Decisions, VersionDetail
+    from lab.observe.details.version_source import Decisions, VersionDetail
 
 
 class VersionScreen(DetailScreen):
@@ -81,7 +81,7 @@ class VersionScreen(DetailScreen):
         return await desk.decisions(self.version) if self.version else None
 
     def _next(self) -> Any:
-        from lab.ops.detail_version import next_action
+        from lab.observe.details.version_source import next_action
 
         return next_action(self.version.tags.get("approval_state", "")) if self.version else None
 

@@ -13,7 +13,7 @@ from lab.governance.rules.approval_states import parse_baseline_statement, parse
 from lab.governance.rules.identities import claim_problem, moment
 from lab.governance.rules.policy import Action
 from lab.governance.rules.signers import Signer
-from lab.ops.detail_store import StoreDesk
+from lab.observe.details.store_reading import StoreDesk
 from lab.services import ssh
 
 

@@ -16,17 +16,17 @@ from lab.base.progress import Progress, Report
 from lab.base.runs import RunStatus
 from lab.base.source_code import code_version
 from lab.config import LabConfig
-from lab.core.backup import ARTIFACTS, DATA, DATABASE, GOVERNANCE, SUFFIX, TRAIL, WITNESS, Counts, Manifest
 from lab.governance.cases import audit
 from lab.governance.cases.trail import witness
 from lab.governance.ledger import Head, find_head, verify
 from lab.governance.ledger.entry import utc_text
 from lab.governance.ledger.published_heads import FILE
 from lab.governance.ledger.verify_export import exported
-from lab.ops import own_lab
-from lab.ops.backup_file import Writer
 from lab.services.postgres import Database
 from lab.services.s3 import READER, S3, AuditStore
+from lab.stack import own_lab
+from lab.stack.backup_file import Writer
+from lab.stack.backup_manifest import ARTIFACTS, DATA, DATABASE, GOVERNANCE, SUFFIX, TRAIL, WITNESS, Counts, Manifest
 
 _TIMEOUT_S = 60.0
 _ENDED = ", ".join(f"'{status}'" for status in RunStatus if status.finished)

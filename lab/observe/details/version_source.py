@@ -14,7 +14,7 @@ from lab.governance.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.governance.rules.approval_states import CHAMPION, MOVES
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import named_number
-from lab.ops.detail_store import TIMEOUT_S, StoreDesk
+from lab.observe.details.store_reading import TIMEOUT_S, StoreDesk
 from lab.services.http import Http
 from lab.services.mlflow import LoggedRun, Mlflow
 

@@ -10,7 +10,7 @@ from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.runs import Run, RunStatus
 from lab.config import LabConfig
-from lab.core.snapshot import RunsView, Slice
+from lab.observe.snapshot import RunsView, Slice
 from lab.services.dagster import Dagster
 from lab.services.http import Http
 from lab.services.s3_reader import READER, Signer, StoreReader

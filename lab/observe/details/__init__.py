@@ -24,36 +24,36 @@ def open_desk(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> A
 
 
 def _logs(runtime: Callable[[], Runtime]) -> Any:
-    from lab.ops.detail_logs import LogDesk
+    from lab.observe.details.log_source import LogDesk
 
     return LogDesk(runtime)
 
 
 def _versions(config: LabConfig) -> Any:
-    from lab.ops.detail_version import VersionDesk
+    from lab.observe.details.version_source import VersionDesk
 
     return VersionDesk(config)
 
 
 def _drift(config: LabConfig) -> Any:
-    from lab.ops.detail_drift import DriftDesk
+    from lab.observe.details.drift_source import DriftDesk
 
     return DriftDesk(config)
 
 
 def _alerts(config: LabConfig, runtime: Callable[[], Runtime]) -> Any:
-    from lab.ops.detail_alert import AlertDesk
+    from lab.observe.details.alert_source import AlertDesk
 
     return AlertDesk(config, runtime)
 
 
 def _entries(config: LabConfig) -> Any:
-    from lab.ops.detail_entry import EntryDesk
+    from lab.observe.details.entry_source import EntryDesk
 
     return EntryDesk(config)
 
 
 def _runs(config: LabConfig) -> Any:
-    from lab.ops.detail_run import RunDesk
+    from lab.observe.details.run_source import RunDesk
 
     return RunDesk(config)

@@ -10,11 +10,11 @@ from lab.base.catalogue import BY_NAME, CATALOGUE, MAX_PORT_OFFSET, UNSEEN, Proc
 from lab.base.errors import LabError, UsageError
 from lab.base.names import whole_number
 from lab.config import LabConfig
-from lab.core.snapshot import Health, LabInfo, ServiceState, Snapshot
-from lab.ops.observe import NEEDS, PROBE_DEADLINE_S, Observer
-from lab.ops.probes import Probes
-from lab.ops.sources import Source
-from lab.ops.states import service_state
+from lab.observe.observer import NEEDS, PROBE_DEADLINE_S, Observer
+from lab.observe.probes import Probes
+from lab.observe.service_state import service_state
+from lab.observe.snapshot import Health, LabInfo, ServiceState, Snapshot
+from lab.observe.sources import Source
 
 if TYPE_CHECKING:
     import httpx

@@ -2,8 +2,8 @@
 
 from lab.base.catalogue import BY_NAME, ProcessFact, Service, ServiceSpec
 from lab.config import LabConfig
-from lab.core.snapshot import Health, ServiceState
-from lab.ops.probes import ProbeResult
+from lab.observe.probes import ProbeResult
+from lab.observe.snapshot import Health, ServiceState
 
 # Until then a process that doesn't answer is starting, not down.
 _YOUNG_S = 30.0

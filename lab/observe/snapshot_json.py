@@ -10,7 +10,7 @@ from typing import Any
 from lab.base.drift import DriftReport, FeatureDrift
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, Step
-from lab.core.snapshot import SCHEMA_VERSION, AuditView, Slice, Snapshot
+from lab.observe.snapshot import SCHEMA_VERSION, AuditView, Slice, Snapshot
 
 # Derived facts that a reader of the JSON would otherwise have to compute again.
 DERIVED: dict[type, tuple[str, ...]] = {

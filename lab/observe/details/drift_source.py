@@ -10,7 +10,7 @@ from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key,
 from lab.base.drift import Histogram, Profile, histograms
 from lab.base.errors import NotFound
 from lab.config import LabConfig
-from lab.ops.detail_store import TIMEOUT_S, StoreDesk
+from lab.observe.details.store_reading import TIMEOUT_S, StoreDesk
 from lab.services.s3 import READER, S3
 
 # Rows of the credit data have about 270 bytes, and an answer is 8 MB at most.

@@ -8,9 +8,9 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any
 
-from lab.core.snapshot import SCHEMA_VERSION, Health, Snapshot
-from lab.core.snapshot_decode import field_types
-from lab.core.snapshot_json import DERIVED
+from lab.observe.snapshot import SCHEMA_VERSION, Health, Snapshot
+from lab.observe.snapshot_decode import field_types
+from lab.observe.snapshot_json import DERIVED
 
 _WORDS = {str: "string", int: "integer", bool: "boolean"}
 _NOT_FINITE = "null stands for a number that isn't finite"

@@ -12,11 +12,11 @@ from lab.base.catalogue import BY_NAME, ProcessFact, Service
 from lab.base.errors import LabError, StartupFailed
 from lab.base.progress import Progress, Report
 from lab.config import LabConfig
-from lab.core.snapshot import Health, ServiceState
-from lab.ops.probes import ProbeResult, Probes
-from lab.ops.states import service_state
-from lab.ops.underway import let_runs_end
+from lab.observe.probes import ProbeResult, Probes
+from lab.observe.service_state import service_state
+from lab.observe.snapshot import Health, ServiceState
 from lab.runtime.runtime import Runtime
+from lab.stack.runs_in_progress import let_runs_end
 
 UP_DEADLINE_S = 180.0
 _POLL_SECONDS = 0.2

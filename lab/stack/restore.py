@@ -17,18 +17,18 @@ from lab.base.catalogue import Service
 from lab.base.errors import LabError, LedgerError
 from lab.base.progress import Progress, Report
 from lab.config import LabConfig
-from lab.core.backup import ARTIFACTS, DATA, TRAIL, WITNESS, Counts, Manifest
 from lab.governance.cases import audit
 from lab.governance.ledger import Entry, Head, Verification, parse, verify
 from lab.governance.ledger.published_heads import FILE, parse_head
 from lab.governance.ledger.verify_export import exported_lines
 from lab.governance.rules.entry_validity import is_claim
-from lab.ops import stack
-from lab.ops.backup import counts, databases, software
-from lab.ops.backup_file import BackupFile
-from lab.ops.emptiness import RestoreMark, make_room
-from lab.ops.restore_load import Loader
 from lab.runtime.runtime import Runtime
+from lab.stack import bring_up
+from lab.stack.backup import counts, databases, software
+from lab.stack.backup_file import BackupFile
+from lab.stack.backup_manifest import ARTIFACTS, DATA, TRAIL, WITNESS, Counts, Manifest
+from lab.stack.restore_guard import RestoreMark, make_room
+from lab.stack.restore_load import Loader
 
 # Loading may take long, and says where it is.
 _DEADLINE_S = 6 * 3600.0
@@ -114,7 +114,7 @@ def restore(
 async def _up(config: LabConfig, runtime: Runtime, loader: Loader, report: Report) -> None:
     furnish = {Service.POSTGRES: loader.load_databases, Service.OBJECT_STORE: loader.load_store}
     try:
-        await stack.up(config, runtime, furnish, report, _DEADLINE_S)
+        await bring_up.up(config, runtime, furnish, report, _DEADLINE_S)
     finally:
         # A thread can't be ended from outside, and asyncio would wait for it.
         loader.stop.set()

@@ -13,7 +13,7 @@ from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
 from lab.base.errors import LabError, NotFound
 from lab.base.threads import OneThread
 from lab.config import LabConfig
-from lab.core.snapshot import Health
+from lab.observe.snapshot import Health
 from lab.services.dagster import Dagster
 from lab.services.grpc_health import check_serving
 from lab.services.http import BadStatus, Http, Incomplete, Login, NotReady

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from lab.base.catalogue import CATALOGUE, ProcessFact, Service
 from lab.base.threads import OneThread
 from lab.config import LabConfig
-from lab.core.snapshot import Health, ServiceState
-from lab.ops.probes import UNKNOWN, ProbeResult, Probes
-from lab.ops.sources import PATIENCE_S, Backoff, Clocks
-from lab.ops.states import service_state
+from lab.observe.probes import UNKNOWN, ProbeResult, Probes
+from lab.observe.service_state import service_state
+from lab.observe.snapshot import Health, ServiceState
+from lab.observe.sources import PATIENCE_S, Backoff, Clocks
 
 if TYPE_CHECKING:
     import httpx

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lab.config import LabConfig
 from lab.governance.ledger import EntryStore
-from lab.ops.sources import store_reader
+from lab.observe.sources import store_reader
 from lab.services.s3_reader import EntryReader, StoreReader
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from lab.base.errors import LabError
 from lab.base.threads import made_in_thread
-from lab.core.snapshot import Snapshot
+from lab.observe.snapshot import Snapshot
 
 # The observer gives every source its own deadline; this one only guards against an observer that hangs itself.
 TICK_DEADLINE_S = 30.0

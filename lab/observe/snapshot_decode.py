@@ -1,4 +1,4 @@
-"""A snapshot from JSON: the way back from `lab.core.snapshot_json`, strict on version and types.
+"""A snapshot from JSON: the way back from `lab.observe.snapshot_json`, strict on version and types.
 
 Fields that are unknown are left out and fields with a default may be missing, so that a reader survives what a later
 version of the same schema adds.
@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Any
 
 from lab.base.errors import LabError
-from lab.core.snapshot import SCHEMA_VERSION, Snapshot
+from lab.observe.snapshot import SCHEMA_VERSION, Snapshot
 
 Decode = Callable[[Any], Any]
 

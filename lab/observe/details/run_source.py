@@ -10,7 +10,7 @@ from lab.base.runs import Run, RunDetail
 from lab.base.threads import OneThread
 from lab.config import LabConfig
 from lab.governance.ledger import Entry, EntryStore, find_head, key_of, parse
-from lab.ops.detail_store import TIMEOUT_S, StoreDesk
+from lab.observe.details.store_reading import TIMEOUT_S, StoreDesk
 from lab.services.dagster import Dagster
 from lab.services.dagster_answers import RunEvent
 from lab.services.http import Http

@@ -9,10 +9,10 @@ from lab.base.catalogue import BY_NAME, ProcessFact, Service
 from lab.base.drift import DriftReport
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.core.snapshot import Health, LabInfo, Slice, Snapshot
-from lab.ops.audit_source import AuditSource
-from lab.ops.probing import ServicesSource
-from lab.ops.sources import PATIENCE_S, Clocks, RunsSource, Source
+from lab.observe.audit_source import AuditSource
+from lab.observe.probing import ServicesSource
+from lab.observe.snapshot import Health, LabInfo, Slice, Snapshot
+from lab.observe.sources import PATIENCE_S, Clocks, RunsSource, Source
 from lab.services.dagster import Dagster
 from lab.services.http import Http
 from lab.services.json_reading import understanding

@@ -14,16 +14,16 @@ from lab.base.progress import Progress, Report
 from lab.config import LabConfig
 from lab.envfile import is_own
 from lab.governance.cases.audit import deliver, export_file
-from lab.ops import stack
-from lab.ops.doctor import Finding, Verdict, examine, ports
-from lab.ops.emptiness import refuse_half_restored
-from lab.ops.own_lab import refuse_another, settle
-from lab.ops.seed import Seeder
-from lab.ops.underway import say_what_ends
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.lab_marker import recorded_runtime, refuse_other_runtime
 from lab.runtime.runtime import Note, Runtime
 from lab.services.provision import provision_postgres, provision_store
+from lab.stack import bring_up
+from lab.stack.doctor import Finding, Verdict, examine, ports
+from lab.stack.own_lab import refuse_another, settle
+from lab.stack.restore_guard import refuse_half_restored
+from lab.stack.runs_in_progress import say_what_ends
+from lab.stack.seed import Seeder
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.1
@@ -32,21 +32,21 @@ _ALL_LINES = 100_000
 _UP_DEADLINES_S = {"compose": 600.0}
 
 
-def up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
+def up(config: LabConfig, runtime: Runtime, report: Report) -> bring_up.UpResult:
     """Starts every service, and furnishes a new lab with databases, buckets and data. Raises LabError."""
     refuse_half_restored(config)
     return _up(config, runtime, report)
 
 
-def _up(config: LabConfig, runtime: Runtime, report: Report) -> stack.UpResult:
-    return interruption.run(stack.up(config, runtime, furnish(config, runtime), report, _deadline_s(runtime)))
+def _up(config: LabConfig, runtime: Runtime, report: Report) -> bring_up.UpResult:
+    return interruption.run(bring_up.up(config, runtime, furnish(config, runtime), report, _deadline_s(runtime)))
 
 
 def _deadline_s(runtime: Runtime) -> float:
-    return _UP_DEADLINES_S.get(runtime.name, stack.UP_DEADLINE_S)
+    return _UP_DEADLINES_S.get(runtime.name, bring_up.UP_DEADLINE_S)
 
 
-def furnish(config: LabConfig, runtime: Runtime) -> stack.Furnish:
+def furnish(config: LabConfig, runtime: Runtime) -> bring_up.Furnish:
     """What each service must hold before those that need it start."""
 
     def object_store(deadline_s: float) -> list[str]:
@@ -116,7 +116,7 @@ def refuse(findings: tuple[Finding, ...]) -> None:
         raise LabError(f"The lab can't start here.\n{message}")
 
 
-def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> stack.UpResult:
+def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> bring_up.UpResult:
     """Stops one service, or all, and starts it anew; runs that need it end, which is said. Raises LabError."""
     refuse_half_restored(config)
     chosen = _service(name).name if name else None
@@ -126,7 +126,7 @@ def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> s
     if not chosen:
         runtime.down(lambda text: report(Progress("lab", "stopping", text)))
         return _up(config, runtime, report)
-    doing = stack.restart(config, runtime, chosen, furnish(config, runtime), report, _deadline_s(runtime))
+    doing = bring_up.restart(config, runtime, chosen, furnish(config, runtime), report, _deadline_s(runtime))
     try:
         return interruption.run(doing)
     except KeyboardInterrupt:

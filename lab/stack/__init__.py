@@ -1,0 +1,1 @@
+"""A lab as a whole: up and down, doctor, training runs, data, backup and restore, images."""
