@@ -84,7 +84,7 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def run(*arguments: Any, **options: Any) -> None:
-        from lab.tui.ending import ended
+        from lab.commands.ending import ended
 
         # Invoke asks for what must be given only where it may stand without its name, too.
         if absent := [name for name in needed if options.get(name, "") is None]:
@@ -110,19 +110,19 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
 def up(_: Context) -> None:
     """Start every service, wait until each is healthy, and seed the data."""
     from lab import wiring
+    from lab.commands import printing
     from lab.stack import lifecycle
-    from lab.tui import console
 
     # Before settings are written down: a port offset that doesn't fit must not stay.
     config = wiring.load_config()
     lifecycle.refuse_unfit_host(config, wiring.binaries(config))
     config, done = wiring.first_config()
     if done:
-        console.say(done)
+        printing.say(done)
     runtime = wiring.runtime(config)
-    with console.board("Starting") as report:
+    with printing.board("Starting") as report:
         result = lifecycle.up(config, runtime, report)
-    console.print_up(config, result)
+    printing.print_up(config, result)
 
 
 @task(
@@ -136,13 +136,13 @@ def demo_run(_: Context, data: str = "", json: bool = False) -> None:
     """Train, evaluate and register the credit-risk model under governance."""
     from lab import wiring
     from lab.base import interruption
+    from lab.commands import printing
     from lab.stack.demo_run import DemoRunner
-    from lab.tui import console
 
     config = wiring.own_lab(wiring.config_to_run())
-    with console.board("Running", quiet=json) as report:
+    with printing.board("Running", quiet=json) as report:
         result = interruption.run(DemoRunner(config, report).run(Path(data) if data else None))
-    console.print_json(result) if json else console.print_run(result)
+    printing.print_json(result) if json else printing.print_run(result)
     if not result.succeeded:
         raise Exit(code=1)
 
@@ -163,16 +163,16 @@ def seed(
     """Record the data set, its baseline profile and hash; plant or take back a drift."""
     from lab import wiring
     from lab.base.errors import UsageError
+    from lab.commands import printing
     from lab.governance.cases.signing import Signing
     from lab.stack.seed import Seeder
-    from lab.tui import console
 
     if drift and reset:
         raise UsageError("--drift and --reset exclude each other.", "Give one of them.")
     seeder = Seeder(wiring.own_lab())
     signing = Signing(Path(key).expanduser().absolute() if key else None)
     result = seeder.plant_drift() if drift else seeder.reset() if reset else seeder.seed(signing, reason)
-    console.print_json(result) if json else console.print_seeded(result)
+    printing.print_json(result) if json else printing.print_seeded(result)
 
 
 @task(help={"json": "print one JSON document"})
@@ -181,12 +181,12 @@ def status(_: Context, json: bool = False) -> None:
     """Show every service: health by its deep probe, address, uptime, memory."""
     from lab import wiring
     from lab.base import interruption
+    from lab.commands import printing
     from lab.stack import bring_up
-    from lab.tui import console
 
     config = wiring.load_config()
     states = interruption.run(bring_up.status(config, wiring.runtime(config)))
-    console.print_json(states) if json else console.print_services(states)
+    printing.print_json(states) if json else printing.print_services(states)
     if not bring_up.all_up(states):
         raise Exit(code=1)
 
@@ -205,16 +205,16 @@ def status(_: Context, json: bool = False) -> None:
 def logs(_: Context, service: str | None = None, follow: bool = False, since: str = "", lines: str = "") -> None:
     """Show the logs of one service, or of all."""
     from lab import wiring
+    from lab.commands import printing
     from lab.stack import lifecycle
-    from lab.tui import console
 
     runtime = wiring.runtime(wiring.load_config())
     count = lifecycle.line_count(lines) if lines else 50 if service else 10
-    console.print_logs(lifecycle.log_lines(runtime, service or "", since, count))
+    printing.print_logs(lifecycle.log_lines(runtime, service or "", since, count))
     if follow:
         # Ctrl-C is how following ends.
         with suppress(KeyboardInterrupt):
-            console.print_logs(lifecycle.follow_logs(runtime, service or ""))
+            printing.print_logs(lifecycle.follow_logs(runtime, service or ""))
 
 
 @task(positional=["service"], help={"service": "dagster, mlflow, prometheus, grafana or alertmanager"})
@@ -224,14 +224,14 @@ def open(_: Context, service: str) -> None:  # noqa: A001 - the command's name i
     import webbrowser
 
     from lab import wiring
+    from lab.commands import printing
     from lab.stack import lifecycle
-    from lab.tui import console
 
     config = wiring.load_config()
     url = lifecycle.page(config, wiring.runtime(config), service)
-    console.say(url if webbrowser.open(url) else f"no browser here; open {url}")
+    printing.say(url if webbrowser.open(url) else f"no browser here; open {url}")
     if hint := lifecycle.login_hint(config, url):
-        console.say(hint)
+        printing.say(hint)
 
 
 @task
@@ -239,12 +239,12 @@ def open(_: Context, service: str) -> None:  # noqa: A001 - the command's name i
 def down(_: Context) -> None:
     """Stop every service, and runs with them; all data stays."""
     from lab import wiring
+    from lab.commands import printing
     from lab.stack import lifecycle
-    from lab.tui import console
 
     config = wiring.config_to_end()
-    stopped = lifecycle.down(config, wiring.runtime(config), console.say)
-    console.say("the lab is down; its data stays" if stopped else "the lab was down already")
+    stopped = lifecycle.down(config, wiring.runtime(config), printing.say)
+    printing.say("the lab is down; its data stays" if stopped else "the lab was down already")
 
 
 @task(positional=["service"], optional=["service"], help={"service": "one service; all of them without it"})
@@ -252,14 +252,14 @@ def down(_: Context) -> None:
 def restart(_: Context, service: str | None = None) -> None:
     """Stop and start one service and no other, or all; ends a run that needs it."""
     from lab import wiring
+    from lab.commands import printing
     from lab.stack import lifecycle
-    from lab.tui import console
 
     config = wiring.load_config()
     lifecycle.refuse_unfit_restart(config, wiring.binaries(), service or "")
-    with console.board("Restarting") as report:
+    with printing.board("Restarting") as report:
         result = lifecycle.restart(config, wiring.runtime(config), service or "", report)
-    console.print_up(config, result)
+    printing.print_up(config, result)
 
 
 @task(positional=["service"], help={"service": "where to run it; the command follows behind --"})
@@ -287,41 +287,41 @@ def exec(_: Context, service: str) -> None:  # noqa: A001 - the command's name i
 def nuke(_: Context, yes: bool = False, keep_audit: str = "", dry_run: bool = False) -> None:
     """Remove everything that this lab made, and nothing else."""
     from lab import wiring
+    from lab.commands import printing
     from lab.stack import lifecycle
-    from lab.tui import console
 
     config = wiring.config_to_end()
     runtime = wiring.runtime(config)
     doomed = lifecycle.doomed(config, runtime)
     if dry_run or not doomed:
-        console.say("\n".join(["would remove:", *doomed]) if doomed else "nothing of this lab is here")
+        printing.say("\n".join(["would remove:", *doomed]) if doomed else "nothing of this lab is here")
         return
-    if not yes and not console.confirm("\n".join(["This removes:", *doomed]), config.name):
+    if not yes and not printing.confirm("\n".join(["This removes:", *doomed]), config.name):
         raise Exit("nothing was removed", 1)
     if keep_audit:
-        console.say(
+        printing.say(
             f"kept {lifecycle.export_audit(wiring.own_lab(config), Path(keep_audit))} audit entries in {keep_audit}"
         )
-    lifecycle.nuke(config, runtime, console.say)
-    console.say("the lab is gone")
+    lifecycle.nuke(config, runtime, printing.say)
+    printing.say("the lab is gone")
 
 
 @task(help={"output": "file to write; without it one here, named by lab and time", "json": "print one JSON document"})
 @command
 def backup(_: Context, output: str = "", json: bool = False) -> None:
     """Write everything that the lab knows into one file: databases, buckets, audit trail, identities; no secret."""
-    from lab.tui import console_backup
+    from lab.commands import backup_commands
 
-    console_backup.back_up(output, json)
+    backup_commands.back_up(output, json)
 
 
 @task(positional=["file"], help={"file": "what `invoke backup` wrote", "json": "print one JSON document"})
 @command
 def restore(_: Context, file: str, json: bool = False) -> None:
     """Check a backup, load it into a lab that is empty, bring that up, and verify the audit trail."""
-    from lab.tui import console_backup
+    from lab.commands import backup_commands
 
-    if code := console_backup.bring_back(file, json):
+    if code := backup_commands.bring_back(file, json):
         raise Exit(code=code)
 
 
@@ -330,12 +330,12 @@ def restore(_: Context, file: str, json: bool = False) -> None:
 def doctor(_: Context, json: bool = False) -> None:
     """Find what would keep the lab from starting, with the remedy of each."""
     from lab import wiring
+    from lab.commands import printing
     from lab.stack import doctor as examination
-    from lab.tui import console
 
     config = wiring.load_config()
     findings = examination.examine(config, wiring.binaries(config))
-    console.print_json(findings) if json else console.print_findings(findings)
+    printing.print_json(findings) if json else printing.print_findings(findings)
     if any(finding.verdict is examination.Verdict.FAIL for finding in findings):
         raise Exit(code=1)
 
@@ -351,18 +351,18 @@ def doctor(_: Context, json: bool = False) -> None:
 @command
 def build(_: Context, airgap: bool = False, bundle: str = "", pin: bool = False, fresh: bool = False) -> None:
     """Fetch and prepare all that `up` needs, so that it starts quickly and offline; with containers: their images."""
-    from lab.tui import console_images
+    from lab.commands import image_commands
 
-    console_images.build(airgap, bundle, pin, fresh)
+    image_commands.build(airgap, bundle, pin, fresh)
 
 
 @task(help={"output": "file to write; without it one here, named by lab and day", "force": "replace the file"})
 @command
 def bundle(_: Context, output: str = "", force: bool = False) -> None:
     """Save images and wheels of an air-gapped build into one file, which `invoke build --bundle` loads elsewhere."""
-    from lab.tui import console_images
+    from lab.commands import image_commands
 
-    console_images.bundle(output, force)
+    image_commands.bundle(output, force)
 
 
 _ACTION_HELP = {
@@ -376,10 +376,10 @@ _ACTION_HELP = {
 
 
 def _act(action: str, version: str, reason: str, key: str, role: str, dry_run: bool, json: bool) -> None:
+    from lab.commands import approval_commands
     from lab.governance.rules.policy import Action
-    from lab.tui import console_approval
 
-    if code := console_approval.act(Action(action), version, reason, key, role, dry_run, json):
+    if code := approval_commands.act(Action(action), version, reason, key, role, dry_run, json):
         raise Exit(code=code)
 
 
@@ -444,18 +444,18 @@ def identity_add(
     json: bool = False,
 ) -> None:
     """Let an SSH key act as NAME in the roles given; the first identity is taken on trust."""
-    from lab.tui import console_approval
+    from lab.commands import approval_commands
 
-    console_approval.add_identity(name, key, role, reason, until, sign_with, json)
+    approval_commands.add_identity(name, key, role, reason, until, sign_with, json)
 
 
 @task(help={"json": "print one JSON document"})
 @command
 def identity_list(_: Context, json: bool = False) -> None:
     """Show who may sign, and whether file and audit trail agree."""
-    from lab.tui import console_approval
+    from lab.commands import approval_commands
 
-    if code := console_approval.list_identities(json):
+    if code := approval_commands.list_identities(json):
         raise Exit(code=code)
 
 
@@ -471,9 +471,9 @@ def identity_list(_: Context, json: bool = False) -> None:
 @command
 def identity_remove(_: Context, name: str, reason: str = "", sign_with: str = "", json: bool = False) -> None:
     """Take the keys of NAME out; what they signed before stays signed."""
-    from lab.tui import console_approval
+    from lab.commands import approval_commands
 
-    console_approval.remove_identity(name, reason, sign_with, json)
+    approval_commands.remove_identity(name, reason, sign_with, json)
 
 
 @task(
@@ -486,9 +486,9 @@ def identity_remove(_: Context, name: str, reason: str = "", sign_with: str = ""
 @command
 def verify_governance(_: Context, json: bool = False, junit: str = "", only: str = "") -> None:
     """Prove on the running lab that the guardrails hold."""
-    from lab.tui import console_governance
+    from lab.commands import governance_commands
 
-    if code := console_governance.verify(json, junit, only):
+    if code := governance_commands.verify(json, junit, only):
         raise Exit(code=code)
 
 
@@ -496,9 +496,9 @@ def verify_governance(_: Context, json: bool = False, junit: str = "", only: str
 @command
 def reconcile(_: Context, repair: bool = False, json: bool = False) -> None:
     """Compare the model registry with the audit trail."""
-    from lab.tui import console_governance
+    from lab.commands import governance_commands
 
-    if code := console_governance.reconcile(repair, json):
+    if code := governance_commands.reconcile(repair, json):
         raise Exit(code=code)
 
 
@@ -512,9 +512,9 @@ def reconcile(_: Context, repair: bool = False, json: bool = False) -> None:
 @command
 def evidence(_: Context, version: str, output: str = "", json: bool = False) -> None:
     """Write everything that is on record about a model version: card, metrics, data, approvals, ledger excerpt."""
-    from lab.tui import console_governance
+    from lab.commands import governance_commands
 
-    if code := console_governance.evidence(version, output, json):
+    if code := governance_commands.evidence(version, output, json):
         raise Exit(code=code)
 
 

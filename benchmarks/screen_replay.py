@@ -29,9 +29,9 @@ from lab.base.model_versions import GovernanceTags, ModelVersion  # noqa: E402
 from lab.base.runs import JOB, STEPS, Run, RunStatus, Step  # noqa: E402
 from lab.governance.ledger import Entry, Status, seal  # noqa: E402
 from lab.observe.snapshot import AuditView, Health, LabInfo, RunsView, ServiceState, Slice, Snapshot  # noqa: E402
-from lab.tui.recording.reader import Recording  # noqa: E402
-from lab.tui.recording.writer import Recorder  # noqa: E402
-from lab.tui.replay.player import Player  # noqa: E402
+from lab.recording.playback import Recording  # noqa: E402
+from lab.recording.recording_file import Recorder  # noqa: E402
+from lab.screen.replay.player import Player  # noqa: E402
 
 START = 1_795_000_000.0
 REFRESH_S = 2.0

@@ -5,23 +5,23 @@ from typing import Any
 
 from textual.binding import Binding
 
-from lab.tui.app import LabApp
-from lab.tui.replay.app import ReplayApp
-from lab.tui.screens.alert import AlertScreen
-from lab.tui.screens.detail import DetailScreen
-from lab.tui.screens.drift import DriftScreen
-from lab.tui.screens.entry import EntryScreen
-from lab.tui.screens.keys import spell
-from lab.tui.screens.main import MainScreen
-from lab.tui.screens.run import RunScreen
-from lab.tui.screens.service import ServiceScreen
-from lab.tui.screens.version import VersionScreen
-from lab.tui.widgets.feedpage import FeedPage
-from lab.tui.widgets.lines import LineList
-from lab.tui.widgets.page import TextPage
-from lab.tui.widgets.panel import Panel
-from lab.tui.widgets.parts import PANELS
-from lab.tui.widgets.rows import RowList
+from lab.screen.app import LabApp
+from lab.screen.replay.replay_app import ReplayApp
+from lab.screen.screens.alert_screen import AlertScreen
+from lab.screen.screens.detail_screen import DetailScreen
+from lab.screen.screens.drift_screen import DriftScreen
+from lab.screen.screens.entry_screen import EntryScreen
+from lab.screen.screens.help_screen import spell
+from lab.screen.screens.main_screen import MainScreen
+from lab.screen.screens.run_screen import RunScreen
+from lab.screen.screens.service_screen import ServiceScreen
+from lab.screen.screens.version_screen import VersionScreen
+from lab.screen.widgets.feedpage import FeedPage
+from lab.screen.widgets.lines import LineList
+from lab.screen.widgets.page import TextPage
+from lab.screen.widgets.panel import Panel
+from lab.screen.widgets.parts import PANELS
+from lab.screen.widgets.rows import RowList
 
 _PLACES: Sequence[tuple[str, Sequence[Any]]] = (
     ("everywhere", (LabApp,)),

@@ -22,10 +22,10 @@ from textual.pilot import Pilot  # noqa: E402 - run as a file, it must find the 
 from docs.tape import Tape, Taping  # noqa: E402
 from lab.observe.polling import Connection  # noqa: E402
 from lab.observe.snapshot import Snapshot  # noqa: E402
-from lab.tui.app import LabApp  # noqa: E402
-from lab.tui.recording.reader import Recording  # noqa: E402
-from lab.tui.replay.app import ReplayApp  # noqa: E402
-from lab.tui.replay.player import REMEMBERED  # noqa: E402
+from lab.recording.playback import Recording  # noqa: E402
+from lab.screen.app import LabApp  # noqa: E402
+from lab.screen.replay.player import REMEMBERED  # noqa: E402
+from lab.screen.replay.replay_app import ReplayApp  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 SESSION = ROOT / "docs" / "session"
@@ -156,7 +156,7 @@ async def draw(names: Sequence[str]) -> None:
 
 async def tape(names: Sequence[str]) -> None:
     """Opens in the lab that is up, at this moment, everything that the pictures of these names open, or all."""
-    from lab.cli import connect, open_desk
+    from lab.commands.cli import connect, open_desk
 
     taping = Taping(open_desk)
     if names:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import cli
 from lab.base.errors import LabError
 from lab.base.interruption import PIPE_CLOSED
-from lab.tui import terminal
-from lab.tui.app import LabApp
+from lab.commands import cli
+from lab.screen import terminal
+from lab.screen.app import LabApp
 from tests.support.ports import NEVER_STARTED
 from tests.tui import recordings
 
@@ -37,7 +37,7 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
 
 def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "lab.cli", *arguments],
+        [sys.executable, "-m", "lab.commands.cli", *arguments],
         cwd=ROOT,
         env=env,
         capture_output=True,
@@ -87,7 +87,7 @@ def test_a_closed_pipe_is_no_traceback(nowhere: dict[str, str], arguments: list[
     os.close(reader)
     try:
         found = subprocess.run(
-            [sys.executable, "-m", "lab.cli", *arguments],
+            [sys.executable, "-m", "lab.commands.cli", *arguments],
             cwd=ROOT,
             env=nowhere,
             stdout=writer,
@@ -153,7 +153,7 @@ def test_an_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_screen_imports_nothing_heavy_before_it_paints() -> None:
-    code = "import sys, lab.cli, lab.tui.app; print(*sys.modules)"
+    code = "import sys, lab.commands.cli, lab.screen.app; print(*sys.modules)"
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
@@ -245,7 +245,9 @@ def test_a_replay_needs_a_terminal(tmp_path: Path, nowhere: dict[str, str]) -> N
 
 def test_an_option_before_the_subcommand_holds_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: list[float] = []
-    monkeypatch.setattr("lab.tui.record.record", lambda connect, path, interval_s, for_s: seen.append(interval_s) or 0)
+    monkeypatch.setattr(
+        "lab.recording.recorder.record", lambda connect, path, interval_s, for_s: seen.append(interval_s) or 0
+    )
     for arguments in (["--refresh", "5", "record"], ["record", "--refresh", "7"], ["record"]):
         assert cli.main([*arguments, str(tmp_path / "x")]) == 0
     assert seen == [5.0, 7.0, 2.0]
@@ -253,7 +255,7 @@ def test_an_option_before_the_subcommand_holds_for_it(monkeypatch: pytest.Monkey
 
 def test_a_lab_elsewhere_is_served_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
-    monkeypatch.setattr("lab.tui.serve.serve", lambda port, arguments: seen.append(list(arguments)) or 0)
+    monkeypatch.setattr("lab.screen.web.serve", lambda port, arguments: seen.append(list(arguments)) or 0)
     assert cli.main(["--at", "lab.example:100", "--mlflow-url", "http://m.example:1", "serve", "--readonly"]) == 0
     assert seen == [["--refresh", "2", "--readonly", "--at=lab.example:100", "--mlflow-url=http://m.example:1"]]
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from lab import cli
+from lab.commands import approval_commands, cli
 from lab.governance.rules.policy import Action
-from lab.tui import console_approval
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
             calls.append((name, *arguments))
             return 1
 
-        monkeypatch.setattr(console_approval, name, answer)
+        monkeypatch.setattr(approval_commands, name, answer)
 
     for name in ("act", "add_identity", "remove_identity", "list_identities"):
         record(name)
@@ -55,6 +54,6 @@ def test_what_is_missing_is_wrong_usage(line: list[str], capsys: pytest.CaptureF
 
 
 def test_the_subcommands_cost_no_start_up_time() -> None:
-    program = "import sys, lab.cli; lab.cli._parser(); print(*sorted({n.split('.')[0] for n in sys.modules}))"
+    program = "import sys, lab.commands.cli; lab.commands.cli._parser(); print(*sorted({n.split('.')[0] for n in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"rich", "boto3", "httpx", "cryptography", "pydantic"} & set(done.stdout.split())

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import cli
 from lab.base.model_versions import ApprovalState
+from lab.commands import cli, governance_commands
 from lab.governance.cases.evidence import Evidence
 from lab.governance.cases.reconcile import Reconciliation
 from lab.governance.checks import Proof
 from lab.governance.rules.registry_findings import Finding, Kind
-from lab.tui import console_governance
 from tests.support.lab import INVOKE, ROOT
 
 
@@ -43,7 +42,7 @@ def run(program: list[str], *arguments: str, env: dict[str, str]) -> subprocess.
     )
 
 
-PROGRAMS = [[sys.executable, "-m", "lab.cli"], [INVOKE]]
+PROGRAMS = [[sys.executable, "-m", "lab.commands.cli"], [INVOKE]]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=["mlops-lab", "invoke"])
@@ -79,7 +78,7 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_proofs_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    console_governance.print_proofs((Proof("a: b", True, "[seen]", 1.0), Proof("c: d", False, "not seen", 0.5)))
+    governance_commands.print_proofs((Proof("a: b", True, "[seen]", 1.0), Proof("c: d", False, "not seen", 0.5)))
     text = capsys.readouterr().out
     assert "PASS a: b" in text
     assert "[seen]" in text
@@ -89,20 +88,20 @@ def test_proofs_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_findings_say_what_can_be_done_about_them(capsys: pytest.CaptureFixture[str]) -> None:
     tag, gone = Finding(Kind.TAG, "1", "owner", "eve", "dora"), Finding(Kind.GONE, "2", audited=ApprovalState.ARCHIVED)
-    console_governance.print_reconciliation(Reconciliation(2, (tag, gone), (tag, gone)), repair=False)
+    governance_commands.print_reconciliation(Reconciliation(2, (tag, gone), (tag, gone)), repair=False)
     text = capsys.readouterr().out
     assert "can be repaired" in text
     assert "needs a person" in text
     assert "invoke reconcile --repair" in text
-    console_governance.print_reconciliation(Reconciliation(2, (tag, gone), (gone,), ("x",)), repair=True)
+    governance_commands.print_reconciliation(Reconciliation(2, (tag, gone), (gone,), ("x",)), repair=True)
     assert "repaired" in capsys.readouterr().out
-    console_governance.print_reconciliation(Reconciliation(2, (), ()), repair=False)
+    governance_commands.print_reconciliation(Reconciliation(2, (), ()), repair=False)
     assert "says what the audit trail says" in capsys.readouterr().out
 
 
 def test_evidence_that_cannot_be_relied_on_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     made = Evidence("1", "rejected", "/x/y", "/x/y.zip", 27, 3, 11, ("the trail is cut",))
-    console_governance.print_evidence(made)
+    governance_commands.print_evidence(made)
     text = capsys.readouterr().out
     assert "27 files on version 1, rejected; ledger entries 3–11" in text
     assert "not to be relied on: the trail is cut" in text

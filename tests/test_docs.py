@@ -18,7 +18,7 @@ from invoke.tasks import Task
 
 import tasks
 from docs import tables
-from lab.cli import _parser
+from lab.commands.cli import _parser
 from lab.envfile import SECRETS
 from lab.settings import Settings
 

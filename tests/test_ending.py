@@ -22,7 +22,7 @@ import asyncio, os, signal, sys, threading, time
 from pathlib import Path
 from lab.core import interruption
 from lab.tui import console
-from lab.tui.ending import ended
+from lab.commands.ending import ended
 proof = Path(sys.argv[1])
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it, as nohup does
 def ready(): os.write(1, b"ready\\n")

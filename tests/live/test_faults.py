@@ -16,8 +16,8 @@ from lab.observe.observer import NEEDS
 from lab.observe.polling import Connection
 from lab.observe.snapshot import Health, ServiceState, SliceState, Snapshot
 from lab.runtime.layout import Layout
-from lab.tui.app import LabApp
-from lab.tui.widgets.panel import Panel
+from lab.screen.app import LabApp
+from lab.screen.widgets.panel import Panel
 from tests.support.lab import LiveLab
 from tests.support.waiting import tasks_ended
 

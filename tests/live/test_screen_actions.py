@@ -16,11 +16,11 @@ from lab.base.runs import STEPS
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_statement
 from lab.observe.polling import Connection
-from lab.tui.app import LabApp
-from lab.tui.jobs import Job
-from lab.tui.processes import Processes
-from lab.tui.screens.confirm import ConfirmScreen
-from lab.tui.screens.sign import SignScreen
+from lab.screen.action_runner import Processes
+from lab.screen.app import LabApp
+from lab.screen.screens.confirm_screen import ConfirmScreen
+from lab.screen.screens.sign_screen import SignScreen
+from lab.views.jobs import Job
 from tests.support.lab import LiveLab
 from tests.support.people import ENGINEER, OFFICER, People
 from tests.support.waiting import tasks_ended

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from lab.base.catalogue import Service
-from lab.tui.history import KEPT, History
+from lab.views.probe_history import KEPT, History
 from tests.clients.answers import answer, query_name
 from tests.ops.benches import Bench
 from tests.ops.labs import trail

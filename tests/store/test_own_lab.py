@@ -14,11 +14,11 @@ import pytest
 
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError
+from lab.commands.action_process import ERRANDS
 from lab.config import LabConfig
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, lab_id, write_mark
 from lab.services.s3 import ADMIN
 from lab.stack.own_lab import KEY, require, settle
-from lab.tui.errand import ERRANDS
 from tests.support.keys import make_key
 from tests.support.lab import INVOKE, ROOT
 from tests.support.weed import Weed
@@ -81,11 +81,14 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
     }
     audit = {name: [] for name in ("verify", "export", "deliver", "close")}
     made = {f"invoke {name}": [INVOKE, name, *words] for name, words in tasks.items()}
-    made |= {f"audit {name}": [sys.executable, "-m", "lab.cli", "audit", name, *words] for name, words in audit.items()}
+    made |= {
+        f"audit {name}": [sys.executable, "-m", "lab.commands.cli", "audit", name, *words]
+        for name, words in audit.items()
+    }
     given = {"reason": "x", "labels": "{}", "key": key}
     for name in sorted({*ERRANDS} - {"up"}):
         target = {"target": "mlflow" if name == "restart" else "1"}
-        made[f"errand {name}"] = [sys.executable, "-m", "lab.tui.errand", name, json.dumps(given | target)]
+        made[f"errand {name}"] = [sys.executable, "-m", "lab.commands.action_process", name, json.dumps(given | target)]
     return made
 
 

@@ -10,11 +10,11 @@ from textual.pilot import Pilot
 
 from lab.observe.polling import Connection
 from lab.observe.snapshot import Snapshot
-from lab.tui.app import LabApp
-from lab.tui.jobs import Job, Told
-from lab.tui.memory import Memory
-from lab.tui.processes import Given, Tell
-from lab.tui.screens.confirm import ConfirmScreen
+from lab.screen.action_runner import Given, Tell
+from lab.screen.app import LabApp
+from lab.screen.saved_layout import Memory
+from lab.screen.screens.confirm_screen import ConfirmScreen
+from lab.views.jobs import Job, Told
 from tests.tui import snapshots
 from tests.tui.fakes import Playing
 

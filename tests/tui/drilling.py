@@ -8,9 +8,9 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from lab.observe.snapshot import Snapshot
-from lab.tui.cells import Line
-from lab.tui.screens.detail import DetailScreen
-from lab.tui.widgets.page import TablePage, TextPage
+from lab.screen.screens.detail_screen import DetailScreen
+from lab.screen.widgets.page import TablePage, TextPage
+from lab.views.cells import Line
 from tests.tui import snapshots
 from tests.tui.desks import Desks, all_desks
 from tests.tui.fakes import NotingApp, Playing, app_on

@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 
 from lab.observe.polling import Connection, Factory
 from lab.observe.snapshot import Snapshot
-from lab.tui.app import LabApp
-from lab.tui.screens.detail import OpenDesk
+from lab.screen.app import LabApp
+from lab.screen.screens.detail_screen import OpenDesk
 from tests.tui import snapshots
 
 

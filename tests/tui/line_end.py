@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from lab.observe.polling import Connection
 from lab.observe.snapshot import Snapshot
-from lab.tui.app import LabApp
+from lab.screen.app import LabApp
 from tests.tui import snapshots
 
 STEP_S = 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lab.base.runs import Run, RunStatus
 from lab.observe.snapshot import Health, RunsView, Slice, Snapshot
-from lab.tui.recording.writer import Recorder
+from lab.recording.recording_file import Recorder
 from tests.tui import snapshots
 
 START = snapshots.NOW

@@ -10,9 +10,9 @@ from textual.widgets import Input
 
 from lab.observe.polling import Connection
 from lab.observe.snapshot import Snapshot
-from lab.tui import themes
-from lab.tui.app import LabApp
-from lab.tui.jobs import Job, Jobs, Told
+from lab.screen import themes
+from lab.screen.app import LabApp
+from lab.views.jobs import Job, Jobs, Told
 from tests.tui import snapshots
 from tests.tui.doing import OWNERS_GATES, Scripted
 from tests.tui.fakes import Playing

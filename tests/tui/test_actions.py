@@ -8,16 +8,16 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
 
+from lab.commands.action_process import ERRANDS
 from lab.observe.snapshot_json import snapshot_json
-from lab.tui.actions import ACTIONS
-from lab.tui.app import LabApp
-from lab.tui.errand import ERRANDS
-from lab.tui.jobs import Told
-from lab.tui.present.activity import line, log
-from lab.tui.screens.activity import ActivityScreen
-from lab.tui.screens.confirm import ConfirmScreen
-from lab.tui.screens.main import MainScreen
-from lab.tui.screens.sign import SignScreen
+from lab.screen.actions import ACTIONS
+from lab.screen.app import LabApp
+from lab.screen.screens.activity_screen import ActivityScreen
+from lab.screen.screens.confirm_screen import ConfirmScreen
+from lab.screen.screens.main_screen import MainScreen
+from lab.screen.screens.sign_screen import SignScreen
+from lab.views.activity import line, log
+from lab.views.jobs import Told
 from tests.tui import snapshots
 from tests.tui.doing import OWNERS_GATES, Scripted, confirming, doing, ended, with_down_lab
 

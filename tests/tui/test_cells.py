@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab.tui.cells import Cell, Column, Line, Row, Span, Tone, bar, cell, clip, fit, headings, lay_out, pad, width_of
-from lab.tui.filters import select
+from lab.views.cells import Cell, Column, Line, Row, Span, Tone, bar, cell, clip, fit, headings, lay_out, pad, width_of
+from lab.views.feed import select
 
 COLUMNS = (
     Column("name", "name", 1, 6, 10),

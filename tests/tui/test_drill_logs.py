@@ -6,10 +6,10 @@ from textual.widgets import Input
 
 from lab.base.log_lines import Level
 from lab.observe.details.log_source import LogLine
-from lab.tui.screens.detail import DetailScreen
-from lab.tui.screens.main import MainScreen
-from lab.tui.screens.service import ServiceScreen
-from lab.tui.widgets.feedpage import FeedPage
+from lab.screen.screens.detail_screen import DetailScreen
+from lab.screen.screens.main_screen import MainScreen
+from lab.screen.screens.service_screen import ServiceScreen
+from lab.screen.widgets.feedpage import FeedPage
 from tests.tui import desks
 from tests.tui.desks import LogsDesk, all_desks
 from tests.tui.drilling import drilled, picture, shown, until_has

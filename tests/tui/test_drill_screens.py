@@ -8,8 +8,8 @@ from textual.pilot import Pilot
 from docs.pictures import rest
 from lab.base.errors import ServiceUnavailable
 from lab.observe.details.run_source import RunEntries
-from lab.tui.screens.detail import DetailScreen
-from lab.tui.screens.service import ServiceScreen
+from lab.screen.screens.detail_screen import DetailScreen
+from lab.screen.screens.service_screen import ServiceScreen
 from tests.tui import desks, snapshots
 from tests.tui.desks import Answer, Desk, Desks, LogsDesk, all_desks
 from tests.tui.drilling import WAYS

@@ -7,15 +7,15 @@ import pytest
 from lab.base.runs import RunStatus
 from lab.observe.details.run_source import Events
 from lab.observe.snapshot import Slice
-from lab.tui.screens.entry import EntryScreen
-from lab.tui.screens.run import RunScreen
+from lab.screen.screens.entry_screen import EntryScreen
+from lab.screen.screens.run_screen import RunScreen
 from tests.tui import desks, snapshots
 from tests.tui.desks import Answer, Desk, all_desks
 from tests.tui.drilling import drilled, picture, shown, until_has
 
 
 async def test_a_running_run_moves_on_with_what_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.tui.screens.run._LIVE_S", 3600.0)
+    monkeypatch.setattr("lab.screen.screens.run_screen._LIVE_S", 3600.0)
     done = replace(desks.RUNNING, status=RunStatus.SUCCESS, ended_at=snapshots.NOW, steps=desks.RUN.steps)
     known = all_desks()
     known.desks["runs"] = Desk(

@@ -7,11 +7,11 @@ import pytest
 
 from lab.base.errors import NotFound, ServiceUnavailable
 from lab.observe.snapshot import RunsView, Slice
-from lab.tui.screens.detail import DetailScreen
-from lab.tui.screens.help import HelpScreen
-from lab.tui.screens.main import MainScreen
-from lab.tui.screens.run import RunScreen
-from lab.tui.widgets.page import TablePage
+from lab.screen.screens.detail_screen import DetailScreen
+from lab.screen.screens.help_screen import HelpScreen
+from lab.screen.screens.main_screen import MainScreen
+from lab.screen.screens.run_screen import RunScreen
+from lab.screen.widgets.page import TablePage
 from tests.tui import desks, snapshots
 from tests.tui.desks import Answer, Desk, Desks, all_desks
 from tests.tui.drilling import WAYS, drilled, picture, shown, until_has

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.tui.errand import ERRANDS, main
-from lab.tui.errand_signed import Locked
+from lab.commands.action_process import ERRANDS, main
+from lab.commands.signed_actions import Locked
 from tests.support.keys import make_key
 
 # In a session of its own, as beside the screen: there is no terminal to ask on.

@@ -3,9 +3,9 @@
 import pytest
 
 from lab.base.log_lines import Level, level_of
-from lab.tui.cells import Line, Span, Tone, width_of
-from lab.tui.feed import Feed, FeedLine
-from lab.tui.wrapping import wrap
+from lab.views.cells import Line, Span, Tone, width_of
+from lab.views.feed import Feed, FeedLine
+from lab.views.wrapping import wrap
 
 
 def line(text: str, level: Level = Level.INFO) -> FeedLine:

@@ -8,8 +8,8 @@ import pytest
 
 from lab.base.errors import NotFound
 from lab.observe.snapshot import Slice, SliceState
-from lab.tui.screens import fetching
-from lab.tui.screens.fetching import Fetcher, Want, pause_after
+from lab.screen.screens import fetching
+from lab.screen.screens.fetching import Fetcher, Want, pause_after
 from tests.tui.desks import Answer, Desk
 
 

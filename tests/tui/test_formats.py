@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from lab.tui import formats
+from lab.views import formats
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 

@@ -5,12 +5,11 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from lab.tui.app import LabApp
-from lab.tui.jobs import Told
-from lab.tui.present import PARTS
-from lab.tui.screens.help import HelpScreen
-from lab.tui.screens.keys import bindings_of, groups_for
-from lab.tui.screens.main import MainScreen
+from lab.screen.app import LabApp
+from lab.screen.screens.help_screen import HelpScreen, bindings_of, groups_for
+from lab.screen.screens.main_screen import MainScreen
+from lab.views import PARTS
+from lab.views.jobs import Told
 from tests.tui import snapshots
 from tests.tui.doing import Scripted, doing
 

@@ -11,12 +11,12 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from lab.observe.snapshot import Snapshot
-from lab.tui import themes
-from lab.tui.present import PARTS
-from lab.tui.screens.detail import DetailScreen
-from lab.tui.screens.help import HelpScreen
-from lab.tui.screens.main import MainScreen
-from lab.tui.widgets.panel import Panel
+from lab.screen import themes
+from lab.screen.screens.detail_screen import DetailScreen
+from lab.screen.screens.help_screen import HelpScreen
+from lab.screen.screens.main_screen import MainScreen
+from lab.screen.widgets.panel import Panel
+from lab.views import PARTS
 from tests.tui import snapshots
 from tests.tui.fakes import NotingApp, Playing, app_on, at_once, shown
 

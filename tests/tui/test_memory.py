@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.tui import themes
-from lab.tui.memory import Layout, Memory
-from lab.tui.screens.main import MainScreen
-from lab.tui.sorting import Order
+from lab.screen import themes
+from lab.screen.saved_layout import Layout, Memory
+from lab.screen.screens.main_screen import MainScreen
+from lab.views.sorting import Order
 from tests.tui.doing import Scripted, doing
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from lab.tui.once import MOST_ROWS, PIPED_WIDTH, print_snapshot
+from lab.commands.once import MOST_ROWS, PIPED_WIDTH, print_snapshot
 from tests.tui import snapshots
 
 

@@ -10,7 +10,7 @@ from docs import pictures, schema, tape
 from lab.observe.snapshot import SliceState
 from lab.observe.snapshot_decode import snapshot_from_json
 from lab.observe.snapshot_json import snapshot_json
-from lab.tui.recording.reader import Recording
+from lab.recording.playback import Recording
 
 ROOT = pictures.ROOT
 BY_NAME = {picture.name: picture for picture in pictures.PICTURES}

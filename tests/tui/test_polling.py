@@ -11,11 +11,11 @@ from lab.base.errors import SettingsError
 from lab.base.runs import Run, RunStatus
 from lab.observe.polling import Connection, Poller
 from lab.observe.snapshot import RunsView, Slice, Snapshot
-from lab.tui.history import History
-from lab.tui.present import PARTS
-from lab.tui.screens.detail import DetailScreen
-from lab.tui.screens.main import MainScreen
-from lab.tui.widgets.panel import Panel
+from lab.screen.screens.detail_screen import DetailScreen
+from lab.screen.screens.main_screen import MainScreen
+from lab.screen.widgets.panel import Panel
+from lab.views import PARTS
+from lab.views.probe_history import History
 from tests.tui import snapshots
 from tests.tui.fakes import NotingApp, Playing, app_on, at_once, shown
 from tests.tui.settling import Settling, live_app

@@ -11,12 +11,12 @@ from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, RunStatus, Step
 from lab.governance.ledger import Fault
 from lab.observe.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
-from lab.tui.cells import Line, PanelState, PanelView, width_of
-from lab.tui.history import KEPT, History
-from lab.tui.present import PARTS, View, banner, title_line
-from lab.tui.present.base import LEDGER_STATUS, health_mark, lab_is_down
-from lab.tui.present.models import APPROVAL
-from lab.tui.present.runs import STATUS
+from lab.views import PARTS, View, banner, title_line
+from lab.views.cells import Line, PanelState, PanelView, width_of
+from lab.views.models_panel import APPROVAL
+from lab.views.probe_history import KEPT, History
+from lab.views.runs_panel import STATUS
+from lab.views.view import LEDGER_STATUS, health_mark, lab_is_down
 from tests.tui import snapshots
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.tui.processes import Processes, progress_line
+from lab.screen.action_runner import Processes, progress_line
 from tests.support.ports import NEVER_STARTED
 from tests.support.waiting import eventually
 
@@ -120,7 +120,7 @@ def test_an_errand_in_the_terminal_shows_its_progress_there(
 def test_the_reader_of_an_errand_may_go_away(processes: Processes) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    argv = [sys.executable, "-m", "lab.tui.errand", "reconcile", "{}"]
+    argv = [sys.executable, "-m", "lab.commands.action_process", "reconcile", "{}"]
     try:
         done = subprocess.run(
             argv, stdout=writer, stderr=subprocess.PIPE, env=processes.environ, timeout=60, check=False, text=True

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from lab import cli
 from lab.base.errors import LabError
+from lab.commands import cli
 from lab.observe.polling import Connection
 from lab.observe.snapshot import Snapshot
-from lab.tui.messages import SnapshotTaken
-from lab.tui.present import title_line
-from lab.tui.record import ScreenRecording, default_path, parse_duration, record
-from lab.tui.recording.reader import Recording
+from lab.recording.playback import Recording
+from lab.recording.recorder import ScreenRecording, default_path, parse_duration, record
+from lab.screen.messages import SnapshotTaken
+from lab.views import title_line
 from tests.support.ports import NEVER_STARTED
 from tests.support.waiting import eventually
 from tests.tui import recordings, snapshots
@@ -111,7 +111,7 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
 @contextmanager
 def recorder(environ: dict[str, str], path: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """`mlops-lab record`, which has begun to listen to signals."""
-    command = [sys.executable, "-m", "lab.cli", "record", str(path), "--refresh", "0.5", *arguments]
+    command = [sys.executable, "-m", "lab.commands.cli", "record", str(path), "--refresh", "0.5", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr

@@ -18,12 +18,12 @@ from lab.base.alerts import Alert
 from lab.base.runs import RunStatus
 from lab.governance.ledger import Fault
 from lab.observe.snapshot import Health, Slice, Snapshot
-from lab.tui.cells import Tone
-from lab.tui.recording.blocks import FORMAT, VERSION, RecordingError, packed
-from lab.tui.recording.delta import SAME, applied, difference
-from lab.tui.recording.marks import changes
-from lab.tui.recording.reader import KEPT_BLOCKS, Recording
-from lab.tui.recording.writer import BLOCK_S, BLOCK_SNAPSHOTS, KEY_EVERY_BLOCKS, Recorder
+from lab.recording.blocks import FORMAT, VERSION, RecordingError, packed
+from lab.recording.deltas import SAME, applied, difference
+from lab.recording.marks import changes
+from lab.recording.playback import KEPT_BLOCKS, Recording
+from lab.recording.recording_file import BLOCK_S, BLOCK_SNAPSHOTS, KEY_EVERY_BLOCKS, Recorder
+from lab.views.cells import Tone
 from tests.tui import recordings, snapshots
 from tests.tui.recordings import START, STEP_S
 

@@ -10,14 +10,14 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from lab.tui.cells import Tone
-from lab.tui.recording.reader import Recording
-from lab.tui.replay.app import ReplayApp, ReplayScreen
-from lab.tui.replay.moments import parse_moment
-from lab.tui.replay.player import LONGEST_WAIT_S, REMEMBERED, SPEEDS, Player
-from lab.tui.replay.timeline import AHEAD, HERE, NOTHING, PLAYED, status_line, track, track_line
-from lab.tui.replay.widgets import GoTo, Timeline
-from lab.tui.screens.help import HelpScreen
+from lab.recording.playback import Recording
+from lab.screen.replay.moments import parse_moment
+from lab.screen.replay.player import LONGEST_WAIT_S, REMEMBERED, SPEEDS, Player
+from lab.screen.replay.replay_app import ReplayApp, ReplayScreen
+from lab.screen.replay.replay_widgets import GoTo, Timeline
+from lab.screen.replay.timeline import AHEAD, HERE, NOTHING, PLAYED, status_line, track, track_line
+from lab.screen.screens.help_screen import HelpScreen
+from lab.views.cells import Tone
 from tests.tui import recordings
 from tests.tui.recordings import START, STEP_S
 
@@ -418,7 +418,7 @@ async def test_a_row_opens_in_full_at_the_recorded_moment(file: Path) -> None:
 
 
 def test_marks_are_told_apart_without_colour() -> None:
-    from lab.tui.replay.timeline import GLYPHS
+    from lab.screen.replay.timeline import GLYPHS
 
     assert len({*GLYPHS.values(), HERE, PLAYED, AHEAD, NOTHING}) == len(GLYPHS) + 4
     assert set(GLYPHS) == {Tone.BAD, Tone.WARN, Tone.OK, Tone.ACCENT, Tone.MUTED}

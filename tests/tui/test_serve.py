@@ -20,9 +20,9 @@ import pytest
 from aiohttp import web
 
 from lab.base.errors import LabError
-from lab.tui import door as doors
-from lab.tui.door import Door
-from lab.tui.serve import _listen, serve
+from lab.screen.web import _listen, serve
+from lab.screen.web import web_application as doors
+from lab.screen.web.web_application import Door
 from tests.conftest import required
 from tests.support.browser import chromium
 from tests.support.waiting import eventually
@@ -196,7 +196,7 @@ async def test_a_screen_ends_with_its_tab() -> None:
 
 @pytest.mark.parametrize("arguments", [(), ("--deaf",)], ids=["willing", "deaf"])
 async def test_every_screen_ends_with_the_server(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
-    monkeypatch.setattr("lab.tui.session.END_DEADLINE_S", 0.3)
+    monkeypatch.setattr("lab.screen.web.web_session.END_DEADLINE_S", 0.3)
     async with opened(*arguments) as (door, _), socket_to(door) as first, socket_to(door) as second:
         pids = [await pid_of(first), await pid_of(second)]
         await door._end(web.Application())
@@ -238,7 +238,7 @@ async def test_only_loopback_is_listened_on() -> None:
 @contextmanager
 def served(*arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """`mlops-lab serve` as a user starts it, and the address it prints."""
-    command = [sys.executable, "-m", "lab.cli", "serve", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "lab.commands.cli", "serve", "--port", "0", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout
@@ -369,7 +369,7 @@ BAD_CALLS: dict[str, tuple[list[str], int, str]] = {
 
 @pytest.mark.parametrize("name", BAD_CALLS)
 def test_a_wrong_call_is_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from lab import cli
+    from lab.commands import cli
 
     arguments, code, reason = BAD_CALLS[name]
     outcome: Callable[[], int] = lambda: cli.main(["serve", *arguments])  # noqa: E731 - one call, told two ways

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lab.tui.cells import Cell, Column, Row, Span, cell
-from lab.tui.present import PARTS, View
-from lab.tui.sorting import Order, in_order, next_order, sort_key
+from lab.views import PARTS, View
+from lab.views.cells import Cell, Column, Row, Span, cell
+from lab.views.sorting import Order, in_order, next_order, sort_key
 from tests.tui import snapshots
 
 

@@ -4,8 +4,8 @@ import pytest
 from textual.css.stylesheet import Stylesheet
 
 from lab.observe.polling import Connection
-from lab.tui import themes
-from lab.tui.app import LabApp
+from lab.screen import themes
+from lab.screen.app import LabApp
 from tests.tui import snapshots
 from tests.tui.fakes import Playing
 

@@ -1,0 +1,197 @@
+"""The console command `mlops-lab`: the screen, or one snapshot. Imports stay inside, so that it starts quickly."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
+from lab.base.startup import settle
+from lab.commands.cli_approval import register as register_approval
+from lab.commands.cli_audit import register as register_audit
+from lab.commands.cli_governance import register as register_governance
+from lab.commands.cli_record import register as register_record
+from lab.commands.cli_remote import config_of, endpoints
+from lab.commands.cli_remote import register as register_remote
+
+if TYPE_CHECKING:
+    from lab.observe.polling import Connection
+    from lab.observe.snapshot import Snapshot
+
+FASTEST_S, SLOWEST_S = 0.5, 3600.0
+# Addresses of a lab elsewhere; none: the one on this machine.
+Places = Mapping[Service, str]
+NOWHERE: Places = {}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; 0 is success, 1 an error that was explained, 2 wrong usage, 128 and more a signal's."""
+    settle()
+    from lab.commands.ending import ended
+
+    options = argparse.Namespace()
+
+    def parse() -> None:
+        _parser().parse_args(argv, options)
+
+    # Help may have no reader, either.
+    if code := ended("", parse, own_signals=True):
+        return code
+    # The screen and what shows or records it go on until they are told to end, and end themselves.
+    own = options.own_signals or (options.command is None and not options.once)
+    name = " ".join(filter(None, (options.command, options.part)))
+    return ended(name, lambda: options.run(options), own)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mlops-lab",
+        description="One screen over the whole lab: services, runs, models, audit trail, drift and alerts.",
+        epilog="Without options the screen opens; it needs no lab that is up, and connects by itself.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--once", action="store_true", help="print one snapshot as text and exit")
+    parser.add_argument("--json", action="store_true", help="with --once: print the snapshot as JSON")
+    parser.add_argument(
+        "--refresh", type=_seconds, default=2.0, metavar="SECONDS", help="pause between two snapshots (default: 2)"
+    )
+    parser.add_argument("--readonly", action="store_true", help="offer nothing that changes the lab")
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    register_remote(parser)
+    parser.set_defaults(run=lambda options: _run(parser, options), own_signals=False, part=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    register_approval(commands)
+    register_audit(commands)
+    register_governance(commands)
+    register_record(commands, _seconds, lambda options: partial(connect, endpoints(options)))
+    completion = commands.add_parser("completion", help="print what makes a shell complete this command")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    completion.set_defaults(run=lambda options: _completion(parser, options.shell))
+    return parser
+
+
+class _Version(argparse.Action):
+    """Reads the version only when it is asked for: the metadata costs start-up time."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=options["help"])
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("mlops-lab")
+        except PackageNotFoundError:
+            number = "(not installed)"
+        sys.stdout.write(f"mlops-lab {number}\n")
+        parser.exit()
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
+    if not FASTEST_S <= value <= SLOWEST_S:
+        raise argparse.ArgumentTypeError(f"{text} is not between {FASTEST_S:g} and {SLOWEST_S:g} seconds")
+    return value
+
+
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    if options.json and not options.once:
+        parser.error("--json needs --once")
+    places = endpoints(options)
+    if options.once:
+        return _once(options.json, places)
+    return _screen(options.refresh, options.readonly or bool(places), places)
+
+
+def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
+    import shtab
+
+    sys.stdout.write(shtab.complete(parser, shell=shell) + "\n")
+    return 0
+
+
+def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
+    import gc
+
+    from lab.screen.terminal import need_terminal
+
+    need_terminal()
+    # Looking for garbage would put off the first paint by a tenth. What a start makes stays until the end anyway.
+    gc.disable()
+
+    def painted() -> None:
+        gc.freeze()
+        gc.enable()
+
+    from lab.screen.app import LabApp
+    from lab.screen.saved_layout import Memory
+
+    app = LabApp(
+        partial(connect, places),
+        interval_s=refresh_s,
+        readonly=readonly,
+        open_desk=partial(open_desk, places=places),
+        memory=Memory.of_user(os.environ),
+        painted=painted,
+    )
+    app.run()
+    return app.return_code or 0
+
+
+def _once(as_json: bool, places: Places = NOWHERE) -> int:
+    from lab.base import interruption
+
+    snapshot = interruption.run(_snapshot(places))
+    if as_json:
+        from lab.observe.snapshot_json import snapshot_json
+
+        sys.stdout.write(json.dumps(snapshot_json(snapshot), indent=2, ensure_ascii=False) + "\n")
+    else:
+        from lab.commands.once import print_snapshot
+
+        print_snapshot(snapshot)
+    from lab.views.view import lab_is_down
+
+    if lab_is_down(snapshot):
+        sys.stdout.flush()
+        remedy = (
+            f"Start it on {snapshot.lab.name}, and see that its ports reach here." if places else "Type `invoke up`."
+        )
+        raise LabError(f"The lab {snapshot.lab.name} isn't up.", remedy)
+    return 0
+
+
+async def _snapshot(places: Places) -> "Snapshot":
+    connection = connect(places, once=True)
+    try:
+        return await connection.observer.tick(connection.first)
+    finally:
+        await connection.observer.aclose()
+
+
+def connect(places: Places = NOWHERE, once: bool = False) -> "Connection":
+    """An observer of the lab that the settings name, or of the one at `places`. Raises LabError."""
+    from lab import wiring
+    from lab.observe.polling import Connection
+
+    config = config_of(places)
+    return Connection(wiring.observer(config, once), wiring.first_snapshot(config, time.time()))
+
+
+def open_desk(kind: str, places: Places = NOWHERE) -> Any:
+    """Where a drill-down of the screen asks about things of this `kind`. Raises LabError."""
+    from lab import wiring
+
+    return wiring.desk(config_of(places), kind)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Recordings: snapshots in a file, small and quick to search."""

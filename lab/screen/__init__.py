@@ -1,0 +1,1 @@
+"""The terminal screen: one worker polls, pure functions present, widgets draw."""

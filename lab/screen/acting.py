@@ -1,0 +1,151 @@
+"""The half of the application that does things: actions, their account, and how the screen is left and found again."""
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import App
+
+from lab.base.errors import LabError
+from lab.screen.action_runner import Processes, Runner
+from lab.screen.messages import ActionWanted
+from lab.screen.saved_layout import Layout, Memory
+from lab.screen.screens.main_screen import MainScreen
+from lab.screen.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from lab.observe.snapshot import Snapshot
+    from lab.recording.recorder import ScreenRecording
+    from lab.screen.action_controller import Worklist
+    from lab.views import View
+    from lab.views.jobs import Jobs
+
+
+class Acting(App[None]):
+    """Needs of its subclass the newest `view`, and to be shown another one."""
+
+    view: "View"
+    layout_kept = Layout()
+    _memory: Memory | None = None
+    _runner: Runner | None = None
+    _worklist: "Worklist | None" = None
+    _recording: "ScreenRecording | None" = None
+    _note = ""
+
+    def remember(self, memory: Memory | None, theme: str) -> str:
+        """Takes the layout out of `memory`, and returns the theme to begin with."""
+        self._memory = memory
+        self.layout_kept, self._note = memory.load() if memory else (Layout(), "")
+        return self.layout_kept.theme if self.layout_kept.theme in self.available_themes else theme
+
+    def on_mount(self) -> None:
+        if self._note:
+            self.notify(self._note, severity="warning", markup=False)
+
+    def action_refresh_now(self) -> None:
+        """Asks every source again."""
+        raise NotImplementedError
+
+    def action_help(self) -> None:
+        """The keys of the place where the focus is."""
+        raise NotImplementedError
+
+    def take_jobs(self, jobs: "Jobs") -> None:
+        """Shows what is under way and done."""
+        raise NotImplementedError
+
+    def take_recording(self, path: str) -> None:
+        """Shows that the file at `path` is being recorded to, or with an empty one that none is."""
+        raise NotImplementedError
+
+    def want(self, name: str, target: str = "") -> None:
+        """Does one of the `ACTIONS`, after asking what has to be asked."""
+        if self._worklist is None:
+            from lab.screen.action_controller import Worklist
+
+            self._worklist = Worklist(self, self._runner or Processes())
+        self._worklist.want(name, target)
+
+    @on(ActionWanted)
+    def _wanted(self, event: ActionWanted) -> None:
+        event.stop()
+        self.want(event.action, event.target)
+
+    @property
+    def main_screen(self) -> MainScreen | None:
+        """The screen below all others."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
+
+    def chosen(self, part: str) -> str:
+        """The key of the row under the cursor of a panel; empty without one."""
+        return self.main_screen.chosen(part) if self.main_screen else ""
+
+    def go_to(self, panel: str) -> None:
+        """Focuses a panel, from wherever the person is."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        if self.main_screen:
+            self.main_screen.action_focus_panel(panel)
+
+    def action_activity(self) -> None:
+        """What was done from this screen."""
+        from lab.screen.screens.activity_screen import ActivityScreen
+
+        if not isinstance(self.screen, ActivityScreen):
+            self.push_screen(ActivityScreen(self.view))
+
+    def action_export(self) -> None:
+        """Asks for a file, and writes the snapshot into it."""
+        from lab.screen.screens.export_screen import ExportScreen
+
+        self.push_screen(ExportScreen(self.view))
+
+    def action_record(self) -> None:
+        """Records what the screen shows from now on, or ends that."""
+        from lab.recording.recorder import ScreenRecording, default_path
+
+        self._recording = self._recording or ScreenRecording()
+        try:
+            said = self._recording.stop()
+            if not said:
+                path = default_path(self.view.snapshot, self.view.now)
+                self._recording.start(path, self.view.interval_s)
+                said = f"Recording to {path}"
+        except LabError as err:
+            self.notify(str(err), title="Recording", severity="error", markup=False)
+        else:
+            self.notify(said, title="Recording", markup=False)
+        self.take_recording(str(self._recording.path or ""))
+
+    def record_shown(self, snapshot: "Snapshot") -> None:
+        """Takes a snapshot into the recording, if there is one."""
+        if self._recording is None or self._recording.path is None:
+            return
+        self._recording.take(snapshot)
+        if self._recording.path is None:
+            self.notify(self._recording.trouble, title="Recording ended", severity="error", markup=False)
+            self.take_recording("")
+
+    def on_unmount(self) -> None:
+        """However the screen is left, its recording is whole."""
+        if self._recording:
+            with contextlib.suppress(LabError):
+                self._recording.stop()
+
+    async def action_quit(self) -> None:
+        """Leaves; what is under way goes on to its end."""
+        self.keep_layout()
+        going = [job.title for job in self.view.jobs.running]
+        notes = [f"still going on, without the screen: {', '.join(going)}"] if going else []
+        if self.view.recording:
+            notes.append(f"recorded to {self.view.recording}")
+        self.exit(message="\n".join(notes) or None)
+
+    @on(Panel.Arranged)
+    def keep_layout(self) -> None:
+        """Writes down how the screen looks now."""
+        if self._memory and self.main_screen:
+            note = self._memory.save(Layout(self.theme, self.main_screen.panel_name, self.main_screen.orders))
+            if note and note != self._note:
+                self._note = note
+                self.notify(note, severity="warning", markup=False)

@@ -1,0 +1,200 @@
+"""The terminal screen's application: polls, keeps the newest view, hands it to the screens."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.screen import Screen
+
+from lab.observe.polling import Factory, Poller
+from lab.observe.snapshot import LabInfo, Snapshot
+from lab.screen import themes
+from lab.screen.acting import Acting
+from lab.screen.action_runner import Runner
+from lab.screen.messages import PollFailed, SnapshotTaken
+from lab.screen.saved_layout import Memory
+from lab.screen.screens.main_screen import MainScreen
+from lab.views import View
+from lab.views.jobs import Jobs
+
+if TYPE_CHECKING:
+    from lab.screen.screens.detail_screen import OpenDesk
+
+
+def local_time() -> datetime:
+    """The time of day with this machine's zone."""
+    return datetime.now().astimezone()
+
+
+def _commands() -> "type[Provider]":
+    # Imported when the palette opens: before the first paint that would cost time.
+    from lab.screen.palette import LabCommands
+
+    return LabCommands
+
+
+class LabApp(Acting):
+    """`factory` makes the observer, in a thread after the first paint; `clock` is replaced in tests.
+
+    `runner` does what the screen is asked for, `memory` keeps how it was left; without one it isn't kept.
+    `open_desk` is where drill-downs ask, by the kind of thing; None where there is nobody to ask, as in a recording.
+    `painted` is called after the first paint.
+    """
+
+    TITLE = "mlops-lab"
+    CSS_PATH = Path(__file__).with_name("lab.tcss")
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
+    # Textual writes this ClassVar's type in a way that mypy reads as an instance variable's.
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [  # type: ignore[misc]
+        (0, "-narrow"),
+        (70, "-normal"),
+        (110, "-wide"),
+        (160, "-full"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "refresh_now", "Refresh"),
+        Binding("t", "next_theme", "Theme", show=False),
+        Binding("A", "activity", "Activity", show=False),
+        Binding("colon", "command_palette", "Palette", key_display=":"),
+        Binding("ctrl+p", "command_palette", "Palette", key_display="^p"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", "Quit", show=False),
+    ]
+
+    def __init__(
+        self,
+        factory: Factory,
+        *,
+        interval_s: float = 2.0,
+        readonly: bool = False,
+        clock: Callable[[], datetime] = local_time,
+        theme: str = themes.DARK.name,
+        open_desk: "OpenDesk | None" = None,
+        runner: Runner | None = None,
+        memory: Memory | None = None,
+        painted: Callable[[], None] = lambda: None,
+    ) -> None:
+        # Asked for no colour, Textual draws in greys; with the terminal's own colours it draws in none.
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
+        self.open_desk = open_desk
+        for own in themes.OWN:
+            self.register_theme(own)
+        self._begin_with(self.remember(memory, theme))
+        self._runner = runner
+        self._painted = painted
+        self._clock = clock
+        now = clock()
+        self.view = View(
+            Snapshot(now.timestamp(), LabInfo("", "", "", "", "")), now, interval_s=interval_s, readonly=readonly
+        )
+        self._shown_at = now
+        self._poller = Poller(
+            factory,
+            publish=lambda snapshot: self.post_message(SnapshotTaken(snapshot)),
+            complain=lambda reason: self.post_message(PollFailed(reason)),
+            interval_s=interval_s,
+        )
+
+    def _begin_with(self, theme: str) -> None:
+        """Sets the theme before anything is styled, so that nothing has to be styled again for it."""
+        self._styled = self.theme == theme
+        self.theme = theme
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """As every app; but the first theme, which Textual takes for a change, is in place already."""
+        if self._styled:
+            super().refresh_css(animate)
+        self._styled = True
+
+    def get_default_screen(self) -> Screen[None]:
+        screen = MainScreen(self.view, self.layout_kept)
+        # With the class of this width from the start, the first resize has nothing to style again.
+        name = [name for width, name in self.HORIZONTAL_BREAKPOINTS if width <= self.size.width][-1]
+        screen.add_class(name, update=False)
+        return screen
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._heartbeat)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """What can wait for the first paint."""
+        self._painted()
+        self.poll()
+
+    @work(exclusive=True, group="poll", exit_on_error=False)
+    async def poll(self) -> None:
+        """The one loop that fetches; it only posts messages."""
+        await self._poller.run()
+
+    @on(SnapshotTaken)
+    def _taken(self, event: SnapshotTaken) -> None:
+        self.record_shown(event.snapshot)
+        history = self.view.history.with_snapshot(event.snapshot)
+        self._show(replace(self.view, snapshot=event.snapshot, history=history, trouble="", now=self._clock()))
+
+    @on(PollFailed)
+    def _failed(self, event: PollFailed) -> None:
+        self._show(replace(self.view, trouble=event.reason, now=self._clock()))
+
+    def _heartbeat(self) -> None:
+        """Time goes on without snapshots: the header every second, ages in panels when nothing else redraws them."""
+        view = replace(self.view, now=self._clock())
+        if (view.now - self._shown_at).total_seconds() > 2 * view.interval_s:
+            self._show(view)
+        else:
+            self.view = view
+            for screen in self.screen_stack:
+                if isinstance(screen, MainScreen):
+                    screen.show_time(view)
+
+    def _show(self, view: View) -> None:
+        self.view = view
+        self._shown_at = view.now
+        # Imported with the first news: before the first paint that would cost time.
+        from lab.screen.screens.activity_screen import ActivityScreen
+        from lab.screen.screens.detail_screen import DetailScreen
+
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen | DetailScreen | ActivityScreen):
+                screen.show(view)
+
+    def take_jobs(self, jobs: Jobs) -> None:
+        """Shows what is under way and done."""
+        self._show(replace(self.view, jobs=jobs))
+
+    def take_recording(self, path: str) -> None:
+        """Shows that the file at `path` is being recorded to, or with an empty one that none is."""
+        self._show(replace(self.view, recording=path))
+
+    def action_refresh_now(self) -> None:
+        """Ends the pause between two ticks."""
+        self._poller.hurry()
+
+    def action_next_theme(self) -> None:
+        """The next of the cycle."""
+        self.theme = themes.following(self.theme)
+        self.notify(self.theme, title="Theme", timeout=2)
+
+    def action_help(self) -> None:
+        """The keys of the place where the focus is."""
+        from lab.screen.screens.help_screen import HelpScreen, groups_for
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(*groups_for(self.screen)))
+
+    def get_system_commands(self, _: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers."""
+        from lab.screen.palette import commands
+
+        return commands(self)

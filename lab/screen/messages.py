@@ -1,0 +1,34 @@
+"""What workers and screens tell the app: values, never widgets."""
+
+from textual.message import Message
+
+from lab.observe.snapshot import Snapshot
+
+
+class SnapshotTaken(Message):
+    """A new snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+
+class PollFailed(Message):
+    """No snapshot this time; `reason` is for people."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class ActionWanted(Message):
+    """A person asks for something that changes the lab, or takes long.
+
+    `action` is a name in `lab.screen.actions`; `target` is what it is about: the number of a model version, the id of a
+    run, the name of a service, the key of an alert's row; empty where the action is about the whole lab.
+    """
+
+    def __init__(self, action: str, target: str = "") -> None:
+        super().__init__()
+        self.action = action
+        self.target = target

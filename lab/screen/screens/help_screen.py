@@ -1,0 +1,153 @@
+"""The keys that work where the focus is, read off the bindings, so that help can't drift from what the keys do."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+from textual.actions import parse
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.dom import DOMNode
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
+
+from lab.screen.screens.main_screen import MainScreen
+from lab.screen.widgets.paint import paragraphs
+from lab.views.cells import Line, Span, Tone, pad
+
+Keys = Sequence[tuple[str, str]]
+_KEYS = 10
+GLYPHS = (
+    ("●", Tone.OK, "up, stable, done"),
+    ("◐", Tone.WARN, "starting, pending, in progress"),
+    ("▲", Tone.WARN, "degraded, moderate, alert"),
+    ("✗", Tone.BAD, "down, failed, drifted"),
+    ("○", Tone.MUTED, "absent, skipped, not begun"),
+    ("★", Tone.OK, "promoted, approved for prod"),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """A list of keys by group, and what the shapes mean."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss(None)", "Back"),
+        Binding("down,j", "scroll(1)", "Down", show=False),
+        Binding("up,k", "scroll(-1)", "Up", show=False),
+        Binding("pagedown,space", "scroll(15)", "Page down", show=False),
+        Binding("pageup", "scroll(-15)", "Page up", show=False),
+    ]
+
+    def __init__(self, title: str, groups: Sequence[tuple[str, Keys]]) -> None:
+        super().__init__()
+        self._groups = groups
+        self._title = title
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help"), Horizontal(id="help-columns"):
+            yield Static(paragraphs(self._here()), markup=False)
+            yield Static(paragraphs(self._elsewhere()), markup=False)
+
+    def on_mount(self) -> None:
+        box = self.query_one("#help", VerticalScroll)
+        box.border_title = self._title
+        box.border_subtitle = "esc closes"
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#help").scroll_relative(y=lines, animate=False)
+
+    def _here(self) -> list[Line]:
+        return [line for group in self._groups[:1] for line in _group(*group)]
+
+    def _elsewhere(self) -> list[Line]:
+        others = [line for group in self._groups[1:] for line in _group(*group)]
+        shapes = [(*pad((Span(glyph, tone),), _KEYS), Span(meaning)) for glyph, tone, meaning in GLYPHS]
+        return [*others, (Span("Shapes", Tone.ACCENT),), *shapes]
+
+
+def _group(title: str, keys: Keys) -> list[Line]:
+    lines = [(*pad((Span(key, Tone.STRONG),), _KEYS), Span(" "), Span(meaning)) for key, meaning in keys]
+    return [(Span(title, Tone.ACCENT),), *lines, ()]
+
+
+_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "space": "space",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "escape": "esc",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "enter": "⏎",
+    "tab": "tab",
+    "shift+tab": "⇧tab",
+    "home": "home",
+    "ctrl+p": "^p",
+    "comma": ",",
+    "full_stop": ".",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "shift+left": "⇧←",
+    "shift+right": "⇧→",
+    "ctrl+left": "^←",
+    "ctrl+right": "^→",
+}
+Entry = tuple[str, str]
+
+
+def groups_for(screen: Screen[object]) -> tuple[str, list[tuple[str, list[Entry]]]]:
+    """A title and the keys by where they come from, nearest first; a key that doesn't work now isn't there."""
+    place = screen.focused
+    panel = screen.focused_panel if isinstance(screen, MainScreen) else None
+    near = [*_keys(panel), *_keys(panel.rows)] if panel else [key for node in _around(place) for key in _keys(node)]
+    name = str(panel.border_title).lstrip("0123456789 ") if panel else "here"
+    groups = [(f"In {panel.id}" if panel else "Here", near)] if near else []
+    tabbing = [("tab ⇧tab", "Next panel, previous")] if panel else []
+    groups.append(("On this screen", [*_keys(screen), *tabbing]))
+    everywhere = [*_keys(screen.app)]
+    groups.append(("Everywhere", everywhere))
+    return (f"Keys · {name}" if panel else "Keys"), groups
+
+
+def _around(place: DOMNode | None) -> Iterator[DOMNode]:
+    """The focused widget and those around it, up to the screen."""
+    node = place
+    while node is not None and not isinstance(node, Screen):
+        yield node
+        node = node.parent
+
+
+def bindings_of(node: DOMNode | None) -> Iterator[Binding]:
+    """What the lab's own classes bind on a node, the most special first; a key that doesn't work now is left out."""
+    seen: set[str] = set()
+    for kind in type(node).__mro__ if node is not None else ():
+        if not kind.__module__.startswith("lab."):
+            continue
+        for binding in vars(kind).get("BINDINGS", ()):
+            if isinstance(binding, Binding) and binding.key not in seen and _works(node, binding):
+                seen.add(binding.key)
+                yield binding
+
+
+def _works(node: DOMNode | None, binding: Binding) -> bool:
+    _, action, parameters = parse(binding.action)
+    return node is not None and node.check_action(action, parameters) is True
+
+
+def _keys(node: DOMNode | None) -> list[Entry]:
+    """By what they do: the keys of one action stand together."""
+    found: dict[str, str] = {}
+    for binding in bindings_of(node):
+        spelled = " ".join(spell(binding.key.split(",")))
+        before = found.get(binding.description)
+        found[binding.description] = f"{before} {spelled}" if before else spelled
+    return [(keys, meaning) for meaning, keys in found.items()]
+
+
+def spell(keys: Iterable[str]) -> Iterable[str]:
+    """How keys are called on screen."""
+    return (_NAMES.get(key, key.replace("ctrl+", "^")) for key in keys)

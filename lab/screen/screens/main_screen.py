@@ -1,0 +1,145 @@
+"""The one screen: header, five panels, footer."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Static
+
+from lab.screen.saved_layout import Layout
+from lab.screen.screens.row_actions import browse, copy
+from lab.screen.widgets.keybar import KeyBar
+from lab.screen.widgets.paint import content
+from lab.screen.widgets.panel import Panel
+from lab.screen.widgets.parts import PANELS
+from lab.screen.widgets.titlebar import TitleBar
+from lab.views import PARTS, Detail, View, banner
+from lab.views.activity import line as activity_line
+from lab.views.cells import Line
+from lab.views.sorting import Order
+
+LEFT = ("services", "audit")
+NUMBERS = {name: number for number, name in enumerate(PARTS, 1)}
+
+
+class MainScreen(Screen[None]):
+    """Shows a `View`; knows which row a person is on."""
+
+    # The panel that gets the focus is known.
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(str(number), f"focus_panel('{name}')", name.capitalize(), show=False)
+            for name, number in NUMBERS.items()
+        ),
+        Binding("o", "browse", "Browser"),
+        Binding("y", "copy", "Copy"),
+    ]
+
+    def __init__(self, view: View, layout: Layout | None = None) -> None:
+        super().__init__()
+        self._view = view
+        self._kept = layout or Layout()
+        self._banner: Line = ()
+        # Held here, not looked up: a snapshot may come while the screen is being built or taken down.
+        self._bar = TitleBar()
+        self._strip = Static(id="banner", markup=False)
+        self._activity = Static(id="activity-line", markup=False)
+        self._doing: Line = ()
+        self._panels = {name: PANELS[name](name, number, view.readonly) for name, number in NUMBERS.items()}
+
+    def compose(self) -> ComposeResult:
+        yield self._bar
+        yield self._strip
+        with Vertical(id="columns"):
+            with Vertical(id="left"):
+                yield from (panel for name, panel in self._panels.items() if name in LEFT)
+            with Vertical(id="right"):
+                yield from (panel for name, panel in self._panels.items() if name not in LEFT)
+        yield self._activity
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        for name, order in self._kept.orders.items():
+            if name in self._panels:
+                self._panels[name].sort_by(order)
+        self.show(self._view)
+        self.action_focus_panel(self._kept.panel if self._kept.panel in self._panels else "services")
+
+    def show(self, view: View) -> None:
+        """Takes a new moment."""
+        self._view = view
+        self._bar.show(view)
+        line = banner(view)
+        if line != self._banner:
+            self._banner = line
+            self._strip.display = bool(line)
+            self._strip.update(content(line))
+        for name, panel in self._panels.items():
+            panel.show(PARTS[name].panel(view))
+        self._show_activity(view)
+
+    def show_time(self, view: View) -> None:
+        """Only the header moves on, and the line of what is under way."""
+        self._view = view
+        self._bar.show(view)
+        self._show_activity(view)
+
+    def _show_activity(self, view: View) -> None:
+        line = activity_line(view)
+        if line != self._doing:
+            # Its height is fixed: only its coming and going lays out the screen again.
+            self._doing = line
+            self._activity.display = bool(line)
+            self._activity.update(content(line), layout=False)
+
+    def action_focus_panel(self, name: str) -> None:
+        # At once, so that a key pressed right after goes to the new panel; `focus()` would wait for the next round.
+        self.set_focus(self._panels[name].rows)
+
+    @property
+    def focused_panel(self) -> Panel | None:
+        """The panel that has the focus, on its table or its filter."""
+        node = self.focused
+        return next((a for a in node.ancestors if isinstance(a, Panel)), None) if node else None
+
+    @property
+    def panel_name(self) -> str:
+        """The panel that has the focus, or had it last."""
+        panel = self.focused_panel
+        return str(panel.id) if panel else "services"
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        """How the panels are sorted, where somebody sorted them."""
+        return {name: panel.order for name, panel in self._panels.items() if panel.order}
+
+    def chosen(self, part: str) -> str:
+        """The key of the row under the cursor of a panel; empty without one."""
+        return self._panels[part].rows.current or ""
+
+    def _chosen(self) -> Detail | None:
+        panel = self.focused_panel
+        key = panel.rows.current if panel else None
+        return PARTS[str(panel.id)].detail(key, self._view) if panel and key is not None else None
+
+    def action_browse(self) -> None:
+        """Opens the chosen row's page."""
+        found = self._chosen()
+        browse(self, found)
+
+    def action_copy(self) -> None:
+        """Copies the chosen row."""
+        copy(self, self._chosen())
+
+    @on(Panel.Opened)
+    def _open(self, event: Panel.Opened) -> None:
+        event.stop()
+        if PARTS[event.part].detail(event.key, self._view):
+            # Its screens are imported when they are wanted: before the first paint that would cost time.
+            from lab.screen.screens.row_actions import detail_screen
+
+            self.app.push_screen(detail_screen(event.part, event.key, self._view, getattr(self.app, "open_desk", None)))

@@ -1,0 +1,158 @@
+"""One model version: metrics, tags, lineage, the gates before its next step, who decided what, its files."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from lab.base.model_versions import ModelVersion
+from lab.observe.snapshot import Slice
+from lab.screen.messages import ActionWanted
+from lab.screen.screens.detail_screen import DetailScreen, Page
+from lab.screen.screens.fetching import Want
+from lab.screen.screens.row_actions import browse
+from lab.screen.widgets.page import TablePage, TextPage
+from lab.screen.widgets.tabs import subject
+from lab.views import version_views as present
+from lab.views.cells import Line, PanelView
+from lab.views.document import Detail, page
+from lab.views.models_panel import version_key
+from lab.views.view import note
+
+if TYPE_CHECKING:
+    from lab.observe.details.version_source import Decisions, VersionDetail
+
+
+class VersionScreen(DetailScreen):
+    """A model version in full."""
+
+    KIND: ClassVar[str] = "models"
+    CHANGING: ClassVar[frozenset[str]] = frozenset({"act"})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "act('approve')", "Approve"),
+        Binding("P", "act('promote')", "Promote"),
+        Binding("x", "act('reject')", "Reject"),
+        Binding("X", "act('archive')", "Archive", show=False),
+        Binding("u", "run", "Its run", show=False),
+    ]
+
+    def pages(self) -> Sequence[Page]:
+        return [
+            TablePage("metrics", 1),
+            TextPage("tags", 2),
+            TextPage("lineage", 3),
+            TablePage("gates", 4),
+            TablePage("decisions", 5),
+            TablePage("files", 6),
+        ]
+
+    @property
+    def number(self) -> str:
+        """The version's number."""
+        return self.key.rpartition("/")[2]
+
+    @property
+    def detail(self) -> "VersionDetail | None":
+        """The version as fetched."""
+        found: VersionDetail | None = self.got("version").value
+        return found
+
+    @property
+    def version(self) -> ModelVersion | None:
+        """The version as the snapshot has it, else as fetched."""
+        listed = self.view.snapshot.models.value or ()
+        known = next((one for one in listed if version_key(one) == self.key), None)
+        return known or (self.detail.version if self.detail else None)
+
+    def wants(self, desk: Any) -> Sequence[Want]:
+        return [
+            Want("version", "MLflow", lambda: desk.version(self.number), deadline_s=10.0, every_s=5.0),
+            Want("gates", "The gates", lambda: self._gates(desk), deadline_s=150.0, lazy=True),
+            Want("decisions", "The audit trail", lambda: self._decisions(desk), 30.0, every_s=5.0, lazy=True),
+        ]
+
+    async def _gates(self, desk: Any) -> Any:
+        """None while it isn't known what comes next."""
+        action = self._next()
+        return await desk.gates(action, self.number) if action else None
+
+    async def _decisions(self, desk: Any) -> Any:
+        return await desk.decisions(self.version) if self.version else None
+
+    def _next(self) -> Any:
+        from lab.observe.details.version_source import next_action
+
+        return next_action(self.version.tags.get("approval_state", "")) if self.version else None
+
+    def subject(self) -> Line:
+        return subject(*present.subject_spans(self.key, self.version))
+
+    def draw(self, name: str) -> PanelView:
+        views: dict[str, Callable[[], PanelView]] = {
+            "metrics": self._draw_metrics,
+            "tags": lambda: page("Tags", self._known(), self.view, "It has no tag.", present.tags),
+            "lineage": self._draw_lineage,
+            "gates": self._draw_gates,
+            "decisions": self._draw_decisions,
+            "files": self._draw_files,
+        }
+        return views[name]()
+
+    def _known(self) -> Slice[ModelVersion]:
+        """The version, in the state of the source that has it."""
+        fetched: Slice[VersionDetail] = self.got("version")
+        if self.version is None or fetched.value is not None:
+            return fetched.map(lambda found: self.version or found.version)
+        return Slice(self.version, self.view.snapshot.models.fetched_at, self.view.snapshot.models.error)
+
+    def _draw_metrics(self) -> PanelView:
+        listed = self.view.snapshot.models.value or ()
+        champion = self.detail.champion if self.detail else next((v for v in listed if "champion" in v.aliases), None)
+        return page(
+            "Metrics", self._known(), self.view, "Its run has no metric.", lambda v: present.metrics(v, champion)
+        )
+
+    def _draw_lineage(self) -> PanelView:
+        found: Slice[VersionDetail] = self.got("version")
+        return page("Lineage", found, self.view, "Nothing is known.", lambda v: present.lineage(v, self.view))
+
+    def _draw_decisions(self) -> PanelView:
+        found: Slice[Decisions] = self.got("decisions")
+        nothing = "The audit trail holds nothing about this version."
+        return page("Decisions", found, self.view, nothing, lambda value: present.decisions(value, self.view))
+
+    def _draw_files(self) -> PanelView:
+        found: Slice[VersionDetail] = self.got("version")
+        return page("Plots and files", found, self.view, "Its run logged no file.", present.files)
+
+    def _draw_gates(self) -> PanelView:
+        if self.version and self._next() is None:
+            state = self.version.tags.get("approval_state", "") or "unknown"
+            return PanelView("Gates", message=note(f"Its state is {state}: there is nothing to approve or promote."))
+        shown = page("Gates", self.got("gates"), self.view, "No gate.", present.gates)
+        if self.got("gates").value is None and not self.got("gates").error:
+            waiting = note("looking at the gates: the whole audit trail is read; a promotion tries the model, too …")
+            return PanelView("Gates", shown.status, shown.state, message=waiting)
+        return shown
+
+    def opened(self, page: str, key: str) -> None:
+        """A decision's entry, a gate's values, a file's page."""
+        if page == "decisions":
+            self.open("audit", key)
+        elif page == "gates" and (outcome := self.got("gates").value):
+            lines = present.gate_lines(outcome, key)
+            self.notify("".join(span.text for line in lines for span in line), title=key, timeout=15, markup=False)
+        elif page == "files" and self.detail:
+            browse(self, Detail("", (), "", present.file_url(self.detail, key, self.view)))
+
+    def action_run(self) -> None:
+        """The Dagster run that registered the version, in full."""
+        run_id = self.version.tags.get("dagster_run_id", "") if self.version else ""
+        if run_id:
+            self.open("runs", run_id)
+        else:
+            self.notify("Its tags name no run.", timeout=2, markup=False)
+
+    def action_act(self, name: str) -> None:
+        """The app shows the gates and asks first."""
+        self.post_message(ActionWanted(name, self.number))

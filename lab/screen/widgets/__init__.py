@@ -1,0 +1,1 @@
+"""Widgets that draw what `lab.views` gives them."""

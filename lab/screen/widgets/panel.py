@@ -1,0 +1,165 @@
+"""A titled frame around one source: its state, its lines, its table, its filter."""
+
+from dataclasses import replace
+from typing import ClassVar, Self
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.geometry import Region
+from textual.message import Message
+from textual.widgets import Static
+
+from lab.screen.widgets.paint import content, paragraphs
+from lab.screen.widgets.rows import RowList
+from lab.views.cells import Line, PanelState, PanelView, Span, Tone
+from lab.views.feed import select
+from lab.views.sorting import Order, arrow, in_order, next_order
+
+
+class Panel(Vertical):
+    """Shows a `PanelView`; `name` says which, `number` is the key that focuses it."""
+
+    _repainted: tuple[Region, ...] = ()
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority the app opens the line before it hands out the next key: several come at once over a slow line.
+        Binding("slash", "filter", "Filter", key_display="/", priority=True),
+        Binding("escape", "clear_filter", "Show all rows", show=False),
+        Binding("s", "sort", "Sort by next column", show=False),
+        Binding("S", "turn", "Reverse the order", show=False),
+    ]
+
+    class Opened(Message):
+        """A person wants the row `key` of the panel `part` in full."""
+
+        def __init__(self, part: str, key: str) -> None:
+            super().__init__()
+            self.part = part
+            self.key = key
+
+    class Arranged(Message):
+        """A person put the rows of `part` into another order."""
+
+        def __init__(self, part: str) -> None:
+            super().__init__()
+            self.part = part
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(id=name, classes=f"panel -{PanelState.WAITING}")
+        self._number = number
+        self._static = Static(markup=False)
+        self.rows = RowList()
+        self._view = PanelView("", state=PanelState.WAITING)
+        self._pattern = ""
+        self._filtered = False
+        self.order: Order | None = None
+        self._heading = ("", "")
+        self._said: Line = ()
+        self._lines: tuple[Line, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield self._static
+        yield self.rows
+
+    def show(self, view: PanelView) -> None:
+        """Takes what the panel is to show."""
+        if view == self._view:
+            return
+        if view.state is not self._view.state:
+            self.remove_class(f"-{self._view.state}").add_class(f"-{view.state}")
+        self._view = view
+        self._draw()
+
+    def _draw(self) -> None:
+        view = self._view
+        chosen = in_order(select(view.rows, self._pattern), self.order)
+        found = Span(f"/{self._pattern}  {len(chosen)} of {len(view.rows)}", Tone.ACCENT)
+        self._set_frame(view.title, (found,) if self._pattern else view.status)
+        self.rows.mark(*((self.order.column, arrow(self.order)) if self.order else ("", "")))
+        self._set_lines(view.lines if view.rows else (*view.lines, *view.message))
+        self.rows.display = bool(view.rows) or not view.message
+        self.rows.show(view.columns, chosen)
+
+    def _set_frame(self, title: str, status: Line) -> None:
+        sorted_by = f" {arrow(self.order)} {self._title_of(self.order.column)}" if self.order else ""
+        if (title, sorted_by) != self._heading:
+            self._heading = (title, sorted_by)
+            number = (f"{self._number} ", "$foreground-muted")
+            self.border_title = Content.assemble(number, (title, "bold"), (sorted_by, "$accent"))
+        if status != self._said:
+            self._said = status
+            self._repainted = self._last_line()
+            self.border_subtitle = content(status)
+            self._repainted = ()
+
+    def _last_line(self) -> tuple[Region, ...]:
+        """Where the subtitle stands, as seen from the content; nothing before there is a size."""
+        size, offset = self.outer_size, self.content_offset
+        return (Region(-offset.x, size.height - 1 - offset.y, size.width, 1),) if size else ()
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """As every widget, but a new subtitle, which may hold an age, paints its own line only."""
+        chosen = regions or self._repainted
+        return super().refresh(*chosen, repaint=repaint, layout=layout, recompose=recompose)
+
+    def _title_of(self, column: str) -> str:
+        return next((one.title for one in self._view.columns if one.key == column), "") or column
+
+    def _set_lines(self, lines: tuple[Line, ...]) -> None:
+        """Only what changed: a new text would lay out the whole screen again."""
+        if lines != self._lines:
+            self._lines = lines
+            self._static.display = bool(lines)
+            self._static.update(paragraphs(lines))
+
+    @on(RowList.Opened)
+    def _opened(self, event: RowList.Opened) -> None:
+        event.stop()
+        self.post_message(self.Opened(str(self.id), event.key))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the filter line a slash is text."""
+        if action == "filter":
+            return self.screen.focused is self.rows
+        return super().check_action(action, parameters)
+
+    async def action_filter(self) -> None:
+        """Opens the filter line."""
+        # Imported and made when first used: both cost time before the first paint.
+        from lab.screen.widgets.filterline import FilterLine
+
+        if not self._filtered:
+            self._filtered = True
+            await self.mount(FilterLine(self._take_pattern, self.rows))
+        self.query_one(FilterLine).open()
+
+    def action_clear_filter(self) -> None:
+        """Shows every row again and goes back to them."""
+        if self._filtered:
+            from lab.screen.widgets.filterline import FilterLine
+
+            self.query_one(FilterLine).close()
+
+    def sort_by(self, order: Order | None) -> None:
+        """Puts the rows in that order, now and as they come."""
+        if order != self.order:
+            self.order = order
+            self._draw()
+
+    def action_sort(self) -> None:
+        """By the next of the columns; after the last one as the rows come."""
+        self.sort_by(next_order(self.order, self.rows.shown_columns, self._view.rows))
+        self.post_message(self.Arranged(str(self.id)))
+
+    def action_turn(self) -> None:
+        """The other way round."""
+        if self.order:
+            self.sort_by(replace(self.order, down=not self.order.down))
+            self.post_message(self.Arranged(str(self.id)))
+
+    def _take_pattern(self, pattern: str) -> None:
+        if pattern != self._pattern:
+            self._pattern = pattern
+            self._draw()

@@ -1,0 +1,80 @@
+"""The main screen's panels: each with the keys of what can be done with its rows."""
+
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from lab.screen.actions import ACTIONS
+from lab.screen.messages import ActionWanted
+from lab.screen.widgets.panel import Panel
+
+
+class PartPanel(Panel):
+    """A panel whose rows can be acted on; a read-only one has no keys for what changes something."""
+
+    def __init__(self, name: str, number: int, readonly: bool = False) -> None:
+        super().__init__(name, number)
+        self._readonly = readonly
+
+    def check_action(self, action: str, parameters: tuple[Any, ...]) -> bool | None:
+        """Whether a key works here."""
+        if action == "want" and self._readonly and ACTIONS[parameters[0]].changes:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_want(self, name: str) -> None:
+        """Asks for an action on the chosen row."""
+        self.post_message(ActionWanted(name, self.rows.current or ""))
+
+
+class ServicesPanel(PartPanel):
+    """Services have logs, and can be restarted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "logs", "Logs"),
+        Binding("R", "want('restart')", "Restart"),
+    ]
+
+    def action_logs(self) -> None:
+        """A service's log is the first thing that is shown of it in full."""
+        if self.rows.current:
+            self.post_message(self.Opened(str(self.id), self.rows.current))
+
+
+class RunsPanel(PartPanel):
+    """A run can be launched again, or a new one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("R", "want('relaunch')", "Re-launch"),
+        Binding("n", "want('demo-run')", "New demo run"),
+    ]
+
+
+class ModelsPanel(PartPanel):
+    """Versions are decided on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "want('approve')", "Approve"),
+        Binding("P", "want('promote')", "Promote"),
+        Binding("x", "want('reject')", "Reject", show=False),
+        Binding("X", "want('archive')", "Archive", show=False),
+    ]
+
+
+class AuditPanel(PartPanel):
+    """The trail is only looked at."""
+
+
+class DriftPanel(PartPanel):
+    """Alerts can be silenced."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("m", "want('silence')", "Silence")]
+
+
+PANELS: dict[str, type[PartPanel]] = {
+    "services": ServicesPanel,
+    "runs": RunsPanel,
+    "models": ModelsPanel,
+    "audit": AuditPanel,
+    "drift": DriftPanel,
+}

@@ -1,1 +1,0 @@
-"""Widgets that draw what `lab.tui.present` gives them."""

@@ -1,0 +1,29 @@
+"""What the screen shows of a snapshot: pure functions of data and time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lab.views import audit_panel, drift_panel, models_panel, runs_panel, services_panel
+from lab.views.cells import PanelView
+from lab.views.document import Detail
+from lab.views.frame import banner, title_line
+from lab.views.view import View
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the screen's five parts: its table, and one of its rows in full (None when the row is gone)."""
+
+    panel: Callable[[View], PanelView]
+    detail: Callable[[str, View], Detail | None]
+
+
+PARTS: dict[str, Part] = {
+    "services": Part(services_panel.panel, services_panel.detail),
+    "runs": Part(runs_panel.panel, runs_panel.detail),
+    "models": Part(models_panel.panel, models_panel.detail),
+    "audit": Part(audit_panel.panel, audit_panel.detail),
+    "drift": Part(drift_panel.panel, drift_panel.detail),
+}
+
+__all__ = ["PARTS", "Detail", "Part", "View", "banner", "title_line"]

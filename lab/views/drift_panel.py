@@ -1,0 +1,140 @@
+"""The drift panel: alerts on top, then every feature's PSI."""
+
+from collections.abc import Sequence
+
+from lab.base.alerts import Alert
+from lab.base.drift import DRIFTED, MODERATE, DriftReport, FeatureDrift
+from lab.observe.snapshot import SliceState
+from lab.views import formats
+from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, bar, cell, pad
+from lab.views.document import Detail, browsable, field_line, heading, text
+from lab.views.view import View, source_panel
+
+STATES: dict[str, tuple[str, Tone]] = {
+    "stable": ("●", Tone.OK),
+    "moderate": ("▲", Tone.WARN),
+    "drifted": ("✗", Tone.BAD),
+}
+COLUMNS = (
+    Column("name", "feature", 1, 16, 26),
+    Column("psi", "PSI", 2, 5, right=True),
+    Column("bar", "", 3, 12, 36, grow=True),
+    Column("state", "state", 4, 15),
+)
+EMPTY = "No drift report yet.\n`invoke seed` records the baseline."
+# The bar is full at twice the PSI that counts as drifted.
+FULL = 2 * DRIFTED
+
+
+def panel(view: View) -> PanelView:
+    """Drift by feature, under the alerts that are pending or firing."""
+    panel = source_panel("Drift & alerts", view.snapshot.drift, view, EMPTY, lambda value: _drift(value, view))
+    alerts = view.snapshot.alerts
+    rows = tuple(_alert(alert, view) for alert in _by_urgency(alerts.value or ()))
+    if alerts.state in {SliceState.FAILED, SliceState.STALE} and not view.lab_down:
+        panel = _with_line(
+            panel, (Span("▲ alerts unknown: ", Tone.WARN), Span(formats.clean(alerts.error), Tone.MUTED))
+        )
+    if not rows:
+        return panel
+    count = sum(alert.state == "firing" for alert in alerts.value or ())
+    badge: Line = (Span(f"▲ {count} firing", Tone.BAD), Span(" · ", Tone.MUTED)) if count else ()
+    state = PanelState.OK if panel.state is PanelState.EMPTY else panel.state
+    lines = (*panel.lines, *(panel.message if not panel.rows else ()))
+    return PanelView(panel.title, (*badge, *panel.status), state, lines, COLUMNS, (*rows, *panel.rows))
+
+
+def _with_line(panel: PanelView, line: Line) -> PanelView:
+    return PanelView(
+        panel.title, panel.status, panel.state, (line, *panel.lines), panel.columns, panel.rows, panel.message
+    )
+
+
+def _drift(report: DriftReport, view: View) -> PanelView:
+    checked = formats.age(view.epoch - report.checked_at) if report.checked_at else formats.NOTHING
+    if not report.features:
+        return PanelView("")
+    status: Line = (verdict(report), Span(f" · {report.rows:,} rows · checked {checked}", Tone.MUTED))
+    return PanelView("", status, columns=COLUMNS, rows=tuple(_feature(f) for f in report.features))
+
+
+def verdict(report: DriftReport) -> Span:
+    """Whether the data drifted."""
+    found = len(report.drifted)
+    return Span(f"✗ {found} drifted", Tone.BAD) if found else Span("● no drift", Tone.OK)
+
+
+def _feature(feature: FeatureDrift) -> Row:
+    glyph, tone = STATES[feature.state]
+    name_tone = Tone.STRONG if feature.state == "drifted" else Tone.PLAIN
+    cells = {
+        "name": Cell((Span(f"{glyph} ", tone), Span(formats.clean(feature.name), name_tone))),
+        "psi": cell(f"{feature.psi:.3f}"),
+        "bar": Cell((Span("", tone),), fill=feature.psi / FULL),
+        "state": cell(feature.state, tone),
+    }
+    return Row(f"feature/{feature.name}", cells)
+
+
+def _by_urgency(alerts: Sequence[Alert]) -> list[Alert]:
+    return sorted(
+        alerts, key=lambda a: (a.state != "firing", a.severity != "critical", a.name, sorted(a.labels.items()))
+    )
+
+
+def alert_key(alert: Alert) -> str:
+    """The same for the same alert in every snapshot."""
+    return f"alert/{alert.name}/" + ",".join(f"{k}={v}" for k, v in sorted(alert.labels.items()))
+
+
+def _alert(alert: Alert, view: View) -> Row:
+    firing = alert.state == "firing"
+    tone = Tone.BAD if firing else Tone.WARN
+    cells = {"name": cell(f"{'▲' if firing else '△'} {formats.clean(alert.name)}", tone)}
+    said = f"{alert.state} {formats.age(view.epoch - alert.active_at)} · {formats.clean(alert.summary)}"
+    return Row(alert_key(alert), cells, ("psi", Cell((Span(said, Tone.PLAIN),))), pinned=True)
+
+
+def detail(key: str, view: View) -> Detail | None:
+    if key.startswith("alert/"):
+        alert = next((a for a in view.snapshot.alerts.value or () if alert_key(a) == key), None)
+        return _alert_detail(alert, view) if alert else None
+    report = view.snapshot.drift.value
+    if report is None:
+        return None
+    lines: list[Line] = [
+        field_line("verdict", verdict(report)),
+        field_line("rows", Span(f"{report.rows:,}")),
+        field_line("checked", Span(formats.moment(report.checked_at or None, view.now))),
+        field_line("current data", text(report.current_hash)),
+        field_line("baseline data", text(report.baseline_hash)),
+        *heading(f"Features by PSI (moderate above {MODERATE}, drifted above {DRIFTED})"),
+    ]
+    for feature in report.features:
+        glyph, tone = STATES[feature.state]
+        name = pad((Span(formats.clean(feature.name)),), 58)
+        track = bar(feature.psi / FULL, 24, tone)
+        lines.append((Span(f"{glyph} ", tone), Span(f"{feature.psi:7.3f}  "), *track, Span("  "), *name))
+    return Detail("Drift", tuple(lines), report.current_hash, _page(view))
+
+
+def _page(view: View) -> str:
+    """The dashboard; without one, what Prometheus knows of the drift."""
+    prometheus = view.service_url("prometheus")
+    graph = f"{prometheus}/graph?g0.expr=synthetic_data_feature_psi&g0.tab=0" if prometheus else ""
+    return browsable(view.service_url("grafana") or graph)
+
+
+def _alert_detail(alert: Alert, view: View) -> Detail:
+    tone = Tone.BAD if alert.state == "firing" else Tone.WARN
+    lines: list[Line] = [
+        field_line("state", Span(f"▲ {formats.clean(alert.state)}", tone)),
+        field_line("severity", text(alert.severity)),
+        field_line("since", Span(formats.moment(alert.active_at, view.now))),
+        field_line("summary", text(alert.summary)),
+    ]
+    lines += heading("Labels") if alert.labels else ()
+    lines += [field_line(formats.clean(name), text(value)) for name, value in sorted(alert.labels.items())]
+    base = view.service_url("prometheus")
+    url = f"{base}/alerts" if base else ""
+    return Detail(f"Alert · {formats.clean(alert.name)}", tuple(lines), f"{alert.name}: {alert.summary}", url)

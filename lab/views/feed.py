@@ -1,0 +1,138 @@
+"""Lines that keep coming, and what the filter line means: the newest are kept, some of them shown. No widget, no clock."""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from lab.base.log_lines import Level
+from lab.views.cells import Line, Row
+
+# A pattern over a long line can take exponential time; a text is cut before it is searched.
+_SEARCHED = 400
+
+
+def select(rows: Sequence[Row], pattern: str) -> tuple[Row, ...]:
+    """The rows whose text matches, whatever its case; a pattern that is no regular expression is taken literally."""
+    matches = matcher(pattern)
+    return tuple(row for row in rows if matches(row.text))
+
+
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether a text passes the filter."""
+    inverse = pattern.startswith("!")
+    wanted = _compiled(pattern[1:] if inverse else pattern)
+    if wanted is None:
+        return lambda _: True
+    return lambda text: (wanted.search(text[:_SEARCHED]) is None) is inverse
+
+
+def marker(pattern: str) -> re.Pattern[str] | None:
+    """What to mark in a text that passed; None where nothing was looked for, or where it was to be absent."""
+    return None if pattern.startswith("!") else _compiled(pattern)
+
+
+def _compiled(wanted: str) -> re.Pattern[str] | None:
+    if not wanted:
+        return None
+    try:
+        return re.compile(wanted, re.IGNORECASE)
+    except re.error:
+        return re.compile(re.escape(wanted), re.IGNORECASE)
+
+
+def problem(pattern: str) -> str:
+    """Why the pattern is no regular expression; empty when it is one."""
+    try:
+        re.compile(pattern.removeprefix("!"))
+    except re.error as err:
+        return err.msg
+    return ""
+
+
+KEPT = 5_000
+
+
+@dataclass(frozen=True)
+class FeedLine:
+    """One line and how serious it is."""
+
+    level: Level
+    line: Line
+
+    @property
+    def text(self) -> str:
+        return "".join(span.text for span in self.line)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of the shown lines: `dropped` went at the front, `added` came at the end."""
+
+    added: tuple[Line, ...]
+    dropped: int = 0
+
+
+class Feed:
+    """At most `kept` lines, and as many again while paused; a filter and a least level decide which are shown."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._lines: deque[FeedLine] = deque()
+        self._held: deque[FeedLine] = deque(maxlen=kept)
+        self._kept = kept
+        self._pattern, self._matches = "", matcher("")
+        self.least = Level.DEBUG
+        self.paused = False
+        self.overflowed = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @property
+    def waiting(self) -> int:
+        """Lines that came while it was paused."""
+        return len(self._held)
+
+    @property
+    def shown(self) -> list[Line]:
+        """The lines that pass."""
+        return [one.line for one in self._lines if self._passes(one)]
+
+    def search(self, pattern: str) -> None:
+        """From now on only what matches is shown."""
+        self._pattern, self._matches = pattern, matcher(pattern)
+
+    def clear(self) -> None:
+        """Forgets every line."""
+        self._lines.clear()
+        self._held.clear()
+        self.overflowed = 0
+
+    def add(self, lines: Iterable[FeedLine]) -> Change:
+        """Takes lines at the end; while paused they wait."""
+        if self.paused:
+            before = len(self._held)
+            fresh = list(lines)
+            self._held.extend(fresh)
+            self.overflowed += before + len(fresh) - len(self._held)
+            return Change(())
+        fresh = list(lines)
+        self._lines.extend(fresh)
+        dropped = 0
+        while len(self._lines) > self._kept:
+            dropped += self._passes(self._lines.popleft())
+            self.overflowed += 1
+        added = [one.line for one in fresh if self._passes(one)]
+        # More at once than are kept: some of the new ones went, too, and were never shown.
+        never = max(0, len(fresh) - self._kept)
+        lost = sum(self._passes(one) for one in fresh[:never])
+        return Change(tuple(added[lost:]), dropped - lost)
+
+    def resume(self) -> Change:
+        """Ends the pause and takes what waited."""
+        self.paused = False
+        held, self._held = list(self._held), deque(maxlen=self._kept)
+        return self.add(held)
+
+    def _passes(self, one: FeedLine) -> bool:
+        return one.level >= self.least and (not self._pattern or self._matches(one.text))

@@ -1,0 +1,73 @@
+"""Header and banner."""
+
+from collections.abc import Sequence
+
+from lab.observe.snapshot import SliceState, Snapshot
+from lab.views import formats
+from lab.views.cells import Line, Span, Tone, clip, width_of
+from lab.views.view import View, health_mark, health_tone, marked
+
+_BETWEEN = Span(" · ", Tone.MUTED)
+_Part = tuple[int, Line]
+
+
+def title_line(view: View, width: int) -> Line:
+    """The header in `width` cells: parts of greater rank go first when there is no room."""
+    left, right = _left(view), _right(view)
+    ranks = sorted({rank for rank, _ in (*left, *right)}, reverse=True)
+    for limit in ranks:
+        ours, theirs = _join(left, limit), _join(right, limit)
+        gap = width - width_of(ours) - width_of(theirs)
+        if gap >= 2:
+            return (*ours, Span(" " * gap), *theirs)
+    return clip(_join(left, 1), width)
+
+
+def _join(parts: Sequence[_Part], limit: int) -> Line:
+    spans: list[Span] = []
+    for rank, line in parts:
+        if rank <= limit:
+            spans += [_BETWEEN, *line] if spans else line
+    return tuple(spans)
+
+
+def _left(view: View) -> tuple[_Part, ...]:
+    lab, health = view.snapshot.lab, view.snapshot.overall
+    waiting = view.snapshot.services.state is SliceState.WAITING
+    word = "connecting" if waiting else "not up" if view.lab_down else str(health)
+    parts: tuple[_Part, ...] = (
+        (1, (Span(formats.clean(lab.name) or "mlops-lab", Tone.STRONG),)),
+        (1, (health_mark(health), Span(f" {word}", health_tone(health)))),
+        (3, (Span(formats.clean(lab.environment), Tone.ACCENT),)),
+        (4, (Span(formats.clean(lab.role)),)),
+        (6, (Span(formats.clean(lab.owner), Tone.MUTED),)),
+        (7, (Span(formats.clean(lab.runtime), Tone.MUTED),)),
+        (5, (Span("read-only", Tone.WARN),) if view.readonly else ()),
+        (2, (Span("● recording", Tone.BAD),) if view.recording else ()),
+    )
+    return tuple((rank, line) for rank, line in parts if any(span.text for span in line))
+
+
+def _right(view: View) -> tuple[_Part, ...]:
+    taken = newest(view.snapshot)
+    old = None if taken is None else max(0.0, view.epoch - taken)
+    late = old is not None and old > 3 * view.interval_s + 2
+    age = Span(f"▲ data {formats.age(old)} old", Tone.WARN) if late else Span(f"data {formats.age(old)}", Tone.MUTED)
+    return ((2, (age,)), (3, (Span(view.now.strftime("%H:%M:%S"), Tone.PLAIN),)))
+
+
+def newest(snapshot: Snapshot) -> float | None:
+    """When any source last answered (epoch seconds)."""
+    parts = (snapshot.services, snapshot.runs, snapshot.models, snapshot.audit, snapshot.drift, snapshot.alerts)
+    return max((part.fetched_at for part in parts if part.fetched_at is not None), default=None)
+
+
+def banner(view: View) -> Line:
+    """One line under the header when something needs a person; empty otherwise."""
+    if view.trouble:
+        return (Span("✗ ", Tone.BAD), *marked(formats.clean(view.trouble)))
+    if view.lab_down:
+        here = "" if view.readonly else ", or `:` here"
+        hint = f"Type `invoke up`{here}; this screen connects by itself."
+        return (Span("○ The lab isn't up. ", Tone.STRONG), *marked(hint))
+    return ()

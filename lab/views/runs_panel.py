@@ -1,0 +1,178 @@
+"""The runs panel."""
+
+from collections.abc import Iterable
+
+from lab.base.runs import STEPS, Run, RunStatus, ScheduleState
+from lab.observe.snapshot import RunsView
+from lab.views import formats
+from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
+from lab.views.document import NAME, Detail, field_line, heading, text
+from lab.views.view import View, ledger_mark, source_panel
+
+STATUS: dict[RunStatus, tuple[str, str, Tone]] = {
+    RunStatus.QUEUED: ("◌", "queued", Tone.MUTED),
+    RunStatus.NOT_STARTED: ("◌", "waiting", Tone.MUTED),
+    RunStatus.MANAGED: ("◌", "managed", Tone.MUTED),
+    RunStatus.STARTING: ("◐", "starting", Tone.ACCENT),
+    RunStatus.STARTED: ("▶", "running", Tone.ACCENT),
+    RunStatus.SUCCESS: ("✓", "success", Tone.OK),
+    RunStatus.FAILURE: ("✗", "failed", Tone.BAD),
+    RunStatus.CANCELING: ("■", "stopping", Tone.WARN),
+    RunStatus.CANCELED: ("■", "canceled", Tone.MUTED),
+}
+STEP_MARKS: dict[str, tuple[str, Tone]] = {
+    "SUCCESS": ("●", Tone.OK),
+    "FAILURE": ("✗", Tone.BAD),
+    "IN_PROGRESS": ("◐", Tone.ACCENT),
+    "SKIPPED": ("○", Tone.MUTED),
+}
+COLUMNS = (
+    Column("run", "run", 1, 8),
+    Column("status", "status", 1, 10),
+    Column("steps", "steps", 3, 16, 30),
+    Column("took", "took", 2, 5, right=True),
+    Column("age", "age", 2, 4, right=True),
+    Column("trigger", "trigger", 4, 8, 12),
+    Column("role", "role", 5, 11, 14),
+    Column("owner", "owner", 6, 16, 26),
+    Column("environment", "env", 7, 7),
+    Column("job", "job", 8, 20, 24),
+)
+EMPTY = "No run yet.\nStart one with `invoke demo-run`."
+
+
+def panel(view: View) -> PanelView:
+    """The newest runs and the schedule."""
+    return source_panel("Runs", view.snapshot.runs, view, EMPTY, lambda value: _runs(value, view))
+
+
+def _runs(value: RunsView, view: View) -> PanelView:
+    active = sum(not run.status.finished for run in value.runs)
+    status: Line = (Span(f"{active} active", Tone.ACCENT), Span(" · ", Tone.MUTED)) if active else ()
+    status = (*status, *schedule_line(value.schedule, view))
+    rows = tuple(_run(run, view) for run in value.runs)
+    return PanelView("", status, columns=COLUMNS, rows=rows)
+
+
+def schedule_line(schedule: ScheduleState | None, view: View) -> Line:
+    """Whether the schedule runs, and when next."""
+    if schedule is None:
+        return ()
+    if schedule.status.upper() != "RUNNING":
+        return (Span(f"schedule {formats.clean(schedule.status).lower()}", Tone.MUTED),)
+    if schedule.next_tick is None:
+        return (Span("schedule on", Tone.MUTED),)
+    return (Span(f"next in {formats.age(schedule.next_tick - view.epoch)}", Tone.MUTED),)
+
+
+def _run(run: Run, view: View) -> Row:
+    glyph, word, tone = STATUS[run.status]
+    if run.status is RunStatus.STARTED:
+        word = f"step {min(done(run) + 1, total(run))}/{total(run)}"
+    began = run.started_at or run.created_at
+    cells = {
+        "run": cell(formats.short(run.run_id)),
+        "status": cell(f"{glyph} {word}", tone),
+        "steps": Cell(progress(run)),
+        "took": cell(formats.duration(took(run, view))),
+        "age": cell(formats.age(None if began is None else view.epoch - began), Tone.MUTED),
+        "trigger": cell(formats.clean(run.trigger), Tone.MUTED),
+        "role": cell(formats.clean(run.role)),
+        "owner": cell(formats.clean(run.owner), Tone.MUTED),
+        "environment": cell(formats.clean(run.environment), Tone.MUTED),
+        "job": cell(formats.clean(run.job), Tone.MUTED),
+    }
+    return Row(run.run_id, cells)
+
+
+def took(run: Run, view: View) -> float | None:
+    """Wall seconds of a run, so far when it still runs."""
+    if run.seconds is None and run.started_at is not None and not run.status.finished:
+        return max(0.0, view.epoch - run.started_at)
+    return run.seconds
+
+
+def run_url(run_id: str, view: View) -> str:
+    """The run's page in Dagster."""
+    base = view.service_url("dagster")
+    return f"{base}/runs/{run_id}" if base else ""
+
+
+def done(run: Run) -> int:
+    """Steps that ended well."""
+    return sum(step.status == "SUCCESS" for step in run.steps)
+
+
+def total(run: Run) -> int:
+    """Steps the run has: the pipeline's, unless it has steps of its own."""
+    known = any(step.name in STEPS for step in run.steps) or not run.steps
+    return max(len(STEPS) if known else 0, len(run.steps))
+
+
+def progress(run: Run) -> Line:
+    """A mark per step, and the step that runs or failed."""
+    if not run.steps:
+        return (Span("○" * total(run), Tone.MUTED),)
+    spans = [Span(*STEP_MARKS.get(step.status, ("○", Tone.MUTED))) for step in run.steps]
+    spans += [Span("○", Tone.MUTED)] * (total(run) - len(spans))
+    for status, tone in (("FAILURE", Tone.BAD), ("IN_PROGRESS", Tone.ACCENT)):
+        current = next((step for step in run.steps if step.status == status), None)
+        if current:
+            return (*spans, Span(f" {formats.clean(current.name)}", tone))
+    return tuple(spans)
+
+
+def detail(key: str, view: View) -> Detail | None:
+    value = view.snapshot.runs.value
+    run = next((r for r in value.runs if r.run_id == key), None) if value else None
+    if run is None:
+        return None
+    lines = (*_run_fields(run, view), *_steps(run, view), *_audit_of(run, view))
+    return Detail(f"Run · {formats.short(run.run_id)}", lines, run.run_id, run_url(run.run_id, view))
+
+
+def _run_fields(run: Run, view: View) -> Iterable[Line]:
+    glyph, word, tone = STATUS[run.status]
+    yield field_line("status", Span(f"{glyph} {word}", tone))
+    yield field_line("run", text(run.run_id))
+    yield field_line("job", text(run.job))
+    yield field_line("trigger", text(run.trigger))
+    yield field_line("owner", text(run.owner))
+    yield field_line("role", text(run.role))
+    yield field_line("environment", text(run.environment))
+    yield field_line("created", Span(formats.moment(run.created_at, view.now)))
+    yield field_line("started", Span(formats.moment(run.started_at, view.now)))
+    yield field_line("ended", Span(formats.moment(run.ended_at, view.now)))
+    yield field_line("took", Span(formats.duration(took(run, view))))
+
+
+def _steps(run: Run, view: View) -> Iterable[Line]:
+    yield from heading("Steps")
+    if not run.steps:
+        yield (Span("no step began yet", Tone.MUTED),)
+    for step in run.steps:
+        glyph, tone = STEP_MARKS.get(step.status, ("○", Tone.MUTED))
+        so_far = step.started_at is not None and step.ended_at is None and not run.status.finished
+        seconds = view.epoch - step.started_at if so_far and step.started_at is not None else step.seconds
+        yield (
+            Span(f"{glyph} ", tone),
+            *pad((Span(formats.clean(step.name)),), NAME),
+            *pad((Span(formats.clean(step.status).lower().replace("_", " "), tone),), 13),
+            Span(f"{formats.duration(seconds):>8}"),
+            Span(f"   from {formats.moment(step.started_at, view.now)}", Tone.MUTED),
+        )
+
+
+def _audit_of(run: Run, view: View) -> Iterable[Line]:
+    audit = view.snapshot.audit.value
+    entries = [e for e in audit.entries if e.run_id == run.run_id] if audit else []
+    yield from heading("Audit entries among the newest")
+    if not entries:
+        yield (Span("none", Tone.MUTED),)
+    for entry in reversed(entries):
+        glyph, tone = ledger_mark(entry, view)
+        yield (
+            Span(f"#{entry.seq:<6}", Tone.MUTED),
+            *pad((Span(formats.clean(entry.action)),), NAME - 5),
+            Span(f"{glyph} {entry.status}", tone),
+        )

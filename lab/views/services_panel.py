@@ -1,0 +1,122 @@
+"""The services panel."""
+
+from collections.abc import Iterable
+
+from lab.observe.snapshot import Health, ServiceState
+from lab.views import formats
+from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
+from lab.views.document import Detail, browsable, field_line, heading, text
+from lab.views.view import View, health_mark, health_tone, marked, page_url, source_panel
+
+SPARK = 8
+COLUMNS = (
+    Column("name", "service", 1, 20, 26),
+    Column("state", "state", 2, 8),
+    Column("spark", "probe", 4, SPARK, SPARK),
+    Column("latency", "", 3, 5, right=True),
+    Column("uptime", "up", 5, 4, right=True),
+    Column("memory", "mem", 6, 5, right=True),
+    Column("restarts", "↻", 7, 3, right=True),
+    Column("url", "url", 8, 22, 30),
+)
+
+
+def panel(view: View) -> PanelView:
+    """The services by their deep probes."""
+    return source_panel("Services", view.snapshot.services, view, "No service is known.", lambda v: _services(v, view))
+
+
+def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
+    needed = [s for s in states if not s.optional]
+    up = sum(s.health is Health.UP for s in needed)
+    memory = sum(s.memory_bytes or 0 for s in states)
+    status: Line = (Span(f"{up}/{len(needed)} up", Tone.OK if up == len(needed) else Tone.WARN),)
+    troubled = next(
+        (s for s in states if s.health in {Health.DOWN, Health.DEGRADED, Health.STARTING} and s.reason), None
+    )
+    if troubled and not view.lab_down:
+        title, reason = formats.clean(troubled.title), formats.clean(troubled.reason)
+        said = reason if reason.startswith(title) else f"{title}: {reason}"
+        status = (*status, Span(f" · {said}", Tone.MUTED))
+    elif memory:
+        status = (*status, Span(f" · {formats.size(memory)}", Tone.MUTED))
+    return PanelView("", status, columns=COLUMNS, rows=tuple(_service(s, view) for s in states))
+
+
+def _service(state: ServiceState, view: View) -> Row:
+    tone = health_tone(state.health)
+    quiet = Tone.MUTED if state.health is Health.ABSENT else Tone.PLAIN
+    probes = [p for p in view.history.of(state.name) if p.health is not Health.ABSENT]
+    cells = {
+        "name": Cell((health_mark(state.health), Span(f" {formats.clean(state.title)}", quiet))),
+        "state": cell(str(state.health), tone),
+        "spark": cell(formats.sparkline([p.latency_s for p in probes], SPARK), Tone.MUTED),
+        "latency": cell(formats.latency(state.latency_s)),
+        "uptime": cell(formats.age(state.uptime_s), Tone.MUTED),
+        "memory": cell(formats.size(state.memory_bytes), Tone.MUTED),
+        "restarts": _restarts(state.restarts),
+        "url": cell(formats.clean(state.url), Tone.MUTED),
+    }
+    spill = None
+    if state.health is not Health.UP and (state.reason or state.remedy):
+        reason = Span(formats.clean(state.reason or state.remedy), quiet)
+        spill = ("state", Cell((Span(f"{state.health:<8} ", tone), reason)))
+    return Row(state.name, cells, spill)
+
+
+def _restarts(count: int | None) -> Cell:
+    if not count:
+        return cell(formats.NOTHING if count is None else "0", Tone.MUTED)
+    return cell(count, Tone.WARN)
+
+
+def detail(key: str, view: View) -> Detail | None:
+    state = next((s for s in view.snapshot.services.value or () if s.name == key), None)
+    if state is None:
+        return None
+    lines = (*_service_fields(state), *_probes(key, view))
+    return Detail(f"Service · {formats.clean(state.title)}", lines, state.url or state.name, browsable(page_url(state)))
+
+
+def _service_fields(state: ServiceState) -> Iterable[Line]:
+    yield field_line("state", health_mark(state.health), Span(f" {state.health}", health_tone(state.health)))
+    if state.reason:
+        yield field_line("reason", text(state.reason))
+    if state.remedy:
+        yield field_line("remedy", *marked(formats.clean(state.remedy)))
+    yield field_line("url", text(state.url))
+    yield field_line("latency", Span(formats.latency(state.latency_s)))
+    yield field_line("uptime", Span(formats.duration(state.uptime_s)))
+    yield field_line("restarts", text(formats.NOTHING if state.restarts is None else state.restarts))
+    yield field_line("memory", Span(formats.size(state.memory_bytes)))
+    yield field_line("process", text(formats.NOTHING if state.pid is None else state.pid))
+    if state.container_health:
+        yield field_line("container", text(f"{state.container_health} by its own check"))
+    if state.image_age_s is not None:
+        yield field_line("image", Span(f"made {formats.duration(state.image_age_s)} ago"))
+    yield field_line("needed", Span("no: optional" if state.optional else "yes"))
+
+
+def _probes(name: str, view: View) -> Iterable[Line]:
+    probes = view.history.of(name)
+    if not probes:
+        return
+    yield from heading(f"Probes since this screen opened ({len(probes)})")
+    known = sorted(p.latency_s for p in probes if p.latency_s is not None)
+    yield (Span(formats.sparkline([p.latency_s for p in probes], min(60, len(probes))), Tone.ACCENT),)
+    if known:
+        middle = known[len(known) // 2]
+        figures = " · ".join(
+            f"{word} {formats.latency(value)}"
+            for word, value in (("least", known[0]), ("median", middle), ("most", known[-1]))
+        )
+        yield (Span(figures, Tone.MUTED),)
+    yield ()
+    for probe in reversed(probes[-40:]):
+        yield (
+            Span(f"{formats.moment(probe.at, view.now)}  ", Tone.MUTED),
+            health_mark(probe.health),
+            Span(f" {probe.health:<9}", health_tone(probe.health)),
+            Span(f"{formats.latency(probe.latency_s):>8}  "),
+            Span(formats.clean(probe.reason), Tone.MUTED),
+        )

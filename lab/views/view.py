@@ -1,0 +1,159 @@
+"""What all panels share: the view of a moment, and how a source's state becomes a panel's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+from lab.base.catalogue import UNSEEN
+from lab.governance.ledger import Entry, Status
+from lab.observe.snapshot import Health, ServiceState, Slice, SliceState, Snapshot
+from lab.views import formats
+from lab.views.cells import Line, PanelState, PanelView, Span, Tone
+from lab.views.jobs import Jobs
+from lab.views.probe_history import History
+
+T = TypeVar("T")
+
+_HEALTH: dict[Health, tuple[str, Tone]] = {
+    Health.UP: ("●", Tone.OK),
+    Health.STARTING: ("◐", Tone.WARN),
+    Health.DEGRADED: ("▲", Tone.WARN),
+    Health.DOWN: ("✗", Tone.BAD),
+    Health.ABSENT: ("○", Tone.MUTED),
+}
+LEDGER_STATUS: dict[Status, tuple[str, Tone]] = {
+    Status.STARTED: ("▶", Tone.MUTED),
+    Status.SUCCESS: ("✓", Tone.OK),
+    Status.FAILURE: ("✗", Tone.BAD),
+    Status.BLOCKED: ("⊘", Tone.BAD),
+    Status.REQUESTED: ("◐", Tone.WARN),
+    Status.APPROVED: ("✓", Tone.OK),
+    Status.REJECTED: ("✗", Tone.BAD),
+    Status.PROMOTED: ("★", Tone.OK),
+    Status.ARCHIVED: ("○", Tone.MUTED),
+    Status.REFUSED: ("⊘", Tone.BAD),
+}
+# What claims something and doesn't prove it: nothing acts on it, whatever its status says.
+UNCOUNTED = ("∅", Tone.BAD)
+
+
+@dataclass(frozen=True)
+class View:
+    """A snapshot, what was seen before it, and the local time at which it is shown."""
+
+    snapshot: Snapshot
+    now: datetime
+    history: History = field(default_factory=History)
+    interval_s: float = 2.0
+    readonly: bool = False
+    trouble: str = ""
+    recording: str = ""
+    jobs: Jobs = field(default_factory=Jobs)
+
+    @property
+    def epoch(self) -> float:
+        return self.now.timestamp()
+
+    @property
+    def lab_down(self) -> bool:
+        """Whether the lab isn't up at all, so that one hint helps more than five errors."""
+        return lab_is_down(self.snapshot)
+
+    def service_url(self, name: str) -> str:
+        """The URL of a service, empty when it is unknown or not installed."""
+        return next((page_url(s) for s in self.snapshot.services.value or () if s.name == name), "")
+
+
+def is_uncounted(entry: Entry, view: View) -> bool:
+    """Whether an audit entry is known not to count."""
+    audit = view.snapshot.audit.value
+    return audit is not None and (entry.seq in audit.uncounted or entry.seq in audit.overtaken)
+
+
+def is_overtaken(entry: Entry, view: View) -> bool:
+    """Whether an audit entry is a decision that lost a race."""
+    audit = view.snapshot.audit.value
+    return audit is not None and entry.seq in audit.overtaken
+
+
+def is_probe(entry: Entry, view: View) -> bool:
+    """Whether a verification wrote the entry to show that it doesn't count."""
+    audit = view.snapshot.audit.value
+    return audit is not None and entry.seq in audit.probes
+
+
+def ledger_mark(entry: Entry, view: View) -> tuple[str, Tone]:
+    """Shape and colour of an audit entry's status; the word stands beside it."""
+    if not is_uncounted(entry, view):
+        return LEDGER_STATUS[entry.status]
+    harmless = is_probe(entry, view) or is_overtaken(entry, view)
+    return (UNCOUNTED[0], Tone.MUTED) if harmless else UNCOUNTED
+
+
+def page_url(state: ServiceState) -> str:
+    """Where the service would be found; empty when it isn't installed."""
+    return "" if state.health is Health.ABSENT else state.url
+
+
+def lab_is_down(snapshot: Snapshot) -> bool:
+    """Whether no service that the lab needs is up or starting, and nothing else answers either."""
+    others = (snapshot.runs, snapshot.models, snapshot.audit, snapshot.drift, snapshot.alerts)
+    if snapshot.services.state is SliceState.WAITING or any(part.state is SliceState.OK for part in others):
+        return False
+    needed = (service.health for service in snapshot.services.value or () if not service.optional)
+    return not any(health in {Health.UP, Health.STARTING} for health in needed)
+
+
+def health_mark(health: Health) -> Span:
+    """Shape and colour of a state; the word stands beside it."""
+    glyph, tone = _HEALTH[health]
+    return Span(glyph, tone)
+
+
+def health_tone(health: Health) -> Tone:
+    return _HEALTH[health][1]
+
+
+def source_panel(title: str, part: Slice[T], view: View, empty: str, fill: Callable[[T], PanelView]) -> PanelView:
+    """A panel in the state of its source: waiting, failed, stale, empty, or as `fill` makes it."""
+    state = part.state
+    if part.value is None:
+        if state is SliceState.WAITING:
+            return PanelView(
+                title,
+                (Span("waiting", Tone.MUTED),),
+                PanelState.WAITING,
+                message=note("waiting for the first answer …"),
+            )
+        return _failed(title, part.error, view)
+    panel = replace(fill(part.value), title=title)
+    if not panel.rows and not panel.message:
+        panel = replace(panel, message=note(*empty.split("\n")))
+    if state is SliceState.STALE:
+        old = Span(f"stale {formats.age(part.age(view.epoch))}", Tone.WARN)
+        why = Span(f" · {formats.clean(part.error)}", Tone.MUTED)
+        return replace(panel, state=PanelState.STALE, status=(old, why))
+    return panel if panel.rows else replace(panel, state=PanelState.EMPTY)
+
+
+def _failed(title: str, error: str, view: View) -> PanelView:
+    if view.lab_down:
+        message = note("no answer: the lab isn't up")
+        return PanelView(title, (Span("not up", Tone.MUTED),), PanelState.WAITING, message=message)
+    if UNSEEN in error:
+        return PanelView(
+            title, (Span("out of sight", Tone.MUTED),), PanelState.WAITING, message=note(formats.clean(error))
+        )
+    message = ((Span("✗ no answer yet", Tone.BAD),), (Span(formats.clean(error), Tone.PLAIN),))
+    return PanelView(title, (Span("failed", Tone.BAD),), PanelState.FAILED, message=message)
+
+
+def note(*lines: str) -> tuple[Line, ...]:
+    """Quiet lines; what stands in backquotes is a command and stands out."""
+    return tuple(marked(line) for line in lines)
+
+
+def marked(line: str) -> Line:
+    parts = line.split("`")
+    return tuple(Span(text, Tone.ACCENT if index % 2 else Tone.MUTED) for index, text in enumerate(parts) if text)
