@@ -23,13 +23,12 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lab.runtime.native.native_runtime.bytecode import PACKAGES  # noqa: E402
-from lab.runtime.native.native_runtime.orphan_processes import owned  # noqa: E402
-
 from benchmarks.ledger import append_rates  # noqa: E402 - run as a file, it must find the packages first
 from benchmarks.report import Machine, publish, spread  # noqa: E402
 from docs.tables import table  # noqa: E402
 from lab import wiring  # noqa: E402
+from lab.runtime.native.bytecode import PACKAGES  # noqa: E402
+from lab.runtime.native.orphan_processes import owned  # noqa: E402
 from lab.services.s3 import PIPELINE, S3, AuditStore  # noqa: E402
 from lab.stack.doctor import free_offset  # noqa: E402
 

@@ -18,11 +18,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lab.runtime.compose.compose_runtime.engine import engine  # noqa: E402
-
 from benchmarks.lab import Bench, Measured, megabytes  # noqa: E402 - run as a file, it must find the packages first
 from benchmarks.report import Machine, publish, spread  # noqa: E402
 from docs.tables import table  # noqa: E402
+from lab.runtime.compose.engine import engine  # noqa: E402
 
 NAME = "benchmark"
 _LABEL = f"org.mlops-lab.lab={NAME}"

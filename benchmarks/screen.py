@@ -32,7 +32,7 @@ from lab.observe.observer import Observer  # noqa: E402
 from lab.observe.snapshot import Snapshot  # noqa: E402
 from lab.stack.doctor import free_offset  # noqa: E402
 
-SCREEN = ("-m", "lab.commands.cli")
+SCREEN = ("-m", "lab.cli")
 BARE = """
 from textual.app import App
 from textual.widgets import Static

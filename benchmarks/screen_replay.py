@@ -27,8 +27,13 @@ from lab.base.dataset import FEATURES  # noqa: E402
 from lab.base.drift import DriftReport, FeatureDrift  # noqa: E402
 from lab.base.model_versions import GovernanceTags, ModelVersion  # noqa: E402
 from lab.base.runs import JOB, STEPS, Run, RunStatus, Step  # noqa: E402
-from lab.governance.ledger import Entry, Status, seal  # noqa: E402
-from lab.observe.snapshot import AuditView, Health, LabInfo, RunsView, ServiceState, Slice, Snapshot  # noqa: E402
+from lab.governance.ledger import (  # noqa: E402
+    AuditView,
+    Entry,
+    Status,
+    seal,
+)
+from lab.observe.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot  # noqa: E402
 from lab.recording.playback import Recording  # noqa: E402
 from lab.recording.recording_file import Recorder  # noqa: E402
 from lab.screen.replay.player import Player  # noqa: E402

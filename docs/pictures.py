@@ -156,7 +156,7 @@ async def draw(names: Sequence[str]) -> None:
 
 async def tape(names: Sequence[str]) -> None:
     """Opens in the lab that is up, at this moment, everything that the pictures of these names open, or all."""
-    from lab.commands.cli import connect, open_desk
+    from lab.cli import connect, open_desk
 
     taping = Taping(open_desk)
     if names:

@@ -79,10 +79,10 @@ def runtime(config: LabConfig) -> Runtime:
 
     if runtime_name(config) == "compose":
         from lab.base.source_code import code_version
-        from lab.runtime.compose.compose_runtime.compose_runtime import ComposeRuntime
+        from lab.runtime.compose.compose_runtime import ComposeRuntime
 
         return ComposeRuntime(config, code_version=lambda: code_version(config.root))
-    from lab.runtime.native.native_runtime.native_runtime import NativeRuntime
+    from lab.runtime.native.native_runtime import NativeRuntime
 
     return NativeRuntime(config, binaries(config))
 

@@ -51,7 +51,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
 @pytest.fixture(scope="session")
 def engine() -> Iterator["DockerClient"]:
     """The container engine; without one the test is skipped, unless LAB_REQUIRE names `compose`."""
-    from lab.runtime.compose.compose_runtime import engine as engines
+    from lab.runtime.compose import engine as engines
 
     try:
         client = engines.engine()

@@ -13,33 +13,53 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("lab", "pipelines", "exporters")
 LAYERS = "Layers of the control plane"
-SERVICES = "Services know the core and the clients, never the control plane"
+HOST = "Steps stand on the guard, and the guard on Dagster's host"
+SERVICES = "Services never import the control plane"
+TEXTUAL = "Only the screen imports Textual"
 FRONT_ENDS = "Only front ends draw"
-CORE = "The core needs the standard library only"
-CONTRACTS = (LAYERS, SERVICES, FRONT_ENDS, CORE)
-# Contract, importing module, what it must not import.
+RULES = "Rules and ledger decide over values"
+BASE = "The base needs the standard library only"
+CONTRACTS = (LAYERS, HOST, SERVICES, TEXTUAL, FRONT_ENDS, RULES, BASE)
+# Contract, importing module, what it must not import: one for every arrow between neighbours, and some longer ones.
 PLANTS = (
-    (LAYERS, "lab.base.runs", "lab.services.json_reading"),
-    (LAYERS, "lab.base.alerts", "lab.settings"),
+    (LAYERS, "lab.screen.themes", "lab.cli"),
+    (LAYERS, "lab.commands.ending", "lab.screen.terminal"),
+    (LAYERS, "lab.recording.marks", "lab.commands.ending"),
+    (LAYERS, "lab.views.formats", "lab.recording.marks"),
+    (LAYERS, "lab.wiring", "lab.views.formats"),
+    (LAYERS, "lab.governance.checks.proof", "lab.wiring"),
+    (LAYERS, "lab.stack.silence", "lab.governance.checks.proof"),
+    (LAYERS, "lab.observe.service_state", "lab.stack.silence"),
+    (LAYERS, "lab.governance.cases.audit", "lab.observe.service_state"),
+    (LAYERS, "lab.runtime.runtime", "lab.governance.cases.audit"),
+    (LAYERS, "lab.runtime.lock", "lab.services.metrics"),
     (LAYERS, "lab.services.json_reading", "lab.runtime.runtime"),
     (LAYERS, "lab.services.http", "lab.settings"),
-    (LAYERS, "lab.runtime.runtime", "lab.services.metrics"),
-    (LAYERS, "lab.runtime.runtime", "lab.base.progress"),
     (LAYERS, "lab.settings", "lab.runtime.layout"),
-    (LAYERS, "lab.base.progress", "lab.wiring"),
-    (LAYERS, "lab.wiring", "lab.views.formats"),
-    (LAYERS, "lab.views.formats", "lab.commands.cli"),
+    (LAYERS, "lab.config", "lab.envfile"),
+    (LAYERS, "lab.config", "lab.services.metrics"),
+    (LAYERS, "lab.governance.rules.races", "lab.config"),
+    (LAYERS, "lab.governance.ledger.entry", "lab.governance.rules.races"),
+    (LAYERS, "lab.base.runs", "lab.governance.ledger.entry"),
+    (HOST, "lab.training.frames", "pipelines.plots"),
+    (HOST, "lab.dagster_host.memory_limit", "lab.training.frames"),
+    (HOST, "lab.services.json_reading", "lab.dagster_host.memory_limit"),
     (SERVICES, "pipelines.plots", "lab.settings"),
     (SERVICES, "pipelines.schema", "lab.views.formats"),
-    (SERVICES, "exporters.serve", "lab.base.progress"),
+    (SERVICES, "exporters.serve", "lab.stack.silence"),
     (SERVICES, "exporters.config", "lab.wiring"),
     (SERVICES, "exporters.trail", "lab.runtime.runtime"),
-    (FRONT_ENDS, "lab.base.progress", "rich"),
-    (FRONT_ENDS, "lab.services.json_reading", "textual"),
+    (SERVICES, "lab.training.guard", "lab.governance.cases.trail"),
+    (SERVICES, "lab.dagster_host.daemon", "lab.observe.snapshot"),
+    (TEXTUAL, "lab.views.cells", "textual"),
+    (TEXTUAL, "lab.recording.recorder", "textual"),
+    (FRONT_ENDS, "lab.stack.seed", "rich"),
     (FRONT_ENDS, "pipelines.plots", "rich"),
-    (CORE, "lab.base.dataset", "pandas"),
-    (CORE, "lab.base.errors", "pydantic"),
-    (CORE, "lab.base.catalogue", "httpx"),
+    (RULES, "lab.governance.rules.history", "httpx"),
+    (RULES, "lab.governance.ledger.writer", "boto3"),
+    (BASE, "lab.base.dataset", "pandas"),
+    (BASE, "lab.base.errors", "pydantic"),
+    (BASE, "lab.base.catalogue", "httpx"),
 )
 
 
@@ -98,9 +118,9 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield node.module or ""
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "lab" / "core").rglob("*.py")), ids=lambda path: path.stem)
-def test_core_imports_only_itself_and_the_standard_library(path: Path) -> None:
-    roots = {name.partition(".")[0] for name in imports(ast.parse(path.read_text())) if not name.startswith("lab.core")}
+@pytest.mark.parametrize("path", sorted((ROOT / "lab" / "base").rglob("*.py")), ids=lambda path: path.stem)
+def test_base_imports_only_itself_and_the_standard_library(path: Path) -> None:
+    roots = {name.partition(".")[0] for name in imports(ast.parse(path.read_text())) if not name.startswith("lab.base")}
     assert roots <= sys.stdlib_module_names
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from lab import cli
 from lab.base.errors import LabError
 from lab.base.interruption import PIPE_CLOSED
-from lab.commands import cli
 from lab.screen import terminal
 from lab.screen.app import LabApp
 from tests.support.ports import NEVER_STARTED
@@ -37,7 +37,7 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
 
 def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "lab.commands.cli", *arguments],
+        [sys.executable, "-m", "lab.cli", *arguments],
         cwd=ROOT,
         env=env,
         capture_output=True,
@@ -87,7 +87,7 @@ def test_a_closed_pipe_is_no_traceback(nowhere: dict[str, str], arguments: list[
     os.close(reader)
     try:
         found = subprocess.run(
-            [sys.executable, "-m", "lab.commands.cli", *arguments],
+            [sys.executable, "-m", "lab.cli", *arguments],
             cwd=ROOT,
             env=nowhere,
             stdout=writer,
@@ -153,14 +153,20 @@ def test_an_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_screen_imports_nothing_heavy_before_it_paints() -> None:
-    code = "import sys, lab.commands.cli, lab.screen.app; print(*sys.modules)"
+    code = "import sys, lab.cli, lab.screen.app; print(*sys.modules)"
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     loaded = set(found.stdout.split())
     heavy = {"httpx", "boto3", "botocore", "pydantic", "mlflow", "dagster", "pandas", "sklearn", "docker", "psycopg2"}
     assert loaded & heavy == set()
-    assert not [name for name in loaded if name.startswith(("lab.clients", "lab.ops", "lab.runtime", "lab.wiring"))]
+    assert not [
+        name
+        for name in loaded
+        if name.startswith(
+            ("lab.services", "lab.stack", "lab.observe", "lab.runtime", "lab.governance.cases", "lab.wiring")
+        )
+    ]
 
 
 def test_garbage_is_collected_again_once_the_screen_has_painted(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lab import cli
 from lab.base.model_versions import ApprovalState
-from lab.commands import cli, governance_commands
+from lab.commands import governance_commands
 from lab.governance.cases.evidence import Evidence
 from lab.governance.cases.reconcile import Reconciliation
 from lab.governance.checks import Proof
@@ -42,7 +43,7 @@ def run(program: list[str], *arguments: str, env: dict[str, str]) -> subprocess.
     )
 
 
-PROGRAMS = [[sys.executable, "-m", "lab.commands.cli"], [INVOKE]]
+PROGRAMS = [[sys.executable, "-m", "lab.cli"], [INVOKE]]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=["mlops-lab", "invoke"])

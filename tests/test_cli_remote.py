@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lab.commands import cli
+from lab import cli
 from tests.support.ports import NEVER_STARTED
 from tests.support.waiting import eventually
 
@@ -48,7 +48,7 @@ def mlflow() -> Iterator[str]:
 
 
 def run(*arguments: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    argv = [sys.executable, "-m", "lab.commands.cli", *arguments]
+    argv = [sys.executable, "-m", "lab.cli", *arguments]
     return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 

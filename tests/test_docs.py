@@ -18,7 +18,7 @@ from invoke.tasks import Task
 
 import tasks
 from docs import tables
-from lab.commands.cli import _parser
+from lab.cli import _parser
 from lab.envfile import SECRETS
 from lab.settings import Settings
 
@@ -190,7 +190,7 @@ def test_no_machine_of_ours_is_named() -> None:
 
 # Laws and guidance by the names that people search for.
 RULES = re.compile(r"AI Act|2024/1689|\bSR \d\d-\d|\bOCC (?:Bulletin )?20\d\d-\d+")
-MAPPING = ROOT / "lab" / "ops" / "evidence_mapping.md"
+MAPPING = ROOT / "lab" / "governance" / "cases" / "evidence" / "mapping.md"
 
 
 def test_what_rules_ask_for_stands_in_one_file() -> None:

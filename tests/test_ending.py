@@ -20,8 +20,8 @@ MLOPS_LAB = str(Path(sys.executable).with_name("mlops-lab"))
 _HEAD = """
 import asyncio, os, signal, sys, threading, time
 from pathlib import Path
-from lab.core import interruption
-from lab.tui import console
+from lab.base import interruption
+from lab.commands import printing as console
 from lab.commands.ending import ended
 proof = Path(sys.argv[1])
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it, as nohup does

@@ -1,1 +1,1 @@
-"""Standard library only: the catalogue of services, errors, values, and the mathematics of data and drift. Every other folder may import it."""
+"""Standard library only: catalogue, errors, values, the mathematics of data and drift. Every folder imports it."""

@@ -1,4 +1,4 @@
-"""The account that the lab runs in: told by the machine, not by a shell; what programs get of the shell; who owns its files."""
+"""The account that the lab runs in, what programs get of its shell, and who owns its files: told by the machine."""
 
 import os
 import pwd

@@ -1,4 +1,7 @@
-"""Whether a file is CSV text at all: by its first bytes, its encoding, header and shape, told in a person's words before pandas sees it."""
+"""Whether a file is CSV text at all, told in a person's words before pandas sees it.
+
+Its first bytes, its encoding, its header and its shape are looked at.
+"""
 
 import codecs
 import csv

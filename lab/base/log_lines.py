@@ -60,7 +60,7 @@ _ISO = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )
 # SeaweedFS: a letter for the level, then month and day, as glog writes them.
-_GLOG = re.compile(r"\A[IWEF](?P<month>\d\d)(?P<day>\d\d) (?P<time>\d\d:\d\d:\d\d)")
+_GLOG_TIME = re.compile(r"\A[IWEF](?P<month>\d\d)(?P<day>\d\d) (?P<time>\d\d:\d\d:\d\d)")
 _PERIOD = re.compile(r"(?P<count>\d+)(?P<unit>[smhd])\Z")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -71,7 +71,7 @@ def written_at(line: str, now: datetime) -> datetime | None:
     try:
         if found := _ISO.search(head):
             return _iso(found)
-        if found := _GLOG.search(head):
+        if found := _GLOG_TIME.search(head):
             text = f"{now.astimezone(UTC).year}-{found['month']}-{found['day']} {found['time']}"
             moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
             # A line of December that is read in January.

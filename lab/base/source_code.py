@@ -10,8 +10,16 @@ from pathlib import Path
 from lab.base.account import SEARCH_PATH
 
 # What a run executes of this project, below its folder.
-TREES = ("pipelines", "lab/core", "lab/clients", "lab/dagster_host", "lab/training")
-_SINGLE = ("lab/__init__.py",)
+TREES = (
+    "pipelines",
+    "lab/base",
+    "lab/governance/ledger",
+    "lab/governance/rules",
+    "lab/services",
+    "lab/dagster_host",
+    "lab/training",
+)
+_SINGLE = ("lab/__init__.py", "lab/config.py", "lab/governance/__init__.py")
 _SUFFIX = ".py"
 # A file younger than this may be half written: it is read again until it stays the same, for a while at most.
 _FRESH_S, _PAUSE_S, _DEADLINE_S = 1.0, 0.1, 5.0
@@ -91,7 +99,7 @@ def _below(root: str, tree: str) -> Iterator[tuple[str, os.stat_result]]:
 
 # What can change what runs; a note or a notebook beside it can't.
 _CODE = ("lab", "pipelines", "exporters", "stack", "pyproject.toml", "uv.lock")
-_DEADLINE_S = 30.0
+_GIT_DEADLINE_S = 30.0
 _DIGITS = 12
 _MARK = "+dirty"
 
@@ -152,7 +160,7 @@ def _git(root: Path, *arguments: str) -> str | None:
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_DEADLINE_S,
+            timeout=_GIT_DEADLINE_S,
             check=True,
         )
     except (OSError, subprocess.SubprocessError):

@@ -1,4 +1,4 @@
-"""Blocking calls for an event loop, and making in a thread what must be closed after use, also when nobody waits any more."""
+"""Blocking calls for an event loop, and making in a thread what must be closed after use."""
 
 import asyncio
 import contextlib

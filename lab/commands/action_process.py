@@ -1,7 +1,7 @@
 """One of the screen's actions in a process of its own, so that its libraries never weigh on the screen.
 
-`python -m lab.commands.action_process NAME '{"target": "7", …}'` calls the use case that the Invoke task of that name calls, and
-prints JSON lines: `{"progress": …}` while it goes on, and one `{"told": …}` at the end.
+`python -m lab.commands.action_process NAME '{"target": "7", …}'` calls the use case that the Invoke task
+of that name calls, and prints JSON lines: `{"progress": …}` while it goes on, and one `{"told": …}` at the end.
 """
 
 import asyncio

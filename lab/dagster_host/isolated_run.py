@@ -1,4 +1,7 @@
-"""One run in a container of its own: `python -m lab.dagster_host.isolated_run <argument of dagster api execute_run>`."""
+"""One run in a container of its own.
+
+`python -m lab.dagster_host.isolated_run <argument of dagster api execute_run>`
+"""
 
 import gc
 import os

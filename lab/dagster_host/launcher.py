@@ -6,8 +6,8 @@ In dagster.yaml:
     run_launcher:
       module: lab.dagster_host.launcher
       class: WarmRunLauncher
-The server belongs to the daemon's process: `python -m lab.dagster_host.daemon` starts it early, the first launch does it late.
-Runs don't outlive it, so that a stopped lab leaves no process behind.
+The server belongs to the daemon's process: `python -m lab.dagster_host.daemon` starts it early, the first launch does
+it late. Runs don't outlive it, so that a stopped lab leaves no process behind.
 """
 
 import logging

@@ -45,7 +45,7 @@ def escaped_json(text: str) -> str:
     return _LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def problem(body: bytes) -> str:
+def text_problem(body: bytes) -> str:
     """Why a GraphQL request can't be taken; empty when nothing stands against it, or when it is no JSON."""
     try:
         request = json.loads(body)
@@ -193,7 +193,7 @@ async def _read(receive: "Receive") -> "tuple[Refusal | None, Receive]":
     async def again() -> "Message":
         return pending.pop() if pending else await receive()
 
-    problem = problem(bytes(body))
+    problem = text_problem(bytes(body))
     return Refusal(400, problem) if problem else None, again
 
 

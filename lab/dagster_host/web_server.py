@@ -1,4 +1,7 @@
-"""Dagster's webserver behind its guard: `python -m lab.dagster_host.web_server --port 3000 --workspace workspace.yaml`."""
+"""Dagster's webserver behind its guard.
+
+`python -m lab.dagster_host.web_server --port 3000 --workspace workspace.yaml`
+"""
 
 import argparse
 from collections.abc import Sequence

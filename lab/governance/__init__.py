@@ -1,1 +1,4 @@
-"""Who may do what, and the proof of what was done: `ledger` (the audit trail), `rules` (pure decisions), `cases` (what people do), `checks` (verify-governance)."""
+"""Who may do what, and the proof of what was done.
+
+`ledger` is the audit trail, `rules` decide, `cases` are what people do, `checks` prove that the guardrails hold.
+"""

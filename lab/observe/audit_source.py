@@ -8,9 +8,9 @@ from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.threads import OneThread
 from lab.config import LabConfig
+from lab.governance.ledger import AuditView
 from lab.governance.ledger.reader import Trail
 from lab.governance.rules.entry_validity import Verdicts, is_claim
-from lab.observe.snapshot import AuditView
 from lab.observe.sources import PATIENCE_S, store_reader
 from lab.services.http import Http
 from lab.services.json_reading import understanding

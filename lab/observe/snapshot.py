@@ -9,7 +9,7 @@ from lab.base.alerts import Alert
 from lab.base.drift import DriftReport
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, ScheduleState
-from lab.governance.ledger import Entry, Fault
+from lab.governance.ledger import AuditView
 
 SCHEMA_VERSION = 1
 
@@ -109,28 +109,6 @@ class RunsView:
 
     runs: tuple[Run, ...]
     schedule: ScheduleState | None = None
-
-
-@dataclass(frozen=True)
-class AuditView:
-    """Newest entries first. `length` is the number of the newest; `faults` what verification found so far.
-
-    `uncounted` are the numbers of entries that claim what they don't prove, as far as they have been judged: the
-    newest fifty, of the whole trail. `probes` are those among them by which `verify-governance` tried just that.
-    `overtaken` are decisions that lost a race: they don't count either, and nobody did anything wrong.
-    """
-
-    entries: tuple[Entry, ...]
-    length: int
-    faults: tuple[Fault, ...] = ()
-    unfinished: tuple[Entry, ...] = ()
-    uncounted: tuple[int, ...] = ()
-    probes: tuple[int, ...] = ()
-    overtaken: tuple[int, ...] = ()
-
-    @property
-    def intact(self) -> bool:
-        return not self.faults
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 from lab.base.drift import DriftReport, FeatureDrift
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, Step
-from lab.observe.snapshot import SCHEMA_VERSION, AuditView, Slice, Snapshot
+from lab.governance.ledger import AuditView
+from lab.observe.snapshot import SCHEMA_VERSION, Slice, Snapshot
 
 # Derived facts that a reader of the JSON would otherwise have to compute again.
 DERIVED: dict[type, tuple[str, ...]] = {

@@ -1,6 +1,7 @@
 """Snapshots as the JSON values that a recording holds: what changed between two, and how it is put back. Pure.
 
-What Python calls equal is equal; what didn't change is neither made nor read again."""
+What Python calls equal is equal; what didn't change is neither made nor read again.
+"""
 
 from dataclasses import replace
 from typing import Any, get_origin

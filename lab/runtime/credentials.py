@@ -1,4 +1,7 @@
-"""Files by which services are given their passwords and certificates, in the forms that libpq, boto3, Prometheus' family and the store read."""
+"""Files by which services are given their passwords and certificates, in the forms that each of them reads.
+
+The object store's inner gRPC would otherwise delete anything for anyone on this machine.
+"""
 
 import ipaddress
 import json

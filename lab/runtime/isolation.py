@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime.compose.compose_runtime import engine
+from lab.runtime.compose import engine
 
 CONTAINER = "container"
 # The one that starts them, and how the services of their labels begin.

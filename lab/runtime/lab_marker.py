@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime.compose.compose_runtime.engine import answers, compose_command
+from lab.runtime.compose.engine import answers, compose_command
 from lab.runtime.layout import Layout, write_private
 
 NATIVE, COMPOSE = "native", "compose"

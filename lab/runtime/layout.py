@@ -1,4 +1,7 @@
-"""Where the native runtime keeps what it writes: everything below the lab's home, but for sockets of a long path; readable by its owner only."""
+"""Where the native runtime keeps what it writes: below the lab's home, but for sockets of a long path.
+
+What it writes is readable by its owner only.
+"""
 
 import os
 from dataclasses import dataclass

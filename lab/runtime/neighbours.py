@@ -9,12 +9,12 @@ import psutil
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime.compose.compose_runtime import engine
-from lab.runtime.compose.compose_runtime.containers import LAB_LABEL, QUICK_S, understood
-from lab.runtime.compose.compose_runtime.ownership import home_of
+from lab.runtime.compose import engine
+from lab.runtime.compose.containers import LAB_LABEL, QUICK_S, understood
+from lab.runtime.compose.ownership import home_of
 from lab.runtime.lab_marker import COMPOSE, recorded_runtime
-from lab.runtime.native.native_runtime import orphan_processes
-from lab.runtime.native.native_runtime.orphan_processes import home_of_process
+from lab.runtime.native import orphan_processes
+from lab.runtime.native.orphan_processes import home_of_process
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def listening(config: LabConfig) -> Sequence[tuple[str, str, int]]:
     """Who, address and TCP port. Raises LabError when the engine doesn't say."""
     if recorded_runtime(config.home) == COMPOSE:
-        from lab.runtime.compose.compose_runtime.containers import Containers
+        from lab.runtime.compose.containers import Containers
 
         found = Containers(config.name).list()
         return [(name, *port) for name, container in found.items() for port in container.ports]

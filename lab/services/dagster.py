@@ -196,7 +196,7 @@ class Dagster:
 @cache
 def query(name: str) -> str:
     """The text of one of the `queries/*.graphql` files."""
-    return resources.files("lab.clients").joinpath("queries", f"{name}.graphql").read_text()
+    return resources.files("lab.services").joinpath("queries", f"{name}.graphql").read_text()
 
 
 def _params(actor: Actor, trigger: str, data_path: str | None, extra_tags: Mapping[str, str]) -> dict[str, Any]:

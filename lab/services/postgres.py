@@ -1,4 +1,4 @@
-"""PostgreSQL: connections that know nothing but what they are given, probes, and whole databases through pg_dump and pg_restore."""
+"""PostgreSQL: connections that know nothing but what they are given, probes, and whole databases by pg_dump."""
 
 import os
 import select

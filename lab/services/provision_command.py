@@ -1,6 +1,7 @@
-"""Furnishes a lab's databases and object store from inside its network, once: `python -m lab.services.provision_command`.
+"""Provisions a lab's databases and object store from inside its network, once.
 
-Prints a line for each thing that it made, and ends with 0; everything may be repeated.
+`python -m lab.services.provision_command` prints a line for each thing that it made, and ends with 0.
+Everything may be repeated.
 """
 
 import json

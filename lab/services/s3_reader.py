@@ -118,7 +118,7 @@ class WriteProbe:
 
 
 class EntryReader:
-    """`lab.governance.ledger.EntryStore` for reading in a thread; the requests run in `loop`, which the reader belongs to."""
+    """An `EntryStore` for reading in a thread; the requests run in `loop`, which the reader belongs to."""
 
     def __init__(
         self, reader: StoreReader, bucket: str, prefix: str, loop: asyncio.AbstractEventLoop, timeout_s: float

@@ -23,11 +23,11 @@ from lab.config import LabConfig
 from lab.runtime import neighbours
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.binaries.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
-from lab.runtime.compose.compose_runtime.engine import answers
+from lab.runtime.compose.engine import answers
 from lab.runtime.lab_marker import COMPOSE, MINIO, recorded_offset, runtime_name
-from lab.runtime.native.native_runtime.orphan_processes import owned
-from lab.runtime.native.native_runtime.service_files import is_strangers
-from lab.runtime.native.native_runtime.supervisor import NEEDED_FILES
+from lab.runtime.native.orphan_processes import owned
+from lab.runtime.native.service_files import is_strangers
+from lab.runtime.native.supervisor import NEEDED_FILES
 
 NEEDED_MEMORY = 2 << 30
 NEEDED_DISK = 2 << 30

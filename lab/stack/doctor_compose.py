@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime.compose.compose_runtime import engine
-from lab.runtime.compose.compose_runtime.container_set import LEGACY_STORE, MOVE_STORE, airgapped, make_stack
-from lab.runtime.compose.compose_runtime.containers import Containers, understood
-from lab.runtime.compose.compose_runtime.engine_cleanup import Remains
+from lab.runtime.compose import engine
+from lab.runtime.compose.container_set import LEGACY_STORE, MOVE_STORE, airgapped, make_stack
+from lab.runtime.compose.containers import Containers, understood
+from lab.runtime.compose.engine_cleanup import Remains
 from lab.runtime.images import official
 from lab.runtime.images.image_names import OURS, tag
 from lab.runtime.images.official import Official

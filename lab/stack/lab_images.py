@@ -68,15 +68,15 @@ def pin(config: LabConfig, report: Report) -> Mapping[str, str]:
 def _refuse_native(config: LabConfig) -> None:
     if runtime_name(config) == "native" and config.runtime != "auto":
         raise UsageError("RUNTIME=native runs without images.", "Set RUNTIME=compose.")
-    from lab.runtime.compose.compose_runtime.engine import engine
+    from lab.runtime.compose.engine import engine
 
     engine().close()  # says best what is missing
 
 
 def _refuse_strangers(config: LabConfig) -> None:
     """Images have the lab's name: another lab of that name would find its own replaced. Raises LabError."""
-    from lab.runtime.compose.compose_runtime.containers import Containers
-    from lab.runtime.compose.compose_runtime.engine_cleanup import Remains
+    from lab.runtime.compose.containers import Containers
+    from lab.runtime.compose.engine_cleanup import Remains
 
     Remains(Containers(config.name), config.name, config.home).claim()
 

@@ -222,7 +222,7 @@ def export_audit(config: LabConfig, target: Path) -> int:
 
 def build(binaries: Resolver, note: Note) -> None:
     """Fetches the native servers' binaries and compiles the Python packages that the lab starts."""
-    from lab.runtime.native.native_runtime.bytecode import compile_packages
+    from lab.runtime.native.bytecode import compile_packages
 
     note(f"prometheus: {binaries.prometheus(note)}")
     for service in (Service.ALERTMANAGER, Service.GRAFANA):

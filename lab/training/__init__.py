@@ -1,1 +1,1 @@
-"""What stands around every model's steps: the guard, the governance of a run, its storage, the smoke test of what came out."""
+"""What stands around every model's steps: the guard, a run's governance, its data, the trial of what came out."""

@@ -1,7 +1,7 @@
 """Loads one registered version and lets it score rows of its training data as a user has them.
 
-`python -m lab.training.score_version VERSION DIGEST CSV`, with the audited digest of the version's files, others are never
-loaded, and a file that begins as the training data does.
+`python -m lab.training.score_version VERSION DIGEST CSV`, with the audited digest of the version's files,
+others are never loaded, and a file that begins as the training data does.
 
 Runs in a process of its own, because what a model does while it loads must not happen where secrets are in memory.
 Prints one line of JSON and exits with 0, or with 1 when the model can't be used.

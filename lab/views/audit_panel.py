@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 
-from lab.governance.ledger import Entry
-from lab.observe.snapshot import AuditView
+from lab.governance.ledger import AuditView, Entry
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail, field_line, heading, text

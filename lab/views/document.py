@@ -1,4 +1,4 @@
-"""The parts that detail screens are made of, and how what was fetched becomes one of their views, in the state that it is in."""
+"""The parts that detail screens are made of, and how what was fetched becomes one of their views."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

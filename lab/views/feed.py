@@ -1,4 +1,4 @@
-"""Lines that keep coming, and what the filter line means: the newest are kept, some of them shown. No widget, no clock."""
+"""Lines that keep coming, and what the filter line means. No widget, no clock."""
 
 import re
 from collections import deque

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from docker import DockerClient
-from lab.runtime.compose.compose_runtime.ownership import ID_LABEL
 
+from lab.runtime.compose.ownership import ID_LABEL
 from lab.runtime.lab_marker import lab_id
 from tests.support import containers
 from tests.support.lab import LiveLab

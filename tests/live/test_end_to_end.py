@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.runtime.native.native_runtime.orphan_processes import owned
 
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.model_versions import MODEL_NAME, GovernanceTags
@@ -15,6 +14,7 @@ from lab.base.runs import STEPS
 from lab.governance.ledger import Status
 from lab.observe.snapshot import Health
 from lab.runtime.layout import Layout
+from lab.runtime.native.orphan_processes import owned
 from tests.support import containers
 from tests.support.lab import LiveLab
 from tests.support.waiting import eventually

@@ -12,7 +12,6 @@ import httpx
 import psutil
 import psycopg2
 import pytest
-from lab.runtime.native.native_runtime.service_files import scrape_targets
 
 from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
 from lab.base.dataset import hash_file
@@ -21,6 +20,7 @@ from lab.base.model_versions import MODEL_NAME, GovernanceTags
 from lab.base.runs import JOB, OWNER_TAG, SCHEDULE, STEPS
 from lab.governance.ledger import Status
 from lab.observe.snapshot import Health
+from lab.runtime.native.service_files import scrape_targets
 from lab.services.s3 import PIPELINE, READER, S3
 from tests.stack.toolbox import complaints
 from tests.support.lab import ROOT, LiveLab

@@ -226,6 +226,6 @@ def test_a_self_approved_version_fails_its_lines(lab: LiveLab) -> None:
 
 def shown_without_proof(lab: LiveLab) -> list[int]:
     """The entries that the screen marks; its exit code tells of the lab's health, which isn't the question."""
-    shown = json.loads(lab.command(sys.executable, "-m", "lab.commands.cli", "--once", "--json", check=False).stdout)
+    shown = json.loads(lab.command(sys.executable, "-m", "lab.cli", "--once", "--json", check=False).stdout)
     found: list[int] = shown["audit"]["value"]["uncounted"]
     return found

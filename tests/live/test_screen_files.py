@@ -22,7 +22,7 @@ pytestmark = pytest.mark.lab
 
 def test_the_printed_snapshot_fits_the_published_schema_and_can_be_read_back(live: LiveLab) -> None:
     def look() -> Any:
-        document = json.loads(live.command(sys.executable, "-m", "lab.commands.cli", "--once", "--json").stdout)
+        document = json.loads(live.command(sys.executable, "-m", "lab.cli", "--once", "--json").stdout)
         return document if document["overall"] == Health.UP else None
 
     # What a test before this one stirred may still be settling.
@@ -38,7 +38,7 @@ def test_the_printed_snapshot_fits_the_published_schema_and_can_be_read_back(liv
 
 def test_a_recording_shows_the_lab_and_holds_no_secret(live: LiveLab, tmp_path: Path) -> None:
     path = tmp_path / "lab.jsonl.gz"
-    live.command(sys.executable, "-m", "lab.commands.cli", "record", str(path), "--refresh", "0.5", "--for", "20s")
+    live.command(sys.executable, "-m", "lab.cli", "record", str(path), "--refresh", "0.5", "--for", "20s")
     with Recording(path) as recording:
         last = recording.snapshot(recording.count - 1)
         assert recording.count >= 2

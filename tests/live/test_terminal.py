@@ -26,7 +26,7 @@ RUNS = "{runsOrError(limit: 25) {... on Runs {results {runId status tags {key va
 @pytest.fixture(params=SIZES, ids=[f"{columns}x{rows}" for columns, rows in SIZES])
 def screen(request: pytest.FixtureRequest, live: LiveLab, tmp_path: Path) -> Iterator[Terminal]:
     """The screen, once everything has been drawn."""
-    argv = [sys.executable, "-m", "lab.commands.cli"]
+    argv = [sys.executable, "-m", "lab.cli"]
     environ = {**live.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
     with terminal(tmp_path, request.param, argv, environ, required("terminal")) as made:
         parts = (r"chain intact", r"rows", r"\d/\d+ up", r"│ [0-9a-f]{8}\s", r"│ v\d+")

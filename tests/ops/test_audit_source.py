@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from lab.base.catalogue import Service
-from lab.governance.ledger import Entry, Status, key_of, seal
-from lab.observe.snapshot import AuditView, SliceState
+from lab.governance.ledger import AuditView, Entry, Status, key_of, seal
+from lab.observe.snapshot import SliceState
 from lab.observe.sources import PATIENCE_S
 from tests.ops import benches
 from tests.ops.faults import HUNG_S

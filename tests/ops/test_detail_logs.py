@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from lab.runtime.native.native_runtime.log_files import follow, tail
 
 from lab.base.catalogue import Service
 from lab.base.errors import LabError, UsageError
 from lab.base.log_lines import Level
 from lab.observe.details.log_source import LogBatch, LogDesk
+from lab.runtime.native.log_files import follow, tail
 
 
 class Files:

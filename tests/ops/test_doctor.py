@@ -12,12 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from lab.runtime.native.native_runtime.service_commands import OWNED_BY
 
 from lab.base.catalogue import LOOPBACK, OFFSET_STEP, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.runtime.binaries import Resolver
+from lab.runtime.native.service_commands import OWNED_BY
 from lab.stack import doctor
 from lab.stack.doctor import Finding, Verdict, examine, free_offset
 from lab.stack.lifecycle import refuse

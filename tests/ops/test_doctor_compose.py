@@ -9,7 +9,7 @@ import pytest
 
 from lab.base.errors import LabError
 from lab.runtime.binaries import Resolver
-from lab.runtime.compose.compose_runtime import engine
+from lab.runtime.compose import engine
 from lab.stack.doctor import Verdict, examine
 from lab.stack.doctor_compose import NEEDED_MEMORY, _compose, _memory, _readable, _rights
 from tests.ops.labs import config

@@ -9,16 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from lab.runtime.native.native_runtime.programs import launch_spec
-from lab.runtime.native.native_runtime.service_commands import (
-    OWNED_BY,
-    Command,
-    Tools,
-    command,
-    dying_with_parent,
-    python,
-)
-from lab.runtime.native.native_runtime.service_files import identities, inputs, scrape_targets, write_inputs
 
 from lab.base.account import LOCALE, unprivileged, user_name
 from lab.base.catalogue import CATALOGUE, LOOPBACK, Service
@@ -26,6 +16,16 @@ from lab.config import LabConfig
 from lab.runtime.credentials import credential_files, pgpass
 from lab.runtime.endpoints import on_host
 from lab.runtime.layout import Layout, write_private
+from lab.runtime.native.programs import launch_spec
+from lab.runtime.native.service_commands import (
+    OWNED_BY,
+    Command,
+    Tools,
+    command,
+    dying_with_parent,
+    python,
+)
+from lab.runtime.native.service_files import identities, inputs, scrape_targets, write_inputs
 from lab.wiring import first_config
 
 TOOLS = Tools(

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab.runtime.compose.compose_runtime.compose_files import Stack, write_all
-from lab.runtime.compose.compose_runtime.containers import Container
 
 from lab.base.catalogue import Service
-from lab.runtime.compose.compose_runtime import compose_changes
+from lab.runtime.compose import compose_changes
+from lab.runtime.compose.compose_files import Stack, write_all
+from lab.runtime.compose.containers import Container
 from lab.runtime.images.image_names import OURS, tag
 from lab.runtime.lab_marker import SEAWEEDFS
 from lab.wiring import first_config

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from lab.runtime.compose.compose_runtime.compose_runtime import ComposeRuntime
-from lab.runtime.compose.compose_runtime.container_set import make_stack
-from lab.runtime.compose.compose_runtime.containers import CLOSED, Container, Containers
 
 from lab.base.catalogue import Service
-from lab.runtime.compose.compose_runtime import compose_runtime
+from lab.runtime.compose import compose_runtime
+from lab.runtime.compose.compose_runtime import ComposeRuntime
+from lab.runtime.compose.container_set import make_stack
+from lab.runtime.compose.containers import CLOSED, Container, Containers
 from lab.runtime.images.image_names import OURS, tag
 from lab.runtime.lab_marker import COMPOSE, MINIO, SEAWEEDFS, write_mark
 from tests.ops.labs import config as lab_config

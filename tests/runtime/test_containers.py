@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from docker.errors import APIError
-from lab.runtime.compose.compose_runtime.container_facts import process_fact
-from lab.runtime.compose.compose_runtime.containers import Container, Containers, _used, moment
 from requests.exceptions import ReadTimeout
 
 from lab.base.errors import ServiceUnavailable
+from lab.runtime.compose.container_facts import process_fact
+from lab.runtime.compose.containers import Container, Containers, _used, moment
 
 ROWS = json.loads((Path(__file__).parent / "data" / "containers.json").read_text())
 MADE = "2026-11-23T18:00:00.123456789Z"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import LabError
-from lab.runtime.compose.compose_runtime import engine
+from lab.runtime.compose import engine
 
 PING = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK"
 

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.runtime.native.native_runtime.orphan_processes import owned
-from lab.runtime.native.native_runtime.service_commands import OWNED_BY
 
 from lab import wiring
 from lab.base.errors import LabError, UsageError
@@ -32,6 +30,8 @@ from lab.runtime.images import (
     pinned_versions,
     wheels,
 )
+from lab.runtime.native.orphan_processes import owned
+from lab.runtime.native.service_commands import OWNED_BY
 from lab.stack.lab_images import pin
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually

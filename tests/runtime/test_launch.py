@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-LAUNCH = Path(__file__).resolve().parents[2] / "lab" / "runtime" / "launch.py"
+LAUNCH = Path(__file__).resolve().parents[2] / "lab" / "runtime" / "native" / "launch.py"
 LOOK = "import os, signal; print(dict(os.environ), os.getcwd(), signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from queue import Queue
 from typing import cast
 
-from lab.runtime.native.native_runtime.log_files import count_restarts, follow, tail
-
 from lab.base.catalogue import Service
+from lab.runtime.native.log_files import count_restarts, follow, tail
 from tests.support.waiting import eventually
 
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from lab.runtime.native.native_runtime.process_memory import MemoryMeter
+from lab.runtime.native.process_memory import MemoryMeter
 
 
 def test_a_process_counts_its_children() -> None:

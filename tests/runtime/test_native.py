@@ -10,16 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.runtime.native.native_runtime.native_runtime import NativeRuntime
-from lab.runtime.native.native_runtime.programs import plan, write_programs
-from lab.runtime.native.native_runtime.service_commands import Command
-from lab.runtime.native.native_runtime.service_files import (
-    empty_scratch,
-    is_strangers,
-    refuse_foreign,
-    remove_dead_sockets,
-)
-from lab.runtime.native.native_runtime.supervisor import ProgramState, SupervisorHangs
 
 from lab import wiring
 from lab.base.catalogue import CATALOGUE, Service, stop_order
@@ -27,6 +17,16 @@ from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.runtime.binaries import Resolver
 from lab.runtime.layout import Layout
+from lab.runtime.native.native_runtime import NativeRuntime
+from lab.runtime.native.programs import plan, write_programs
+from lab.runtime.native.service_commands import Command
+from lab.runtime.native.service_files import (
+    empty_scratch,
+    is_strangers,
+    refuse_foreign,
+    remove_dead_sockets,
+)
+from lab.runtime.native.supervisor import ProgramState, SupervisorHangs
 from tests.support.ports import reserved_offset
 
 notes: list[str] = []

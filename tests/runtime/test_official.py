@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from lab.runtime.compose.compose_runtime.container_set import make_stack, store_of
 
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.runtime.compose.container_set import make_stack, store_of
 from lab.runtime.images import official
 from lab.runtime.images.image_names import OURS, tag, write_override
 from lab.runtime.images.official import Official

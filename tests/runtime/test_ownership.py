@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.runtime.compose.compose_runtime.containers import Containers
-from lab.runtime.compose.compose_runtime.engine_cleanup import Remains
-from lab.runtime.compose.compose_runtime.ownership import ID_LABEL, LABELLING, home_of, labelling, ownership
 
 from lab.base.errors import LabError
+from lab.runtime.compose.containers import Containers
+from lab.runtime.compose.engine_cleanup import Remains
+from lab.runtime.compose.ownership import ID_LABEL, LABELLING, home_of, labelling, ownership
 
 MINE, OTHER = "a" * 32, "b" * 32
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab.runtime.native.native_runtime.programs import Plan, plan, write_programs
-from lab.runtime.native.native_runtime.service_commands import Command, Tools, command
-from lab.runtime.native.native_runtime.service_files import inputs, write_inputs
 
 from lab.base.catalogue import Service
 from lab.config import LabConfig
 from lab.runtime.layout import Layout
+from lab.runtime.native.programs import Plan, plan, write_programs
+from lab.runtime.native.service_commands import Command, Tools, command
+from lab.runtime.native.service_files import inputs, write_inputs
 from lab.wiring import first_config
 from tests.support.ports import NEVER_STARTED
 

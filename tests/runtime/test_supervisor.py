@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from lab.runtime.native.native_runtime.orphan_processes import end_all
-from lab.runtime.native.native_runtime.service_commands import OWNED_BY
-from lab.runtime.native.native_runtime.supervisor import Program, Supervisor, SupervisorHangs, render
 from supervisor.options import ServerOptions
 
 from lab.base.errors import LabError, ServiceUnavailable, StartupFailed
+from lab.runtime.native.orphan_processes import end_all
+from lab.runtime.native.service_commands import OWNED_BY
+from lab.runtime.native.supervisor import Program, Supervisor, SupervisorHangs, render
 from tests.support.waiting import eventually
 
 SLEEPER = [sys.executable, "-c", "import signal; signal.pause()"]

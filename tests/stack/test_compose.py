@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 import yaml
-from lab.runtime.compose.compose_runtime.compose_files import Stack, quoted, variables_of
-from lab.runtime.compose.compose_runtime.container_set import make_stack
-from lab.runtime.compose.compose_runtime.engine import compose_command
-from lab.runtime.compose.compose_runtime.ownership import ID_LABEL
 
 from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.runtime import service_configuration
-from lab.runtime.compose.compose_runtime import compose_files
+from lab.runtime.compose import compose_files
+from lab.runtime.compose.compose_files import Stack, quoted, variables_of
+from lab.runtime.compose.container_set import make_stack
+from lab.runtime.compose.engine import compose_command
+from lab.runtime.compose.ownership import ID_LABEL
 from lab.runtime.images.image_names import images, write_override
 from lab.wiring import first_config
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.commands import cli
+from lab import cli
 from lab.governance.ledger import Entry, key_of
 from lab.governance.ledger.published_heads import Witness
 from lab.governance.ledger.writer import Ledger
@@ -123,7 +123,7 @@ def test_verifying_an_export_loads_nothing_heavy(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
     file.write_text("")
     code = (
-        "import sys; from lab.commands.cli import main\n"
+        "import sys; from lab.cli import main\n"
         f"assert main(['audit', 'verify', '--from-export', {str(file)!r}]) == 1\n"
         "heavy = {'boto3', 'httpx', 'pydantic', 'textual', 'rich', 'lab.settings', 'lab.wiring'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"

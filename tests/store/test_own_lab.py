@@ -81,10 +81,7 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
     }
     audit = {name: [] for name in ("verify", "export", "deliver", "close")}
     made = {f"invoke {name}": [INVOKE, name, *words] for name, words in tasks.items()}
-    made |= {
-        f"audit {name}": [sys.executable, "-m", "lab.commands.cli", "audit", name, *words]
-        for name, words in audit.items()
-    }
+    made |= {f"audit {name}": [sys.executable, "-m", "lab.cli", "audit", name, *words] for name, words in audit.items()}
     given = {"reason": "x", "labels": "{}", "key": key}
     for name in sorted({*ERRANDS} - {"up"}):
         target = {"target": "mlflow" if name == "restart" else "1"}

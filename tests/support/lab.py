@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import httpx
 import psutil
-from lab.runtime.native.native_runtime.orphan_processes import owned
 
 from lab import wiring
 from lab.base.catalogue import Service
@@ -23,6 +22,7 @@ from lab.governance.ledger import Entry, Verification, parse, verify
 from lab.governance.ledger.writer import entries_of_run, stored_entries
 from lab.observe.snapshot import ServiceState
 from lab.runtime.layout import Layout
+from lab.runtime.native.orphan_processes import owned
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import READER, S3, AuditStore

@@ -11,9 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lab.runtime.native.native_runtime.service_commands import Tools, command, store_options
-from lab.runtime.native.native_runtime.service_files import identities, remove_dead_sockets
-
 from lab import envfile, wiring
 from lab.base.catalogue import Service
 from lab.base.errors import ServiceUnavailable
@@ -21,6 +18,8 @@ from lab.config import LabConfig
 from lab.runtime.credentials import ensure_pair
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, write_mark
 from lab.runtime.layout import Layout, write_private
+from lab.runtime.native.service_commands import Tools, command, store_options
+from lab.runtime.native.service_files import identities, remove_dead_sockets
 from lab.services.provision import provision_store
 from lab.services.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
 from lab.stack.own_lab import settle

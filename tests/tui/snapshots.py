@@ -9,8 +9,8 @@ from lab.base.dataset import FEATURES, TARGET
 from lab.base.drift import DriftReport, FeatureDrift
 from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.base.runs import JOB, SCHEDULE, STEPS, Run, RunStatus, ScheduleState, Step
-from lab.governance.ledger import Entry, Fault, Status, seal
-from lab.observe.snapshot import AuditView, Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
+from lab.governance.ledger import AuditView, Entry, Fault, Status, seal
+from lab.observe.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
 
 CLOCK = datetime(2026, 11, 23, 14, 30, 5, tzinfo=UTC)
 NOW = CLOCK.timestamp()

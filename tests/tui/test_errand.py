@@ -16,7 +16,7 @@ from tests.support.keys import make_key
 _SIGN = """
 import sys
 from pathlib import Path
-from lab.tui import errand_signed as errand
+from lab.commands import signed_actions as errand
 try:
     errand._sign(b"message", Path(sys.argv[1]))
     print("signed")

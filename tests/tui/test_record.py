@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from lab import cli
 from lab.base.errors import LabError
-from lab.commands import cli
 from lab.observe.polling import Connection
 from lab.observe.snapshot import Snapshot
 from lab.recording.playback import Recording
@@ -111,7 +111,7 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
 @contextmanager
 def recorder(environ: dict[str, str], path: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """`mlops-lab record`, which has begun to listen to signals."""
-    command = [sys.executable, "-m", "lab.commands.cli", "record", str(path), "--refresh", "0.5", *arguments]
+    command = [sys.executable, "-m", "lab.cli", "record", str(path), "--refresh", "0.5", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr

@@ -32,7 +32,7 @@ PLACES = ("/", "/wrong/", "/wrong/ws", "/ws", "/wrong/static/js/textual.js", "/d
 HOSTS = ("evil.example", "127.0.0.1", "127.0.0.1:1", "evil.example:{port}", "", "[::1]:{port}")
 ORIGINS = ("http://evil.example", "null", "http://127.0.0.1:1", "https://127.0.0.1:{port}", "")
 NONSENSE = ("", "{", "[]", "7", '["stdin"]', '["resize", {}]', '["resize", {"width": "x"}]', '["x"]')
-ROOT = Path(doors.__file__).parents[2]
+ROOT = Path(doors.__file__).parents[3]
 # Draws nothing and says who it is: what a screen is to the server.
 SCREEN = """
 import os, sys
@@ -238,7 +238,7 @@ async def test_only_loopback_is_listened_on() -> None:
 @contextmanager
 def served(*arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """`mlops-lab serve` as a user starts it, and the address it prints."""
-    command = [sys.executable, "-m", "lab.commands.cli", "serve", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "lab.cli", "serve", "--port", "0", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout
@@ -369,7 +369,7 @@ BAD_CALLS: dict[str, tuple[list[str], int, str]] = {
 
 @pytest.mark.parametrize("name", BAD_CALLS)
 def test_a_wrong_call_is_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from lab.commands import cli
+    from lab import cli
 
     arguments, code, reason = BAD_CALLS[name]
     outcome: Callable[[], int] = lambda: cli.main(["serve", *arguments])  # noqa: E731 - one call, told two ways

@@ -1,4 +1,4 @@
-"""Finding, and taking back, what was done to the registry behind the lab's back: it is made to say what the audit trail says."""
+"""Finding, and taking back, what was done to the registry behind the lab's back: the audit trail is the truth."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -17,7 +17,7 @@ _KEPT = 20_000
 
 
 class Remembering:
-    """`lab.governance.ledger.EntryStore` that asks once for each entry: they never change, and several proofs read all."""
+    """An `EntryStore` that asks once for each entry: they never change, and several proofs read all."""
 
     def __init__(self, store: EntryStore) -> None:
         self._store = store

@@ -1,4 +1,7 @@
-"""What is tried where it can spoil nothing: a temporary bucket like the audit bucket, and people with real keys whose trail lies in one."""
+"""Where attempts can spoil nothing: a temporary bucket like the audit bucket, and people with real keys.
+
+Their trail lies in such a bucket, which is removed at the end.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""(b), (c) and (f): the trail verifies and holds every finished run, and the registry says of every version what the trail says."""
+"""(b), (c) and (f): the trail verifies and holds every finished run, and the registry says what the trail says."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
 """The audit trail: `entry` is its text form, `chain` checks it, `store` is what it needs of the place where it lies."""
 
-from lab.governance.ledger.chain import Chain, Unfinished, Verification, verify
+from lab.governance.ledger.chain import AuditView, Chain, Unfinished, Verification, verify
 from lab.governance.ledger.entry import (
     GENESIS,
     Entry,
@@ -21,6 +21,7 @@ from lab.governance.ledger.store import PAGE, Copies, EntryStore, Lock, LockedSt
 __all__ = [
     "GENESIS",
     "PAGE",
+    "AuditView",
     "Chain",
     "Copies",
     "Entry",

@@ -220,3 +220,25 @@ def _missing(gap: range) -> str:
 
 def _by(head: Head) -> str:
     return f" ({head.source})" if head.source else ""
+
+
+@dataclass(frozen=True)
+class AuditView:
+    """Newest entries first. `length` is the number of the newest; `faults` what verification found so far.
+
+    `uncounted` are the numbers of entries that claim what they don't prove, as far as they have been judged: the
+    newest fifty, of the whole trail. `probes` are those among them by which `verify-governance` tried just that.
+    `overtaken` are decisions that lost a race: they don't count either, and nobody did anything wrong.
+    """
+
+    entries: tuple[Entry, ...]
+    length: int
+    faults: tuple[Fault, ...] = ()
+    unfinished: tuple[Entry, ...] = ()
+    uncounted: tuple[int, ...] = ()
+    probes: tuple[int, ...] = ()
+    overtaken: tuple[int, ...] = ()
+
+    @property
+    def intact(self) -> bool:
+        return not self.faults

@@ -9,6 +9,7 @@ from dataclasses import replace
 from lab.base.errors import LedgerError, NotFound
 from lab.governance.ledger import (
     PAGE,
+    AuditView,
     Chain,
     Copies,
     Entry,
@@ -25,7 +26,6 @@ from lab.governance.ledger import (
     seq_of,
 )
 from lab.governance.ledger.retention import LockCheck
-from lab.observe.snapshot import AuditView
 
 
 class Trail:

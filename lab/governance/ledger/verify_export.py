@@ -1,7 +1,8 @@
 """Checks an exported audit trail offline: `python -m lab.governance.ledger.verify_export FILE [HEADS]`.
 
-For auditors. It needs Python and two folders' worth of reading: this file and lab/core/ledger. FILE is what `mlops-lab
-audit export` wrote, one entry a line; HEADS holds published heads, one a line: {"seq": number, "hash": "SHA-256"}.
+For auditors. It needs Python and little reading: `entry` and `chain` beside this file. FILE is what
+`mlops-lab audit export` wrote, one entry a line; HEADS holds published heads, one a line:
+{"seq": number, "hash": "SHA-256"}.
 Without heads nobody can tell that the newest entries were cut off, or rewritten together with all their hashes, nor
 whose trail it is. A file without any entry proves nothing, and isn't intact.
 Exit code: 0 intact, 1 something is wrong, 2 the files can't be read.

@@ -4,9 +4,8 @@ from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 from lab.base.runs import STEPS
-from lab.governance.ledger import Entry, Status
+from lab.governance.ledger import AuditView, Entry, Status
 from lab.governance.rules.policy import Action
-from lab.observe.snapshot import AuditView
 
 DECISIONS = frozenset({Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status.ARCHIVED})
 

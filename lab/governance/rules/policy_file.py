@@ -1,5 +1,7 @@
-"""The policy's file: reading it, for the control plane and for pipeline steps alike, and judging it. Nothing unknown, nothing twice,
-nothing missing passes."""
+"""The policy's file, for the control plane and for pipeline steps alike: read, and judged.
+
+Nothing unknown, nothing twice, nothing missing passes.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,6 +1,7 @@
 """The registry's tags: what they must say of a version that the audit trail knows, and what they claim of the trail.
 
-Tags mirror the trail, never the reverse. Whoever reaches MLflow can write them, so they convict nobody."""
+Tags mirror the trail, never the reverse. Whoever reaches MLflow can write them, so they convict nobody.
+"""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -11,8 +11,8 @@ import yaml
 
 from lab.base.catalogue import Service
 from lab.runtime import isolation
-from lab.runtime.compose.compose_runtime.compose_files import Stack, files_of, told, variables_of
-from lab.runtime.compose.compose_runtime.containers import Container
+from lab.runtime.compose.compose_files import Stack, files_of, told, variables_of
+from lab.runtime.compose.containers import Container
 from lab.runtime.layout import write_private
 
 _NAME = "made-from.json"

@@ -12,8 +12,8 @@ from lab.base.catalogue import CATALOGUE, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.runtime import isolation, service_configuration
-from lab.runtime.compose.compose_runtime.compose_secrets import secret_files
-from lab.runtime.compose.compose_runtime.ownership import LABELLING, labelling
+from lab.runtime.compose.compose_secrets import secret_files
+from lab.runtime.compose.ownership import LABELLING, labelling
 from lab.runtime.credentials import USER
 from lab.runtime.data_mount import FOLDER
 from lab.runtime.endpoints import MOUNTS, SECRETS, Place, in_container

@@ -14,20 +14,20 @@ from lab.base.catalogue import CATALOGUE, ProcessFact, Service, stop_order
 from lab.base.errors import LabError, StartupFailed
 from lab.config import LabConfig
 from lab.runtime import isolation
-from lab.runtime.compose.compose_runtime import compose_changes, compose_files
-from lab.runtime.compose.compose_runtime.compose_files import PROVISION, Stack
-from lab.runtime.compose.compose_runtime.container_facts import process_fact
-from lab.runtime.compose.compose_runtime.container_logs import follow, tail
-from lab.runtime.compose.compose_runtime.container_set import LEGACY_STORE, MOVE_STORE, absent, airgapped, make_stack
-from lab.runtime.compose.compose_runtime.containers import Container, Containers, require, understood
-from lab.runtime.compose.compose_runtime.engine import Compose
-from lab.runtime.compose.compose_runtime.engine_cleanup import Remains
+from lab.runtime.compose import compose_changes, compose_files
+from lab.runtime.compose.compose_files import PROVISION, Stack
+from lab.runtime.compose.container_facts import process_fact
+from lab.runtime.compose.container_logs import follow, tail
+from lab.runtime.compose.container_set import LEGACY_STORE, MOVE_STORE, absent, airgapped, make_stack
+from lab.runtime.compose.containers import Container, Containers, require, understood
+from lab.runtime.compose.engine import Compose
+from lab.runtime.compose.engine_cleanup import Remains
 from lab.runtime.images import official
 from lab.runtime.images.image_names import OURS, tag
 from lab.runtime.lab_marker import COMPOSE, MINIO, lab_id, refuse_other_ports, refuse_other_store, write_mark
 from lab.runtime.layout import Layout
 from lab.runtime.lock import HomeLock
-from lab.runtime.native.native_runtime.service_files import LOCK, is_strangers
+from lab.runtime.native.service_files import LOCK, is_strangers
 from lab.runtime.runtime import Note, wait_until
 
 _STOP_SECONDS = 60.0

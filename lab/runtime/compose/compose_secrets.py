@@ -16,7 +16,7 @@ from lab.runtime.credentials import (
     web_configuration,
 )
 from lab.runtime.endpoints import SECRETS, Place
-from lab.runtime.native.native_runtime.service_files import identities
+from lab.runtime.native.service_files import identities
 
 
 def secret_files(config: LabConfig, place: Place, folder: Path) -> dict[str, str]:

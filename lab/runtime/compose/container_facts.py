@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 
 from lab.base.catalogue import ProcessFact
-from lab.runtime.compose.compose_runtime.containers import Container
+from lab.runtime.compose.containers import Container
 
 
 def process_fact(container: Container | None, memory: Mapping[str, int], alone: bool) -> ProcessFact:

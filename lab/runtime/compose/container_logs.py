@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lab.base.catalogue import Service
-from lab.runtime.compose.compose_runtime.containers import understood
+from lab.runtime.compose.containers import understood
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from lab.base.catalogue import CATALOGUE, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime.compose.compose_runtime.compose_files import Stack
+from lab.runtime.compose.compose_files import Stack
 from lab.runtime.images.image_names import images, override_file
 from lab.runtime.images.official import unavailable
 from lab.runtime.lab_marker import MINIO, SEAWEEDFS, recorded_store

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import LabError, ServiceUnavailable
-from lab.runtime.compose.compose_runtime import engine
-from lab.runtime.compose.compose_runtime.ownership import ownership
+from lab.runtime.compose import engine
+from lab.runtime.compose.ownership import ownership
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -1,4 +1,4 @@
-"""Everything that a lab has in the engine, found by its labels, and nothing else: containers, networks, volumes, images."""
+"""Everything that a lab has in the engine, images included, found by its labels, and nothing else."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import LabError
-from lab.runtime.compose.compose_runtime.containers import LAB_LABEL, Containers, understood
-from lab.runtime.compose.compose_runtime.ownership import ID_LABEL, home_of, ownership
-from lab.runtime.images.image_names import LAB_LABEL, REPOSITORY, STAGE_LABEL
+from lab.runtime.compose.containers import LAB_LABEL, Containers, understood
+from lab.runtime.compose.ownership import ID_LABEL, home_of, ownership
+from lab.runtime.images.image_names import REPOSITORY, STAGE_LABEL
 from lab.runtime.runtime import Note
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from lab.config import LabConfig
 from lab.runtime.binaries import default_cache
-from lab.runtime.compose.compose_runtime.container_set import make_stack
-from lab.runtime.compose.compose_runtime.containers import understood
-from lab.runtime.compose.compose_runtime.engine import engine
+from lab.runtime.compose.container_set import make_stack
+from lab.runtime.compose.containers import understood
+from lab.runtime.compose.engine import engine
 from lab.runtime.images import official, standins, wheels
 from lab.runtime.images.builder_process import Watch, side_by_side
 from lab.runtime.images.debian_base import ensure_base, python_version

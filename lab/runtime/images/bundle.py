@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from lab.base.errors import LabError, UsageError
 from lab.config import LabConfig
-from lab.runtime.compose.compose_runtime.containers import understood
-from lab.runtime.compose.compose_runtime.engine import docker_command, engine
+from lab.runtime.compose.containers import understood
+from lab.runtime.compose.engine import docker_command, engine
 from lab.runtime.images.builder_process import Watch, run
 from lab.runtime.images.bundle_file import DEADLINE_S, IMAGES, NOT_ONE, Manifest, check, write
 from lab.runtime.images.image_names import BASE, BUILD, EVERY, LAB_LABEL, REPOSITORY, tag, write_override

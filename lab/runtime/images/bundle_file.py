@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from lab.base.errors import LabError
-from lab.runtime.compose.compose_runtime.engine import docker_command
+from lab.runtime.compose.engine import docker_command
 from lab.runtime.images.image_names import EVERY, tag
 
 FORMAT = "mlops-lab-bundle/1"

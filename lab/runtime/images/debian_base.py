@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.base.errors import LabError
-from lab.runtime.compose.compose_runtime.engine import docker_command
+from lab.runtime.compose.engine import docker_command
 from lab.runtime.images.builder_process import Watch, run
 from lab.runtime.images.docker_build import discard, image_id, inputs_of, size
 from lab.runtime.images.image_names import BASE, IMAGE_LABEL, INPUTS_LABEL, REPOSITORY, tag

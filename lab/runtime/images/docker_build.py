@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.runtime.compose.compose_runtime.engine import docker_command
+from lab.runtime.compose.engine import docker_command
 from lab.runtime.images.builder_process import Watch, run
 from lab.runtime.images.image_names import IMAGE_LABEL, INPUTS_LABEL, LAB_LABEL, tag
 

@@ -1,4 +1,4 @@
-"""The official images of a lab's containers: which are needed, which are here, pulling the others, and their digests."""
+"""The official images of a lab's containers: which are needed and here, pulling the others, and their digests."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime.compose.compose_runtime.engine import docker_command, engine
+from lab.runtime.compose.engine import docker_command, engine
 from lab.runtime.images.builder_process import Watch, remedy, run, side_by_side
 from lab.runtime.images.image_names import PYTHON_IMAGE, STAND_INS
 from lab.runtime.layout import write_private

@@ -1,6 +1,7 @@
-"""Both runtimes run the same versions: compares stack/images.env with lab/runtime/binaries/packages.py and pyproject.toml.
+"""Both runtimes run the same versions: stack/images.env against lab/runtime/binaries/packages.py and pyproject.toml.
 
-`python -m lab.runtime.images.pinned_versions` prints each difference and ends with 1 if there is one; `invoke check` runs it.
+`python -m lab.runtime.images.pinned_versions` prints each difference and ends with 1 if there is one;
+`invoke check` runs it.
 """
 
 import re

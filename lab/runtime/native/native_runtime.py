@@ -21,13 +21,13 @@ from lab.runtime.credentials import ensure_pair
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, refuse_other_ports, write_mark
 from lab.runtime.layout import Layout
 from lab.runtime.lock import HomeLock
-from lab.runtime.native.native_runtime import orphan_processes
-from lab.runtime.native.native_runtime.log_files import count_restarts, follow, tail
-from lab.runtime.native.native_runtime.postgres_data import ensure_cluster
-from lab.runtime.native.native_runtime.process_memory import MemoryMeter
-from lab.runtime.native.native_runtime.programs import Plan, plan, write_programs
-from lab.runtime.native.native_runtime.service_commands import Tools, base_environment, command
-from lab.runtime.native.native_runtime.service_files import (
+from lab.runtime.native import orphan_processes
+from lab.runtime.native.log_files import count_restarts, follow, tail
+from lab.runtime.native.postgres_data import ensure_cluster
+from lab.runtime.native.process_memory import MemoryMeter
+from lab.runtime.native.programs import Plan, plan, write_programs
+from lab.runtime.native.service_commands import Tools, base_environment, command
+from lab.runtime.native.service_files import (
     LOCK,
     Input,
     empty_scratch,
@@ -38,7 +38,7 @@ from lab.runtime.native.native_runtime.service_files import (
     remove_dead_sockets,
     write_inputs,
 )
-from lab.runtime.native.native_runtime.supervisor import ProgramState, Supervisor, SupervisorHangs
+from lab.runtime.native.supervisor import ProgramState, Supervisor, SupervisorHangs
 from lab.runtime.runtime import Note, wait_until
 
 _STOP_SECONDS = 30.0

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from lab.base.catalogue import Service
 from lab.runtime.layout import Layout, write_private
-from lab.runtime.native.native_runtime.service_commands import Command, python
-from lab.runtime.native.native_runtime.service_files import Input
-from lab.runtime.native.native_runtime.supervisor import Program, render
+from lab.runtime.native.service_commands import Command, python
+from lab.runtime.native.service_files import Input
+from lab.runtime.native.supervisor import Program, render
 
 _DIGITS = 12
 _SECTION = re.compile(r"(?m)^(?=\[program:)")

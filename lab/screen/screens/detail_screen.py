@@ -210,7 +210,7 @@ class DetailScreen(Screen[None]):
 
     def open(self, part: str, key: str) -> None:
         """Another thing in full, on top of this one."""
-        from lab.screen.screens.row_actions import detail_screen
+        from lab.screen.screens.opening import detail_screen
 
         self.app.push_screen(detail_screen(part, key, self.view, self._open_desk))
 

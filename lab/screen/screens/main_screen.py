@@ -140,6 +140,6 @@ class MainScreen(Screen[None]):
         event.stop()
         if PARTS[event.part].detail(event.key, self._view):
             # Its screens are imported when they are wanted: before the first paint that would cost time.
-            from lab.screen.screens.row_actions import detail_screen
+            from lab.screen.screens.opening import detail_screen
 
             self.app.push_screen(detail_screen(event.part, event.key, self._view, getattr(self.app, "open_desk", None)))

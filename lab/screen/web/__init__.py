@@ -20,7 +20,7 @@ def serve(port: int, arguments: Sequence[str]) -> int:
     Raises LabError when the port is taken.
     """
     listening = _listen(port)
-    door = Door(listening.getsockname()[1], [sys.executable, "-m", "lab.commands.cli", *arguments])
+    door = Door(listening.getsockname()[1], [sys.executable, "-m", "lab.cli", *arguments])
     asyncio.run(_serve(door, listening))
     return 0
 

@@ -21,7 +21,7 @@ from lab.screen.web.web_session import Session, pass_on
 
 LOOPBACK = "127.0.0.1"
 MOST_SESSIONS = 8
-_PAGE = Path(__file__).with_name("web")
+_PAGE = Path(__file__).parent
 _STATIC = Path(textual_serve.__file__).with_name("static")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "

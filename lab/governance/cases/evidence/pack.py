@@ -23,7 +23,7 @@ from lab.governance.cases.evidence.page import markdown, page
 
 def mapping() -> str:
     """Which files help with which rules, in Markdown."""
-    return resources.files("lab.ops").joinpath("evidence_mapping.md").read_text(encoding="utf-8")
+    return resources.files("lab.governance.cases.evidence").joinpath("mapping.md").read_text(encoding="utf-8")
 
 
 def readme(dossier: Dossier) -> str:

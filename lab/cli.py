@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.startup import settle
+from lab.cli_record import register as register_record
 from lab.commands.cli_approval import register as register_approval
 from lab.commands.cli_audit import register as register_audit
 from lab.commands.cli_governance import register as register_governance
-from lab.commands.cli_record import register as register_record
 from lab.commands.cli_remote import config_of, endpoints
 from lab.commands.cli_remote import register as register_remote
 

@@ -1,1 +1,0 @@
-"""Standard library only: frozen values and pure functions that every other layer may import."""

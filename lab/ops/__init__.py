@@ -1,1 +1,0 @@
-"""Use cases: what the tasks and the dashboard do, without drawing anything."""

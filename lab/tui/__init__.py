@@ -1,1 +1,0 @@
-"""The terminal screen: one worker polls, pure functions present, widgets draw."""

@@ -1,1 +1,0 @@
-"""Recordings: snapshots in a file, small and quick to search."""
