@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lab.commands import approval_commands, cli
+from lab import cli
+from lab.commands import approval_commands
 from lab.governance.rules.policy import Action
 
 

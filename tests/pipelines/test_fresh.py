@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.base.source_code import fingerprint, sources
 from tests.support.project import copied
 
-TAKE = "import os, sys; from pathlib import Path; from pipelines import fresh; root = fresh.ROOT\n"
+TAKE = "import os, sys; from pathlib import Path; from lab.dagster_host import source_snapshot; root = source_snapshot.ROOT\n"
 
 
 def said(root: Path, script: str) -> str:
@@ -27,12 +27,14 @@ EDIT = "(root / 'pipelines' / 'later.py').write_text(\"TEXT = 'new'\\n\")\n"
 
 
 def test_what_is_saved_after_the_taking_is_not_executed(tmp_path: Path) -> None:
-    script = "fresh.take()\n" + EDIT + "from pipelines import later; print(later.TEXT)"
+    script = "source_snapshot.take()\n" + EDIT + "from pipelines import later; print(later.TEXT)"
     assert said(project(tmp_path), script) == "old"
 
 
 def test_a_module_that_was_imported_before_is_executed_as_it_was_taken(tmp_path: Path) -> None:
-    script = "import pipelines.later\n" + EDIT + "fresh.take()\nfrom pipelines import later; print(later.TEXT)"
+    script = (
+        "import pipelines.later\n" + EDIT + "source_snapshot.take()\nfrom pipelines import later; print(later.TEXT)"
+    )
     assert said(project(tmp_path), script) == "new"
 
 
@@ -42,21 +44,24 @@ def test_bytecode_that_cannot_tell_an_edit_from_its_predecessor_is_not_used(tmp_
     said(root, same_moment + "sys.dont_write_bytecode = False; import pipelines.later")
     plain = EDIT + same_moment + "from pipelines import later; print(later.TEXT)"
     assert said(root, plain) == "old", "Python's own rule has changed: bytecode isn't in the way any more"
-    assert said(root, "fresh.take()\n" + "from pipelines import later; print(later.TEXT)") == "new"
+    assert said(root, "source_snapshot.take()\n" + "from pipelines import later; print(later.TEXT)") == "new"
 
 
 def test_the_fingerprint_names_what_was_taken(tmp_path: Path) -> None:
     root = project(tmp_path)
     before = fingerprint(sources(root))
-    assert said(root, "print(fresh.take())\n" + EDIT + "print(os.environ['CODE_FINGERPRINT'])").split() == [before] * 2
+    assert (
+        said(root, "print(source_snapshot.take())\n" + EDIT + "print(os.environ['CODE_FINGERPRINT'])").split()
+        == [before] * 2
+    )
     assert fingerprint(sources(root)) != before
 
 
 def test_a_file_that_does_not_compile_hinders_only_who_imports_it(tmp_path: Path) -> None:
     root = project(tmp_path)
     (root / "pipelines" / "later.py").write_text("def oops(:\n")
-    script = "fresh.prime(); fresh.take(); import pipelines.train; print('fine')\n"
+    script = "source_snapshot.prime(); source_snapshot.take(); import pipelines.train; print('fine')\n"
     assert said(root, script) == "fine"
     assert "SyntaxError" in said(
-        root, "fresh.take()\ntry:\n    import pipelines.later\nexcept Exception as err:\n    print(type(err))"
+        root, "source_snapshot.take()\ntry:\n    import pipelines.later\nexcept Exception as err:\n    print(type(err))"
     )

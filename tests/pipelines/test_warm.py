@@ -21,7 +21,7 @@ DEADLINE_S = 60.0
 # Stands in for the imports and for Dagster's command, so that a test takes no ten seconds: the rest is the real server.
 SERVER = """
 import socket, sys, time
-from pipelines import warm
+from lab.dagster_host import prefork_server
 def execute(argument):
     if argument == "sleep":
         time.sleep(600)
@@ -31,9 +31,9 @@ def execute(argument):
         open(argument, "w").close()
         time.sleep(600)
     return int(argument)
-warm.execute = execute
-warm.GRACE_S = 0.5
-warm.Server(socket.socket(fileno=int(sys.argv[-1]))).serve()
+prefork_server.execute = execute
+prefork_server.GRACE_S = 0.5
+prefork_server.Server(socket.socket(fileno=int(sys.argv[-1]))).serve()
 """
 Event = Mapping[str, Any]
 
