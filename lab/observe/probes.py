@@ -134,10 +134,6 @@ class Probes:
             health, reason = Health.DOWN, f"The probe of {BY_NAME[service].title} failed: {type(err).__name__}: {err}."
         return ProbeResult(service, health, reason, remedy, time.monotonic() - began, self._clock(), waits)
 
-    async def check_all(self) -> tuple[ProbeResult, ...]:
-        """Asks every service of the catalogue at once."""
-        return tuple(await asyncio.gather(*(self.check(spec.name) for spec in CATALOGUE)))
-
     async def aclose(self) -> None:
         """Closes the clients; a thread that still waits ends by its own deadline."""
         writers = [self._writing.http] if self._writing else []

@@ -121,7 +121,7 @@ class _Progress:
     """One line that moves on a terminal, a line now and then elsewhere; on stderr."""
 
     def __init__(self, recorder: Recorder, for_s: float | None) -> None:
-        self._recorder, self._for_s = recorder, for_s
+        self._recorder = recorder
         self._began = self._said_at = time.monotonic()
         self._live = sys.stderr.isatty()
         until = f" for {formats.duration(for_s)}" if for_s is not None else ""

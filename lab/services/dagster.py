@@ -21,7 +21,7 @@ from lab.base.runs import (
 )
 from lab.governance.rules.policy import Actor
 from lab.services import dagster_answers as read
-from lab.services.dagster_answers import CheckResult, DaemonStatus, RunEvent
+from lab.services.dagster_answers import DaemonStatus, RunEvent
 from lab.services.http import BadStatus, Http, Incomplete, NotReady
 from lab.services.json_reading import mapping, understanding
 
@@ -143,10 +143,6 @@ class Dagster:
             if not more:
                 break
         return tuple(found)
-
-    async def check_results(self, run_id: str) -> tuple[CheckResult, ...]:
-        """What the asset checks of a run found, in order. Raises NotFound."""
-        return tuple(event.check for event in await self.all_events(run_id) if event.check)
 
     async def failure(self, run_id: str) -> str:
         """Why a run failed, in words for a person; empty when nothing in it did. Raises NotFound."""

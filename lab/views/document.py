@@ -15,10 +15,10 @@ NAME = 34
 
 @dataclass(frozen=True)
 class Detail:
-    """One thing in full. `copy` and `url` are empty where there is nothing to copy or open."""
+    """One thing: its title, what is known of it at once, and what to copy or open, if there is anything."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...] = ()
     copy: str = ""
     url: str = ""
 

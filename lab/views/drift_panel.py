@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from lab.base.alerts import Alert
-from lab.base.drift import DRIFTED, MODERATE, DriftReport, FeatureDrift
+from lab.base.drift import DRIFTED, DriftReport, FeatureDrift
 from lab.observe.snapshot import SliceState
 from lab.views import formats
-from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, bar, cell, pad
-from lab.views.document import Detail, browsable, field_line, heading, text
+from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell
+from lab.views.document import Detail, browsable
 from lab.views.view import View, source_panel
 
 STATES: dict[str, tuple[str, Tone]] = {
@@ -102,20 +102,7 @@ def detail(key: str, view: View) -> Detail | None:
     report = view.snapshot.drift.value
     if report is None:
         return None
-    lines: list[Line] = [
-        field_line("verdict", verdict(report)),
-        field_line("rows", Span(f"{report.rows:,}")),
-        field_line("checked", Span(formats.moment(report.checked_at or None, view.now))),
-        field_line("current data", text(report.current_hash)),
-        field_line("baseline data", text(report.baseline_hash)),
-        *heading(f"Features by PSI (moderate above {MODERATE}, drifted above {DRIFTED})"),
-    ]
-    for feature in report.features:
-        glyph, tone = STATES[feature.state]
-        name = pad((Span(formats.clean(feature.name)),), 58)
-        track = bar(feature.psi / FULL, 24, tone)
-        lines.append((Span(f"{glyph} ", tone), Span(f"{feature.psi:7.3f}  "), *track, Span("  "), *name))
-    return Detail("Drift", tuple(lines), report.current_hash, _page(view))
+    return Detail("Drift", copy=report.current_hash, url=_page(view))
 
 
 def _page(view: View) -> str:
@@ -126,15 +113,6 @@ def _page(view: View) -> str:
 
 
 def _alert_detail(alert: Alert, view: View) -> Detail:
-    tone = Tone.BAD if alert.state == "firing" else Tone.WARN
-    lines: list[Line] = [
-        field_line("state", Span(f"▲ {formats.clean(alert.state)}", tone)),
-        field_line("severity", text(alert.severity)),
-        field_line("since", Span(formats.moment(alert.active_at, view.now))),
-        field_line("summary", text(alert.summary)),
-    ]
-    lines += heading("Labels") if alert.labels else ()
-    lines += [field_line(formats.clean(name), text(value)) for name, value in sorted(alert.labels.items())]
     base = view.service_url("prometheus")
     url = f"{base}/alerts" if base else ""
-    return Detail(f"Alert · {formats.clean(alert.name)}", tuple(lines), f"{alert.name}: {alert.summary}", url)
+    return Detail(f"Alert · {formats.clean(alert.name)}", copy=f"{alert.name}: {alert.summary}", url=url)

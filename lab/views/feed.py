@@ -83,7 +83,6 @@ class Feed:
         self._pattern, self._matches = "", matcher("")
         self.least = Level.DEBUG
         self.paused = False
-        self.overflowed = 0
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -106,22 +105,17 @@ class Feed:
         """Forgets every line."""
         self._lines.clear()
         self._held.clear()
-        self.overflowed = 0
 
     def add(self, lines: Iterable[FeedLine]) -> Change:
         """Takes lines at the end; while paused they wait."""
         if self.paused:
-            before = len(self._held)
-            fresh = list(lines)
-            self._held.extend(fresh)
-            self.overflowed += before + len(fresh) - len(self._held)
+            self._held.extend(lines)
             return Change(())
         fresh = list(lines)
         self._lines.extend(fresh)
         dropped = 0
         while len(self._lines) > self._kept:
             dropped += self._passes(self._lines.popleft())
-            self.overflowed += 1
         added = [one.line for one in fresh if self._passes(one)]
         # More at once than are kept: some of the new ones went, too, and were never shown.
         never = max(0, len(fresh) - self._kept)

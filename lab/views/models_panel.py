@@ -1,11 +1,11 @@
 """The models panel: versions and their governance tags."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from lab.base.model_versions import GovernanceTags, ModelVersion
+from lab.base.model_versions import ModelVersion
 from lab.views import formats
-from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
-from lab.views.document import NAME, Detail, field_line, heading, text
+from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
+from lab.views.document import Detail
 from lab.views.view import View, source_panel
 
 CHAMPION = "champion"
@@ -127,34 +127,5 @@ def detail(key: str, view: View) -> Detail | None:
     version = next((v for v in view.snapshot.models.value or () if version_key(v) == key), None)
     if version is None:
         return None
-    lines = (*_version_fields(version, view), *_tags(version), *_metrics(version))
     title = f"Model version · {formats.clean(version.name)} v{formats.clean(version.version)}"
-    return Detail(title, lines, f"models:/{version.name}/{version.version}", version_url(version, view))
-
-
-def _version_fields(version: ModelVersion, view: View) -> Iterable[Line]:
-    yield field_line("approval", approval(version.tags.get("approval_state", "")))
-    yield field_line("gate", blocked(version.tags.get("deployment_blocked", "")))
-    yield field_line("aliases", text(" ".join(f"@{alias}" for alias in version.aliases)))
-    yield field_line("created", Span(formats.moment(version.created_at, view.now)))
-    yield field_line("MLflow run", text(version.run_id))
-
-
-def _tags(version: ModelVersion) -> Iterable[Line]:
-    yield from heading("Governance tags")
-    for name in GovernanceTags.names():
-        value = version.tags.get(name, "")
-        yield (*pad((Span(name, Tone.MUTED),), NAME), text(value) if value else Span("▲ missing", Tone.WARN))
-    others = sorted(set(version.tags) - set(GovernanceTags.names()))
-    if others:
-        yield from heading("Other tags")
-    for name in others:
-        yield (*pad((Span(formats.clean(name), Tone.MUTED),), NAME), text(version.tags[name]))
-
-
-def _metrics(version: ModelVersion) -> Iterable[Line]:
-    yield from heading("Metrics")
-    if not version.metrics:
-        yield (Span("none", Tone.MUTED),)
-    for name, value in sorted(version.metrics.items()):
-        yield (*pad((Span(formats.clean(name), Tone.MUTED),), NAME), Span(f"{value:>12.6g}"))
+    return Detail(title, copy=f"models:/{version.name}/{version.version}", url=version_url(version, view))

@@ -1,13 +1,11 @@
 """The runs panel."""
 
-from collections.abc import Iterable
-
 from lab.base.runs import STEPS, Run, RunStatus, ScheduleState
 from lab.observe.snapshot import RunsView
 from lab.views import formats
-from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
-from lab.views.document import NAME, Detail, field_line, heading, text
-from lab.views.view import View, ledger_mark, source_panel
+from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
+from lab.views.document import Detail
+from lab.views.view import View, source_panel
 
 STATUS: dict[RunStatus, tuple[str, str, Tone]] = {
     RunStatus.QUEUED: ("◌", "queued", Tone.MUTED),
@@ -127,52 +125,4 @@ def detail(key: str, view: View) -> Detail | None:
     run = next((r for r in value.runs if r.run_id == key), None) if value else None
     if run is None:
         return None
-    lines = (*_run_fields(run, view), *_steps(run, view), *_audit_of(run, view))
-    return Detail(f"Run · {formats.short(run.run_id)}", lines, run.run_id, run_url(run.run_id, view))
-
-
-def _run_fields(run: Run, view: View) -> Iterable[Line]:
-    glyph, word, tone = STATUS[run.status]
-    yield field_line("status", Span(f"{glyph} {word}", tone))
-    yield field_line("run", text(run.run_id))
-    yield field_line("job", text(run.job))
-    yield field_line("trigger", text(run.trigger))
-    yield field_line("owner", text(run.owner))
-    yield field_line("role", text(run.role))
-    yield field_line("environment", text(run.environment))
-    yield field_line("created", Span(formats.moment(run.created_at, view.now)))
-    yield field_line("started", Span(formats.moment(run.started_at, view.now)))
-    yield field_line("ended", Span(formats.moment(run.ended_at, view.now)))
-    yield field_line("took", Span(formats.duration(took(run, view))))
-
-
-def _steps(run: Run, view: View) -> Iterable[Line]:
-    yield from heading("Steps")
-    if not run.steps:
-        yield (Span("no step began yet", Tone.MUTED),)
-    for step in run.steps:
-        glyph, tone = STEP_MARKS.get(step.status, ("○", Tone.MUTED))
-        so_far = step.started_at is not None and step.ended_at is None and not run.status.finished
-        seconds = view.epoch - step.started_at if so_far and step.started_at is not None else step.seconds
-        yield (
-            Span(f"{glyph} ", tone),
-            *pad((Span(formats.clean(step.name)),), NAME),
-            *pad((Span(formats.clean(step.status).lower().replace("_", " "), tone),), 13),
-            Span(f"{formats.duration(seconds):>8}"),
-            Span(f"   from {formats.moment(step.started_at, view.now)}", Tone.MUTED),
-        )
-
-
-def _audit_of(run: Run, view: View) -> Iterable[Line]:
-    audit = view.snapshot.audit.value
-    entries = [e for e in audit.entries if e.run_id == run.run_id] if audit else []
-    yield from heading("Audit entries among the newest")
-    if not entries:
-        yield (Span("none", Tone.MUTED),)
-    for entry in reversed(entries):
-        glyph, tone = ledger_mark(entry, view)
-        yield (
-            Span(f"#{entry.seq:<6}", Tone.MUTED),
-            *pad((Span(formats.clean(entry.action)),), NAME - 5),
-            Span(f"{glyph} {entry.status}", tone),
-        )
+    return Detail(f"Run · {formats.short(run.run_id)}", copy=run.run_id, url=run_url(run.run_id, view))

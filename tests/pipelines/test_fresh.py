@@ -7,7 +7,10 @@ from pathlib import Path
 from lab.base.source_code import fingerprint, sources
 from tests.support.project import copied
 
-TAKE = "import os, sys; from pathlib import Path; from lab.dagster_host import source_snapshot; root = source_snapshot.ROOT\n"
+TAKE = (
+    "import os, sys\nfrom pathlib import Path\n"
+    "from lab.dagster_host import source_snapshot; root = source_snapshot.ROOT\n"
+)
 
 
 def said(root: Path, script: str) -> str:
