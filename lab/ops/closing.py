@@ -10,6 +10,7 @@ from lab.clients.http import Http
 from lab.clients.s3 import PIPELINE, S3, AuditStore
 from lab.core.config import LabConfig
 from lab.core.errors import LedgerError
+from lab.core.identities import moment
 from lab.core.ledger import Entry, EntryStore, Status
 from lab.core.runs import RunStatus
 from lab.core.services import Service
@@ -99,8 +100,9 @@ class Closer:
 def _verdict(begun: Entry, states: Mapping[str, RunStatus]) -> tuple[str, str]:
     """Why the entry's process is known to be gone, or why it can't be ended."""
     if not begun.run_id:
-        age = (datetime.now(UTC) - datetime.fromisoformat(begun.time)).total_seconds()
-        if age < COMMAND_S:
+        began = moment(begun.time)
+        # Whoever may append can write any time: one that is none says nothing of a process that goes on.
+        if began and (datetime.now(UTC) - began).total_seconds() < COMMAND_S:
             return "", "it began within the last hour, and may go on"
         return "The command ended without recording it.", ""
     status = states.get(begun.run_id)
