@@ -74,7 +74,7 @@ class DatasetRef:
         """Raises DatasetInvalid when `body` isn't a reference."""
         try:
             return cls(**json.loads(body))
-        except (ValueError, TypeError) as err:
+        except (ValueError, TypeError, RecursionError) as err:
             raise DatasetInvalid(
                 f"The data set's reference can't be read: {err}.", "Run `invoke seed --reset`."
             ) from None

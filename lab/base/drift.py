@@ -58,7 +58,7 @@ class Profile:
             raw = json.loads(body)
             features = tuple(_feature(item) for item in raw["features"])
             return cls(str(raw["sha256"]), int(raw["rows"]), features)
-        except (ValueError, TypeError, KeyError) as err:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as err:
             raise DatasetInvalid(f"The baseline profile can't be read: {err!r}.", "Run `invoke seed`.") from None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
+from graphql import GraphQLError, Lexer, OperationDefinitionNode, OperationType, Source, TokenKind, parse
 from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 # What a launch holds is a page of text; a body is taken whole before it is judged.
 LARGEST_BODY = 1_000_000
-# Bytes of a tag: PostgreSQL indexes run tags, and an index takes no more than 2,704.
-_LONGEST_TAG = 2000
+# Bytes of a tag's name or value: PostgreSQL indexes both together, and an index takes no more than 2,704. Which text
+# becomes one shows in the query alone, so that it holds for all.
+_LONGEST = 1300
 # What a run is configured with isn't looked at here: its steps judge it, and leave an entry when they refuse it.
 _JUDGED_LATER = "runConfigData"
 _NUL = re.compile(r"\\u(?:0000|\{0+\})")
@@ -52,39 +53,58 @@ def text_problem(body: bytes) -> str:
     except (ValueError, RecursionError):
         # A bare query, or nothing that Dagster will understand either.
         return _query_problem(body.decode(errors="replace"))
-    return next(_problems(request, "", False), "")
+    return next(filter(None, _problems(request, "")), "")
 
 
-def _problems(value: Any, place: str, is_tag: bool) -> Iterator[str]:
+def _problems(value: Any, place: str) -> Iterator[str]:
     if isinstance(value, str):
-        yield from _problems_of_text(value, place, is_tag)
+        yield from _problems_of_text(value, place)
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _problems_of_text(key, f"a name in {place or 'the request'}", is_tag)
+            yield from _problems_of_text(key, f"a name in {place or 'the request'}")
             if key != _JUDGED_LATER:
-                inner = f"{place}.{shown(key)}" if place else shown(key)
-                yield from _problems(item, inner, is_tag or key == "executionMetadata")
+                yield from _problems(item, f"{place}.{shown(key)}" if place else shown(key))
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _problems(item, f"{place}[{number}]", is_tag)
+            yield from _problems(item, f"{place}[{number}]")
 
 
-def _problems_of_text(text: str, place: str, is_tag: bool) -> Iterator[str]:
+def _problems_of_text(text: str, place: str) -> Iterator[str]:
     if storable(text) != text:
         yield f"{place or 'the request'} holds '{shown(text)}', which can't be stored"
-    elif is_tag and len(text.encode()) > _LONGEST_TAG:
-        yield f"{place} is longer than {_LONGEST_TAG} bytes"
-    elif place == "query" and (found := _query_problem(text)):
-        yield found
+    elif place in {"query", ""}:
+        yield _query_problem(text)
     elif place == "variables":
         # Dagster takes them as a text of JSON, too.
         with suppress(ValueError, RecursionError):
-            yield from _problems(json.loads(text), "variables as text", False)
+            yield from _problems(json.loads(text), "variables as text")
+    elif _is_long(text):
+        yield f"{place} is longer than {_LONGEST} bytes"
 
 
 def _query_problem(query: str) -> str:
-    """GraphQL's own parser refuses lone surrogates, but not this."""
-    return "the query holds a NUL, which can't be stored" if _NUL.search(query) else ""
+    """GraphQL's own parser refuses lone surrogates, but neither a NUL nor a long text."""
+    if _NUL.search(query):
+        return "the query holds a NUL, which can't be stored"
+    if any(map(_is_long, _texts_in(query))):
+        return f"a text in the query is longer than {_LONGEST} bytes"
+    return ""
+
+
+def _texts_in(query: str) -> Iterator[str]:
+    if '"' not in query:
+        # As nearly always: programs send texts as variables.
+        return
+    lexer = Lexer(Source(query))
+    # What the parser can't read is its own to refuse.
+    with suppress(GraphQLError):
+        while (token := lexer.advance()).kind is not TokenKind.EOF:
+            if token.kind in {TokenKind.STRING, TokenKind.BLOCK_STRING}:
+                yield token.value or ""
+
+
+def _is_long(text: str) -> bool:
+    return len(text.encode()) > _LONGEST
 
 
 GRAPHQL = "/graphql"

@@ -143,7 +143,7 @@ class BackupFile:
             if info.name != LABEL or info.size > _PIECE:
                 raise self._foreign()
             known_format(json.loads(body.read(), object_pairs_hook=each_key_once))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise self._foreign() from None
 
     def _foreign(self) -> LabError:

@@ -81,7 +81,7 @@ def _stored(config: LabConfig, identity: str = READER) -> Identity | None:
         return Identity(str(raw["id"]), str(raw["home"]))
     except NotFound:
         return None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise LabError(
             f"{KEY} in the bucket {config.data_bucket} doesn't say whose store this is.",
             "Remove it as the store's administrator, then type `invoke up`.",

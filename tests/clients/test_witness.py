@@ -47,6 +47,19 @@ def test_a_line_that_a_crash_cut_short_spoils_no_other(witness: Witness) -> None
     assert seen(witness) == [(1, "a"), (3, "c")]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["[" * 200_000, "{" * 3, '{"seq":true,"hash":"a"}', '{"seq":1e999,"hash":"a"}'],
+    ids=["deep", "cut", "no-number", "infinite"],
+)
+def test_a_line_that_holds_no_head_is_passed_over(line: str, witness: Witness) -> None:
+    witness.note(1, "a")
+    with witness.path.open("a") as file:
+        file.write(f"{line}\n")
+    witness.note(2, "b")
+    assert seen(witness) == [(1, "a"), (2, "b")]
+
+
 def test_several_writers_leave_whole_rising_lines(witness: Witness) -> None:
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(witness.note, seq, f"h{seq}") for seq in range(1, 101)]:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import rel_entr
 
-from lab.base.dataset import CATEGORICAL, NUMERIC, TARGET, hash_file, read_rows
-from lab.base.drift import (
+from lab.core.dataset import CATEGORICAL, NUMERIC, TARGET, DatasetRef, hash_file, read_rows
+from lab.core.drift import (
     BINS,
     DRIFTED,
     MODERATE,
@@ -25,8 +25,8 @@ from lab.base.drift import (
     profile,
     psi,
 )
-from lab.base.drift_simulation import downturn
-from lab.base.errors import DatasetInvalid
+from lab.core.errors import DatasetInvalid
+from lab.ops.plant import downturn
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
 COUNTS = st.lists(st.integers(0, 10_000), min_size=1, max_size=12)
@@ -202,6 +202,16 @@ def test_a_profile_comes_back_as_it_was_stored(baseline: Profile) -> None:
 def test_what_is_no_profile_is_said_to_be_none(body: bytes) -> None:
     with pytest.raises(DatasetInvalid, match="can't be read"):
         Profile.from_json(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 200_000, b'{"features": [], "sha256": "a", "rows": 1e999}'], ids=["deep", "huge"]
+)
+def test_a_profile_that_somebody_made_to_stop_its_reader_is_said_to_be_none(body: bytes) -> None:
+    with pytest.raises(DatasetInvalid, match="can't be read"):
+        Profile.from_json(body)
+    with pytest.raises(DatasetInvalid, match="can't be read"):
+        DatasetRef.from_json(body)
 
 
 def test_no_rows_are_refused(baseline: Profile) -> None:

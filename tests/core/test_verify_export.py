@@ -108,6 +108,11 @@ def test_a_file_that_is_no_list_of_heads_cannot_be_read(export: Path, heads: Pat
     assert main([str(export), str(heads)]) == 2
 
 
+def test_a_head_beyond_every_number_is_a_cut_and_no_crash(export: Path, heads: Path) -> None:
+    heads.write_text(f'{{"seq": {10**400}, "hash": "x"}}\n')
+    assert main([str(export), str(heads)]) == 1
+
+
 def test_an_absent_file_and_wrong_usage_end_with_two(tmp_path: Path) -> None:
     assert main([str(tmp_path / "absent")]) == 2
     assert main([]) == 2

@@ -113,6 +113,7 @@ def test_a_file_that_was_cut_off_is_noticed(backup: BackupFile, share: float) ->
         (lambda members: members.update({MANIFEST: b"[]"}), "manifest can't be read"),
         (lambda members: members.update({LABEL: b'{"format": 7}'}), "knows format 1 only"),
         (lambda members: members.pop(LABEL), "is no backup of a lab"),
+        (lambda members: members.update({LABEL: b"[" * 200_000}), "is no backup of a lab"),
     ],
 )
 def test_a_file_that_was_packed_again_is_refused(

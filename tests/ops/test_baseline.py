@@ -63,3 +63,11 @@ def test_entries_that_nobody_signed_or_that_were_signed_before_do_not_count(desk
     history = desk.history()
     assert history.baselines.audited == {NEW["data_hash"]: asked.seq}
     assert len(history.ignored) == 7
+
+
+@pytest.mark.parametrize("seq", [[], {}, "1", None, True])
+def test_an_end_whose_request_is_no_number_does_not_count_and_stops_no_reader(seq: object, desk: Desk) -> None:
+    done = desk.append("baseline", Status.SUCCESS, details={"request_seq": seq, "data_hash": "e" * 64})
+    history = desk.history()
+    assert [one.seq for one in history.uncounted] == [done.seq]
+    assert history.baselines.audited == {}

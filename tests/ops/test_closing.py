@@ -85,6 +85,13 @@ async def test_a_persons_command_ends_once_it_cannot_go_on_any_more(age: float, 
     assert bool(unfinished(desk)) is not ends
 
 
+@pytest.mark.parametrize("time", ["", "yesterday", "2026-11-29T10:00:00", "0001-01-01T00:00:00+23:59"])
+async def test_a_beginning_whose_time_is_none_can_be_ended(time: str, desk: Desk) -> None:
+    desk.copy(desk.append("reconcile", Status.SUCCESS), status=Status.STARTED, time=time)
+    assert len((await close(desk)).closed) == 1
+    assert unfinished(desk) == []
+
+
 async def test_nothing_is_added_to_a_trail_that_was_tampered_with(desk: Desk) -> None:
     desk.append(STEP, Status.STARTED, "dora", run_id="r1")
     key = sorted(desk.store.objects)[0]

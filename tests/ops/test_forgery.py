@@ -149,6 +149,23 @@ def test_an_old_date_does_not_revive_an_expired_key(desk: Desk, tmp_path: Path) 
     assert "isn't valid" in problems[1]
 
 
+async def test_one_entry_of_the_far_future_ends_no_decision_but_those_of_keys_that_expire(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.keys["guest@example.com"] = make_key(tmp_path, "ed25519", "guest")
+    desk.registrar(ADMIN).add("guest@example.com", desk.keys["guest@example.com"], ["risk-officer"], "x", "20980101")
+    bad, good = desk.train(), desk.train()
+    desk.copy(desk.append("reconcile", Status.SUCCESS), time="2099-01-01T00:00:00.000000Z")
+
+    assert (await desk.act(Action.REJECT, bad)).succeeded
+    assert (await desk.act(Action.APPROVE, good)).succeeded
+    assert desk.history().ignored == ()
+    approval(desk, desk.train(), by="guest@example.com")
+    assert ["validity is limited" in one.problem for one in desk.history().ignored] == [True]
+    desk.registrar(ADMIN).remove("guest@example.com", "the clock was wrong")
+    assert len(desk.history().identities.signers) == 3
+
+
 @pytest.mark.parametrize("operation", ["add", "remove"])
 def test_an_identity_changed_by_who_may_not_does_not_count(desk: Desk, tmp_path: Path, operation: str) -> None:
     key = ssh.read_public_key(make_key(tmp_path, "ed25519", "eve"))

@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from lab.base.catalogue import Service
-from lab.base.errors import LedgerError
-from lab.base.runs import RunStatus
-from lab.config import LabConfig
-from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
-from lab.governance.ledger import Entry, EntryStore, Status
-from lab.services.dagster import Dagster
-from lab.services.http import Http
-from lab.services.s3 import PIPELINE, S3, AuditStore
+from lab.clients.dagster import Dagster
+from lab.clients.http import Http
+from lab.clients.s3 import PIPELINE, S3, AuditStore
+from lab.core.config import LabConfig
+from lab.core.errors import LedgerError
+from lab.core.identities import moment
+from lab.core.ledger import Entry, EntryStore, Status
+from lab.core.runs import RunStatus
+from lab.core.services import Service
+from lab.ops.entries import entry_by_actor
+from lab.ops.trail import TrailReader, ledger
 
 # A command of a person's ends within minutes: one that began an hour ago has no process any more.
 COMMAND_S = 3600.0
@@ -98,8 +100,9 @@ class Closer:
 def _verdict(begun: Entry, states: Mapping[str, RunStatus]) -> tuple[str, str]:
     """Why the entry's process is known to be gone, or why it can't be ended."""
     if not begun.run_id:
-        age = (datetime.now(UTC) - datetime.fromisoformat(begun.time)).total_seconds()
-        if age < COMMAND_S:
+        began = moment(begun.time)
+        # Whoever may append can write any time: one that is none says nothing of a process that goes on.
+        if began and (datetime.now(UTC) - began).total_seconds() < COMMAND_S:
             return "", "it began within the last hour, and may go on"
         return "The command ended without recording it.", ""
     status = states.get(begun.run_id)

@@ -83,7 +83,7 @@ def parse_head(line: bytes) -> Head | None:
     try:
         raw = json.loads(line)
         seq, digest = raw["seq"], raw["hash"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return Head(seq, digest) if type(seq) is int and isinstance(digest, str) else None
 

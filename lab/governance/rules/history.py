@@ -171,7 +171,8 @@ class Fold:
             signers = self._identities.signers
             return baselines.apply(known, entry, self._lab, self._policy, signers, self._verify, self._latest)
 
-        if entry.details.get("request_seq") in self._late_requests:
+        seq = entry.details.get("request_seq")
+        if isinstance(seq, int) and seq in self._late_requests:
             raise Overtaken("its request came too late")
         if entry.status is Status.REQUESTED:
             try:

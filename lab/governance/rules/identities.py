@@ -50,9 +50,15 @@ def signer_of(
     if not armored:
         return None
     at = moment(entry.time)
-    if at is None or (latest and at < latest - _CLOCK_TOLERANCE):
-        raise LedgerError(f"its time {entry.time!r} is none, or before that of entries in front of it")
+    if at is None:
+        raise LedgerError(f"its time {entry.time!r} is none")
     signer = verify(message, str(armored), known, at)
+    # Where the key has no limits, time proves nothing; and one entry of the far future, as a wrong clock writes it,
+    # must not end all decisions, those among them that take a model out of service.
+    if signer.limited and latest and at < latest - _CLOCK_TOLERANCE:
+        raise LedgerError(
+            f"its time {entry.time!r} is before that of entries in front of it, and the key's validity is limited"
+        )
     if problem := claim_problem(signer, entry.owner, entry.role):
         raise LedgerError(problem)
     return signer

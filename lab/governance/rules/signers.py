@@ -33,6 +33,11 @@ class Signer:
     valid_after: datetime | None = None
     valid_before: datetime | None = None
 
+    @property
+    def limited(self) -> bool:
+        """Whether it depends on the time whether the key may be used."""
+        return self.valid_after is not None or self.valid_before is not None
+
     def valid_at(self, moment: datetime) -> bool:
         """Whether the key may be used at `moment` (with a zone)."""
         return not (
