@@ -10,7 +10,6 @@ When its starter closes the socket, or dies, the server interrupts its runs and 
 here and not imported: each run takes it as it is on disk when the run begins.
 """
 
-import functools
 import gc
 import json
 import os
@@ -19,11 +18,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from lab.dagster_host import memory_limit, source_snapshot
+from lab.dagster_host import database, memory_limit, source_snapshot
 from lab.dagster_host.parent_watch import Lifeline
 from lab.dagster_host.warm_up import preload
 
@@ -144,40 +142,12 @@ class Server:
             self._channel.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _wait_for_postgres() -> None:
-    """Dagster gives up on its database after six seconds, which a restart on a busy machine may take.
-
-    A run asks for a connection at each event: nothing is lost when it waits for that, in all for 51 s. A question that
-    was under way is asked again; an event that was being written isn't, because it may be there.
-    """
-    from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
-    from dagster_postgres import utils
-
-    utils.retry_pg_connection_fn.__defaults__ = (8, 0.2)
-    for name in ("fetchall", "fetchone", "handle_run_event", "add_run_tags"):
-        setattr(SqlRunStorage, name, _asked_again(getattr(SqlRunStorage, name)))
-
-
-def _asked_again(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method, which is called once more when its connection broke; then a new one is waited for."""
-    from sqlalchemy.exc import DBAPIError
-
-    @functools.wraps(method)
-    def call(*arguments: Any, **options: Any) -> Any:
-        try:
-            return method(*arguments, **options)
-        except DBAPIError:
-            return method(*arguments, **options)
-
-    return call
-
-
 def execute(argument: str) -> int:
     """Runs `dagster api execute_run` in this process, with the code that is on disk; returns its exit status."""
     try:
         source_snapshot.take()
         memory_limit.limit()
-        _wait_for_postgres()
+        database.wait_for_postgres()
         from dagster._cli.api import api_cli
 
         api_cli.main(args=["execute_run", argument], standalone_mode=False)

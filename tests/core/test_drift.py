@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import rel_entr
 
-from lab.core.dataset import CATEGORICAL, NUMERIC, TARGET, DatasetRef, hash_file, read_rows
-from lab.core.drift import (
+from lab.base.dataset import CATEGORICAL, NUMERIC, TARGET, DatasetRef, hash_file, read_rows
+from lab.base.drift import (
     BINS,
     DRIFTED,
     MODERATE,
@@ -25,8 +25,8 @@ from lab.core.drift import (
     profile,
     psi,
 )
-from lab.core.errors import DatasetInvalid
-from lab.ops.plant import downturn
+from lab.base.drift_simulation import downturn
+from lab.base.errors import DatasetInvalid
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
 COUNTS = st.lists(st.integers(0, 10_000), min_size=1, max_size=12)

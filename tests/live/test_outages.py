@@ -19,7 +19,6 @@ def test_a_run_outlives_a_restart_of_what_it_needs(spare: LiveLab, service: Serv
             said: list[str] = []
             for line in process.stdout:
                 said.append(line)
-                # Long enough without an event: one that is being written when the database goes isn't written twice.
                 if line.startswith("train_model") and "in_progress" in line:
                     runtime.stop([service])
                     runtime.start(service)

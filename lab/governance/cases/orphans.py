@@ -5,17 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from lab.clients.dagster import Dagster
-from lab.clients.http import Http
-from lab.clients.s3 import PIPELINE, S3, AuditStore
-from lab.core.config import LabConfig
-from lab.core.errors import LedgerError
-from lab.core.identities import moment
-from lab.core.ledger import Entry, EntryStore, Status
-from lab.core.runs import RunStatus
-from lab.core.services import Service
-from lab.ops.entries import entry_by_actor
-from lab.ops.trail import TrailReader, ledger
+from lab.base.catalogue import Service
+from lab.base.errors import LedgerError
+from lab.base.runs import RunStatus
+from lab.config import LabConfig
+from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
+from lab.governance.ledger import Entry, EntryStore, Status
+from lab.governance.rules.identities import moment
+from lab.services.dagster import Dagster
+from lab.services.http import Http
+from lab.services.s3 import PIPELINE, S3, AuditStore
 
 # A command of a person's ends within minutes: one that began an hour ago has no process any more.
 COMMAND_S = 3600.0
