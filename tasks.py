@@ -111,7 +111,7 @@ def up(_: Context) -> None:
     """Start every service, wait until each is healthy, and seed the data."""
     from lab import wiring
     from lab.commands import printing
-    from lab.stack import lifecycle
+    from lab.operations import lifecycle
 
     # Before settings are written down: a port offset that doesn't fit must not stay.
     config = wiring.load_config()
@@ -137,7 +137,7 @@ def demo_run(_: Context, data: str = "", json: bool = False) -> None:
     from lab import wiring
     from lab.base import interruption
     from lab.commands import printing
-    from lab.stack.demo_run import DemoRunner
+    from lab.operations.demo_run import DemoRunner
 
     config = wiring.own_lab(wiring.config_to_run())
     with printing.board("Running", quiet=json) as report:
@@ -165,7 +165,7 @@ def seed(
     from lab.base.errors import UsageError
     from lab.commands import printing
     from lab.governance.cases.signing import Signing
-    from lab.stack.seed import Seeder
+    from lab.operations.seed import Seeder
 
     if drift and reset:
         raise UsageError("--drift and --reset exclude each other.", "Give one of them.")
@@ -182,7 +182,7 @@ def status(_: Context, json: bool = False) -> None:
     from lab import wiring
     from lab.base import interruption
     from lab.commands import printing
-    from lab.stack import bring_up
+    from lab.operations import bring_up
 
     config = wiring.load_config()
     states = interruption.run(bring_up.status(config, wiring.runtime(config)))
@@ -206,7 +206,7 @@ def logs(_: Context, service: str | None = None, follow: bool = False, since: st
     """Show the logs of one service, or of all."""
     from lab import wiring
     from lab.commands import printing
-    from lab.stack import lifecycle
+    from lab.operations import lifecycle
 
     runtime = wiring.runtime(wiring.load_config())
     count = lifecycle.line_count(lines) if lines else 50 if service else 10
@@ -225,7 +225,7 @@ def open(_: Context, service: str) -> None:  # noqa: A001 - the command's name i
 
     from lab import wiring
     from lab.commands import printing
-    from lab.stack import lifecycle
+    from lab.operations import lifecycle
 
     config = wiring.load_config()
     url = lifecycle.page(config, wiring.runtime(config), service)
@@ -240,7 +240,7 @@ def down(_: Context) -> None:
     """Stop every service, and runs with them; all data stays."""
     from lab import wiring
     from lab.commands import printing
-    from lab.stack import lifecycle
+    from lab.operations import lifecycle
 
     config = wiring.config_to_end()
     stopped = lifecycle.down(config, wiring.runtime(config), printing.say)
@@ -253,7 +253,7 @@ def restart(_: Context, service: str | None = None) -> None:
     """Stop and start one service and no other, or all; ends a run that needs it."""
     from lab import wiring
     from lab.commands import printing
-    from lab.stack import lifecycle
+    from lab.operations import lifecycle
 
     config = wiring.load_config()
     lifecycle.refuse_unfit_restart(config, wiring.binaries(), service or "")
@@ -267,7 +267,7 @@ def restart(_: Context, service: str | None = None) -> None:
 def exec(_: Context, service: str) -> None:  # noqa: A001 - the command's name is what a user types
     """Run a command where a service runs: invoke exec mlflow -- env."""
     from lab import wiring
-    from lab.stack import lifecycle
+    from lab.operations import lifecycle
 
     # Invoke hands on what stands behind -- as one text, in which a quoted word can't be told from several.
     argv = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
@@ -288,7 +288,7 @@ def nuke(_: Context, yes: bool = False, keep_audit: str = "", dry_run: bool = Fa
     """Remove everything that this lab made, and nothing else."""
     from lab import wiring
     from lab.commands import printing
-    from lab.stack import lifecycle
+    from lab.operations import lifecycle
 
     config = wiring.config_to_end()
     runtime = wiring.runtime(config)
@@ -331,7 +331,7 @@ def doctor(_: Context, json: bool = False) -> None:
     """Find what would keep the lab from starting, with the remedy of each."""
     from lab import wiring
     from lab.commands import printing
-    from lab.stack import doctor as examination
+    from lab.operations import doctor as examination
 
     config = wiring.load_config()
     findings = examination.examine(config, wiring.binaries(config))

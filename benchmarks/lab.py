@@ -27,10 +27,10 @@ from benchmarks.ledger import append_rates  # noqa: E402 - run as a file, it mus
 from benchmarks.report import Machine, publish, spread  # noqa: E402
 from docs.tables import table  # noqa: E402
 from lab import wiring  # noqa: E402
+from lab.operations.doctor import free_offset  # noqa: E402
 from lab.runtime.native.bytecode import PACKAGES  # noqa: E402
 from lab.runtime.native.orphan_processes import owned  # noqa: E402
 from lab.services.s3 import PIPELINE, S3, AuditStore  # noqa: E402
-from lab.stack.doctor import free_offset  # noqa: E402
 
 SETTLED_PERCENT, SETTLE_WINDOW_S, SETTLE_DEADLINE_S = 25.0, 5.0, 90.0
 IDLE_WINDOW_S = 20.0

@@ -33,7 +33,7 @@ def config_to_run(environ: Mapping[str, str] = os.environ) -> LabConfig:
         return load_config(environ)
     except ClaimRefused as err:
         from lab.governance.rules.policy_file import read_policy
-        from lab.stack.demo_run import refuse
+        from lab.operations.demo_run import refuse
 
         config, claim = settings.load_refused(read_policy, environ)
         # The entry belongs into this lab's trail, and into no other's.
@@ -57,7 +57,7 @@ def own_lab(config: LabConfig | None = None) -> LabConfig:
     """The configuration of the lab that is up: what acts on a lab begins with this. Raises LabError when it isn't up,
     or another lab has its ports.
     """
-    from lab.stack.own_lab import require
+    from lab.operations.own_lab import require
 
     found = config or load_config()
     require(found, lambda: runtime(found))

@@ -160,7 +160,7 @@ def test_the_screen_imports_nothing_heavy_before_it_paints() -> None:
     loaded = set(found.stdout.split())
     heavy = {"httpx", "boto3", "botocore", "pydantic", "mlflow", "dagster", "pandas", "sklearn", "docker", "psycopg2"}
     assert loaded & heavy == set()
-    mine = ("lab.services", "lab.stack", "lab.observe", "lab.runtime", "lab.governance.cases", "lab.wiring")
+    mine = ("lab.services", "lab.operations", "lab.observe", "lab.runtime", "lab.governance.cases", "lab.wiring")
     values = {"lab.observe", "lab.observe.snapshot", "lab.observe.polling"}
     assert {name for name in loaded if name.startswith(mine)} <= values
 

@@ -21,21 +21,21 @@ from lab.views.jobs import Told
 if TYPE_CHECKING:
     from lab.base.progress import Report
     from lab.config import LabConfig
-    from lab.stack.demo_run import DemoRun
-    from lab.stack.seed import Seeded
+    from lab.operations.demo_run import DemoRun
+    from lab.operations.seed import Seeded
 
 
 Errand = Callable[["LabConfig", Mapping[str, str], "Report"], Told]
 
 
 def demo_run(config: "LabConfig", _: Mapping[str, str], report: "Report") -> Told:
-    from lab.stack.demo_run import DemoRunner
+    from lab.operations.demo_run import DemoRunner
 
     return _trained(asyncio.run(DemoRunner(config, report).run()))
 
 
 def relaunch(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
-    from lab.stack.demo_run import DemoRunner
+    from lab.operations.demo_run import DemoRunner
 
     return _trained(asyncio.run(DemoRunner(config, report).again(given["target"])))
 
@@ -54,19 +54,19 @@ def _trained(result: "DemoRun") -> Told:
 
 
 def seed(config: "LabConfig", given: Mapping[str, str], _: "Report") -> Told:
-    from lab.stack.seed import Seeder
+    from lab.operations.seed import Seeder
 
     return _seeded(Seeder(config).seed(signing(given), given.get("reason", "")))
 
 
 def drift(config: "LabConfig", _: Mapping[str, str], __: "Report") -> Told:
-    from lab.stack.seed import Seeder
+    from lab.operations.seed import Seeder
 
     return _seeded(Seeder(config).plant_drift())
 
 
 def reset(config: "LabConfig", _: Mapping[str, str], __: "Report") -> Told:
-    from lab.stack.seed import Seeder
+    from lab.operations.seed import Seeder
 
     return _seeded(Seeder(config).reset())
 
@@ -81,7 +81,7 @@ def _seeded(result: "Seeded") -> Told:
 
 def up(config: "LabConfig", _: Mapping[str, str], report: "Report") -> Told:
     from lab import wiring
-    from lab.stack import lifecycle
+    from lab.operations import lifecycle
 
     lifecycle.refuse_unfit_host(config, wiring.binaries(config))
     config = wiring.first_config()[0]
@@ -91,7 +91,7 @@ def up(config: "LabConfig", _: Mapping[str, str], report: "Report") -> Told:
 
 def restart(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
     from lab import wiring
-    from lab.stack import lifecycle
+    from lab.operations import lifecycle
 
     lifecycle.refuse_unfit_restart(config, wiring.binaries(), given["target"])
     result = lifecycle.restart(config, wiring.runtime(config), given["target"], report)
@@ -152,7 +152,7 @@ async def _evidence(config: "LabConfig", version: str) -> Told:
 
 
 def silence(config: "LabConfig", given: Mapping[str, str], _: "Report") -> Told:
-    from lab.stack.silence import silence as put
+    from lab.operations.silence import silence as put
 
     made = asyncio.run(put(config, json.loads(given["labels"]), given["reason"]))
     until = made.until.astimezone().strftime("%H:%M")

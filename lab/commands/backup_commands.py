@@ -7,8 +7,8 @@ from lab.base.progress import Progress
 from lab.commands import printing
 
 if TYPE_CHECKING:
-    from lab.stack.backup import Backup
-    from lab.stack.restore import Restored
+    from lab.operations.backup import Backup
+    from lab.operations.restore import Restored
 
 WRONG = 1
 
@@ -16,7 +16,7 @@ WRONG = 1
 def back_up(output: str = "", json: bool = False) -> None:
     """Writes a backup and says what is in it. Raises LabError."""
     from lab import wiring
-    from lab.stack import backup
+    from lab.operations import backup
 
     config = wiring.own_lab()
     target = Path(output).expanduser().absolute() if output else backup.default_target(config)
@@ -29,7 +29,7 @@ def back_up(output: str = "", json: bool = False) -> None:
 def bring_back(file: str, json: bool = False) -> int:
     """Restores a backup and says what is there again; 1 when its trail isn't intact. Raises LabError."""
     from lab import wiring
-    from lab.stack import lifecycle, restore
+    from lab.operations import lifecycle, restore
 
     path = Path(file).expanduser().absolute()
     lifecycle.refuse_unfit_host(wiring.load_config(), wiring.binaries())

@@ -3,7 +3,7 @@
 from lab import wiring
 from lab.base.errors import UsageError
 from lab.commands import printing
-from lab.stack import lab_images, lifecycle
+from lab.operations import lab_images, lifecycle
 
 
 def build(airgap: bool, bundle: str, pin: bool, fresh: bool) -> None:

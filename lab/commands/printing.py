@@ -20,10 +20,10 @@ from lab.config import LabConfig
 from lab.observe.snapshot import Health, ServiceState
 
 if TYPE_CHECKING:
-    from lab.stack.bring_up import UpResult
-    from lab.stack.demo_run import DemoRun
-    from lab.stack.doctor import Finding
-    from lab.stack.seed import Seeded
+    from lab.operations.bring_up import UpResult
+    from lab.operations.demo_run import DemoRun
+    from lab.operations.doctor import Finding
+    from lab.operations.seed import Seeded
 
 
 class _Unbreakable(Console):

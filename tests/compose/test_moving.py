@@ -10,8 +10,8 @@ from docker import DockerClient
 
 from lab.base.catalogue import Service
 from lab.governance.ledger.reader import stored_entries
+from lab.operations.own_lab import KEY
 from lab.services.s3 import READER, S3
-from lab.stack.own_lab import KEY
 from tests.support import containers
 from tests.support.keys import make_key
 from tests.support.lab import LiveLab

@@ -17,11 +17,11 @@ from lab.base.progress import Progress
 from lab.base.runs import JOB, SCHEDULE
 from lab.config import LabConfig
 from lab.governance.ledger.reader import stored_entries
+from lab.operations.backup import back_up
+from lab.operations.backup_file import BackupFile
+from lab.operations.own_lab import KEY
+from lab.operations.restore_guard import RestoreMark
 from lab.services.s3 import READER, S3
-from lab.stack.backup import back_up
-from lab.stack.backup_file import BackupFile
-from lab.stack.own_lab import KEY
-from lab.stack.restore_guard import RestoreMark
 from tests.support.lab import LiveLab
 from tests.support.waiting import eventually
 

@@ -12,8 +12,8 @@ import pytest
 
 from lab.base.errors import LabError
 from lab.governance.ledger import Head
-from lab.stack.backup_file import BackupFile, Writer
-from lab.stack.backup_manifest import FORMAT, LABEL, MANIFEST, TRAIL, Counts, Manifest
+from lab.operations.backup_file import BackupFile, Writer
+from lab.operations.backup_manifest import FORMAT, LABEL, MANIFEST, TRAIL, Counts, Manifest
 
 MEMBERS = {
     "database/dagster.dump": b"dagster's tables",

@@ -11,9 +11,9 @@ from lab.base.model_versions import ModelVersion
 from lab.base.progress import Progress
 from lab.base.runs import JOB, Run, RunStatus, Step
 from lab.governance.ledger import Status
+from lab.operations import demo_run
+from lab.operations.demo_run import DemoRun, DemoRunner
 from lab.services.s3 import S3, AuditStore
-from lab.stack import demo_run
-from lab.stack.demo_run import DemoRun, DemoRunner
 from tests.ops.desk import MemoryStore
 from tests.ops.labs import config
 from tests.support.ports import NEVER_STARTED

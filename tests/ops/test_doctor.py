@@ -16,11 +16,11 @@ import pytest
 from lab.base.catalogue import LOOPBACK, OFFSET_STEP, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.operations import doctor
+from lab.operations.doctor import Finding, Verdict, examine, free_offset
+from lab.operations.lifecycle import refuse
 from lab.runtime.binaries import Resolver
 from lab.runtime.native.service_commands import OWNED_BY
-from lab.stack import doctor
-from lab.stack.doctor import Finding, Verdict, examine, free_offset
-from lab.stack.lifecycle import refuse
 from lab.wiring import load_config
 from tests.support.ports import ports_at, reserved_offset, reserved_port
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import LabError
+from lab.operations.doctor import Verdict, examine
+from lab.operations.doctor_compose import NEEDED_MEMORY, _compose, _memory, _readable, _rights
 from lab.runtime.binaries import Resolver
 from lab.runtime.compose import engine
-from lab.stack.doctor import Verdict, examine
-from lab.stack.doctor_compose import NEEDED_MEMORY, _compose, _memory, _readable, _rights
 from tests.ops.labs import config
 
 

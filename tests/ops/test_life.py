@@ -10,8 +10,8 @@ from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError, UsageError
 from lab.base.log_lines import newer
 from lab.envfile import prepare
+from lab.operations import lifecycle
 from lab.runtime.runtime import Note
-from lab.stack import lifecycle
 from tests.ops.labs import config
 
 

@@ -11,11 +11,11 @@ from lab import wiring
 from lab.base.errors import LabError
 from lab.governance.ledger import Entry, Head, Status, key_of, seal
 from lab.governance.ledger.reader import export_line
-from lab.stack import lifecycle
-from lab.stack.backup_file import Writer
-from lab.stack.backup_manifest import GOVERNANCE, TRAIL, WITNESS, Counts, Manifest
-from lab.stack.restore import examine
-from lab.stack.restore_guard import RestoreMark
+from lab.operations import lifecycle
+from lab.operations.backup_file import Writer
+from lab.operations.backup_manifest import GOVERNANCE, TRAIL, WITNESS, Counts, Manifest
+from lab.operations.restore import examine
+from lab.operations.restore_guard import RestoreMark
 from tests.ops.labs import config
 
 PREFIX = "governance/audit/"

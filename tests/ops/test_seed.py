@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import LabError
-from lab.stack.seed import Seeder
+from lab.operations.seed import Seeder
 from lab.wiring import load_config
 from tests.support.ports import NEVER_STARTED
 

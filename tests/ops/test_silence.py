@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from lab.base.errors import ServiceUnavailable, UsageError
-from lab.stack.silence import silence
+from lab.operations.silence import silence
 from tests.ops.labs import config
 
 LABELS = {"alertname": "ServiceDown", "job": "mlflow"}

@@ -13,8 +13,8 @@ from lab.base.errors import LabError, StartupFailed
 from lab.base.progress import Progress
 from lab.observe.probes import ProbeResult
 from lab.observe.snapshot import Health
-from lab.stack import bring_up
-from lab.stack.bring_up import Starter, restart, up
+from lab.operations import bring_up
+from lab.operations.bring_up import Starter, restart, up
 from tests.ops.labs import config
 
 SERVICES = (Service.OBJECT_STORE, Service.DRIFT_MONITOR, Service.PROMETHEUS)

@@ -10,9 +10,9 @@ from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.base.progress import Progress
 from lab.base.runs import Run, RunStatus
+from lab.operations import runs_in_progress
 from lab.services.dagster import Dagster
 from lab.services.http import Http
-from lab.stack import runs_in_progress
 from tests.ops.labs import Services, config
 
 GOING = Run("1a2b3c4d-0000", "ml_training_pipeline", RunStatus.STARTED)

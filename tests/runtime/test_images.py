@@ -20,6 +20,7 @@ import pytest
 from lab import wiring
 from lab.base.errors import LabError, UsageError
 from lab.config import LabConfig
+from lab.operations.lab_images import pin
 from lab.runtime.images import (
     builder_process,
     bundle,
@@ -32,7 +33,6 @@ from lab.runtime.images import (
 )
 from lab.runtime.native.orphan_processes import owned
 from lab.runtime.native.service_commands import OWNED_BY
-from lab.stack.lab_images import pin
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually
 

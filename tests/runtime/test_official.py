@@ -13,13 +13,13 @@ import pytest
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.operations.doctor import Finding, Verdict
+from lab.operations.doctor_compose import _images, _store
 from lab.runtime.compose.container_set import make_stack, store_of
 from lab.runtime.images import official
 from lab.runtime.images.image_names import OURS, tag, write_override
 from lab.runtime.images.official import Official
 from lab.runtime.lab_marker import COMPOSE, MINIO, SEAWEEDFS, write_mark
-from lab.stack.doctor import Finding, Verdict
-from lab.stack.doctor_compose import _images, _store
 from tests.ops.labs import config as lab_config
 
 # What an engine says of an image that is no longer on its registry, of one that nobody reaches, and of too many pulls.

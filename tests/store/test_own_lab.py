@@ -16,9 +16,9 @@ from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError
 from lab.commands.action_process import ERRANDS
 from lab.config import LabConfig
+from lab.operations.own_lab import KEY, require, settle
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, lab_id, write_mark
 from lab.services.s3 import ADMIN
-from lab.stack.own_lab import KEY, require, settle
 from tests.support.keys import make_key
 from tests.support.lab import INVOKE, ROOT
 from tests.support.weed import Weed

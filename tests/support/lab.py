@@ -21,12 +21,12 @@ from lab.config import LabConfig
 from lab.governance.ledger import Entry, Verification, parse, verify
 from lab.governance.ledger.writer import entries_of_run, stored_entries
 from lab.observe.snapshot import ServiceState
+from lab.operations import bring_up
 from lab.runtime.layout import Layout
 from lab.runtime.native.orphan_processes import owned
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import READER, S3, AuditStore
-from lab.stack import bring_up
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
 

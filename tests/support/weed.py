@@ -15,6 +15,7 @@ from lab import envfile, wiring
 from lab.base.catalogue import Service
 from lab.base.errors import ServiceUnavailable
 from lab.config import LabConfig
+from lab.operations.own_lab import settle
 from lab.runtime.credentials import ensure_pair
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, write_mark
 from lab.runtime.layout import Layout, write_private
@@ -22,7 +23,6 @@ from lab.runtime.native.service_commands import Tools, command, store_options
 from lab.runtime.native.service_files import identities, remove_dead_sockets
 from lab.services.provision import provision_store
 from lab.services.s3 import ADMIN, PIPELINE, READER, S3, AuditStore
-from lab.stack.own_lab import settle
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
 

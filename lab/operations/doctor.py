@@ -55,7 +55,7 @@ class Finding:
 def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
     """Looks at everything that `up` needs on this host; a few hundred milliseconds, changes nothing."""
     if runtime_name(config) == COMPOSE:
-        from lab.stack.doctor_compose import examine_containers
+        from lab.operations.doctor_compose import examine_containers
 
         engine, mine = examine_containers(config)
         return (_python(), *engine, *_ports(config, mine.__contains__, _published()), *_places(config))
@@ -76,7 +76,7 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
 def ports(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
     """Looks at the lab's ports only."""
     if runtime_name(config) == COMPOSE:
-        from lab.stack.doctor_compose import own_ports
+        from lab.operations.doctor_compose import own_ports
 
         return tuple(_ports(config, own_ports(config).__contains__, _published()))
     return tuple(_native_ports(config, {process.pid for process in owned(config.home)}, binaries))
@@ -87,7 +87,7 @@ def _native_ports(config: LabConfig, mine: set[int], binaries: Resolver) -> Iter
 
 
 def _places(config: LabConfig) -> tuple[Finding, ...]:
-    from lab.stack.doctor_mlflow import examine_mlflow
+    from lab.operations.doctor_mlflow import examine_mlflow
 
     return (
         _disk(config.home),

@@ -15,8 +15,8 @@ from lab.config import LabConfig
 from lab.observe.probes import ProbeResult, Probes
 from lab.observe.service_state import service_state
 from lab.observe.snapshot import Health, ServiceState
+from lab.operations.runs_in_progress import let_runs_end
 from lab.runtime.runtime import Runtime
-from lab.stack.runs_in_progress import let_runs_end
 
 UP_DEADLINE_S = 180.0
 _POLL_SECONDS = 0.2

@@ -16,13 +16,13 @@ from lab.config import LabConfig
 from lab.governance.ledger import key_of, seq_of
 from lab.governance.ledger.published_heads import FILE
 from lab.governance.ledger.verify_export import exported_lines
+from lab.operations import own_lab
+from lab.operations.backup_file import BackupFile
+from lab.operations.backup_manifest import ARTIFACTS, DATA, DATABASE, GOVERNANCE, TRAIL, WITNESS, Manifest
+from lab.operations.restore_guard import RestoreMark, provision
 from lab.runtime.runtime import Runtime
 from lab.services.postgres import Database
 from lab.services.s3 import PIPELINE, S3, AuditStore, Content
-from lab.stack import own_lab
-from lab.stack.backup_file import BackupFile
-from lab.stack.backup_manifest import ARTIFACTS, DATA, DATABASE, GOVERNANCE, TRAIL, WITNESS, Manifest
-from lab.stack.restore_guard import RestoreMark, provision
 
 _TIMEOUT_S = 60.0
 _REPORT_EVERY = 1000

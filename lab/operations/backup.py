@@ -22,11 +22,21 @@ from lab.governance.ledger import Head, find_head, verify
 from lab.governance.ledger.entry import utc_text
 from lab.governance.ledger.published_heads import FILE
 from lab.governance.ledger.verify_export import exported
+from lab.operations import own_lab
+from lab.operations.backup_file import Writer
+from lab.operations.backup_manifest import (
+    ARTIFACTS,
+    DATA,
+    DATABASE,
+    GOVERNANCE,
+    SUFFIX,
+    TRAIL,
+    WITNESS,
+    Counts,
+    Manifest,
+)
 from lab.services.postgres import Database
 from lab.services.s3 import READER, S3, AuditStore
-from lab.stack import own_lab
-from lab.stack.backup_file import Writer
-from lab.stack.backup_manifest import ARTIFACTS, DATA, DATABASE, GOVERNANCE, SUFFIX, TRAIL, WITNESS, Counts, Manifest
 
 _TIMEOUT_S = 60.0
 _ENDED = ", ".join(f"'{status}'" for status in RunStatus if status.finished)

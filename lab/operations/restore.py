@@ -22,13 +22,13 @@ from lab.governance.ledger import Entry, Head, Verification, parse, verify
 from lab.governance.ledger.published_heads import FILE, parse_head
 from lab.governance.ledger.verify_export import exported_lines
 from lab.governance.rules.entry_validity import is_claim
+from lab.operations import bring_up
+from lab.operations.backup import counts, databases, software
+from lab.operations.backup_file import BackupFile
+from lab.operations.backup_manifest import ARTIFACTS, DATA, TRAIL, WITNESS, Counts, Manifest
+from lab.operations.restore_guard import RestoreMark, make_room
+from lab.operations.restore_load import Loader
 from lab.runtime.runtime import Runtime
-from lab.stack import bring_up
-from lab.stack.backup import counts, databases, software
-from lab.stack.backup_file import BackupFile
-from lab.stack.backup_manifest import ARTIFACTS, DATA, TRAIL, WITNESS, Counts, Manifest
-from lab.stack.restore_guard import RestoreMark, make_room
-from lab.stack.restore_load import Loader
 
 # Loading may take long, and says where it is.
 _DEADLINE_S = 6 * 3600.0

@@ -12,11 +12,11 @@ from pathlib import Path
 from lab.base.catalogue import Service
 from lab.base.errors import LabError, NotFound, ServiceUnavailable
 from lab.config import LabConfig
+from lab.operations.doctor import free_offset
 from lab.runtime.lab_marker import lab_id, recorded_runtime
 from lab.runtime.neighbours import home_at
 from lab.runtime.runtime import Runtime
 from lab.services.s3 import ADMIN, PIPELINE, READER, S3
-from lab.stack.doctor import free_offset
 
 # In the data bucket, and not in backups: a restored lab is another one.
 KEY = "lab/identity.json"

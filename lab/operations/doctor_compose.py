@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.operations.doctor import Finding, Verdict
 from lab.runtime.compose import engine
 from lab.runtime.compose.container_set import LEGACY_STORE, MOVE_STORE, airgapped, make_stack
 from lab.runtime.compose.containers import Containers, understood
@@ -16,7 +17,6 @@ from lab.runtime.images import official
 from lab.runtime.images.image_names import OURS, tag
 from lab.runtime.images.official import Official
 from lab.runtime.lab_marker import MINIO, recorded_store
-from lab.stack.doctor import Finding, Verdict
 
 if TYPE_CHECKING:
     from docker import DockerClient

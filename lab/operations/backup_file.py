@@ -14,7 +14,7 @@ from typing import IO, cast
 
 from lab.base.errors import LabError
 from lab.governance.ledger import each_key_once
-from lab.stack.backup_manifest import FORMAT, LABEL, MANIFEST, Manifest, Member, check_name, known_format
+from lab.operations.backup_manifest import FORMAT, LABEL, MANIFEST, Manifest, Member, check_name, known_format
 
 _LEVEL = 6
 _PIECE = 1 << 20

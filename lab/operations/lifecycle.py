@@ -14,16 +14,16 @@ from lab.base.progress import Progress, Report
 from lab.config import LabConfig
 from lab.envfile import is_own
 from lab.governance.cases.audit import deliver, export_file
+from lab.operations import bring_up
+from lab.operations.doctor import Finding, Verdict, examine, ports
+from lab.operations.own_lab import refuse_another, settle
+from lab.operations.restore_guard import refuse_half_restored
+from lab.operations.runs_in_progress import say_what_ends
+from lab.operations.seed import Seeder
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.lab_marker import recorded_runtime, refuse_other_runtime
 from lab.runtime.runtime import Note, Runtime
 from lab.services.provision import provision_postgres, provision_store
-from lab.stack import bring_up
-from lab.stack.doctor import Finding, Verdict, examine, ports
-from lab.stack.own_lab import refuse_another, settle
-from lab.stack.restore_guard import refuse_half_restored
-from lab.stack.runs_in_progress import say_what_ends
-from lab.stack.seed import Seeder
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.1
