@@ -17,14 +17,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-_PLAIN = ("-m", "not lab and not compose")
-# Name → what pytest is told, the longest part first.
-PARTS: Mapping[str, Sequence[str]] = {
-    "containers": ("-m", "compose"),
-    "labs": ("-m", "lab and not compose"),
-    "screen": (*_PLAIN, "tests/tui"),
-    "rest": (*_PLAIN, "--ignore=tests/tui"),
+# Name → the folders that it collects, the longest part first. The rest is what no other part has.
+_FOLDERS: Mapping[str, Sequence[str]] = {
+    "labs": ("tests/live",),
+    "containers": ("tests/compose",),
+    "screen": ("tests/screen", "tests/views", "tests/commands", "tests/recording"),
 }
+_REST = tuple(f"--ignore={folder}" for folders in _FOLDERS.values() for folder in folders)
+PARTS: Mapping[str, Sequence[str]] = {**_FOLDERS, "rest": _REST}
 NO_TESTS = 5
 # Each part ends with what took it longest.
 _SLOWEST = ("--durations=15", "--durations-min=3")

@@ -16,8 +16,8 @@ from lab.base.errors import LabError
 from lab.base.interruption import PIPE_CLOSED
 from lab.screen import terminal
 from lab.screen.app import LabApp
+from tests.screen import recordings
 from tests.support.ports import NEVER_STARTED
-from tests.tui import recordings
 
 ROOT = Path(cli.__file__).parents[1]
 

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,20 +12,10 @@ import pytest
 from tests import parts
 from tests.support.waiting import eventually
 
-CONFIGURATION = "[pytest]\nmarkers =\n    lab\n    compose\n    timeout\n"
+CONFIGURATION = "[pytest]\nmarkers =\n    timeout\naddopts = --import-mode=importlib\n"
 # What pytest must be told in the project's own conftest, too.
 CONFTEST = "import signal\n\ndef pytest_configure():\n    signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
-QUICK = """
-import pytest
-
-@pytest.mark.compose
-def test_of_containers(): pass
-
-@pytest.mark.lab
-def test_of_a_lab(): pass
-
-def test_of_the_rest(): assert {passes}
-"""
+QUICK = "def test_it(): assert {passes}\n"
 SLOW = """
 import pathlib, pytest, time
 
@@ -38,20 +29,21 @@ def kept(request):
     finally:
         file.unlink()
 
-@pytest.mark.compose
-def test_of_containers(kept): time.sleep(100)
-
-@pytest.mark.lab
-def test_of_a_lab(kept): time.sleep(100)
+def test_{part}(kept): time.sleep(100)
 """
+FOLDERS = {"containers": "compose", "labs": "live", "screen": "screen", "rest": "base"}
 
 
-def started(folder: Path, tests: str) -> subprocess.Popen[str]:
-    """The parts of a project that has these tests."""
-    (folder / "tests" / "tui").mkdir(parents=True)
+def started(folder: Path, tests: Mapping[str, str]) -> subprocess.Popen[str]:
+    """The parts of a project that has a test in each, those given and others that pass."""
+    for name in {path for paths in parts.PARTS.values() for path in paths if not path.startswith("-")}:
+        (folder / name).mkdir(parents=True)
     shutil.copy(parts.__file__, folder / "tests")
-    files = {"pytest.ini": CONFIGURATION, "conftest.py": CONFTEST, "tests/test_it.py": tests}
-    for name, text in {**files, "tests/tui/test_screen.py": "def test_of_the_screen(): pass\n"}.items():
+    files = {"pytest.ini": CONFIGURATION, "conftest.py": CONFTEST}
+    for part, place in FOLDERS.items():
+        (folder / "tests" / place).mkdir(exist_ok=True)
+        files[f"tests/{place}/test_it.py"] = tests.get(part, QUICK.format(passes=True))
+    for name, text in files.items():
         (folder / name).write_text(text)
     argv = [sys.executable, "-m", "tests.parts"]
     return subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, text=True, process_group=0)
@@ -59,7 +51,7 @@ def started(folder: Path, tests: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize(("passes", "code"), [(True, 0), (False, 1)])
 def test_every_part_runs_and_one_that_fails_is_enough(passes: bool, code: int, tmp_path: Path) -> None:
-    with started(tmp_path, QUICK.format(passes=passes)) as run:
+    with started(tmp_path, {"rest": QUICK.format(passes=passes)}) as run:
         output, _ = run.communicate()
 
     assert run.returncode == code, output
@@ -71,8 +63,9 @@ def test_every_part_runs_and_one_that_fails_is_enough(passes: bool, code: int, t
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_parts_that_are_asked_to_end_clean_up(number: signal.Signals, tmp_path: Path) -> None:
-    files = [tmp_path / "test_of_containers", tmp_path / "test_of_a_lab"]
-    with started(tmp_path, SLOW) as run:
+    slow = ("labs", "containers")
+    files = [tmp_path / f"test_{part}" for part in slow]
+    with started(tmp_path, {part: SLOW.replace("{part}", part) for part in slow}) as run:
         eventually(lambda: any(file.exists() for file in files), what="a test under way")
         run.send_signal(number)
         # A second one is one too many: it must not end the cleaning up.

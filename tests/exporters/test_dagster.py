@@ -8,8 +8,8 @@ from lab.base.runs import Run, RunStatus
 from lab.governance.rules.approval_states import PROBE
 from lab.services.dagster import Dashboard
 from lab.services.http import Http
-from tests.clients.answers import answer, http, query_name
 from tests.exporters.exposition import names, scrape, value
+from tests.services.answers import answer, http, query_name
 
 SERVER_INFO = {"dagster_webserver_version": "1.13.27"}
 

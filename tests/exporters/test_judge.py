@@ -16,8 +16,8 @@ from lab.governance.rules.entry_validity import NEWEST, Verdicts
 from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.services.metrics import read_verdicts
 from tests.exporters.exposition import exposed, names, parse, value
-from tests.ops.desk import ADMIN, OFFICER, Desk, MemoryStore
-from tests.ops.test_races import meanwhile
+from tests.governance.test_races import meanwhile
+from tests.operations.desk import ADMIN, OFFICER, Desk, MemoryStore
 
 STRANGER = Actor("eve@example.com", Role.RISK_OFFICER, Environment.STAGING)
 

@@ -13,7 +13,7 @@ from lab.governance.cases.signing import Signing
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_findings import Kind
 from tests.exporters.exposition import names, scrape, value
-from tests.ops.desk import Desk
+from tests.operations.desk import Desk
 
 
 class Watched:

@@ -1,0 +1,253 @@
+"""The folder of evidence: complete, checkable with stock tools alone, and honest about what can't be relied on."""
+
+import json
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from lab.base.account import named
+from lab.base.dataset import BASELINE_KEY, DatasetRef, dataset_key, profile_key, read_rows
+from lab.base.drift import profile
+from lab.base.errors import LabError, NotFound
+from lab.governance.cases.evidence import Collector, Evidence
+from lab.governance.cases.evidence.page import Grid, Heading, Paragraph, markdown, page
+from lab.governance.ledger import Head, Status
+from lab.governance.ledger.published_heads import Witness
+from lab.governance.rules.policy import Action
+from tests.operations import desk as desks
+from tests.operations.desk import Desk
+from tests.support.lab import ROOT
+
+CSV = (ROOT / "data" / "sample_data.csv").read_bytes()
+DIGEST = sha256(CSV).hexdigest()
+PLOT = b"\x89PNG picture"
+
+
+class Objects:
+    """The data bucket in a dictionary: what a collector asks of S3."""
+
+    def __init__(self) -> None:
+        made = profile(read_rows(CSV.decode("utf-8-sig").splitlines(keepends=True)), DIGEST)
+        self.objects = {
+            dataset_key(DIGEST): CSV,
+            profile_key(DIGEST): made.to_json(),
+            BASELINE_KEY: DatasetRef(DIGEST, made.rows, "sample").to_json(),
+        }
+
+    def get(self, bucket: str, key: str) -> bytes:
+        try:
+            return self.objects[key]
+        except KeyError:
+            raise NotFound(f"{key} is not there.") from None
+
+    def sha256(self, bucket: str, key: str) -> str:
+        return sha256(self.get(bucket, key)).hexdigest()
+
+    def lines(self, bucket: str, key: str) -> Iterator[str]:
+        yield from self.get(bucket, key).decode("utf-8-sig").splitlines(keepends=True)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(desks, "DATA", DIGEST)
+    made = Desk(tmp_path).staffed()
+    made.stored = {DIGEST: DIGEST}
+    made.registry.files = {"plots/roc.png": PLOT}
+    return made
+
+
+def collector(desk: Desk, objects: Objects | None = None) -> Collector:
+    return Collector(desk.config, desk.registry.client(), objects or Objects(), desk.store)  # type: ignore[arg-type]
+
+
+async def written(desk: Desk, version: str, objects: Objects | None = None) -> tuple[Evidence, Path]:
+    made = await collector(desk, objects).write(version, desk.folder / "evidence")
+    return made, Path(made.folder)
+
+
+@pytest.fixture
+async def champion(desk: Desk) -> tuple[Evidence, Path]:
+    """The evidence of a version that went all the way, with other versions' entries in between."""
+    desk.train()
+    version = desk.train()
+    await desk.act(Action.APPROVE, version)
+    desk.train(owner="<script>alert(1)</script>")
+    await desk.promoted_from_approved(version)
+    return await written(desk, version)
+
+
+def shell(folder: Path, script: str) -> str:
+    done = subprocess.run(named(["bash", "-euc", script]), cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def commands(folder: Path) -> list[str]:
+    """The shell blocks of the folder's own README."""
+    blocks = (folder / "README.md").read_text().split("```sh\n")[1:]
+    return [block.partition("```")[0] for block in blocks]
+
+
+async def test_everything_is_there_and_in_the_zip(champion: tuple[Evidence, Path]) -> None:
+    made, folder = champion
+    assert made.succeeded, made.problems
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert files >= {
+        "README.md",
+        "mapping.md",
+        "model-card.md",
+        "model-card.html",
+        "metrics.json",
+        "registry.json",
+        "policy.yaml",
+        "SHA256SUMS",
+        "plots/roc.png",
+        "plots/drift.svg",
+        "data/hash.json",
+        "data/profile.json",
+        "data/baseline-profile.json",
+        "data/drift.json",
+        "ledger/HASHES",
+        "ledger/HEADS.jsonl",
+        "ledger/excerpt.jsonl",
+    }
+    assert made.files == len(files)
+    with zipfile.ZipFile(made.archive) as packed:
+        assert packed.testzip() is None
+        assert {name.partition("/")[2] for name in packed.namelist()} == files
+        assert packed.read(f"{folder.name}/metrics.json") == (folder / "metrics.json").read_bytes()
+    assert len([name for name in files if name.endswith(".sig")]) == 4
+    assert json.loads((folder / "data/hash.json").read_text()) == {"audited": DIGEST, "stored": DIGEST}
+    assert json.loads((folder / "metrics.json").read_text())["audited"] == {"auc": "0.75"}
+
+
+async def test_the_readmes_own_commands_check_it(champion: tuple[Evidence, Path]) -> None:
+    _, folder = champion
+    sums, hashes, links, signatures = commands(folder)
+    assert "FAILED" not in shell(folder, sums)
+    assert "FAILED" not in shell(folder, hashes)
+    assert shell(folder, links).strip() == "linked"
+    assert shell(folder, signatures).count('Good "mlops-lab" signature') == 8
+
+
+async def test_the_readmes_commands_notice_a_change(champion: tuple[Evidence, Path]) -> None:
+    _, folder = champion
+    sums, hashes, links, signatures = commands(folder)
+    statement = next(folder.glob("approvals/*.statement.json"))
+    statement.write_text(statement.read_text().replace("because it is right", "because I say so"))
+    entry = sorted((folder / "ledger" / "entries").iterdir())[2]
+    entry.write_bytes(entry.read_bytes().replace(b'"role":"', b'"role":"x'))
+    lines = (folder / "ledger" / "HASHES").read_text().splitlines(keepends=True)
+    for script in (sums, hashes, signatures):
+        with pytest.raises(AssertionError):
+            shell(folder, script)
+    (folder / "ledger" / "HASHES").write_text("".join([lines[0], *lines[2:]]))
+    assert "linked" not in shell(folder, links)
+
+
+async def test_the_excerpt_ends_at_a_head_that_was_published(desk: Desk) -> None:
+    version = desk.train()
+    last = desk.store.entries[-1].seq
+    later = desk.train()
+    head = desk.store.entries[-2]
+    Witness.in_folder(desk.config.home / "witness").note(head.seq, head.hash)
+    desk.train()
+    dossier = await collector(desk).collect(version)
+    assert dossier.excerpt.anchor == Head(head.seq, head.hash, "in heads.jsonl")
+    assert [seq for seq, _ in dossier.excerpt.bodies] == list(range(last - 2, head.seq + 1))
+    made, folder = await written(desk, version)
+    assert head.hash in (folder / "README.md").read_text()
+    assert (folder / "ledger" / "HASHES").read_text().splitlines()[-1].startswith(head.hash)
+    assert int(later) > int(version)
+    assert made.last == head.seq
+
+
+async def test_a_version_without_decisions_has_evidence_too(desk: Desk) -> None:
+    made, folder = await written(desk, desk.train())
+    assert made.succeeded
+    assert made.state == "pending_staging"
+    assert "Nobody has decided" in (folder / "model-card.md").read_text()
+    assert "Nobody has signed" in (folder / "README.md").read_text()
+
+
+async def test_what_cannot_be_relied_on_is_said_everywhere(desk: Desk) -> None:
+    version, objects = desk.train(), Objects()
+    desk.registry.tags[version]["approval_state"] = "approved_prod"
+    objects.objects[dataset_key(DIGEST)] = CSV.replace(b"good", b"bad", 1)
+    key = sorted(desk.store.objects)[1]
+    desk.store.objects[key] = desk.store.objects[key].replace(b"adam", b"evil")
+    made, folder = await written(desk, version, objects)
+    assert not made.succeeded
+    for text in ("modified", "approval_state", "stored training data"):
+        assert any(text in problem for problem in made.problems), text
+        assert text in (folder / "README.md").read_text().replace("\\", "")
+        assert text in (folder / "model-card.html").read_text()
+
+
+async def test_data_and_plots_that_are_gone_leave_a_gap_and_no_failure(desk: Desk) -> None:
+    objects = Objects()
+    objects.objects.clear()
+    desk.registry.files = {}
+    made, folder = await written(desk, desk.train(), objects)
+    assert made.problems == (f"the training data {DIGEST[:12]} isn't in the store",)
+    assert not (folder / "plots").exists()
+
+
+async def test_a_version_nobody_audited_has_no_evidence(desk: Desk) -> None:
+    desk.registry.tags["1"] = {}
+    desk.registry.metrics["run1"] = {}
+    with pytest.raises(NotFound, match="isn't in the audit trail"):
+        await written(desk, "1")
+
+
+async def test_evidence_is_never_written_over(desk: Desk) -> None:
+    version = desk.train()
+    made = replace(await collector(desk).collect(version), made_at="2026-11-23T00:00:00Z")
+    from lab.governance.cases.evidence import pack
+
+    files = pack.files(made, desk.config.audit_prefix)
+    pack.write(files, desk.folder / "once")
+    with pytest.raises(LabError, match="there already"):
+        pack.write(files, desk.folder / "once")
+
+
+class Tags(HTMLParser):
+    """Collects the names of a page's elements and what they load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.sources: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.sources += [value or "" for name, value in attrs if name in {"src", "href"}]
+
+
+async def test_the_card_holds_its_pictures_and_no_scripts(desk: Desk) -> None:
+    desk.append("ingest_data", Status.STARTED, owner="x")
+    version = desk.train(owner="<script>alert(1)</script>")
+    _, folder = await written(desk, version)
+    tags = Tags()
+    html = (folder / "model-card.html").read_text()
+    tags.feed(html)
+    assert "script" not in tags.names
+    assert "&lt;script&gt;" in html
+    assert tags.sources
+    assert all(source.startswith("data:image/") for source in tags.sources)
+    assert "<script>" not in (folder / "model-card.md").read_text().replace("\\<", "")
+
+
+def test_a_page_says_the_same_in_both_forms() -> None:
+    blocks = [Heading("A | b", 1), Paragraph("careful", warning=True), Grid([("name", "value"), ("x|y", "1")])]
+    assert markdown(blocks) == "# A \\| b\n\n> **Warning:** careful\n\n| name | value |\n| --- | --- |\n| x\\|y | 1 |\n"
+    html = page("A <b>", blocks)
+    assert "<title>A &lt;b&gt;</title>" in html
+    assert "<td>x|y</td><td>1</td>" in html
+    assert "<p class=warning>careful</p>" in html

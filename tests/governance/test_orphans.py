@@ -1,0 +1,102 @@
+"""Whatever was killed gets an end on record, what may still go on does not, and nothing is added to a forged trail."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lab.base.catalogue import Service
+from lab.base.errors import LedgerError
+from lab.base.runs import RunStatus
+from lab.governance.cases.orphans import COMMAND_S, Closer, Closing
+from lab.governance.cases.trail import TrailReader
+from lab.governance.ledger import Status
+from lab.services.dagster import Dagster
+from lab.services.http import Http
+from tests.operations.desk import Desk
+
+STEP = "train_model"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+async def close(desk: Desk, **states: RunStatus) -> Closing:
+    """With a Dagster that knows these runs."""
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        times = {"creationTime": 1.0, "startTime": 1.0, "endTime": None}
+        runs = [{"runId": name, "jobName": "j", "status": at, "tags": [], **times} for name, at in states.items()]
+        return httpx.Response(200, json={"data": {"runsOrError": {"__typename": "Runs", "results": runs}}})
+
+    http = Http.to(Service.DAGSTER, "http://dagster", transport=httpx.MockTransport(answer))
+    closer = Closer(desk.config, Dagster(http), desk.store)
+    try:
+        return await closer.close()
+    finally:
+        await closer.aclose()
+
+
+def unfinished(desk: Desk) -> list[int]:
+    found = TrailReader(desk.config, desk.store).read().verification
+    assert found.intact
+    return [entry.seq for entry in found.unfinished]
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [({"r1": RunStatus.FAILURE}, "failure"), ({"r1": RunStatus.CANCELED}, "canceled"), ({}, "knows it no more")],
+)
+async def test_a_step_of_a_run_that_is_over_ends_as_failed(states: dict[str, RunStatus], said: str, desk: Desk) -> None:
+    begun = desk.append(STEP, Status.STARTED, "dora", run_id="r1")
+
+    [entry] = (await close(desk, **states)).closed
+
+    assert (entry.action, entry.run_id, entry.status) == (STEP, "r1", Status.FAILURE)
+    assert (entry.details["closes"], entry.details["begun_by"]) == (begun.seq, "dora")
+    assert said in entry.details["reason"]
+    assert entry.owner == desk.config.actor.owner
+    assert unfinished(desk) == []
+    assert await close(desk, **states) == Closing((), ())
+
+
+@pytest.mark.parametrize("state", [RunStatus.STARTED, RunStatus.CANCELING, RunStatus.SUCCESS])
+async def test_a_step_that_may_go_on_or_that_cannot_have_failed_is_left(state: RunStatus, desk: Desk) -> None:
+    begun = desk.append(STEP, Status.STARTED, run_id="r1")
+
+    found = await close(desk, r1=state)
+
+    assert found.closed == ()
+    assert [one.begun.seq for one in found.left] == unfinished(desk) == [begun.seq]
+    assert found.left[0].reason
+
+
+@pytest.mark.parametrize(("age", "ends"), [(COMMAND_S - 60, False), (COMMAND_S + 60, True)])
+async def test_a_persons_command_ends_once_it_cannot_go_on_any_more(age: float, ends: bool, desk: Desk) -> None:
+    then = (datetime.now(UTC) - timedelta(seconds=age)).isoformat(timespec="microseconds")
+    desk.copy(desk.append("reconcile", Status.SUCCESS), status=Status.STARTED, time=then.replace("+00:00", "Z"))
+
+    found = await close(desk)
+
+    assert (len(found.closed), len(found.left)) == ((1, 0) if ends else (0, 1))
+    assert bool(unfinished(desk)) is not ends
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", "2026-11-29T10:00:00", "0001-01-01T00:00:00+23:59"])
+async def test_a_beginning_whose_time_is_none_can_be_ended(time: str, desk: Desk) -> None:
+    desk.copy(desk.append("reconcile", Status.SUCCESS), status=Status.STARTED, time=time)
+    assert len((await close(desk)).closed) == 1
+    assert unfinished(desk) == []
+
+
+async def test_nothing_is_added_to_a_trail_that_was_tampered_with(desk: Desk) -> None:
+    desk.append(STEP, Status.STARTED, "dora", run_id="r1")
+    key = sorted(desk.store.objects)[0]
+    desk.store.objects[key] = desk.store.objects[key].replace(b"dora", b"evil")
+    before = dict(desk.store.objects)
+    with pytest.raises(LedgerError, match="can't be trusted"):
+        await close(desk, r1=RunStatus.FAILURE)
+    assert desk.store.objects == before

@@ -1,0 +1,307 @@
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lab.base.catalogue import CATALOGUE, Service
+from lab.base.threads import OneThread
+from lab.observe.observer import Observer
+from lab.observe.snapshot import Health, Slice, SliceState
+from lab.observe.snapshot_json import snapshot_json
+from lab.observe.sources import Backoff, Clocks, Source
+from tests.operations import benches
+from tests.operations.labs import NOW
+from tests.services.answers import answer, query_name
+
+PARTS = {
+    "runs": Service.DAGSTER,
+    "models": Service.MLFLOW,
+    "drift": Service.DRIFT_MONITOR,
+    "alerts": Service.PROMETHEUS,
+    "audit": Service.OBJECT_STORE,
+}
+
+
+class Bench(benches.Bench):
+    """A bench whose services can be told to fail."""
+
+    def fail(self, service: Service) -> None:
+        self.services.broken[service] = lambda _request: httpx.Response(500, text="broken")
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    await made.observer.aclose()
+
+
+async def hang(_request: httpx.Request) -> httpx.Response:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def test_one_tick_fills_every_part(bench: Bench) -> None:
+    shot = await bench.tick()
+    assert (shot.taken_at, shot.lab.name, shot.lab.runtime) == (NOW, "mlops-lab", "native")
+    assert shot.services.value
+    assert [state.name for state in shot.services.value] == [spec.name for spec in CATALOGUE]
+    assert shot.runs.value
+    assert len(shot.runs.value.runs) == 4
+    assert all(run.steps for run in shot.runs.value.runs)
+    assert shot.runs.value.schedule
+    assert shot.models.value
+    assert [version.version for version in shot.models.value] == ["3", "2", "1"]
+    assert shot.drift.value
+    assert (shot.drift.value.detected, shot.drift.value.rows) == (False, 1000)
+    assert shot.alerts.value
+    assert {alert.name for alert in shot.alerts.value} == {"ServiceDown", "Odd"}
+    assert all(getattr(shot, part).fetched_at == NOW for part in PARTS)
+    assert shot.audit.value
+    assert [entry.seq for entry in shot.audit.value.entries] == [3, 2, 1]
+    assert shot.audit.value.intact
+
+
+async def test_what_answers_at_the_ports_of_a_lab_that_was_never_started_is_not_shown_as_its_own(
+    tmp_path: Path,
+) -> None:
+    bench, started = benches.Bench(tmp_path), [False]
+    await bench.observer.aclose()
+    clocks = Clocks(lambda: bench.now, lambda: bench.now)
+    bench.observer = Observer(
+        bench.config, bench.runtime, bench.services.transport, clocks, 60.0, 60.0, started=lambda: started[0]
+    )
+    shot = await bench.tick()
+    assert all("was never started" in getattr(shot, part).error for part in PARTS)
+    assert all(getattr(shot, part).value is None for part in PARTS)
+    started[0] = True
+    shot = await bench.tick(15)
+    assert all(getattr(shot, part).value for part in PARTS)
+    await bench.observer.aclose()
+
+
+async def test_facts_of_processes_are_merged_into_the_services(bench: Bench) -> None:
+    services = (await bench.tick()).services.value
+    assert services
+    mlflow = next(state for state in services if state.name == Service.MLFLOW)
+    assert (mlflow.pid, mlflow.uptime_s, mlflow.restarts, mlflow.memory_bytes) == (4711, 90.0, 2, 250_000_000)
+    assert mlflow.health is Health.UP
+    bench.runtime.broken = True
+    services = (await bench.tick()).services.value
+    assert services
+    mlflow = next(state for state in services if state.name == Service.MLFLOW)
+    assert (mlflow.pid, mlflow.health) == (None, Health.UP)
+
+
+@pytest.mark.parametrize(("part", "service"), PARTS.items())
+async def test_a_failing_source_keeps_its_last_value_and_spoils_no_other(
+    bench: Bench, part: str, service: Service
+) -> None:
+    before = await bench.tick()
+    bench.fail(service)
+    after = await bench.tick(2)
+    failed = getattr(after, part)
+    assert failed.state is SliceState.STALE
+    assert failed.value == getattr(before, part).value
+    assert (failed.fetched_at, failed.attempted_at) == (NOW, NOW + 2)
+    assert "invoke logs" in failed.error
+    assert all(getattr(after, other).state is SliceState.OK for other in PARTS if other != part)
+
+
+@pytest.mark.parametrize(("part", "service"), PARTS.items())
+async def test_a_source_that_never_answered_has_failed(bench: Bench, part: str, service: Service) -> None:
+    bench.fail(service)
+    assert getattr(await bench.tick(), part).state is SliceState.FAILED
+    del bench.services.broken[service]
+    assert getattr(await bench.tick(2), part).state is SliceState.OK
+
+
+async def test_a_failing_source_is_asked_after_2_4_8_seconds_and_then_every_15(bench: Bench) -> None:
+    bench.fail(Service.MLFLOW)
+    attempts = []
+    for _ in range(80):
+        shot = await bench.tick(1)
+        if shot.models.attempted_at == bench.now:
+            attempts.append(bench.now - NOW)
+    pauses = [later - earlier for earlier, later in pairwise(attempts)]
+    assert pauses == [2, 4, 8, 15, 15, 15, 15]
+
+
+async def test_a_hung_source_is_cut_off_and_the_others_come_in(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, deadline_s=0.3)
+    bench.services.broken[Service.MLFLOW] = hang
+    shot = await bench.tick()
+    assert shot.models.state is SliceState.FAILED
+    assert "didn't answer" in shot.models.error
+    assert "Type `invoke " in shot.models.error
+    assert shot.runs.state is SliceState.OK
+    await bench.observer.aclose()
+
+
+async def test_a_hung_service_is_not_probed_at_every_tick(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, deadline_s=0.3)
+    bench.services.broken[Service.GRAFANA] = hang
+    for _ in range(3):
+        shot = await bench.tick()
+    assert bench.services.asked[Service.GRAFANA] == 1
+    assert shot.services.value
+    assert next(state for state in shot.services.value if state.name == Service.GRAFANA).health is Health.DOWN
+    await bench.tick(2)
+    assert bench.services.asked[Service.GRAFANA] == 2
+    await bench.observer.aclose()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        httpx.Response(200, html="<html>Dagster</html>"),
+        httpx.Response(200, content=b"[" * 100_000),
+        httpx.Response(200, json=None),
+        httpx.Response(200, json={"data": {}, "status": "success"}),
+        httpx.Response(200, content=b"\x00\xff" * 99),
+        httpx.Response(404, json=[]),
+    ],
+)
+async def test_nonsense_from_everyone_at_once_ends_in_failed_parts(bench: Bench, broken: httpx.Response) -> None:
+    for service in bench.services.asked:
+        bench.services.broken[service] = lambda _request: broken
+    shot = await bench.tick()
+    # An empty object is what an empty registry answers.
+    states = {part: getattr(shot, part).state for part in PARTS if part != "models"}
+    assert set(states.values()) == {SliceState.FAILED}
+    assert shot.services.state is SliceState.OK
+
+
+async def test_cancelling_a_tick_cancels_it(bench: Bench) -> None:
+    asked = asyncio.Event()
+
+    async def wait(_request: httpx.Request) -> httpx.Response:
+        asked.set()
+        return await hang(_request)
+
+    bench.services.broken[Service.DAGSTER] = wait
+    task = asyncio.create_task(bench.tick())
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_steps_of_finished_runs_are_asked_for_once(bench: Bench) -> None:
+    asked: list[str] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        asked.append(query_name(request))
+        return httpx.Response(200, json=answer(f"dagster_{asked[-1]}"))
+
+    bench.services.broken[Service.DAGSTER] = serve
+    first = (await bench.tick()).runs.value
+    assert (await bench.tick()).runs.value == first
+    assert asked.count("runs_with_steps") == 1
+    assert asked.count("dashboard") == 2
+
+
+async def test_a_run_under_way_is_looked_at_again(bench: Bench) -> None:
+    sent: list[int] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        body = answer(f"dagster_{query_name(request)}")
+        if "runsOrError" in body["data"]:
+            body["data"]["runsOrError"]["results"][0] |= {"status": "STARTED", "endTime": None}
+        if query_name(request) == "runs_with_steps":
+            wanted = json.loads(request.content)["variables"]["filter"]["runIds"]
+            sent.append(len(wanted))
+            runs = body["data"]["runsOrError"]
+            runs["results"] = [run for run in runs["results"] if run["runId"] in wanted]
+        return httpx.Response(200, json=body)
+
+    bench.services.broken[Service.DAGSTER] = serve
+    await bench.tick()
+    await bench.tick()
+    assert sent == [4, 1]
+
+
+async def test_a_young_drift_monitor_leaves_its_part_waiting(bench: Bench) -> None:
+    text = "synthetic_data_last_check_timestamp 0.0\nsynthetic_data_check_success 0.0\n"
+    bench.services.broken[Service.DRIFT_MONITOR] = lambda _request: httpx.Response(200, text=text)
+    assert (await bench.tick()).drift.state is SliceState.WAITING
+    failing = text + "synthetic_data_check_failures_total 1.0\n"
+    bench.services.broken[Service.DRIFT_MONITOR] = lambda _request: httpx.Response(200, text=failing)
+    assert (await bench.tick()).drift.state is SliceState.FAILED
+
+
+async def test_a_snapshot_becomes_json_with_its_version(bench: Bench) -> None:
+    shot = await bench.tick()
+    assert shot.models.value
+    odd = replace(shot.models.value[0], metrics={"auc": float("nan")})
+    shot = replace(shot, models=shot.models.succeeded((odd,), NOW))
+    body = json.loads(json.dumps(snapshot_json(shot), allow_nan=False))
+    assert (body["schema"], body["overall"], body["taken_at"]) == (1, "degraded", NOW)
+    assert body["runs"]["state"] == "ok"
+    assert body["runs"]["value"]["runs"][0]["status"] in {"SUCCESS", "FAILURE"}
+    assert body["runs"]["value"]["runs"][0]["seconds"] > 0
+    assert body["models"]["value"][0]["metrics"] == {"auc": None}
+    assert "owner" not in body["models"]["value"][0]["missing_tags"]
+    assert body["drift"]["value"]["features"][0] == {
+        "name": "age_in_years",
+        "psi": 0.05,
+        "state": "stable",
+        "p_value": 0.0,
+    }
+    assert body["audit"]["value"]["length"] == 3
+    assert body["services"]["value"][0]["name"] == "postgres"
+
+
+def test_backoff_starts_anew_after_a_success() -> None:
+    now = [0.0]
+    backoff = Backoff(lambda: now[0])
+    backoff.failed()
+    backoff.failed()
+    now[0] = 3.5
+    assert backoff.waiting
+    backoff.succeeded()
+    assert not backoff.waiting
+    backoff.failed()
+    now[0] = 5.6
+    assert not backoff.waiting
+
+
+async def test_what_comes_before_an_attempt_is_not_held_against_the_source() -> None:
+    order: list[str] = []
+
+    async def prepare() -> None:
+        order.append("prepare")
+
+    async def fetch() -> int:
+        order.append("fetch")
+        return 1
+
+    source = Source("X", fetch, Clocks(lambda: NOW, lambda: NOW), 1.0, prepare)
+    assert (await source.settle(Slice())).value == 1
+    assert order == ["prepare", "fetch"]
+
+
+async def test_a_blocked_call_is_waited_for_instead_of_made_twice() -> None:
+    free, calls = threading.Event(), []
+
+    def work() -> int:
+        calls.append(1)
+        free.wait(10)
+        return len(calls)
+
+    thread = OneThread("test")
+    call = thread.once(work)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await call()
+    free.set()
+    assert await call() == 1
+    assert await call() == 2
+    thread.close()

@@ -1,0 +1,54 @@
+"""An observer over played services, with clocks that a test moves."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lab.base.catalogue import ProcessFact, Service
+from lab.base.errors import LabError
+from lab.observe.observer import Observer, first_snapshot
+from lab.observe.snapshot import Snapshot
+from lab.observe.sources import Clocks
+from tests.operations.labs import NOW, Services, config
+
+MLFLOW = ProcessFact("running", 4711, 90.0, 2, 250_000_000)
+
+
+class Runtime:
+    """Knows one process, unless it is told otherwise, or to fail."""
+
+    name = "native"
+
+    def __init__(self) -> None:
+        self.broken = False
+        self.known: dict[Service, ProcessFact] = {Service.MLFLOW: MLFLOW}
+
+    def facts(self) -> Mapping[Service, ProcessFact]:
+        if self.broken:
+            raise LabError("The supervisor doesn't answer.")
+        return dict(self.known)
+
+
+class Bench:
+    """An observer of a lab whose HTTP services are played and whose clocks stand still.
+
+    Deadlines go by the real clock, so they are far away but where something is meant to run into them.
+    """
+
+    def __init__(self, tmp_path: Path, deadline_s: float = 60.0, patience_s: float = 60.0) -> None:
+        self.now = NOW
+        self.config = config(tmp_path)
+        self.services, self.runtime = Services(self.config), Runtime()
+        clocks = Clocks(lambda: self.now, lambda: self.now)
+        self.observer = Observer(self.config, self.runtime, self.services.transport, clocks, deadline_s, patience_s)
+        self.snapshot = first_snapshot(self.config, "native", self.now)
+
+    async def tick(self, seconds: float = 0.0) -> Snapshot:
+        """The snapshot that is complete so many seconds later."""
+        self.now += seconds
+        self.snapshot = await self.observer.tick(self.snapshot)
+        return self.snapshot
+
+    async def news(self) -> Snapshot:
+        """The snapshot that comes with whatever settles next."""
+        self.snapshot = await self.observer.news(self.snapshot)
+        return self.snapshot

@@ -1,0 +1,246 @@
+"""A governed lab without servers: a trail in memory, a registry behind a mock transport, people with real SSH keys."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from lab.base.errors import NotFound
+from lab.base.model_versions import MODEL_NAME
+from lab.config import LabConfig
+from lab.governance.cases.approve import Approver, Outcome, Tools
+from lab.governance.cases.baseline import BaselineDesk
+from lab.governance.cases.identity import Registrar
+from lab.governance.cases.model_smoke_test import Trial
+from lab.governance.cases.signing import Signing
+from lab.governance.cases.trail import TrailReader
+from lab.governance.ledger import Entry, Status, parse
+from lab.governance.ledger.writer import Ledger, now_utc
+from lab.governance.rules.approval_states import ALIASES
+from lab.governance.rules.history import REQUEST, History
+from lab.governance.rules.policy import Action
+from lab.governance.rules.registry_tags import expected_tags
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
+from tests.operations.labs import config
+from tests.support.keys import make_key
+
+DATA, BASELINE = "d" * 64, "b" * 64
+OWNER = "dora@example.com"
+ADMIN, OFFICER, ENGINEER = "adam@example.com", "olga@example.com", "emil@example.com"
+
+
+class MemoryStore:
+    """`lab.governance.ledger.EntryStore` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def create(self, key: str, body: bytes) -> bool:
+        return self.objects.setdefault(key, body) is body
+
+    def read(self, key: str) -> bytes:
+        try:
+            return self.objects[key]
+        except KeyError:
+            raise NotFound(f"{key} is not there.") from None
+
+    def keys_after(self, key: str, limit: int) -> list[str]:
+        return sorted(one for one in self.objects if one > key)[:limit]
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [parse(self.objects[key]) for key in sorted(self.objects)]
+
+
+@dataclass
+class Registry:
+    """MLflow's registry; `broken` makes it answer 503 to every write, `writes` lists them."""
+
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    stages: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    runs: dict[str, str] = field(default_factory=dict)
+    writes: list[tuple[str, str, str]] = field(default_factory=list)
+    broken: bool = False
+
+    def client(self) -> Mlflow:
+        return Mlflow(Http("http://mlflow", "MLflow", transport=httpx.MockTransport(self._serve), logs="mlflow"))
+
+    def _serve(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/api/2.0/mlflow/")
+        if path == "/get-artifact":
+            body = self.files.get(request.url.params["path"])
+            return httpx.Response(500) if body is None else httpx.Response(200, content=body)
+        if request.method == "GET":
+            return self._read(path, request.url.params)
+        if self.broken:
+            return httpx.Response(503)
+        return self._write(request.method, path, json.loads(request.content))
+
+    def _read(self, path: str, params: httpx.QueryParams) -> httpx.Response:
+        if path == "registered-models/search":
+            aliases = [{"alias": alias, "version": holder} for alias, holder in self.aliases.items()]
+            return httpx.Response(200, json={"registered_models": [{"name": MODEL_NAME, "aliases": aliases}]})
+        if path == "model-versions/search":
+            return httpx.Response(200, json=self._page(params))
+        if path == "runs/get":
+            numbers = [{"key": name, "value": value} for name, value in self.metrics[params["run_id"]].items()]
+            return httpx.Response(200, json={"run": {"info": {"status": "FINISHED"}, "data": {"metrics": numbers}}})
+        if params["version"] not in self.tags:
+            return httpx.Response(404, json={"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not found"})
+        return httpx.Response(200, json={"model_version": self._version(params["version"])})
+
+    def _page(self, params: httpx.QueryParams) -> dict[str, Any]:
+        first, limit = int(params.get("page_token") or 0), int(params["max_results"])
+        newest = sorted(self.tags, key=int, reverse=True)
+        more = {"next_page_token": str(first + limit)} if len(newest) > first + limit else {}
+        return {"model_versions": [self._version(one) for one in newest[first : first + limit]], **more}
+
+    def _version(self, number: str) -> dict[str, Any]:
+        return {
+            "name": MODEL_NAME,
+            "version": number,
+            "creation_timestamp": 1_795_444_716_991,
+            "run_id": self.runs.get(number, f"run{number}"),
+            "current_stage": self.stages.get(number, "None"),
+            "aliases": [alias for alias, holder in self.aliases.items() if holder == number],
+            "tags": [{"key": name, "value": value} for name, value in self.tags[number].items()],
+        }
+
+    def _write(self, method: str, path: str, body: dict[str, str]) -> httpx.Response:
+        self.writes.append(
+            (path, body.get("key") or body.get("alias", ""), body.get("value") or body.get("version", ""))
+        )
+        if path == "model-versions/set-tag":
+            self.tags[body["version"]][body["key"]] = body["value"]
+        elif path == "model-versions/transition-stage":
+            self.stages[body["version"]] = body["stage"]
+        elif path == "model-versions/delete-tag":
+            del self.tags[body["version"]][body["key"]]
+        elif method == "DELETE":
+            del self.aliases[body["alias"]]
+        else:
+            self.aliases[body["alias"]] = body["version"]
+        return httpx.Response(200, json={})
+
+
+class Desk:
+    """The lab and its people: dora trains, adam administers, olga is the risk officer, emil the engineer."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.folder = folder
+        self.config: LabConfig = config(folder, LAB_HOME=str(folder / "home"), RUN_OWNER=OWNER, **environ)
+        self.store, self.registry = MemoryStore(), Registry()
+        self.ledger = Ledger(self.store, self.config.audit_prefix)
+        self.trial, self.stored = Trial(True, "predicts 5 rows"), {DATA: DATA}
+        self._trained = 0
+        self.keys = {name: make_key(folder, "ed25519", name.partition("@")[0]) for name in (ADMIN, OFFICER, ENGINEER)}
+
+    def staffed(self, baseline: bool = True) -> "Desk":
+        """With identities for all three and, unless told otherwise, a baseline."""
+        for name, role in ((ADMIN, "platform-admin"), (OFFICER, "risk-officer"), (ENGINEER, "ml-engineer")):
+            self.registrar(ADMIN).add(name, self.keys[name], [role], f"add {name}")
+        if baseline:
+            desk = BaselineDesk(self.config, self.store, Signing())
+            desk.done(desk.ask({"data_hash": BASELINE}, "first"))
+        return self
+
+    def registrar(self, by: str) -> Registrar:
+        return Registrar(self.config, Signing(self.keys[by]), self.store)
+
+    def train(self, auc: float = 0.75, drift: str = "stable", owner: str = OWNER) -> str:
+        """One more version, as the pipeline leaves it in trail and registry; its number."""
+        number = str(len(self.registry.tags) + 1)
+        self._trained += 1
+        run = self.registry.runs[number] = f"run{self._trained}"
+        metrics = {"auc": str(auc), "mlflow_run_id": run}
+        self.append("train_model", Status.SUCCESS, owner, run_id=f"dagster{number}", details=metrics)
+        details = {"model": MODEL_NAME, "mlflow_run_id": run, "data_hash": DATA, "drift": drift}
+        details["baseline_hash"] = BASELINE
+        request = self.append(REQUEST, Status.REQUESTED, owner, run_id=f"dagster{number}", details=details)
+        done = {"request_seq": request.seq, "data_hash": DATA}
+        step = "register_with_governance"
+        self.append(step, Status.SUCCESS, owner, run_id=f"dagster{number}", model_version=number, details=done)
+        record = self.history().record(number, run)
+        assert record
+        tags = expected_tags(record)
+        self.registry.tags[number] = tags | {"deployment_blocked_reason": "awaiting approval"}
+        self.registry.metrics[run] = {"auc": auc}
+        return number
+
+    def delete_model(self) -> None:
+        """As somebody does in MLflow, which then gives numbers from 1 again."""
+        self.registry.tags.clear()
+        self.registry.aliases.clear()
+        self.registry.runs.clear()
+
+    def append(self, action: str, status: Status, owner: str = OWNER, **fields: Any) -> Entry:
+        """An entry as whoever may write to the bucket can make it."""
+        entry = Entry(action, status, owner, fields.pop("role", "data-scientist"), "dev", now_utc(), **fields)
+        return self.ledger.append(entry)
+
+    def copy(self, entry: Entry, **changes: Any) -> Entry:
+        """Appends an entry's content again."""
+        return self.ledger.append(replace(entry, seq=0, previous_hash="", hash="", **changes))
+
+    def history(self) -> History:
+        return TrailReader(self.config, self.store).read().history
+
+    async def act(
+        self,
+        action: Action,
+        version: str,
+        by: str | Path = OFFICER,
+        role: str = "",
+        dry_run: bool = False,
+        signing: Signing | None = None,
+    ) -> Outcome:
+        """One action by the holder of a key."""
+        key = self.keys[by] if isinstance(by, str) else by
+        approver = Approver(self.config, signing or Signing(key, role), self.tools())
+        try:
+            return await approver.act(action, version, "because it is right", dry_run)
+        finally:
+            await approver.aclose()
+
+    def tools(self) -> Tools:
+        return Tools(self.registry.client(), self.store, self._data_hash, lambda *_: self.trial)
+
+    def _data_hash(self, digest: str) -> str:
+        try:
+            return self.stored[digest]
+        except KeyError:
+            raise NotFound("no such data set") from None
+
+    async def promoted_from_approved(self, version: str) -> None:
+        """Takes a version that was approved for staging to `champion`."""
+        for action, by in ((Action.PROMOTE, ENGINEER), (Action.APPROVE, OFFICER), (Action.PROMOTE, ENGINEER)):
+            outcome = await self.act(action, version, by)
+            assert outcome.succeeded, closed(outcome)
+
+    async def promoted(self, version: str, to: str = "champion") -> None:
+        """Takes a version to `staging` or `champion`."""
+        for _ in ("staging", "champion")[: ("staging", "champion").index(to) + 1]:
+            for action, by in ((Action.APPROVE, OFFICER), (Action.PROMOTE, ENGINEER)):
+                outcome = await self.act(action, version, by)
+                assert outcome.succeeded, closed(outcome)
+
+    def in_step(self) -> bool:
+        """Whether the registry says exactly what the trail says."""
+        history = self.history()
+        tags = all(
+            self.registry.tags[record.version].get(name, "") == value
+            for record in history.records.values()
+            for name, value in expected_tags(record).items()
+        )
+        return tags and {a: v for a, v in self.registry.aliases.items() if a in ALIASES} == dict(history.aliases)
+
+
+def closed(outcome: Outcome) -> dict[str, str]:
+    """The gates that refused, with what they saw."""
+    return {gate.name: gate.detail for gate in outcome.gates if not gate.passed}

@@ -1,0 +1,135 @@
+"""What drill-downs say, as pure functions of what was fetched."""
+
+from dataclasses import replace
+
+import pytest
+
+from lab.base.drift import Feature, Histogram, psi_parts
+from lab.base.runs import Run, RunStatus
+from lab.observe.snapshot import Health, Slice
+from lab.views import View, alert_views, drift_views, run_views, service_views, version_views
+from lab.views.cells import Line, PanelState, PanelView, Tone, width_of
+from lab.views.document import page
+from lab.views.probe_history import Probe
+from tests.screen import desks, snapshots
+
+VIEW = View(snapshots.DRIFTED, snapshots.CLOCK)
+
+
+def text(line: Line) -> str:
+    return "".join(span.text for span in line)
+
+
+@pytest.mark.parametrize(
+    ("part", "state"),
+    [
+        (Slice(), PanelState.WAITING),
+        (Slice(None, None, "no [red]", 1.0), PanelState.FAILED),
+        (Slice((1,), snapshots.NOW - 65, "gone", snapshots.NOW), PanelState.STALE),
+        (Slice((), snapshots.NOW), PanelState.EMPTY),
+        (Slice((1,), snapshots.NOW), PanelState.OK),
+    ],
+    ids=lambda value: str(value) if isinstance(value, PanelState) else "",
+)
+def test_the_states_of_a_view_differ(part: Slice[tuple[int, ...]], state: PanelState) -> None:
+    def fill(value: tuple[int, ...]) -> PanelView:
+        return PanelView("", lines=tuple(() for _ in value))
+
+    shown = page("Title", part, VIEW, "Nothing.\nType `x`.", fill)
+    assert (shown.title, shown.state) == ("Title", state)
+    said = " ".join(map(text, (*shown.message, shown.status)))
+    words = {PanelState.WAITING: "waiting", PanelState.FAILED: "no [red]", PanelState.STALE: "stale 1m · gone"}
+    assert words.get(state, "Nothing." if state is PanelState.EMPTY else "") in said
+
+
+@pytest.mark.parametrize("width", [40, 76, 116, 196])
+def test_histograms_fit_their_window(width: int) -> None:
+    shown, begins = drift_views.histograms(desks.DRIFT, width)
+    if width >= 76:
+        assert all(width_of(line) <= width for line in shown.lines)
+    assert [text(shown.lines[begin])[2:].split()[0] for begin in begins.values()] == list(begins)
+
+
+def test_a_bin_that_nobody_is_in_is_left_out_and_the_widest_is_full() -> None:
+    counts, now = (10, 0, 30), (0, 0, 40)
+    one = Histogram(Feature("f", counts, edges=(1.0, 1_000_000.5)), now, psi_parts(counts, now))
+    lines = [text(line) for line in drift_views.histogram(one, 10)]
+    assert len(lines) == 5
+    assert "≤ 1 " in lines[2]
+    assert "> 1e+06" in lines[3] or "> 1,000,000" in lines[3]
+    assert "━" * 10 in lines[3]
+
+
+def test_only_part_of_the_data_counted_is_said() -> None:
+    assert "▲ the first 10 rows" in text(drift_views.status(replace(desks.DRIFT, rows=10, whole=False)))
+
+
+def test_a_metric_that_should_be_low_is_better_when_lower() -> None:
+    ours = replace(desks.VERSION, metrics={"auc": 0.8, "log_loss": 0.6, "own": 1.0})
+    theirs = replace(desks.CHAMPION, metrics={"auc": 0.7, "log_loss": 0.5, "own": 2.0})
+    rows = {row.key: row.cells["change"].spans[0] for row in version_views.metrics(ours, theirs).rows}
+    assert (rows["auc"].text, rows["auc"].tone) == ("▲ +0.1000", Tone.OK)
+    assert (rows["log_loss"].text, rows["log_loss"].tone) == ("▲ +0.1000", Tone.WARN)
+    assert rows["own"].tone is Tone.PLAIN
+    assert "is the champion" in text(version_views.metrics(theirs, theirs).status)
+    assert "no champion yet" in text(version_views.metrics(ours, None).status)
+
+
+def test_a_decision_without_proof_is_neither_approved_nor_signed() -> None:
+    approved = desks.DECISIONS.entries[-1]
+    audit = snapshots.DRIFTED.audit.map(lambda a: replace(a, uncounted=(approved.seq,)))
+    shown = version_views.decisions(desks.DECISIONS, View(replace(snapshots.DRIFTED, audit=audit), snapshots.CLOCK))
+    row = next(row for row in shown.rows if row.key == str(approved.seq))
+    assert (row.cells["status"].text, row.cells["signed"].text) == ("∅ approved", "no")
+    assert "✓ approved" in version_views.decisions(desks.DECISIONS, VIEW).rows[-1].text
+
+
+def test_a_refusal_names_the_gates_that_were_closed() -> None:
+    refused = replace(desks.DECISIONS.entries[1], details={"reason": "try", "gates": {"drift": "x", "four eyes": "y"}})
+    shown = version_views.decisions(replace(desks.DECISIONS, entries=(refused,)), VIEW)
+    assert shown.rows[0].cells["reason"].text == "try (closed: drift, four eyes)"
+
+
+def test_steps_of_a_run_that_began_none() -> None:
+    waiting = Run("r", "job", RunStatus.QUEUED)
+    assert "No step began yet." in text(run_views.steps(waiting, VIEW).message[0])
+    assert "No step began." in text(run_views.steps(replace(waiting, status=RunStatus.CANCELED), VIEW).message[0])
+
+
+def test_a_step_that_goes_on_grows_with_time() -> None:
+    shown = run_views.steps(desks.RUNNING, VIEW)
+    going = next(row for row in shown.rows if row.cells["state"].text == "in progress")
+    assert going.cells["took"].text == "1.2s"
+    assert 0 < (going.cells["bar"].fill or 0) <= 1
+
+
+def test_probes_show_their_latencies_and_those_that_failed() -> None:
+    known = [Probe(1.0, Health.UP, 0.1), Probe(2.0, Health.DOWN, None, "refused"), Probe(3.0, Health.UP, 0.3)]
+    shown = service_views.probes(known, VIEW)
+    assert "×" in text(shown.lines[0])
+    assert text(shown.lines[1]) == "least 100ms · median 300ms · most 300ms"
+    assert text(shown.status) == "▲ 1 of 3 not up"
+    assert [row.cells["reason"].text for row in shown.rows] == ["", "refused", ""]
+    assert service_views.probes([], VIEW).state is PanelState.WAITING
+
+
+@pytest.mark.parametrize(("raw", "said"), [("1e+00", "1"), ("0.25", "0.25"), ("NaN", "nan"), ("x", "x"), ("", "")])
+def test_values_of_alerts_read_as_numbers(raw: str, said: str) -> None:
+    assert alert_views.value(raw) == said
+
+
+def test_markdown_keeps_its_words_and_loses_its_marks() -> None:
+    lines = [text(line) for line in alert_views.runbook(desks.RUNBOOK).lines]
+    assert lines[0] == "Meaning. A feature of the current data has a PSI above 0.25: the population has shifted."
+    assert "  invoke seed --reset    # takes a planted drift back" in lines
+    assert lines[-1] == "- trains on the data as it is now"
+    assert text(alert_views.inline("a “quoted” `code` and **bold** é")) == "a “quoted” code and bold é"
+
+
+def test_an_alert_is_silenced_only_by_an_active_silence_about_it() -> None:
+    alert = snapshots.ALERTS[0]
+    active, expired = desks.SILENCES
+    assert alert_views.is_silenced(alert, (active,))
+    assert not alert_views.is_silenced(alert, (replace(active, state="expired"), expired))
+    assert not alert_views.is_silenced(alert, (replace(active, matchers=('alertname="Other"',)),))
+    assert not alert_views.is_silenced(None, (active,))
