@@ -11,7 +11,7 @@ from lab.base.errors import NotFound
 from lab.base.model_versions import MODEL_NAME
 from lab.config import LabConfig
 from lab.governance.cases.approve import Approver, Outcome, Tools
-from lab.governance.cases.baseline import BaselineDesk
+from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.identity import Registrar
 from lab.governance.cases.model_smoke_test import Trial
 from lab.governance.cases.signing import Signing
@@ -146,7 +146,7 @@ class Desk:
         for name, role in ((ADMIN, "platform-admin"), (OFFICER, "risk-officer"), (ENGINEER, "ml-engineer")):
             self.registrar(ADMIN).add(name, self.keys[name], [role], f"add {name}")
         if baseline:
-            desk = BaselineDesk(self.config, self.store, Signing())
+            desk = BaselineApproval(self.config, self.store, Signing())
             desk.done(desk.ask({"data_hash": BASELINE}, "first"))
         return self
 

@@ -23,7 +23,7 @@ class Mandate:
     details: Mapping[str, Any]
 
 
-class BaselineDesk:
+class BaselineApproval:
     """Asks the policy, and for a signature. Methods raise LabError."""
 
     def __init__(self, config: LabConfig, store: EntryStore, signing: Signing) -> None:

@@ -1,4 +1,4 @@
-"""Desks that give, refuse or withhold what a drill-down asks for, and what a healthy lab would give."""
+"""DetailSources that give, refuse or withhold what a drill-down asks for, and what a healthy lab would give."""
 
 import asyncio
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Answer:
 NEVER = Answer()
 
 
-class Desk:
+class DetailSource:
     """Answers by method: a value, an exception, a function of what was asked, or an `Answer`."""
 
     def __init__(self, **answers: object) -> None:
@@ -69,16 +69,16 @@ class Desk:
         self.closed.set()
 
 
-class Desks:
-    """What the app calls to open a desk, by the kind of thing."""
+class DetailSources:
+    """What the app calls to open a source, by the kind of thing."""
 
-    def __init__(self, **desks: Desk | Exception) -> None:
-        self.desks = desks
+    def __init__(self, **detail_sources: DetailSource | Exception) -> None:
+        self.detail_sources = detail_sources
         self.opened: list[str] = []
 
-    def __call__(self, kind: str) -> Desk:
+    def __call__(self, kind: str) -> DetailSource:
         self.opened.append(kind)
-        found = self.desks[kind]
+        found = self.detail_sources[kind]
         if isinstance(found, Exception):
             raise found
         return found
@@ -128,9 +128,9 @@ def trail_of(run_id: str) -> tuple[Entry, ...]:
     return tuple(entry for entry in reversed(snapshots.TRAIL) if entry.run_id == run_id)
 
 
-def runs_desk(run: Any = RUN) -> Desk:
-    """A desk that knows one run."""
-    return Desk(
+def runs_details(run: Any = RUN) -> DetailSource:
+    """A details that knows one run."""
+    return DetailSource(
         run=run_detail(run),
         events=Events(EVENTS, 0, True),
         entries=RunEntries(trail_of(run.run_id), 30, 42),
@@ -148,7 +148,7 @@ LOG = (
 MERGED = (LogLine("postgres", "2026-11-23 14:29:57 UTC LOG:  ready", Level.INFO), *LOG)
 
 
-class LogsDesk(Desk):
+class LogsSource(DetailSource):
     """Gives the lines of before once for each source, then those that a test puts into `news`."""
 
     def __init__(self, **before: tuple[LogLine, ...]) -> None:
@@ -207,9 +207,9 @@ DECISIONS = Decisions(
 )
 
 
-def versions_desk(version: Any = VERSION) -> Desk:
-    """A desk that knows one version."""
-    return Desk(
+def versions_details(version: Any = VERSION) -> DetailSource:
+    """A details that knows one version."""
+    return DetailSource(
         version=VersionDetail(version, LOGGED, CHAMPION),
         gates=Outcome("promote", version.version, False, GATES, True, "approved_staging", "pending_prod"),
         decisions=DECISIONS,
@@ -289,13 +289,13 @@ SILENCES = (
 )
 
 
-def all_desks() -> Desks:
-    """Desks of a healthy lab."""
-    return Desks(
-        services=LogsDesk(),
-        runs=runs_desk(),
-        models=versions_desk(),
-        audit=Desk(entry=entry_detail),
-        drift=Desk(drift=DRIFT),
-        alerts=Desk(runbook=RUNBOOK, silences=SILENCES),
+def all_sources() -> DetailSources:
+    """DetailSources of a healthy lab."""
+    return DetailSources(
+        services=LogsSource(),
+        runs=runs_details(),
+        models=versions_details(),
+        audit=DetailSource(entry=entry_detail),
+        drift=DetailSource(drift=DRIFT),
+        alerts=DetailSource(runbook=RUNBOOK, silences=SILENCES),
     )
