@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 
 from exporters.bucket import BucketCollector, BucketWatch
 from exporters.config import ExporterConfig
-from exporters.judge import Judge, JudgeCollector
+from exporters.entry_validator import EntryValidator, JudgeCollector
 from exporters.poller import Poller
 from exporters.reconcile import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
 from exporters.serve import Exporter, LabCollector, counters, gauge, gauges, main
@@ -21,7 +21,7 @@ from exporters.trail import LedgerStatus, TrailWatch
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.model_versions import ApprovalState, ModelVersion
-from lab.governance.ledger.published_heads import Witness, to_parts
+from lab.governance.ledger.published_heads import PublishedHeads, to_parts
 from lab.governance.rules.policy_file import read_policy
 from lab.services.bucket_lock import audit_promise
 from lab.services.http import Http
@@ -180,7 +180,7 @@ class _Registry:
 def build(config: ExporterConfig) -> Exporter:
     """The exporter of the lab that `config` describes; ready once trail and registry have been asked for."""
     bucket, mlflow = Bucket(config.audit_bucket), _Registry(config.mlflow_url)
-    witness = Witness.in_folder(config.witness) if config.witness else None
+    witness = PublishedHeads.in_folder(config.witness) if config.witness else None
     prefix, days = config.audit_prefix, config.retention_days
     ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(prefix), prefix, witness=witness, locked_days=days))
     registry = RegistryWatch(mlflow.newest)
@@ -217,10 +217,10 @@ def _while_polled(poller: Poller, status: S) -> S:
     return replace(status, up=False, error=poller.trouble) if poller.trouble else status
 
 
-def _judge(config: ExporterConfig, policy: Path, bucket: Bucket) -> Judge:
+def _judge(config: ExporterConfig, policy: Path, bucket: Bucket) -> EntryValidator:
     variables = {"ALLOWED_STAGING_ROLES": config.staging_roles, "ALLOWED_PROD_ROLES": config.prod_roles}
     prefix = config.audit_prefix
-    return Judge(config.lab, prefix, lambda: bucket.trail(prefix), lambda: read_policy(policy, variables))
+    return EntryValidator(config.lab, prefix, lambda: bucket.trail(prefix), lambda: read_policy(policy, variables))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from prometheus_client.metrics_core import Metric
 
-from exporters.judge import Judge
+from exporters.entry_validator import EntryValidator
 from exporters.serve import LabCollector, gauge, gauges
 from lab.base.errors import LabError
 from lab.base.model_versions import ModelVersion
@@ -32,7 +32,7 @@ class ReconcileStatus:
 class ReconcileWatch:
     """Compares what the trail tells with the registry; one round per call."""
 
-    def __init__(self, judge: Judge, registry: Callable[[], Registry]) -> None:
+    def __init__(self, judge: EntryValidator, registry: Callable[[], Registry]) -> None:
         self._judge, self._registry = judge, registry
         self._status = ReconcileStatus()
 

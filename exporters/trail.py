@@ -7,7 +7,7 @@ from heapq import merge
 
 from lab.base.errors import LabError, NotFound
 from lab.governance.ledger import Entry, EntryStore, Fault, Head, Kind, Status, find_head, key_of
-from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.ledger.reader import Trail, Walk
 
 # New entries taken in one round, and old ones checked again in one: both bound what a round costs the store.
@@ -46,7 +46,7 @@ class TrailWatch:
         prefix: str,
         catch_up: int = CATCH_UP,
         recheck: int = RECHECK,
-        witness: Witness | None = None,
+        witness: PublishedHeads | None = None,
         locked_days: int = 0,
     ) -> None:
         self._store, self._prefix, self._witness = store, prefix, witness

@@ -133,14 +133,14 @@ def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
         gc.enable()
 
     from lab.screen.app import LabApp
-    from lab.screen.saved_layout import Memory
+    from lab.screen.saved_layout import SavedLayout
 
     app = LabApp(
         partial(connect, places),
         interval_s=refresh_s,
         readonly=readonly,
         open_details=partial(open_details, places=places),
-        memory=Memory.of_user(os.environ),
+        memory=SavedLayout.of_user(os.environ),
         painted=painted,
     )
     app.run()

@@ -19,7 +19,7 @@ from lab.screen import themes
 from lab.screen.acting import Acting
 from lab.screen.action_runner import Runner
 from lab.screen.messages import PollFailed, SnapshotTaken
-from lab.screen.saved_layout import Memory
+from lab.screen.saved_layout import SavedLayout
 from lab.screen.screens.main_screen import MainScreen
 from lab.views import View
 from lab.views.jobs import Jobs
@@ -80,7 +80,7 @@ class LabApp(Acting):
         theme: str = themes.DARK.name,
         open_details: "OpenDetails | None" = None,
         runner: Runner | None = None,
-        memory: Memory | None = None,
+        memory: SavedLayout | None = None,
         painted: Callable[[], None] = lambda: None,
     ) -> None:
         # Asked for no colour, Textual draws in greys; with the terminal's own colours it draws in none.

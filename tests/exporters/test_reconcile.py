@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exporters.judge import Judge
+from exporters.entry_validator import EntryValidator
 from exporters.reconcile import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.base.model_versions import ModelVersion
@@ -23,7 +23,7 @@ class Watched:
         self.desk, self.policy = desk, desk.config.policy
         self.broken: LabError | None = None
         self.now = 0.0
-        self.judge = Judge(
+        self.judge = EntryValidator(
             desk.config.name, desk.config.audit_prefix, lambda: desk.store, lambda: self.policy, lambda: self.now
         )
         self.watch = ReconcileWatch(self.judge, self.registry)
@@ -91,8 +91,8 @@ def test_a_failure_keeps_what_was_found(watched: Watched) -> None:
 
 
 def test_a_long_trail_is_read_over_several_rounds(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporters.judge.PAGE", 3)
-    monkeypatch.setattr("exporters.judge.ROUND_S", -1.0)
+    monkeypatch.setattr("exporters.entry_validator.PAGE", 3)
+    monkeypatch.setattr("exporters.entry_validator.ROUND_S", -1.0)
     watched.desk.train()
     watched.desk.train()
     rounds = [watched.round().known for _ in range(5)]

@@ -7,7 +7,7 @@ import pytest
 from exporters.trail import TrailWatch
 from lab.base.errors import NotFound, ServiceUnavailable
 from lab.governance.ledger import Entry, Kind, Status, key_of, seal
-from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.ledger.reader import Trail
 
 PREFIX = "governance/audit/"
@@ -177,7 +177,7 @@ def test_an_empty_trail_is_intact() -> None:
 
 
 def test_heads_are_published_and_a_later_watcher_misses_what_was_cut(store: Store, tmp_path: Path) -> None:
-    witness = Witness.in_folder(tmp_path)
+    witness = PublishedHeads.in_folder(tmp_path)
     first = TrailWatch(store, PREFIX, witness=witness)
     first.refresh()
     assert [head.seq for head in witness.heads()] == [50]
@@ -189,7 +189,7 @@ def test_heads_are_published_and_a_later_watcher_misses_what_was_cut(store: Stor
 
 
 def test_a_later_watcher_sees_that_the_trail_was_rewritten(store: Store, tmp_path: Path) -> None:
-    witness = Witness.in_folder(tmp_path)
+    witness = PublishedHeads.in_folder(tmp_path)
     TrailWatch(store, PREFIX, witness=witness).refresh()
     write(store, chain(52, owner="eve"))
 
@@ -199,7 +199,7 @@ def test_a_later_watcher_sees_that_the_trail_was_rewritten(store: Store, tmp_pat
 
 
 def test_a_changed_witness_is_a_fault(store: Store, tmp_path: Path) -> None:
-    witness = Witness.in_folder(tmp_path)
+    witness = PublishedHeads.in_folder(tmp_path)
     lines = [json.dumps({"seq": seq, "hash": chain(50)[seq - 1].hash}) for seq in (40, 30)]
     witness.path.write_text("\n".join(lines) + "\n")
 

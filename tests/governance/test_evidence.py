@@ -18,7 +18,7 @@ from lab.base.errors import LabError, NotFound
 from lab.governance.cases.evidence import Collector, Evidence
 from lab.governance.cases.evidence.page import Grid, Heading, Paragraph, markdown, page
 from lab.governance.ledger import Head, Status
-from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.rules.policy import Action
 from tests.operations import desk as desks
 from tests.operations.desk import Desk
@@ -156,7 +156,7 @@ async def test_the_excerpt_ends_at_a_head_that_was_published(desk: Desk) -> None
     last = desk.store.entries[-1].seq
     later = desk.train()
     head = desk.store.entries[-2]
-    Witness.in_folder(desk.config.home / "witness").note(head.seq, head.hash)
+    PublishedHeads.in_folder(desk.config.home / "witness").note(head.seq, head.hash)
     desk.train()
     dossier = await collector(desk).collect(version)
     assert dossier.excerpt.anchor == Head(head.seq, head.hash, "in heads.jsonl")

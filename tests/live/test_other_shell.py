@@ -76,7 +76,7 @@ def held_run(live: LiveLab) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def forked(live: LiveLab) -> psutil.Process | None:
-    """The process that executes a run: one that the warm server forked from itself."""
+    """The process that executes a run: one that the prefork server forked from itself."""
     with suppress(psutil.NoSuchProcess):
         servers = [one for one in live.processes() if "lab.dagster_host.prefork_server" in one.cmdline()]
         return next((one for one in servers if one.parent() in servers), None)

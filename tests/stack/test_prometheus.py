@@ -11,8 +11,8 @@ from prometheus_client import generate_latest
 from exporters.bucket import BucketCollector, BucketStatus
 from exporters.dagster import DagsterCollector, DagsterStatus
 from exporters.drift import DriftCollector, DriftStatus
+from exporters.entry_validator import JudgeCollector, Judgement
 from exporters.governance import GovernanceCollector, RegistryStatus
-from exporters.judge import JudgeCollector, Judgement
 from exporters.poller import Poller
 from exporters.reconcile import ReconcileCollector, ReconcileStatus
 from exporters.serve import Exporter, registry

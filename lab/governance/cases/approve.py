@@ -16,7 +16,7 @@ from lab.base.interruption import finished_first
 from lab.base.model_versions import MODEL_NAME, ModelVersion
 from lab.config import LabConfig
 from lab.governance.cases.gates import Case, Gate, TooLate, examine, move_of
-from lab.governance.cases.model_smoke_test import Trial, try_model
+from lab.governance.cases.model_smoke_test import SmokeTest, try_model
 from lab.governance.cases.reconcile import mirror
 from lab.governance.cases.signing import Signing, claimant, signature_problem
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
@@ -69,7 +69,7 @@ class Tools:
     mlflow: Mlflow
     store: EntryStore
     data_hash: Callable[[str], str]
-    try_model: Callable[[str, str, str], Trial]
+    try_model: Callable[[str, str, str], SmokeTest]
 
     @classmethod
     def of_lab(cls, config: LabConfig) -> "Tools":

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from exporters.judge import Judge, JudgeCollector
+from exporters.entry_validator import EntryValidator, JudgeCollector
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.governance.cases.signing import Signing
 from lab.governance.checks.sandbox import approval_entry
 from lab.governance.ledger import Entry
 from lab.governance.rules.approval_states import PROBE
-from lab.governance.rules.entry_validity import NEWEST, Verdicts
+from lab.governance.rules.entry_validity import NEWEST, EntryValidity
 from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.services.metrics import read_verdicts
 from tests.exporters.exposition import exposed, names, parse, value
@@ -27,7 +27,7 @@ class Court:
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.policy = desk, desk.config.policy
-        self.judge = Judge(desk.config.name, desk.config.audit_prefix, lambda: desk.store, lambda: self.policy)
+        self.judge = EntryValidator(desk.config.name, desk.config.audit_prefix, lambda: desk.store, lambda: self.policy)
 
     def forge(self, version: str) -> Entry:
         """An approval by somebody who has the pipeline's credential and nobody's key."""
@@ -51,7 +51,7 @@ async def test_a_forged_approval_is_counted_and_named_a_real_one_is_not(court: C
     text = court.exposed()
     assert value(parse(text), "governance_entries_uncounted") == 1
     assert value(parse(text), "governance_uncounted_entry", seq=str(forged.seq), probe="false") == 1
-    assert read_verdicts(text) == Verdicts(forged.seq + 1, frozenset({forged.seq}))
+    assert read_verdicts(text) == EntryValidity(forged.seq + 1, frozenset({forged.seq}))
 
 
 def test_what_a_verification_forges_on_its_own_probe_is_named_but_raises_no_alarm(court: Court) -> None:
@@ -59,12 +59,12 @@ def test_what_a_verification_forges_on_its_own_probe_is_named_but_raises_no_alar
     text = court.exposed()
     assert value(parse(text), "governance_entries_uncounted") == 0
     verdicts = read_verdicts(text)
-    assert verdicts == Verdicts(forged.seq, frozenset({forged.seq}), frozenset({forged.seq}))
+    assert verdicts == EntryValidity(forged.seq, frozenset({forged.seq}), frozenset({forged.seq}))
 
 
 def test_nothing_is_claimed_before_the_whole_trail_was_read(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporters.judge.PAGE", 3)
-    monkeypatch.setattr("exporters.judge.ROUND_S", -1.0)
+    monkeypatch.setattr("exporters.entry_validator.PAGE", 3)
+    monkeypatch.setattr("exporters.entry_validator.ROUND_S", -1.0)
     court.forge(court.desk.train())
     assert "governance_entries_uncounted" not in names(parse(court.exposed()))
     for _ in range(5):
@@ -89,7 +89,7 @@ def test_a_store_that_cannot_be_had_when_the_policy_changes_is_asked_for_again(
     court: Court, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The follower before holds so many entries only; the forged one isn't among them.
-    monkeypatch.setattr("exporters.judge.PAGE", 3)
+    monkeypatch.setattr("exporters.entry_validator.PAGE", 3)
     forged = court.forge(court.desk.train())
     court.desk.train()
     court.desk.train()
@@ -105,7 +105,7 @@ def test_a_store_that_cannot_be_had_when_the_policy_changes_is_asked_for_again(
         with pytest.raises(ServiceUnavailable):
             court.judge.catch_up()
     verdicts = read_verdicts(court.exposed())
-    assert verdicts == Verdicts(newest, frozenset({forged.seq}))
+    assert verdicts == EntryValidity(newest, frozenset({forged.seq}))
 
 
 async def test_another_policy_judges_the_whole_trail_anew(tmp_path: Path) -> None:
@@ -138,4 +138,4 @@ async def test_a_decision_that_lost_a_race_is_told_and_raises_no_alarm(court: Co
     text = court.exposed()
     assert value(parse(text), "governance_entries_uncounted") == 0
     assert value(parse(text), "governance_entries_overtaken") == 1
-    assert read_verdicts(text) == Verdicts(newest, overtaken=frozenset({newest}))
+    assert read_verdicts(text) == EntryValidity(newest, overtaken=frozenset({newest}))

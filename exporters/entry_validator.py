@@ -30,7 +30,7 @@ class Judgement:
     history: History
 
 
-class Judge:
+class EntryValidator:
     """Follows the trail from its first entry and tells what counts; another policy judges all of it anew."""
 
     def __init__(
