@@ -9,11 +9,7 @@ from lab.runtime.endpoints import EndpointView
 
 # Small data on few cores: more threads and malloc arenas cost memory and gain nothing.
 SPARING = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-_EXPORTERS = {
-    Service.DRIFT_MONITOR: "drift",
-    Service.DAGSTER_METRICS: "dagster",
-    Service.GOVERNANCE_METRICS: "governance",
-}
+_EXPORTERS = (Service.DRIFT_MONITOR, Service.DAGSTER_METRICS, Service.GOVERNANCE_METRICS)
 
 
 def environment(service: Service, place: EndpointView) -> dict[str, str]:
@@ -33,7 +29,7 @@ def python_arguments(service: Service, place: EndpointView) -> Sequence[str]:
     port, listen = str(place.port(service)) if service is not Service.DAGSTER_DAEMON else "", place.listen
     workspace = str(place.dagster / "workspace.yaml")
     if service in _EXPORTERS:
-        return ("-m", f"exporters.{_EXPORTERS[service]}")
+        return ("-m", f"exporters.{service.replace('-', '_')}")
     lines: Mapping[Service, Sequence[str]] = {
         Service.MLFLOW: (
             *("-m", "uvicorn", "mlflow.server.fastapi_app:app"),

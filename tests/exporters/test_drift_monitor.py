@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporters.drift import DriftCollector, DriftMonitor
+from exporters.drift_monitor import DriftCollector, DriftMonitor
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, profile_key, read_rows
 from lab.base.drift import profile
 from lab.base.errors import NotFound, ServiceUnavailable

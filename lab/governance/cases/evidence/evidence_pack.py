@@ -17,9 +17,9 @@ from lab.governance.rules.approval_states import parse_statement
 from lab.base.errors import LabError, LedgerError
 from lab.governance.ledger import Entry, canonical, key_of, parse
 from lab.governance.rules.policy import METRICS
-from lab.governance.cases.evidence.card import DRIFT_PLOT, card, drift_plot
+from lab.governance.cases.evidence.model_card import DRIFT_PLOT, card, drift_plot
 from lab.governance.cases.evidence.dossier import Data, Decision, Dossier
-from lab.governance.cases.evidence.page import markdown, page
+from lab.governance.cases.evidence.evidence_page import markdown, page
 
 def mapping() -> str:
     """Which files help with which rules, in Markdown."""

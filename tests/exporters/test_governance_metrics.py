@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from exporters.config import from_environment
-from exporters.governance import GovernanceCollector, LedgerWatch, RegistryStatus, RegistryWatch, build
-from exporters.trail import LedgerStatus, TrailWatch
+from exporters.exporter_config import from_environment
+from exporters.governance_metrics import GovernanceCollector, LedgerWatch, RegistryStatus, RegistryWatch, build
+from exporters.trail_metrics import LedgerStatus, TrailWatch
 from lab.base.errors import ServiceUnavailable
 from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.governance.ledger import Fault

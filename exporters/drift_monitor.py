@@ -10,10 +10,10 @@ from typing import Protocol
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from exporters.config import ExporterConfig
+from exporters.exporter_config import ExporterConfig
 from exporters.poller import ROUND_PATIENCE_S, Poller
 from exporters.serve import Exporter, LabCollector, counter, gauge, gauges, main
-from exporters.sources import Bucket
+from exporters.watched import Bucket
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key, read_rows
 from lab.base.drift import DriftReport, Profile, compare
 from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporters.trail import TrailWatch
+from exporters.trail_metrics import TrailWatch
 from lab.base.errors import NotFound, ServiceUnavailable
 from lab.governance.ledger import Entry, Kind, Status, key_of, seal
 from lab.governance.ledger.published_heads import PublishedHeads

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporters.entry_validator import EntryValidator
-from exporters.reconcile import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
+from exporters.reconcile_metrics import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.base.model_versions import ModelVersion
 from lab.governance.cases.signing import Signing

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from exporters.bucket import BucketCollector, BucketWatch
-from exporters.trail import TrailWatch
+from exporters.bucket_metrics import BucketCollector, BucketWatch
+from exporters.trail_metrics import TrailWatch
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.governance.ledger import Copies, Entry, Lock, Status
 from lab.governance.ledger.retention import BucketSettings, Promise

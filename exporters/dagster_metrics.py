@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from prometheus_client.metrics_core import Metric
 
-from exporters.config import ExporterConfig
+from exporters.exporter_config import ExporterConfig
 from exporters.serve import Exporter, LabCollector, gauge, gauges, main
-from exporters.sources import EventLoopThread
+from exporters.watched import EventLoopThread
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.runs import Run, RunStatus

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 from prometheus_client.metrics_core import Metric
 
-from exporters.bucket import BucketCollector, BucketWatch
-from exporters.config import ExporterConfig
+from exporters.bucket_metrics import BucketCollector, BucketWatch
 from exporters.entry_validator import EntryValidator, JudgeCollector
+from exporters.exporter_config import ExporterConfig
 from exporters.poller import Poller
-from exporters.reconcile import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
+from exporters.reconcile_metrics import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
 from exporters.serve import Exporter, LabCollector, counters, gauge, gauges, main
-from exporters.sources import Bucket, EventLoopThread
-from exporters.trail import LedgerStatus, TrailWatch
+from exporters.trail_metrics import LedgerStatus, TrailWatch
+from exporters.watched import Bucket, EventLoopThread
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.model_versions import ApprovalState, ModelVersion

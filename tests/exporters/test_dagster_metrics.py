@@ -3,7 +3,7 @@ from typing import Any
 import httpx
 import pytest
 
-from exporters.dagster import DagsterCollector, DagsterProbe, DagsterStatus, look
+from exporters.dagster_metrics import DagsterCollector, DagsterProbe, DagsterStatus, look
 from lab.base.runs import Run, RunStatus
 from lab.governance.rules.approval_states import PROBE
 from lab.services.dagster import Dashboard
