@@ -35,7 +35,7 @@ def register(commands: "Commands") -> None:
     export.set_defaults(run=_export)
     deliver = parts.add_parser("deliver", help="append the entries that wait in the local journal")
     deliver.set_defaults(run=_deliver)
-    close = parts.add_parser("close", help="record as failed what was killed before it could record its end, or its beginning")
+    close = parts.add_parser("close", help="record as failed what ended without its entry")
     close.add_argument("--json", action="store_true", help="print one JSON document")
     close.set_defaults(run=_close)
     lock = parts.add_parser("lock", help="make the store protect every entry for AUDIT_RETENTION_DAYS again")
