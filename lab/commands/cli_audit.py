@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ def register(commands: "Commands") -> None:
     export.set_defaults(run=_export)
     deliver = parts.add_parser("deliver", help="append the entries that wait in the local journal")
     deliver.set_defaults(run=_deliver)
-    close = parts.add_parser("close", help="record as failed what was killed before it could record its own end")
+    close = parts.add_parser("close", help="record as failed what ended without its entry")
     close.add_argument("--json", action="store_true", help="print one JSON document")
     close.set_defaults(run=_close)
     lock = parts.add_parser("lock", help="make the store protect every entry for AUDIT_RETENTION_DAYS again")
@@ -130,16 +131,26 @@ def _close(options: argparse.Namespace) -> int:
     found = interruption.run(_closing())
     if options.json:
         left = [{"seq": one.begun.seq, "reason": one.reason} for one in found.left]
-        document = {"closed": [asdict(entry) for entry in found.closed], "left": left}
+        unaudited = [asdict(one) for one in found.unaudited]
+        document = {"closed": [asdict(entry) for entry in found.closed], "left": left, "unaudited": unaudited}
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         return 0
-    for entry in found.closed:
-        sys.stdout.write(f"entry {entry.seq} ends entry {entry.details['closes']}, {_named(entry)}\n")
-    for one in found.left:
-        sys.stdout.write(f"left open: entry {one.begun.seq}, {_named(one.begun)}: {one.reason}\n")
-    if not found.closed and not found.left:
-        sys.stdout.write("nothing is open: every step and command on record has its end\n")
+    sys.stdout.write("".join(f"{line}\n" for line in _closing_lines(found)))
     return 0
+
+
+def _closing_lines(found: "Closing") -> Iterator[str]:
+    for entry in found.closed:
+        if "closes" in entry.details:
+            yield f"entry {entry.seq} ends entry {entry.details['closes']}, {_named(entry)}"
+        else:
+            yield f"entry {entry.seq} records that {_named(entry)} ended before its beginning was on record"
+    for one in found.left:
+        yield f"left open: entry {one.begun.seq}, {_named(one.begun)}: {one.reason}"
+    for step in found.unaudited:
+        yield f"not recorded: {_step(step.action, step.run_id)}: {step.reason}"
+    if not found.closed and not found.left and not found.unaudited:
+        yield "nothing is open: every step and command on record has its end"
 
 
 async def _closing() -> "Closing":
@@ -154,6 +165,10 @@ async def _closing() -> "Closing":
 
 
 def _named(entry: "Entry") -> str:
+    return _step(entry.action, entry.run_id)
+
+
+def _step(action: str, run_id: str) -> str:
     from lab.governance.ledger.verify_export import printable
 
-    return printable(entry.action + (f" of run {entry.run_id[:8]}" if entry.run_id else ""))
+    return printable(action + (f" of run {run_id[:8]}" if run_id else ""))

@@ -31,6 +31,7 @@ from lab.governance.rules.approval_states import (
     must_be_signed,
 )
 from lab.governance.rules.history import History, Record
+from lab.governance.rules.identities import uncounted_remedy
 from lab.governance.rules.policy import Action
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
@@ -39,6 +40,7 @@ from lab.services.s3 import PIPELINE, READER, S3, AuditStore
 # What takes a model out of service; how often it is tried while others decide about the same version.
 SAFE = frozenset({Action.REJECT, Action.ARCHIVE})
 _ATTEMPTS = 5
+_CHANGED = "Somebody changed identities or policy meanwhile; look at `invoke identity-list`, then try again."
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class Approver:
         if problem:
             raise LabError(
                 f"Audit entry {sealed.seq} changes nothing: {problem}.",
-                "Somebody changed identities or policy meanwhile; look at `invoke identity-list`, then try again.",
+                uncounted_remedy(problem, _CHANGED),
             )
         return sealed, history
 

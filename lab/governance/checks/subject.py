@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from lab.base.model_versions import ApprovalState
 from lab.base.runs import Run, RunStatus
 from lab.governance.cases.approve import Approver, Outcome, Tools
 from lab.governance.cases.model_smoke_test import SmokeTest
+from lab.governance.cases.orphans import Closer
 from lab.governance.cases.signing import Signing
 from lab.governance.cases.trail import TrailReader
 from lab.governance.checks.proof_clients import ProofClients
@@ -23,6 +25,8 @@ from lab.governance.rules.policy import Action, Actor, Environment, Role
 
 RUN_TAG, VERSION_TAG = "lab/probe", "probe"
 RUN_DEADLINE_S = 120.0
+# How long a run may take to end that was asked to.
+_STOPPING_S = 30.0
 _POLL_S = 0.25
 
 
@@ -44,6 +48,8 @@ class Probe:
     def __init__(self, clients: ProofClients) -> None:
         self._clients, self._lock = clients, asyncio.Lock()
         self._trained: Launched | None = None
+        # Launches whose run isn't known to be over; one that was asked for starts a run, whoever waits for the answer.
+        self._under_way: set[asyncio.Task[str]] = set()
         # Nobody's keys: the attempts must never sign with those of whoever verifies.
         self._home = tempfile.TemporaryDirectory(prefix="lab-probe-")
 
@@ -122,24 +128,45 @@ class Probe:
                 return await self.act(Action.ARCHIVE, version, actor)
         raise LabError("The policy lets nobody archive a version in staging.", "Look at POLICY_PATH.")
 
+    async def end_runs(self) -> None:
+        """Ends the runs that nobody waits for any more; those that this interrupts get their end on record, too."""
+        launches, self._under_way = self._under_way, set()
+        run_ids = [one for one in await asyncio.gather(*launches, return_exceptions=True) if isinstance(one, str)]
+        stopped = await asyncio.gather(*map(self._stopped, run_ids), return_exceptions=True)
+        over = tuple(one for one in stopped if isinstance(one, str))
+        if over:
+            await Closer(self._clients.config, self._clients.dagster, self._clients.trail).close(over)
+
     def close(self) -> None:
         """Removes the folder of throw-away keys."""
         self._home.cleanup()
 
     async def _launched(self, actor: Actor, data: str) -> Launched:
-        run_id = await self._clients.dagster.launch(actor, PROBE, data, {RUN_TAG: PROBE})
-        run = await self._ended(run_id)
+        launch = asyncio.create_task(self._clients.dagster.launch(actor, PROBE, data, {RUN_TAG: PROBE}))
+        self._under_way.add(launch)
+        run_id = await asyncio.shield(launch)
+        run = await self._ended(run_id, RUN_DEADLINE_S)
+        self._under_way.discard(launch)
         prefix = self._clients.config.audit_prefix
         return Launched(run, await asyncio.to_thread(entries_of_run, self._clients.stored(), prefix, run_id))
 
-    async def _ended(self, run_id: str) -> Run:
-        end = time.monotonic() + RUN_DEADLINE_S
+    async def _stopped(self, run_id: str) -> str:
+        """Ends a run; its id."""
+        # It may have ended just now.
+        with suppress(RunFailed):
+            await self._clients.dagster.terminate(run_id)
+        await self._ended(run_id, _STOPPING_S)
+        return run_id
+
+    async def _ended(self, run_id: str, deadline_s: float) -> Run:
+        """Raises RunFailed when it isn't over in time."""
+        end = time.monotonic() + deadline_s
         while True:
             run = await self._clients.dagster.run(run_id)
             if run.status.finished:
                 return run
             if time.monotonic() > end:
-                raise RunFailed(f"Run {run_id} is still {run.status} after {RUN_DEADLINE_S:.0f} s.")
+                raise RunFailed(f"Run {run_id} is still {run.status} after {deadline_s:.0f} s.")
             await asyncio.sleep(_POLL_S)
 
     def _drifted_data(self) -> str:

@@ -9,6 +9,7 @@ from lab.base.model_versions import ModelVersion
 from lab.base.runs import JOB, Run, RunStatus, Step
 from lab.governance.cases.reconcile import read_registry
 from lab.governance.cases.trail import witness
+from lab.governance.cases.unrecorded_steps import unrecorded
 from lab.governance.checks.proof import Check, Found, listed
 from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.ledger import Entry, Status, Verification
@@ -88,6 +89,8 @@ def _read(clients: ProofClients) -> tuple[Verification, _Reading]:
 # The newest runs that are compared with the trail.
 _RUNS = 100
 _UNAUDITABLE = "the audit trail can't be written"
+_BROKE_OFF = "no entry of"
+_CLOSE = "`mlops-lab audit close` puts on record a step that ended before it began to work, and names one that worked."
 
 
 class LedgerProofs:
@@ -126,18 +129,21 @@ class LedgerProofs:
         steps = (await self._surveyor.look()).steps
         gaps = [await self._gap(run, step, steps.get(run.run_id, set())) for run in finished for step in run.steps]
         succeeded = sum(run.status is RunStatus.SUCCESS for run in finished)
-        return listed(filter(None, gaps), f"{len(finished)} finished runs, {succeeded} of them successful")
+        good = f"{len(finished)} finished runs, {succeeded} of them successful"
+        passed, evidence = listed(filter(None, gaps), good)
+        return passed, evidence if passed or _BROKE_OFF not in "".join(gaps) else f"{evidence}. {_CLOSE}"
 
     async def _gap(self, run: Run, step: Step, seen: set[tuple[str, Status]]) -> str:
         """What the trail lacks of one step; empty when nothing is missing."""
         if step.status == "SUCCESS":
             lacking = [one for one in (Status.STARTED, Status.SUCCESS) if (step.name, one) not in seen]
             return f"run {run.run_id[:8]} has no {' and no '.join(lacking)} of {step.name}" if lacking else ""
-        if step.status != "FAILURE" or any(action == step.name for action, _ in seen):
+        if step not in unrecorded(run, {action for action, _ in seen}):
             return ""
         # A step that couldn't be audited doesn't run: that is the rule, not a gap.
         reason = await self._clients.dagster.failure(run.run_id)
-        return "" if _UNAUDITABLE in reason else f"run {run.run_id[:8]} has no entry of {step.name}, which failed"
+        ended = "failed" if step.status == "FAILURE" else "was killed"
+        return "" if _UNAUDITABLE in reason else f"run {run.run_id[:8]} has {_BROKE_OFF} {step.name}, which {ended}"
 
     async def _unfinished(self) -> Found:
         found = (await self._surveyor.look()).verification.unfinished

@@ -64,6 +64,8 @@ class Verifier:
                 yield await self._settle(_cleaning(probe))
         finally:
             # After an interruption; what can't be put away now is at the next verification.
+            with suppress(LabError):
+                await probe.end_runs()
             if probe.left:
                 with suppress(LabError):
                     await probe.put_away()
