@@ -8,27 +8,10 @@ import pytest
 
 from lab.base.catalogue import Service
 from lab.observe.snapshot import Health
+from tests.support.interrupting import interrupted
 from tests.support.lab import INVOKE, LiveLab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-
-
-def ended(lab: LiveLab, line: str, number: signal.Signals, *arguments: str) -> tuple[int, str]:
-    """Exit code and output of a task that got a signal as soon as it had said a line with `line` in it."""
-    with lab.popen(*arguments) as process:
-        try:
-            assert process.stdout
-            said: list[str] = []
-            for text in process.stdout:
-                said.append(text)
-                if line in text:
-                    break
-            process.send_signal(number)
-            rest, _ = process.communicate(timeout=300)
-        except BaseException:
-            process.kill()
-            raise
-    return process.returncode, "".join(said) + rest
 
 
 def without_reader(lab: LiveLab, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -47,16 +30,6 @@ def well(lab: LiveLab) -> bool:
     return all(state.health in {Health.UP, Health.ABSENT} for state in lab.states().values())
 
 
-def test_up_that_is_interrupted_says_what_goes_on_and_can_be_repeated(new_lab: LiveLab) -> None:
-    code, said = ended(new_lab, "starting", signal.SIGINT, "up")
-    assert code == 130, said
-    assert "up was interrupted" in said
-    assert "invoke down" in said
-    assert "Traceback" not in said
-    new_lab.invoke("up")
-    assert well(new_lab)
-
-
 def test_a_restart_without_a_reader_leaves_the_lab_whole(spare: LiveLab) -> None:
     done = without_reader(spare, "restart", "alertmanager")
     assert (done.returncode, done.stderr) == (141, "")
@@ -65,7 +38,7 @@ def test_a_restart_without_a_reader_leaves_the_lab_whole(spare: LiveLab) -> None
 
 def test_a_restart_that_is_interrupted_starts_its_service_again(spare: LiveLab) -> None:
     before = spare.states()[Service.MLFLOW].pid
-    code, said = ended(spare, "starting", signal.SIGTERM, "restart", "mlflow")
+    code, said = interrupted(spare, signal.SIGTERM, "starting", "restart", "mlflow")
     assert code == 143, said
     assert "mlflow starts again" in said
     spare.invoke("up")
@@ -74,7 +47,7 @@ def test_a_restart_that_is_interrupted_starts_its_service_again(spare: LiveLab) 
 
 
 def test_a_run_goes_on_without_the_demo_run_that_launched_it(spare: LiveLab) -> None:
-    code, said = ended(spare, "launched", signal.SIGINT, "demo-run")
+    code, said = interrupted(spare, signal.SIGINT, "launched", "demo-run")
     run_id = spare.run_ids()[0]
     assert code == 130, said
     assert f"run {run_id} goes on" in said

@@ -1,7 +1,6 @@
 """Labs side by side, and what is left when one of them goes."""
 
 import json
-import os
 import shutil
 import signal
 import socket
@@ -13,7 +12,10 @@ import pytest
 
 from lab.base.catalogue import LOOPBACK, Service
 from lab.governance.ledger import verify
+from lab.observe.snapshot import Health
 from lab.runtime.layout import Layout
+from tests.own_labs.conftest import Starts
+from tests.support.interrupting import interrupted
 from tests.support.lab import LiveLab
 from tests.support.ports import ports_at
 
@@ -33,11 +35,11 @@ def assert_gone(lab: LiveLab, offset: int) -> None:
     assert [name for name in strays if any(f"-{port}.sock" in name for port in ports_at(offset))] == []
 
 
-def test_nuke_takes_one_lab_whole_and_leaves_the_other(live: LiveLab, spare: LiveLab, tmp_path: Path) -> None:
-    offset, before, entries = spare.config.port_offset, live.pids(), spare.entries()
+def test_nuke_takes_one_lab_whole_and_leaves_the_other(copied: LiveLab, spare: LiveLab, tmp_path: Path) -> None:
+    offset, before, entries = spare.config.port_offset, copied.pids(), spare.entries()
     stray_logs = {path.name for path in Path(tempfile.gettempdir()).glob("weed.*.log.*")}
     mine = {process.pid for process in spare.processes()}
-    assert live.config.port_offset != offset
+    assert copied.config.port_offset != offset
     assert entries
     kept = tmp_path / "audit.jsonl"
 
@@ -52,30 +54,10 @@ def test_nuke_takes_one_lab_whole_and_leaves_the_other(live: LiveLab, spare: Liv
     assert found.checked == len(entries)
     assert found.head == entries[-1]
 
-    assert live.pids() == before
-    assert live.healthy()
-    assert "nothing of this lab is here" in spare.invoke("nuke", "--yes").stdout
-
-
-def test_nuke_without_yes_and_without_a_terminal_removes_nothing(live: LiveLab) -> None:
-    before = live.pids()
-
-    done = live.invoke("nuke", check=False)
-
-    assert done.returncode == 1
-    assert "nothing was removed" in done.stdout + done.stderr
-    assert "--yes" in done.stdout
-    assert live.pids() == before
-    assert live.home.is_dir()
-    assert Path(live.environ["LAB_ENV_FILE"]).is_file()
-
-
-def test_a_dry_run_of_nuke_names_what_would_go(live: LiveLab) -> None:
-    done = live.invoke("nuke", "--dry-run")
-
-    assert str(live.home) in done.stdout
-    assert live.environ["LAB_ENV_FILE"] in done.stdout
-    assert live.home.is_dir()
+    assert copied.pids() == before
+    assert copied.healthy()
+    assert "nothing of this lab is here" in spare.invoke("nuke", "--yes", "up").stdout
+    assert spare.healthy()
 
 
 @pytest.mark.parametrize("task", [("nuke", "--yes"), ("up",)])
@@ -94,28 +76,30 @@ def test_a_folder_with_somebodys_files_is_left_alone(new_lab: LiveLab, task: tup
     shutil.rmtree(new_lab.home)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_up_can_be_gone_on_with_or_taken_back(new_lab: LiveLab, number: signal.Signals) -> None:
-    interrupt(new_lab, number, "made bucket" if number is signal.SIGINT else "object-store")
-
-    if number is signal.SIGINT:
-        new_lab.invoke("up")
-        assert new_lab.healthy()
+def test_an_interrupted_up_can_be_taken_back(new_lab: LiveLab) -> None:
+    code, said = interrupted(new_lab, signal.SIGTERM, "object-store", "up")
+    assert code == 143, said
     offset = new_lab.config.port_offset
     new_lab.invoke("nuke", "--yes")
     assert_gone(new_lab, offset)
 
 
-def interrupt(lab: LiveLab, number: signal.Signals, word: str) -> None:
-    """Starts `invoke up` and sends the signal, as a terminal does to the whole group, once it has said `word`."""
-    with lab.popen("up") as process:
-        assert process.stdout is not None
-        said = next((line for line in process.stdout if word in line), "")
-        assert said, f"`up` ended before it said {word!r}"
-        os.killpg(process.pid, number)
-        output = process.stdout.read()
-        assert process.wait(60) != 0
-    assert "Traceback" not in output, output
+def test_an_interrupted_up_can_be_gone_on_with_also_where_nobody_may_make_the_first_baseline(new_lab: LiveLab) -> None:
+    """A person without an SSH key, in an environment whose policy wants baselines signed."""
+    new_lab.environ |= {"ENVIRONMENT": "staging", "HOME": str(new_lab.home.parent)}
+    code, said = interrupted(new_lab, signal.SIGINT, "made bucket", "up")
+    assert code == 130, said
+    assert "up was interrupted" in said
+    assert "invoke down" in said
+
+    done = new_lab.invoke("up")
+
+    assert "no baseline yet: Refused: There is no SSH key" in " ".join(done.stdout.split())
+    assert ".." not in done.stdout
+    monitor = new_lab.states()[Service.DRIFT_MONITOR]
+    assert (monitor.health, monitor.remedy) == (Health.DEGRADED, "Type `invoke seed`.")
+    new_lab.invoke("seed", ENVIRONMENT="dev")
+    assert new_lab.healthy()
 
 
 def test_ports_that_are_taken_are_not_written_down(new_lab: LiveLab) -> None:
@@ -130,17 +114,7 @@ def test_ports_that_are_taken_are_not_written_down(new_lab: LiveLab) -> None:
     assert not new_lab.config.env_file.exists()
 
 
-def test_a_running_lab_is_not_looked_for_on_other_ports(live: LiveLab) -> None:
-    offset = live.config.port_offset
-    done = live.invoke("status", check=False, PORT_OFFSET=str(offset + 1))
-    assert done.returncode == 1
-    assert f"PORT_OFFSET={offset}" in done.stderr
-
-
-def test_two_first_starts_at_once_make_one_lab(new_lab: LiveLab) -> None:
-    both = [new_lab.popen("up") for _ in range(2)]
-    said = [process.communicate(timeout=400)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    assert sum("another command is at work" in text for text in said) == 1
-    new_lab.invoke("nuke", "--yes", "up")
-    assert new_lab.healthy()
+def test_two_first_starts_at_once_make_one_lab(starts: Starts) -> None:
+    assert starts.codes == (0, 0), starts.said
+    assert sum("another command is at work" in text for text in starts.said) == 1
+    assert starts.lab.healthy()

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -23,7 +22,7 @@ from lab.governance.rules.policy import Actor, Environment, Role
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import ADMIN, PIPELINE, S3, AuditStore
-from tests.support.lab import ROOT, LiveLab
+from tests.support.lab import LiveLab
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
@@ -38,30 +37,30 @@ RUNS = "policy: real runs are let in or blocked before ingest"
 TRAINED = "1"
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
-    """A lab with a policy file of its own, that has trained once; faults are planted in it, the lasting one last."""
-    folder = tmp_path_factory.mktemp("proofs")
-    policy = folder / "policy.yaml"
-    shutil.copy(ROOT / "stack" / "governance" / "policy.yaml", policy)
-    with LiveLab.prepared(folder, "proof-lab", POLICY_PATH=str(policy)) as made:
-        made.invoke("up", "demo-run")
-        yield made
+@pytest.fixture
+def lab(copied: LiveLab) -> LiveLab:
+    """Faults are planted in it, the lasting one last."""
+    return copied
 
 
 def failed(lab: LiveLab) -> set[str]:
     """The lines that say FAIL, with an exit code that says so, too."""
     done = lab.invoke("verify-governance", "--junit", str(lab.folder / "proofs.xml"), check=False)
+    names = failures(lab)
+    assert done.returncode == (1 if names else 0), done.stdout
+    assert done.stdout.count("FAIL") >= len(names)
+    return names
+
+
+def failures(lab: LiveLab) -> set[str]:
+    """Of the verification that was written down last."""
     suite = ElementTree.parse(lab.folder / "proofs.xml").getroot()[0]
-    names = {
+    assert len(suite) > 20
+    return {
         f"{str(case.get('classname')).rpartition('.')[2]}: {case.get('name')}"
         for case in suite
         if case.find("failure") is not None
     }
-    assert len(suite) > 20
-    assert done.returncode == (1 if names else 0), done.stdout
-    assert done.stdout.count("FAIL") >= len(names)
-    return names
 
 
 def mlflow(lab: LiveLab, change: Callable[[Mlflow], Awaitable[None]]) -> None:
@@ -82,7 +81,10 @@ def reconciled(lab: LiveLab, *flags: str) -> Any:
 
 
 def test_a_fresh_lab_holds_and_nothing_is_left_but_marked_probes(lab: LiveLab) -> None:
-    assert failed(lab) == set()
+    proofs = lab.json("verify-governance", "--junit", str(lab.folder / "proofs.xml"))
+    assert [proof for proof in proofs if not proof["passed"]] == []
+    assert all(proof["evidence"] for proof in proofs)
+    assert failures(lab) == set()
 
     newest, *older = lab.versions()
     assert (newest.tags["owner"], newest.tags["probe"], newest.tags["approval_state"]) == (PROBE, PROBE, "archived")
@@ -107,36 +109,25 @@ def test_only_chosen_proofs_are_made(lab: LiveLab) -> None:
     assert lab.invoke("verify-governance", "--only", "unicorns", check=False).returncode == 2
 
 
-def test_a_wrong_tag_fails_its_lines_and_is_repaired(lab: LiveLab) -> None:
+def test_tags_and_an_alias_past_the_lab_fail_their_lines_alarm_and_are_repaired(lab: LiveLab) -> None:
     mlflow(lab, lambda client: client.set_version_tag(TRAINED, "owner", "eve@example.com"))
-    assert failed(lab) == {TAGS, RECONCILED}
-    assert not reconciled(lab)["succeeded"]
-
-    done = reconciled(lab, "--repair")
-
-    assert done["succeeded"]
-    assert [(one["kind"], one["subject"], one["found"]) for one in done["findings"]] == [
-        ("tag", "owner", "eve@example.com")
-    ]
-    assert reconciled(lab)["findings"] == []
-    assert lab.entries()[-1].details["changes"] == done["changes"]
-
-
-def test_a_version_that_passes_for_deployable_fails_its_lines(lab: LiveLab) -> None:
     mlflow(lab, lambda client: client.set_version_tag(TRAINED, "deployment_blocked", "false"))
-    try:
-        assert failed(lab) == {BLOCKED, RECONCILED}
-    finally:
-        reconciled(lab, "--repair")
-
-
-def test_a_moved_alias_fails_its_line_and_alarms(lab: LiveLab) -> None:
     mlflow(lab, lambda client: client.set_alias("champion", TRAINED))
     try:
-        assert failed(lab) == {RECONCILED}
+        assert failed(lab) == {TAGS, BLOCKED, RECONCILED}
+        assert not reconciled(lab)["succeeded"]
         eventually(lambda: "RegistryDiffersFromLedger" in alerts(lab), 120, "the alert")
     finally:
-        assert reconciled(lab, "--repair")["succeeded"]
+        done = reconciled(lab, "--repair")
+
+    assert done["succeeded"]
+    assert {(one["kind"], one["subject"], one["found"]) for one in done["findings"]} == {
+        ("tag", "owner", "eve@example.com"),
+        ("tag", "deployment_blocked", "false"),
+        ("alias", "champion", TRAINED),
+    }
+    assert reconciled(lab)["findings"] == []
+    assert lab.entries()[-1].details["changes"] == done["changes"]
     eventually(lambda: "RegistryDiffersFromLedger" not in alerts(lab), 120, "the alert's end")
 
 
@@ -176,27 +167,21 @@ def test_a_stage_and_a_version_past_the_pipeline_are_found(lab: LiveLab) -> None
     assert reconciled(lab)["succeeded"]
 
 
-def test_a_removed_entry_fails_the_ledgers_line(lab: LiveLab) -> None:
-    s3, key = S3.of_lab(lab.config, ADMIN).client, key_of(lab.config.audit_prefix, 1)
-    marker = s3.delete_object(Bucket=lab.config.audit_bucket, Key=key)["VersionId"]
-    try:
-        assert failed(lab) == {CHAIN}
-    finally:
-        s3.delete_object(Bucket=lab.config.audit_bucket, Key=key, VersionId=marker)
-    assert all(proof["passed"] for proof in lab.json("verify-governance", "--only", "ledger"))
-
-
-def test_a_permissive_policy_fails_its_lines_by_real_runs(lab: LiveLab) -> None:
+def test_a_removed_entry_fails_the_ledgers_line_and_a_permissive_policy_its_own_by_real_runs(lab: LiveLab) -> None:
     path = lab.config.policy_path
     strict = path.read_text()
     loose = yaml.safe_load(strict)
     everybody = {"id": "everybody", "actions": ["run"], "environments": ["prod"], "roles": ["analyst"]}
     loose["rules"].append(everybody)
+    s3, key = S3.of_lab(lab.config, ADMIN).client, key_of(lab.config.audit_prefix, 1)
+    marker = s3.delete_object(Bucket=lab.config.audit_bucket, Key=key)["VersionId"]
     path.write_text(yaml.safe_dump(loose))
     try:
-        assert failed(lab) == {DECIDED, RUNS}
+        assert failed(lab) == {CHAIN, DECIDED, RUNS}
     finally:
         path.write_text(strict)
+        s3.delete_object(Bucket=lab.config.audit_bucket, Key=key, VersionId=marker)
+    assert all(proof["passed"] for proof in lab.json("verify-governance", "--only", "ledger"))
 
 
 def test_evidence_of_a_live_version_checks_without_the_lab(lab: LiveLab) -> None:

@@ -9,32 +9,19 @@ import pytest
 from lab.base.catalogue import Service
 from lab.base.source_code import fingerprint, sources
 from lab.governance.ledger import Status
-from tests.support.editing import SHOWN_S, Desk, saying, waiting
+from tests.support.editing import SHOWN_S, Desk, edited, saying, waiting
 from tests.support.lab import LiveLab
-from tests.support.project import committed, git
+from tests.support.project import git
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 
-@pytest.fixture(scope="module")
-def _desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    folder = tmp_path_factory.mktemp("edited")
-    root = committed(folder / "project")
-    with LiveLab.prepared(folder, "edited-lab", root, RUN_MEMORY_LIMIT_MB="400") as lab:
-        lab.invoke("up")
-        yield Desk(lab)
-
-
 @pytest.fixture
-def desk(_desk: Desk) -> Iterator[Desk]:
+def desk(copied: LiveLab) -> Iterator[Desk]:
     """Has the asset `edited`, which says "one"; everything is as committed afterwards."""
-    _desk.edit(saying("one"))
-    eventually(lambda: "edited" in _desk.shown(), SHOWN_S, "the added asset")
-    yield _desk
-    git(_desk.lab.root, "checkout", "-q", ".")
-    git(_desk.lab.root, "clean", "-fdq")
-    eventually(lambda: "edited" not in _desk.shown(), SHOWN_S, "the definitions from before")
+    with edited(copied) as found:
+        yield found
 
 
 def test_an_added_asset_shows_and_runs_without_any_restart(desk: Desk) -> None:

@@ -1,12 +1,13 @@
-"""From nothing to a trained, proved model and back to nothing: the same in both runtimes, typed as a user would."""
+"""From nothing to a trained, proved model in containers and back to nothing, typed as a user would."""
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from docker import DockerClient
 
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.model_versions import MODEL_NAME, GovernanceTags
@@ -19,45 +20,21 @@ from tests.support import containers
 from tests.support.lab import LiveLab
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(2400)]
 
 MLOPS_LAB = str(Path(sys.executable).with_name("mlops-lab"))
 NAME = "end-to-end"
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("native", marks=pytest.mark.lab),
-        pytest.param("compose", marks=pytest.mark.compose),
-    ]
-)
-def runtime(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-def left(runtime: str, request: pytest.FixtureRequest) -> Callable[[], list[str]]:
-    """What the engine has of the lab; always nothing where there is no engine in play."""
-    if runtime == "native":
-        return list
-    engine = request.getfixturevalue("engine")
-    return lambda: containers.everything(engine, NAME)
-
-
-@pytest.fixture
-def lab(runtime: str, left: Callable[[], list[str]], tmp_path: Path) -> Iterator[LiveLab]:
-    assert left() == []
-    variables: dict[str, str] = {}
-    if runtime == "compose":
-        variables = containers.variables()
-    with LiveLab.prepared(tmp_path, NAME, **variables) as made:
+def lab(engine: DockerClient, tmp_path: Path) -> Iterator[LiveLab]:
+    assert containers.everything(engine, NAME) == []
+    with LiveLab.prepared(tmp_path, NAME, **containers.variables()) as made:
         yield made
 
 
-def test_from_nothing_to_a_proved_model_and_back_to_nothing(
-    lab: LiveLab, runtime: str, left: Callable[[], list[str]]
-) -> None:
-    lab.invoke("build", *(["--airgap"] if runtime == "compose" else []), timeout=1800)
+def test_from_nothing_to_a_proved_model_and_back_to_nothing(lab: LiveLab, engine: DockerClient) -> None:
+    lab.invoke("build", "--airgap", timeout=1800)
     lab.invoke("up")
     run = lab.json("demo-run")
     proofs = lab.json("verify-governance")
@@ -71,7 +48,7 @@ def test_from_nothing_to_a_proved_model_and_back_to_nothing(
     assert not [proof for proof in proofs if not proof["passed"]]
     assert lab.invoke("verify-governance", "--only", "ledger").returncode == 0
     assert NAME in shown.stdout
-    assert snapshot["lab"]["runtime"] == runtime
+    assert snapshot["lab"]["runtime"] == "compose"
     assert snapshot["overall"] == Health.UP
 
     lab.invoke("down")
@@ -82,7 +59,7 @@ def test_from_nothing_to_a_proved_model_and_back_to_nothing(
     home, env_file = lab.home, lab.config.env_file
     lab.invoke("nuke", "--yes")
 
-    assert left() == []
+    assert containers.everything(engine, NAME) == []
     assert not list(owned(home))
     assert not home.exists()
     assert not env_file.exists()

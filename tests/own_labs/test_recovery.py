@@ -14,6 +14,7 @@ from lab.base.catalogue import Service
 from lab.base.runs import JOB
 from lab.observe.snapshot import Health
 from lab.runtime.layout import Layout
+from tests.own_labs.conftest import Starts
 from tests.support.lab import LiveLab
 from tests.support.recovery import BACK_S, all_up, large_file, nothing_lost, open_step
 from tests.support.waiting import eventually
@@ -22,9 +23,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _trained(_spare: LiveLab) -> None:
+def _trained(starts: Starts) -> None:
     """There must be something to lose."""
-    _spare.invoke("up", "demo-run")
+    starts.lab.invoke("up", "demo-run")
 
 
 def kill(*processes: psutil.Process) -> None:
