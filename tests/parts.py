@@ -23,11 +23,12 @@ _FOLDERS: Mapping[str, Sequence[str]] = {
     "containers": ("tests/compose",),
     "hurt labs": ("tests/own_labs",),
     "labs": ("tests/live",),
+    "terraform": ("tests/terraform",),
     "screen": ("tests/screen", "tests/views", "tests/commands", "tests/recording"),
 }
 _REST = tuple(f"--ignore={folder}" for folders in _FOLDERS.values() for folder in folders)
 # The longest part first, as whatever begins last holds up the end.
-_ORDER = ("containers", "rest", "hurt labs", "labs", "screen")
+_ORDER = ("containers", "rest", "hurt labs", "terraform", "labs", "screen")
 PARTS: Mapping[str, Sequence[str]] = {name: {**_FOLDERS, "rest": _REST}[name] for name in _ORDER}
 NO_TESTS = 5
 # Each part ends with what took it longest.
