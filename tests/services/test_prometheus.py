@@ -73,7 +73,7 @@ async def test_the_published_head_is_put_together_from_its_metrics() -> None:
 async def test_a_head_that_is_no_number_is_an_answer_that_is_not_understood(name: str, number: str) -> None:
     result = [{"metric": {"__name__": name, "part": "0"}, "value": [1.5, number]}]
     given = {"status": "success", "data": {"resultType": "vector", "result": result}}
-    with pytest.raises(ValueError, match="counts nothing|could not convert"):
+    with pytest.raises(ValueError, match=r"counts nothing|could not convert"):
         read_head(given)
     with pytest.raises(ServiceUnavailable):
         await prometheus(given).published_head()

@@ -67,9 +67,7 @@ def signer_of(
     # Where the key has no limits, time proves nothing; and one entry of the far future, as a wrong clock writes it,
     # must not end all decisions, those among them that take a model out of service.
     if signer.limited and latest and at < latest - _CLOCK_TOLERANCE:
-        raise LedgerError(
-            f"its time {entry.time!r} {_TOO_EARLY}, and the key's validity is limited"
-        )
+        raise LedgerError(f"its time {entry.time!r} {_TOO_EARLY}, and the key's validity is limited")
     if problem := claim_problem(signer, entry.owner, entry.role):
         raise LedgerError(problem)
     return signer
