@@ -21,6 +21,7 @@ from types import FrameType
 _FOLDERS: Mapping[str, Sequence[str]] = {
     "labs": ("tests/live",),
     "containers": ("tests/compose",),
+    "terraform": ("tests/terraform",),
     "screen": ("tests/screen", "tests/views", "tests/commands", "tests/recording"),
 }
 _REST = tuple(f"--ignore={folder}" for folders in _FOLDERS.values() for folder in folders)

@@ -31,7 +31,7 @@ def kept(request):
 
 def test_{part}(kept): time.sleep(100)
 """
-FOLDERS = {"containers": "compose", "labs": "live", "screen": "screen", "rest": "base"}
+FOLDERS = {"containers": "compose", "labs": "live", "terraform": "terraform", "screen": "screen", "rest": "base"}
 
 
 def started(folder: Path, tests: Mapping[str, str]) -> subprocess.Popen[str]:
