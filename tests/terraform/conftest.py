@@ -18,13 +18,19 @@ _WANTED = os.environ.get("LAB_TERRAFORM_ENVIRONMENTS", "dev").split(",")
 @pytest.fixture(scope="session")
 def terraform() -> None:
     """Skips, unless LAB_REQUIRE names `terraform`, what can't be run here."""
+    if missing := _missing():
+        if required("terraform"):
+            raise missing
+        pytest.skip(f"Terraform can't be run here: {missing}")
+
+
+def _missing() -> Missing | None:
     try:
         binary()
         mirror()
     except Missing as err:
-        if required("terraform"):
-            raise
-        pytest.skip(f"Terraform can't be run here: {err}")
+        return err
+    return None
 
 
 @pytest.fixture
@@ -46,8 +52,8 @@ def cycles(terraform: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="session", autouse=True)
 def begun(request: pytest.FixtureRequest) -> None:
-    """Begins the cycles before the first test, if any test needs them."""
-    if any(_needs_cycle(item) for item in request.session.items):
+    """Begins the cycles before the first test, if any test needs them and they can be run."""
+    if not _missing() and any(_needs_cycle(item) for item in request.session.items):
         request.getfixturevalue("cycles")
 
 
