@@ -1,4 +1,4 @@
-"""Errands that are signed with a person's key: what is decided about a model version."""
+"""Actions that are signed with a person's key: what is decided about a model version."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import SignatureInvalid
-from lab.views.jobs import Told
+from lab.views.jobs import ActionResult
 
 if TYPE_CHECKING:
     from lab.base.progress import Report
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from lab.governance.cases.signing import Signing
 
 
-def act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
+def act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> ActionResult:
     """Approve, reject, promote or archive; with `dry_run` the gates, and the key that would sign, as `data`."""
     return asyncio.run(_act(config, given, report))
 
 
-async def _act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
+async def _act(config: "LabConfig", given: Mapping[str, str], report: "Report") -> ActionResult:
     from lab.base.progress import Progress
     from lab.governance.cases.approve import Approver, Tools
     from lab.governance.cases.signing import key_card
@@ -42,9 +42,9 @@ async def _act(config: "LabConfig", given: Mapping[str, str], report: "Report") 
     seq = f"; audit entry {outcome.entry.seq}" if outcome.entry else ""
     if not outcome.allowed:
         closed = ", ".join(gate.name for gate in outcome.gates if not gate.passed)
-        return Told(False, f"refused: {action} version {version}, by the gate {closed}{seq}", "", lines, data)
+        return ActionResult(False, f"refused: {action} version {version}, by the gate {closed}{seq}", "", lines, data)
     said = f"{action} version {version}: {outcome.from_state} → {outcome.to_state}{seq}"
-    return Told(True, said, "", (*outcome.changes, *lines), data)
+    return ActionResult(True, said, "", (*outcome.changes, *lines), data)
 
 
 class Locked(SignatureInvalid):
