@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from lab.base.errors import UsageError
+from lab.commands import printing
 from lab.commands.command import Option, Voice
 
 if TYPE_CHECKING:
@@ -34,13 +35,16 @@ def build(
 def _build_images(voice: Voice, config: "LabConfig", airgap: bool, bundle: str, pin: bool, fresh: bool) -> None:
     from lab.operations import lab_images
 
+    # Not the table's board: without images processes are forked, which must not find a thread that draws.
+    with printing.board("Building") as report:
+        if bundle:
+            loaded = lab_images.load(config, bundle, report)
+        elif pin:
+            lab_images.pin(config, report)
+        else:
+            lab_images.build(config, report, airgap, fresh)
     if bundle:
-        loaded = lab_images.load(config, bundle, voice.report)
         voice.say(f"loaded {len(loaded.images)} images from {loaded.file}, SHA-256 {loaded.sha256}")
-    elif pin:
-        lab_images.pin(config, voice.report)
-    else:
-        lab_images.build(config, voice.report, airgap, fresh)
     voice.say("next: invoke up" if not pin else "next: look at `git diff stack/images.env`, then invoke build")
 
 

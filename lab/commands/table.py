@@ -45,7 +45,7 @@ _LAB: tuple[Command[Any], ...] = (
     Command("doctor", "Find what would keep the lab from starting, with the remedy of each.", lifecycle.doctor,
             lifecycle.print_findings, json=True, code=lifecycle.ill),
     Command("build", "Fetch and prepare all that `up` needs, so that it starts quickly and offline; with containers: "
-            "their images.", images.build, doing="Building"),
+            "their images.", images.build),
     Command("bundle", "Save images and wheels of an air-gapped build into one file, which `invoke build --bundle` "
             "loads elsewhere.", images.bundle, doing="Saving"),
 )  # fmt: skip
