@@ -136,6 +136,17 @@ def test(
     os.execv(argv[0], argv)  # noqa: S606 - no shell between the tests and Ctrl-C
 
 
+@task(help={"every": "all three environments, not dev alone", "only": "only tests whose name matches"})
+def tf_test(_: Context, every: bool = False, only: str = "") -> None:
+    """Test terraform/: form, logic, then made, planned again and destroyed against an emulated AWS."""
+    os.environ["LAB_TERRAFORM_ENVIRONMENTS"] = "dev,staging,prod" if every else "dev"
+    argv = [sys.executable, "-m", "pytest", "tests/terraform", "--durations=10", "--durations-min=3"]
+    argv += ["-k", only] if only else []
+    sys.stdout.flush()
+    os.chdir(ROOT)
+    os.execv(argv[0], argv)  # noqa: S606 - no shell between the tests and Ctrl-C
+
+
 @task
 def check(context: Context) -> None:
     """Check style, types, architecture and the lock file."""

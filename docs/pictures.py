@@ -95,12 +95,12 @@ def screen(recording: Recording, picture: Picture) -> LabApp:
     moment = datetime.fromisoformat(picture.at).replace(tzinfo=UTC)
     if picture.replay:
         app: LabApp = ReplayApp(recording, UTC)
-        app.open_desk = Tape(TAPE)
+        app.open_details = Tape(TAPE)
         return app
     end = recording.index_at(moment.timestamp())
     *before, last = [recording.snapshot(index) for index in range(max(0, end - REMEMBERED), end + 1)]
     observer = _Session([*before, last])
-    return LabApp(lambda: Connection(observer, last), interval_s=0.01, clock=lambda: moment, open_desk=Tape(TAPE))
+    return LabApp(lambda: Connection(observer, last), interval_s=0.01, clock=lambda: moment, open_details=Tape(TAPE))
 
 
 async def drawing(recording: Recording, picture: Picture) -> str:
@@ -156,15 +156,15 @@ async def draw(names: Sequence[str]) -> None:
 
 async def tape(names: Sequence[str]) -> None:
     """Opens in the lab that is up, at this moment, everything that the pictures of these names open, or all."""
-    from lab.cli import connect, open_desk
+    from lab.cli import connect, open_details
 
-    taping = Taping(open_desk)
+    taping = Taping(open_details)
     if names:
         taping.answers = Tape(TAPE).answers
     for picture in PICTURES:
         if "enter" not in picture.keys or (names and picture.name not in names):
             continue
-        app = LabApp(connect, readonly=True, open_desk=taping)
+        app = LabApp(connect, readonly=True, open_details=taping)
         async with app.run_test(size=picture.size) as pilot:
             async with asyncio.timeout(60):
                 while not app.view.snapshot.models.value or not app.view.snapshot.audit.value:

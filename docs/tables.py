@@ -3,12 +3,14 @@
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lab.base.catalogue import CATALOGUE, ServiceSpec  # noqa: E402 - run as a file, it must find the package first
+from docs.modules import FOLDERS  # noqa: E402 - run as a file, it must find the package first
+from lab.base.catalogue import CATALOGUE, ServiceSpec  # noqa: E402
 from lab.envfile import SECRETS  # noqa: E402
 from lab.settings import Settings  # noqa: E402
 
@@ -48,10 +50,35 @@ def keys() -> str:
     return table(("where", "keys"), by_place())
 
 
+def interface(folder: str) -> str:
+    """What a module of Terraform takes and gives."""
+    from docs.modules import outputs, variables
+
+    taken = table(("variable", "type", "default", "what it means"), variables(folder))
+    return f"{taken}\n\n{table(('output', 'what it is'), outputs(folder))}"
+
+
+def modules() -> str:
+    """What each folder of terraform/ is for."""
+    from docs.modules import purpose
+
+    return table(("folder", "what it is for"), [(f"[{name}]({name}/README.md)", purpose(name)) for name in FOLDERS])
+
+
+def gaps() -> str:
+    """What the emulator of AWS lacks, and the tests make up for."""
+    from tests.support.aws.gaps import GAPS
+
+    return table(("resource", "what the emulator does"), [(f"`{gap.resource}`", gap.reason) for gap in GAPS])
+
+
 TABLES = {
     "README.md": ("catalogue", catalogue),
     "docs/settings.md": ("settings", settings),
     "docs/screen.md": ("keys", keys),
+    "docs/aws.md": ("gaps", gaps),
+    "terraform/README.md": ("modules", modules),
+    **{f"terraform/{folder}/README.md": ("interface", partial(interface, folder)) for folder in FOLDERS},
 }
 
 

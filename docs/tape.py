@@ -12,14 +12,14 @@ from lab.base.errors import NotFound
 from lab.observe.snapshot_decode import decode
 from lab.observe.snapshot_json import plain
 
-OpenDesk = Callable[[str], Any]
+OpenDetails = Callable[[str], Any]
 
 
 class Taping:
-    """Opens the desks of a lab that is up, and keeps the longest answer to each question."""
+    """Opens the detail_sources of a lab that is up, and keeps the longest answer to each question."""
 
-    def __init__(self, open_desk: OpenDesk) -> None:
-        self._open = open_desk
+    def __init__(self, open_details: OpenDetails) -> None:
+        self._open = open_details
         self.answers: dict[str, Any] = {}
         self._waiting: set[str] = set()
 
@@ -40,8 +40,8 @@ class Taping:
             known, found = self.answers.get(question), _spelled(answer)
             self.answers[question] = max(known or found, found, key=lambda one: len(str(one)))
 
-    def __call__(self, kind: str) -> "_TapedDesk":
-        return _TapedDesk(self, kind, self._open(kind))
+    def __call__(self, kind: str) -> "_TapedSource":
+        return _TapedSource(self, kind, self._open(kind))
 
     def save(self, path: Path, clean: Callable[[str], str]) -> None:
         """Writes the answers; `clean` takes out what belongs to this machine."""
@@ -49,12 +49,12 @@ class Taping:
         path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-class _TapedDesk:
-    def __init__(self, tape: Taping, kind: str, desk: Any) -> None:
-        self._tape, self._kind, self._desk = tape, kind, desk
+class _TapedSource:
+    def __init__(self, tape: Taping, kind: str, details: Any) -> None:
+        self._tape, self._kind, self._details = tape, kind, details
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
-        asked = getattr(self._desk, name)
+        asked = getattr(self._details, name)
 
         async def ask(*arguments: Any) -> Any:
             if name == "aclose":
@@ -71,16 +71,16 @@ class _TapedDesk:
 
 
 class Tape:
-    """Opens desks that answer from a file what was once answered by a lab."""
+    """Opens detail_sources that answer from a file what was once answered by a lab."""
 
     def __init__(self, path: Path) -> None:
         self.answers: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
 
-    def __call__(self, kind: str) -> "_PlayedDesk":
-        return _PlayedDesk(self.answers, kind)
+    def __call__(self, kind: str) -> "_PlayedSource":
+        return _PlayedSource(self.answers, kind)
 
 
-class _PlayedDesk:
+class _PlayedSource:
     def __init__(self, answers: dict[str, Any], kind: str) -> None:
         self._answers, self._kind = answers, kind
 
@@ -103,14 +103,14 @@ def _question(kind: str, name: str, arguments: tuple[Any, ...]) -> str:
 
 
 def _spelled(answer: Any) -> dict[str, Any]:
-    """The answer with its type; desks answer with a value of ours or with several of one kind."""
+    """The answer with its type; detail_sources answer with a value of ours or with several of one kind."""
     several = isinstance(answer, tuple)
     kind = type(answer[0]) if several and answer else type(answer)
     return {"type": f"{kind.__module__}:{kind.__qualname__}", "several": several, "value": plain(answer)}
 
 
 def read(found: dict[str, Any]) -> Any:
-    """An answer as the desk gave it. Raises SnapshotInvalid when its type has changed since."""
+    """An answer as the details gave it. Raises SnapshotInvalid when its type has changed since."""
     if found["several"] and not found["value"]:
         return ()
     module, _, name = found["type"].partition(":")

@@ -18,7 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from exporters.config import ExporterConfig, from_environment
+from exporters.exporter_config import ExporterConfig, from_environment
 from exporters.poller import Poller
 from lab.base.errors import LabError
 

@@ -18,6 +18,7 @@ from lab.commands.cli_remote import config_of, endpoints
 from lab.commands.cli_remote import register as register_remote
 
 if TYPE_CHECKING:
+    from lab.observe.details import DetailSource
     from lab.observe.polling import Connection
     from lab.observe.snapshot import Snapshot
 
@@ -128,14 +129,14 @@ def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
         gc.enable()
 
     from lab.screen.app import LabApp
-    from lab.screen.saved_layout import Memory
+    from lab.screen.saved_layout import SavedLayout
 
     app = LabApp(
         partial(connect, places),
         interval_s=refresh_s,
         readonly=readonly,
-        open_desk=partial(open_desk, places=places),
-        memory=Memory.of_user(os.environ),
+        open_details=partial(open_details, places=places),
+        memory=SavedLayout.of_user(os.environ),
         painted=painted,
     )
     app.run()
@@ -182,11 +183,11 @@ def connect(places: Places = NOWHERE, once: bool = False) -> "Connection":
     return Connection(wiring.observer(config, once), wiring.first_snapshot(config, time.time()))
 
 
-def open_desk(kind: str, places: Places = NOWHERE) -> Any:
+def open_details(kind: str, places: Places = NOWHERE) -> "DetailSource":
     """Where a drill-down of the screen asks about things of this `kind`. Raises LabError."""
     from lab import wiring
 
-    return wiring.desk(config_of(places), kind)
+    return wiring.details(config_of(places), kind)
 
 
 if __name__ == "__main__":

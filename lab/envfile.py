@@ -24,6 +24,7 @@ SECRETS = (
 )
 _MADE = "# Made by `invoke up`; `invoke nuke` removes it."
 _LOCK_S = 10.0
+_LONGEST_NAME = 60
 _FORM = "Write NAME=value on a line of its own, and close a quote on the line that opens it."
 # What makes a lab this lab: given at the first `invoke up`, it is kept, so that later commands find the same lab.
 IDENTITY = ("LAB_NAME", "LAB_HOME", "PORT_OFFSET", "RUNTIME", "OBJECT_STORE")
@@ -65,14 +66,23 @@ def _settings_in(text: str, path: Path) -> list[Binding]:
         if binding.error or (binding.key and binding.value is None):
             raise SettingsError(f"{path}, line {line}, can't be read: {_without_value(shown)}.", _FORM)
         if binding.key and _line_ends(shown):
-            raise SettingsError(f"{path}, line {line}: the quote that {binding.key} opens isn't closed there.", _FORM)
+            raise SettingsError(
+                f"{path}, line {line}: the quote that {shown_name(binding.key)} opens isn't closed there.", _FORM
+            )
         if binding.key in lines:
             raise SettingsError(
-                f"{path}, line {line}: {binding.key} stands on line {lines[binding.key]} already.", "Keep one of them."
+                f"{path}, line {line}: {shown_name(binding.key)} stands on line {lines[binding.key]} already.",
+                "Keep one of them.",
             )
         if binding.key:
             lines[binding.key] = line
     return found
+
+
+def shown_name(name: str) -> str:
+    """A name as a message may show it: a file holds anything, also what a terminal would obey."""
+    short = name[:_LONGEST_NAME]
+    return short if short.isprintable() else ascii(short)
 
 
 def _line_ends(text: str) -> int:

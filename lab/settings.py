@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from lab.base.catalogue import MAX_PORT_OFFSET
 from lab.base.errors import ClaimRefused, SettingsError
 from lab.base.names import ALLOWED
 from lab.config import LabConfig, Secrets
-from lab.envfile import ROOT, SECRETS, env_file, written_values
+from lab.envfile import ROOT, SECRETS, env_file, shown_name, written_values
 from lab.governance.rules.policy import Actor, Claim, Environment, Policy, Role
 from lab.governance.rules.policy_file import ROLE_VARIABLES
 
@@ -182,7 +183,7 @@ def _settings(environ: Mapping[str, str]) -> Settings:
     known = {name.upper() for name in Settings.model_fields}
     unknown = sorted(set(written) - known)
     if unknown:
-        raise SettingsError(f"{path}: {unknown[0]} is no setting.", f"Known are: {', '.join(sorted(known))}.")
+        raise _no_setting(path, unknown[0], sorted(known))
     given = {name: environ[name] for name in known if environ.get(name)}
     # An empty value means the default, but an empty list of roles in `.env` means nobody, never the default's roles.
     values = {name.lower(): value for name, value in (written | given).items() if value or name in ROLE_VARIABLES}
@@ -190,6 +191,14 @@ def _settings(environ: Mapping[str, str]) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as err:
         raise _explain(err, given, path) from None
+
+
+def _no_setting(path: Path, name: str, known: list[str]) -> SettingsError:
+    """A mistyped name: the nearest known one comes first."""
+    shown = shown_name(name)
+    near = get_close_matches(shown.upper(), known, 1)
+    remedy = (f"Is {near[0]} meant? " if near else "") + f"Known are: {', '.join(known)}."
+    return SettingsError(f"{path}: {shown} is no setting.", remedy)
 
 
 def _explain(err: ValidationError, given: Mapping[str, Any], path: Path) -> SettingsError:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lab import envfile, settings
 from lab.base.errors import ClaimRefused, LabError, SettingsError
@@ -12,6 +12,7 @@ from lab.governance.rules.policy import Policy
 from lab.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
+    from lab.observe.details import DetailSource
     from lab.observe.observer import Observer
     from lab.observe.snapshot import Snapshot
     from lab.runtime.binaries import Resolver
@@ -87,11 +88,11 @@ def runtime(config: LabConfig) -> Runtime:
     return NativeRuntime(config, binaries(config))
 
 
-def desk(config: LabConfig, kind: str) -> Any:
+def details(config: LabConfig, kind: str) -> "DetailSource":
     """Where a drill-down asks about things of this `kind` (see `lab.observe.details`). Raises LabError."""
-    from lab.observe.details import open_desk
+    from lab.observe.details import open_details
 
-    return open_desk(config, lambda: runtime(config), kind)
+    return open_details(config, lambda: runtime(config), kind)
 
 
 def binaries(config: LabConfig | None = None) -> "Resolver":

@@ -31,7 +31,14 @@ def kept(request):
 
 def test_{part}(kept): time.sleep(100)
 """
-FOLDERS = {"containers": "compose", "labs": "live", "screen": "screen", "rest": "base"}
+FOLDERS = {
+    "containers": "compose",
+    "hurt labs": "own_labs",
+    "labs": "live",
+    "screen": "screen",
+    "terraform": "terraform",
+    "rest": "base",
+}
 
 
 def started(folder: Path, tests: Mapping[str, str]) -> subprocess.Popen[str]:

@@ -58,8 +58,26 @@ def test_an_empty_variable_means_the_default(load: Load) -> None:
 
 
 def test_an_unknown_variable_in_the_file_is_named_with_the_known_ones(load: Load) -> None:
-    with pytest.raises(SettingsError, match=r"RUN_ROLL is no setting\. Known are: .*RUN_ROLE"):
+    with pytest.raises(SettingsError, match=r"RUN_ROLL is no setting\. Is RUN_ROLE meant\? Known are: .*RUN_ROLE"):
         load("RUN_ROLL=analyst\n")
+    with pytest.raises(SettingsError, match=r"port_ofset is no setting\. Is PORT_OFFSET meant\?"):
+        load("port_ofset=1\n")
+    with pytest.raises(SettingsError, match=r"XYZZY is no setting\. Known are"):
+        load("XYZZY=1\n")
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x1b", "\u202e", "\u200b", "\x7f"])
+def test_a_name_that_a_terminal_would_obey_is_shown_escaped(load: Load, sign: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(f"RUN_{sign}ROLE=analyst\n")
+    assert sign not in str(caught.value)
+    assert ascii(sign)[1:-1] in caught.value.message
+    with pytest.raises(SettingsError) as caught:
+        load(f"RUN_{sign}ROLE='a\n")
+    assert sign not in str(caught.value)
+    with pytest.raises(SettingsError) as caught:
+        load(f"RUN_{sign}ROLE=a\nRUN_{sign}ROLE=a\n")
+    assert sign not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -82,6 +83,23 @@ ENGINE = (
     *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
     *("DOCKER_API_VERSION", "DOCKER_AUTH_CONFIG", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR"),
 )
+# How this machine reaches what is downloaded: proxies, certificates, and where packages come from. Not what is made of
+# them: PIP_TARGET, PIP_PLATFORM, UV_PROJECT or APT_CONFIG would bring other packages, or put them elsewhere.
+_NETWORK = re.compile(
+    r"(?i:(https?|all|no|ftp)_proxy)"
+    r"|(SSL_CERT|NIX_SSL_CERT)_(FILE|DIR)|(CURL|REQUESTS)_CA_BUNDLE|NETRC|XDG_(CACHE|CONFIG)_HOME|XDG_CONFIG_DIRS"
+    r"|PIP_((EXTRA_)?INDEX_URL|NO_INDEX|FIND_LINKS|TRUSTED_HOST|(CLIENT_)?CERT|PROXY|CONFIG_FILE|(NO_)?CACHE_DIR)"
+    r"|PIP_((DEFAULT_)?TIMEOUT|RETRIES|KEYRING_PROVIDER|USE_FEATURE|USE_DEPRECATED)|PYTHON_KEYRING_BACKEND"
+    r"|UV_\w*(INDEX|MIRROR|CACHE|TLS|CERT)\w*|UV_HTTP_\w+|UV_(INSECURE_HOST|KEYRING_PROVIDER|CONFIG_FILE)"
+    r"|UV_(FIND_LINKS|OFFLINE|CONCURRENT_\w+|PYTHON|PYTHON_DOWNLOADS\w*|PYTHON_PREFERENCE)"
+)
+# Which of the machine's builders makes images.
+BUILDER = ("DOCKER_BUILDKIT", "BUILDX_BUILDER", "BUILDX_CONFIG")
+
+
+def downloading(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What is passed on to a program that downloads: what every program needs, and how the network is reached."""
+    return passed_on([name for name in environ if _NETWORK.fullmatch(name)], environ)
 
 
 def passed_on(names: Sequence[str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The audit trail: verified, exported, delivered, closed, locked. An export is verified by what it needs alone."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -122,17 +122,27 @@ def close(_: Voice) -> "Closing":
 def closed_document(found: "Closing") -> dict[str, Any]:
     """The JSON of it."""
     left = [{"seq": one.begun.seq, "reason": one.reason} for one in found.left]
-    return {"closed": [asdict(entry) for entry in found.closed], "left": left}
+    unaudited = [asdict(one) for one in found.unaudited]
+    return {"closed": [asdict(entry) for entry in found.closed], "left": left, "unaudited": unaudited}
 
 
 def print_closed(found: "Closing") -> None:
-    """What was closed, and what is left open."""
+    """What was closed, what is left open, and what isn't on record at all."""
+    sys.stdout.write("".join(f"{line}\n" for line in _closing_lines(found)))
+
+
+def _closing_lines(found: "Closing") -> Iterator[str]:
     for entry in found.closed:
-        sys.stdout.write(f"entry {entry.seq} ends entry {entry.details['closes']}, {_named(entry)}\n")
+        if "closes" in entry.details:
+            yield f"entry {entry.seq} ends entry {entry.details['closes']}, {_named(entry)}"
+        else:
+            yield f"entry {entry.seq} records that {_named(entry)} ended before its beginning was on record"
     for one in found.left:
-        sys.stdout.write(f"left open: entry {one.begun.seq}, {_named(one.begun)}: {one.reason}\n")
-    if not found.closed and not found.left:
-        sys.stdout.write("nothing is open: every step and command on record has its end\n")
+        yield f"left open: entry {one.begun.seq}, {_named(one.begun)}: {one.reason}"
+    for step in found.unaudited:
+        yield f"not recorded: {_step(step.action, step.run_id)}: {step.reason}"
+    if not found.closed and not found.left and not found.unaudited:
+        yield "nothing is open: every step and command on record has its end"
 
 
 async def _closing() -> "Closing":
@@ -147,6 +157,10 @@ async def _closing() -> "Closing":
 
 
 def _named(entry: "Entry") -> str:
+    return _step(entry.action, entry.run_id)
+
+
+def _step(action: str, run_id: str) -> str:
     from lab.governance.ledger.verify_export import printable
 
-    return printable(entry.action + (f" of run {entry.run_id[:8]}" if entry.run_id else ""))
+    return printable(action + (f" of run {run_id[:8]}" if run_id else ""))

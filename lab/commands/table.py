@@ -74,7 +74,7 @@ _AUDIT: tuple[Command[Any], ...] = (
             audit.print_verified, json=True, document=audit.verified_document),
     Command("audit export", "Write the trail as JSON Lines, to FILE or standard output.", audit.export),
     Command("audit deliver", "Append the entries that wait in the local journal.", audit.deliver),
-    Command("audit close", "Record as failed what was killed before it could record its own end.", audit.close,
+    Command("audit close", "Record as failed what ended without its entry.", audit.close,
             audit.print_closed, json=True, document=audit.closed_document),
     Command("audit lock", "Make the store protect every entry for AUDIT_RETENTION_DAYS again.", audit.lock),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from pathlib import Path
 from lab.base.source_code import stamps
 from lab.dagster_host import source_snapshot
 from lab.dagster_host.code_location import Address, is_the_codes, serve
-from lab.dagster_host.parent_watch import Lifeline
+from lab.dagster_host.parent_watch import ParentWatch
 
 POLL_S = 0.5
 # Seconds that definitions may take to load, a server to finish what it was asked, and trouble to pass that isn't the
@@ -35,7 +35,7 @@ class Keeper:
 
     def __init__(self, address: Address, root: Path = source_snapshot.ROOT) -> None:
         self._address, self._root = address, root
-        self._life = Lifeline()
+        self._life = ParentWatch()
         self._server: int | None = None
         self._retiring: dict[int, float] = {}
         # Of the code in service, and of the code that was tried last.

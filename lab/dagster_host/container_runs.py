@@ -1,6 +1,6 @@
 """Runs in containers of their own: the daemon's side of `stack/isolation/gate.py`, which alone speaks to the engine.
 
-Has the methods of `lab.dagster_host.prefork_client.WarmServer`, so one run launcher serves both.
+Has the methods of `lab.dagster_host.prefork_client.PreforkServer`, so one run launcher serves both.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The Dagster daemon with its warm server started first: `python -m lab.dagster_host.daemon run -w workspace.yaml`.
+"""The Dagster daemon with its prefork server started first: `python -m lab.dagster_host.daemon run -w workspace.yaml`.
 
 Server and daemon import at the same time, and no launch waits for the first one to do it. Runs in containers need none.
 """

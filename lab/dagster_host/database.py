@@ -1,6 +1,7 @@
 """A run and its database: what a run asks and writes outlives a restart of PostgreSQL."""
 
 import functools
+import inspect
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 # Seconds for which a broken write is tried again; each try waits by itself until a connection can be had.
 WRITE_DEADLINE_S = 120.0
+# How Dagster names the methods of its event log that only read.
+_QUESTIONS = ("get_", "has_", "fetch_", "can_")
 
 
 def wait_for_postgres() -> None:
@@ -25,8 +28,22 @@ def wait_for_postgres() -> None:
     utils.retry_pg_connection_fn.__defaults__ = (8, 0.2)
     for name in ("fetchall", "fetchone", "handle_run_event", "add_run_tags"):
         setattr(SqlRunStorage, name, _asked_again(getattr(SqlRunStorage, name)))
+    for storage in PostgresEventLogStorage.__mro__:
+        ask_again(storage)
     store = written_once(PostgresEventLogStorage.store_event)
     setattr(PostgresEventLogStorage, "store_event", store)  # noqa: B010 - mypy takes an assignment for a mistake
+
+
+def ask_again(storage: type) -> None:
+    """Makes what Dagster asks of its event log, by the names of the methods, outlive a connection that breaks.
+
+    A step that begins looks at the data before it; it must not fail because that question was lost.
+    """
+    if not storage.__module__.startswith(("dagster.", "dagster_postgres.")):
+        return
+    for name, method in list(vars(storage).items()):
+        if name.startswith(_QUESTIONS) and inspect.isfunction(method):
+            setattr(storage, name, _asked_again(method))
 
 
 def _asked_again(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,11 +1,11 @@
-"""A run launcher for the daemon that forks each run from a warm server: a run begins in tenths of a second.
+"""A run launcher for the daemon that forks each run from a prefork server: a run begins in tenths of a second.
 
 Where RUN_GATE_URL is set, each run gets a container of its own instead: see `lab.dagster_host.container_runs`.
 
 In dagster.yaml:
     run_launcher:
       module: lab.dagster_host.launcher
-      class: WarmRunLauncher
+      class: PreforkRunLauncher
 The server belongs to the daemon's process: `python -m lab.dagster_host.daemon` starts it early, the first launch does
 it late. Runs don't outlive it, so that a stopped lab leaves no process behind.
 """
@@ -31,7 +31,7 @@ WORKER_TAG = "lab/worker_pid"
 _POLL_S = 1.0
 # How long the database may be away when a run's process begins or ends.
 _RECORD_S = 120.0
-_LOG = logging.getLogger("dagster.daemon.WarmRunLauncher")
+_LOG = logging.getLogger("dagster.daemon.PreforkRunLauncher")
 
 
 class RunServer(Protocol):
@@ -50,8 +50,8 @@ class RunServer(Protocol):
         ...
 
 
-class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
-    """Launches runs through the process's warm server, or into containers."""
+class PreforkRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
+    """Launches runs through the process's prefork server, or into containers."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None, server: RunServer | None = None) -> None:
         self._inst_data = inst_data
@@ -72,7 +72,7 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         return cls(inst_data=inst_data, **config_value)
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Hands the run to the warm server and returns without waiting for it."""
+        """Hands the run to the prefork server and returns without waiting for it."""
         run, origin = context.dagster_run, context.job_code_origin
         if origin is None:
             raise ValueError(f"Run {run.run_id} doesn't say which code it belongs to.")

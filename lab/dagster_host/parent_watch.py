@@ -6,7 +6,7 @@ import threading
 import time
 
 
-class Lifeline:
+class ParentWatch:
     """A pipe whose writing end only its maker keeps: it closes when that process is gone."""
 
     def __init__(self) -> None:

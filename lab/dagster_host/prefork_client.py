@@ -13,12 +13,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_LOG = logging.getLogger("dagster.daemon.WarmServer")
+_LOG = logging.getLogger("dagster.daemon.PreforkServer")
 Watch = Callable[[Mapping[str, Any]], None]
 
 
-class WarmServer:
-    """One warm server, started when it isn't there. Threads may share it."""
+class PreforkServer:
+    """One prefork server, started when it isn't there. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -91,7 +91,7 @@ class WarmServer:
         with self._lock:
             lost = list(self._watches) if self._channel is channel else []
         for run_id in lost:
-            self._take({"event": "ended", "run_id": run_id, "code": "its warm server ended"})
+            self._take({"event": "ended", "run_id": run_id, "code": "its prefork server ended"})
         # One that never got ready would not do so now; the next launch tries again and says why.
         if was_ready:
             self.start()
@@ -115,4 +115,4 @@ def _send(channel: socket.socket, message: Mapping[str, Any]) -> None:
 
 
 # The one of this process: Dagster makes a launcher per instance, and a process may have several instances.
-SERVER = WarmServer()
+SERVER = PreforkServer()

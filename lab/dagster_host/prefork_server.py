@@ -1,4 +1,4 @@
-"""The warm server: a process that has imported what runs need, and forks one process per run.
+"""The prefork server: a process that has imported what runs need, and forks one process per run.
 
 It is started with one end of a socket pair as a file descriptor and speaks JSON lines on it:
     → {"run_id": …, "argument": …}                  run it, with the argument of `dagster api execute_run`
@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import Any
 
 from lab.dagster_host import database, memory_limit, source_snapshot
-from lab.dagster_host.parent_watch import Lifeline
+from lab.dagster_host.parent_watch import ParentWatch
 from lab.dagster_host.warm_up import preload
 
 # Seconds that an interrupted run has to write down how it ended.
@@ -37,7 +37,7 @@ class Server:
         self._received = b""
         self._runs: dict[int, str] = {}
         self._stopping = False
-        self._life = Lifeline()
+        self._life = ParentWatch()
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)

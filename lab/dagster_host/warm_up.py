@@ -1,4 +1,4 @@
-"""What the warm server does ahead of the runs: third-party imports, and work that libraries put off until first use."""
+"""What the prefork server does ahead of the runs: imports, and work that libraries put off until first use."""
 
 import gc
 import importlib
@@ -47,7 +47,7 @@ def _try(name: str, work: Callable[[], object]) -> None:
     try:
         work()
     except Exception as err:
-        print(f"warm server: {name} failed ahead of the runs: {err!r}", file=sys.stderr)  # noqa: T201  # its log is stderr
+        print(f"prefork server: {name} failed ahead of the runs: {err!r}", file=sys.stderr)  # noqa: T201  # its log is stderr
 
 
 def _draw() -> None:

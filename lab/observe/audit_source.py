@@ -10,7 +10,7 @@ from lab.base.threads import OneThread
 from lab.config import LabConfig
 from lab.governance.ledger import AuditView
 from lab.governance.ledger.reader import Trail
-from lab.governance.rules.entry_validity import Verdicts, is_claim
+from lab.governance.rules.entry_validity import EntryValidity, is_claim
 from lab.observe.sources import PATIENCE_S, store_reader
 from lab.services.http import Http
 from lab.services.json_reading import understanding
@@ -85,7 +85,7 @@ class VerdictsReader:
     ) -> None:
         self._http = Http.to(Service.GOVERNANCE_METRICS, url, timeout_s, transport)
         self._clock, self._patience_s = clock, patience_s
-        self._known = Verdicts()
+        self._known = EntryValidity()
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
 

@@ -30,7 +30,7 @@ _FURNISH_S = 90.0
 
 
 # Takes a deadline in seconds and returns what it made, in words.
-Furnish = Mapping[Service, Callable[[float], Sequence[str]]]
+Provision = Mapping[Service, Callable[[float], Sequence[str]]]
 
 
 class Prober(Protocol):
@@ -50,11 +50,11 @@ class UpResult:
 
 
 async def up(
-    config: LabConfig, runtime: Runtime, furnish: Furnish, report: Report, deadline_s: float = UP_DEADLINE_S
+    config: LabConfig, runtime: Runtime, provision: Provision, report: Report, deadline_s: float = UP_DEADLINE_S
 ) -> UpResult:
     """Starts what doesn't run and waits until every service passes its deep probe. Raises StartupFailed.
 
-    `furnish` names what is done inside a service as soon as it answers and before anything that needs it starts.
+    `provision` names what is done inside a service as soon as it answers and before anything that needs it starts.
     """
     began = time.monotonic()
     changes: list[str] = []
@@ -72,13 +72,13 @@ async def up(
         with interruption.blocking():
             runtime.prepare(note)
         # From here on: waiting for a run, building or pulling images take as long as they take.
-        starter, states = await _start(config, runtime, furnish, report, time.monotonic() + deadline_s)
+        starter, states = await _start(config, runtime, provision, report, time.monotonic() + deadline_s)
     already = not changes and not starter.started
     return UpResult(states, already, time.monotonic() - began, starter.ready_after)
 
 
 async def restart(
-    config: LabConfig, runtime: Runtime, service: Service, furnish: Furnish, report: Report, deadline_s: float
+    config: LabConfig, runtime: Runtime, service: Service, provision: Provision, report: Report, deadline_s: float
 ) -> UpResult:
     """Stops one service and starts it with its settings as they are now; touches no other.
 
@@ -95,7 +95,7 @@ async def restart(
         with interruption.finished_first():
             await asyncio.to_thread(runtime.prepare, note, (service,))
             await asyncio.to_thread(runtime.stop, (service,), _STOP_S)
-        starter, _ = await _start(config, runtime, furnish, report, began + deadline_s, (service,))
+        starter, _ = await _start(config, runtime, provision, report, began + deadline_s, (service,))
     states = await _noticed(config, runtime, report)
     return UpResult(states, False, time.monotonic() - began, starter.ready_after)
 
@@ -143,7 +143,7 @@ def _brought_back(runtime: Runtime, ended: Collection[Service]) -> Iterator[None
 async def _start(
     config: LabConfig,
     runtime: Runtime,
-    furnish: Furnish,
+    provision: Provision,
     report: Report,
     end: float,
     only: Sequence[Service] | None = None,
@@ -153,7 +153,7 @@ async def _start(
     # Heartbeats of a daemon that was stopped a moment ago must not be taken for the new one's.
     probes = Probes(config, started_at=began_at.get, health_of=lambda service: _health(facts, service))
     try:
-        starter = Starter(runtime, probes, furnish, report, end, began_at, facts, only)
+        starter = Starter(runtime, probes, provision, report, end, began_at, facts, only)
         await starter.run()
         return starter, _judged(config, await asyncio.to_thread(runtime.facts), starter.results)
     finally:
@@ -167,14 +167,14 @@ class Starter:
         self,
         runtime: Runtime,
         probes: Prober,
-        furnish: Furnish,
+        provision: Provision,
         report: Report,
         end: float,
         began_at: dict[Service, float],
         facts: dict[Service, ProcessFact],
         only: Sequence[Service] | None = None,
     ) -> None:
-        self._runtime, self._probes, self._furnish, self._report, self._end = runtime, probes, furnish, report, end
+        self._runtime, self._probes, self._furnish, self._report, self._end = runtime, probes, provision, report, end
         # Filled here, read by the probes.
         self._began_at, self._facts = began_at, facts
         self._services = list(runtime.services() if only is None else only)

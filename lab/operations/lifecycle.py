@@ -39,14 +39,14 @@ def up(config: LabConfig, runtime: Runtime, report: Report) -> bring_up.UpResult
 
 
 def _up(config: LabConfig, runtime: Runtime, report: Report) -> bring_up.UpResult:
-    return interruption.run(bring_up.up(config, runtime, furnish(config, runtime), report, _deadline_s(runtime)))
+    return interruption.run(bring_up.up(config, runtime, provision(config, runtime), report, _deadline_s(runtime)))
 
 
 def _deadline_s(runtime: Runtime) -> float:
     return _UP_DEADLINES_S.get(runtime.name, bring_up.UP_DEADLINE_S)
 
 
-def furnish(config: LabConfig, runtime: Runtime) -> bring_up.Furnish:
+def provision(config: LabConfig, runtime: Runtime) -> bring_up.Provision:
     """What each service must hold before those that need it start."""
 
     def object_store(deadline_s: float) -> list[str]:
@@ -126,7 +126,7 @@ def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> b
     if not chosen:
         runtime.down(lambda text: report(Progress("lab", "stopping", text)))
         return _up(config, runtime, report)
-    doing = bring_up.restart(config, runtime, chosen, furnish(config, runtime), report, _deadline_s(runtime))
+    doing = bring_up.restart(config, runtime, chosen, provision(config, runtime), report, _deadline_s(runtime))
     try:
         return interruption.run(doing)
     except KeyboardInterrupt:

@@ -112,9 +112,9 @@ def restore(
 
 
 async def _up(config: LabConfig, runtime: Runtime, loader: Loader, report: Report) -> None:
-    furnish = {Service.POSTGRES: loader.load_databases, Service.OBJECT_STORE: loader.load_store}
+    provision = {Service.POSTGRES: loader.load_databases, Service.OBJECT_STORE: loader.load_store}
     try:
-        await bring_up.up(config, runtime, furnish, report, _DEADLINE_S)
+        await bring_up.up(config, runtime, provision, report, _DEADLINE_S)
     finally:
         # A thread can't be ended from outside, and asyncio would wait for it.
         loader.stop.set()

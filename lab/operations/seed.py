@@ -13,7 +13,7 @@ from lab.base.drift_simulation import downturn
 from lab.base.errors import LabError, NotFound
 from lab.base.interruption import finished_first
 from lab.config import LabConfig
-from lab.governance.cases.baseline import BaselineDesk
+from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.signing import Signing
 from lab.services.s3 import PIPELINE, S3, AuditStore
 
@@ -45,8 +45,8 @@ class Seeder:
         """Makes DATA_PATH the current data and the baseline that drift is measured against; a governed action."""
         path = self._config.data_path
         store = AuditStore(self._s3, self._config.audit_bucket, self._config.audit_prefix)
-        desk = BaselineDesk(self._config, store, signing or Signing())
-        desk.admit()
+        approval = BaselineApproval(self._config, store, signing or Signing())
+        approval.admit()
         try:
             refuse_unreadable(path)
             digest = hash_file(path)
@@ -56,13 +56,13 @@ class Seeder:
             raise LabError(f"Can't read the data set {path}: {err.strerror}.", "Set DATA_PATH to a CSV file.") from None
         ref = DatasetRef(digest, made.rows, str(path))
         details = {"data_hash": ref.sha256, "rows": ref.rows, "source": ref.source}
-        mandate = desk.ask(details, reason or f"baseline from {path.name}")
+        mandate = approval.ask(details, reason or f"baseline from {path.name}")
         self._upload(ref, path)
         with finished_first():
             self._s3.put(self._config.data_bucket, profile_key(digest), made.to_json())
             self._s3.put(self._config.data_bucket, BASELINE_KEY, ref.to_json())
             self._s3.put(self._config.data_bucket, CURRENT_KEY, ref.to_json())
-            desk.done(mandate)
+            approval.done(mandate)
         return self._seeded(ref, ref)
 
     def plant_drift(self) -> Seeded:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from lab.base.catalogue import LOOPBACK, Service
 from lab.config import LabConfig
-from lab.runtime.endpoints import Place
+from lab.runtime.endpoints import EndpointView
 from lab.runtime.layout import write_private
 
 _S3 = ("pipeline", "mlflow", "reader")
 
 
-def credential_files(config: LabConfig, place: Place) -> Mapping[str, str]:
+def credential_files(config: LabConfig, place: EndpointView) -> Mapping[str, str]:
     """Text by file name: a password file per database role, and a credentials file per S3 identity."""
     secrets = config.secrets
     databases = {"dagster": secrets.dagster_db, "mlflow": secrets.mlflow_db}

@@ -17,7 +17,7 @@ _INSIDE = PurePosixPath("/tmp")  # noqa: S108 - a container's own, in memory
 
 
 @dataclass(frozen=True)
-class Place:
+class EndpointView:
     """Addresses and paths as a service sees them; `listen` is the address it binds to."""
 
     config: LabConfig
@@ -61,13 +61,13 @@ class Place:
         return tuple(dict.fromkeys((*outside, *own)))
 
 
-def on_host(config: LabConfig, layout: Layout) -> Place:
+def on_host(config: LabConfig, layout: Layout) -> EndpointView:
     """The native runtime's."""
 
     def pure(path: Path) -> PurePosixPath:
         return PurePosixPath(path)
 
-    return Place(
+    return EndpointView(
         config=config,
         listen=LOOPBACK,
         inside=False,
@@ -84,9 +84,9 @@ def on_host(config: LabConfig, layout: Layout) -> Place:
     )
 
 
-def in_container(config: LabConfig) -> Place:
+def in_container(config: LabConfig) -> EndpointView:
     """The compose runtime's."""
-    return Place(
+    return EndpointView(
         config=config,
         listen="0.0.0.0",  # noqa: S104 - inside the container; what is published is bound to loopback
         inside=True,

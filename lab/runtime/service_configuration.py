@@ -5,20 +5,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from lab.base.catalogue import LOOPBACK, Service
 from lab.config import REGION
-from lab.runtime.endpoints import Place
+from lab.runtime.endpoints import EndpointView
 
 # Small data on few cores: more threads and malloc arenas cost memory and gain nothing.
 SPARING = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-_EXPORTERS = {
-    Service.DRIFT_MONITOR: "drift",
-    Service.DAGSTER_METRICS: "dagster",
-    Service.GOVERNANCE_METRICS: "governance",
-}
+_EXPORTERS = (Service.DRIFT_MONITOR, Service.DAGSTER_METRICS, Service.GOVERNANCE_METRICS)
 
 
-def environment(service: Service, place: Place) -> dict[str, str]:
+def environment(service: Service, place: EndpointView) -> dict[str, str]:
     """The variables of one of the services that run Python. Raises KeyError for another one."""
-    makers: Mapping[Service, Callable[[Place], dict[str, str]]] = {
+    makers: Mapping[Service, Callable[[EndpointView], dict[str, str]]] = {
         Service.MLFLOW: _mlflow,
         Service.DAGSTER_CODE: _dagster,
         Service.DAGSTER: _dagster,
@@ -28,12 +24,12 @@ def environment(service: Service, place: Place) -> dict[str, str]:
     return _common(place) | makers[service](place)
 
 
-def python_arguments(service: Service, place: Place) -> Sequence[str]:
+def python_arguments(service: Service, place: EndpointView) -> Sequence[str]:
     """What follows `python` on the command line of such a service. Raises KeyError for another one."""
     port, listen = str(place.port(service)) if service is not Service.DAGSTER_DAEMON else "", place.listen
     workspace = str(place.dagster / "workspace.yaml")
     if service in _EXPORTERS:
-        return ("-m", f"exporters.{_EXPORTERS[service]}")
+        return ("-m", f"exporters.{service.replace('-', '_')}")
     lines: Mapping[Service, Sequence[str]] = {
         Service.MLFLOW: (
             *("-m", "uvicorn", "mlflow.server.fastapi_app:app"),
@@ -61,7 +57,7 @@ def postgres_options() -> list[str]:
     return [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
 
 
-def scrape_targets(place: Place, services: Collection[Service], minio: bool = False) -> dict[str, str]:
+def scrape_targets(place: EndpointView, services: Collection[Service], minio: bool = False) -> dict[str, str]:
     """host:port by the name of each service that exposes metrics; `minio` does on its own port."""
     exposed = {
         Service.MLFLOW,
@@ -78,7 +74,7 @@ def scrape_targets(place: Place, services: Collection[Service], minio: bool = Fa
     return targets | {str(store): f"{place.host(store)}:{port}"}
 
 
-def prometheus_options(place: Place, config_file: str, storage: str) -> list[str]:
+def prometheus_options(place: EndpointView, config_file: str, storage: str) -> list[str]:
     """Prometheus' command line after its name."""
     own = place.config.url(Service.PROMETHEUS)
     return [
@@ -92,7 +88,7 @@ def prometheus_options(place: Place, config_file: str, storage: str) -> list[str
     ]
 
 
-def alertmanager_options(place: Place, config_file: str, web_file: str, storage: str) -> list[str]:
+def alertmanager_options(place: EndpointView, config_file: str, web_file: str, storage: str) -> list[str]:
     """Alertmanager's command line after its name."""
     return [
         f"--config.file={config_file}",
@@ -103,7 +99,7 @@ def alertmanager_options(place: Place, config_file: str, web_file: str, storage:
     ]
 
 
-def grafana_environment(place: Place, provisioning: str, dashboards: str) -> dict[str, str]:
+def grafana_environment(place: EndpointView, provisioning: str, dashboards: str) -> dict[str, str]:
     """Grafana's variables but for its folders and password."""
     return {
         "GF_SERVER_HTTP_ADDR": place.listen,
@@ -116,7 +112,7 @@ def grafana_environment(place: Place, provisioning: str, dashboards: str) -> dic
     }
 
 
-def store_options(place: Place, folders: Mapping[str, str]) -> dict[str, str]:
+def store_options(place: EndpointView, folders: Mapping[str, str]) -> dict[str, str]:
     """SeaweedFS's options; `folders` gives its paths. The secret ones, and the files' places, are the runtime's."""
     store = Service.OBJECT_STORE
     origin = place.config.url(store)
@@ -155,7 +151,7 @@ def store_options(place: Place, folders: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _common(place: Place) -> dict[str, str]:
+def _common(place: EndpointView) -> dict[str, str]:
     return SPARING | {
         "TMPDIR": str(place.scratch),
         "PYTHONUNBUFFERED": "1",
@@ -164,7 +160,7 @@ def _common(place: Place) -> dict[str, str]:
     }
 
 
-def _s3(place: Place, identity: str) -> dict[str, str]:
+def _s3(place: EndpointView, identity: str) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL_S3": place.url(Service.OBJECT_STORE),
         "AWS_SHARED_CREDENTIALS_FILE": str(place.secrets / f"s3-{identity}"),
@@ -175,7 +171,7 @@ def _s3(place: Place, identity: str) -> dict[str, str]:
     }
 
 
-def _mlflow(place: Place) -> dict[str, str]:
+def _mlflow(place: EndpointView) -> dict[str, str]:
     database = f"postgresql+psycopg2://mlflow@{place.address(Service.POSTGRES)}/mlflow"
     return _s3(place, "mlflow") | {
         "PGPASSFILE": str(place.secrets / "pgpass-mlflow"),
@@ -193,7 +189,7 @@ def _mlflow(place: Place) -> dict[str, str]:
     }
 
 
-def _dagster(place: Place) -> dict[str, str]:
+def _dagster(place: EndpointView) -> dict[str, str]:
     return {
         "DAGSTER_HOME": str(place.dagster),
         "DAGSTER_DISABLE_TELEMETRY": "yes",
@@ -206,7 +202,7 @@ def _dagster(place: Place) -> dict[str, str]:
     }
 
 
-def _daemon(place: Place) -> dict[str, str]:
+def _daemon(place: EndpointView) -> dict[str, str]:
     # Runs are forked from the daemon's side, so it carries what the pipeline reads.
     return _dagster(place) | _s3(place, "pipeline") | _governed(place) | {
         "DATA_PATH": str(place.data),
@@ -225,7 +221,7 @@ def _daemon(place: Place) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _governed(place: Place) -> dict[str, str]:
+def _governed(place: EndpointView) -> dict[str, str]:
     """What both the pipeline and the exporters know of data, trail and policy."""
     config = place.config
     return {
@@ -241,7 +237,7 @@ def _governed(place: Place) -> dict[str, str]:
     }
 
 
-def _exporter(service: Service, place: Place) -> dict[str, str]:
+def _exporter(service: Service, place: EndpointView) -> dict[str, str]:
     config = place.config
     told = {"LISTEN_ADDRESS": place.listen, "LISTEN_PORT": str(place.port(service))}
     if service is Service.DAGSTER_METRICS:

@@ -9,7 +9,7 @@ from textual.app import App
 from lab.base.errors import LabError
 from lab.screen.action_runner import Processes, Runner
 from lab.screen.messages import ActionWanted
-from lab.screen.saved_layout import Layout, Memory
+from lab.screen.saved_layout import Layout, SavedLayout
 from lab.screen.screens.main_screen import MainScreen
 from lab.screen.widgets.panel import Panel
 
@@ -26,13 +26,13 @@ class Acting(App[None]):
 
     view: "View"
     layout_kept = Layout()
-    _memory: Memory | None = None
+    _memory: SavedLayout | None = None
     _runner: Runner | None = None
     _controller: "ActionController | None" = None
     _recording: "ScreenRecording | None" = None
     _note = ""
 
-    def remember(self, memory: Memory | None, theme: str) -> str:
+    def remember(self, memory: SavedLayout | None, theme: str) -> str:
         """Takes the layout out of `memory`, and returns the theme to begin with."""
         self._memory = memory
         self.layout_kept, self._note = memory.load() if memory else (Layout(), "")

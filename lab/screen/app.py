@@ -19,13 +19,13 @@ from lab.screen import themes
 from lab.screen.acting import Acting
 from lab.screen.action_runner import Runner
 from lab.screen.messages import PollFailed, SnapshotTaken
-from lab.screen.saved_layout import Memory
+from lab.screen.saved_layout import SavedLayout
 from lab.screen.screens.main_screen import MainScreen
 from lab.views import View
 from lab.views.jobs import Jobs
 
 if TYPE_CHECKING:
-    from lab.screen.screens.detail_screen import OpenDesk
+    from lab.screen.screens.detail_screen import OpenDetails
 
 
 def local_time() -> datetime:
@@ -44,7 +44,7 @@ class LabApp(Acting):
     """`factory` makes the observer, in a thread after the first paint; `clock` is replaced in tests.
 
     `runner` does what the screen is asked for, `memory` keeps how it was left; without one it isn't kept.
-    `open_desk` is where drill-downs ask, by the kind of thing; None where there is nobody to ask, as in a recording.
+    `open_details` is where drill-downs ask, by the kind of thing; None where there is nobody to ask, as in a recording.
     `painted` is called after the first paint.
     """
 
@@ -78,14 +78,14 @@ class LabApp(Acting):
         readonly: bool = False,
         clock: Callable[[], datetime] = local_time,
         theme: str = themes.DARK.name,
-        open_desk: "OpenDesk | None" = None,
+        open_details: "OpenDetails | None" = None,
         runner: Runner | None = None,
-        memory: Memory | None = None,
+        memory: SavedLayout | None = None,
         painted: Callable[[], None] = lambda: None,
     ) -> None:
         # Asked for no colour, Textual draws in greys; with the terminal's own colours it draws in none.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
-        self.open_desk = open_desk
+        self.open_details = open_details
         for own in themes.OWN:
             self.register_theme(own)
         self._begin_with(self.remember(memory, theme))

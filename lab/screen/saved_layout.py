@@ -25,13 +25,13 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Memory:
+class SavedLayout:
     """The file that holds a layout. Neither reading nor writing raises: the screen works without it."""
 
     path: Path
 
     @classmethod
-    def of_user(cls, environ: Mapping[str, str]) -> "Memory":
+    def of_user(cls, environ: Mapping[str, str]) -> "SavedLayout":
         """Below XDG_STATE_HOME, or where that is by default."""
         base = environ.get("XDG_STATE_HOME", "")
         folder = Path(base) if base.startswith("/") else home() / ".local" / "state"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.base.drift import DriftReport, FeatureDrift
 from lab.base.names import whole_number
-from lab.governance.rules.entry_validity import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, Verdicts
+from lab.governance.rules.entry_validity import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, EntryValidity
 
 _LINE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? +(?P<value>\S+)(?: +-?\d+)?\Z")
 _LABEL = re.compile(r'(?P<key>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')
@@ -85,7 +85,7 @@ def stalled_pollers(exposition: str) -> list[str]:
     ]
 
 
-def read_verdicts(exposition: str) -> Verdicts | None:
+def read_verdicts(exposition: str) -> EntryValidity | None:
     """What the governance exporter found of the audit trail; None while it hasn't read all of it."""
     found = list(samples(exposition))
     judged = next((int(sample.value) for sample in found if sample.name == JUDGED), None)
@@ -98,7 +98,7 @@ def read_verdicts(exposition: str) -> Verdicts | None:
     }
     probes = frozenset(seq for seq, sample in named.items() if sample.labels.get("probe") == "true")
     overtaken = frozenset(seq for seq, sample in named.items() if sample.name == OVERTAKEN_ENTRY)
-    return Verdicts(judged, frozenset(named) - overtaken, probes, overtaken)
+    return EntryValidity(judged, frozenset(named) - overtaken, probes, overtaken)
 
 
 def _labels(inside: str) -> dict[str, str]:

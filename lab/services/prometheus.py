@@ -67,13 +67,21 @@ def read_head(answer: object) -> Head | None:
     """The head in an answer of `/api/v1/query` for both of its metrics."""
     entries, parts = 0, {}
     for item in items(_data(answer)["result"]):
-        labels, number = mapping(mapping(item)["metric"]), float(text(items(mapping(item)["value"])[1]))
+        labels, number = mapping(mapping(item)["metric"]), _whole(text(items(mapping(item)["value"])[1]))
         if labels["__name__"] == ENTRIES:
-            entries = int(number)
+            entries = number
         else:
             parts[text(labels["part"])] = number
     digest = from_parts(parts)
     return Head(entries, digest, "in Prometheus") if entries and digest else None
+
+
+def _whole(given: str) -> int:
+    """A sample that counts something; raises ValueError for infinity, what is no number, and fractions."""
+    number = float(given)
+    if not number.is_integer() or number < 0:
+        raise ValueError(f"{given[:40]!r} counts nothing")
+    return int(number)
 
 
 def _data(answer: object) -> Mapping[str, Any]:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from lab.base.alerts import Alert
-from lab.base.drift import DRIFTED, DriftReport, FeatureDrift
+from lab.base.drift import DRIFTED, MODERATE, DriftReport, FeatureDrift
 from lab.observe.snapshot import SliceState
 from lab.views import formats
-from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell
-from lab.views.document import Detail, browsable
+from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, bar, cell, pad
+from lab.views.document import Detail, browsable, field_line, heading, text
 from lab.views.view import View, source_panel
 
 STATES: dict[str, tuple[str, Tone]] = {
@@ -102,7 +102,20 @@ def detail(key: str, view: View) -> Detail | None:
     report = view.snapshot.drift.value
     if report is None:
         return None
-    return Detail("Drift", copy=report.current_hash, url=_page(view))
+    lines: list[Line] = [
+        field_line("verdict", verdict(report)),
+        field_line("rows", Span(f"{report.rows:,}")),
+        field_line("checked", Span(formats.moment(report.checked_at or None, view.now))),
+        field_line("current data", text(report.current_hash)),
+        field_line("baseline data", text(report.baseline_hash)),
+        *heading(f"Features by PSI (moderate above {MODERATE}, drifted above {DRIFTED})"),
+    ]
+    for feature in report.features:
+        glyph, tone = STATES[feature.state]
+        name = pad((Span(formats.clean(feature.name)),), 58)
+        track = bar(feature.psi / FULL, 24, tone)
+        lines.append((Span(f"{glyph} ", tone), Span(f"{feature.psi:7.3f}  "), *track, Span("  "), *name))
+    return Detail("Drift", tuple(lines), report.current_hash, _page(view))
 
 
 def _page(view: View) -> str:

@@ -12,7 +12,7 @@ from lab.base.source_code import code_version, fingerprint, sources
 from lab.governance.ledger import Status
 from tests.support import containers
 from tests.support.containers import STACK
-from tests.support.editing import SHOWN_S, Desk, saying
+from tests.support.editing import SHOWN_S, Desk, edited, saying
 from tests.support.lab import LiveLab
 from tests.support.project import git
 from tests.support.waiting import eventually
@@ -29,13 +29,8 @@ WAITING = f"import pathlib, time\n    while not pathlib.Path({GO!r}).exists(): t
 @pytest.fixture
 def desk(stack: LiveLab) -> Iterator[Desk]:
     """Has the asset `edited`, which says "one"; everything is as committed afterwards."""
-    found = Desk(stack)
-    found.edit(saying("one"))
-    eventually(lambda: "edited" in found.shown(), SHOWN_S, "the added asset")
-    yield found
-    git(stack.root, "checkout", "-q", ".")
-    git(stack.root, "clean", "-fdq")
-    eventually(lambda: "edited" not in found.shown(), SHOWN_S, "the definitions from before")
+    with edited(stack) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from dagster_postgres import PostgresEventLogStorage
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from lab.base.account import unprivileged
-from lab.dagster_host.database import written_once
+from lab.dagster_host.database import ask_again, written_once
 from lab.runtime.binaries import Resolver
 from lab.runtime.layout import Layout
 from lab.runtime.native.postgres_data import ensure_cluster
@@ -125,6 +125,25 @@ def test_an_event_is_there_once_when_its_connection_breaks(
     assert count(storage, "asset_check_executions") == (1 if make is evaluation else 0)
     if make is materialization:
         assert storage.get_latest_materialization_events([dg.AssetKey("model")])[dg.AssetKey("model")] == said
+
+
+def test_a_question_is_asked_again_when_its_connection_breaks(
+    storage: PostgresEventLogStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a step that begins asks: are there columns for its data, and what was made before it."""
+    for kind in PostgresEventLogStorage.__mro__:
+        for name, method in list(vars(kind).items()):
+            if name.startswith(("get_", "has_")) and kind is not object:
+                monkeypatch.setattr(kind, name, method)  # put back at the end
+        ask_again(kind)
+    storage.store_event(materialization())
+
+    columns = broken_at(storage, "pg_type", "before")
+    assert storage.has_asset_key_col("asset_key")
+    records = broken_at(storage, "FROM event_logs", "before")
+    assert storage.get_latest_materialization_events([dg.AssetKey("model")])[dg.AssetKey("model")]
+
+    assert (len(columns), len(records)) == (1, 1)
 
 
 def test_an_event_that_is_said_twice_is_there_twice(storage: PostgresEventLogStorage) -> None:

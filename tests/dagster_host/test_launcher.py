@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from lab.dagster_host.launcher import WORKER_TAG, WarmRunLauncher
+from lab.dagster_host.launcher import WORKER_TAG, PreforkRunLauncher
 from lab.dagster_host.prefork_client import Watch
 
 
@@ -24,7 +24,7 @@ class NoServer:
         return frozenset()
 
 
-class Away(WarmRunLauncher):
+class Away(PreforkRunLauncher):
     """Its database is away for the first so many attempts."""
 
     def __init__(self, times: int) -> None:
@@ -44,7 +44,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def launcher(instance: dg.DagsterInstance, away: int = 0) -> WarmRunLauncher:
+def launcher(instance: dg.DagsterInstance, away: int = 0) -> PreforkRunLauncher:
     made = Away(away)
     made.register_instance(instance)
     return made

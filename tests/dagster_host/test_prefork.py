@@ -1,4 +1,4 @@
-"""The warm server with real processes: what it forks, how it tells of their ends, and that nothing outlives it."""
+"""The prefork server with real processes: what it forks, how it tells of their ends, and that nothing outlives it."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from lab.dagster_host import prefork_client
-from lab.dagster_host.prefork_client import WarmServer
+from lab.dagster_host.prefork_client import PreforkServer
 
 DEADLINE_S = 60.0
 # Stands in for the imports and for Dagster's command, so that a test takes no ten seconds: the rest is the real server.
@@ -52,14 +52,14 @@ class Events:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WarmServer]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PreforkServer]:
     popen = subprocess.Popen
 
     def start(command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
         return popen([sys.executable, "-c", SERVER, command[-1]], **options)
 
     monkeypatch.setattr(prefork_client.subprocess, "Popen", start)
-    server = WarmServer()
+    server = PreforkServer()
     yield server
     server.close(DEADLINE_S)
 
@@ -78,7 +78,7 @@ def server_of(pid: int) -> psutil.Process:
     return parent
 
 
-def test_a_run_is_a_process_whose_end_is_told(server: WarmServer) -> None:
+def test_a_run_is_a_process_whose_end_is_told(server: PreforkServer) -> None:
     events = Events()
     server.launch("run-1", "0", events)
     started, ended = events.next(), events.next()
@@ -88,14 +88,14 @@ def test_a_run_is_a_process_whose_end_is_told(server: WarmServer) -> None:
     gone(started["pid"])
 
 
-def test_a_failing_run_tells_its_status(server: WarmServer) -> None:
+def test_a_failing_run_tells_its_status(server: PreforkServer) -> None:
     events = Events()
     server.launch("run-1", "3", events)
     events.next()
     assert events.next()["code"] == 3
 
 
-def test_runs_side_by_side_are_told_apart(server: WarmServer) -> None:
+def test_runs_side_by_side_are_told_apart(server: PreforkServer) -> None:
     watched = {f"run-{n}": Events() for n in range(5)}
     for n, (run_id, events) in enumerate(watched.items()):
         server.launch(run_id, str(n), events)
@@ -104,14 +104,14 @@ def test_runs_side_by_side_are_told_apart(server: WarmServer) -> None:
         assert events.next()["code"] == n
 
 
-def test_a_killed_run_tells_the_signal(server: WarmServer) -> None:
+def test_a_killed_run_tells_the_signal(server: PreforkServer) -> None:
     events = Events()
     server.launch("run-1", "sleep", events)
     os.kill(events.next()["pid"], signal.SIGKILL)
     assert events.next()["code"] == -signal.SIGKILL
 
 
-def test_only_the_run_named_is_interrupted(server: WarmServer) -> None:
+def test_only_the_run_named_is_interrupted(server: PreforkServer) -> None:
     one, other = Events(), Events()
     server.launch("one", "sleep", one)
     server.launch("other", "sleep", other)
@@ -123,7 +123,7 @@ def test_only_the_run_named_is_interrupted(server: WarmServer) -> None:
     assert server.runs() == {"other"}
 
 
-def test_a_run_can_be_interrupted_from_its_first_moment(server: WarmServer) -> None:
+def test_a_run_can_be_interrupted_from_its_first_moment(server: PreforkServer) -> None:
     for number in range(30):
         events = Events()
         server.launch(f"run-{number}", "sleep", events)
@@ -132,11 +132,11 @@ def test_a_run_can_be_interrupted_from_its_first_moment(server: WarmServer) -> N
         assert events.next()["code"] == -signal.SIGTERM
 
 
-def test_a_run_that_is_not_known_cannot_be_interrupted(server: WarmServer) -> None:
+def test_a_run_that_is_not_known_cannot_be_interrupted(server: PreforkServer) -> None:
     assert server.interrupt("nobody") is False
 
 
-def test_closing_ends_server_and_runs(server: WarmServer) -> None:
+def test_closing_ends_server_and_runs(server: PreforkServer) -> None:
     events = Events()
     server.launch("run-1", "sleep", events)
     pid = events.next()["pid"]
@@ -147,13 +147,13 @@ def test_closing_ends_server_and_runs(server: WarmServer) -> None:
 
 
 def test_no_server_is_started_once_it_was_closed() -> None:
-    server = WarmServer()
+    server = PreforkServer()
     server.close()
     server.start()
     assert server._process is None
 
 
-def test_a_run_that_ignores_the_interrupt_is_killed(server: WarmServer, tmp_path: Path) -> None:
+def test_a_run_that_ignores_the_interrupt_is_killed(server: PreforkServer, tmp_path: Path) -> None:
     events = Events()
     pipe = tmp_path / "deaf"
     os.mkfifo(pipe)
@@ -164,19 +164,19 @@ def test_a_run_that_ignores_the_interrupt_is_killed(server: WarmServer, tmp_path
     gone(pid)
 
 
-def test_runs_die_with_a_killed_server_and_a_new_one_takes_over(server: WarmServer) -> None:
+def test_runs_die_with_a_killed_server_and_a_new_one_takes_over(server: PreforkServer) -> None:
     events, later = Events(), Events()
     server.launch("run-1", "sleep", events)
     pid = events.next()["pid"]
     server_of(pid).kill()
-    assert events.next()["code"] == "its warm server ended"
+    assert events.next()["code"] == "its prefork server ended"
     gone(pid)
     server.launch("run-2", "0", later)
     later.next()
     assert later.next()["code"] == 0
 
 
-def test_a_watcher_that_fails_does_not_end_the_listening(server: WarmServer) -> None:
+def test_a_watcher_that_fails_does_not_end_the_listening(server: PreforkServer) -> None:
     def fail(event: Event) -> None:
         raise RuntimeError("database is away")
 

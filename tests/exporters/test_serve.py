@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 
-from exporters.config import ExporterConfig, from_environment
+from exporters.exporter_config import ExporterConfig, from_environment
 from exporters.poller import Poller
 from exporters.serve import REQUEST_THREADS, Exporter, LabCollector, gauge, registry, serve
 from lab.base.errors import LabError, SettingsError
@@ -239,7 +239,9 @@ def hanging() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("module", ["exporters.drift", "exporters.dagster", "exporters.governance"])
+@pytest.mark.parametrize(
+    "module", ["exporters.drift_monitor", "exporters.dagster_metrics", "exporters.governance_metrics"]
+)
 def test_an_exporter_whose_sources_hang_serves_and_ends_cleanly_at_sigterm(module: str, hanging: str) -> None:
     sources = {"AWS_ENDPOINT_URL_S3": hanging, "DAGSTER_URL": hanging, "MLFLOW_URL": hanging}
     with process(module, **sources) as (started, port):
@@ -248,9 +250,9 @@ def test_an_exporter_whose_sources_hang_serves_and_ends_cleanly_at_sigterm(modul
         assert status == 200
         samples = parse(text)
         expected = {
-            "exporters.drift": "synthetic_data_check_success",
-            "exporters.dagster": "dagster_webserver_up",
-            "exporters.governance": "governance_ledger_up",
+            "exporters.drift_monitor": "synthetic_data_check_success",
+            "exporters.dagster_metrics": "dagster_webserver_up",
+            "exporters.governance_metrics": "governance_ledger_up",
         }
         assert value(samples, expected[module]) == 0
         started.send_signal(signal.SIGTERM)
@@ -260,7 +262,7 @@ def test_an_exporter_whose_sources_hang_serves_and_ends_cleanly_at_sigterm(modul
 def test_an_exporter_that_cannot_listen_ends_with_code_1(hanging: str) -> None:
     port = hanging.rpartition(":")[2]
     environment = {**os.environ, "LISTEN_PORT": port}
-    command = [sys.executable, "-m", "exporters.dagster"]
+    command = [sys.executable, "-m", "exporters.dagster_metrics"]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=DEADLINE_S, check=False)
     assert ended.returncode == 1
     assert b"PORT_OFFSET" in ended.stderr

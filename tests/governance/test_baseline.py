@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import PolicyDenied
-from lab.governance.cases.baseline import BaselineDesk
+from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.signing import Signing, read_signers
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_baseline_statement
@@ -20,8 +20,8 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path, ENVIRONMENT="prod", RUN_ROLE="platform-admin").staffed(baseline=False)
 
 
-def baseline(desk: Desk, by: str | None) -> BaselineDesk:
-    return BaselineDesk(desk.config, desk.store, Signing(desk.keys[by] if by else None, home=desk.folder))
+def baseline(desk: Desk, by: str | None) -> BaselineApproval:
+    return BaselineApproval(desk.config, desk.store, Signing(desk.keys[by] if by else None, home=desk.folder))
 
 
 def test_in_dev_a_name_is_enough(tmp_path: Path) -> None:

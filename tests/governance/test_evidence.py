@@ -16,9 +16,9 @@ from lab.base.dataset import BASELINE_KEY, DatasetRef, dataset_key, profile_key,
 from lab.base.drift import profile
 from lab.base.errors import LabError, NotFound
 from lab.governance.cases.evidence import Collector, Evidence
-from lab.governance.cases.evidence.page import Grid, Heading, Paragraph, markdown, page
+from lab.governance.cases.evidence.evidence_page import Grid, Heading, Paragraph, markdown, page
 from lab.governance.ledger import Head, Status
-from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.rules.policy import Action
 from tests.operations import desk as desks
 from tests.operations.desk import Desk
@@ -156,7 +156,7 @@ async def test_the_excerpt_ends_at_a_head_that_was_published(desk: Desk) -> None
     last = desk.store.entries[-1].seq
     later = desk.train()
     head = desk.store.entries[-2]
-    Witness.in_folder(desk.config.home / "witness").note(head.seq, head.hash)
+    PublishedHeads.in_folder(desk.config.home / "witness").note(head.seq, head.hash)
     desk.train()
     dossier = await collector(desk).collect(version)
     assert dossier.excerpt.anchor == Head(head.seq, head.hash, "in heads.jsonl")
@@ -209,12 +209,12 @@ async def test_a_version_nobody_audited_has_no_evidence(desk: Desk) -> None:
 async def test_evidence_is_never_written_over(desk: Desk) -> None:
     version = desk.train()
     made = replace(await collector(desk).collect(version), made_at="2026-11-23T00:00:00Z")
-    from lab.governance.cases.evidence import pack
+    from lab.governance.cases.evidence import evidence_pack
 
-    files = pack.files(made, desk.config.audit_prefix)
-    pack.write(files, desk.folder / "once")
+    files = evidence_pack.files(made, desk.config.audit_prefix)
+    evidence_pack.write(files, desk.folder / "once")
     with pytest.raises(LabError, match="there already"):
-        pack.write(files, desk.folder / "once")
+        evidence_pack.write(files, desk.folder / "once")
 
 
 class Tags(HTMLParser):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.base.errors import LabError
 from lab.base.model_versions import ApprovalState
 from lab.governance.cases.signing import signers_path
 from lab.governance.ledger import Entry, Status
@@ -162,6 +163,10 @@ async def test_one_entry_of_the_far_future_ends_no_decision_but_those_of_keys_th
     assert desk.history().ignored == ()
     approval(desk, desk.train(), by="guest@example.com")
     assert ["validity is limited" in one.problem for one in desk.history().ignored] == [True]
+    with pytest.raises(LabError, match="validity is limited") as caught:
+        await desk.act(Action.APPROVE, desk.train(), by="guest@example.com")
+    assert "clock" in caught.value.remedy
+    assert "Somebody" not in caught.value.remedy
     desk.registrar(ADMIN).remove("guest@example.com", "the clock was wrong")
     assert len(desk.history().identities.signers) == 3
 

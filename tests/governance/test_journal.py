@@ -9,7 +9,7 @@ import pytest
 from lab.base.errors import LabError, LedgerError, ServiceUnavailable
 from lab.governance.ledger import Entry, Status, key_of, parse, seal, verify
 from lab.governance.ledger.journal import Journal
-from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.ledger.writer import Ledger, Unacknowledged
 from tests.governance.test_ledger import PREFIX, entry
 
@@ -150,7 +150,7 @@ def test_nothing_is_built_on_a_head_that_was_tampered_with(store: Store, body: b
 
 
 def test_each_head_that_is_made_is_published(store: Store, tmp_path: Path) -> None:
-    witness = Witness.in_folder(tmp_path)
+    witness = PublishedHeads.in_folder(tmp_path)
     ledger = Ledger(store, PREFIX, witness=witness)
     made = [ledger.append(entry(details={"n": number})) for number in range(3)]
     assert [(head.seq, head.hash) for head in witness.heads()] == [(one.seq, one.hash) for one in made]
@@ -160,7 +160,7 @@ def test_an_entry_stands_when_its_head_cannot_be_published(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    ledger = Ledger(store, PREFIX, witness=Witness.in_folder(tmp_path / "file" / "witness"))
+    ledger = Ledger(store, PREFIX, witness=PublishedHeads.in_folder(tmp_path / "file" / "witness"))
     assert ledger.append(entry()) == store.entries[0]
     assert "isn't published" in caplog.text
 

@@ -1,14 +1,18 @@
 """Whatever was killed gets an end on record, what may still go on does not, and nothing is added to a forged trail."""
 
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import httpx
 import pytest
 
 from lab.base.catalogue import Service
 from lab.base.errors import LedgerError
-from lab.base.runs import RunStatus
+from lab.base.runs import JOB, OWNER_TAG, RunStatus
 from lab.governance.cases.orphans import COMMAND_S, Closer, Closing
 from lab.governance.cases.trail import TrailReader
 from lab.governance.ledger import Status
@@ -24,18 +28,40 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
-async def close(desk: Desk, **states: RunStatus) -> Closing:
-    """With a Dagster that knows these runs."""
+TIMES = {"creationTime": 1.0, "startTime": 1.0, "endTime": None}
 
-    def answer(_: httpx.Request) -> httpx.Response:
-        times = {"creationTime": 1.0, "startTime": 1.0, "endTime": None}
-        runs = [{"runId": name, "jobName": "j", "status": at, "tags": [], **times} for name, at in states.items()]
+
+async def close(
+    desk: Desk,
+    steps: Mapping[str, str] = MappingProxyType({}),
+    events: Sequence[tuple[str, str]] = (),
+    job: str = JOB,
+    only: tuple[str, ...] = (),
+    **states: RunStatus,
+) -> Closing:
+    """With a Dagster that knows these runs, each with these steps and their states, and events by kind and step."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        if "logsForRun" in asked["query"]:
+            page = {"__typename": "EventConnection", "cursor": "1", "hasMore": False, "events": listed}
+            return httpx.Response(200, json={"data": {"logsForRun": page}})
+        chosen = asked["variables"]["filter"].get("statuses", list(RunStatus))
+        runs = [run(name, at) for name, at in states.items() if at in chosen]
         return httpx.Response(200, json={"data": {"runsOrError": {"__typename": "Runs", "results": runs}}})
+
+    def run(name: str, state: RunStatus) -> dict[str, Any]:
+        stats = [{"stepKey": step, "status": at, "startTime": 1.0, "endTime": None} for step, at in steps.items()]
+        tags = [{"key": OWNER_TAG, "value": "dora"}]
+        return {"runId": name, "jobName": job, "status": state, "tags": tags, "stepStats": stats, **TIMES}
+
+    plain = {"__typename": "Event", "timestamp": "1000", "level": "DEBUG", "message": ""}
+    listed = [{**plain, "stepKey": step, "eventType": kind} for kind, step in events]
 
     http = Http.to(Service.DAGSTER, "http://dagster", transport=httpx.MockTransport(answer))
     closer = Closer(desk.config, Dagster(http), desk.store)
     try:
-        return await closer.close()
+        return await closer.close(only)
     finally:
         await closer.aclose()
 
@@ -100,3 +126,54 @@ async def test_nothing_is_added_to_a_trail_that_was_tampered_with(desk: Desk) ->
     with pytest.raises(LedgerError, match="can't be trusted"):
         await close(desk, r1=RunStatus.FAILURE)
     assert desk.store.objects == before
+
+
+@pytest.mark.parametrize("run", [RunStatus.FAILURE, RunStatus.CANCELED])
+@pytest.mark.parametrize("step", ["FAILURE", "IN_PROGRESS"])
+async def test_a_step_that_ended_before_its_beginning_was_recorded_is_put_on_record(
+    run: RunStatus, step: str, desk: Desk
+) -> None:
+    planned = [("ASSET_MATERIALIZATION_PLANNED", STEP), ("STEP_START", STEP), ("STEP_OUTPUT", "ingest_data")]
+
+    [entry] = (await close(desk, {STEP: step}, planned, r1=run)).closed
+
+    assert (entry.action, entry.run_id, entry.status) == (STEP, "r1", Status.FAILURE)
+    assert entry.owner == desk.config.actor.owner
+    assert entry.details["begun_by"] == "dora"
+    assert "before its beginning was recorded" in entry.details["reason"]
+    assert run.lower() in entry.details["reason"]
+    assert unfinished(desk) == []
+    assert await close(desk, {STEP: step}, planned, r1=run) == Closing((), ())
+
+
+@pytest.mark.parametrize("kind", ["STEP_OUTPUT", "ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION"])
+async def test_a_step_that_worked_without_an_entry_is_named_and_never_recorded(kind: str, desk: Desk) -> None:
+    found = await close(desk, {STEP: "FAILURE"}, [("STEP_START", STEP), (kind, STEP)], r1=RunStatus.FAILURE)
+    assert (found.closed, found.left) == ((), ())
+    [one] = found.unaudited
+    assert (one.run_id, one.action) == ("r1", STEP)
+    assert kind.lower() in one.reason
+    assert desk.store.entries == []
+
+
+@pytest.mark.parametrize(
+    ("step", "run", "job"),
+    [
+        ("SUCCESS", RunStatus.FAILURE, JOB),
+        ("SKIPPED", RunStatus.FAILURE, JOB),
+        ("IN_PROGRESS", RunStatus.STARTED, JOB),
+        ("FAILURE", RunStatus.FAILURE, "another"),
+    ],
+)
+async def test_steps_that_succeeded_never_began_go_on_or_are_nobodys_get_no_entry(
+    step: str, run: RunStatus, job: str, desk: Desk
+) -> None:
+    assert await close(desk, {STEP: step}, job=job, r1=run) == Closing((), ())
+    assert desk.store.entries == []
+
+
+async def test_of_runs_that_are_named_only_those_are_ended(desk: Desk) -> None:
+    desk.append(STEP, Status.STARTED, run_id="r1")
+    desk.append(STEP, Status.STARTED, run_id="r2")
+    found = await close(desk, only=("r2",), r1=RunStatus.FAILURE, r2=RunStatus.FAILURE)
+    assert [entry.run_id for entry in found.closed] == ["r2"]

@@ -11,7 +11,7 @@ from lab.base.model_versions import ApprovalState
 from lab.base.runs import JOB, STEPS, Run, RunStatus, Step
 from lab.governance.cases.signing import Signing
 from lab.governance.checks.policy_proofs import PolicyProofs
-from lab.governance.checks.proof_clients import Bench
+from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.checks.sandbox import approval_entry
 from lab.governance.checks.subject import Launched, Probe
 from lab.governance.checks.trail_proofs import LedgerProofs, RegistryProofs, Surveyor
@@ -52,7 +52,7 @@ class Room:
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.dagster = desk, Dagster()
-        self.bench: Bench = Examined(
+        self.bench: ProofClients = Examined(
             desk.config,
             self.dagster,
             desk.registry.client(),
@@ -72,7 +72,7 @@ class Room:
         return {name for name, (passed, _) in (await self.proofs()).items() if not passed}
 
 
-class Examined(Bench):
+class Examined(ProofClients):
     """A bench whose store is the desk's."""
 
     def stored(self) -> Any:
@@ -178,6 +178,9 @@ async def test_a_false_tag_is_the_registrys_and_never_the_trails_fault(room: Roo
         ([], [Step(STEPS[0], "SUCCESS")], "", "has no started and no success of ingest_data"),
         ([Status.BLOCKED], [Step(STEPS[0], "FAILURE")], "", ""),
         ([], [Step(STEPS[0], "FAILURE")], "KeyError", "has no entry of ingest_data, which failed"),
+        ([], [Step(STEPS[0], "FAILURE")], "Interrupted", "`mlops-lab audit close` puts on record"),
+        ([], [Step(STEPS[0], "IN_PROGRESS")], "", "has no entry of ingest_data, which was killed"),
+        ([Status.STARTED], [Step(STEPS[0], "IN_PROGRESS")], "", ""),
         ([], [Step(STEPS[0], "FAILURE")], "it doesn't run, because the audit trail can't be written: x", ""),
         ([], [Step(STEPS[0], "SKIPPED")], "", ""),
     ],
@@ -276,7 +279,7 @@ async def test_an_action_on_one_version_hides_nothing_that_was_done_to_others(ro
 class Ended(Probe):
     """A probe whose runs ended as told."""
 
-    def __init__(self, bench: Bench, ends: dict[Role, list[Status]]) -> None:
+    def __init__(self, bench: ProofClients, ends: dict[Role, list[Status]]) -> None:
         super().__init__(bench)
         self._ends = ends
 

@@ -12,7 +12,7 @@ import pytest
 
 from lab.base.errors import LabError
 from lab.base.model_versions import ApprovalState
-from lab.governance.cases.baseline import BaselineDesk
+from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.identity import Registrar
 from lab.governance.cases.signing import Signing
 from lab.governance.ledger import parse
@@ -173,7 +173,7 @@ def test_two_baselines_asked_for_at_once(desk: Desk) -> None:
     config = replace(desk.config, actor=actor)
 
     def ask(digest: str, signing: Signing) -> None:
-        baselines = BaselineDesk(config, desk.store, signing)
+        baselines = BaselineApproval(config, desk.store, signing)
         baselines.done(baselines.ask({"data_hash": digest * 64}, "better"))
 
     slow = meanwhile(desk, ADMIN, lambda: ask("1", Signing(desk.keys[ADMIN])))

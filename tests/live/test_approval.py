@@ -3,6 +3,7 @@
 import csv
 import random
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,28 +54,44 @@ def stage(live: LiveLab, version: str) -> tuple[str, str, tuple[str, ...]]:
     return one.tags["approval_state"], one.tags["deployment_blocked"], one.aliases
 
 
-def to_champion(people: People, version: str) -> list[tuple[str, str, tuple[str, ...]]]:
-    """What the registry says after each of the four steps."""
-    stages = []
+@dataclass(frozen=True)
+class Champion:
+    """A version, and what the registry said of it at first and after each of the four steps."""
+
+    version: str
+    stages: list[tuple[str, str, tuple[str, ...]]]
+
+
+@pytest.fixture(scope="module")
+def champion(live: LiveLab) -> Champion:
+    people, version = People.of(live), trained(live)
+    stages = [stage(live, version)]
     for action, by in (("approve", OFFICER), ("promote", ENGINEER)) * 2:
         outcome = act(people, action, version, by)
         assert outcome["succeeded"], closed(outcome)
-        stages.append(stage(people.lab, version))
-    return stages
+        stages.append(stage(live, version))
+    return Champion(version, stages)
 
 
-def test_a_version_becomes_champion_by_two_peoples_signatures(live: LiveLab, people: People, tmp_path: Path) -> None:
-    version = trained(live)
-    assert stage(live, version) == ("pending_staging", "true", ())
+@pytest.fixture
+def pending(live: LiveLab) -> str:
+    """A version about which nothing was decided; the session's lab begins with one."""
+    return next(one.version for one in live.versions()[::-1] if one.tags["approval_state"] == "pending_staging")
 
-    assert to_champion(people, version) == [
+
+def test_a_version_becomes_champion_by_two_peoples_signatures(
+    live: LiveLab, champion: Champion, tmp_path: Path
+) -> None:
+    assert champion.stages == [
+        ("pending_staging", "true", ()),
         ("approved_staging", "false", ()),
         ("pending_prod", "true", ("staging",)),
         ("approved_prod", "false", ("staging",)),
         ("approved_prod", "false", ("champion", "staging")),
     ]
 
-    decisions = [one for one in live.entries() if one.model_version == version and one.details.get("signature")]
+    entries = live.entries()
+    decisions = [one for one in entries if one.model_version == champion.version and one.details.get("signature")]
     assert [one.status for one in decisions] == [Status.APPROVED, Status.PROMOTED] * 2
     for entry in decisions:
         assert stock_verifies(live, entry, entry.owner, tmp_path)
@@ -92,8 +109,10 @@ def stock_verifies(live: LiveLab, entry: Entry, principal: str, folder: Path) ->
     return subprocess.run(named(argv), input=message, capture_output=True, check=False).returncode == 0
 
 
-def test_a_worse_version_is_refused_with_the_values_compared(live: LiveLab, people: People, tmp_path: Path) -> None:
-    to_champion(people, trained(live))
+def test_a_worse_version_is_refused_with_the_values_compared(
+    live: LiveLab, people: People, champion: Champion, tmp_path: Path
+) -> None:
+    assert "champion" in found(live, champion.version).aliases
     worse = trained(live, shuffled_labels(tmp_path / "worse.csv"))
     assert act(people, "approve", worse, OFFICER)["succeeded"]
 
@@ -137,9 +156,8 @@ def test_a_version_of_drifted_data_stays_blocked(live: LiveLab, people: People) 
     assert stage(live, version) == ("approved_staging", "true", ())
 
 
-def test_a_model_whose_files_were_replaced_is_not_even_loaded(live: LiveLab, people: People) -> None:
-    version = trained(live)
-    vouching = next(one for one in live.entries() if one.seq == int(found(live, version).tags["audit_seq"]))
+def test_a_model_whose_files_were_replaced_is_not_even_loaded(live: LiveLab, people: People, pending: str) -> None:
+    vouching = next(one for one in live.entries() if one.seq == int(found(live, pending).tags["audit_seq"]))
     bucket, store = live.config.artifact_bucket, S3.of_lab(live.config, MLFLOW)
     end = f"/{vouching.details['model_id']}/artifacts/MLmodel"
     (key,) = (key for key in store.objects(bucket) if key.endswith(end))
@@ -147,10 +165,12 @@ def test_a_model_whose_files_were_replaced_is_not_even_loaded(live: LiveLab, peo
     store.put(bucket, key, body + b"# another one\n")
 
     key_of_engineer = str(people.keys[ENGINEER])
-    outcome = live.json("promote", "--version", version, "--reason", "look", "--dry-run", "--key", key_of_engineer)
+    try:
+        outcome = live.json("promote", "--version", pending, "--reason", "look", "--dry-run", "--key", key_of_engineer)
+    finally:
+        store.put(bucket, key, body)
 
     assert closed(outcome)["model"].startswith("the model's files have the digest ")
-    store.put(bucket, key, body)
 
 
 def test_the_owner_and_strangers_approve_nothing(live: LiveLab, people: People, tmp_path: Path) -> None:
@@ -166,9 +186,9 @@ def test_the_owner_and_strangers_approve_nothing(live: LiveLab, people: People, 
     assert [one.status for one in live.entries()[-3:]] == [Status.REFUSED] * 3
 
 
-def test_a_dry_run_writes_nothing_and_its_exit_code_tells(live: LiveLab, people: People) -> None:
-    version, entries = trained(live), len(live.entries())
-    arguments = ("--version", version, "--reason", "only asking", "--dry-run")
+def test_a_dry_run_writes_nothing_and_its_exit_code_tells(live: LiveLab, people: People, pending: str) -> None:
+    entries = len(live.entries())
+    arguments = ("--version", pending, "--reason", "only asking", "--dry-run")
     key = str(people.keys[ENGINEER])
     refused = live.invoke("promote", *arguments, check=False, SIGNING_KEY=key)
     assert refused.returncode == 1
@@ -176,4 +196,4 @@ def test_a_dry_run_writes_nothing_and_its_exit_code_tells(live: LiveLab, people:
     assert "loads and predicts 20 rows" in refused.stdout
     live.invoke("approve", *arguments, SIGNING_KEY=str(people.keys[OFFICER]))
     assert len(live.entries()) == entries
-    assert stage(live, version) == ("pending_staging", "true", ())
+    assert stage(live, pending) == ("pending_staging", "true", ())

@@ -100,14 +100,16 @@ def test_a_backup_holds_what_it_says_and_no_secret(live: LiveLab, made: dict[str
     assert "exists already" in again.stderr
 
 
-def test_an_empty_lab_becomes_the_one_in_the_backup_and_goes_on_from_there(
+def test_an_empty_lab_becomes_the_one_in_the_backup_also_after_a_killed_restore_and_goes_on_from_there(
     live: LiveLab, made: dict[str, Any], new_lab: LiveLab
 ) -> None:
     new_lab.invoke("up")
+    killed_restore_leaves_no_lab(new_lab, made["file"])
 
     done = new_lab.json("restore", made["file"])
 
     assert done["succeeded"], done["faults"]
+    assert not RestoreMark(new_lab.config).there()
     assert done["counts"] == made["counts"]
     assert done["heads"] > 0
     assert (done["from_lab"], done["lab"]) == (live.config.name, new_lab.config.name)
@@ -125,6 +127,17 @@ def test_an_empty_lab_becomes_the_one_in_the_backup_and_goes_on_from_there(
     assert "This lab is in use" in refused.stderr
     assert new_lab.verified().checked > before
     waiting_run_keeps_a_backup_from_being_made(new_lab)
+
+
+def killed_restore_leaves_no_lab(lab: LiveLab, file: str) -> None:
+    with lab.popen("restore", file) as first:
+        mark = RestoreMark(lab.config)
+        eventually(mark.there, 120, "a restore that has begun")
+        os.killpg(first.pid, signal.SIGKILL)
+    assert mark.there()
+    refused = lab.invoke("up", check=False)
+    assert refused.returncode == 1
+    assert "A restore of this lab was interrupted" in refused.stderr
 
 
 def waiting_run_keeps_a_backup_from_being_made(lab: LiveLab) -> None:
@@ -147,22 +160,6 @@ def suspended(process: psutil.Process) -> Iterator[None]:
         yield
     finally:
         process.resume()
-
-
-def test_a_killed_restore_leaves_no_lab_and_is_repeated(live: LiveLab, made: dict[str, Any], new_lab: LiveLab) -> None:
-    with new_lab.popen("restore", made["file"]) as first:
-        mark = RestoreMark(new_lab.config)
-        eventually(mark.there, 120, "a restore that has begun")
-        os.killpg(first.pid, signal.SIGKILL)
-    assert mark.there()
-    refused = new_lab.invoke("up", check=False)
-    assert refused.returncode == 1
-    assert "A restore of this lab was interrupted" in refused.stderr
-
-    assert new_lab.json("restore", made["file"])["succeeded"]
-
-    assert not mark.there()
-    holds(new_lab, live)
 
 
 def test_a_damaged_backup_changes_nothing(made: dict[str, Any], new_lab: LiveLab) -> None:

@@ -81,6 +81,12 @@ def test_up_again_does_nothing_and_says_so(live: LiveLab) -> None:
     assert {name: state["pid"] for name, state in states(live).items()} == before
 
 
+def test_a_lab_that_is_up_has_nothing_left_to_build(live: LiveLab) -> None:
+    before = live.pids()
+    live.invoke("build")
+    assert live.pids() == before
+
+
 def test_status_shows_every_service_of_the_catalogue_up(live: LiveLab) -> None:
     live.healthy()
     found = eventually(lambda: up_or_absent(live), 60, "a status without a missed probe")

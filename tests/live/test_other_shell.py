@@ -1,4 +1,4 @@
-"""Commands from another shell find the lab as it is, restart nothing, and end no run."""
+"""Commands from another shell find the lab as it is, restart nothing, remove nothing unasked, and end no run."""
 
 import os
 from collections.abc import Iterator
@@ -43,6 +43,34 @@ def test_a_corporate_shell_sees_a_healthy_lab_and_a_sound_trail(live: LiveLab) -
     assert live.invoke("demo-run", **CORP).returncode == 0
 
 
+def test_nuke_without_yes_and_without_a_terminal_removes_nothing(live: LiveLab) -> None:
+    before = live.pids()
+
+    done = live.invoke("nuke", check=False)
+
+    assert done.returncode == 1
+    assert "nothing was removed" in done.stdout + done.stderr
+    assert "--yes" in done.stdout
+    assert live.pids() == before
+    assert live.home.is_dir()
+    assert Path(live.environ["LAB_ENV_FILE"]).is_file()
+
+
+def test_a_dry_run_of_nuke_names_what_would_go(live: LiveLab) -> None:
+    done = live.invoke("nuke", "--dry-run")
+
+    assert str(live.home) in done.stdout
+    assert live.environ["LAB_ENV_FILE"] in done.stdout
+    assert live.home.is_dir()
+
+
+def test_a_running_lab_is_not_looked_for_on_other_ports(live: LiveLab) -> None:
+    offset = live.config.port_offset
+    done = live.invoke("status", check=False, PORT_OFFSET=str(offset + 1))
+    assert done.returncode == 1
+    assert f"PORT_OFFSET={offset}" in done.stderr
+
+
 def test_restarting_one_service_restarts_no_other(live: LiveLab) -> None:
     before = live.pids()
     live.invoke("restart", "drift-monitor", RUN_MEMORY_LIMIT_MB="9000", DRIFT_MONITOR_INTERVAL_SECONDS="4")
@@ -76,7 +104,7 @@ def held_run(live: LiveLab) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def forked(live: LiveLab) -> psutil.Process | None:
-    """The process that executes a run: one that the warm server forked from itself."""
+    """The process that executes a run: one that the prefork server forked from itself."""
     with suppress(psutil.NoSuchProcess):
         servers = [one for one in live.processes() if "lab.dagster_host.prefork_server" in one.cmdline()]
         return next((one for one in servers if one.parent() in servers), None)

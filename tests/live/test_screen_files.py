@@ -14,7 +14,7 @@ from lab.observe.snapshot import Health, SliceState
 from lab.observe.snapshot_decode import snapshot_from_json
 from lab.observe.snapshot_json import snapshot_json
 from lab.recording.playback import Recording
-from tests.support.lab import ROOT, LiveLab
+from tests.support.lab import INVOKE, ROOT, LiveLab
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.lab
@@ -31,9 +31,13 @@ def test_the_printed_snapshot_fits_the_published_schema_and_can_be_read_back(liv
     Draft202012Validator(schema).validate(document)
     snapshot = snapshot_from_json(document)
     assert json.loads(json.dumps(snapshot_json(snapshot))) == document
-    assert snapshot.overall is Health.UP
+    assert (snapshot.overall, snapshot.lab.runtime) == (Health.UP, "native")
     assert snapshot.runs.value
     assert snapshot.models.value
+
+
+def test_the_printed_screen_names_the_lab(live: LiveLab) -> None:
+    assert live.config.name in live.command(str(Path(INVOKE).with_name("mlops-lab")), "--once", check=False).stdout
 
 
 def test_a_recording_shows_the_lab_and_holds_no_secret(live: LiveLab, tmp_path: Path) -> None:

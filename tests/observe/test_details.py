@@ -20,12 +20,12 @@ from lab.governance.cases.signing import read_signers
 from lab.governance.ledger import Entry, EntryStore, Status, key_of, seal
 from lab.governance.rules.approval_states import MOVES
 from lab.governance.rules.policy import Action
-from lab.observe.details import alert_source, open_desk, run_source
-from lab.observe.details.alert_source import AlertDesk, read_runbook, section, slug
+from lab.observe.details import alert_source, open_details, run_source
+from lab.observe.details.alert_source import AlertSource, read_runbook, section, slug
 from lab.observe.details.drift_source import count
-from lab.observe.details.entry_source import EntryDesk, EntryDetail, examine
-from lab.observe.details.run_source import RunDesk, entries_of
-from lab.observe.details.version_source import VersionDesk, decisions_in, next_action
+from lab.observe.details.entry_source import EntryDetail, EntrySource, examine
+from lab.observe.details.run_source import RunSource, entries_of
+from lab.observe.details.version_source import VersionSource, decisions_in, next_action
 from tests.operations.desk import OFFICER, Desk, MemoryStore
 from tests.operations.labs import config
 from tests.services.answers import answer
@@ -100,10 +100,10 @@ async def test_events_are_asked_for_from_where_the_last_answer_ended(tmp_path: P
             200, json={"data": {"logsForRun": {**events, "cursor": f"c{len(cursors)}", "hasMore": False}}}
         )
 
-    desk = RunDesk(config(tmp_path), httpx.MockTransport(serve))
-    first = await desk.events("r")
-    second = await desk.events("r")
-    await desk.aclose()
+    details = RunSource(config(tmp_path), httpx.MockTransport(serve))
+    first = await details.events("r")
+    second = await details.events("r")
+    await details.aclose()
     assert cursors == [None, "c1"]
     assert len(second.events) == 2 * len(first.events) > 0
     assert second.complete
@@ -113,31 +113,31 @@ async def test_only_the_newest_events_are_kept(tmp_path: Path, monkeypatch: pyte
     page = answer("dagster_events_ok")
     length = len(page["data"]["logsForRun"]["events"])
     monkeypatch.setattr(run_source, "KEPT_EVENTS", length + 3)
-    desk = RunDesk(config(tmp_path), httpx.MockTransport(lambda _: httpx.Response(200, json=page)))
-    await desk.events("r")
-    found = await desk.events("r")
-    await desk.aclose()
+    details = RunSource(config(tmp_path), httpx.MockTransport(lambda _: httpx.Response(200, json=page)))
+    await details.events("r")
+    found = await details.events("r")
+    await details.aclose()
     assert (len(found.events), found.dropped) == (length + 3, length - 3)
 
 
 async def test_a_run_in_full_has_its_configuration_and_tags(tmp_path: Path) -> None:
-    desk = RunDesk(
+    details = RunSource(
         config(tmp_path), httpx.MockTransport(lambda _: httpx.Response(200, json=answer("dagster_run_detail")))
     )
-    found = await desk.run("r")
-    await desk.aclose()
+    found = await details.run("r")
+    await details.aclose()
     assert "governance" in found.config
     assert found.tags["lab/role"] == "ml-engineer"
     assert found.run.steps[0].name == "ingest_data"
 
 
 async def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
-    desk = RunDesk(
+    details = RunSource(
         config(tmp_path), httpx.MockTransport(lambda _: httpx.Response(200, json=answer("dagster_run_unknown")))
     )
     with pytest.raises(NotFound):
-        await desk.run("r")
-    await desk.aclose()
+        await details.run("r")
+    await details.aclose()
 
 
 def proofs(found: EntryDetail) -> dict[str, bool | None]:
@@ -175,11 +175,11 @@ def test_each_kind_of_tampering_shows_at_its_proof() -> None:
 
 
 async def test_an_entry_that_is_not_there_is_not_found(tmp_path: Path) -> None:
-    desk = EntryDesk(config(tmp_path, AUDIT_LOG_PREFIX=PREFIX), filled(entry("r", 0)))
-    assert (await desk.entry(1)).seq == 1
+    details = EntrySource(config(tmp_path, AUDIT_LOG_PREFIX=PREFIX), filled(entry("r", 0)))
+    assert (await details.entry(1)).seq == 1
     with pytest.raises(NotFound):
-        await desk.entry(7)
-    await desk.aclose()
+        await details.entry(7)
+    await details.aclose()
 
 
 async def test_a_signed_approval_is_proved_and_one_under_other_words_is_not(tmp_path: Path) -> None:
@@ -263,9 +263,9 @@ async def test_a_version_comes_with_its_run_and_the_champion(tmp_path: Path) -> 
         }
         return httpx.Response(200, json=answer(names[path]))
 
-    desk = VersionDesk(config(tmp_path), httpx.MockTransport(serve))
-    found = await desk.version("1")
-    await desk.aclose()
+    details = VersionSource(config(tmp_path), httpx.MockTransport(serve))
+    found = await details.version("1")
+    await details.aclose()
     assert found.run is not None
     assert [one.path for one in found.run.files] == ["plots/confusion_matrix.png", "plots/roc.png"]
     assert found.run.params
@@ -362,9 +362,9 @@ async def test_silences_are_read_as_people_write_them(tmp_path: Path) -> None:
         seen.append(request.headers["authorization"])
         return httpx.Response(200, json=[{**SILENCE, "id": "old", "status": {"state": "expired"}}, SILENCE])
 
-    desk = AlertDesk(config(tmp_path), NoAlertmanager, httpx.MockTransport(serve))  # type: ignore[arg-type]
-    found = await desk.silences()
-    await desk.aclose()
+    details = AlertSource(config(tmp_path), NoAlertmanager, httpx.MockTransport(serve))  # type: ignore[arg-type]
+    found = await details.silences()
+    await details.aclose()
     assert [one.state for one in found] == ["active", "expired"]
     assert found[0].matchers == ('alertname="ServiceDown"', 'job!~"ml.*"')
     assert found[0].ends_at - found[0].begins_at == 7200
@@ -375,28 +375,28 @@ async def test_without_an_alertmanager_the_reason_is_given(tmp_path: Path) -> No
     def refuse(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    desk = AlertDesk(config(tmp_path), NoAlertmanager, httpx.MockTransport(refuse))  # type: ignore[arg-type]
+    details = AlertSource(config(tmp_path), NoAlertmanager, httpx.MockTransport(refuse))  # type: ignore[arg-type]
     with pytest.raises(LabError, match=r"nothing can be silenced: no binary on PATH\. Install it\."):
-        await desk.silences()
-    await desk.aclose()
+        await details.silences()
+    await details.aclose()
 
 
 async def test_an_alertmanager_that_only_fails_is_not_called_absent(tmp_path: Path) -> None:
     def unknown() -> NoAlertmanager:
         raise LabError("nobody knows")
 
-    desk = AlertDesk(config(tmp_path), unknown, httpx.MockTransport(lambda _: httpx.Response(500)))  # type: ignore[arg-type]
+    details = AlertSource(config(tmp_path), unknown, httpx.MockTransport(lambda _: httpx.Response(500)))  # type: ignore[arg-type]
     with pytest.raises(ServiceUnavailable, match="500"):
-        await desk.silences()
-    await desk.aclose()
+        await details.silences()
+    await details.aclose()
 
 
-async def test_every_kind_of_drill_down_has_a_desk_and_no_other(tmp_path: Path) -> None:
+async def test_every_kind_of_drill_down_has_a_source_and_no_other(tmp_path: Path) -> None:
     for kind in ("services", "runs", "models", "audit", "drift", "alerts"):
-        desk = open_desk(config(tmp_path), NoAlertmanager, kind)  # type: ignore[arg-type]
-        await desk.aclose()
+        details = open_details(config(tmp_path), NoAlertmanager, kind)  # type: ignore[arg-type]
+        await details.aclose()
     with pytest.raises(NotFound):
-        open_desk(config(tmp_path), NoAlertmanager, "other")  # type: ignore[arg-type]
+        open_details(config(tmp_path), NoAlertmanager, "other")  # type: ignore[arg-type]
 
 
 def test_login_is_the_one_that_alertmanager_is_given() -> None:

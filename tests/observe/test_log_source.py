@@ -10,7 +10,7 @@ import pytest
 from lab.base.catalogue import Service
 from lab.base.errors import LabError, UsageError
 from lab.base.log_lines import Level
-from lab.observe.details.log_source import LogBatch, LogDesk
+from lab.observe.details.log_source import LogBatch, LogSource
 from lab.runtime.native.log_files import follow, tail
 
 
@@ -58,20 +58,20 @@ def runtime(tmp_path: Path) -> Files:
     return made
 
 
-def desk_on(runtime: Files) -> LogDesk:
-    return LogDesk(lambda: runtime)  # type: ignore[arg-type, return-value]
+def details_on(runtime: Files) -> LogSource:
+    return LogSource(lambda: runtime)  # type: ignore[arg-type, return-value]
 
 
-async def news(desk: LogDesk, source: str) -> LogBatch:
+async def news(details: LogSource, source: str) -> LogBatch:
     """The next batch that holds something; the test's own timeout is the deadline."""
-    while not (found := await desk.more(source)).lines:
+    while not (found := await details.more(source)).lines:
         continue
     return found
 
 
 async def test_the_lines_of_before_come_first_then_each_as_it_comes(runtime: Files) -> None:
-    desk = desk_on(runtime)
-    before = await news(desk, "mlflow")
+    details = details_on(runtime)
+    before = await news(details, "mlflow")
     assert [line.text for line in before.lines] == [
         "2026-11-23 14:00:02 +0000 ERROR failed",
         "  File x.py",
@@ -80,56 +80,56 @@ async def test_the_lines_of_before_come_first_then_each_as_it_comes(runtime: Fil
     assert [line.level for line in before.lines] == [Level.ERROR, Level.ERROR, Level.INFO]
     await asyncio.to_thread(runtime.followed.wait, 30)
     write(runtime, Service.MLFLOW, "a WARNING b", "goes on")
-    found = [await news(desk, "mlflow")]
+    found = [await news(details, "mlflow")]
     # What the reader had not come to is in the next batch.
     while sum(len(batch.lines) for batch in found) < 2:
-        found.append(await news(desk, "mlflow"))
+        found.append(await news(details, "mlflow"))
     assert [(line.text, line.level) for batch in found for line in batch.lines] == [
         ("a WARNING b", Level.WARNING),
         ("goes on", Level.WARNING),
     ]
     assert (found[0].reading, found[0].number > before.number) == (before.reading, True)
-    await desk.aclose()
+    await details.aclose()
 
 
 async def test_all_services_are_merged_by_the_time_of_their_lines(runtime: Files) -> None:
-    desk = desk_on(runtime)
-    found = await news(desk, "")
+    details = details_on(runtime)
+    found = await news(details, "")
     assert [line.service for line in found.lines] == ["postgres", "mlflow", "mlflow", "mlflow", "postgres"]
-    await desk.aclose()
+    await details.aclose()
 
 
 async def test_another_source_begins_anew(runtime: Files) -> None:
-    desk = desk_on(runtime)
-    first = await news(desk, "mlflow")
-    second = await news(desk, "postgres")
+    details = details_on(runtime)
+    first = await news(details, "mlflow")
+    second = await news(details, "postgres")
     assert {line.service for line in second.lines} == {"postgres"}
     assert second.reading > first.reading
-    await desk.aclose()
+    await details.aclose()
 
 
-async def test_the_thread_ends_with_the_desk(runtime: Files) -> None:
-    desk = desk_on(runtime)
-    await news(desk, "mlflow")
+async def test_the_thread_ends_with_the_source(runtime: Files) -> None:
+    details = details_on(runtime)
+    await news(details, "mlflow")
     await asyncio.to_thread(runtime.followed.wait, 30)
-    await desk.aclose()
+    await details.aclose()
     assert await asyncio.to_thread(runtime.ended.wait, 30)
 
 
 async def test_without_news_a_call_answers_with_nothing(runtime: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.observe.details.log_source._PATIENCE_S", 0.01)
     runtime.path(Service.MLFLOW).unlink()
-    desk = desk_on(runtime)
-    await desk.more("mlflow")
-    assert (await desk.more("mlflow")).lines == ()
-    await desk.aclose()
+    details = details_on(runtime)
+    await details.more("mlflow")
+    assert (await details.more("mlflow")).lines == ()
+    await details.aclose()
 
 
 async def test_an_unknown_service_is_refused(runtime: Files) -> None:
-    desk = desk_on(runtime)
+    details = details_on(runtime)
     with pytest.raises(UsageError, match="'nothing' is no service"):
-        await news(desk, "nothing")
-    await desk.aclose()
+        await news(details, "nothing")
+    await details.aclose()
 
 
 async def test_a_runtime_that_fails_is_asked_again(runtime: Files) -> None:
@@ -140,16 +140,16 @@ async def test_a_runtime_that_fails_is_asked_again(runtime: Files) -> None:
             raise failures.pop()
         return runtime
 
-    desk = LogDesk(make)  # type: ignore[arg-type]
+    details = LogSource(make)  # type: ignore[arg-type]
     with pytest.raises(LabError, match="the engine is away"):
-        await news(desk, "mlflow")
-    assert (await news(desk, "mlflow")).lines
-    await desk.aclose()
+        await news(details, "mlflow")
+    assert (await news(details, "mlflow")).lines
+    await details.aclose()
 
 
 async def test_a_flood_between_two_calls_is_bounded(runtime: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.observe.details.log_source._KEPT", 2)
-    desk = desk_on(runtime)
-    found = await news(desk, "mlflow")
+    details = details_on(runtime)
+    found = await news(details, "mlflow")
     assert (len(found.lines), found.dropped) == (2, 1)
-    await desk.aclose()
+    await details.aclose()

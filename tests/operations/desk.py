@@ -11,9 +11,9 @@ from lab.base.errors import NotFound
 from lab.base.model_versions import MODEL_NAME
 from lab.config import LabConfig
 from lab.governance.cases.approve import Approver, Outcome, Tools
-from lab.governance.cases.baseline import BaselineDesk
+from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.identity import Registrar
-from lab.governance.cases.model_smoke_test import Trial
+from lab.governance.cases.model_smoke_test import SmokeTest
 from lab.governance.cases.signing import Signing
 from lab.governance.cases.trail import TrailReader
 from lab.governance.ledger import Entry, Status, parse
@@ -137,7 +137,7 @@ class Desk:
         self.config: LabConfig = config(folder, LAB_HOME=str(folder / "home"), RUN_OWNER=OWNER, **environ)
         self.store, self.registry = MemoryStore(), Registry()
         self.ledger = Ledger(self.store, self.config.audit_prefix)
-        self.trial, self.stored = Trial(True, "predicts 5 rows"), {DATA: DATA}
+        self.trial, self.stored = SmokeTest(True, "predicts 5 rows"), {DATA: DATA}
         self._trained = 0
         self.keys = {name: make_key(folder, "ed25519", name.partition("@")[0]) for name in (ADMIN, OFFICER, ENGINEER)}
 
@@ -146,7 +146,7 @@ class Desk:
         for name, role in ((ADMIN, "platform-admin"), (OFFICER, "risk-officer"), (ENGINEER, "ml-engineer")):
             self.registrar(ADMIN).add(name, self.keys[name], [role], f"add {name}")
         if baseline:
-            desk = BaselineDesk(self.config, self.store, Signing())
+            desk = BaselineApproval(self.config, self.store, Signing())
             desk.done(desk.ask({"data_hash": BASELINE}, "first"))
         return self
 

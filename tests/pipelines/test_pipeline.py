@@ -381,7 +381,7 @@ def test_a_step_whose_result_dagster_refuses_has_an_end(
 ) -> None:
     monkeypatch.setattr("dagster.MaterializeResult", lambda **options: object())
     assert not launch().success
-    # The step's generator is closed when nothing holds it any more, as the warm server sees to after a run.
+    # The step's generator is closed when nothing holds it any more, as the prefork server sees to after a run.
     gc.collect()
     assert [(entry.action, entry.status) for entry in trail.entries] == [
         (STEPS[0], Status.STARTED),

@@ -307,6 +307,19 @@ def test_amtool_comes_with_it(debian: Resolver) -> None:
     assert "amtool" in said.stdout + said.stderr
 
 
+def test_a_download_gets_the_network_of_the_shell_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, dropped = (
+        ("http_proxy", "HTTPS_PROXY", "SSL_CERT_FILE"),
+        ("APT_CONFIG", "AWS_SECRET_ACCESS_KEY", "TAR_OPTIONS"),
+    )
+    for name in (*kept, *dropped):
+        monkeypatch.setenv(name, "from-the-shell")
+    said = [line.partition("=") for line in run(["env"], tmp_path, 30).splitlines()]
+    assert {name for name, _, value in said if value == "from-the-shell"} == set(kept)
+
+
 @needs_apt
 def test_apt_gets_its_own_lists_when_the_machine_has_none(debian: Resolver, tmp_path: Path) -> None:
     def fetch() -> tuple[Apt, Path]:

@@ -233,6 +233,19 @@ def test_a_failing_builder_shows_its_last_lines_and_what_to_do() -> None:
     assert "docker system df" in caught.value.remedy
 
 
+def test_a_builder_gets_engine_and_network_of_the_shell_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = ("DOCKER_HOST", "DOCKER_BUILDKIT", "https_proxy", "PIP_INDEX_URL", "UV_INDEX_URL", "SSL_CERT_FILE")
+    dropped = ("PIP_TARGET", "UV_PROJECT", "AWS_SECRET_ACCESS_KEY", "DOCKER_DEFAULT_PLATFORM", "APT_CONFIG", "PGUSER")
+    for name in (*kept, *dropped):
+        monkeypatch.setenv(name, "from-the-shell")
+
+    said = builder_process.run(["env"], "Building x", 30, variables={"BUILDKIT_PROGRESS": "plain"})
+
+    given = {name for name, _, value in (line.partition("=") for line in said) if value == "from-the-shell"}
+    assert given == set(kept)
+    assert "BUILDKIT_PROGRESS=plain" in said
+
+
 def test_a_builder_that_hangs_is_ended_with_all_its_children(tmp_path: Path) -> None:
     variables = {OWNED_BY: str(tmp_path)}
 

@@ -12,7 +12,7 @@ from lab.observe.polling import Connection
 from lab.observe.snapshot import Snapshot
 from lab.screen.action_runner import ActionArguments, Tell
 from lab.screen.app import LabApp
-from lab.screen.saved_layout import Memory
+from lab.screen.saved_layout import SavedLayout
 from lab.screen.screens.confirm_screen import ConfirmScreen
 from lab.views.jobs import ActionResult, Job
 from tests.screen import snapshots
@@ -84,7 +84,7 @@ async def doing(
     runner: Scripted,
     snapshot: Snapshot = snapshots.DRIFTED,
     readonly: bool = False,
-    memory: Memory | None = None,
+    memory: SavedLayout | None = None,
     size: tuple[int, int] = (120, 40),
 ) -> AsyncIterator[tuple[LabApp, Pilot[None]]]:
     """An app that shows the snapshot, with a stopped clock; `runner` does what it is asked for."""

@@ -1,4 +1,4 @@
-"""Opening a drill-down in a real app over frozen snapshots and desks."""
+"""Opening a drill-down in a real app over frozen snapshots and detail_sources."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from lab.screen.screens.detail_screen import DetailScreen
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.views.cells import Line
 from tests.screen import snapshots
-from tests.screen.desks import Desks, all_desks
+from tests.screen.detail_sources import DetailSources, all_sources
 from tests.screen.fakes import NotingApp, Playing, app_on
 
 # The keys that lead from the start to each kind of drill-down.
@@ -29,7 +29,7 @@ WAYS = {
 @asynccontextmanager
 async def drilled(
     kind: str,
-    desks: Desks | None = None,
+    detail_sources: DetailSources | None = None,
     snapshot: Snapshot = snapshots.DRIFTED,
     size: tuple[int, int] = (120, 40),
     readonly: bool = False,
@@ -37,7 +37,7 @@ async def drilled(
 ) -> AsyncIterator[tuple[NotingApp, Pilot[None], DetailScreen]]:
     """An app with the drill-down of that kind open."""
     observer = Playing(snapshot)
-    app = app_on(observer, open_desk=desks or all_desks(), readonly=readonly)
+    app = app_on(observer, open_details=detail_sources or all_sources(), readonly=readonly)
     async with app.run_test(size=size) as pilot:
         await observer.ended.wait()
         await pilot.pause()

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from lab.observe.polling import Connection, Factory
 from lab.observe.snapshot import Snapshot
 from lab.screen.app import LabApp
-from lab.screen.screens.detail_screen import OpenDesk
+from lab.screen.screens.detail_screen import OpenDetails
 from tests.screen import snapshots
 
 
@@ -47,10 +47,10 @@ class NotingApp(LabApp):
         *,
         interval_s: float = 0.01,
         clock: Callable[[], datetime],
-        open_desk: OpenDesk | None = None,
+        open_details: OpenDetails | None = None,
         readonly: bool = False,
     ) -> None:
-        super().__init__(factory, interval_s=interval_s, clock=clock, open_desk=open_desk, readonly=readonly)
+        super().__init__(factory, interval_s=interval_s, clock=clock, open_details=open_details, readonly=readonly)
         self.opened: list[str] = []
 
     def open_url(self, url: str, *, new_tab: bool = True) -> None:
@@ -67,7 +67,7 @@ def app_on(
     observer: Playing,
     first: Snapshot = snapshots.WAITING,
     interval_s: float = 0.01,
-    open_desk: OpenDesk | None = None,
+    open_details: OpenDetails | None = None,
     readonly: bool = False,
 ) -> NotingApp:
     """An app with a stopped clock over `observer`."""
@@ -75,7 +75,7 @@ def app_on(
         lambda: Connection(observer, first),
         interval_s=interval_s,
         clock=lambda: snapshots.CLOCK,
-        open_desk=open_desk,
+        open_details=open_details,
         readonly=readonly,
     )
 

@@ -10,8 +10,8 @@ from lab.screen.screens.detail_screen import DetailScreen
 from lab.screen.screens.main_screen import MainScreen
 from lab.screen.screens.service_screen import ServiceScreen
 from lab.screen.widgets.feedpage import FeedPage
-from tests.screen import desks
-from tests.screen.desks import LogsDesk, all_desks
+from tests.screen import detail_sources
+from tests.screen.detail_sources import LogsSource, all_sources
 from tests.screen.drilling import drilled, picture, shown, until_has
 from tests.screen.fakes import at_once
 
@@ -21,30 +21,32 @@ def feed_of(screen: DetailScreen) -> FeedPage:
     return screen.page
 
 
-async def more(pilot: object, desk: LogsDesk, screen: DetailScreen, *texts: str, level: Level = Level.INFO) -> None:
+async def more(
+    pilot: object, details: LogsSource, screen: DetailScreen, *texts: str, level: Level = Level.INFO
+) -> None:
     """New lines come, and are there when this returns."""
     feed = feed_of(screen).feed
     before = len(feed) + feed.waiting
-    await desk.news.put(tuple(LogLine("mlflow", text, level) for text in texts))
+    await details.news.put(tuple(LogLine("mlflow", text, level) for text in texts))
     while len(feed) + feed.waiting < before + len(texts):
         await pilot.pause(0.01)  # type: ignore[attr-defined]
     await pilot.pause()  # type: ignore[attr-defined]
 
 
 async def test_logs_follow_stop_and_go_to_their_end() -> None:
-    known = all_desks()
-    desk = known.desks["services"]
-    assert isinstance(desk, LogsDesk)
+    known = all_sources()
+    details = known.detail_sources["services"]
+    assert isinstance(details, LogsSource)
     async with drilled("service", known, size=(80, 14)) as (_, pilot, screen):
         await until_has(pilot, screen, "logs")
         text = feed_of(screen).text
-        await more(pilot, desk, screen, *(f"line {number}" for number in range(50)))
+        await more(pilot, details, screen, *(f"line {number}" for number in range(50)))
         assert round(text.scroll_offset.y) == text.max_scroll_y > 0
         await pilot.press("k", "k")
         await pilot.pause()
         assert "following" not in shown(screen)
         place = round(text.scroll_offset.y)
-        await more(pilot, desk, screen, "another")
+        await more(pilot, details, screen, "another")
         assert round(text.scroll_offset.y) == place
         await pilot.press("G")
         await pilot.pause()
@@ -57,13 +59,13 @@ async def test_logs_follow_stop_and_go_to_their_end() -> None:
 
 
 async def test_a_paused_log_holds_new_lines_back() -> None:
-    known = all_desks()
-    desk = known.desks["services"]
-    assert isinstance(desk, LogsDesk)
+    known = all_sources()
+    details = known.detail_sources["services"]
+    assert isinstance(details, LogsSource)
     async with drilled("service", known) as (_, pilot, screen):
         await until_has(pilot, screen, "logs")
         await pilot.press("p")
-        await more(pilot, desk, screen, "later one", "later two")
+        await more(pilot, details, screen, "later one", "later two")
         assert "later" not in shown(screen)
         assert "‖ paused, 2 waiting" in shown(screen)
         await pilot.press("p")
@@ -114,29 +116,29 @@ async def test_keys_typed_right_behind_the_slash_are_searched_for() -> None:
 
 
 async def test_m_merges_the_logs_of_all_services() -> None:
-    known = all_desks()
-    desk = known.desks["services"]
-    assert isinstance(desk, LogsDesk)
+    known = all_sources()
+    details = known.detail_sources["services"]
+    assert isinstance(details, LogsSource)
     async with drilled("service", known) as (_, pilot, screen):
         assert isinstance(screen, ServiceScreen)
         await until_has(pilot, screen, "logs")
         await pilot.press("m")
         # What was asked for before could take an hour.
-        while len(feed_of(screen).feed) < len(desks.MERGED):
+        while len(feed_of(screen).feed) < len(detail_sources.MERGED):
             await pilot.pause(0.01)
         await pilot.pause()
         assert "Logs of all services" in shown(screen)
         assert "postgres           2026" in shown(screen)
-        assert desk.asked[-1][1] == ("",)
+        assert details.asked[-1][1] == ("",)
         await pilot.press("m")
-        while len(feed_of(screen).feed) != len(desks.LOG):
+        while len(feed_of(screen).feed) != len(detail_sources.LOG):
             await pilot.pause(0.01)
         await pilot.pause()
         assert "postgres" not in shown(screen)
 
 
 async def test_lines_of_the_source_before_come_too_late() -> None:
-    class Late(LogsDesk):
+    class Late(LogsSource):
         release = asyncio.Event()
 
         async def more(self, source: str) -> object:  # type: ignore[override]
@@ -145,12 +147,12 @@ async def test_lines_of_the_source_before_come_too_late() -> None:
                 await self.release.wait()
             return found
 
-    known = all_desks()
-    known.desks["services"] = desk = Late()
+    known = all_sources()
+    known.detail_sources["services"] = details = Late()
     async with drilled("service", known) as (_, pilot, screen):
         await until_has(pilot, screen, "logs")
         await pilot.press("m", "m")
-        desk.release.set()
+        details.release.set()
         while feed_of(screen).feed.shown == []:
             await pilot.pause(0.01)
         await pilot.pause()
@@ -158,8 +160,10 @@ async def test_lines_of_the_source_before_come_too_late() -> None:
 
 
 async def test_w_breaks_long_lines_and_arrows_move_sideways() -> None:
-    known = all_desks()
-    known.desks["services"] = LogsDesk(mlflow=(LogLine("mlflow", "start " + "x" * 90 + " the-end", Level.INFO),))
+    known = all_sources()
+    known.detail_sources["services"] = LogsSource(
+        mlflow=(LogLine("mlflow", "start " + "x" * 90 + " the-end", Level.INFO),)
+    )
     async with drilled("service", known, size=(60, 20)) as (_, pilot, screen):
         await until_has(pilot, screen, "logs")
         assert "the-end" not in picture(screen)
@@ -173,8 +177,8 @@ async def test_w_breaks_long_lines_and_arrows_move_sideways() -> None:
 
 
 async def test_an_empty_log_says_so() -> None:
-    known = all_desks()
-    known.desks["services"] = LogsDesk(mlflow=())
+    known = all_sources()
+    known.detail_sources["services"] = LogsSource(mlflow=())
     async with drilled("service", known) as (_, pilot, screen):
         await until_has(pilot, screen, "logs")
         assert "No line in the log yet." in shown(screen)
@@ -182,8 +186,10 @@ async def test_an_empty_log_says_so() -> None:
 
 
 async def test_mouse_wheel_stops_following() -> None:
-    known = all_desks()
-    known.desks["services"] = LogsDesk(mlflow=tuple(LogLine("mlflow", f"{n}", Level.INFO) for n in range(200)))
+    known = all_sources()
+    known.detail_sources["services"] = LogsSource(
+        mlflow=tuple(LogLine("mlflow", f"{n}", Level.INFO) for n in range(200))
+    )
     async with drilled("service", known, size=(80, 20)) as (_, pilot, screen):
         await until_has(pilot, screen, "logs")
         text = feed_of(screen).text

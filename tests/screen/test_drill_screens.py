@@ -10,8 +10,8 @@ from lab.base.errors import ServiceUnavailable
 from lab.observe.details.run_source import RunEntries
 from lab.screen.screens.detail_screen import DetailScreen
 from lab.screen.screens.service_screen import ServiceScreen
-from tests.screen import desks, snapshots
-from tests.screen.desks import Answer, Desk, Desks, LogsDesk, all_desks
+from tests.screen import detail_sources, snapshots
+from tests.screen.detail_sources import Answer, DetailSource, DetailSources, LogsSource, all_sources
 from tests.screen.drilling import WAYS
 from tests.screen.fakes import NotingApp, Playing, app_on
 
@@ -52,10 +52,12 @@ def settled(*wants: str) -> Callable[[Pilot[None]], object]:
     return wait
 
 
-def opened(kind: str, key: str, wants: list[str], known: Desks) -> tuple[NotingApp, Callable[[Pilot[None]], object]]:
+def opened(
+    kind: str, key: str, wants: list[str], known: DetailSources
+) -> tuple[NotingApp, Callable[[Pilot[None]], object]]:
     """An app, and what leads it to the view."""
     observer = Playing(snapshots.DRIFTED)
-    app = app_on(observer, open_desk=known)
+    app = app_on(observer, open_details=known)
 
     async def lead(pilot: Pilot[None]) -> None:
         await observer.ended.wait()
@@ -67,7 +69,7 @@ def opened(kind: str, key: str, wants: list[str], known: Desks) -> tuple[NotingA
         if key == "m":
             screen = pilot.app.screen
             assert isinstance(screen, ServiceScreen)
-            while len(screen._logs.feed) < len(desks.MERGED):
+            while len(screen._logs.feed) < len(detail_sources.MERGED):
                 await pilot.pause(0.01)
         await settled(*wants)(pilot)  # type: ignore[misc]
 
@@ -77,29 +79,36 @@ def opened(kind: str, key: str, wants: list[str], known: Desks) -> tuple[NotingA
 @pytest.mark.parametrize("name", VIEWS)
 def test_view(snap_compare: Callable[..., bool], name: str) -> None:
     kind, key, wants, size = VIEWS[name]
-    app, lead = opened(kind, key, wants, all_desks())
+    app, lead = opened(kind, key, wants, all_sources())
     assert snap_compare(app, terminal_size=size, run_before=lead)
 
 
 WHY = ServiceUnavailable("Dagster doesn't listen at http://127.0.0.1:3000.", "Type `invoke logs dagster`.")
-STATES: dict[str, tuple[str, str, list[str], Desks]] = {
-    "failed": ("run", "2", ["events"], Desks(runs=Desk(run=WHY, events=WHY, entries=WHY))),
-    "waiting": ("entry", "1", [], Desks(audit=Desk(entry=Answer()))),
-    "empty-logs": ("service", "1", ["logs"], Desks(services=LogsDesk(mlflow=()))),
+STATES: dict[str, tuple[str, str, list[str], DetailSources]] = {
+    "failed": ("run", "2", ["events"], DetailSources(runs=DetailSource(run=WHY, events=WHY, entries=WHY))),
+    "waiting": ("entry", "1", [], DetailSources(audit=DetailSource(entry=Answer()))),
+    "empty-logs": ("service", "1", ["logs"], DetailSources(services=LogsSource(mlflow=()))),
     "empty-audit": (
         "run",
         "5",
         ["audit"],
-        Desks(runs=Desk(run=desks.run_detail(), events=Answer(), entries=RunEntries((), 3, 40))),
+        DetailSources(
+            runs=DetailSource(run=detail_sources.run_detail(), events=Answer(), entries=RunEntries((), 3, 40))
+        ),
     ),
-    "broken-entry": ("entry", "1", ["entry"], Desks(audit=Desk(entry=lambda seq: desks.entry_detail(seq, True)))),
+    "broken-entry": (
+        "entry",
+        "1",
+        ["entry"],
+        DetailSources(audit=DetailSource(entry=lambda seq: detail_sources.entry_detail(seq, True))),
+    ),
     "no-alertmanager": (
         "alert",
         "3",
         ["silences"],
-        Desks(
-            alerts=Desk(
-                runbook=desks.RUNBOOK,
+        DetailSources(
+            alerts=DetailSource(
+                runbook=detail_sources.RUNBOOK,
                 silences=ServiceUnavailable(
                     "Alertmanager isn't installed here, so nothing can be silenced: no binary on PATH.",
                     "Put alertmanager on PATH.",

@@ -9,18 +9,20 @@ from lab.observe.details.run_source import Events
 from lab.observe.snapshot import Slice
 from lab.screen.screens.entry_screen import EntryScreen
 from lab.screen.screens.run_screen import RunScreen
-from tests.screen import desks, snapshots
-from tests.screen.desks import Answer, Desk, all_desks
+from tests.screen import detail_sources, snapshots
+from tests.screen.detail_sources import Answer, DetailSource, all_sources
 from tests.screen.drilling import drilled, picture, shown, until_has
 
 
 async def test_a_running_run_moves_on_with_what_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.screen.screens.run_screen._LIVE_S", 3600.0)
-    done = replace(desks.RUNNING, status=RunStatus.SUCCESS, ended_at=snapshots.NOW, steps=desks.RUN.steps)
-    known = all_desks()
-    known.desks["runs"] = Desk(
-        run=Answer(desks.run_detail(desks.RUNNING), desks.run_detail(done)),
-        events=Answer(Events(desks.EVENTS[:2]), Events(desks.EVENTS, 0, True)),
+    done = replace(
+        detail_sources.RUNNING, status=RunStatus.SUCCESS, ended_at=snapshots.NOW, steps=detail_sources.RUN.steps
+    )
+    known = all_sources()
+    known.detail_sources["runs"] = DetailSource(
+        run=Answer(detail_sources.run_detail(detail_sources.RUNNING), detail_sources.run_detail(done)),
+        events=Answer(Events(detail_sources.EVENTS[:2]), Events(detail_sources.EVENTS, 0, True)),
         entries=Answer(),
     )
     async with drilled("run", known, way="2 j enter") as (_, pilot, screen):
@@ -29,7 +31,7 @@ async def test_a_running_run_moves_on_with_what_is_fetched(monkeypatch: pytest.M
         assert "running" in picture(screen)
         assert len(screen._events.feed) == 2
         await pilot.press("r")
-        while screen.run.status is not RunStatus.SUCCESS or len(screen._events.feed) < len(desks.EVENTS):
+        while screen.run.status is not RunStatus.SUCCESS or len(screen._events.feed) < len(detail_sources.EVENTS):
             await pilot.pause(0.01)
         await pilot.pause()
         assert "✓ success" in picture(screen)
@@ -54,7 +56,7 @@ async def test_enter_on_a_runs_entry_opens_it_and_u_opens_its_run() -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, EntryScreen)
-        assert app.screen.key == str(desks.trail_of(desks.RUN.run_id)[0].seq)
+        assert app.screen.key == str(detail_sources.trail_of(detail_sources.RUN.run_id)[0].seq)
         await pilot.press("u")
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
@@ -63,8 +65,10 @@ async def test_enter_on_a_runs_entry_opens_it_and_u_opens_its_run() -> None:
 
 
 async def test_entries_among_the_newest_are_shown_until_the_trail_answers() -> None:
-    known = all_desks()
-    known.desks["runs"] = Desk(run=desks.run_detail(desks.RUNNING), events=Answer(), entries=Answer())
+    known = all_sources()
+    known.detail_sources["runs"] = DetailSource(
+        run=detail_sources.run_detail(detail_sources.RUNNING), events=Answer(), entries=Answer()
+    )
     async with drilled("run", known, way="2 j enter") as (_, pilot, screen):
         await pilot.press("5")
         await pilot.pause()
@@ -88,8 +92,8 @@ async def test_n_and_p_walk_along_the_trail_and_stop_at_its_ends() -> None:
 
 
 async def test_an_entry_that_was_modified_is_red() -> None:
-    known = all_desks()
-    known.desks["audit"] = Desk(entry=lambda seq: desks.entry_detail(seq, broken=True))
+    known = all_sources()
+    known.detail_sources["audit"] = DetailSource(entry=lambda seq: detail_sources.entry_detail(seq, broken=True))
     async with drilled("entry", known) as (_, pilot, screen):
         await until_has(pilot, screen, "entry")
         assert "✗ content" in shown(screen)
@@ -153,7 +157,7 @@ async def test_enter_on_a_picture_opens_it_in_the_browser() -> None:
         await until_has(pilot, screen, "version")
         await pilot.press("j", "enter")
         await pilot.pause()
-        run = desks.VERSION.run_id
+        run = detail_sources.VERSION.run_id
         assert app.opened == [f"http://127.0.0.1:5000/#/experiments/1/runs/{run}/artifacts/plots/roc.png"]
 
 
@@ -168,15 +172,15 @@ async def test_enter_on_a_decision_opens_its_entry() -> None:
 
 
 async def test_gates_are_looked_at_only_when_somebody_looks_at_them() -> None:
-    known = all_desks()
-    desk = known.desks["models"]
-    assert isinstance(desk, Desk)
+    known = all_sources()
+    details = known.detail_sources["models"]
+    assert isinstance(details, DetailSource)
     async with drilled("version", known) as (_, pilot, screen):
         await until_has(pilot, screen, "version")
-        assert "gates" not in [name for name, _ in desk.asked]
+        assert "gates" not in [name for name, _ in details.asked]
         await pilot.press("4")
         await until_has(pilot, screen, "gates")
-        assert [given for name, given in desk.asked if name == "gates"] == [("promote", "6")]
+        assert [given for name, given in details.asked if name == "gates"] == [("promote", "6")]
         await pilot.press("j", "j", "enter")
         await pilot.pause()
 

@@ -1,4 +1,4 @@
-"""What all drill-downs share: views, keys, and what happens when their desk fails, hangs or is late."""
+"""What all drill-downs share: views, keys, and what happens when their details fails, hangs or is late."""
 
 import asyncio
 from dataclasses import replace
@@ -12,8 +12,8 @@ from lab.screen.screens.help_screen import HelpScreen
 from lab.screen.screens.main_screen import MainScreen
 from lab.screen.screens.run_screen import RunScreen
 from lab.screen.widgets.page import TablePage
-from tests.screen import desks, snapshots
-from tests.screen.desks import Answer, Desk, Desks, all_desks
+from tests.screen import detail_sources, snapshots
+from tests.screen.detail_sources import Answer, DetailSource, DetailSources, all_sources
 from tests.screen.drilling import WAYS, drilled, picture, shown, until_has
 from tests.screen.fakes import NotingApp, Playing, app_on, at_once
 
@@ -25,7 +25,7 @@ VIEWS = [
     ("run", "1", ["run"], ["ingest_data", "register_with_governance", "4 of 4 done"]),
     ("run", "2", ["events"], ["STEP_FAILURE", "MLflow didn't answer", "check has_valid_values", "[red]has_valid"]),
     ("run", "3", ["run"], ["data_path:", "/data/credit.csv"]),
-    ("run", "4", ["run"], [desks.RUN.run_id, "lab/trigger", "dagster/code_location"]),
+    ("run", "4", ["run"], [detail_sources.RUN.run_id, "lab/trigger", "dagster/code_location"]),
     ("run", "5", ["audit"], ["train_model", "among #30 to #42", "success"]),
     ("version", "1", ["version"], ["auc", "0.7834", "0.7801", "▲ +0.0033", "champion v5"]),
     ("version", "2", ["version"], ["approval_state", "approved_staging", "✓ complete"]),
@@ -55,16 +55,16 @@ async def test_every_view_says_what_was_fetched(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", WAYS)
-async def test_escape_goes_back_and_closes_the_desk(kind: str) -> None:
-    known = all_desks()
+async def test_escape_goes_back_and_closes_the_source(kind: str) -> None:
+    known = all_sources()
     async with drilled(kind, known) as (app, pilot, _):
         while not known.opened:
             await pilot.pause(0.01)
         await pilot.press("escape")
         assert isinstance(app.screen, MainScreen)
-        desk = known.desks[known.opened[0]]
-        assert isinstance(desk, Desk)
-        await desk.closed.wait()
+        details = known.detail_sources[known.opened[0]]
+        assert isinstance(details, DetailSource)
+        await details.closed.wait()
 
 
 @pytest.mark.parametrize("kind", WAYS)
@@ -103,8 +103,12 @@ KNOWN_ANYWAY = {("run", "1"), ("run", "4"), ("version", "1"), ("version", "2")}
 @pytest.mark.parametrize("kind", WAYS)
 async def test_a_view_whose_source_fails_says_why(kind: str) -> None:
     names = "run events entries version gates decisions entry drift runbook silences more"
-    failing = Desk(**{name: ServiceUnavailable(REASON) for name in names.split()})
-    async with drilled(kind, Desks(**dict.fromkeys(all_desks().desks, failing))) as (_, pilot, screen):
+    failing = DetailSource(**{name: ServiceUnavailable(REASON) for name in names.split()})
+    async with drilled(kind, DetailSources(**dict.fromkeys(all_sources().detail_sources, failing))) as (
+        _,
+        pilot,
+        screen,
+    ):
         for key, wants in (view[1:3] for view in VIEWS if view[0] == kind and view[2]):
             await pilot.press(key)
             await until_has(pilot, screen, *wants)
@@ -117,23 +121,27 @@ async def test_a_view_whose_source_fails_says_why(kind: str) -> None:
                 assert REASON in said
 
 
-async def test_a_desk_that_can_not_be_opened_is_explained() -> None:
-    known = Desks(**dict.fromkeys(all_desks().desks, NotFound("There is no lab here.", "Type `invoke up`.")))
+async def test_a_source_that_can_not_be_opened_is_explained() -> None:
+    known = DetailSources(
+        **dict.fromkeys(all_sources().detail_sources, NotFound("There is no lab here.", "Type `invoke up`."))
+    )
     async with drilled("drift", known) as (_, pilot, screen):
         await until_has(pilot, screen, "drift")
         assert "There is no lab here. Type `invoke up`." in shown(screen)
 
 
-async def test_a_mistake_in_a_desk_is_a_failed_view_and_no_traceback() -> None:
-    known = all_desks()
-    known.desks["drift"] = Desk(drift=KeyError("[bold]counts[/]"))
+async def test_a_mistake_in_a_source_is_a_failed_view_and_no_traceback() -> None:
+    known = all_sources()
+    known.detail_sources["drift"] = DetailSource(drift=KeyError("[bold]counts[/]"))
     async with drilled("drift", known) as (_, pilot, screen):
         await until_has(pilot, screen, "drift")
         assert "The data set couldn't be read: KeyError: '[bold]counts[/]'." in shown(screen)
 
 
-async def test_a_view_waits_while_its_desk_says_nothing_and_keys_work() -> None:
-    known = Desks(**{kind: Desk(run=Answer(), events=Answer(), entries=Answer()) for kind in all_desks().desks})
+async def test_a_view_waits_while_its_source_says_nothing_and_keys_work() -> None:
+    known = DetailSources(
+        **{kind: DetailSource(run=Answer(), events=Answer(), entries=Answer()) for kind in all_sources().detail_sources}
+    )
     async with drilled("run", known) as (app, pilot, screen):
         await pilot.press("2")
         assert screen.page.has_class("-waiting")
@@ -143,8 +151,8 @@ async def test_a_view_waits_while_its_desk_says_nothing_and_keys_work() -> None:
 
 
 async def test_a_view_that_stops_answering_keeps_what_it_had_with_its_age() -> None:
-    known = all_desks()
-    known.desks["drift"] = Desk(drift=Answer(desks.DRIFT, ServiceUnavailable("gone away")))
+    known = all_sources()
+    known.detail_sources["drift"] = DetailSource(drift=Answer(detail_sources.DRIFT, ServiceUnavailable("gone away")))
     async with drilled("drift", known) as (_, pilot, screen):
         await until_has(pilot, screen, "drift")
         await pilot.press("r")
@@ -156,10 +164,10 @@ async def test_a_view_that_stops_answering_keeps_what_it_had_with_its_age() -> N
         assert "credit_amount" in shown(screen)
 
 
-async def test_without_a_desk_a_recording_says_so_and_shows_what_it_has() -> None:
+async def test_without_a_source_a_recording_says_so_and_shows_what_it_has() -> None:
     observer_app = None
     async with drilled("run") as (app, pilot, screen):
-        app.open_desk = None
+        app.open_details = None
         await pilot.press("escape", "2", "enter")
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
@@ -172,7 +180,7 @@ async def test_without_a_desk_a_recording_says_so_and_shows_what_it_has() -> Non
 @pytest.mark.parametrize(("kind", "words"), [("entry", '"previous_hash"'), ("drift", "0.812"), ("alert", "isn't part")])
 async def test_what_a_recording_has_is_shown(kind: str, words: str) -> None:
     async with drilled(kind) as (app, pilot, _):
-        app.open_desk = None
+        app.open_details = None
         await pilot.press("escape", "enter")
         await pilot.pause()
         assert isinstance(app.screen, DetailScreen)
@@ -189,7 +197,7 @@ async def test_what_is_gone_from_the_newest_data_stays_and_says_so() -> None:
 
 
 WANTED = {
-    ("run", "R"): ("relaunch", desks.RUN.run_id),
+    ("run", "R"): ("relaunch", detail_sources.RUN.run_id),
     ("version", "a"): ("approve", "6"),
     ("version", "P"): ("promote", "6"),
     ("version", "x"): ("reject", "6"),
@@ -234,7 +242,7 @@ async def test_a_read_only_screen_has_no_key_that_changes_something(kind: str, a
 
 PAGES = {
     "service": ("", "http://127.0.0.1:5000"),
-    "run": ("", f"http://127.0.0.1:3000/runs/{desks.RUN.run_id}"),
+    "run": ("", f"http://127.0.0.1:3000/runs/{detail_sources.RUN.run_id}"),
     "version": ("", "http://127.0.0.1:5000/#/models/CreditRiskModel/versions/6"),
     "alert": ("", "http://127.0.0.1:9090/alerts"),
 }

@@ -10,7 +10,7 @@ from lab.base.errors import NotFound
 from lab.observe.snapshot import Slice, SliceState
 from lab.screen.screens import fetching
 from lab.screen.screens.fetching import Fetcher, Want, pause_after
-from tests.screen.desks import Answer, Desk
+from tests.screen.detail_sources import Answer, DetailSource
 
 
 class Told:
@@ -31,11 +31,13 @@ class Told:
         return self.parts
 
 
-def fetcher(told: Told, desk: Desk, *wants: Want, opened: Callable[[], Desk] | None = None) -> Fetcher:
+def fetcher(
+    told: Told, details: DetailSource, *wants: Want, opened: Callable[[], DetailSource] | None = None
+) -> Fetcher:
     def all_wants(_: Any) -> Sequence[Want]:
         return wants
 
-    return Fetcher(opened or (lambda: desk), all_wants, told, lambda: 7.0)
+    return Fetcher(opened or (lambda: details), all_wants, told, lambda: 7.0)
 
 
 async def ended(task: "asyncio.Task[None]") -> None:
@@ -44,12 +46,12 @@ async def ended(task: "asyncio.Task[None]") -> None:
 
 
 async def test_each_thing_settles_on_its_own() -> None:
-    told, desk = Told(), Desk()
+    told, details = Told(), DetailSource()
     wants = [Want("slow", "Slow", Answer().next), Want("good", "Good", Answer(1).next)]
-    task = asyncio.create_task(fetcher(told, desk, *wants).run(["slow", "good"]))
+    task = asyncio.create_task(fetcher(told, details, *wants).run(["slow", "good"]))
     assert [(name, part.value, part.fetched_at) for name, part in await told.until(1)] == [("good", 1, 7.0)]
     await ended(task)
-    assert desk.closed.is_set()
+    assert details.closed.is_set()
 
 
 async def test_what_takes_too_long_is_given_up_and_asked_again() -> None:
@@ -63,7 +65,7 @@ async def test_what_takes_too_long_is_given_up_and_asked_again() -> None:
             await asyncio.Event().wait()
         return calls
 
-    running = fetcher(told, Desk(), Want("it", "The store", slow, deadline_s=0.01))
+    running = fetcher(told, DetailSource(), Want("it", "The store", slow, deadline_s=0.01))
     task = asyncio.create_task(running.run(["it"]))
     first = (await told.until(1))[0][1]
     assert (first.state, first.error) == (SliceState.FAILED, "The store didn't answer within 0.01 s.")
@@ -84,7 +86,7 @@ async def test_a_failure_keeps_the_last_good_value() -> None:
             raise found
         return found
 
-    running = fetcher(told, Desk(), Want("it", "It", fetch, every_s=3600.0))
+    running = fetcher(told, DetailSource(), Want("it", "It", fetch, every_s=3600.0))
     task = asyncio.create_task(running.run(["it"]))
     await told.until(1)
     running.hurry()
@@ -101,7 +103,9 @@ async def test_a_failure_keeps_the_last_good_value() -> None:
 
 async def test_what_is_final_is_not_asked_for_again_but_by_a_person() -> None:
     told, answer = Told(), Answer("going", "done", "asked")
-    running = fetcher(told, Desk(), Want("it", "It", answer.next, every_s=0.001, until=lambda found: found == "done"))
+    running = fetcher(
+        told, DetailSource(), Want("it", "It", answer.next, every_s=0.001, until=lambda found: found == "done")
+    )
     task = asyncio.create_task(running.run(["it"]))
     await told.until(2)
     for _ in range(20):
@@ -114,7 +118,9 @@ async def test_what_is_final_is_not_asked_for_again_but_by_a_person() -> None:
 
 async def test_a_lazy_thing_is_asked_for_when_somebody_looks() -> None:
     told, answer = Told(), Answer(1)
-    running = fetcher(told, Desk(), Want("lazy", "It", answer.next, lazy=True), Want("other", "It", Answer(2).next))
+    running = fetcher(
+        told, DetailSource(), Want("lazy", "It", answer.next, lazy=True), Want("other", "It", Answer(2).next)
+    )
     task = asyncio.create_task(running.run(["lazy", "other"]))
     await told.until(1)
     assert answer.given == [1]
@@ -125,22 +131,22 @@ async def test_a_lazy_thing_is_asked_for_when_somebody_looks() -> None:
 
 async def test_nothing_yet_is_no_failure() -> None:
     told = Told()
-    running = fetcher(told, Desk(), Want("it", "It", Answer(None).next))
+    running = fetcher(told, DetailSource(), Want("it", "It", Answer(None).next))
     task = asyncio.create_task(running.run(["it"]))
     assert (await told.until(1))[0][1].state is SliceState.WAITING
     await ended(task)
 
 
-async def test_a_desk_that_can_not_be_opened_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_source_that_can_not_be_opened_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "pause_after", lambda *_: 0.0)
     told, failures = Told(), [NotFound("no lab"), OSError("no file")]
 
-    def opened() -> Desk:
+    def opened() -> DetailSource:
         if failures:
             raise failures.pop()
-        return Desk()
+        return DetailSource()
 
-    running = fetcher(told, Desk(), Want("it", "It", Answer(1).next), opened=opened)
+    running = fetcher(told, DetailSource(), Want("it", "It", Answer(1).next), opened=opened)
     task = asyncio.create_task(running.run(["it"]))
     parts = [part for _, part in await told.until(3)]
     assert [part.error for part in parts] == ["The drill-down couldn't be read: OSError: no file.", "no lab", ""]

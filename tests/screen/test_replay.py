@@ -389,7 +389,7 @@ async def test_a_replay_asks_no_lab(file: Path) -> None:
         await pilot.pause()
         assert app.view.trouble == ""
         assert len(app.workers) == 0
-        assert app.open_desk is None
+        assert app.open_details is None
 
 
 async def test_question_mark_lists_the_keys_that_work(file: Path) -> None:

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from lab.screen import themes
-from lab.screen.saved_layout import Layout, Memory
+from lab.screen.saved_layout import Layout, SavedLayout
 from lab.screen.screens.main_screen import MainScreen
 from lab.views.sorting import Order
 from tests.screen.doing import Scripted, doing
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
-    return Memory(tmp_path / "state" / "screen.json")
+def memory(tmp_path: Path) -> SavedLayout:
+    return SavedLayout(tmp_path / "state" / "screen.json")
 
 
-async def test_panel_order_and_theme_are_as_they_were_left(memory: Memory) -> None:
+async def test_panel_order_and_theme_are_as_they_were_left(memory: SavedLayout) -> None:
     async with doing(Scripted(), memory=memory) as (app, pilot):
         await pilot.press("t", "2", "s", "s", "S", "q")
     async with doing(Scripted(), memory=memory) as (app, pilot):
@@ -31,14 +31,14 @@ async def test_panel_order_and_theme_are_as_they_were_left(memory: Memory) -> No
         assert "▾ status" in str(panel.border_title)
 
 
-async def test_a_new_order_is_written_down_at_once(memory: Memory) -> None:
+async def test_a_new_order_is_written_down_at_once(memory: SavedLayout) -> None:
     async with doing(Scripted(), memory=memory) as (_, pilot):
         await pilot.press("4", "s")
         await pilot.pause()
         assert memory.load() == (Layout(themes.DARK.name, "audit", {"audit": Order("seq", down=True)}), "")
 
 
-async def test_filters_are_not_remembered(memory: Memory) -> None:
+async def test_filters_are_not_remembered(memory: SavedLayout) -> None:
     async with doing(Scripted(), memory=memory) as (_, pilot):
         await pilot.press("1", "slash", *"mlflow", "enter", "q")
     async with doing(Scripted(), memory=memory) as (app, _):
@@ -52,7 +52,7 @@ async def test_filters_are_not_remembered(memory: Memory) -> None:
     "content",
     [b"", b"{", b"[]", b"\xff\xfe", b'{"schema": 2}', b'{"schema": 1, "theme": "nord", "panel": "x", "orders": []}'],
 )
-async def test_a_broken_file_is_ignored_with_a_word(memory: Memory, content: bytes) -> None:
+async def test_a_broken_file_is_ignored_with_a_word(memory: SavedLayout, content: bytes) -> None:
     memory.path.parent.mkdir()
     memory.path.write_bytes(content)
     async with doing(Scripted(), memory=memory) as (app, pilot):
@@ -62,7 +62,7 @@ async def test_a_broken_file_is_ignored_with_a_word(memory: Memory, content: byt
     assert memory.load()[1] == ""
 
 
-async def test_names_that_are_no_more_are_ignored(memory: Memory) -> None:
+async def test_names_that_are_no_more_are_ignored(memory: SavedLayout) -> None:
     memory.save(Layout("no-such-theme", "no-such-panel", {"runs": Order("no-such-column"), "gone": Order("x")}))
     async with doing(Scripted(), memory=memory) as (app, _):
         assert app.theme == themes.DARK.name
@@ -72,7 +72,7 @@ async def test_names_that_are_no_more_are_ignored(memory: Memory) -> None:
 
 async def test_a_folder_that_cannot_be_written_is_said_once_and_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    memory = Memory(tmp_path / "file" / "screen.json")
+    memory = SavedLayout(tmp_path / "file" / "screen.json")
     async with doing(Scripted(), memory=memory) as (app, pilot):
         await pilot.press("1", "s", "s", "s")
         await pilot.pause()
@@ -80,7 +80,7 @@ async def test_a_folder_that_cannot_be_written_is_said_once_and_changes_nothing(
         assert len(said) == 1
 
 
-def test_nothing_but_the_whole_file_is_ever_there(memory: Memory) -> None:
+def test_nothing_but_the_whole_file_is_ever_there(memory: SavedLayout) -> None:
     assert memory.save(Layout("nord")) == ""
     assert memory.save(Layout("gruvbox", "runs", {"runs": Order("took")})) == ""
     assert [path.name for path in memory.path.parent.iterdir()] == ["screen.json"]
@@ -89,7 +89,7 @@ def test_nothing_but_the_whole_file_is_ever_there(memory: Memory) -> None:
 
 def test_the_file_lies_in_the_users_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert Memory.of_user({"XDG_STATE_HOME": "/var/state"}).path == Path("/var/state/mlops-lab/screen.json")
+    assert SavedLayout.of_user({"XDG_STATE_HOME": "/var/state"}).path == Path("/var/state/mlops-lab/screen.json")
     default = tmp_path / ".local" / "state" / "mlops-lab" / "screen.json"
-    assert Memory.of_user({}).path == default
-    assert Memory.of_user({"XDG_STATE_HOME": "relative"}).path == default
+    assert SavedLayout.of_user({}).path == default
+    assert SavedLayout.of_user({"XDG_STATE_HOME": "relative"}).path == default

@@ -22,7 +22,7 @@ from aiohttp import web
 from lab.base.errors import LabError
 from lab.screen.web import _listen, serve
 from lab.screen.web import web_application as doors
-from lab.screen.web.web_application import Door
+from lab.screen.web.web_application import WebApplication
 from tests.conftest import required
 from tests.screen import recordings
 from tests.support.browser import chromium
@@ -52,11 +52,11 @@ while head := sys.stdin.buffer.read(5):
 
 
 @asynccontextmanager
-async def opened(*arguments: str) -> AsyncIterator[tuple[Door, str]]:
+async def opened(*arguments: str) -> AsyncIterator[tuple[WebApplication, str]]:
     """A door on a free port, and its address without the token."""
     listening = _listen(0)
     port = listening.getsockname()[1]
-    door = Door(port, [sys.executable, "-c", SCREEN, *arguments])
+    door = WebApplication(port, [sys.executable, "-c", SCREEN, *arguments])
     runner = web.AppRunner(door.application(), access_log=None, shutdown_timeout=20)
     await runner.setup()
     await web.SockSite(runner, listening).start()
@@ -67,7 +67,7 @@ async def opened(*arguments: str) -> AsyncIterator[tuple[Door, str]]:
 
 
 @asynccontextmanager
-async def socket_to(door: Door, **headers: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+async def socket_to(door: WebApplication, **headers: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     base = door.url.removesuffix(f"{door.token}/").rstrip("/")
     async with (
         aiohttp.ClientSession() as session,

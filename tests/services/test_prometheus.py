@@ -7,7 +7,7 @@ from lab.base.errors import ServiceUnavailable
 from lab.governance.ledger import Head
 from lab.governance.ledger.published_heads import to_parts
 from lab.services.http import NotReady
-from lab.services.prometheus import Prometheus
+from lab.services.prometheus import Prometheus, read_head
 from tests.services.answers import answer, http, says
 
 
@@ -66,3 +66,14 @@ async def test_the_published_head_is_put_together_from_its_metrics() -> None:
     assert await prometheus(part).published_head() is None
     none = {"status": "success", "data": {"resultType": "vector", "result": []}}
     assert await prometheus(none).published_head() is None
+
+
+@pytest.mark.parametrize("number", ["+Inf", "-Inf", "NaN", "1e999", "-1", "1.5", "x"])
+@pytest.mark.parametrize("name", ["governance_ledger_entries", "governance_ledger_head_hash"])
+async def test_a_head_that_is_no_number_is_an_answer_that_is_not_understood(name: str, number: str) -> None:
+    result = [{"metric": {"__name__": name, "part": "0"}, "value": [1.5, number]}]
+    given = {"status": "success", "data": {"resultType": "vector", "result": result}}
+    with pytest.raises(ValueError, match=r"counts nothing|could not convert"):
+        read_head(given)
+    with pytest.raises(ServiceUnavailable):
+        await prometheus(given).published_head()

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from lab.base.account import AGENT, ENGINE, passed_on
+from lab.base.account import AGENT, ENGINE, downloading, passed_on
 from lab.base.errors import SignatureInvalid
 from lab.base.source_code import code_version
 from lab.services import ssh
@@ -138,3 +138,21 @@ def test_the_commit_is_known_in_a_folder_of_somebody_else(tmp_path: Path, monkey
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_CONFIG_GLOBAL", "HOME"):
         monkeypatch.setenv(name, "/from/the/shell")
     assert code_version(root) == known
+
+
+NETWORK = (
+    *("http_proxy", "HTTPS_PROXY", "no_proxy", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
+    *("CURL_CA_BUNDLE", "NETRC", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"),
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_TRUSTED_HOST", "PIP_CERT", "PIP_CONFIG_FILE"),
+    *("UV_DEFAULT_INDEX", "UV_INDEX_CORP_PASSWORD", "UV_CACHE_DIR", "UV_NATIVE_TLS", "UV_HTTP_TIMEOUT", "UV_PYTHON"),
+)
+SHELL = (
+    *("AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_URI", "PGPASSWORD", "LD_PRELOAD", "PYTHONPATH", "VIRTUAL_ENV"),
+    *("APT_CONFIG", "TAR_OPTIONS", "SOURCE_DATE_EPOCH", "DOCKER_DEFAULT_PLATFORM", "COMPOSE_FILE", "MY_proxy_x"),
+    *("PIP_TARGET", "PIP_USER", "PIP_PLATFORM", "PIP_NO_BINARY", "PIP_DEST", "UV_PROJECT", "UV_FROZEN", "UV_NO_DEV"),
+)
+
+
+def test_a_download_gets_the_way_to_the_network_and_nothing_else() -> None:
+    shell = dict.fromkeys((*NETWORK, *SHELL, "PATH", "HOME"), "x")
+    assert set(downloading(shell)) == {"PATH", "HOME", *NETWORK}

@@ -8,15 +8,15 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from exporters.bucket import BucketCollector, BucketStatus
-from exporters.dagster import DagsterCollector, DagsterStatus
-from exporters.drift import DriftCollector, DriftStatus
-from exporters.governance import GovernanceCollector, RegistryStatus
-from exporters.judge import JudgeCollector, Judgement
+from exporters.bucket_metrics import BucketCollector, BucketStatus
+from exporters.dagster_metrics import DagsterCollector, DagsterStatus
+from exporters.drift_monitor import DriftCollector, DriftStatus
+from exporters.entry_validator import JudgeCollector, Judgement
+from exporters.governance_metrics import GovernanceCollector, RegistryStatus
 from exporters.poller import Poller
-from exporters.reconcile import ReconcileCollector, ReconcileStatus
+from exporters.reconcile_metrics import ReconcileCollector, ReconcileStatus
 from exporters.serve import Exporter, registry
-from exporters.trail import LedgerStatus
+from exporters.trail_metrics import LedgerStatus
 from lab.base.catalogue import Service
 from lab.base.drift import DriftReport, FeatureDrift
 from lab.base.log_lines import written_at

@@ -9,7 +9,7 @@ import pytest
 
 from lab import cli
 from lab.governance.ledger import Entry, key_of
-from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.ledger.writer import Ledger
 from lab.runtime.layout import Layout
 from lab.services.s3 import ADMIN
@@ -31,7 +31,7 @@ def written(trail: RealTrail, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
         "AUDIT_LOG_PREFIX": trail.prefix,
     }.items():
         monkeypatch.setenv(name, value)
-    witness = Witness.in_folder(trail.config.witness)
+    witness = PublishedHeads.in_folder(trail.config.witness)
     witness.path.unlink(missing_ok=True)
     ledger = Ledger(trail.store(), trail.prefix, witness=witness)
     return [ledger.append(entry(number)) for number in range(LENGTH)]

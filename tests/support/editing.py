@@ -1,11 +1,14 @@
 """A lab that runs from a copy of the project, whose pipeline a test edits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.support.lab import LiveLab
 from tests.support.project import git, with_asset
+from tests.support.waiting import eventually
 
 # Seconds after which an edit must show, on a busy machine.
 SHOWN_S = 120.0
@@ -61,6 +64,20 @@ class Desk:
     def said(self, run_id: str) -> list[str]:
         """The text that the asset materialised with."""
         return [entry["text"] for event in self.events(run_id) for entry in event.get("metadataEntries", []) if entry]
+
+
+@contextmanager
+def edited(lab: LiveLab) -> Iterator[Desk]:
+    """Has the asset `edited`, which says "one"; everything is as committed afterwards."""
+    desk = Desk(lab)
+    desk.edit(saying("one"))
+    eventually(lambda: "edited" in desk.shown(), SHOWN_S, "the added asset")
+    try:
+        yield desk
+    finally:
+        git(lab.root, "checkout", "-q", ".")
+        git(lab.root, "clean", "-fdq")
+    eventually(lambda: "edited" not in desk.shown(), SHOWN_S, "the definitions from before")
 
 
 def saying(text: str) -> str:

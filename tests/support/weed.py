@@ -143,10 +143,6 @@ class RealTrail:
             "AUDIT_LOG_PREFIX": self.prefix,
         }
 
-    def overwrite(self, key: str, body: bytes) -> None:
-        """As the administrator: a new version on top of whatever is there."""
-        self.client(ADMIN).put_object(Bucket=self.bucket, Key=key, Body=body)
-
 
 @contextmanager
 def running_weed(folder: Path) -> Iterator[Weed]:

@@ -11,7 +11,7 @@ from lab.views import View, alert_views, drift_views, run_views, service_views, 
 from lab.views.cells import Line, PanelState, PanelView, Tone, width_of
 from lab.views.document import page
 from lab.views.probe_history import Probe
-from tests.screen import desks, snapshots
+from tests.screen import detail_sources, snapshots
 
 VIEW = View(snapshots.DRIFTED, snapshots.CLOCK)
 
@@ -44,7 +44,7 @@ def test_the_states_of_a_view_differ(part: Slice[tuple[int, ...]], state: PanelS
 
 @pytest.mark.parametrize("width", [40, 76, 116, 196])
 def test_histograms_fit_their_window(width: int) -> None:
-    shown, begins = drift_views.histograms(desks.DRIFT, width)
+    shown, begins = drift_views.histograms(detail_sources.DRIFT, width)
     if width >= 76:
         assert all(width_of(line) <= width for line in shown.lines)
     assert [text(shown.lines[begin])[2:].split()[0] for begin in begins.values()] == list(begins)
@@ -61,12 +61,12 @@ def test_a_bin_that_nobody_is_in_is_left_out_and_the_widest_is_full() -> None:
 
 
 def test_only_part_of_the_data_counted_is_said() -> None:
-    assert "▲ the first 10 rows" in text(drift_views.status(replace(desks.DRIFT, rows=10, whole=False)))
+    assert "▲ the first 10 rows" in text(drift_views.status(replace(detail_sources.DRIFT, rows=10, whole=False)))
 
 
 def test_a_metric_that_should_be_low_is_better_when_lower() -> None:
-    ours = replace(desks.VERSION, metrics={"auc": 0.8, "log_loss": 0.6, "own": 1.0})
-    theirs = replace(desks.CHAMPION, metrics={"auc": 0.7, "log_loss": 0.5, "own": 2.0})
+    ours = replace(detail_sources.VERSION, metrics={"auc": 0.8, "log_loss": 0.6, "own": 1.0})
+    theirs = replace(detail_sources.CHAMPION, metrics={"auc": 0.7, "log_loss": 0.5, "own": 2.0})
     rows = {row.key: row.cells["change"].spans[0] for row in version_views.metrics(ours, theirs).rows}
     assert (rows["auc"].text, rows["auc"].tone) == ("▲ +0.1000", Tone.OK)
     assert (rows["log_loss"].text, rows["log_loss"].tone) == ("▲ +0.1000", Tone.WARN)
@@ -76,17 +76,21 @@ def test_a_metric_that_should_be_low_is_better_when_lower() -> None:
 
 
 def test_a_decision_without_proof_is_neither_approved_nor_signed() -> None:
-    approved = desks.DECISIONS.entries[-1]
+    approved = detail_sources.DECISIONS.entries[-1]
     audit = snapshots.DRIFTED.audit.map(lambda a: replace(a, uncounted=(approved.seq,)))
-    shown = version_views.decisions(desks.DECISIONS, View(replace(snapshots.DRIFTED, audit=audit), snapshots.CLOCK))
+    shown = version_views.decisions(
+        detail_sources.DECISIONS, View(replace(snapshots.DRIFTED, audit=audit), snapshots.CLOCK)
+    )
     row = next(row for row in shown.rows if row.key == str(approved.seq))
     assert (row.cells["status"].text, row.cells["signed"].text) == ("∅ approved", "no")
-    assert "✓ approved" in version_views.decisions(desks.DECISIONS, VIEW).rows[-1].text
+    assert "✓ approved" in version_views.decisions(detail_sources.DECISIONS, VIEW).rows[-1].text
 
 
 def test_a_refusal_names_the_gates_that_were_closed() -> None:
-    refused = replace(desks.DECISIONS.entries[1], details={"reason": "try", "gates": {"drift": "x", "four eyes": "y"}})
-    shown = version_views.decisions(replace(desks.DECISIONS, entries=(refused,)), VIEW)
+    refused = replace(
+        detail_sources.DECISIONS.entries[1], details={"reason": "try", "gates": {"drift": "x", "four eyes": "y"}}
+    )
+    shown = version_views.decisions(replace(detail_sources.DECISIONS, entries=(refused,)), VIEW)
     assert shown.rows[0].cells["reason"].text == "try (closed: drift, four eyes)"
 
 
@@ -97,7 +101,7 @@ def test_steps_of_a_run_that_began_none() -> None:
 
 
 def test_a_step_that_goes_on_grows_with_time() -> None:
-    shown = run_views.steps(desks.RUNNING, VIEW)
+    shown = run_views.steps(detail_sources.RUNNING, VIEW)
     going = next(row for row in shown.rows if row.cells["state"].text == "in progress")
     assert going.cells["took"].text == "1.2s"
     assert 0 < (going.cells["bar"].fill or 0) <= 1
@@ -119,7 +123,7 @@ def test_values_of_alerts_read_as_numbers(raw: str, said: str) -> None:
 
 
 def test_markdown_keeps_its_words_and_loses_its_marks() -> None:
-    lines = [text(line) for line in alert_views.runbook(desks.RUNBOOK).lines]
+    lines = [text(line) for line in alert_views.runbook(detail_sources.RUNBOOK).lines]
     assert lines[0] == "Meaning. A feature of the current data has a PSI above 0.25: the population has shifted."
     assert "  invoke seed --reset    # takes a planted drift back" in lines
     assert lines[-1] == "- trains on the data as it is now"
@@ -128,7 +132,7 @@ def test_markdown_keeps_its_words_and_loses_its_marks() -> None:
 
 def test_an_alert_is_silenced_only_by_an_active_silence_about_it() -> None:
     alert = snapshots.ALERTS[0]
-    active, expired = desks.SILENCES
+    active, expired = detail_sources.SILENCES
     assert alert_views.is_silenced(alert, (active,))
     assert not alert_views.is_silenced(alert, (replace(active, state="expired"), expired))
     assert not alert_views.is_silenced(alert, (replace(active, matchers=('alertname="Other"',)),))

@@ -16,7 +16,7 @@ from lab.base.interruption import finished_first
 from lab.base.model_versions import MODEL_NAME, ModelVersion
 from lab.config import LabConfig
 from lab.governance.cases.gates import Case, Gate, TooLate, examine, move_of
-from lab.governance.cases.model_smoke_test import Trial, try_model
+from lab.governance.cases.model_smoke_test import SmokeTest, try_model
 from lab.governance.cases.reconcile import mirror
 from lab.governance.cases.signing import Signing, claimant, signature_problem
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
@@ -31,6 +31,7 @@ from lab.governance.rules.approval_states import (
     must_be_signed,
 )
 from lab.governance.rules.history import History, Record
+from lab.governance.rules.identities import uncounted_remedy
 from lab.governance.rules.policy import Action
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
@@ -39,6 +40,7 @@ from lab.services.s3 import PIPELINE, READER, S3, AuditStore
 # What takes a model out of service; how often it is tried while others decide about the same version.
 SAFE = frozenset({Action.REJECT, Action.ARCHIVE})
 _ATTEMPTS = 5
+_CHANGED = "Somebody changed identities or policy meanwhile; look at `invoke identity-list`, then try again."
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Tools:
     mlflow: Mlflow
     store: EntryStore
     data_hash: Callable[[str], str]
-    try_model: Callable[[str, str, str], Trial]
+    try_model: Callable[[str, str, str], SmokeTest]
 
     @classmethod
     def of_lab(cls, config: LabConfig) -> "Tools":
@@ -216,7 +218,7 @@ class Approver:
         if problem:
             raise LabError(
                 f"Audit entry {sealed.seq} changes nothing: {problem}.",
-                "Somebody changed identities or policy meanwhile; look at `invoke identity-list`, then try again.",
+                uncounted_remedy(problem, _CHANGED),
             )
         return sealed, history
 

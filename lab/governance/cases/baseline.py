@@ -11,6 +11,7 @@ from lab.governance.cases.signing import Signing, claimant, signature_problem
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import BaselineStatement, checked_reason
+from lab.governance.rules.identities import uncounted_remedy
 from lab.governance.rules.policy import Action, Actor
 
 
@@ -23,7 +24,7 @@ class Mandate:
     details: Mapping[str, Any]
 
 
-class BaselineDesk:
+class BaselineApproval:
     """Asks the policy, and for a signature. Methods raise LabError."""
 
     def __init__(self, config: LabConfig, store: EntryStore, signing: Signing) -> None:
@@ -51,7 +52,7 @@ class BaselineDesk:
         if problem := next((one.problem for one in history.ignored if one.seq == sealed.seq), ""):
             raise LabError(
                 f"No baseline was set: entry {sealed.seq}, {problem}.",
-                "Type the command again, if this is still to be the baseline.",
+                uncounted_remedy(problem, "Type the command again, if this is still to be the baseline."),
             )
         return Mandate(who, sealed.seq, details)
 

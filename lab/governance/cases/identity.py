@@ -24,7 +24,7 @@ from lab.governance.cases.signing import (
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import IdentityStatement, checked_reason
-from lab.governance.rules.identities import ADD, REMOVE, WHERE, Identities, change_problem
+from lab.governance.rules.identities import ADD, REMOVE, WHERE, Identities, change_problem, uncounted_remedy
 from lab.governance.rules.policy import Action, Actor
 from lab.governance.rules.signers import Signer, make_line, parse_line
 from lab.services import ssh
@@ -219,10 +219,13 @@ class Registrar:
 
 
 def _changed_meanwhile(sealed: Entry, problem: str, late: bool) -> LabError:
+    again = "Type `invoke identity-list` to see who may sign now; then type the command again, if it is still needed."
+    if (remedy := uncounted_remedy(problem, again)) is not again:
+        return LabError(f"Audit entry {sealed.seq} changes nothing: {problem}.", remedy)
     no_fault = " It is recorded as overtaken, which is no fault." if late else ""
     return LabError(
         f"Somebody else changed the identities at the same time: entry {sealed.seq}, {problem}.{no_fault}",
-        "Type `invoke identity-list` to see who may sign now; then type the command again, if it is still needed.",
+        again,
     )
 
 

@@ -21,14 +21,14 @@ ROWS = 20
 
 
 @dataclass(frozen=True)
-class Trial:
+class SmokeTest:
     """`detail` is what was predicted, or why nothing could be."""
 
     works: bool
     detail: str
 
 
-def try_model(config: LabConfig, version: str, digest: str, data: str, deadline_s: float = DEADLINE_S) -> Trial:
+def try_model(config: LabConfig, version: str, digest: str, data: str, deadline_s: float = DEADLINE_S) -> SmokeTest:
     """Loads the version, if `digest` is that of its files, and lets it score the first rows of the data set `data`.
 
     Never raises for what the model does.
@@ -60,9 +60,9 @@ def try_model(config: LabConfig, version: str, digest: str, data: str, deadline_
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Trial(False, f"no prediction within {deadline_s:.0f} s")
+            return SmokeTest(False, f"no prediction within {deadline_s:.0f} s")
         except LabError as err:
-            return Trial(False, f"its training data can't be read: {err.message}")
+            return SmokeTest(False, f"its training data can't be read: {err.message}")
     return _understood(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
@@ -73,14 +73,14 @@ def _write_rows(config: LabConfig, data: str, path: Path) -> None:
         csv.writer(file).writerows(islice(read_records(lines), ROWS + 1))
 
 
-def _understood(code: int, out: str, errors: str) -> Trial:
+def _understood(code: int, out: str, errors: str) -> SmokeTest:
     try:
         answer = json.loads(out.strip().splitlines()[-1])
         if code == 0:
             labels = ", ".join(map(str, answer["predictions"][:5]))
             used = f"loads and predicts {answer['rows']} rows of its training data, as CSV and as JSON: {labels}"
-            return Trial(True, f"its files are the audited ones; {used}")
-        return Trial(False, str(answer["error"]))
+            return SmokeTest(True, f"its files are the audited ones; {used}")
+        return SmokeTest(False, str(answer["error"]))
     except (ValueError, LookupError, TypeError):
         last = (errors.strip().splitlines() or ["it printed nothing"])[-1]
-        return Trial(False, f"the trial ended with {code}: {last[:300]}")
+        return SmokeTest(False, f"the trial ended with {code}: {last[:300]}")

@@ -1,16 +1,18 @@
-"""Ending on record what was killed before it could record its own end."""
+"""Ending on record what was killed before it could record its own end, or its beginning."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from lab.base.catalogue import Service
 from lab.base.errors import LedgerError
-from lab.base.runs import RunStatus
+from lab.base.runs import Run, RunStatus, Step
 from lab.config import LabConfig
-from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
-from lab.governance.ledger import Entry, EntryStore, Status
+from lab.governance.cases.trail import entry_by_actor, ledger, witness
+from lab.governance.cases.unrecorded_steps import Unaudited, broken_off, how, unrecorded
+from lab.governance.ledger import Entry, EntryStore, Status, Verification
+from lab.governance.ledger.writer import verify_trail
 from lab.governance.rules.identities import moment
 from lab.services.dagster import Dagster
 from lab.services.http import Http
@@ -31,14 +33,15 @@ class Left:
 
 @dataclass(frozen=True)
 class Closing:
-    """The ends that were written, and what stays open."""
+    """The ends that were written, what stays open, and what can't be recorded because it did something unaudited."""
 
     closed: tuple[Entry, ...]
     left: tuple[Left, ...]
+    unaudited: tuple[Unaudited, ...] = ()
 
 
 class Closer:
-    """Writes a failure for each step and command that began, and whose process is gone without one."""
+    """Writes a failure for each step and command whose process is gone without one."""
 
     def __init__(self, config: LabConfig, dagster: Dagster, store: EntryStore) -> None:
         self._config, self._dagster, self._store = config, dagster, store
@@ -49,9 +52,26 @@ class Closer:
         dagster = Dagster(Http.to(Service.DAGSTER, config.url(Service.DAGSTER), timeout_s=15))
         return cls(config, dagster, AuditStore(S3.of_lab(config, PIPELINE), config.audit_bucket, config.audit_prefix))
 
-    async def close(self) -> Closing:
-        """Ends what can be ended. Raises LabError, LedgerError for a trail that can't be trusted."""
-        begun = await asyncio.to_thread(self._unfinished)
+    async def close(self, run_ids: tuple[str, ...] = ()) -> Closing:
+        """Ends what can be ended, of these runs if any are given.
+
+        Raises LabError, LedgerError for a trail that can't be trusted.
+        """
+        # Asked before the trail is read: a run that is over then has no entry still to come.
+        over = await broken_off(self._dagster, run_ids)
+        begun, recorded = await asyncio.to_thread(self._read)
+        found = await self._end_begun([entry for entry in begun if not run_ids or entry.run_id in run_ids])
+        closed, unaudited = list(found.closed), []
+        for run in over:
+            for step in unrecorded(run, recorded.get(run.run_id, ())):
+                reason, why_not = how(run, step, await self._dagster.all_events(run.run_id))
+                if why_not:
+                    unaudited.append(Unaudited(run.run_id, step.name, why_not))
+                else:
+                    closed.append(await asyncio.to_thread(self._record, run, step, reason))
+        return Closing(tuple(closed), found.left, tuple(unaudited))
+
+    async def _end_begun(self, begun: list[Entry]) -> Closing:
         states = await self._states(begun)
         closed: list[Entry] = []
         left: list[Left] = []
@@ -67,19 +87,20 @@ class Closer:
         """Closes the connections."""
         await self._dagster.aclose()
 
-    def _unfinished(self) -> Sequence[Entry]:
+    def _read(self) -> tuple[tuple[Entry, ...], Mapping[str, set[str]]]:
+        """The beginnings without an end, and the actions on record by run."""
         # The journal may hold the very ends that the trail lacks.
         ledger(self._config, self._store).flush_journal()
-        found = TrailReader(self._config, self._store).read().verification
-        if found.faults:
-            first = found.faults[0]
-            raise LedgerError(
-                f"The audit trail can't be trusted, so nothing is added to it: entry {first.seq}: {first.problem}.",
-                "Type `mlops-lab audit verify`.",
-            )
-        return found.unfinished
+        recorded: dict[str, set[str]] = {}
 
-    async def _states(self, begun: Sequence[Entry]) -> Mapping[str, RunStatus]:
+        def see(entry: Entry) -> None:
+            if entry.run_id:
+                recorded.setdefault(entry.run_id, set()).add(entry.action)
+
+        heads = witness(self._config).heads()
+        return _trusted(verify_trail(self._store, self._config.audit_prefix, heads, see)).unfinished, recorded
+
+    async def _states(self, begun: list[Entry]) -> Mapping[str, RunStatus]:
         """The state of each run that Dagster knows."""
         wanted = sorted({entry.run_id for entry in begun if entry.run_id})
         found: dict[str, RunStatus] = {}
@@ -94,6 +115,21 @@ class Closer:
         return ledger(self._config, self._store).append(
             replace(end, run_id=begun.run_id, model_version=begun.model_version)
         )
+
+    def _record(self, run: Run, step: Step, reason: str) -> Entry:
+        """The only entry of a step that never had one: it has no beginning to close."""
+        end = entry_by_actor(self._config, step.name, Status.FAILURE, {"reason": reason, "begun_by": run.owner})
+        return ledger(self._config, self._store).append(replace(end, run_id=run.run_id))
+
+
+def _trusted(found: Verification) -> Verification:
+    if found.faults:
+        first = found.faults[0]
+        raise LedgerError(
+            f"The audit trail can't be trusted, so nothing is added to it: entry {first.seq}: {first.problem}.",
+            "Type `mlops-lab audit verify`.",
+        )
+    return found
 
 
 def _verdict(begun: Entry, states: Mapping[str, RunStatus]) -> tuple[str, str]:

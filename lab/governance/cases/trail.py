@@ -8,7 +8,7 @@ from lab.base.names import all_storable
 from lab.base.source_code import code_version
 from lab.config import LabConfig
 from lab.governance.ledger import Entry, EntryStore, Status, Verification, find_head, key_of, parse
-from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.ledger.writer import Ledger, now_utc, verify_trail
 from lab.governance.rules.history import Fold, History
 from lab.governance.rules.policy import Claim, Environment
@@ -57,9 +57,9 @@ class TrailReader:
         self._last = max(self._last, entry.seq)
 
 
-def witness(config: LabConfig) -> Witness:
+def witness(config: LabConfig) -> PublishedHeads:
     """Where this lab's processes write down the heads that they made."""
-    return Witness.in_folder(config.witness)
+    return PublishedHeads.in_folder(config.witness)
 
 
 def ledger(config: LabConfig, store: EntryStore) -> Ledger:

@@ -1,6 +1,6 @@
 """(e) What must never be approved or promoted is tried for real, on a version that is a probe's own.
 
-People with keys act on a stage: a copy of the version's entries in a bucket of its own. What needs no key is tried in
+People with keys act on a sandbox: a copy of the version's entries in a bucket of its own. What needs no key is tried in
 the lab's own trail.
 """
 
@@ -15,8 +15,16 @@ from lab.governance.cases.approve import Outcome
 from lab.governance.cases.signing import Signing
 from lab.governance.cases.trail import TrailReader, ledger
 from lab.governance.checks.proof import Check, Found, listed
-from lab.governance.checks.proof_clients import Bench
-from lab.governance.checks.sandbox import ANALYST, ENGINEER, OFFICER, Stage, approval_entry, make_key, scratch_bucket
+from lab.governance.checks.proof_clients import ProofClients
+from lab.governance.checks.sandbox import (
+    ANALYST,
+    ENGINEER,
+    OFFICER,
+    Sandbox,
+    approval_entry,
+    make_key,
+    temporary_bucket,
+)
 from lab.governance.checks.subject import Probe
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.approval_states import PROBE
@@ -28,9 +36,9 @@ STRANGER = Actor("stranger@example.com", Role.RISK_OFFICER, Environment.STAGING)
 class ApprovalProofs:
     """Attempts that each must meet their own gate, leave an entry that says so, and change nothing."""
 
-    def __init__(self, bench: Bench, probe: Probe, closing: ExitStack) -> None:
-        self._bench, self._probe, self._closing = bench, probe, closing
-        self._made: Stage | None = None
+    def __init__(self, clients: ProofClients, probe: Probe, closing: ExitStack) -> None:
+        self._clients, self._probe, self._closing = clients, probe, closing
+        self._made: Sandbox | None = None
         self._counted: Entry | None = None
         self._counted_altered: list[str] = []
         self._refused_altered: list[str] = []
@@ -52,7 +60,7 @@ class ApprovalProofs:
 
     async def _blocked(self) -> Found:
         if self._counted:
-            return False, "it was approved on the stage before this was tried"
+            return False, "it was approved on the sandbox before this was tried"
         return self._closed(await self._try(Action.PROMOTE, ENGINEER), "state")
 
     async def _drifted(self) -> Found:
@@ -60,7 +68,7 @@ class ApprovalProofs:
         await self._approved()
         outcome = await self._try(Action.PROMOTE, ENGINEER)
         if "state" in _closed_gates(outcome):
-            return False, "the approval on the stage doesn't count, so that drift was not what refused it"
+            return False, "the approval on the sandbox doesn't count, so that drift was not what refused it"
         return self._closed(outcome, "drift")
 
     async def _unknown_key(self) -> Found:
@@ -72,7 +80,7 @@ class ApprovalProofs:
         passed, evidence = _judged(outcome, "identity")
         if not passed:
             return passed, evidence
-        found = await self._bench.mlflow.version(version)
+        found = await self._clients.mlflow.version(version)
         state, blocked = found.tags.get("approval_state"), found.tags.get("deployment_blocked")
         if state != ApprovalState.PENDING_STAGING or blocked != "true" or found.aliases:
             return False, f"version {version} is {state} now, with aliases {', '.join(found.aliases) or 'none'}"
@@ -81,10 +89,10 @@ class ApprovalProofs:
     async def _forged(self) -> Found:
         """With the pipeline's credential anybody can add an entry that is linked as it must be."""
         version = await self._probe.version()
-        reader = TrailReader(self._bench.config, self._bench.trail)
+        reader = TrailReader(self._clients.config, self._clients.trail)
         before = await asyncio.to_thread(reader.read)
-        forged = approval_entry(self._bench.config, before.history.records[version], STRANGER)
-        sealed = await asyncio.to_thread(ledger(self._bench.config, self._bench.trail).append, forged)
+        forged = approval_entry(self._clients.config, before.history.records[version], STRANGER)
+        sealed = await asyncio.to_thread(ledger(self._clients.config, self._clients.trail).append, forged)
         after = await asyncio.to_thread(reader.follow, sealed.seq)
         problem = next((one.problem for one in after.ignored if one.seq == sealed.seq), "")
         state = after.records[version].state
@@ -101,7 +109,7 @@ class ApprovalProofs:
         return listed(self._counted_altered, "; ".join([*self._refused_altered, again]))
 
     async def _approved(self) -> Entry:
-        """The officer's approval, in the stage's trail only; before it the same with words that weren't signed.
+        """The officer's approval, in the sandbox's trail only; before it the same with words that weren't signed.
 
         Raises LabError.
         """
@@ -120,15 +128,15 @@ class ApprovalProofs:
         return self._counted
 
     async def _draft(self) -> Entry:
-        stage = await self._stage()
-        record = (await asyncio.to_thread(stage.history)).records[await self._probe.version()]
-        return await asyncio.to_thread(stage.approval, record, OFFICER)
+        sandbox = await self._sandboxed()
+        record = (await asyncio.to_thread(sandbox.history)).records[await self._probe.version()]
+        return await asyncio.to_thread(sandbox.approval, record, OFFICER)
 
     async def _append(self, entry: Entry) -> tuple[Entry, str]:
-        return await asyncio.to_thread((await self._stage()).append, entry)
+        return await asyncio.to_thread((await self._sandboxed()).append, entry)
 
     async def _try(self, action: Action, by: str) -> Outcome:
-        return await (await self._stage()).act(action, await self._probe.version(), by)
+        return await (await self._sandboxed()).act(action, await self._probe.version(), by)
 
     def _closed(self, outcome: Outcome, gate: str) -> Found:
         """Whether this gate refused somebody whom the lab knows."""
@@ -136,12 +144,12 @@ class ApprovalProofs:
             return False, f"the key wasn't known, so that {gate!r} wasn't tried: {closed['identity']}"
         return _judged(outcome, gate)
 
-    async def _stage(self) -> Stage:
+    async def _sandboxed(self) -> Sandbox:
         if self._made is None:
             await self._probe.version()
-            config = self._closing.enter_context(scratch_bucket(self._bench, "stage"))
+            config = self._closing.enter_context(temporary_bucket(self._clients, "sandbox"))
             entries = (await self._probe.trained()).entries
-            self._made = await Stage.set_up(config, self._bench, self._probe.home, entries)
+            self._made = await Sandbox.set_up(config, self._clients, self._probe.home, entries)
         return self._made
 
 

@@ -8,7 +8,7 @@ from ipaddress import IPv6Address, ip_address
 from lab.base.catalogue import BY_NAME, LOOPBACK, Service
 from lab.base.errors import LabError, NotFound, ServiceUnavailable
 from lab.governance.checks.proof import Check, Found, listed
-from lab.governance.checks.proof_clients import Bench
+from lab.governance.checks.proof_clients import ProofClients
 from lab.runtime.neighbours import listening
 from lab.services.postgres import connect
 from lab.services.s3 import ADMIN, MLFLOW, PIPELINE, READER, S3
@@ -58,8 +58,8 @@ FOREIGN_PAGE = (
 class NetworkProofs:
     """The doors of the lab."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, clients: ProofClients) -> None:
+        self._clients = clients
 
     def checks(self) -> Iterator[Check]:
         yield Check("network: loopback only", self._loopback)
@@ -73,12 +73,12 @@ class NetworkProofs:
         return listed((f"listening elsewhere: {one}" for one in exposed), f"{count} ports, each on loopback")
 
     def _listening(self) -> tuple[list[str], int]:
-        found = listening(self._bench.config)
+        found = listening(self._clients.config)
         exposed = {f"{name} on {address}:{port}" for name, address, port in found if not is_loopback(address)}
         return sorted(exposed), len({port for _, _, port in found})
 
     async def _store(self) -> Found:
-        config = self._bench.config
+        config = self._clients.config
         audit = f"/{config.audit_bucket}"
         internal = [
             _Request(_S, "GET", "/1,0000000001", port="volume"),
@@ -94,7 +94,7 @@ class NetworkProofs:
 
     def _opens(self, identity: str) -> bool:
         """Whether the store takes a wrong secret for `identity`."""
-        config = self._bench.config
+        config = self._clients.config
         s3 = S3.connect(config.url(Service.OBJECT_STORE), identity, "wrong-" + "x" * 20)
         try:
             s3.keys_after(config.audit_bucket, "", "", 1)
@@ -115,7 +115,7 @@ class NetworkProofs:
     def _connects(self, user: str, database: str, password: str) -> str:
         import psycopg2
 
-        port = self._bench.config.port(Service.POSTGRES)
+        port = self._clients.config.port(Service.POSTGRES)
         try:
             connect(LOOPBACK, port, database, user, password, connect_timeout=5).close()
         except psycopg2.OperationalError as err:
@@ -151,7 +151,7 @@ class NetworkProofs:
         return found
 
     def _base(self, request: _Request) -> str:
-        config = self._bench.config
+        config = self._clients.config
         if request.port:
             return f"http://{LOOPBACK}:{config.extra_port(request.service, request.port)}"
         return config.url(request.service)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from lab.base.errors import SettingsError
 from lab.base.runs import STEPS, RunStatus
 from lab.governance.checks.proof import Check, Found, listed
-from lab.governance.checks.proof_clients import Bench
+from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.checks.subject import Launched, Probe
 from lab.governance.ledger import Status
 from lab.governance.rules.policy import (
@@ -42,8 +42,8 @@ def _owner(text: str) -> str:
 class PolicyProofs:
     """What the policy says, and what happens to runs."""
 
-    def __init__(self, bench: Bench, probe: Probe) -> None:
-        self._bench, self._probe = bench, probe
+    def __init__(self, clients: ProofClients, probe: Probe) -> None:
+        self._clients, self._probe = clients, probe
 
     def checks(self) -> Iterator[Check]:
         yield Check("policy: every role in every environment", self._decided)
@@ -52,7 +52,7 @@ class PolicyProofs:
         yield Check("policy: a run that may succeeds, and each step is audited", self._success)
 
     async def _decided(self) -> Found:
-        policy = self._bench.config.policy
+        policy = self._clients.config.policy
         verdicts = []
         for environment in Environment:
             allowed = [role for role in Role if policy.decide(Actor("p", role, environment), Action.RUN).allowed]
@@ -80,7 +80,7 @@ class PolicyProofs:
         return listed((text for right, text in verdicts if not right), "; ".join(text for _, text in verdicts))
 
     def _judge(self, role: Role, environment: Environment, launched: Launched) -> Found:
-        decision = self._bench.config.policy.decide(Actor("p", role, environment), Action.RUN)
+        decision = self._clients.config.policy.decide(Actor("p", role, environment), Action.RUN)
         may = decision.allowed and not forbidden(role, environment, Action.RUN)
         who = f"{role} in {environment}"
         if launched.seen == _BLOCKED and launched.run.status is RunStatus.FAILURE:
@@ -95,7 +95,7 @@ class PolicyProofs:
         run = launched.run
         who = f"{actor.role} in {actor.environment}: run {run.run_id[:8]}"
         if run.status is not RunStatus.SUCCESS:
-            reason = await self._bench.dagster.failure(run.run_id)
+            reason = await self._clients.dagster.failure(run.run_id)
             return False, f"{who} ended {run.status}: {reason or 'no reason given'}"
         missing = [f"{who} left no {status} of {step}" for step, status in sorted(_WHOLE - set(launched.seen))]
         return listed(missing, f"{who} succeeded, {len(launched.entries)} entries")

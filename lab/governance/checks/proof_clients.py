@@ -39,7 +39,7 @@ class Remembering:
 
 
 @dataclass(frozen=True)
-class Bench:
+class ProofClients:
     """One lab's services. `trail` is read as often as the attempts need it; what is verified is read from the store."""
 
     config: LabConfig
@@ -51,7 +51,7 @@ class Bench:
     trail: EntryStore
 
     @classmethod
-    def of_lab(cls, config: LabConfig) -> "Bench":
+    def of_lab(cls, config: LabConfig) -> "ProofClients":
         """The running lab's; makes no request."""
         pipeline = S3.of_lab(config, PIPELINE, timeout_s=15)
         return cls(

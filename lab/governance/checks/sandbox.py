@@ -16,10 +16,10 @@ from lab.base.model_versions import MODEL_NAME, ApprovalState
 from lab.config import LabConfig
 from lab.governance.cases.approve import Approver, Outcome, Tools
 from lab.governance.cases.identity import Registrar
-from lab.governance.cases.model_smoke_test import Trial
+from lab.governance.cases.model_smoke_test import SmokeTest
 from lab.governance.cases.signing import Signing
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
-from lab.governance.checks.proof_clients import Bench
+from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import PROBE, Statement
 from lab.governance.rules.history import History, Record
@@ -30,10 +30,10 @@ from lab.services.s3 import AuditStore
 
 
 @contextmanager
-def scratch_bucket(bench: Bench, purpose: str) -> Iterator[LabConfig]:
+def temporary_bucket(clients: ProofClients, purpose: str) -> Iterator[LabConfig]:
     """The lab's configuration with a new, empty audit bucket that has the same policy; entries aren't locked in it."""
-    config = replace(bench.config, audit_bucket=f"{bench.config.audit_bucket[:50]}-{purpose}")
-    name, s3 = config.audit_bucket, bench.admin.client
+    config = replace(clients.config, audit_bucket=f"{clients.config.audit_bucket[:50]}-{purpose}")
+    name, s3 = config.audit_bucket, clients.admin.client
     _remove(s3, name)
     s3.create_bucket(Bucket=name)
     try:
@@ -75,29 +75,29 @@ PEOPLE: Mapping[str, Role] = {
 
 
 @dataclass(frozen=True)
-class Stage:
+class Sandbox:
     """`config` is the lab's with another audit bucket and another home; `keys` are the people's."""
 
     config: LabConfig
-    bench: Bench
+    clients: ProofClients
     store: EntryStore
     keys: Mapping[str, Path]
 
     @classmethod
-    async def set_up(cls, config: LabConfig, bench: Bench, home: Path, entries: Sequence[Entry]) -> "Stage":
+    async def set_up(cls, config: LabConfig, clients: ProofClients, home: Path, entries: Sequence[Entry]) -> "Sandbox":
         """With everybody known, and the entries of the probe's run copied."""
         config = replace(config, home=home, signing_key=None)
-        store = AuditStore(bench.pipeline, config.audit_bucket, config.audit_prefix)
+        store = AuditStore(clients.pipeline, config.audit_bucket, config.audit_prefix)
         keys = {name: make_key(home / f"key-{number}") for number, name in enumerate(PEOPLE)}
-        stage = cls(config, bench, store, keys)
-        await asyncio.to_thread(stage._furnish, entries)
-        return stage
+        sandbox = cls(config, clients, store, keys)
+        await asyncio.to_thread(sandbox._fill, entries)
+        return sandbox
 
     async def act(self, action: Action, version: str, by: str | Path) -> Outcome:
         """A real attempt, signed with somebody's key."""
         key = self.keys[by] if isinstance(by, str) else by
         # The costly gates come last: nothing that must be refused gets there.
-        tools = Tools(self.bench.mlflow, self.store, lambda _: "", lambda *_: Trial(False, "not tried"))
+        tools = Tools(self.clients.mlflow, self.store, lambda _: "", lambda *_: SmokeTest(False, "not tried"))
         attempt = Approver(self.config, Signing(key, home=self.config.home), tools)
         return await attempt.act(action, version, f"{PROBE} tries whether this is refused")
 
@@ -119,7 +119,7 @@ class Stage:
         armored = ssh.sign(statement.body(), self.keys[by])
         return replace(entry, details={**entry.details, "signature": armored, "signer": by})
 
-    def _furnish(self, entries: Sequence[Entry]) -> None:
+    def _fill(self, entries: Sequence[Entry]) -> None:
         registrar = Registrar(self.config, Signing(self.keys[ADMIN], home=self.config.home), self.store)
         for name, role in PEOPLE.items():
             registrar.add(name, self.keys[name], [role.value], f"{PROBE} needs somebody")

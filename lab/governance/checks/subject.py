@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from lab.base.errors import LabError, RunFailed
 from lab.base.model_versions import ApprovalState
 from lab.base.runs import Run, RunStatus
 from lab.governance.cases.approve import Approver, Outcome, Tools
-from lab.governance.cases.model_smoke_test import Trial
+from lab.governance.cases.model_smoke_test import SmokeTest
+from lab.governance.cases.orphans import Closer
 from lab.governance.cases.signing import Signing
 from lab.governance.cases.trail import TrailReader
-from lab.governance.checks.proof_clients import Bench
+from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.ledger import Entry, Status
 from lab.governance.ledger.writer import entries_of_run
 from lab.governance.rules.approval_states import PROBE
@@ -23,6 +25,8 @@ from lab.governance.rules.policy import Action, Actor, Environment, Role
 
 RUN_TAG, VERSION_TAG = "lab/probe", "probe"
 RUN_DEADLINE_S = 120.0
+# How long a run may take to end that was asked to.
+_STOPPING_S = 30.0
 _POLL_S = 0.25
 
 
@@ -41,9 +45,11 @@ class Launched:
 class Probe:
     """Launches runs as somebody who may, or may not. One version at most is trained, when it is first asked for."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench, self._lock = bench, asyncio.Lock()
+    def __init__(self, clients: ProofClients) -> None:
+        self._clients, self._lock = clients, asyncio.Lock()
         self._trained: Launched | None = None
+        # Launches whose run isn't known to be over; one that was asked for starts a run, whoever waits for the answer.
+        self._under_way: set[asyncio.Task[str]] = set()
         # Nobody's keys: the attempts must never sign with those of whoever verifies.
         self._home = tempfile.TemporaryDirectory(prefix="lab-probe-")
 
@@ -59,7 +65,7 @@ class Probe:
 
     async def admitted(self, role: Role, environment: Environment) -> Launched:
         """A run of `role` in `environment` that has nothing to ingest: let in by the guard, it ends just there."""
-        nothing = f"s3://{self._bench.config.data_bucket}/probes/nothing.csv"
+        nothing = f"s3://{self._clients.config.data_bucket}/probes/nothing.csv"
         return await self._launched(Actor(PROBE, role, environment), nothing)
 
     async def trained(self) -> Launched:
@@ -69,12 +75,12 @@ class Probe:
                 data = await asyncio.to_thread(self._drifted_data)
                 self._trained = await self._launched(self.actor(), data)
                 if version := _version(self._trained):
-                    await self._bench.mlflow.set_version_tag(version, VERSION_TAG, PROBE)
+                    await self._clients.mlflow.set_version_tag(version, VERSION_TAG, PROBE)
             return self._trained
 
     def actor(self) -> Actor:
         """Somebody who may run here: the lab's own actor's role, or the first that may."""
-        config = self._bench.config
+        config = self._clients.config
         environment = config.actor.environment
         for role in (config.actor.role, *Role):
             actor = Actor(PROBE, role, environment)
@@ -91,16 +97,16 @@ class Probe:
 
     async def act(self, action: Action, version: str, actor: Actor, signing: Signing | None = None) -> Outcome:
         """A real attempt to act on a version, by default without any key."""
-        bench = self._bench
-        config = replace(bench.config, actor=actor, signing_key=None)
+        clients = self._clients
+        config = replace(clients.config, actor=actor, signing_key=None)
         # The costly gates come last: nothing that must be refused gets there.
-        tools = Tools(bench.mlflow, bench.trail, lambda _: "", lambda *_: Trial(False, "not tried"))
+        tools = Tools(clients.mlflow, clients.trail, lambda _: "", lambda *_: SmokeTest(False, "not tried"))
         attempt = Approver(config, signing or Signing(home=self.home), tools)
         return await attempt.act(action, version, f"{PROBE} tries whether this is refused")
 
     async def put_away(self) -> list[str]:
         """Archives every probe's version that isn't yet, also those that a killed verification left; their numbers."""
-        history = (await asyncio.to_thread(TrailReader(self._bench.config, self._bench.trail).read)).history
+        history = (await asyncio.to_thread(TrailReader(self._clients.config, self._clients.trail).read)).history
         left = [
             record.name
             for record in history.every
@@ -115,36 +121,57 @@ class Probe:
         return left
 
     async def _archive(self, version: str) -> Outcome:
-        policy = self._bench.config.policy
+        policy = self._clients.config.policy
         for role in Role:
             actor = Actor(PROBE, role, Environment.STAGING)
             if policy.decide(actor, Action.ARCHIVE).allowed:
                 return await self.act(Action.ARCHIVE, version, actor)
         raise LabError("The policy lets nobody archive a version in staging.", "Look at POLICY_PATH.")
 
+    async def end_runs(self) -> None:
+        """Ends the runs that nobody waits for any more; those that this interrupts get their end on record, too."""
+        launches, self._under_way = self._under_way, set()
+        run_ids = [one for one in await asyncio.gather(*launches, return_exceptions=True) if isinstance(one, str)]
+        stopped = await asyncio.gather(*map(self._stopped, run_ids), return_exceptions=True)
+        over = tuple(one for one in stopped if isinstance(one, str))
+        if over:
+            await Closer(self._clients.config, self._clients.dagster, self._clients.trail).close(over)
+
     def close(self) -> None:
         """Removes the folder of throw-away keys."""
         self._home.cleanup()
 
     async def _launched(self, actor: Actor, data: str) -> Launched:
-        run_id = await self._bench.dagster.launch(actor, PROBE, data, {RUN_TAG: PROBE})
-        run = await self._ended(run_id)
-        prefix = self._bench.config.audit_prefix
-        return Launched(run, await asyncio.to_thread(entries_of_run, self._bench.stored(), prefix, run_id))
+        launch = asyncio.create_task(self._clients.dagster.launch(actor, PROBE, data, {RUN_TAG: PROBE}))
+        self._under_way.add(launch)
+        run_id = await asyncio.shield(launch)
+        run = await self._ended(run_id, RUN_DEADLINE_S)
+        self._under_way.discard(launch)
+        prefix = self._clients.config.audit_prefix
+        return Launched(run, await asyncio.to_thread(entries_of_run, self._clients.stored(), prefix, run_id))
 
-    async def _ended(self, run_id: str) -> Run:
-        end = time.monotonic() + RUN_DEADLINE_S
+    async def _stopped(self, run_id: str) -> str:
+        """Ends a run; its id."""
+        # It may have ended just now.
+        with suppress(RunFailed):
+            await self._clients.dagster.terminate(run_id)
+        await self._ended(run_id, _STOPPING_S)
+        return run_id
+
+    async def _ended(self, run_id: str, deadline_s: float) -> Run:
+        """Raises RunFailed when it isn't over in time."""
+        end = time.monotonic() + deadline_s
         while True:
-            run = await self._bench.dagster.run(run_id)
+            run = await self._clients.dagster.run(run_id)
             if run.status.finished:
                 return run
             if time.monotonic() > end:
-                raise RunFailed(f"Run {run_id} is still {run.status} after {RUN_DEADLINE_S:.0f} s.")
+                raise RunFailed(f"Run {run_id} is still {run.status} after {deadline_s:.0f} s.")
             await asyncio.sleep(_POLL_S)
 
     def _drifted_data(self) -> str:
         """Where a data set lies that drifted from the baseline; it never becomes the current one."""
-        bucket, s3 = self._bench.config.data_bucket, self._bench.pipeline
+        bucket, s3 = self._clients.config.data_bucket, self._clients.pipeline
         baseline = DatasetRef.from_json(s3.get(bucket, BASELINE_KEY))
         path = self.home / "drifted.csv"
         path.write_bytes(downturn(read_rows(s3.lines(bucket, baseline.key))))

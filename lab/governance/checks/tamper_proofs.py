@@ -14,8 +14,8 @@ from lab.base.errors import NotFound
 from lab.config import LabConfig
 from lab.governance.cases.trail import entry_by_actor
 from lab.governance.checks.proof import Check, Found, listed
-from lab.governance.checks.proof_clients import Bench
-from lab.governance.checks.sandbox import policy_text, scratch_bucket
+from lab.governance.checks.proof_clients import ProofClients
+from lab.governance.checks.sandbox import policy_text, temporary_bucket
 from lab.governance.ledger import Entry, Kind, Status, find_head, key_of, seal
 from lab.governance.ledger.writer import Ledger, verify_trail
 from lab.governance.rules.approval_states import PROBE
@@ -85,8 +85,8 @@ def _batch(s3: Any, target: _Target) -> None:
 class TamperProofs:
     """Attempts on the trail, and on a scratch copy of its bucket."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, clients: ProofClients) -> None:
+        self._clients = clients
 
     def checks(self) -> Iterator[Check]:
         yield Check("tampering: the pipeline can't overwrite, delete or unlock an entry", self._locked)
@@ -109,7 +109,7 @@ class TamperProofs:
         done = []
         for name, attempt in ATTEMPTS.items():
             try:
-                attempt(self._bench.pipeline.client, target)
+                attempt(self._clients.pipeline.client, target)
                 done.append(f"{name}: done")
             except ClientError as err:
                 code = err.response["Error"]["Code"]
@@ -117,8 +117,8 @@ class TamperProofs:
         return listed(done, f"{len(ATTEMPTS)} attempts on {target.key}, each refused: {', '.join(ATTEMPTS)}")
 
     def _target(self) -> _Target:
-        config = self._bench.config
-        store = AuditStore(self._bench.reader, config.audit_bucket, config.audit_prefix)
+        config = self._clients.config
+        store = AuditStore(self._clients.reader, config.audit_bucket, config.audit_prefix)
         seq = find_head(store, config.audit_prefix)
         found = store.copies_after(key_of(config.audit_prefix, seq - 1), 1) if seq else []
         if not found:
@@ -128,7 +128,7 @@ class TamperProofs:
         return _Target(config.audit_bucket, found[0].key, found[0].first, policy, soon, config.audit_retention_days)
 
     def _overwrite(self) -> Found:
-        with scratch_bucket(self._bench, "probe") as config:
+        with temporary_bucket(self._clients, "probe") as config:
             store, written = self._written(config)
             self._put(config, 2, b"{}")
             found = verify_trail(store, config.audit_prefix)
@@ -138,7 +138,7 @@ class TamperProofs:
             return True, found.faults[0].problem
 
     def _forge(self) -> Found:
-        with scratch_bucket(self._bench, "probe") as config:
+        with temporary_bucket(self._clients, "probe") as config:
             store, written = self._written(config)
             # Linked to nothing that is there, but numbered and hashed as it must be.
             forged = seal(written[0], replace(written[-1], hash="f" * 64))
@@ -150,11 +150,11 @@ class TamperProofs:
 
     def _put(self, config: LabConfig, number: int, body: bytes) -> None:
         key = key_of(config.audit_prefix, number)
-        self._bench.pipeline.client.put_object(Bucket=config.audit_bucket, Key=key, Body=body)
+        self._clients.pipeline.client.put_object(Bucket=config.audit_bucket, Key=key, Body=body)
 
     def _written(self, config: LabConfig) -> tuple[AuditStore, list[Entry]]:
         """Three entries in a scratch trail, as the pipeline writes them."""
-        store = AuditStore(self._bench.pipeline, config.audit_bucket, config.audit_prefix)
+        store = AuditStore(self._clients.pipeline, config.audit_bucket, config.audit_prefix)
         writer = Ledger(store, config.audit_prefix)
-        entry = entry_by_actor(self._bench.config, PROBE, Status.SUCCESS, {})
+        entry = entry_by_actor(self._clients.config, PROBE, Status.SUCCESS, {})
         return store, [writer.append(replace(entry, details={"number": number})) for number in range(3)]

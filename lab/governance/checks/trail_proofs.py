@@ -9,8 +9,9 @@ from lab.base.model_versions import ModelVersion
 from lab.base.runs import JOB, Run, RunStatus, Step
 from lab.governance.cases.reconcile import read_registry
 from lab.governance.cases.trail import witness
+from lab.governance.cases.unrecorded_steps import unrecorded
 from lab.governance.checks.proof import Check, Found, listed
-from lab.governance.checks.proof_clients import Bench
+from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.ledger import Entry, Status, Verification
 from lab.governance.ledger.retention import REMEDY
 from lab.governance.ledger.writer import verify_trail
@@ -20,7 +21,7 @@ from lab.services import ssh
 
 
 @dataclass(frozen=True)
-class Survey:
+class Scan:
     """`steps` are the actions and states that each run left; `findings` lasted over two looks."""
 
     verification: Verification
@@ -33,16 +34,16 @@ class Survey:
 class Surveyor:
     """One survey for all proofs."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench, self._lock = bench, asyncio.Lock()
-        self._found: Survey | LabError | None = None
+    def __init__(self, clients: ProofClients) -> None:
+        self._clients, self._lock = clients, asyncio.Lock()
+        self._found: Scan | LabError | None = None
 
-    async def look(self) -> Survey:
+    async def look(self) -> Scan:
         """Raises LabError, the same one each time."""
         async with self._lock:
             if self._found is None:
                 try:
-                    self._found = await _survey(self._bench)
+                    self._found = await _survey(self._clients)
                 except LabError as err:
                     self._found = err
         if isinstance(self._found, LabError):
@@ -63,38 +64,40 @@ class _Reading:
             self.steps.setdefault(entry.run_id, set()).add((entry.action, entry.status))
 
 
-async def _survey(bench: Bench) -> Survey:
+async def _survey(clients: ProofClients) -> Scan:
     """Raises LabError."""
-    registry = await read_registry(bench.mlflow)
-    verification, reading = await asyncio.to_thread(_read, bench)
+    registry = await read_registry(clients.mlflow)
+    verification, reading = await asyncio.to_thread(_read, clients)
     history = reading.fold.history()
     findings = reconcile(*registry, history)
     if findings:
         # A registration or a decision in progress differs for a moment.
-        again = await read_registry(bench.mlflow)
-        history = (await asyncio.to_thread(_read, bench))[1].fold.history()
+        again = await read_registry(clients.mlflow)
+        history = (await asyncio.to_thread(_read, clients))[1].fold.history()
         lasting = set(reconcile(*again, history))
         findings = tuple(one for one in findings if one in lasting)
-    return Survey(verification, history, reading.steps, registry[0], findings)
+    return Scan(verification, history, reading.steps, registry[0], findings)
 
 
-def _read(bench: Bench) -> tuple[Verification, _Reading]:
-    config = bench.config
+def _read(clients: ProofClients) -> tuple[Verification, _Reading]:
+    config = clients.config
     reading = _Reading(Fold(config.name, config.policy, ssh.verify))
     heads, days = witness(config).heads(), config.audit_retention_days
-    return verify_trail(bench.stored(), config.audit_prefix, heads, reading.see, days), reading
+    return verify_trail(clients.stored(), config.audit_prefix, heads, reading.see, days), reading
 
 
 # The newest runs that are compared with the trail.
 _RUNS = 100
 _UNAUDITABLE = "the audit trail can't be written"
+_BROKE_OFF = "no entry of"
+_CLOSE = "`mlops-lab audit close` puts on record a step that ended before it began to work, and names one that worked."
 
 
 class LedgerProofs:
     """What the trail says of itself and of the runs that Dagster knows."""
 
-    def __init__(self, bench: Bench, surveyor: Surveyor) -> None:
-        self._bench, self._surveyor = bench, surveyor
+    def __init__(self, clients: ProofClients, surveyor: Surveyor) -> None:
+        self._clients, self._surveyor = clients, surveyor
 
     def checks(self) -> Iterator[Check]:
         yield Check("ledger: the chain is intact, up to every published head", self._chain)
@@ -114,30 +117,33 @@ class LedgerProofs:
     async def _locked(self) -> Found:
         """By the bucket's settings, which hold for entries to come, and by each entry's own lock."""
         found = (await self._surveyor.look()).verification
-        weak = await asyncio.to_thread(self._bench.weaknesses)
-        days = self._bench.config.audit_retention_days
+        weak = await asyncio.to_thread(self._clients.weaknesses)
+        days = self._clients.config.audit_retention_days
         good = f"versioning, lock, lifecycle and policy are the lab's; {found.checked} entries locked for {days} days"
         passed, evidence = listed([*weak, *(fault.problem for fault in found.exposed)], good)
         return passed, evidence if passed else f"{evidence}. {REMEDY}"
 
     async def _runs(self) -> Found:
-        runs = [run for run in await self._bench.dagster.runs(_RUNS, steps=True) if run.job == JOB]
+        runs = [run for run in await self._clients.dagster.runs(_RUNS, steps=True) if run.job == JOB]
         finished = [run for run in runs if run.status.finished]
         steps = (await self._surveyor.look()).steps
         gaps = [await self._gap(run, step, steps.get(run.run_id, set())) for run in finished for step in run.steps]
         succeeded = sum(run.status is RunStatus.SUCCESS for run in finished)
-        return listed(filter(None, gaps), f"{len(finished)} finished runs, {succeeded} of them successful")
+        good = f"{len(finished)} finished runs, {succeeded} of them successful"
+        passed, evidence = listed(filter(None, gaps), good)
+        return passed, evidence if passed or _BROKE_OFF not in "".join(gaps) else f"{evidence}. {_CLOSE}"
 
     async def _gap(self, run: Run, step: Step, seen: set[tuple[str, Status]]) -> str:
         """What the trail lacks of one step; empty when nothing is missing."""
         if step.status == "SUCCESS":
             lacking = [one for one in (Status.STARTED, Status.SUCCESS) if (step.name, one) not in seen]
             return f"run {run.run_id[:8]} has no {' and no '.join(lacking)} of {step.name}" if lacking else ""
-        if step.status != "FAILURE" or any(action == step.name for action, _ in seen):
+        if step not in unrecorded(run, {action for action, _ in seen}):
             return ""
         # A step that couldn't be audited doesn't run: that is the rule, not a gap.
-        reason = await self._bench.dagster.failure(run.run_id)
-        return "" if _UNAUDITABLE in reason else f"run {run.run_id[:8]} has no entry of {step.name}, which failed"
+        reason = await self._clients.dagster.failure(run.run_id)
+        ended = "failed" if step.status == "FAILURE" else "was killed"
+        return "" if _UNAUDITABLE in reason else f"run {run.run_id[:8]} has {_BROKE_OFF} {step.name}, which {ended}"
 
     async def _unfinished(self) -> Found:
         found = (await self._surveyor.look()).verification.unfinished

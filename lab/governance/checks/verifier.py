@@ -14,7 +14,7 @@ from lab.governance.checks.approval_proofs import ApprovalProofs
 from lab.governance.checks.network_proofs import NetworkProofs
 from lab.governance.checks.policy_proofs import PolicyProofs
 from lab.governance.checks.proof import Check, Found, Proof
-from lab.governance.checks.proof_clients import Bench
+from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.checks.subject import Probe
 from lab.governance.checks.tamper_proofs import TamperProofs
 from lab.governance.checks.trail_proofs import LedgerProofs, RegistryProofs, Surveyor
@@ -28,12 +28,12 @@ class Verifier:
     def __init__(
         self,
         config: LabConfig,
-        bench: Bench | None = None,
+        clients: ProofClients | None = None,
         report: Report = lambda _: None,
         begin: Callable[[], object] = lambda: None,
     ) -> None:
         """`begin` is called before anything is tried; what it raises ends the verification."""
-        self._bench = bench or Bench.of_lab(config)
+        self._clients = clients or ProofClients.of_lab(config)
         self._report, self._begin = report, begin
 
     async def run(self, only: str = "") -> tuple[Proof, ...]:
@@ -41,9 +41,9 @@ class Verifier:
 
         Raises UsageError when no name does, LabError when another verification of this lab is going on.
         """
-        probe, closing = Probe(self._bench), ExitStack()
+        probe, closing = Probe(self._clients), ExitStack()
         try:
-            closing.enter_context(_alone(self._bench.config.home))
+            closing.enter_context(_alone(self._clients.config.home))
             checks = list(self._checks(probe, closing))
             chosen = [check for check in checks if only.lower() in check.name.lower()]
             if not chosen:
@@ -54,7 +54,7 @@ class Verifier:
         finally:
             closing.callback(probe.close)
             await asyncio.to_thread(closing.close)
-            await self._bench.aclose()
+            await self._clients.aclose()
 
     async def _settled(self, checks: list[Check], probe: Probe) -> AsyncIterator[Proof]:
         try:
@@ -64,6 +64,8 @@ class Verifier:
                 yield await self._settle(_cleaning(probe))
         finally:
             # After an interruption; what can't be put away now is at the next verification.
+            with suppress(LabError):
+                await probe.end_runs()
             if probe.left:
                 with suppress(LabError):
                     await probe.put_away()
@@ -75,14 +77,14 @@ class Verifier:
         return proof
 
     def _checks(self, probe: Probe, closing: ExitStack) -> Iterator[Check]:
-        yield from PolicyProofs(self._bench, probe).checks()
-        yield from ApprovalProofs(self._bench, probe, closing).checks()
-        yield from TamperProofs(self._bench).checks()
+        yield from PolicyProofs(self._clients, probe).checks()
+        yield from ApprovalProofs(self._clients, probe, closing).checks()
+        yield from TamperProofs(self._clients).checks()
         yield _cleaning(probe)
-        surveyor = Surveyor(self._bench)
-        yield from LedgerProofs(self._bench, surveyor).checks()
+        surveyor = Surveyor(self._clients)
+        yield from LedgerProofs(self._clients, surveyor).checks()
         yield from RegistryProofs(surveyor).checks()
-        yield from NetworkProofs(self._bench).checks()
+        yield from NetworkProofs(self._clients).checks()
 
 
 def _cleaning(probe: Probe) -> Check:

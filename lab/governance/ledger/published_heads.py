@@ -20,14 +20,14 @@ _TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class Witness:
+class PublishedHeads:
     """The heads seen by this lab's processes; several may write at once. Methods raise OSError."""
 
     path: Path
     clock: Callable[[], str] = utc_text
 
     @classmethod
-    def in_folder(cls, folder: Path) -> "Witness":
+    def in_folder(cls, folder: Path) -> "PublishedHeads":
         return cls(folder / FILE)
 
     def note(self, seq: int, digest: str) -> None:

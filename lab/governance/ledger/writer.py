@@ -10,7 +10,7 @@ from lab.base.errors import LabError, LedgerError, ServiceUnavailable
 from lab.governance.ledger import GENESIS, Entry, EntryStore, find_head, is_sound, key_of, parse, seal
 from lab.governance.ledger.entry import utc_text as now_utc
 from lab.governance.ledger.journal import Journal
-from lab.governance.ledger.published_heads import Witness
+from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.ledger.reader import Trail, entries_of_run, export_line, stored_entries, verify_trail
 
 __all__ = [
@@ -49,7 +49,7 @@ class Ledger:
         journal: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
-        witness: Witness | None = None,
+        witness: PublishedHeads | None = None,
     ) -> None:
         self._store, self._prefix = store, prefix
         self._journal = Journal(journal) if journal else None

@@ -25,7 +25,7 @@ NEWEST = 50
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class EntryValidity:
     """The numbers of entries that don't count, of those that a verification wrote to show that, and of those that lost
     a race; `judged` is the newest entry that was looked at.
     """

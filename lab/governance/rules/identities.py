@@ -17,6 +17,7 @@ ADD, REMOVE = "add", "remove"
 WHERE = Environment.PROD
 # Clocks of several machines differ; but an old date must not revive an expired key.
 _CLOCK_TOLERANCE = timedelta(minutes=10)
+_TOO_EARLY = "is before that of entries in front of it"
 # message, armored signature, known identities, time → the identity that signed. Raises SignatureInvalid.
 Verify = Callable[[bytes, str, Sequence[Signer], datetime], Signer]
 
@@ -39,6 +40,16 @@ class Identities:
         return tuple(signer for signer in self.signers if same_person(signer.name, name))
 
 
+def uncounted_remedy(problem: str, otherwise: str) -> str:
+    """What to do about an entry that doesn't count for `problem`; `otherwise` where time isn't the reason."""
+    if _TOO_EARLY not in problem:
+        return otherwise
+    return (
+        "A clock was wrong: compare this machine's (`date`) with the newest entries (`mlops-lab --once`). "
+        "Sign with a key whose validity isn't limited: add one by `invoke identity-add` without --until."
+    )
+
+
 def signer_of(
     entry: Entry, message: bytes, known: Sequence[Signer], verify: Verify, latest: datetime | None
 ) -> Signer | None:
@@ -56,9 +67,7 @@ def signer_of(
     # Where the key has no limits, time proves nothing; and one entry of the far future, as a wrong clock writes it,
     # must not end all decisions, those among them that take a model out of service.
     if signer.limited and latest and at < latest - _CLOCK_TOLERANCE:
-        raise LedgerError(
-            f"its time {entry.time!r} is before that of entries in front of it, and the key's validity is limited"
-        )
+        raise LedgerError(f"its time {entry.time!r} {_TOO_EARLY}, and the key's validity is limited")
     if problem := claim_problem(signer, entry.owner, entry.role):
         raise LedgerError(problem)
     return signer

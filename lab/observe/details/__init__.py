@@ -1,16 +1,22 @@
-"""Where the screen's drill-downs ask: each kind of thing has a desk of its own, opened while somebody looks at one."""
+"""Where the screen's drill-downs ask: each kind of thing has a source of its own."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Protocol
 
 from lab.base.errors import NotFound
 from lab.config import LabConfig
 from lab.runtime.runtime import Runtime
 
 
-def open_desk(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> Any:
-    """The desk for `kind`: services, runs, models, audit, drift or alerts. Raises NotFound for any other."""
-    desks: Mapping[str, Callable[[], Any]] = {
+class DetailSource(Protocol):
+    """Where a drill-down asks; it holds connections while somebody looks at one thing."""
+
+    async def aclose(self) -> None: ...
+
+
+def open_details(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> DetailSource:
+    """The source for `kind`: services, runs, models, audit, drift or alerts. Raises NotFound for any other."""
+    detail_sources: Mapping[str, Callable[[], DetailSource]] = {
         "services": lambda: _logs(runtime),
         "runs": lambda: _runs(config),
         "models": lambda: _versions(config),
@@ -18,42 +24,42 @@ def open_desk(config: LabConfig, runtime: Callable[[], Runtime], kind: str) -> A
         "drift": lambda: _drift(config),
         "alerts": lambda: _alerts(config, runtime),
     }
-    if kind not in desks:
+    if kind not in detail_sources:
         raise NotFound(f"Nothing more is known of {kind}.")
-    return desks[kind]()
+    return detail_sources[kind]()
 
 
-def _logs(runtime: Callable[[], Runtime]) -> Any:
-    from lab.observe.details.log_source import LogDesk
+def _logs(runtime: Callable[[], Runtime]) -> DetailSource:
+    from lab.observe.details.log_source import LogSource
 
-    return LogDesk(runtime)
-
-
-def _versions(config: LabConfig) -> Any:
-    from lab.observe.details.version_source import VersionDesk
-
-    return VersionDesk(config)
+    return LogSource(runtime)
 
 
-def _drift(config: LabConfig) -> Any:
-    from lab.observe.details.drift_source import DriftDesk
+def _versions(config: LabConfig) -> DetailSource:
+    from lab.observe.details.version_source import VersionSource
 
-    return DriftDesk(config)
-
-
-def _alerts(config: LabConfig, runtime: Callable[[], Runtime]) -> Any:
-    from lab.observe.details.alert_source import AlertDesk
-
-    return AlertDesk(config, runtime)
+    return VersionSource(config)
 
 
-def _entries(config: LabConfig) -> Any:
-    from lab.observe.details.entry_source import EntryDesk
+def _drift(config: LabConfig) -> DetailSource:
+    from lab.observe.details.drift_source import DriftSource
 
-    return EntryDesk(config)
+    return DriftSource(config)
 
 
-def _runs(config: LabConfig) -> Any:
-    from lab.observe.details.run_source import RunDesk
+def _alerts(config: LabConfig, runtime: Callable[[], Runtime]) -> DetailSource:
+    from lab.observe.details.alert_source import AlertSource
 
-    return RunDesk(config)
+    return AlertSource(config, runtime)
+
+
+def _entries(config: LabConfig) -> DetailSource:
+    from lab.observe.details.entry_source import EntrySource
+
+    return EntrySource(config)
+
+
+def _runs(config: LabConfig) -> DetailSource:
+    from lab.observe.details.run_source import RunSource
+
+    return RunSource(config)

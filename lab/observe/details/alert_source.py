@@ -33,7 +33,7 @@ class Runbook:
     lines: tuple[str, ...]
 
 
-class AlertDesk:
+class AlertSource:
     """Asks about alerts. Methods raise LabError."""
 
     def __init__(

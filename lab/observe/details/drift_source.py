@@ -10,7 +10,7 @@ from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key,
 from lab.base.drift import Histogram, Profile, histograms
 from lab.base.errors import NotFound
 from lab.config import LabConfig
-from lab.observe.details.store_reading import TIMEOUT_S, StoreDesk
+from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
 from lab.services.s3 import READER, S3
 
 # Rows of the credit data have about 270 bytes, and an answer is 8 MB at most.
@@ -31,12 +31,12 @@ class DriftDetail:
     whole: bool
 
 
-class DriftDesk:
+class DriftSource:
     """Compares the current data with the baseline. Methods raise LabError."""
 
     def __init__(self, config: LabConfig) -> None:
         self._config = config
-        self._desk = StoreDesk(config)
+        self._details = StoreSource(config)
         self._known: DriftDetail | None = None
 
     async def drift(self) -> DriftDetail:
@@ -55,7 +55,7 @@ class DriftDesk:
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._desk.aclose()
+        await self._details.aclose()
 
     async def _lines(self, current: DatasetRef) -> Iterable[str]:
         if current.rows <= _SMALL_ROWS:
@@ -65,7 +65,7 @@ class DriftDesk:
         return reader.lines(self._config.data_bucket, current.key)
 
     async def _get(self, key: str) -> bytes:
-        return await self._desk.reader.get(self._config.data_bucket, key)
+        return await self._details.reader.get(self._config.data_bucket, key)
 
     async def _reference(self, key: str) -> DatasetRef:
         try:

@@ -13,7 +13,7 @@ from lab.governance.rules.approval_states import parse_baseline_statement, parse
 from lab.governance.rules.identities import claim_problem, moment
 from lab.governance.rules.policy import Action
 from lab.governance.rules.signers import Signer
-from lab.observe.details.store_reading import StoreDesk
+from lab.observe.details.store_reading import StoreSource
 from lab.services import ssh
 
 
@@ -49,20 +49,20 @@ class EntryDetail:
     head: int
 
 
-class EntryDesk:
+class EntrySource:
     """Reads entries of the audit trail. Methods raise LabError."""
 
     def __init__(self, config: LabConfig, store: EntryStore | None = None) -> None:
         self._config, self._store = config, store
-        self._desk = None if store else StoreDesk(config)
+        self._details = None if store else StoreSource(config)
         self._thread = OneThread("entry")
         self._asked = 0
         self._reading = self._thread.once(self._read)
 
     async def entry(self, seq: int) -> EntryDetail:
         """Entry `seq` with its neighbours. Raises NotFound, ServiceUnavailable."""
-        if self._desk:
-            self._store = self._desk.entries()
+        if self._details:
+            self._store = self._details.entries()
         while True:
             self._asked = seq
             found = await self._reading()
@@ -74,8 +74,8 @@ class EntryDesk:
     async def aclose(self) -> None:
         """Closes the connections."""
         self._thread.close()
-        if self._desk:
-            await self._desk.aclose()
+        if self._details:
+            await self._details.aclose()
 
     def _read(self) -> EntryDetail:
         config = self._config

@@ -46,7 +46,7 @@ class LogBatch:
     reading: int = 0
 
 
-class LogDesk:
+class LogSource:
     """Follows logs for one screen, in a thread. `runtime` is made in that thread; methods raise LabError."""
 
     def __init__(self, runtime: Callable[[], Runtime]) -> None:

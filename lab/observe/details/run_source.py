@@ -10,7 +10,7 @@ from lab.base.runs import Run, RunDetail
 from lab.base.threads import OneThread
 from lab.config import LabConfig
 from lab.governance.ledger import Entry, EntryStore, find_head, key_of, parse
-from lab.observe.details.store_reading import TIMEOUT_S, StoreDesk
+from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
 from lab.services.dagster import Dagster
 from lab.services.dagster_answers import RunEvent
 from lab.services.http import Http
@@ -46,14 +46,14 @@ class RunEntries:
     last: int
 
 
-class RunDesk:
+class RunSource:
     """Asks about one run. Methods raise LabError."""
 
     def __init__(self, config: LabConfig, transport: "httpx.AsyncBaseTransport | None" = None) -> None:
         url = config.url(Service.DAGSTER)
         self._dagster = Dagster(Http.to(Service.DAGSTER, url, TIMEOUT_S, transport))
         self._prefix = config.audit_prefix
-        self._desk = StoreDesk(config, transport)
+        self._details = StoreSource(config, transport)
         self._store: EntryStore | None = None
         self._events, self._cursor = Events(), ""
         self._thread = OneThread("run-entries")
@@ -79,13 +79,13 @@ class RunDesk:
 
     async def entries(self, run: Run) -> RunEntries:
         """The run's audit entries, found by its time. Raises ServiceUnavailable."""
-        self._asked, self._store = run, self._desk.entries()
+        self._asked, self._store = run, self._details.entries()
         return await self._search()
 
     async def aclose(self) -> None:
         """Closes the connections."""
         self._thread.close()
-        await self._desk.aclose()
+        await self._details.aclose()
         await self._dagster.aclose()
 
     def _find(self) -> RunEntries:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 5.0
 
 
-class StoreDesk:
-    """What a desk needs of the store. Made in any thread, used by one event loop."""
+class StoreSource:
+    """What a source needs of the store. Made in any thread, used by one event loop."""
 
     def __init__(self, config: LabConfig, transport: "httpx.AsyncBaseTransport | None" = None) -> None:
         self._config = config

@@ -14,7 +14,7 @@ from lab.governance.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.governance.rules.approval_states import CHAMPION, MOVES
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import named_number
-from lab.observe.details.store_reading import TIMEOUT_S, StoreDesk
+from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
 from lab.services.http import Http
 from lab.services.mlflow import LoggedRun, Mlflow
 
@@ -44,7 +44,7 @@ class Decisions:
     searched: tuple[tuple[int, int], ...]
 
 
-class VersionDesk:
+class VersionSource:
     """Asks about one model version. Methods raise LabError."""
 
     def __init__(self, config: LabConfig, transport: "httpx.AsyncBaseTransport | None" = None) -> None:
@@ -53,7 +53,7 @@ class VersionDesk:
         self._thread = OneThread("decisions")
         self._search = self._thread.once(self._find)
         self._asked: ModelVersion | None = None
-        self._desk = StoreDesk(config, transport)
+        self._details = StoreSource(config, transport)
         self._store: EntryStore | None = None
 
     async def version(self, number: str) -> VersionDetail:
@@ -80,13 +80,13 @@ class VersionDesk:
 
     async def decisions(self, version: ModelVersion) -> Decisions:
         """What the audit trail holds about the version. Raises ServiceUnavailable."""
-        self._asked, self._store = version, self._desk.entries()
+        self._asked, self._store = version, self._details.entries()
         return await self._search()
 
     async def aclose(self) -> None:
         """Closes the connections."""
         self._thread.close()
-        await self._desk.aclose()
+        await self._details.aclose()
         await self._mlflow.aclose()
 
     def _find(self) -> Decisions:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lab.base.account import downloading
+
 DEADLINE_S = 120.0
 
 
@@ -17,8 +19,7 @@ class ObtainFailed(Exception):
 
 def run(command: Sequence[str], folder: Path, deadline_s: float) -> str:
     """Output of a command. Raises ObtainFailed with its last line when it fails or takes too long."""
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-    environment.pop("APT_CONFIG", None)
+    environment = {**downloading(), "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
     try:
         process = subprocess.Popen(
             command,

@@ -16,7 +16,7 @@ from lab.runtime.compose.compose_secrets import secret_files
 from lab.runtime.compose.ownership import LABELLING, labelling
 from lab.runtime.credentials import USER
 from lab.runtime.data_mount import FOLDER
-from lab.runtime.endpoints import MOUNTS, SECRETS, Place, in_container
+from lab.runtime.endpoints import MOUNTS, SECRETS, EndpointView, in_container
 from lab.runtime.images.official import Official, needed
 from lab.runtime.lab_marker import MINIO, SEAWEEDFS
 from lab.runtime.layout import Layout, write_private
@@ -78,7 +78,7 @@ class Stack:
         return [str(service) for service in (Service.ALERTMANAGER, Service.GRAFANA) if service in self.services]
 
     @cached_property
-    def place(self) -> Place:
+    def place(self) -> EndpointView:
         return in_container(self.config)
 
 

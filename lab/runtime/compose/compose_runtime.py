@@ -152,7 +152,7 @@ class ComposeRuntime:
                 self._containers.client().api.start(container.id)
 
     def provision(self, deadline_s: float) -> Sequence[str] | None:
-        """Has the one-shot furnish databases and buckets, unless it did so for these containers already."""
+        """Has the one-shot provision databases and buckets, unless it did so for these containers already."""
         found = self._containers.list()
         once = require(found, PROVISION)
         newest = max(

@@ -15,11 +15,11 @@ from lab.runtime.credentials import (
     pgpass,
     web_configuration,
 )
-from lab.runtime.endpoints import SECRETS, Place
+from lab.runtime.endpoints import SECRETS, EndpointView
 from lab.runtime.native.service_files import identities
 
 
-def secret_files(config: LabConfig, place: Place, folder: Path) -> dict[str, str]:
+def secret_files(config: LabConfig, place: EndpointView, folder: Path) -> dict[str, str]:
     """Text by name, as compose.yaml names its secrets."""
     secrets = config.secrets
     given = {name: getattr(secrets, name) for name in ("postgres", "dagster_db", "mlflow_db")}
@@ -41,7 +41,7 @@ def secret_files(config: LabConfig, place: Place, folder: Path) -> dict[str, str
     }
 
 
-def _seaweedfs(config: LabConfig, place: Place, folder: Path) -> dict[str, str]:
+def _seaweedfs(config: LabConfig, place: EndpointView, folder: Path) -> dict[str, str]:
     ensure_pair(folder)
     folders = {"dir": "/data", "s3.config": str(SECRETS / "seaweedfs-identities")}
     folders |= {"s3.localSocket": "/tmp/s3.sock", "filer.localSocket": "/tmp/filer.sock"}  # noqa: S108 - the container's

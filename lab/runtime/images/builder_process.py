@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
 
+from lab.base.account import BUILDER, ENGINE, downloading, passed_on
 from lab.base.errors import LabError
 
 # Told of each part's beginning and end: subject, state, detail, seconds.
@@ -47,7 +48,7 @@ def run(
             process = subprocess.Popen(
                 argv,
                 cwd=folder,
-                env={**os.environ, **(variables or {})},
+                env={**environment(), **(variables or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -71,6 +72,11 @@ def run(
     if process.returncode:
         raise LabError(f"{what} failed.\n{tail(lines)}", remedy(lines))
     return list(lines)
+
+
+def environment() -> dict[str, str]:
+    """How engine, builder and network of this machine are reached; nothing else of the shell gets into what is made."""
+    return passed_on([*ENGINE, *BUILDER]) | downloading()
 
 
 def _collect(process: "subprocess.Popen[str]", lines: deque[str]) -> None:

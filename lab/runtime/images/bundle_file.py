@@ -17,6 +17,7 @@ from typing import IO
 
 from lab.base.errors import LabError
 from lab.runtime.compose.engine import docker_command
+from lab.runtime.images.builder_process import environment
 from lab.runtime.images.image_names import EVERY, tag
 
 FORMAT = "mlops-lab-bundle/1"
@@ -60,7 +61,11 @@ def _save(names: tuple[str, ...], target: IO[bytes]) -> str:
     with (
         tempfile.TemporaryFile("w+") as said,
         subprocess.Popen(
-            [docker_command(), "save", *names], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
+            [docker_command(), "save", *names],
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
         ) as process,
     ):
         deadline = threading.Timer(DEADLINE_S, process.kill)

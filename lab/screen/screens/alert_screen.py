@@ -1,7 +1,7 @@
 """One alert: what to think and to do, what it says of itself, the silences."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -18,8 +18,11 @@ from lab.views.document import page
 from lab.views.drift_panel import alert_key
 from lab.views.view import note
 
+if TYPE_CHECKING:
+    from lab.observe.details.alert_source import AlertSource
 
-class AlertScreen(DetailScreen):
+
+class AlertScreen(DetailScreen["AlertSource"]):
     """An alert in full."""
 
     KIND: ClassVar[str] = "alerts"
@@ -30,15 +33,15 @@ class AlertScreen(DetailScreen):
         self._last: Alert | None = None
         return [TextPage("runbook", 1), TextPage("about", 2), TablePage("silences", 3)]
 
-    def wants(self, desk: Any) -> Sequence[Want]:
+    def wants(self, details: "AlertSource") -> Sequence[Want]:
         return [
-            Want("runbook", "The runbook", lambda: self._runbook(desk)),
-            Want("silences", "Alertmanager", lambda: desk.silences(), deadline_s=8.0, every_s=5.0),
+            Want("runbook", "The runbook", lambda: self._runbook(details)),
+            Want("silences", "Alertmanager", lambda: details.silences(), deadline_s=8.0, every_s=5.0),
         ]
 
-    async def _runbook(self, desk: Any) -> Any:
+    async def _runbook(self, details: "AlertSource") -> Any:
         alert = self.alert
-        return await desk.runbook(alert.runbook if alert else "", self.key.split("/")[1])
+        return await details.runbook(alert.runbook if alert else "", self.key.split("/")[1])
 
     @property
     def listed(self) -> Alert | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -11,8 +11,9 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
+from lab.observe.details import DetailSource
 from lab.observe.snapshot import Slice
-from lab.screen.screens.fetching import NOT_RECORDED, Desk, Fetcher, Want
+from lab.screen.screens.fetching import NOT_RECORDED, Fetcher, SourceT, Want
 from lab.screen.screens.row_actions import browse, copy
 from lab.screen.widgets.keybar import KeyBar
 from lab.screen.widgets.page import TablePage, TextPage
@@ -22,7 +23,7 @@ from lab.screen.widgets.titlebar import TitleBar
 from lab.views import PARTS, Detail, View
 from lab.views.cells import Line, PanelState, PanelView, Span, Tone
 
-OpenDesk = Callable[[str], Any]
+OpenDetails = Callable[[str], DetailSource]
 Page = TablePage | TextPage
 _GONE = Span("no longer in the newest data", Tone.WARN)
 
@@ -36,8 +37,8 @@ class Fetched(Message):
         self.part = part
 
 
-class DetailScreen(Screen[None]):
-    """Shows one row of a panel until Esc. This class shows what the snapshot has; others add views and a desk."""
+class DetailScreen(Screen[None], Generic[SourceT]):
+    """Shows one row of a panel until Esc. This class shows what the snapshot has; others add views and a source."""
 
     CSS_PATH = Path(__file__).parents[1] / "detail.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -51,17 +52,17 @@ class DetailScreen(Screen[None]):
     ]
     # Actions that change the lab: a read-only screen has none of them.
     CHANGING: ClassVar[frozenset[str]] = frozenset()
-    # What kind of desk to open; empty: nothing is asked for.
+    # What kind of source to open; empty: nothing is asked for.
     KIND: ClassVar[str] = ""
 
-    def __init__(self, part: str, key: str, view: View, open_desk: OpenDesk | None = None) -> None:
+    def __init__(self, part: str, key: str, view: View, open_details: OpenDetails | None = None) -> None:
         super().__init__()
         self.part, self.key, self.view = part, key, view
         self.fetched: dict[str, Slice[Any]] = {}
         self.gone = False
         self._detail: Detail | None = PARTS[part].detail(key, view)
-        self._open_desk = open_desk
-        self._fetcher: Fetcher | None = None
+        self._open_details = open_details
+        self._fetcher: Fetcher[SourceT] | None = None
         self._bar, self._subject = TitleBar(), Subject()
         self._pages = self.pages()
         self._tabs = TabBar([name.capitalize() for name in self.names])
@@ -83,7 +84,7 @@ class DetailScreen(Screen[None]):
         """The views."""
         return [TextPage("about", 1)]
 
-    def wants(self, desk: Any) -> Sequence[Want]:  # noqa: ARG002 - for the screens that ask for something
+    def wants(self, details: SourceT) -> Sequence[Want]:  # noqa: ARG002 - for the screens that ask for something
         """What is asked for; each name is one of those that `draw` looks up in `fetched`."""
         return ()
 
@@ -107,7 +108,7 @@ class DetailScreen(Screen[None]):
     @property
     def recorded(self) -> bool:
         """Whether there is nobody to ask: then the snapshot's word is all there is."""
-        return self._open_desk is None
+        return self._open_details is None
 
     def compose(self) -> ComposeResult:
         yield self._bar
@@ -122,24 +123,24 @@ class DetailScreen(Screen[None]):
         self._tabs.display = len(self._pages) > 1
         self.action_view(0)
         self.show(self.view)
-        if self._open_desk is None:
+        if self._open_details is None:
             for name in self.wants_names():
                 self.fetched[name] = Slice[Any]().failed(NOT_RECORDED, self.view.epoch)
             self.redraw()
         elif self.KIND:
-            self._fetch(self._open_desk)
+            self._fetch(self._open_details)
 
     def wants_names(self) -> Sequence[str]:
-        """The names of the wants, known without a desk."""
-        return [want.name for want in self.wants(None)] if self.KIND else []
+        """The names of the wants, known without a source."""
+        # A want asks its source when it is fetched, not when it is named.
+        return [want.name for want in self.wants(cast("SourceT", None))] if self.KIND else []
 
     @work(exclusive=True, group="detail", exit_on_error=False)
-    async def _fetch(self, open_desk: OpenDesk) -> None:
+    async def _fetch(self, open_details: OpenDetails) -> None:
         """Ends with the screen: a late answer has nobody to tell. Only posts messages."""
 
-        def opened() -> Desk:
-            desk: Desk = open_desk(self.KIND)
-            return desk
+        def opened() -> SourceT:
+            return cast("SourceT", open_details(self.KIND))
 
         def publish(name: str, part: Slice[Any]) -> None:
             self.post_message(Fetched(name, part))
@@ -212,7 +213,7 @@ class DetailScreen(Screen[None]):
         """Another thing in full, on top of this one."""
         from lab.screen.screens.opening import detail_screen
 
-        self.app.push_screen(detail_screen(part, key, self.view, self._open_desk))
+        self.app.push_screen(detail_screen(part, key, self.view, self._open_details))
 
     def action_back(self) -> None:
         self.dismiss(None)

@@ -1,7 +1,7 @@
 """The data's drift: every feature's histogram, baseline against current."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -15,12 +15,12 @@ from lab.views.cells import Line, PanelView
 from lab.views.document import page
 
 if TYPE_CHECKING:
-    from lab.observe.details.drift_source import DriftDetail
+    from lab.observe.details.drift_source import DriftDetail, DriftSource
 
 _EMPTY = "No feature was compared."
 
 
-class DriftScreen(DetailScreen):
+class DriftScreen(DetailScreen["DriftSource"]):
     """Drift in full; `n` and `p` go to the feature after and before."""
 
     KIND: ClassVar[str] = "drift"
@@ -36,8 +36,8 @@ class DriftScreen(DetailScreen):
         self._revealed = False
         return [self._histograms, TablePage("features", 2), TextPage("about", 3)]
 
-    def wants(self, desk: Any) -> Sequence[Want]:
-        return [Want("drift", "The data set", lambda: desk.drift(), deadline_s=15.0, every_s=5.0)]
+    def wants(self, details: "DriftSource") -> Sequence[Want]:
+        return [Want("drift", "The data set", lambda: details.drift(), deadline_s=15.0, every_s=5.0)]
 
     @property
     def found(self) -> "Slice[DriftDetail]":

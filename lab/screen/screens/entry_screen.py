@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -18,10 +18,10 @@ from lab.views.cells import Line, PanelView
 from lab.views.document import Detail, page
 
 if TYPE_CHECKING:
-    from lab.observe.details.entry_source import EntryDetail
+    from lab.observe.details.entry_source import EntryDetail, EntrySource
 
 
-class EntryScreen(DetailScreen):
+class EntryScreen(DetailScreen["EntrySource"]):
     """An audit entry in full; `n` and `p` go to the ones beside it."""
 
     KIND: ClassVar[str] = "audit"
@@ -53,13 +53,13 @@ class EntryScreen(DetailScreen):
         listed = self.view.snapshot.audit.value
         return next((one for one in listed.entries if one.seq == self.seq), None) if listed else None
 
-    def wants(self, desk: Any) -> Sequence[Want]:
+    def wants(self, details: "EntrySource") -> Sequence[Want]:
         # What stands behind the newest entry may come at any time; nothing else of an entry ever changes.
         return [
             Want(
                 "entry",
                 "The audit trail",
-                lambda: desk.entry(self.seq),
+                lambda: details.entry(self.seq),
                 every_s=2.0,
                 until=lambda found: found.seq == self.seq and found.after.entry is not None,
             )

@@ -4,22 +4,19 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Generic, TypeVar
 
 from lab.base.errors import LabError
 from lab.base.threads import made_in_thread
+from lab.observe.details import DetailSource
 from lab.observe.snapshot import Slice
+
+SourceT = TypeVar("SourceT", bound=DetailSource)
 
 RETRY_MOST_S = 15.0
 # Reading the settings and importing a client: what takes longer than this has gone wrong.
 OPEN_DEADLINE_S = 30.0
 NOT_RECORDED = "This isn't part of a recording, which holds only what the main screen shows."
-
-
-class Desk(Protocol):
-    """Where a drill-down asks; it holds connections."""
-
-    async def aclose(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -39,17 +36,17 @@ class Want:
     lazy: bool = False
 
 
-class Fetcher:
+class Fetcher(Generic[SourceT]):
     """Asks for everything that is wanted until it is cancelled; `publish` gets each answer and each failure."""
 
     def __init__(
         self,
-        open_desk: Callable[[], Desk],
-        wants: Callable[[Any], Sequence[Want]],
+        open_details: Callable[[], SourceT],
+        wants: Callable[[SourceT], Sequence[Want]],
         publish: Callable[[str, Slice[Any]], object],
         clock: Callable[[], float],
     ) -> None:
-        self._open, self._wants, self._publish, self._clock = open_desk, wants, publish, clock
+        self._open, self._wants, self._publish, self._clock = open_details, wants, publish, clock
         self._looked: dict[str, asyncio.Event] = {}
         self._hurried: dict[str, asyncio.Event] = {}
         self._asking: dict[str, asyncio.Task[Slice[Any]]] = {}
@@ -78,7 +75,7 @@ class Fetcher:
             try:
                 async with asyncio.timeout(OPEN_DEADLINE_S):
                     # In a thread: it imports what talks to the services.
-                    desk = await made_in_thread(self._open, lambda late: late.aclose())
+                    details = await made_in_thread(self._open, lambda late: late.aclose())
                 break
             except Exception as err:  # whatever it is, the screen goes on and says so
                 failed = Slice[Any]().failed(said(err, "The drill-down", OPEN_DEADLINE_S), self._clock())
@@ -87,10 +84,10 @@ class Fetcher:
                 failures += 1
                 await asyncio.sleep(pause_after(failures))
         try:
-            await asyncio.gather(*(self._keep(want) for want in self._wants(desk)))
+            await asyncio.gather(*(self._keep(want) for want in self._wants(details)))
         finally:
             with contextlib.suppress(Exception):
-                await desk.aclose()
+                await details.aclose()
 
     async def _keep(self, want: Want) -> None:
         found: Slice[Any] = Slice()

@@ -1,15 +1,17 @@
 """Which drill-down belongs to a row. Screens are imported when the first of their kind opens."""
 
-from lab.screen.screens.detail_screen import DetailScreen, OpenDesk
+from typing import Any
+
+from lab.screen.screens.detail_screen import DetailScreen, OpenDetails
 from lab.views import View
 
 
-def detail_screen(part: str, key: str, view: View, open_desk: OpenDesk | None = None) -> DetailScreen:
-    """The screen for row `key` of panel `part`; without a desk it shows what the snapshot has."""
-    return _kind(part, key)(part, key, view, open_desk)
+def detail_screen(part: str, key: str, view: View, open_details: OpenDetails | None = None) -> DetailScreen[Any]:
+    """The screen for row `key` of panel `part`; without a source it shows what the snapshot has."""
+    return _kind(part, key)(part, key, view, open_details)
 
 
-def _kind(part: str, key: str) -> type[DetailScreen]:
+def _kind(part: str, key: str) -> type[DetailScreen[Any]]:
     if part == "runs":
         from lab.screen.screens.run_screen import RunScreen
 

@@ -1,7 +1,7 @@
 """One run: its steps, its event log as it grows, what it was started with, its audit entries."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -18,10 +18,13 @@ from lab.views.cells import Line, PanelView
 from lab.views.document import page
 from lab.views.feed import FeedLine
 
+if TYPE_CHECKING:
+    from lab.observe.details.run_source import RunSource
+
 _LIVE_S = 1.0
 
 
-class RunScreen(DetailScreen):
+class RunScreen(DetailScreen["RunSource"]):
     """A run in full."""
 
     KIND: ClassVar[str] = "runs"
@@ -40,14 +43,14 @@ class RunScreen(DetailScreen):
             TablePage("audit", 5),
         ]
 
-    def wants(self, desk: Any) -> Sequence[Want]:
+    def wants(self, details: "RunSource") -> Sequence[Want]:
         over = present.is_over
         return [
-            Want("run", "Dagster", lambda: desk.run(self.key), every_s=_LIVE_S, until=lambda found: over(found.run)),
+            Want("run", "Dagster", lambda: details.run(self.key), every_s=_LIVE_S, until=lambda found: over(found.run)),
             Want(
                 "events",
                 "Dagster's event log",
-                lambda: desk.events(self.key),
+                lambda: details.events(self.key),
                 deadline_s=10.0,
                 every_s=_LIVE_S,
                 until=lambda found: found.complete and over(self.run),
@@ -55,7 +58,7 @@ class RunScreen(DetailScreen):
             Want(
                 "audit",
                 "The audit trail",
-                lambda: desk.entries(self.run),
+                lambda: details.entries(self.run),
                 deadline_s=30.0,
                 every_s=5.0,
                 until=lambda _: over(self.run),

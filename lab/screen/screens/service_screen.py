@@ -1,7 +1,7 @@
 """One service: its log, alone or among all, its probes, what it is."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -16,8 +16,11 @@ from lab.views import service_views as present
 from lab.views.cells import Line, PanelView
 from lab.views.document import page
 
+if TYPE_CHECKING:
+    from lab.observe.details.log_source import LogSource
 
-class ServiceScreen(DetailScreen):
+
+class ServiceScreen(DetailScreen["LogSource"]):
     """A service in full."""
 
     KIND: ClassVar[str] = "services"
@@ -35,8 +38,8 @@ class ServiceScreen(DetailScreen):
         self._last = -1
         return [self._logs, TablePage("probes", 2), TextPage("about", 3)]
 
-    def wants(self, desk: Any) -> Sequence[Want]:
-        return [Want("logs", "The log", lambda: desk.more(self._wanted), deadline_s=10.0, every_s=0.05)]
+    def wants(self, details: "LogSource") -> Sequence[Want]:
+        return [Want("logs", "The log", lambda: details.more(self._wanted), deadline_s=10.0, every_s=0.05)]
 
     @property
     def _wanted(self) -> str:

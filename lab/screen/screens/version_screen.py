@@ -20,10 +20,10 @@ from lab.views.models_panel import version_key
 from lab.views.view import note
 
 if TYPE_CHECKING:
-    from lab.observe.details.version_source import Decisions, VersionDetail
+    from lab.observe.details.version_source import Decisions, VersionDetail, VersionSource
 
 
-class VersionScreen(DetailScreen):
+class VersionScreen(DetailScreen["VersionSource"]):
     """A model version in full."""
 
     KIND: ClassVar[str] = "models"
@@ -64,20 +64,20 @@ class VersionScreen(DetailScreen):
         known = next((one for one in listed if version_key(one) == self.key), None)
         return known or (self.detail.version if self.detail else None)
 
-    def wants(self, desk: Any) -> Sequence[Want]:
+    def wants(self, details: "VersionSource") -> Sequence[Want]:
         return [
-            Want("version", "MLflow", lambda: desk.version(self.number), deadline_s=10.0, every_s=5.0),
-            Want("gates", "The gates", lambda: self._gates(desk), deadline_s=150.0, lazy=True),
-            Want("decisions", "The audit trail", lambda: self._decisions(desk), 30.0, every_s=5.0, lazy=True),
+            Want("version", "MLflow", lambda: details.version(self.number), deadline_s=10.0, every_s=5.0),
+            Want("gates", "The gates", lambda: self._gates(details), deadline_s=150.0, lazy=True),
+            Want("decisions", "The audit trail", lambda: self._decisions(details), 30.0, every_s=5.0, lazy=True),
         ]
 
-    async def _gates(self, desk: Any) -> Any:
+    async def _gates(self, details: "VersionSource") -> Any:
         """None while it isn't known what comes next."""
         action = self._next()
-        return await desk.gates(action, self.number) if action else None
+        return await details.gates(action, self.number) if action else None
 
-    async def _decisions(self, desk: Any) -> Any:
-        return await desk.decisions(self.version) if self.version else None
+    async def _decisions(self, details: "VersionSource") -> Any:
+        return await details.decisions(self.version) if self.version else None
 
     def _next(self) -> Any:
         from lab.observe.details.version_source import next_action

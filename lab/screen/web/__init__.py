@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from lab.base.errors import LabError
-from lab.screen.web.web_application import LOOPBACK, Door
+from lab.screen.web.web_application import LOOPBACK, WebApplication
 from lab.screen.web.web_session import END_DEADLINE_S
 
 
@@ -20,7 +20,7 @@ def serve(port: int, arguments: Sequence[str]) -> int:
     Raises LabError when the port is taken.
     """
     listening = _listen(port)
-    door = Door(listening.getsockname()[1], [sys.executable, "-m", "lab.cli", *arguments])
+    door = WebApplication(listening.getsockname()[1], [sys.executable, "-m", "lab.cli", *arguments])
     asyncio.run(_serve(door, listening))
     return 0
 
@@ -38,7 +38,7 @@ def _listen(port: int) -> socket.socket:
     return listening
 
 
-async def _serve(door: Door, listening: socket.socket) -> None:
+async def _serve(door: WebApplication, listening: socket.socket) -> None:
     over = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, over.set)

@@ -37,7 +37,7 @@ _HEADERS = {
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Door:
+class WebApplication:
     """The web application for one address and one token; `command` starts a screen."""
 
     def __init__(self, port: int, command: Sequence[str], token: str = "") -> None:

@@ -24,7 +24,7 @@ from lab.governance.ledger.entry import utc_text
 from lab.governance.rules.registry_findings import reconcile
 from lab.governance.rules.registry_tags import RegistryClaims
 from lab.base.catalogue import Service
-from lab.governance.cases.evidence import pack
+from lab.governance.cases.evidence import evidence_pack
 from lab.governance.cases.evidence.dossier import Data, Decision, Dossier, Excerpt
 from lab.governance.cases.reconcile import read_registry
 from lab.governance.cases.trail import witness
@@ -95,10 +95,10 @@ class Collector:
     async def write(self, version: str, output: Path) -> Evidence:
         """Writes a new folder and a zip below `output`."""
         dossier = await self.collect(version)
-        made = pack.files(dossier, self._config.audit_prefix)
+        made = evidence_pack.files(dossier, self._config.audit_prefix)
         moment = "".join(char for char in dossier.made_at[:19] if char not in "-:")
         folder = output / f"{MODEL_NAME}-v{dossier.record.version}-{moment}Z"
-        archive = await asyncio.to_thread(pack.write, made, folder)
+        archive = await asyncio.to_thread(evidence_pack.write, made, folder)
         excerpt, state = dossier.excerpt, dossier.record.state.value
         return Evidence(
             dossier.record.version,

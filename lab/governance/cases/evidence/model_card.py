@@ -1,0 +1,149 @@
+"""The model card of a dossier."""
+
+import html
+from collections.abc import Iterator
+
+from lab.base.dataset import CATEGORICAL, NUMERIC, TARGET
+from lab.base.drift import DRIFTED, MODERATE, DriftReport
+from lab.governance.ledger import Status
+from lab.governance.rules.registry_tags import blocked_reason
+from lab.base.model_versions import MODEL_NAME
+from lab.governance.rules.policy import METRICS
+from lab.governance.cases.evidence.dossier import Dossier
+from lab.governance.cases.evidence.evidence_page import Block, Grid, Heading, Paragraph, Picture
+
+DRIFT_PLOT = "drift.svg"
+_TITLES = {"roc.png": "ROC curve", "confusion_matrix.png": "Confusion matrix", DRIFT_PLOT: "Drift by feature"}
+_BAR, _WIDTH, _NAMES = 16, 800, 380
+
+
+def card(dossier: Dossier) -> Iterator[Block]:
+    """Top to bottom; the pictures are those of the dossier."""
+    record = dossier.record
+    yield Heading(f"{MODEL_NAME}, version {record.version}", 1)
+    yield Paragraph(f"Model card of the lab {dossier.lab}, made on {dossier.made_at} with the command invoke evidence.")
+    for problem in dossier.problems:
+        yield Paragraph(f"This evidence can't be relied on: {problem}.", warning=True)
+    yield _summary(dossier)
+    yield from _use()
+    yield from _quality(dossier)
+    yield from _data(dossier)
+    yield from _governance(dossier)
+    yield from _origin(dossier)
+
+
+def _summary(dossier: Dossier) -> Grid:
+    record = dossier.record
+    rows = [
+        ("state", record.state.value),
+        ("aliases", ", ".join(dossier.aliases) or "none"),
+        ("deployment blocked", blocked_reason(record) or "no"),
+        ("owner", f"{record.owner}, as {record.registered.role} in {record.registered.environment}"),
+        ("registered", record.registered.time),
+        ("audit entries", f"{dossier.excerpt.first} to {dossier.excerpt.last}, of {dossier.verification.checked}"),
+    ]
+    return Grid([("", "by the audit trail"), *rows])
+
+
+def _use() -> Iterator[Block]:
+    yield Heading("Use and limits")
+    yield Paragraph(
+        "The model estimates the probability that a credit application turns bad. It was trained in a lab, on data "
+        "in the form of the German credit data (Statlog, 1994). It is meant for showing and testing governance, "
+        "not for decisions about people."
+    )
+    yield Paragraph(
+        "Its inputs include age, personal status and sex, and whether somebody is a foreign worker. "
+        "Using these for lending is restricted or forbidden in many places. Fairness across groups was not measured."
+    )
+
+
+def _quality(dossier: Dossier) -> Iterator[Block]:
+    yield Heading("Quality")
+    yield Paragraph("On held-out rows that training did not see. The values are those that the training step audited.")
+    found = dossier.found.metrics if dossier.found else {}
+    rows = [
+        (name, dossier.record.metrics[name], str(found.get(name, "–")), "higher" if more else "lower")
+        for name, more in METRICS.items()
+        if name in dossier.record.metrics
+    ]
+    yield Grid([("metric", "audited", "in MLflow", "better is"), *rows])
+    yield from (Picture(f"plots/{name}", _TITLES.get(name, name), body) for name, body in dossier.plots.items())
+
+
+def _data(dossier: Dossier) -> Iterator[Block]:
+    data = dossier.data
+    yield Heading("Training data")
+    rows = [("SHA-256, audited", data.audited), ("SHA-256 of what is stored", data.stored or "not in the store")]
+    if data.profile:
+        rows.append(("rows", str(data.profile.rows)))
+    rows += [("numeric features", ", ".join(NUMERIC)), ("categorical features", ", ".join(CATEGORICAL))]
+    yield Grid([("data set", ""), *rows, ("target", TARGET), ("drift, audited", dossier.record.drift or "unknown")])
+    if data.drift is None:
+        yield Paragraph("There is no baseline to compare it with.")
+        return
+    yield Paragraph(
+        f"Population stability index against the baseline {data.drift.baseline_hash[:12]}: "
+        f"up to {MODERATE} stable, above {DRIFTED} drifted, and stable where chance explains it."
+    )
+    worst = [(one.name, f"{one.psi:.4f}", one.state) for one in data.drift.features[:8]]
+    yield Grid([("feature", "PSI", "state"), *worst])
+    yield Picture(f"plots/{DRIFT_PLOT}", _TITLES[DRIFT_PLOT], drift_plot(data.drift))
+
+
+def _governance(dossier: Dossier) -> Iterator[Block]:
+    yield Heading("Approvals")
+    if not dossier.decisions:
+        yield Paragraph("Nobody has decided on this version.")
+        return
+    rows = [
+        (
+            str(entry.seq),
+            entry.time,
+            f"{entry.status} for {entry.environment}" if entry.status is Status.APPROVED else str(entry.status),
+            f"{entry.owner}, {entry.role}",
+            str(entry.details.get("reason", "")),
+            str(entry.details.get("key", "")) or "not signed",
+        )
+        for entry in (decision.entry for decision in dossier.decisions)
+    ]
+    yield Grid([("entry", "time", "decision", "by", "reason", "signing key"), *rows])
+
+
+def _origin(dossier: Dossier) -> Iterator[Block]:
+    request = dossier.record.registered
+    yield Heading("Origin")
+    rows = [
+        ("pipeline run", request.run_id),
+        ("MLflow run", dossier.record.mlflow_run_id),
+        ("digest of the model's files", dossier.record.model_digest or "not audited"),
+        ("code", request.code_version or "unknown"),
+        ("policy in force", request.policy_hash),
+        *((f"parameter {name}", value) for name, value in sorted(dossier.params.items())),
+    ]
+    yield Grid([("what", "which"), *rows])
+
+
+def drift_plot(report: DriftReport) -> bytes:
+    """A bar for each feature, with lines where it is worth a look and where it has drifted; SVG."""
+    features = report.features
+    scale = (_WIDTH - _NAMES - 60) / max(DRIFTED * 1.2, max((one.psi for one in features), default=0.0))
+    colours = {"stable": "#2da44e", "moderate": "#bf8700", "drifted": "#cf222e"}
+    height = _BAR * (len(features) + 1)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" font-family="sans-serif" '
+        'font-size="11"><rect width="100%" height="100%" fill="#ffffff"/>'
+    ]
+    for place, one in enumerate(features):
+        top, width = _BAR * place + 2, max(1.0, one.psi * scale)
+        name = html.escape(one.name)
+        parts.append(f'<text x="{_NAMES - 6}" y="{top + 10}" text-anchor="end">{name}</text>')
+        parts.append(
+            f'<rect x="{_NAMES}" y="{top}" width="{width:.1f}" height="{_BAR - 4}" fill="{colours[one.state]}"/>'
+        )
+        parts.append(f'<text x="{_NAMES + width + 4:.1f}" y="{top + 10}">{one.psi:.3f}</text>')
+    for limit, meaning in ((MODERATE, "worth a look"), (DRIFTED, "drifted")):
+        x = _NAMES + limit * scale
+        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{height}" stroke="#57606a" stroke-dasharray="3 3"/>')
+        parts.append(f'<text x="{x - 4:.1f}" y="{height - 4}" text-anchor="end">{meaning}</text>')
+    return ("\n".join(parts) + "\n</svg>\n").encode()

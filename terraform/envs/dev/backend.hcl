@@ -1,0 +1,3 @@
+bucket = "mlops-lab-state-dev"
+key    = "dev/terraform.tfstate"
+region = "eu-west-1"

@@ -1,0 +1,3 @@
+bucket = "mlops-lab-state-prod"
+key    = "prod/terraform.tfstate"
+region = "eu-west-1"

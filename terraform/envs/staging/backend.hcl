@@ -1,0 +1,3 @@
+bucket = "mlops-lab-state-staging"
+key    = "staging/terraform.tfstate"
+region = "eu-west-1"

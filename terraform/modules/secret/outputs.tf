@@ -1,0 +1,4 @@
+output "arn" {
+  value       = aws_secretsmanager_secret.this.arn
+  description = "ARN of the secret."
+}

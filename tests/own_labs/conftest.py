@@ -1,0 +1,50 @@
+"""Labs that tests edit, hurt and remove: one for each kind of that, shared by all tests of the kind."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.support.lab import LiveLab
+from tests.support.project import committed
+from tests.support.screens import steady
+
+
+@pytest.fixture(autouse=True)
+def _steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady(monkeypatch)
+
+
+@dataclass(frozen=True)
+class Starts:
+    """A lab whose first start was asked for twice at once, and how either command ended."""
+
+    lab: LiveLab
+    codes: tuple[int, ...]
+    said: tuple[str, ...]
+
+
+@pytest.fixture(scope="session")
+def starts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starts]:
+    with LiveLab.prepared(tmp_path_factory.mktemp("spare"), "spare-lab") as lab:
+        both = [lab.popen("up") for _ in range(2)]
+        said = tuple(process.communicate(timeout=400)[0] for process in both)
+        yield Starts(lab, tuple(process.returncode for process in both), said)
+
+
+@pytest.fixture
+def spare(starts: Starts) -> LiveLab:
+    """A lab that may be broken in any way; it is brought up again for each test."""
+    starts.lab.invoke("up")
+    return starts.lab
+
+
+@pytest.fixture(scope="session")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
+    """A lab that has trained once, from a committed copy of the project: its pipeline and its policy may be edited."""
+    folder = tmp_path_factory.mktemp("copied")
+    root = committed(folder / "project")
+    variables = {"POLICY_PATH": str(root / "stack" / "governance" / "policy.yaml"), "RUN_MEMORY_LIMIT_MB": "400"}
+    with LiveLab.prepared(folder, "copied-lab", root, **variables) as lab:
+        lab.invoke("up", "demo-run")
+        yield lab

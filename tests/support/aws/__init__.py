@@ -1,0 +1,1 @@
+"""AWS on this machine, for the tests of terraform/: the emulator, what it lacks, and Terraform run against it."""
