@@ -13,9 +13,7 @@ from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.startup import settle
 from lab.cli_record import register as register_record
-from lab.commands.cli_approval import register as register_approval
-from lab.commands.cli_audit import register as register_audit
-from lab.commands.cli_governance import register as register_governance
+from lab.commands.arguments import register as register_commands
 from lab.commands.cli_remote import config_of, endpoints
 from lab.commands.cli_remote import register as register_remote
 
@@ -66,9 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     register_remote(parser)
     parser.set_defaults(run=lambda options: _run(parser, options), own_signals=False, part=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    register_approval(commands)
-    register_audit(commands)
-    register_governance(commands)
+    register_commands(commands)
     register_record(commands, _seconds, lambda options: partial(connect, endpoints(options)))
     completion = commands.add_parser("completion", help="print what makes a shell complete this command")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))

@@ -53,6 +53,7 @@ PLANTS = (
     (SERVICES, "lab.dagster_host.daemon", "lab.observe.snapshot"),
     (TEXTUAL, "lab.views.cells", "textual"),
     (TEXTUAL, "lab.recording.recorder", "textual"),
+    (TEXTUAL, "lab.commands.printing", "textual"),
     (FRONT_ENDS, "lab.operations.seed", "rich"),
     (FRONT_ENDS, "pipelines.plots", "rich"),
     (RULES, "lab.governance.rules.history", "httpx"),

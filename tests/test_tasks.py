@@ -174,6 +174,13 @@ def test_a_lab_that_is_down_is_said_to_be_with_what_to_type(
     assert "Traceback" not in done.stderr
 
 
+def test_nothing_is_executed_in_a_lab_that_was_never_started(nowhere: dict[str, str]) -> None:
+    done = invoke(nowhere, "exec", "mlflow", "--", "env")
+
+    assert done.returncode == 1
+    assert done.stderr == "error: The lab nowhere was never started.\n  → Type `invoke up`.\n"
+
+
 def test_status_of_a_lab_that_is_down_shows_every_service_and_fails(nowhere: dict[str, str]) -> None:
     done = invoke(nowhere, "status", "--json")
     states = {state["name"]: state["health"] for state in json.loads(done.stdout)}

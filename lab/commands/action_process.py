@@ -1,208 +1,149 @@
 """One of the screen's actions in a process of its own, so that its libraries never weigh on the screen.
 
-`python -m lab.commands.action_process NAME '{"target": "7", …}'` calls the use case that the Invoke task
-of that name calls, and prints JSON lines: `{"progress": …}` while it goes on, and one `{"told": …}` at the end.
+`python -m lab.commands.action_process NAME '{"target": "7", …}'` calls the function of the command, as Invoke does,
+and prints JSON lines: `{"progress": …}` while it goes on, and one `{"result": …}` at the end.
 """
 
-import asyncio
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lab.base.errors import LabError, UsageError
-from lab.commands.signed_actions import Locked, act, signing
-from lab.views.jobs import Told
+from lab.base import interruption
+from lab.base.errors import LabError, SignatureInvalid, UsageError
+from lab.base.progress import Progress
+from lab.commands import action_results as results
+from lab.commands import approval_commands, command, governance_commands, lifecycle_commands, training_commands
+from lab.commands.command import Voice
+from lab.views.jobs import ActionResult
 
 if TYPE_CHECKING:
-    from lab.base.progress import Report
-    from lab.config import LabConfig
+    from lab.governance.cases.approve import Outcome
+    from lab.governance.cases.signing import KeyCard
+    from lab.operations.bring_up import UpResult
     from lab.operations.demo_run import DemoRun
-    from lab.operations.seed import Seeded
+    from lab.operations.silence import Silence
+
+T = TypeVar("T")
 
 
-Errand = Callable[["LabConfig", Mapping[str, str], "Report"], Told]
+@dataclass(frozen=True)
+class ActionProcess(Generic[T]):
+    """A command as an action: `target` is its parameter for the row that was chosen, `fixed` what the action decides.
+
+    Of what the screen has asked a person, the action `takes` some; `result` says how it went.
+    """
+
+    function: Callable[..., T]
+    result: Callable[[T], ActionResult]
+    target: str = ""
+    takes: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, voice: Voice, arguments: Mapping[str, str]) -> ActionResult:
+        """Does it. Raises LabError."""
+        row = {self.target: arguments["target"]} if self.target else {}
+        taken = {name: arguments[name] for name in self.takes if name in arguments}
+        return self.result(self.function(voice, **self.fixed, **row, **taken))
 
 
-def demo_run(config: "LabConfig", _: Mapping[str, str], report: "Report") -> Told:
+def relaunch(voice: Voice, run_id: str) -> "DemoRun":
+    """A new run on the data of an earlier one."""
+    from lab import wiring
     from lab.operations.demo_run import DemoRunner
 
-    return _trained(asyncio.run(DemoRunner(config, report).run()))
+    return interruption.run(DemoRunner(wiring.own_lab(), voice.report).again(run_id))
 
 
-def relaunch(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
-    from lab.operations.demo_run import DemoRunner
-
-    return _trained(asyncio.run(DemoRunner(config, report).again(given["target"])))
-
-
-def _trained(result: "DemoRun") -> Told:
-    run = f"run {result.run.run_id[:8]}"
-    if not result.succeeded:
-        unread = f", and couldn't be read: {'; '.join(result.unread)}" if result.unread else ""
-        why = result.reason or "; ".join(result.faults) or f"it ended as {result.run.status.lower()}{unread}"
-        return Told(False, f"{run}: {why}", "Open the run: its event log says more.", result.faults)
-    version = result.version
-    number = version.version if version else "?"
-    lines = tuple(f"{name} {value:.4f}" for name, value in sorted(version.metrics.items())) if version else ()
-    said = f"{run} registered version {number}"
-    return Told(True, said, f"Have somebody else approve version {number}.", lines, {"version": number})
+def restart(voice: Voice, service: str) -> "tuple[str, UpResult]":
+    """`invoke restart` of one service, with its name."""
+    return service, lifecycle_commands.restart(voice, service)[1]
 
 
-def seed(config: "LabConfig", given: Mapping[str, str], _: "Report") -> Told:
-    from lab.operations.seed import Seeder
-
-    return _seeded(Seeder(config).seed(signing(given), given.get("reason", "")))
-
-
-def drift(config: "LabConfig", _: Mapping[str, str], __: "Report") -> Told:
-    from lab.operations.seed import Seeder
-
-    return _seeded(Seeder(config).plant_drift())
-
-
-def reset(config: "LabConfig", _: Mapping[str, str], __: "Report") -> Told:
-    from lab.operations.seed import Seeder
-
-    return _seeded(Seeder(config).reset())
-
-
-def _seeded(result: "Seeded") -> Told:
-    data = f"current data {result.current.sha256[:12]}, {result.current.rows:,} rows"
-    worst = tuple(f"{one.name}: PSI {one.psi:.3f}, {one.state}" for one in result.report.features[:5])
-    if result.report.detected:
-        return Told(True, f"{data}: drifted", "Watch the drift panel; “Take the drift back” undoes it.", worst)
-    return Told(True, f"{data}: no drift", "Launch a demo run on it.", worst)
-
-
-def up(config: "LabConfig", _: Mapping[str, str], report: "Report") -> Told:
+def silence(_: Voice, labels: str, reason: str) -> "Silence":
+    """The alert with these labels (JSON) is silent for a while."""
     from lab import wiring
-    from lab.operations import lifecycle
-
-    lifecycle.refuse_unfit_host(config, wiring.binaries(config))
-    config = wiring.first_config()[0]
-    result = lifecycle.up(config, wiring.runtime(config), report)
-    return Told(True, "was up already" if result.already else f"up after {result.seconds:.0f} s", "Launch a demo run.")
-
-
-def restart(config: "LabConfig", given: Mapping[str, str], report: "Report") -> Told:
-    from lab import wiring
-    from lab.operations import lifecycle
-
-    lifecycle.refuse_unfit_restart(config, wiring.binaries(), given["target"])
-    result = lifecycle.restart(config, wiring.runtime(config), given["target"], report)
-    return Told(True, f"{given['target']} is back after {result.seconds:.1f} s")
-
-
-def verify_governance(config: "LabConfig", _: Mapping[str, str], report: "Report") -> Told:
-    from lab.governance.checks import Verifier
-
-    proofs = asyncio.run(Verifier(config, report=report).run())
-    failed = [proof for proof in proofs if not proof.passed]
-    lines = tuple(f"{'✓' if proof.passed else '✗'} {proof.name}: {proof.evidence}" for proof in (*failed, *proofs))
-    said = f"{len(proofs) - len(failed)} of {len(proofs)} guardrails hold"
-    return Told(not failed, said, f"Look at: {failed[0].name}." if failed else "", lines[: len(proofs)])
-
-
-def reconcile(config: "LabConfig", _: Mapping[str, str], __: "Report") -> Told:
-    return asyncio.run(_reconcile(config, False))
-
-
-def repair(config: "LabConfig", _: Mapping[str, str], __: "Report") -> Told:
-    return asyncio.run(_reconcile(config, True))
-
-
-async def _reconcile(config: "LabConfig", mend: bool) -> Told:
-    from lab.governance.cases.reconcile import Reconciler
-
-    reconciler = Reconciler.of_lab(config)
-    try:
-        found = await (reconciler.repair() if mend else reconciler.look())
-    finally:
-        await reconciler.aclose()
-    if not found.findings:
-        return Told(True, f"{found.versions} versions: the registry says what the audit trail says")
-    lines = tuple(map(str, found.findings))
-    if found.left:
-        mendable = not mend and any(one.repairable for one in found.left)
-        step = "“Reconcile and repair” mends it." if mendable else "A person must find out what happened."
-        return Told(False, f"{len(found.left)} differences between registry and audit trail", step, lines)
-    seq = f"; audit entry {found.entry.seq}" if found.entry else ""
-    return Told(True, f"{len(found.changes)} repairs{seq}", "", found.changes)
-
-
-def evidence(config: "LabConfig", given: Mapping[str, str], _: "Report") -> Told:
-    return asyncio.run(_evidence(config, given["target"]))
-
-
-async def _evidence(config: "LabConfig", version: str) -> Told:
-    from lab.governance.cases.evidence import Collector
-
-    collector = Collector.of_lab(config)
-    try:
-        made = await collector.write(version, Path("evidence").absolute())
-    finally:
-        await collector.aclose()
-    said = f"{made.files} files on version {made.version} in {made.folder}"
-    return Told(made.succeeded, said, "Not to be relied on: see the lines." if made.problems else "", made.problems)
-
-
-def silence(config: "LabConfig", given: Mapping[str, str], _: "Report") -> Told:
     from lab.operations.silence import silence as put
 
-    made = asyncio.run(put(config, json.loads(given["labels"]), given["reason"]))
-    until = made.until.astimezone().strftime("%H:%M")
-    return Told(True, f"{made.labels['alertname']} is silent until {until}", "Alertmanager's page can end it earlier.")
+    return interruption.run(put(wiring.own_lab(), json.loads(labels), reason))
 
 
-ERRANDS: Mapping[str, Errand] = {
-    "up": up,
-    "demo-run": demo_run,
-    "relaunch": relaunch,
-    "seed": seed,
-    "drift": drift,
-    "reset": reset,
-    "restart": restart,
-    "verify-governance": verify_governance,
-    "reconcile": reconcile,
-    "repair": repair,
-    "evidence": evidence,
-    "silence": silence,
-    **dict.fromkeys(("approve", "reject", "promote", "archive"), act),
+def decide(
+    voice: Voice, action: str, version: str, reason: str = "", key: str = "", role: str = "", dry_run: str = ""
+) -> "tuple[Outcome, KeyCard | None]":
+    """`invoke approve` and its kind; a dry run needs no reason yet, and shows the key."""
+    from lab import wiring
+    from lab.governance.cases.signing import key_card
+
+    why = reason or "looking only"
+    outcome = approval_commands.act(voice, action, version, why, key, role, bool(dry_run))
+    hand = approval_commands.signing(voice, key, role)
+    return outcome, key_card(wiring.load_config(), hand) if dry_run else None
+
+
+def _decision(action: str) -> ActionProcess[Any]:
+    asked = ("reason", "key", "role", "dry_run")
+    return ActionProcess(decide, results.decided, "version", asked, {"action": action})
+
+
+_SEED, _COMPARE = training_commands.seed, governance_commands.reconcile
+PROCESSES: Mapping[str, ActionProcess[Any]] = {
+    "up": ActionProcess(lifecycle_commands.up, results.started),
+    "demo-run": ActionProcess(training_commands.demo_run, results.trained),
+    "relaunch": ActionProcess(relaunch, results.trained, "run_id"),
+    "seed": ActionProcess(_SEED, results.seeded, takes=("reason", "key")),
+    "drift": ActionProcess(_SEED, results.seeded, fixed={"drift": True}),
+    "reset": ActionProcess(_SEED, results.seeded, fixed={"reset": True}),
+    "restart": ActionProcess(restart, results.restarted, "service"),
+    "verify-governance": ActionProcess(governance_commands.verify, results.proved),
+    "reconcile": ActionProcess(_COMPARE, results.compared),
+    "repair": ActionProcess(_COMPARE, results.compared, fixed={"repair": True}),
+    "evidence": ActionProcess(governance_commands.evidence, results.collected, "version"),
+    "silence": ActionProcess(silence, results.silenced, takes=("labels", "reason")),
+    **{action: _decision(action) for action in ("approve", "reject", "promote", "archive")},
 }
 
 
+class Locked(SignatureInvalid):
+    """The key can't sign without a person at a terminal; `lock` says why."""
+
+    def __init__(self, key: Path, lock: str) -> None:
+        super().__init__(
+            f"The key {key} asks for its passphrase.", f"Load it once with `ssh-add {key}`, then try again."
+        )
+        self.lock = lock
+
+
 def main(argv: list[str]) -> int:
-    """Does one errand; whatever happens, the last line says how it ended."""
+    """Runs one action; whatever happens, the last line says how it ended."""
     # The screen may be gone before the action is: it goes on to its end then, and its lines go nowhere.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
-        told = _do(argv)
+        result = _do(argv)
     except LabError as err:
-        told = Told(False, err.message, err.remedy, data={"lock": err.lock} if isinstance(err, Locked) else {})
+        result = ActionResult(
+            False, err.message, err.remedy, data={"lock": err.lock} if isinstance(err, Locked) else {}
+        )
     except Exception as err:  # a mistake of ours must reach the screen as a message, too
-        told = Told(False, f"{type(err).__name__}: {err}", "Type the task on a command line: it shows the traceback.")
-    _say({"told": asdict(told)})
-    return 0 if told.ok else 1
+        step = "Type the task on a command line: it shows the traceback."
+        result = ActionResult(False, f"{type(err).__name__}: {err}", step)
+    _say({"result": asdict(result)})
+    return 0 if result.ok else 1
 
 
-def _do(argv: list[str]) -> Told:
-    from lab import wiring
-    from lab.base.progress import Progress
-
-    if len(argv) != 2 or argv[0] not in ERRANDS:
-        raise UsageError(f"There is no errand {argv[:1]}.", f"There are: {', '.join(ERRANDS)}.")
+def _do(argv: list[str]) -> ActionResult:
+    if len(argv) != 2 or argv[0] not in PROCESSES:
+        raise UsageError(f"There is no action {argv[:1]}.", f"There are: {', '.join(PROCESSES)}.")
 
     def report(progress: Progress) -> None:
         _say({"progress": asdict(progress)})
 
-    # Those that start the lab begin where none is up.
-    config = wiring.load_config() if argv[0] in {"up", "restart"} else wiring.own_lab()
-    return ERRANDS[argv[0]](config, json.loads(argv[1]) | {"action": argv[0]}, report)
+    voice = Voice(report, lambda text: report(Progress("", "", text)), sign)
+    return PROCESSES[argv[0]].run(voice, json.loads(argv[1]))
 
 
 def _say(value: object) -> None:
@@ -210,6 +151,24 @@ def _say(value: object) -> None:
         os.write(sys.stdout.fileno(), (json.dumps(value, ensure_ascii=False) + "\n").encode(errors="replace"))
     except OSError:
         return
+
+
+def sign(message: bytes, key: Path) -> str:
+    """Signs, and asks for a passphrase only where somebody is at a terminal. Raises Locked elsewhere."""
+    from lab.services.ssh_lock import PASSPHRASE, lock_of
+
+    if not _at_terminal() and lock_of(key) == PASSPHRASE:
+        raise Locked(key, PASSPHRASE)
+    return command.sign(message, key)
+
+
+def _at_terminal() -> bool:
+    """Whether ssh-keygen could ask somebody."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -1,104 +1,110 @@
-"""Approval and identities on the command line: one call of a use case each, its outcome printed, an exit code."""
+"""Decisions about model versions, and who may sign them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from rich.markup import escape
-
-from lab.base import interruption
 from lab.commands import printing
-from lab.governance.rules.approval_states import checked_reason, checked_version
-from lab.governance.rules.policy import Action
+from lab.commands.command import Option, Voice
 
 if TYPE_CHECKING:
     from lab.governance.cases.approve import Outcome
     from lab.governance.cases.gates import Gate
     from lab.governance.cases.identity import Change, Known, Registrar
+    from lab.governance.cases.signing import Signing
 
-REFUSED = 1
+_WHY = Option("why, for the audit trail")
+_SIGN_WITH = Option(
+    "SSH key of an identity that may change identities; without it SIGNING_KEY or the usual one", "FILE"
+)
 
 
 def act(
-    action: Action,
-    version: str,
-    reason: str,
-    key: str = "",
-    role: str = "",
-    dry_run: bool = False,
-    json: bool = False,
-) -> int:
-    """Acts on a version and prints how that went; 1 when it was refused. Raises LabError."""
+    voice: Voice,
+    action: str,
+    version: Annotated[str, Option("number of the model version; 1@3f2a90c1 where it was given twice", "N")],
+    reason: Annotated[str, Option("why, in a sentence that the audit trail keeps")],
+    key: Annotated[str, Option("SSH key that signs; without it SIGNING_KEY, or the usual one in ~/.ssh", "FILE")] = "",
+    role: Annotated[str, Option("role to act in, where the key's identity holds several")] = "",
+    dry_run: Annotated[bool, Option("show the gates and change nothing")] = False,
+) -> "Outcome":
+    """Approves, rejects, promotes or archives a version, or finds what keeps that from being done. Raises LabError."""
+    from lab.base import interruption
+
     made: list[Outcome] = []
     try:
-        interruption.run(_act(action, version, reason, key, role, dry_run, json, made.append))
+        interruption.run(_act(voice, action, version, reason, signing(voice, key, role), dry_run, made))
     except KeyboardInterrupt:
         if not made:
             raise
         # It came too late: what was decided must be told.
         interruption.finish()
-    outcome = made[0]
-    printing.print_json(outcome) if json else print_outcome(outcome)
-    return 0 if outcome.succeeded else REFUSED
+    return made[0]
 
 
 async def _act(
-    action: Action,
-    version: str,
-    reason: str,
-    key: str,
-    role: str,
-    dry_run: bool,
-    quiet: bool,
-    tell: "Callable[[Outcome], None]",
+    voice: Voice, action: str, version: str, reason: str, hand: "Signing", dry_run: bool, made: "list[Outcome]"
 ) -> None:
     from lab import wiring
     from lab.governance.cases.approve import Approver, Tools
-    from lab.governance.cases.signing import Signing
+    from lab.governance.rules.approval_states import checked_reason, checked_version
+    from lab.governance.rules.policy import Action
 
     checked_version(version), checked_reason(reason)  # wrong usage is wrong in a lab that is down, too
     config = wiring.own_lab()
-    note = (lambda _: None) if quiet else printing.say
-    approver = Approver(config, Signing(_path(key), role), Tools.of_lab(config), note)
+    approver = Approver(config, hand, Tools.of_lab(config), voice.say)
     try:
-        tell(await approver.act(action, version, reason, dry_run))
+        made.append(await approver.act(Action(action), version, reason, dry_run))
     finally:
         await approver.aclose()
 
 
-def add_identity(
-    name: str, key: str, roles: Sequence[str], reason: str, until: str = "", sign_with: str = "", json: bool = False
-) -> int:
-    """Makes a key an identity and prints its line. Raises LabError."""
-    change = _registrar(sign_with).add(name, Path(key).expanduser(), roles, reason or f"add {name}", until)
-    printing.print_json(change) if json else print_change(change)
-    return 0
-
-
-def remove_identity(name: str, reason: str, sign_with: str = "", json: bool = False) -> int:
-    """Takes an identity's keys out. Raises LabError."""
-    change = _registrar(sign_with).remove(name, reason or f"remove {name}")
-    printing.print_json(change) if json else print_change(change)
-    return 0
-
-
-def list_identities(json: bool = False) -> int:
-    """Prints who may sign; 1 when the file of known keys differs from the audit trail. Raises LabError."""
-    known = _registrar("").listed()
-    printing.print_json(known) if json else print_identities(known)
-    return REFUSED if any(one.problem for one in known) else 0
-
-
-def _registrar(sign_with: str) -> "Registrar":
-    from lab import wiring
-    from lab.governance.cases.identity import Registrar
+def signing(voice: Voice, key: str, role: str = "") -> "Signing":
+    """The key and role that a person chose; an empty `key` is that of the settings, or the usual one."""
     from lab.governance.cases.signing import Signing
 
-    return Registrar(wiring.own_lab(), Signing(_path(sign_with)))
+    return Signing(Path(key).expanduser().absolute() if key else None, role, sign=voice.sign)
 
 
-def _path(text: str) -> Path | None:
-    return Path(text).expanduser().absolute() if text else None
+def add_identity(
+    voice: Voice,
+    name: Annotated[str, Option("who the key belongs to, as alice@example.com", "NAME", bare=True)],
+    key: Annotated[str, Option("the SSH key's public half, as ~/.ssh/id_ed25519.pub", "FILE.pub", named=True)],
+    role: Annotated[list[str], Option("role that the identity holds; may be given several times", named=True)],
+    reason: Annotated[str, _WHY] = "",
+    until: Annotated[str, Option("day from which the key no longer counts, as 20271231", "YYYYMMDD")] = "",
+    sign_with: Annotated[str, _SIGN_WITH] = "",
+) -> "Change":
+    """Makes a key an identity. Raises LabError."""
+    path = Path(key).expanduser()
+    return _registrar(voice, sign_with).add(name, path, role, reason or f"add {name}", until)
+
+
+def remove_identity(
+    voice: Voice,
+    name: Annotated[str, Option("whose keys no longer count", "NAME", bare=True)],
+    reason: Annotated[str, _WHY] = "",
+    sign_with: Annotated[str, _SIGN_WITH] = "",
+) -> "Change":
+    """Takes an identity's keys out. Raises LabError."""
+    return _registrar(voice, sign_with).remove(name, reason or f"remove {name}")
+
+
+def list_identities(voice: Voice) -> "Sequence[Known]":
+    """Who may sign, and how the file of known keys differs from the audit trail. Raises LabError."""
+    return _registrar(voice, "").listed()
+
+
+def differs(known: "Sequence[Known]") -> int:
+    """1 when the file of known keys differs from the audit trail."""
+    return int(any(one.problem for one in known))
+
+
+def _registrar(voice: Voice, sign_with: str) -> "Registrar":
+    from lab import wiring
+    from lab.governance.cases.identity import Registrar
+
+    return Registrar(wiring.own_lab(), signing(voice, sign_with))
 
 
 def print_outcome(outcome: "Outcome") -> None:
@@ -123,7 +129,7 @@ def print_gates(gates: Sequence["Gate"]) -> None:
     table = printing.new_table("", "gate", "what it saw")
     for gate in gates:
         mark = "[green]● open[/]" if gate.passed else "[red]✖ closed[/]"
-        table.add_row(mark, escape(gate.name), escape(gate.detail))
+        table.add_row(mark, printing.escape(gate.name), printing.escape(gate.detail))
     printing.show(table)
 
 
@@ -136,7 +142,7 @@ def print_identities(known: Sequence["Known"]) -> None:
     for one in known:
         until = one.valid_before or "–"
         cells = (one.name, ", ".join(one.roles), one.key_type, one.fingerprint, until)
-        table.add_row(*map(escape, cells), f"[red]{escape(one.problem)}[/]" if one.problem else "")
+        table.add_row(*map(printing.escape, cells), f"[red]{printing.escape(one.problem)}[/]" if one.problem else "")
     printing.show(table)
 
 

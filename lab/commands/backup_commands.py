@@ -1,48 +1,45 @@
-"""Backup and restore on the command line: one call of a use case each, its outcome, an exit code."""
+"""Everything that a lab knows in one file, and a lab made of one."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from lab.base.progress import Progress
 from lab.commands import printing
+from lab.commands.command import Option, Voice
 
 if TYPE_CHECKING:
     from lab.operations.backup import Backup
     from lab.operations.restore import Restored
 
-WRONG = 1
 
-
-def back_up(output: str = "", json: bool = False) -> None:
-    """Writes a backup and says what is in it. Raises LabError."""
+def back_up(
+    voice: Voice, output: Annotated[str, Option("file to write; without it one here, named by lab and time")] = ""
+) -> "Backup":
+    """Writes a backup. Raises LabError."""
     from lab import wiring
     from lab.operations import backup
 
     config = wiring.own_lab()
     target = Path(output).expanduser().absolute() if output else backup.default_target(config)
-    tools = wiring.binaries().postgres_folder()
-    with printing.board("Backing up", quiet=json) as report:
-        made = backup.back_up(config, wiring.runtime(config).name, tools, target, report)
-    printing.print_json(made) if json else print_backup(made)
+    return backup.back_up(
+        config, wiring.runtime(config).name, wiring.binaries().postgres_folder(), target, voice.report
+    )
 
 
-def bring_back(file: str, json: bool = False) -> int:
-    """Restores a backup and says what is there again; 1 when its trail isn't intact. Raises LabError."""
+def restore(voice: Voice, file: Annotated[str, Option("what `invoke backup` wrote", bare=True)]) -> "Restored":
+    """Makes a lab that is empty what a backup holds. Raises LabError."""
     from lab import wiring
+    from lab.base.progress import Progress
     from lab.operations import lifecycle, restore
 
     path = Path(file).expanduser().absolute()
     lifecycle.refuse_unfit_host(wiring.load_config(), wiring.binaries())
-    with printing.board("Restoring", quiet=json) as report:
-        # First, so that a file that is no backup leaves no settings behind.
-        manifest = restore.examine(wiring.load_config(), path, report)
-        config, done = wiring.first_config()
-        if done:
-            report(Progress("lab", "preparing", done))
-        runtime, tools = wiring.runtime(config), wiring.binaries().postgres_folder()
-        restored = restore.restore(config, runtime, tools, path, manifest, report)
-    printing.print_json(restored) if json else print_restored(restored)
-    return 0 if restored.succeeded else WRONG
+    # First, so that a file that is no backup leaves no settings behind.
+    manifest = restore.examine(wiring.load_config(), path, voice.report)
+    config, done = wiring.first_config()
+    if done:
+        voice.report(Progress("lab", "preparing", done))
+    runtime, tools = wiring.runtime(config), wiring.binaries().postgres_folder()
+    return restore.restore(config, runtime, tools, path, manifest, voice.report)
 
 
 def print_backup(made: "Backup") -> None:

@@ -1,44 +1,49 @@
-"""Proofs, reconciling and evidence on the command line: one call of a use case each, its outcome, an exit code."""
+"""Proofs of the guardrails, the registry compared with the audit trail, and evidence of a model version."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from rich.markup import escape
-
-from lab.base import interruption
 from lab.commands import printing
+from lab.commands.command import Option, Voice
 
 if TYPE_CHECKING:
     from lab.governance.cases.evidence import Evidence
     from lab.governance.cases.reconcile import Reconciliation
     from lab.governance.checks import Proof
 
-WRONG = 1
 
-
-def verify(json: bool = False, junit: str = "", only: str = "") -> int:
-    """Proves the guardrails and prints each with its evidence; 1 when one doesn't hold. Raises LabError."""
+def verify(
+    voice: Voice,
+    junit: Annotated[str, Option("also write the proofs as JUnit XML to this file", "FILE")] = "",
+    only: Annotated[str, Option("only proofs whose name contains this", "NAME")] = "",
+) -> "tuple[Proof, ...]":
+    """Proves the guardrails, each with its evidence. Raises LabError."""
     from lab import wiring
+    from lab.base import interruption
     from lab.governance.checks import Verifier
     from lab.governance.checks.proof import write_junit
     from lab.governance.ledger.entry import utc_text
 
     config = wiring.load_config()
-    with printing.board("Proving", quiet=json or not sys.stdout.isatty()) as report:
-        verifier = Verifier(config, report=report, begin=lambda: wiring.own_lab(config))
-        proofs = interruption.run(verifier.run(only))
+    verifier = Verifier(config, report=voice.report, begin=lambda: wiring.own_lab(config))
+    proofs = interruption.run(verifier.run(only))
     if junit:
         write_junit(Path(junit).expanduser(), proofs, config.name, utc_text())
-    printing.print_json(proofs) if json else print_proofs(proofs)
-    return 0 if all(proof.passed for proof in proofs) else WRONG
+    return proofs
 
 
-def reconcile(repair: bool = False, json: bool = False) -> int:
-    """Compares registry and trail, repairs on request; 1 when something still differs. Raises LabError."""
-    found = interruption.run(_reconcile(repair))
-    printing.print_json(found) if json else print_reconciliation(found, repair)
-    return 0 if found.succeeded else WRONG
+def failed(proofs: "tuple[Proof, ...]") -> int:
+    """1 when a guardrail doesn't hold."""
+    return int(not all(proof.passed for proof in proofs))
+
+
+def reconcile(
+    _: Voice, repair: Annotated[bool, Option("make tags, aliases and stages follow the audit trail")] = False
+) -> "Reconciliation":
+    """Compares registry and trail, and repairs on request. Raises LabError."""
+    from lab.base import interruption
+
+    return interruption.run(_reconcile(repair))
 
 
 async def _reconcile(repair: bool) -> "Reconciliation":
@@ -52,11 +57,15 @@ async def _reconcile(repair: bool) -> "Reconciliation":
         await reconciler.aclose()
 
 
-def evidence(version: str, output: str = "", json: bool = False) -> int:
-    """Writes the evidence of a version and says where; 1 when trail or registry can't be trusted. Raises LabError."""
-    made = interruption.run(_evidence(version, Path(output or "evidence").expanduser()))
-    printing.print_json(made) if json else print_evidence(made)
-    return 0 if made.succeeded else WRONG
+def evidence(
+    _: Voice,
+    version: Annotated[str, Option("number of the model version", "N")],
+    output: Annotated[str, Option("folder to write into; without it ./evidence", "DIR")] = "",
+) -> "Evidence":
+    """Writes the evidence of a version. Raises LabError."""
+    from lab.base import interruption
+
+    return interruption.run(_evidence(version, Path(output or "evidence").expanduser()))
 
 
 async def _evidence(version: str, output: Path) -> "Evidence":
@@ -77,14 +86,14 @@ def print_proofs(proofs: "tuple[Proof, ...]") -> None:
     table = printing.new_table("", "guardrail", "evidence")
     for proof in proofs:
         mark = "[green]PASS[/]" if proof.passed else "[red]FAIL[/]"
-        table.add_row(mark, escape(proof.name), escape(proof.evidence))
+        table.add_row(mark, printing.escape(proof.name), printing.escape(proof.evidence))
     printing.show(table)
     failed = sum(not proof.passed for proof in proofs)
     seconds = sum(proof.seconds for proof in proofs)
     printing.say(f"{len(proofs) - failed} of {len(proofs)} guardrails hold, proved in {printing.duration(seconds)}")
 
 
-def print_reconciliation(found: "Reconciliation", repair: bool) -> None:
+def print_reconciliation(found: "Reconciliation") -> None:
     """What differs, what was repaired, and what is left."""
     if not found.findings:
         printing.say(f"{found.versions} versions: the registry says what the audit trail says")
@@ -93,11 +102,11 @@ def print_reconciliation(found: "Reconciliation", repair: bool) -> None:
     for one in found.findings:
         left = one in found.left
         verdict = "repaired" if not left else "can be repaired" if one.repairable else "needs a person"
-        table.add_row(one.kind, escape(str(one)), f"[{'red' if left else 'green'}]{verdict}[/]")
+        table.add_row(one.kind, printing.escape(str(one)), f"[{'red' if left else 'green'}]{verdict}[/]")
     printing.show(table)
     if found.entry:
         printing.say(f"{len(found.changes)} repairs; audit entry {found.entry.seq}")
-    elif not repair and any(one.repairable for one in found.findings):
+    elif any(one.repairable for one in found.findings):
         printing.say("invoke reconcile --repair makes tags, aliases and stages follow the audit trail")
 
 

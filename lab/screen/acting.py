@@ -16,7 +16,7 @@ from lab.screen.widgets.panel import Panel
 if TYPE_CHECKING:
     from lab.observe.snapshot import Snapshot
     from lab.recording.recorder import ScreenRecording
-    from lab.screen.action_controller import Worklist
+    from lab.screen.action_controller import ActionController
     from lab.views import View
     from lab.views.jobs import Jobs
 
@@ -28,7 +28,7 @@ class Acting(App[None]):
     layout_kept = Layout()
     _memory: SavedLayout | None = None
     _runner: Runner | None = None
-    _worklist: "Worklist | None" = None
+    _controller: "ActionController | None" = None
     _recording: "ScreenRecording | None" = None
     _note = ""
 
@@ -60,11 +60,11 @@ class Acting(App[None]):
 
     def want(self, name: str, target: str = "") -> None:
         """Does one of the `ACTIONS`, after asking what has to be asked."""
-        if self._worklist is None:
-            from lab.screen.action_controller import Worklist
+        if self._controller is None:
+            from lab.screen.action_controller import ActionController
 
-            self._worklist = Worklist(self, self._runner or Processes())
-        self._worklist.want(name, target)
+            self._controller = ActionController(self, self._runner or Processes())
+        self._controller.want(name, target)
 
     @on(ActionWanted)
     def _wanted(self, event: ActionWanted) -> None:

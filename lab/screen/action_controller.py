@@ -1,16 +1,16 @@
-"""What happens when a person wants something done: questions first, then one errand at a time of each kind."""
+"""What happens when a person wants something done: questions first, then one action at a time of each kind."""
 
 from typing import TYPE_CHECKING, Literal
 
 from textual.app import SuspendNotSupported
 
 from lab.base.alerts import Alert
-from lab.screen.action_runner import Given, Runner
+from lab.screen.action_runner import ActionArguments, Runner
 from lab.screen.actions import ACTIONS, Action, Ask
 from lab.screen.screens.confirm_screen import ConfirmScreen
 from lab.views import View
 from lab.views.drift_panel import alert_key
-from lab.views.jobs import Job, Jobs, Told
+from lab.views.jobs import ActionResult, Job, Jobs
 from lab.views.view import note
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _NOTICE_S = 8.0
 Severity = Literal["information", "error"]
 
 
-class Worklist:
+class ActionController:
     """Starts actions for `app`, and keeps account of them."""
 
     def __init__(self, app: "Acting", runner: Runner) -> None:
@@ -35,14 +35,14 @@ class Worklist:
             self._app.notify(refusal, severity="warning", markup=False)
             return
         title = title_of(action, target, self._app.view)
-        given = given_for(action, target, self._app.view)
+        arguments = arguments_of(action, target, self._app.view)
         match action.ask:
             case Ask.NOTHING:
-                self._start(action, title, given)
+                self._start(action, title, arguments)
             case Ask.GATES:
-                self._sign(action, title, given)
+                self._sign(action, title, arguments)
             case _:
-                self._ask(action, title, given)
+                self._ask(action, title, arguments)
 
     def _refusal(self, action: Action, target: str) -> str:
         view = self._app.view
@@ -56,49 +56,51 @@ class Worklist:
             return f"{title_of(action, target, view)}: one like it is still under way; key A shows it."
         return ""
 
-    def _ask(self, action: Action, title: str, given: Given) -> None:
+    def _ask(self, action: Action, title: str, arguments: ActionArguments) -> None:
         reason = action.ask is Ask.REASON
 
         def answered(said: str | None) -> None:
             if said is not None:
-                self._start(action, title, {**given, "reason": said} if reason else given)
+                self._start(action, title, {**arguments, "reason": said} if reason else arguments)
 
         self._app.push_screen(ConfirmScreen(title, note(action.warning), reason, title.split(" ")[0]), answered)
 
-    def _sign(self, action: Action, title: str, given: Given) -> None:
+    def _sign(self, action: Action, title: str, arguments: ActionArguments) -> None:
         from lab.screen.screens.sign_screen import SignScreen
 
-        screen = SignScreen(action.name, title, given["target"], self._runner)
+        screen = SignScreen(action.name, title, arguments["target"], self._runner)
 
         def answered(reason: str | None) -> None:
             if reason is not None:
-                self._start(action, title, {**given, "reason": reason, "role": screen.role})
+                self._start(action, title, {**arguments, "reason": reason, "role": screen.role})
 
         self._app.push_screen(screen, answered)
 
-    def _start(self, action: Action, title: str, given: Given) -> None:
+    def _start(self, action: Action, title: str, arguments: ActionArguments) -> None:
         job = Job(self.jobs.next_number, action.name, title, self._app.view.epoch)
         self._take(self.jobs.begun(job))
-        self._app.run_worker(self._work(job, given), group=f"action-{action.name}", exit_on_error=False)
+        self._app.run_worker(self._work(job, arguments), group=f"action-{action.name}", exit_on_error=False)
 
-    async def _work(self, job: Job, given: Given) -> None:
-        told = await self._runner.run(job.name, given, lambda line: self._take(self.jobs.with_line(job.number, line)))
-        if told.data.get("lock") == "passphrase":
-            told = self._in_terminal(job, given, told)
-        self._take(self.jobs.ended(job.number, told, self._app.view.epoch))
-        words = "\n→ ".join(part for part in (told.said, told.next) if part)
-        level: Severity = "information" if told.ok else "error"
+    async def _work(self, job: Job, arguments: ActionArguments) -> None:
+        result = await self._runner.run(
+            job.name, arguments, lambda line: self._take(self.jobs.with_line(job.number, line))
+        )
+        if result.data.get("lock") == "passphrase":
+            result = self._in_terminal(job, arguments, result)
+        self._take(self.jobs.ended(job.number, result, self._app.view.epoch))
+        words = "\n→ ".join(part for part in (result.said, result.next) if part)
+        level: Severity = "information" if result.ok else "error"
         self._app.notify(words, title=job.title, severity=level, timeout=_NOTICE_S, markup=False)
         self._app.action_refresh_now()
 
-    def _in_terminal(self, job: Job, given: Given, told: Told) -> Told:
+    def _in_terminal(self, job: Job, arguments: ActionArguments, result: ActionResult) -> ActionResult:
         """Once more with the terminal to itself, so that ssh-keygen can ask for the passphrase."""
         try:
             with self._app.suspend():
-                print(f"{job.title}: {told.said}")  # noqa: T201 - the terminal is an ordinary one now
-                return self._runner.run_in_terminal(job.name, given)
+                print(f"{job.title}: {result.said}")  # noqa: T201 - the terminal is an ordinary one now
+                return self._runner.run_in_terminal(job.name, arguments)
         except SuspendNotSupported:
-            return told
+            return result
 
     def _take(self, jobs: Jobs) -> None:
         self.jobs = jobs
@@ -117,15 +119,15 @@ def title_of(action: Action, target: str, view: View) -> str:
     return action.title.format(subject[:8] if action.part == "runs" else subject)
 
 
-def given_for(action: Action, target: str, view: View) -> Given:
-    """What the errand is told."""
+def arguments_of(action: Action, target: str, view: View) -> ActionArguments:
+    """The arguments of the action."""
     alert = find_alert(view, target) if action.name == "silence" else None
-    given = {"target": _number(action, target)}
+    arguments = {"target": _number(action, target)}
     if alert is None:
-        return given
+        return arguments
     import json
 
-    return {**given, "labels": json.dumps(dict(alert.labels) or {"alertname": alert.name})}
+    return {**arguments, "labels": json.dumps(dict(alert.labels) or {"alertname": alert.name})}
 
 
 def _number(action: Action, target: str) -> str:

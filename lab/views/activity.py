@@ -27,9 +27,9 @@ def _head(job: Job, view: View) -> Line:
 
 
 def _mark(job: Job) -> tuple[str, Tone]:
-    if job.told is None:
+    if job.result is None:
         return "◐", Tone.ACCENT
-    return ("✓", Tone.OK) if job.told.ok else ("✗", Tone.BAD)
+    return ("✓", Tone.OK) if job.result.ok else ("✗", Tone.BAD)
 
 
 def _took(job: Job, view: View) -> str:
@@ -38,11 +38,11 @@ def _took(job: Job, view: View) -> str:
 
 
 def _news(job: Job) -> Line:
-    if job.told is None:
+    if job.result is None:
         return (Span(" · "), Span(formats.clean(job.lines[-1] if job.lines else "starting …")))
-    tone = Tone.PLAIN if job.told.ok else Tone.BAD
-    step: Line = (Span(" → ", Tone.MUTED), *marked(formats.clean(job.told.next))) if job.told.next else ()
-    return (Span(" · "), Span(formats.clean(job.told.said), tone), *step)
+    tone = Tone.PLAIN if job.result.ok else Tone.BAD
+    step: Line = (Span(" → ", Tone.MUTED), *marked(formats.clean(job.result.next))) if job.result.next else ()
+    return (Span(" · "), Span(formats.clean(job.result.said), tone), *step)
 
 
 def log(view: View) -> tuple[Line, ...]:
@@ -55,14 +55,14 @@ def log(view: View) -> tuple[Line, ...]:
 def _entry(job: Job, view: View) -> Iterator[Line]:
     began = Span(f"{formats.moment(job.began_at, view.now)}  ", Tone.MUTED)
     yield (began, *_head(job, view))
-    if job.told is None:
+    if job.result is None:
         yield from (_said(text) for text in job.lines[-_LOG:])
     else:
-        yield _said(job.told.said, Tone.PLAIN if job.told.ok else Tone.BAD)
-        if job.told.next:
-            yield (Span("  → ", Tone.MUTED), *marked(formats.clean(job.told.next)))
-        yield from (_said(text) for text in job.told.lines[:_LOG])
-        if not job.told.lines:
+        yield _said(job.result.said, Tone.PLAIN if job.result.ok else Tone.BAD)
+        if job.result.next:
+            yield (Span("  → ", Tone.MUTED), *marked(formats.clean(job.result.next)))
+        yield from (_said(text) for text in job.result.lines[:_LOG])
+        if not job.result.lines:
             yield from (_said(text) for text in job.lines[-_LOG:])
     yield ()
 

@@ -10,7 +10,7 @@ SHOWN_S = 20.0
 
 
 @dataclass(frozen=True)
-class Told:
+class ActionResult:
     """How an action ended: `said` in a line, `next` what to do now, `lines` more of it, `data` for the screen."""
 
     ok: bool
@@ -22,7 +22,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Job:
-    """One action: `name` is its kind, times are epoch seconds; `told` is None while it goes on."""
+    """One action: `name` is its kind, times are epoch seconds; `result` is None while it goes on."""
 
     number: int
     name: str
@@ -30,7 +30,7 @@ class Job:
     began_at: float
     lines: tuple[str, ...] = ()
     ended_at: float | None = None
-    told: Told | None = None
+    result: ActionResult | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Jobs:
 
     @property
     def running(self) -> tuple[Job, ...]:
-        return tuple(job for job in self.all if job.told is None)
+        return tuple(job for job in self.all if job.result is None)
 
     @property
     def next_number(self) -> int:
@@ -62,8 +62,8 @@ class Jobs:
     def with_line(self, number: int, line: str) -> "Jobs":
         return self._changed(number, lambda job: replace(job, lines=(*job.lines, line)))
 
-    def ended(self, number: int, told: Told, now: float) -> "Jobs":
-        return self._changed(number, lambda job: replace(job, told=told, ended_at=now))
+    def ended(self, number: int, result: ActionResult, now: float) -> "Jobs":
+        return self._changed(number, lambda job: replace(job, result=result, ended_at=now))
 
     def _changed(self, number: int, change: Callable[[Job], Job]) -> "Jobs":
         return Jobs(tuple(change(job) if job.number == number else job for job in self.all))

@@ -1,4 +1,4 @@
-"""What an errand's process does with a key that asks for its passphrase."""
+"""What an action's process does with a key that asks for its passphrase."""
 
 import os
 import pty
@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from lab.commands.action_process import ERRANDS, main
-from lab.commands.signed_actions import Locked
+from lab.commands.action_process import PROCESSES, ActionProcess, Locked, main
+from lab.commands.action_results import started
 from tests.support.keys import make_key
 
 # In a session of its own, as beside the screen: there is no terminal to ask on.
 _SIGN = """
 import sys
 from pathlib import Path
-from lab.commands import signed_actions as errand
+from lab.commands import action_process
 try:
-    errand._sign(b"message", Path(sys.argv[1]))
+    action_process.sign(b"message", Path(sys.argv[1]))
     print("signed")
-except errand.Locked as err:
+except action_process.Locked as err:
     print(f"{err.lock}: {err}")
 """
 
@@ -67,7 +67,7 @@ def test_the_lock_is_told_to_the_screen(monkeypatch: pytest.MonkeyPatch, capfd: 
     def locked(*_: object) -> None:
         raise Locked(Path("/key"), "passphrase")
 
-    monkeypatch.setitem(ERRANDS, "up", locked)  # type: ignore[arg-type]
+    monkeypatch.setitem(PROCESSES, "up", ActionProcess(locked, started))  # type: ignore[arg-type]
     assert main(["up", "{}"]) == 1
     assert '"data": {"lock": "passphrase"}' in capfd.readouterr().out
 
@@ -76,6 +76,6 @@ def test_a_mistake_of_ours_is_a_message(monkeypatch: pytest.MonkeyPatch, capfd: 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setitem(ERRANDS, "up", broken)  # type: ignore[arg-type]
+    monkeypatch.setitem(PROCESSES, "up", ActionProcess(broken, started))  # type: ignore[arg-type]
     assert main(["up", "{}"]) == 1
     assert "ZeroDivisionError: division by zero" in capfd.readouterr().out

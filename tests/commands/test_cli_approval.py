@@ -2,47 +2,45 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from lab import cli
-from lab.commands import approval_commands
-from lab.governance.rules.policy import Action
+from lab.commands.command import Command
 
 
 @pytest.fixture
-def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Records calls of the front end; each answers 1."""
-    calls: list[tuple[Any, ...]] = []
+def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """Records what commands are run with; each ends with 1."""
+    calls: list[tuple[str, dict[str, Any]]] = []
 
-    def record(name: str) -> None:
-        def answer(*arguments: Any) -> int:
-            calls.append((name, *arguments))
-            return 1
+    def answer(command: Command[Any], options: Mapping[str, Any]) -> int:
+        calls.append((command.name, dict(options)))
+        return 1
 
-        monkeypatch.setattr(approval_commands, name, answer)
-
-    for name in ("act", "add_identity", "remove_identity", "list_identities"):
-        record(name)
+    monkeypatch.setattr(Command, "run", answer)
     return calls
 
 
 @pytest.mark.parametrize("action", ["approve", "reject", "promote", "archive"])
-def test_an_action_is_passed_on_with_its_exit_code(called: list[tuple[Any, ...]], action: str) -> None:
+def test_an_action_is_passed_on_with_its_exit_code(called: list[tuple[str, dict[str, Any]]], action: str) -> None:
     line = [action, "--version", "3", "--reason", "why not", "--key", "k", "--role", "risk-officer", "--dry-run"]
+    given = {"version": "3", "reason": "why not", "key": "k", "role": "risk-officer", "dry_run": True, "json": True}
     assert cli.main([*line, "--json"]) == 1
-    assert called == [("act", Action(action), "3", "why not", "k", "risk-officer", True, True)]
+    assert called == [(action, given)]
 
 
-def test_identities_are_passed_on(called: list[tuple[Any, ...]]) -> None:
+def test_identities_are_passed_on(called: list[tuple[str, dict[str, Any]]]) -> None:
     cli.main(["identity", "add", "ann", "--key", "k.pub", "--role", "analyst", "--role", "ml-engineer"])
     cli.main(["identity", "remove", "ann", "--reason", "left", "--sign-with", "mine"])
     cli.main(["identity", "list", "--json"])
+    default = {"reason": "", "sign_with": "", "json": False}
     assert called == [
-        ("add_identity", "ann", "k.pub", ["analyst", "ml-engineer"], "", "", "", False),
-        ("remove_identity", "ann", "left", "mine", False),
-        ("list_identities", True),
+        ("identity add", default | {"name": "ann", "key": "k.pub", "role": ["analyst", "ml-engineer"], "until": ""}),
+        ("identity remove", default | {"name": "ann", "reason": "left", "sign_with": "mine"}),
+        ("identity list", {"json": True}),
     ]
 
 

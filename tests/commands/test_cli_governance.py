@@ -89,14 +89,14 @@ def test_proofs_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_findings_say_what_can_be_done_about_them(capsys: pytest.CaptureFixture[str]) -> None:
     tag, gone = Finding(Kind.TAG, "1", "owner", "eve", "dora"), Finding(Kind.GONE, "2", audited=ApprovalState.ARCHIVED)
-    governance_commands.print_reconciliation(Reconciliation(2, (tag, gone), (tag, gone)), repair=False)
+    governance_commands.print_reconciliation(Reconciliation(2, (tag, gone), (tag, gone)))
     text = capsys.readouterr().out
     assert "can be repaired" in text
     assert "needs a person" in text
     assert "invoke reconcile --repair" in text
-    governance_commands.print_reconciliation(Reconciliation(2, (tag, gone), (gone,), ("x",)), repair=True)
+    governance_commands.print_reconciliation(Reconciliation(2, (tag, gone), (gone,), ("x",)))
     assert "repaired" in capsys.readouterr().out
-    governance_commands.print_reconciliation(Reconciliation(2, (), ()), repair=False)
+    governance_commands.print_reconciliation(Reconciliation(2, (), ()))
     assert "says what the audit trail says" in capsys.readouterr().out
 
 

@@ -107,11 +107,11 @@ async def test_another_person_than_the_owner_approves_and_promotes(live: LiveLab
     assert OFFICER in shown
     assert str(people.keys[OFFICER]) in shown
     assert "every gate is open" in shown
-    assert approved.told is not None
-    assert approved.told.ok, approved.told
-    assert f"approve version {version}: pending_staging → approved_staging" in approved.told.said
-    assert promoted.told is not None
-    assert promoted.told.ok, promoted.told
+    assert approved.result is not None
+    assert approved.result.ok, approved.result
+    assert f"approve version {version}: pending_staging → approved_staging" in approved.result.said
+    assert promoted.result is not None
+    assert promoted.result.ok, promoted.result
     found = await found_version(live, version)
     assert (found.tags["approval_state"], found.aliases) == ("pending_prod", ("staging",))
     decisions = [
@@ -131,9 +131,9 @@ async def test_the_owner_is_refused_and_the_ledger_says_so(live: LiveLab, people
         notices = {notice.severity for notice in app._notifications}
 
     assert "refused by 1 of" in shown
-    assert job.told is not None
-    assert not job.told.ok
-    assert job.told.said.startswith(f"refused: approve version {version}, by the gate four eyes; audit entry ")
+    assert job.result is not None
+    assert not job.result.ok
+    assert job.result.said.startswith(f"refused: approve version {version}, by the gate four eyes; audit entry ")
     assert "error" in notices
     last = (await aside(live.entries))[-1]
     assert (last.action, last.status, last.model_version, last.owner) == ("approve", Status.REFUSED, version, OFFICER)
@@ -148,8 +148,8 @@ async def test_a_demo_run_from_the_screen_tells_of_its_steps_and_is_run_again(li
     async with screen(live) as (app, pilot):
         await pilot.press("2", "n")
         job = await ended(app, pilot)
-        assert job.told is not None
-        assert job.told.ok, job.told
+        assert job.result is not None
+        assert job.result.ok, job.result
         assert all(f"{step} success" in " | ".join(job.lines) for step in STEPS)
         first = (await aside(live.run_ids))[0]
         await until(
@@ -162,8 +162,8 @@ async def test_a_demo_run_from_the_screen_tells_of_its_steps_and_is_run_again(li
         await confirm(app, pilot)
         await until(pilot, lambda: len(app.view.jobs.all) == 2)
         again = await ended(app, pilot)
-    assert again.told is not None
-    assert again.told.ok, again.told
+    assert again.result is not None
+    assert again.result.ok, again.result
     assert (await aside(live.versions))[0].version == str(int(before) + 2)
     tags = await aside(
         live.graphql,
@@ -181,14 +181,14 @@ async def test_drift_is_planted_and_taken_back_from_the_palette(live: LiveLab) -
         await confirm(app, pilot)
         planted = await ended(app, pilot)
         try:
-            assert planted.told is not None
-            assert "drifted" in planted.told.said
+            assert planted.result is not None
+            assert "drifted" in planted.result.said
         finally:
             app.want("reset")
             await until(pilot, lambda: len(app.view.jobs.all) == 2)
             reset = await ended(app, pilot)
-    assert reset.told is not None
-    assert "no drift" in reset.told.said
+    assert reset.result is not None
+    assert "no drift" in reset.result.said
 
 
 async def test_a_service_is_restarted(live: LiveLab) -> None:
@@ -201,8 +201,8 @@ async def test_a_service_is_restarted(live: LiveLab) -> None:
         await pilot.press("R")
         await confirm(app, pilot)
         job = await ended(app, pilot)
-        assert job.told is not None
-        assert job.told.ok, job.told
+        assert job.result is not None
+        assert job.result.ok, job.result
         await until(pilot, lambda: monitor_pid(app) not in {None, pid})
 
 
@@ -211,7 +211,7 @@ async def test_what_fails_says_why_and_what_to_do(live: LiveLab, tmp_path: Path)
     async with screen(live, **variables) as (app, pilot):
         await pilot.press("2", "n")
         job = await ended(app, pilot)
-    assert job.told is not None
-    assert job.told.said.startswith("Blocked before anything started")
-    assert job.told.next.startswith("Run as a role that the policy allows")
+    assert job.result is not None
+    assert job.result.said.startswith("Blocked before anything started")
+    assert job.result.next.startswith("Run as a role that the policy allows")
     assert (await aside(live.entries))[-1].status is Status.BLOCKED

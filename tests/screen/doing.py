@@ -10,11 +10,11 @@ from textual.pilot import Pilot
 
 from lab.observe.polling import Connection
 from lab.observe.snapshot import Snapshot
-from lab.screen.action_runner import Given, Tell
+from lab.screen.action_runner import ActionArguments, Tell
 from lab.screen.app import LabApp
 from lab.screen.saved_layout import SavedLayout
 from lab.screen.screens.confirm_screen import ConfirmScreen
-from lab.views.jobs import Job, Told
+from lab.views.jobs import ActionResult, Job
 from tests.screen import snapshots
 from tests.screen.fakes import Playing
 
@@ -49,34 +49,34 @@ OWNERS_GATES: Mapping[str, Any] = {
 
 
 class Scripted:
-    """Answers a dry run with `gates`; everything else tells `lines` and ends as `told`, or never."""
+    """Answers a dry run with `gates`; everything else tells `lines` and ends as `result`, or never."""
 
     def __init__(
         self,
-        told: Told | None = None,
+        result: ActionResult | None = None,
         lines: tuple[str, ...] = (),
         gates: Mapping[str, Any] = OPEN_GATES,
-        in_terminal: Told | None = None,
+        in_terminal: ActionResult | None = None,
     ) -> None:
-        self.told, self.lines, self.gates, self.in_terminal = told, lines, gates, in_terminal
-        self.asked: list[tuple[str, Given]] = []
-        self.looked: list[Given] = []
+        self.result, self.lines, self.gates, self.in_terminal = result, lines, gates, in_terminal
+        self.asked: list[tuple[str, ActionArguments]] = []
+        self.looked: list[ActionArguments] = []
         self.terminals = 0
 
-    async def run(self, name: str, given: Given, tell: Tell) -> Told:
-        if given.get("dry_run"):
-            self.looked.append(given)
-            return Told(True, "looked", data=self.gates)
-        self.asked.append((name, given))
+    async def run(self, name: str, arguments: ActionArguments, tell: Tell) -> ActionResult:
+        if arguments.get("dry_run"):
+            self.looked.append(arguments)
+            return ActionResult(True, "looked", data=self.gates)
+        self.asked.append((name, arguments))
         for line in self.lines:
             tell(line)
-        if self.told is None:
+        if self.result is None:
             await asyncio.Event().wait()
-        return self.told or Told(False, "")
+        return self.result or ActionResult(False, "")
 
-    def run_in_terminal(self, name: str, given: Given) -> Told:
+    def run_in_terminal(self, name: str, arguments: ActionArguments) -> ActionResult:
         self.terminals += 1
-        return self.in_terminal or Told(False, "")
+        return self.in_terminal or ActionResult(False, "")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Errands in real processes: what they tell reaches the screen, and none can hang or outlive its use."""
+"""Actions in real processes: what they say reaches the screen, and none can hang or outlive its use."""
 
 import asyncio
 import json
@@ -18,13 +18,13 @@ NOWHERE = {"RUNTIME": "native", "PORT_OFFSET": str(NEVER_STARTED), "LAB_NAME": "
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Processes:
-    """Errands on a lab that was never started."""
+    """Actions on a lab that was never started."""
     own = {**NOWHERE, "LAB_HOME": str(tmp_path / "home"), "LAB_ENV_FILE": str(tmp_path / "env")}
     return Processes({**os.environ, **own})
 
 
 def fake_python(folder: Path, script: str) -> Path:
-    """Takes the place of the interpreter that errands run in."""
+    """Takes the place of the interpreter that actions run in."""
     path = folder / "python"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
@@ -32,29 +32,29 @@ def fake_python(folder: Path, script: str) -> Path:
 
 
 async def test_an_error_of_the_lab_comes_with_its_remedy(processes: Processes) -> None:
-    told = await processes.run("reconcile", {}, lambda _: None)
-    assert not told.ok
-    assert "isn't up" in told.said
-    assert told.next == "Type `invoke up`."
+    result = await processes.run("reconcile", {}, lambda _: None)
+    assert not result.ok
+    assert "isn't up" in result.said
+    assert result.next == "Type `invoke up`."
 
 
-async def test_an_unknown_errand_is_no_traceback(processes: Processes) -> None:
-    told = await processes.run("make-coffee", {}, lambda _: None)
-    assert told.said == "There is no errand ['make-coffee']."
+async def test_an_unknown_action_is_no_traceback(processes: Processes) -> None:
+    result = await processes.run("make-coffee", {}, lambda _: None)
+    assert result.said == "There is no action ['make-coffee']."
 
 
 async def test_a_wrong_setting_is_explained(processes: Processes) -> None:
-    told = await Processes({**processes.environ, "ENVIRONMENT": "production"}).run("reset", {}, lambda _: None)
-    assert told.said.startswith("ENVIRONMENT")
-    assert told.next == "Use one of: dev, staging, prod."
+    result = await Processes({**processes.environ, "ENVIRONMENT": "production"}).run("reset", {}, lambda _: None)
+    assert result.said.startswith("ENVIRONMENT")
+    assert result.next == "Use one of: dev, staging, prod."
 
 
 async def test_progress_is_told_as_it_comes(
     processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     progress = json.dumps({"progress": {"subject": "train_model", "state": "in_progress", "seconds": None}})
-    told = json.dumps({"told": {"ok": True, "said": "done", "next": "", "lines": ["a"], "data": {"n": 1}}})
-    script = f"echo '{progress}'; echo 'noise'; echo '{told}'"
+    result = json.dumps({"result": {"ok": True, "said": "done", "next": "", "lines": ["a"], "data": {"n": 1}}})
+    script = f"echo '{progress}'; echo 'noise'; echo '{result}'"
     monkeypatch.setattr(sys, "executable", str(fake_python(tmp_path, script)))
     lines: list[str] = []
     found = await processes.run("demo-run", {}, lines.append)
@@ -62,32 +62,32 @@ async def test_progress_is_told_as_it_comes(
     assert (found.ok, found.said, found.lines, found.data) == (True, "done", ("a",), {"n": 1})
 
 
-async def test_an_errand_that_dies_is_told_with_its_last_words(
+async def test_an_action_that_dies_is_told_with_its_last_words(
     processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(fake_python(tmp_path, "echo 'out of memory' >&2; exit 9")))
-    told = await processes.run("demo-run", {}, lambda _: None)
-    assert told.said == "the action ended with 9: out of memory"
+    result = await processes.run("demo-run", {}, lambda _: None)
+    assert result.said == "the action ended with 9: out of memory"
 
 
 async def test_a_program_that_is_missing_is_told(
     processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
-    told = await processes.run("demo-run", {}, lambda _: None)
-    assert told.said == "the action can't be started: No such file or directory"
+    result = await processes.run("demo-run", {}, lambda _: None)
+    assert result.said == "the action can't be started: No such file or directory"
 
 
-async def test_an_errand_has_no_terminal_to_ask_on(
+async def test_an_action_has_no_terminal_to_ask_on(
     processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = "if (: < /dev/tty) 2>/dev/null; then echo has one >&2; else echo has none >&2; fi"
     monkeypatch.setattr(sys, "executable", str(fake_python(tmp_path, script)))
-    told = await processes.run("demo-run", {}, lambda _: None)
-    assert told.said.endswith("has none")
+    result = await processes.run("demo-run", {}, lambda _: None)
+    assert result.said.endswith("has none")
 
 
-async def test_an_errand_goes_on_to_its_end_when_the_screen_is_left(
+async def test_an_action_goes_on_to_its_end_when_the_screen_is_left(
     processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go, done = tmp_path / "go", tmp_path / "done"
@@ -105,19 +105,19 @@ async def test_an_errand_goes_on_to_its_end_when_the_screen_is_left(
     await asyncio.to_thread(eventually, done.exists)
 
 
-def test_an_errand_in_the_terminal_shows_its_progress_there(
+def test_an_action_in_the_terminal_shows_its_progress_there(
     processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     progress = json.dumps({"progress": {"subject": "key", "state": "signing", "detail": "signing as olga"}})
-    told = json.dumps({"told": {"ok": True, "said": "done", "next": "", "lines": [], "data": {}}})
-    monkeypatch.setattr(sys, "executable", str(fake_python(tmp_path, f"echo '{progress}'; echo '{told}'")))
+    result = json.dumps({"result": {"ok": True, "said": "done", "next": "", "lines": [], "data": {}}})
+    monkeypatch.setattr(sys, "executable", str(fake_python(tmp_path, f"echo '{progress}'; echo '{result}'")))
     assert processes.run_in_terminal("approve", {}).said == "done"
     assert capsys.readouterr().out == "key signing signing as olga\n"
     monkeypatch.setattr(sys, "executable", str(fake_python(tmp_path, "exit 3")))
     assert processes.run_in_terminal("approve", {}).said == "the action ended with 3, and said no more"
 
 
-def test_the_reader_of_an_errand_may_go_away(processes: Processes) -> None:
+def test_the_reader_of_an_action_may_go_away(processes: Processes) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     argv = [sys.executable, "-m", "lab.commands.action_process", "reconcile", "{}"]

@@ -12,7 +12,7 @@ from lab.observe.polling import Connection
 from lab.observe.snapshot import Snapshot
 from lab.screen import themes
 from lab.screen.app import LabApp
-from lab.views.jobs import Job, Jobs, Told
+from lab.views.jobs import ActionResult, Job, Jobs
 from tests.screen import snapshots
 from tests.screen.doing import OWNERS_GATES, Scripted
 from tests.screen.fakes import Playing
@@ -85,10 +85,10 @@ def test_the_palette(snap_compare: Callable[..., bool]) -> None:
 JOBS = Jobs(
     (
         Job(1, "seed", "Seed the data", snapshots.NOW - 900, (), snapshots.NOW - 898,
-            Told(True, "current data 2c0bae00275c, 1,000 rows: no drift", "Launch a demo run on it.",
+            ActionResult(True, "current data 2c0bae00275c, 1,000 rows: no drift", "Launch a demo run on it.",
                  ("credit_amount: PSI 0.000, stable",))),
         Job(2, "approve", "Approve version 7", snapshots.NOW - 300, (), snapshots.NOW - 297,
-            Told(False, "refused: approve version 7, by the gate four eyes; audit entry 52", "",
+            ActionResult(False, "refused: approve version 7, by the gate four eyes; audit entry 52", "",
                  ("● state: pending_staging → approved_staging", "✗ four eyes: owner and approver are the same"))),
         Job(3, "demo-run", "Launch a demo run", snapshots.NOW - 8,
             ("run launched 6a99b44c", "ingest_data success 0.4 s", "train_model in progress")),

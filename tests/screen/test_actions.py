@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
 
-from lab.commands.action_process import ERRANDS
+from lab.commands.action_process import PROCESSES
 from lab.observe.snapshot_json import snapshot_json
 from lab.screen.actions import ACTIONS
 from lab.screen.app import LabApp
@@ -17,11 +17,11 @@ from lab.screen.screens.confirm_screen import ConfirmScreen
 from lab.screen.screens.main_screen import MainScreen
 from lab.screen.screens.sign_screen import SignScreen
 from lab.views.activity import line, log
-from lab.views.jobs import Told
+from lab.views.jobs import ActionResult
 from tests.screen import snapshots
 from tests.screen.doing import OWNERS_GATES, Scripted, confirming, doing, ended, with_down_lab
 
-DONE = Told(True, "it is done", "Go home.", ("one", "two"))
+DONE = ActionResult(True, "it is done", "Go home.", ("one", "two"))
 
 
 def text(lines: object) -> str:
@@ -37,8 +37,8 @@ def notices(app: LabApp) -> list[tuple[str, str]]:
     return [(notice.message, notice.severity) for notice in app._notifications]
 
 
-def test_every_action_has_its_errand() -> None:
-    assert set(ACTIONS) == set(ERRANDS)
+def test_every_action_has_its_process() -> None:
+    assert set(ACTIONS) == set(PROCESSES)
 
 
 # Keys, which questions are answered how, and what is done then.
@@ -56,14 +56,14 @@ KEYS = {
 
 @pytest.mark.parametrize("name", KEYS)
 async def test_key_does_its_action_on_the_chosen_row(name: str) -> None:
-    keys, action, given = KEYS[name]
+    keys, action, arguments = KEYS[name]
     runner = Scripted(DONE)
     async with doing(runner) as (app, pilot):
         for key in keys.split():
             await pilot.press(key)
             await pilot.pause()
         await ended(app, pilot)
-        assert runner.asked == [(action, given)]
+        assert runner.asked == [(action, arguments)]
         assert isinstance(app.screen, MainScreen)
 
 
@@ -76,10 +76,10 @@ async def test_m_silences_the_chosen_alert_by_all_its_labels() -> None:
         assert screen.query_one("#confirm").border_title == "Silence ServiceDown"
         await pilot.press(*"on it", "enter")
         await ended(app, pilot)
-        name, given = runner.asked[0]
+        name, arguments = runner.asked[0]
         assert name == "silence"
-        assert given["reason"] == "on it"
-        assert json.loads(given["labels"]) == dict(alert.labels)
+        assert arguments["reason"] == "on it"
+        assert json.loads(arguments["labels"]) == dict(alert.labels)
 
 
 async def test_what_is_no_alert_is_not_silenced() -> None:
@@ -116,7 +116,7 @@ async def test_the_end_is_told_with_what_to_do_next() -> None:
 
 
 async def test_a_failure_is_told_as_one() -> None:
-    async with doing(Scripted(Told(False, "Dagster is down.", "Type `invoke up`."))) as (app, pilot):
+    async with doing(Scripted(ActionResult(False, "Dagster is down.", "Type `invoke up`."))) as (app, pilot):
         await pilot.press("2", "n")
         await ended(app, pilot)
         assert notices(app) == [("Dagster is down.\n→ Type `invoke up`.", "error")]
@@ -207,14 +207,14 @@ async def test_the_question_shows_gates_key_and_identity() -> None:
 
 
 async def test_a_closed_gate_is_said_before_and_may_be_tried() -> None:
-    runner = Scripted(Told(False, "refused: approve version 7"), gates=OWNERS_GATES)
+    runner = Scripted(ActionResult(False, "refused: approve version 7"), gates=OWNERS_GATES)
     async with doing(runner) as (app, pilot):
         await pilot.press("3", "a")
         shown = await gates_of(await confirming(app, pilot), pilot)
         assert "✗ four eyes" in shown
         assert "refused by 1 of 6 gates" in shown
         await pilot.press(*"mine", "enter")
-        assert not (await ended(app, pilot)).told.ok  # type: ignore[union-attr]
+        assert not (await ended(app, pilot)).result.ok  # type: ignore[union-attr]
 
 
 async def test_the_role_can_be_chosen_where_the_key_has_several() -> None:
@@ -237,11 +237,11 @@ async def test_the_role_can_be_chosen_where_the_key_has_several() -> None:
 
 async def test_typing_goes_on_while_the_gates_are_looked_at() -> None:
     class Slow(Scripted):
-        async def run(self, name, given, tell):  # type: ignore[no-untyped-def]
-            if given.get("dry_run"):
-                self.told = None
-                given = {key: value for key, value in given.items() if key != "dry_run"}
-            return await super().run(name, given, tell)
+        async def run(self, name, arguments, tell):  # type: ignore[no-untyped-def]
+            if arguments.get("dry_run"):
+                self.result = None
+                arguments = {key: value for key, value in arguments.items() if key != "dry_run"}
+            return await super().run(name, arguments, tell)
 
     async with doing(Slow()) as (app, pilot):
         await pilot.press("3", "a")
@@ -253,7 +253,9 @@ async def test_typing_goes_on_while_the_gates_are_looked_at() -> None:
         assert isinstance(app.screen, MainScreen)
 
 
-LOCKED = Told(False, "The key asks for its passphrase.", "Load it once with `ssh-add`.", data={"lock": "passphrase"})
+LOCKED = ActionResult(
+    False, "The key asks for its passphrase.", "Load it once with `ssh-add`.", data={"lock": "passphrase"}
+)
 
 
 async def test_a_locked_key_where_the_terminal_cannot_be_given_up_is_told_with_the_way_out() -> None:
@@ -273,7 +275,7 @@ async def test_a_locked_key_gets_the_terminal_for_its_passphrase(monkeypatch: py
         monkeypatch.setattr(app, "suspend", nullcontext)
         await pilot.press("3", "a", *"why", "enter")
         job = await ended(app, pilot)
-        assert (runner.terminals, job.told) == (1, DONE)
+        assert (runner.terminals, job.result) == (1, DONE)
 
 
 async def test_the_palette_holds_every_action_and_says_about_what() -> None:

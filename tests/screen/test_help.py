@@ -9,7 +9,7 @@ from lab.screen.app import LabApp
 from lab.screen.screens.help_screen import HelpScreen, bindings_of, groups_for
 from lab.screen.screens.main_screen import MainScreen
 from lab.views import PARTS
-from lab.views.jobs import Told
+from lab.views.jobs import ActionResult
 from tests.screen import snapshots
 from tests.screen.doing import Scripted, doing
 
@@ -71,7 +71,7 @@ async def anew(app: LabApp, pilot: Pilot[None], number: int) -> None:
 
 @pytest.mark.parametrize("number", range(1, len(PARTS) + 1))
 async def test_every_key_that_is_listed_works(number: int) -> None:
-    async with doing(Scripted(Told(True, "done")), size=SIZE) as (app, pilot):
+    async with doing(Scripted(ActionResult(True, "done")), size=SIZE) as (app, pilot):
         await anew(app, pilot, number)
         keys = listed(app)
         spelled = " ".join(entry[0] for _, group in groups_for(app.screen)[1] for entry in group).split()

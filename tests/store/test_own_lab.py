@@ -14,7 +14,7 @@ import pytest
 
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError
-from lab.commands.action_process import ERRANDS
+from lab.commands.action_process import PROCESSES
 from lab.config import LabConfig
 from lab.operations.own_lab import KEY, require, settle
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, lab_id, write_mark
@@ -82,10 +82,16 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
     audit = {name: [] for name in ("verify", "export", "deliver", "close")}
     made = {f"invoke {name}": [INVOKE, name, *words] for name, words in tasks.items()}
     made |= {f"audit {name}": [sys.executable, "-m", "lab.cli", "audit", name, *words] for name, words in audit.items()}
-    given = {"reason": "x", "labels": "{}", "key": key}
-    for name in sorted({*ERRANDS} - {"up"}):
+    arguments = {"reason": "x", "labels": "{}", "key": key}
+    for name in sorted({*PROCESSES} - {"up"}):
         target = {"target": "mlflow" if name == "restart" else "1"}
-        made[f"errand {name}"] = [sys.executable, "-m", "lab.commands.action_process", name, json.dumps(given | target)]
+        made[f"action {name}"] = [
+            sys.executable,
+            "-m",
+            "lab.commands.action_process",
+            name,
+            json.dumps(arguments | target),
+        ]
     return made
 
 

@@ -177,7 +177,12 @@ class NativeRuntime:
     def execute(self, service: Service, argv: Sequence[str], terminal: bool) -> int:
         made = command(service, self._config, self.layout, self._tools(lambda _: None))
         shown = {"TERM": os.environ.get("TERM", "dumb")} if terminal else {}
-        return subprocess.run(argv, cwd=made.folder, env={**shown, **made.environment}, check=False).returncode
+        if not made.folder.is_dir():
+            raise LabError(f"The lab {self._config.name} was never started.", "Type `invoke up`.")
+        try:
+            return subprocess.run(argv, cwd=made.folder, env={**shown, **made.environment}, check=False).returncode
+        except OSError as err:
+            raise LabError(f"{argv[0]} can't be run: {err.strerror}.", "Give a program that is on PATH.") from None
 
     def _refuse_strangers(self, remedy: str) -> None:
         if is_strangers(self._config):

@@ -13,7 +13,7 @@ from lab.screen.widgets.paint import paragraphs
 from lab.views import formats
 from lab.views.cells import Line, Span, Tone, pad
 from lab.views.document import field_line, text
-from lab.views.jobs import Told
+from lab.views.jobs import ActionResult
 
 _NAME = 12
 _LOOKING: tuple[Line, ...] = ((Span("◐ looking at the gates …", Tone.MUTED),),)
@@ -46,12 +46,12 @@ class SignScreen(ConfirmScreen):
     async def look(self) -> None:
         """Asks for the gates; a worker, so that the reason can be typed meanwhile."""
         given = {"target": self._version, "role": self.role, "dry_run": "yes"}
-        told = await self._runner.run(self._action, given, lambda _: None)
-        self._show_key(told)
-        self._body.update(paragraphs([*body_lines(told)]))
+        result = await self._runner.run(self._action, given, lambda _: None)
+        self._show_key(result)
+        self._body.update(paragraphs([*body_lines(result)]))
 
-    def _show_key(self, told: Told) -> None:
-        roles = tuple(told.data.get("key", {}).get("roles", ()))
+    def _show_key(self, result: ActionResult) -> None:
+        roles = tuple(result.data.get("key", {}).get("roles", ()))
         if len(roles) > 1 and roles != self._known:
             self._known = roles
             self._roles.set_options([(f"role: {role}", role) if role else (_FITTING, "") for role in ("", *roles)])
@@ -66,16 +66,16 @@ class SignScreen(ConfirmScreen):
             self.look()
 
 
-def body_lines(told: Told) -> Iterator[Line]:
+def body_lines(result: ActionResult) -> Iterator[Line]:
     """What will happen, who signs, and every gate with what it saw."""
-    if not told.data:
-        yield (Span("✗ ", Tone.BAD), Span(formats.clean(told.said), Tone.BAD))
-        yield (Span(f"→ {formats.clean(told.next)}", Tone.MUTED),) if told.next else ()
+    if not result.data:
+        yield (Span("✗ ", Tone.BAD), Span(formats.clean(result.said), Tone.BAD))
+        yield (Span(f"→ {formats.clean(result.next)}", Tone.MUTED),) if result.next else ()
         return
-    before, after, gates = told.data["from"], told.data["to"], told.data["gates"]
+    before, after, gates = result.data["from"], result.data["to"], result.data["gates"]
     yield field_line("state", text(before), Span(" → "), Span(formats.clean(after), Tone.STRONG))
     yield field_line("verdict", *_verdict(gates))
-    yield from _key_lines(told.data.get("key", {}))
+    yield from _key_lines(result.data.get("key", {}))
     yield ()
     yield from (_gate(gate) for gate in gates)
 

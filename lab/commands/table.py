@@ -1,0 +1,84 @@
+"""The one table of commands: Invoke tasks, subcommands of `mlops-lab` and the screen's actions are made from it.
+
+Nothing heavy is imported here or by the modules of the commands: `invoke --list` and the first paint must be quick.
+"""
+
+from typing import Any
+
+from lab.commands import approval_commands as approval
+from lab.commands import audit_commands as audit
+from lab.commands import backup_commands as backup
+from lab.commands import governance_commands as governance
+from lab.commands import image_commands as images
+from lab.commands import lifecycle_commands as lifecycle
+from lab.commands import training_commands as training
+from lab.commands.command import Command
+
+_DECISIONS = {
+    "approve": "Approve a model version for staging, later for prod; never by its owner.",
+    "reject": "Reject a model version; it loses its aliases at once, the champion's too.",
+    "promote": "Move the alias staging, later champion, to an approved version when every gate is open.",
+    "archive": "Put a model version away for good; not the present champion.",
+}
+
+# Invoke's alone: what is done to the lab of this folder.
+_LAB: tuple[Command[Any], ...] = (
+    Command("up", "Start every service, wait until each is healthy, and seed the data.", lifecycle.up,
+            lifecycle.print_up, doing="Starting"),
+    Command("demo-run", "Train, evaluate and register the credit-risk model under governance.", training.demo_run,
+            training.print_run, json=True, doing="Running"),
+    Command("seed", "Record the data set, its baseline profile and hash; plant or take back a drift.", training.seed,
+            training.print_seeded, json=True),
+    Command("status", "Show every service: health by its deep probe, address, uptime, memory.", lifecycle.status,
+            lifecycle.print_services, json=True, code=lifecycle.not_all_up),
+    Command("logs", "Show the logs of one service, or of all.", lifecycle.logs),
+    Command("open", "Open a service's page in the browser.", lifecycle.open_page),
+    Command("down", "Stop every service, and runs with them; all data stays.", lifecycle.down),
+    Command("restart", "Stop and start one service and no other, or all; ends a run that needs it.", lifecycle.restart,
+            lifecycle.print_up, doing="Restarting"),
+    Command("exec", "Run a command where a service runs: invoke exec mlflow -- env.", lifecycle.execute),
+    Command("nuke", "Remove everything that this lab made, and nothing else.", lifecycle.nuke),
+    Command("backup", "Write everything that the lab knows into one file: databases, buckets, audit trail, identities; "
+            "no secret.", backup.back_up, backup.print_backup, json=True, doing="Backing up"),
+    Command("restore", "Check a backup, load it into a lab that is empty, bring that up, and verify the audit trail.",
+            backup.restore, backup.print_restored, json=True, doing="Restoring"),
+    Command("doctor", "Find what would keep the lab from starting, with the remedy of each.", lifecycle.doctor,
+            lifecycle.print_findings, json=True, code=lifecycle.ill),
+    Command("build", "Fetch and prepare all that `up` needs, so that it starts quickly and offline; with containers: "
+            "their images.", images.build),
+    Command("bundle", "Save images and wheels of an air-gapped build into one file, which `invoke build --bundle` "
+            "loads elsewhere.", images.bundle, doing="Saving"),
+)  # fmt: skip
+
+# Both command lines'.
+_GOVERNANCE: tuple[Command[Any], ...] = (
+    *(Command(name, text, approval.act, approval.print_outcome, json=True, fixed={"action": name})
+      for name, text in _DECISIONS.items()),
+    Command("identity add", "Let an SSH key act as NAME in the roles given; the first identity is taken on trust.",
+            approval.add_identity, approval.print_change, json=True),
+    Command("identity remove", "Take the keys of NAME out; what they signed before stays signed.",
+            approval.remove_identity, approval.print_change, json=True),
+    Command("identity list", "Show who may sign, and whether file and audit trail agree.", approval.list_identities,
+            approval.print_identities, json=True, code=approval.differs),
+    Command("verify-governance", "Prove on the running lab that the guardrails hold.", governance.verify,
+            governance.print_proofs, json=True, doing="Proving", live=True, code=governance.failed),
+    Command("reconcile", "Compare the model registry with the audit trail.", governance.reconcile,
+            governance.print_reconciliation, json=True),
+    Command("evidence", "Write everything that is on record about a model version: card, metrics, data, approvals, "
+            "ledger excerpt.", governance.evidence, governance.print_evidence, json=True),
+)  # fmt: skip
+
+# `mlops-lab`'s alone.
+_AUDIT: tuple[Command[Any], ...] = (
+    Command("audit verify", "Check every entry, and compare with the published heads.", audit.verify,
+            audit.print_verified, json=True, document=audit.verified_document),
+    Command("audit export", "Write the trail as JSON Lines, to FILE or standard output.", audit.export),
+    Command("audit deliver", "Append the entries that wait in the local journal.", audit.deliver),
+    Command("audit close", "Record as failed what ended without its entry.", audit.close,
+            audit.print_closed, json=True, document=audit.closed_document),
+    Command("audit lock", "Make the store protect every entry for AUDIT_RETENTION_DAYS again.", audit.lock),
+)  # fmt: skip
+
+TASKS = (*_LAB, *_GOVERNANCE)
+SUBCOMMANDS = (*_GOVERNANCE, *_AUDIT)
+GROUPS = {"identity": "who may sign", "audit": "verify or export the audit trail"}
