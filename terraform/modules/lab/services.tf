@@ -96,7 +96,7 @@ locals {
     }
     drift-monitor = {
       image       = "exporters"
-      command     = ["python", "-m", "exporters.drift"]
+      command     = ["python", "-m", "exporters.drift_monitor"]
       cpu         = 256
       memory      = 512
       port        = 9100
@@ -106,7 +106,7 @@ locals {
     }
     dagster-metrics = {
       image       = "exporters"
-      command     = ["python", "-m", "exporters.dagster"]
+      command     = ["python", "-m", "exporters.dagster_metrics"]
       cpu         = 256
       memory      = 512
       port        = 9200
@@ -116,7 +116,7 @@ locals {
     }
     governance-metrics = {
       image       = "exporters"
-      command     = ["python", "-m", "exporters.governance"]
+      command     = ["python", "-m", "exporters.governance_metrics"]
       cpu         = 256
       memory      = 512
       port        = 9300
