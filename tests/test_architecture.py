@@ -162,3 +162,15 @@ def test_read_at_import_is_noticed(source: str) -> None:
 
 def test_read_inside_a_function_is_allowed() -> None:
     assert not list(environment_reads(ast.parse("import os\ndef home():\n    return os.environ['HOME']")))
+
+
+def test_nothing_that_is_kept_is_ignored() -> None:
+    """Linters and the package's builder pass over what git ignores, tracked or not."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    argv = [git, "-C", str(ROOT), "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        pytest.skip(done.stderr.strip())
+    assert not done.stdout.split()

@@ -6,28 +6,28 @@ from dataclasses import dataclass, field, replace
 from heapq import merge
 from pathlib import Path
 
-from lab.services import ssh
-from lab.governance.ledger.writer import verify_trail
-from lab.services.http import Http
-from lab.services.mlflow import Mlflow
-from lab.services.s3 import READER, S3, AuditStore
-from lab.governance.rules.approval_states import checked_version
-from lab.config import LabConfig
+from lab.base.catalogue import Service
 from lab.base.dataset import BASELINE_KEY, DatasetRef, dataset_key, profile_key, read_rows
 from lab.base.drift import Profile, compare, profile
 from lab.base.errors import LabError, NotFound
-from lab.governance.rules.history import Fold, Record
-from lab.governance.rules.identities import Identities
-from lab.governance.ledger import PAGE, Entry, EntryStore, Head, Verification, VersionedStore, key_of, seq_of
 from lab.base.model_versions import MODEL_NAME, ModelVersion
-from lab.governance.ledger.entry import utc_text
-from lab.governance.rules.registry_findings import reconcile
-from lab.governance.rules.registry_tags import RegistryClaims
-from lab.base.catalogue import Service
+from lab.config import LabConfig
 from lab.governance.cases.evidence import evidence_pack
 from lab.governance.cases.evidence.dossier import Data, Decision, Dossier, Excerpt
 from lab.governance.cases.reconcile import read_registry
 from lab.governance.cases.trail import witness
+from lab.governance.ledger import PAGE, Entry, EntryStore, Head, Verification, VersionedStore, key_of, seq_of
+from lab.governance.ledger.entry import utc_text
+from lab.governance.ledger.writer import verify_trail
+from lab.governance.rules.approval_states import checked_version
+from lab.governance.rules.history import Fold, Record
+from lab.governance.rules.identities import Identities
+from lab.governance.rules.registry_findings import reconcile
+from lab.governance.rules.registry_tags import RegistryClaims
+from lab.services import ssh
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
+from lab.services.s3 import READER, S3, AuditStore
 
 PLOTS = ("roc.png", "confusion_matrix.png")
 

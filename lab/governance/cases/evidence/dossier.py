@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lab.base.drift import DriftReport, Profile
-from lab.governance.rules.history import Record
-from lab.governance.ledger import Entry, Head, Verification
 from lab.base.model_versions import ModelVersion
+from lab.governance.ledger import Entry, Head, Verification
+from lab.governance.rules.history import Record
 from lab.governance.rules.registry_findings import Finding
 from lab.governance.rules.signers import Signer
 

@@ -1,25 +1,70 @@
 """From a dossier to files: a folder that says how to check it without this software, a list of hashes, a zip."""
 
-from collections.abc import Iterator
-from importlib import resources
-from lab.base.model_versions import MODEL_NAME
-from lab.governance.cases.evidence.dossier import Decision, Dossier
 import json
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from hashlib import sha256
+from importlib import resources
 from pathlib import Path
 from typing import Any
-from lab.governance.ledger.writer import export_line
-from lab.governance.rules.approval_states import parse_statement
+
 from lab.base.errors import LabError, LedgerError
-from lab.governance.ledger import Entry, canonical, key_of, parse
-from lab.governance.rules.policy import METRICS
-from lab.governance.cases.evidence.model_card import DRIFT_PLOT, card, drift_plot
+from lab.base.model_versions import MODEL_NAME
 from lab.governance.cases.evidence.dossier import Data, Decision, Dossier
 from lab.governance.cases.evidence.evidence_page import markdown, page
+from lab.governance.cases.evidence.model_card import DRIFT_PLOT, card, drift_plot
+from lab.governance.ledger import Entry, canonical, key_of, parse
+from lab.governance.ledger.writer import export_line
+from lab.governance.rules.approval_states import parse_statement
+from lab.governance.rules.policy import METRICS
+
+SUMS = "SHA256SUMS"
+
+
+def files(dossier: Dossier, prefix: str) -> dict[str, bytes]:
+    """Every file by its path in the folder, hashes included; `prefix` is the audit trail's."""
+    title = f"{MODEL_NAME}, version {dossier.record.version}"
+    texts = {
+        "README.md": readme(dossier),
+        "mapping.md": mapping(),
+        "model-card.md": markdown(card(dossier)),
+        "model-card.html": page(title, card(dossier)),
+        "metrics.json": _json(_metrics(dossier)),
+        "registry.json": _json(_registry(dossier)),
+        "policy.yaml": dossier.policy,
+        **dict(_data(dossier.data)),
+        **{name: text for one in dossier.decisions for name, text in _decision(one)},
+    }
+    made = {name: text.encode() for name, text in texts.items()}
+    made |= {f"plots/{name}": body for name, body in dossier.plots.items()}
+    if dossier.data.drift:
+        made[f"plots/{DRIFT_PLOT}"] = drift_plot(dossier.data.drift)
+    made |= dict(_ledger(dossier, prefix))
+    sums = "".join(f"{sha256(made[name]).hexdigest()}  {name}\n" for name in sorted(made))
+    return {**made, SUMS: sums.encode()}
+
+
+def write(made: Mapping[str, bytes], folder: Path) -> Path:
+    """Writes folder and zip, neither of which may be there already; returns the zip. Raises LabError."""
+    archive = folder.with_name(folder.name + ".zip")
+    try:
+        folder.mkdir(parents=True)
+        for name, body in made.items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_bytes(body)
+        with zipfile.ZipFile(archive, "x", zipfile.ZIP_DEFLATED) as packed:
+            for name in sorted(made):
+                packed.writestr(f"{folder.name}/{name}", made[name])
+    except FileExistsError:
+        raise LabError(f"{folder} or its zip is there already.", "Give --output another folder.") from None
+    except OSError as err:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise LabError(f"Can't write {folder}: {err.strerror}.", "Give --output a folder you can write to.") from None
+    return archive
+
 
 def mapping() -> str:
     """Which files help with which rules, in Markdown."""
@@ -80,8 +125,8 @@ def _checks(dossier: Dossier) -> Iterator[str]:
             "   and compare.\n"
         )
     yield (
-        "With Python, `python -m lab.governance.ledger.verify_export` checks a whole trail, as `mlops-lab audit export` writes it;\n"
-        "an excerpt has no first entry.\n"
+        "With Python, `python -m lab.governance.ledger.verify_export` checks a whole trail, as\n"
+        "`mlops-lab audit export` writes it; an excerpt has no first entry.\n"
     )
 
 
@@ -113,52 +158,6 @@ def _commands(decision: Decision) -> Iterator[str]:
 def stem(decision: Decision) -> str:
     """What the files of a decision are called."""
     return f"{decision.entry.seq:012d}-{decision.entry.action}"
-
-
-SUMS = "SHA256SUMS"
-
-
-def files(dossier: Dossier, prefix: str) -> dict[str, bytes]:
-    """Every file by its path in the folder, hashes included; `prefix` is the audit trail's."""
-    title = f"{MODEL_NAME}, version {dossier.record.version}"
-    texts = {
-        "README.md": readme(dossier),
-        "mapping.md": mapping(),
-        "model-card.md": markdown(card(dossier)),
-        "model-card.html": page(title, card(dossier)),
-        "metrics.json": _json(_metrics(dossier)),
-        "registry.json": _json(_registry(dossier)),
-        "policy.yaml": dossier.policy,
-        **dict(_data(dossier.data)),
-        **{name: text for one in dossier.decisions for name, text in _decision(one)},
-    }
-    made = {name: text.encode() for name, text in texts.items()}
-    made |= {f"plots/{name}": body for name, body in dossier.plots.items()}
-    if dossier.data.drift:
-        made[f"plots/{DRIFT_PLOT}"] = drift_plot(dossier.data.drift)
-    made |= dict(_ledger(dossier, prefix))
-    sums = "".join(f"{sha256(made[name]).hexdigest()}  {name}\n" for name in sorted(made))
-    return {**made, SUMS: sums.encode()}
-
-
-def write(made: Mapping[str, bytes], folder: Path) -> Path:
-    """Writes folder and zip, neither of which may be there already; returns the zip. Raises LabError."""
-    archive = folder.with_name(folder.name + ".zip")
-    try:
-        folder.mkdir(parents=True)
-        for name, body in made.items():
-            path = folder / name
-            path.parent.mkdir(exist_ok=True, parents=True)
-            path.write_bytes(body)
-        with zipfile.ZipFile(archive, "x", zipfile.ZIP_DEFLATED) as packed:
-            for name in sorted(made):
-                packed.writestr(f"{folder.name}/{name}", made[name])
-    except FileExistsError:
-        raise LabError(f"{folder} or its zip is there already.", "Give --output another folder.") from None
-    except OSError as err:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise LabError(f"Can't write {folder}: {err.strerror}.", "Give --output a folder you can write to.") from None
-    return archive
 
 
 def _metrics(dossier: Dossier) -> dict[str, Any]:

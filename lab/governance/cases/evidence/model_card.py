@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from lab.base.dataset import CATEGORICAL, NUMERIC, TARGET
 from lab.base.drift import DRIFTED, MODERATE, DriftReport
-from lab.governance.ledger import Status
-from lab.governance.rules.registry_tags import blocked_reason
 from lab.base.model_versions import MODEL_NAME
-from lab.governance.rules.policy import METRICS
 from lab.governance.cases.evidence.dossier import Dossier
 from lab.governance.cases.evidence.evidence_page import Block, Grid, Heading, Paragraph, Picture
+from lab.governance.ledger import Status
+from lab.governance.rules.policy import METRICS
+from lab.governance.rules.registry_tags import blocked_reason
 
 DRIFT_PLOT = "drift.svg"
 _TITLES = {"roc.png": "ROC curve", "confusion_matrix.png": "Confusion matrix", DRIFT_PLOT: "Drift by feature"}
