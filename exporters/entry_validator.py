@@ -23,7 +23,7 @@ log = logging.getLogger("exporter.governance")
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Validated:
     """What is known once the whole trail was read: `judged` is its head, `history` what the entries up to it tell."""
 
     judged: int
@@ -44,10 +44,10 @@ class EntryValidator:
         self._lab, self._prefix, self._store = lab, prefix, store
         self._read_policy, self._clock = policy, clock
         self._digest = ""
-        self._found: Judgement | None = None
+        self._found: Validated | None = None
 
     @property
-    def found(self) -> Judgement | None:
+    def found(self) -> Validated | None:
         """The newest judgement; None before the first."""
         return self._found
 
@@ -62,7 +62,7 @@ class EntryValidator:
         if not self._read():
             return None
         before, history = self._found, self._fold.history()
-        self._found = Judgement(self._last, history)
+        self._found = Validated(self._last, history)
         for fault in set(history.uncounted) - set(before.history.uncounted if before else ()):
             log.error("event=entry-uncounted seq=%d problem=%r", fault.seq, fault.problem)
         return history
@@ -80,10 +80,10 @@ class EntryValidator:
                 return self._trail.caught_up
 
 
-class JudgeCollector(LabCollector):
+class EntryValidityCollector(LabCollector):
     """The newest judgement as metrics; before the first one nothing is claimed, not even 0."""
 
-    def __init__(self, found: Callable[[], Judgement | None]) -> None:
+    def __init__(self, found: Callable[[], Validated | None]) -> None:
         super().__init__()
         self._found = found
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from prometheus_client.metrics_core import Metric
 
 from exporters.bucket_metrics import BucketCollector, BucketWatch
-from exporters.entry_validator import EntryValidator, JudgeCollector
+from exporters.entry_validator import EntryValidator, EntryValidityCollector
 from exporters.exporter_config import ExporterConfig
 from exporters.poller import Poller
 from exporters.reconcile_metrics import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
@@ -199,12 +199,12 @@ def build(config: ExporterConfig) -> Exporter:
         collectors.append(BucketCollector(lambda: protection.status))
         pollers.append(Poller("bucket", BUCKET_INTERVAL_S, protection.refresh))
     if config.policy:
-        judge = _judge(config, config.policy, bucket)
-        watch = ReconcileWatch(judge, mlflow.everything)
+        validator = _validator(config, config.policy, bucket)
+        watch = ReconcileWatch(validator, mlflow.everything)
         comparing = Poller("reconcile", RECONCILE_INTERVAL_S, watch.refresh)
         pollers.append(comparing)
         collectors += [
-            JudgeCollector(lambda: None if comparing.trouble else judge.found),
+            EntryValidityCollector(lambda: None if comparing.trouble else validator.found),
             ReconcileCollector(lambda: _while_polled(comparing, watch.status)),
         ]
     return Exporter(
@@ -217,7 +217,7 @@ def _while_polled(poller: Poller, status: S) -> S:
     return replace(status, up=False, error=poller.trouble) if poller.trouble else status
 
 
-def _judge(config: ExporterConfig, policy: Path, bucket: Bucket) -> EntryValidator:
+def _validator(config: ExporterConfig, policy: Path, bucket: Bucket) -> EntryValidator:
     variables = {"ALLOWED_STAGING_ROLES": config.staging_roles, "ALLOWED_PROD_ROLES": config.prod_roles}
     prefix = config.audit_prefix
     return EntryValidator(config.lab, prefix, lambda: bucket.trail(prefix), lambda: read_policy(policy, variables))

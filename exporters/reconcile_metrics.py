@@ -32,8 +32,8 @@ class ReconcileStatus:
 class ReconcileWatch:
     """Compares what the trail tells with the registry; one round per call."""
 
-    def __init__(self, judge: EntryValidator, registry: Callable[[], Registry]) -> None:
-        self._judge, self._registry = judge, registry
+    def __init__(self, validator: EntryValidator, registry: Callable[[], Registry]) -> None:
+        self._validator, self._registry = validator, registry
         self._status = ReconcileStatus()
 
     @property
@@ -55,7 +55,7 @@ class ReconcileWatch:
             log.error("event=registry-differs kind=%s finding=%r", finding.kind, str(finding))
 
     def _round(self) -> ReconcileStatus:
-        history = self._judge.catch_up()
+        history = self._validator.catch_up()
         if history is None:
             return replace(self._status, up=True, error="")
         versions, aliases = self._registry()

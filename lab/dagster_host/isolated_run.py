@@ -8,7 +8,7 @@ import os
 import sys
 
 from lab.dagster_host.prefork_server import execute
-from lab.dagster_host.warm_up import preload
+from lab.dagster_host.warm_up import warm_up
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     code = 1
     try:
         # What libraries take for themselves is no memory that the run eats.
-        preload()
+        warm_up()
         code = execute(sys.argv[1])
     finally:
         # As in a forked run: closes the generator of a step that Dagster gave up on.

@@ -15,7 +15,7 @@ class ParentWatch:
     def hold(self, grace_s: float) -> None:
         """To be called by a forked process: it gets SIGTERM when the maker is gone, and `grace_s` seconds to end."""
         os.close(self._write)
-        threading.Thread(target=_die_with, args=(self._read, grace_s), name="lifeline", daemon=True).start()
+        threading.Thread(target=_die_with, args=(self._read, grace_s), name="parent-watch", daemon=True).start()
 
 
 def _die_with(life: int, grace_s: float) -> None:

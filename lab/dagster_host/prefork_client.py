@@ -77,7 +77,7 @@ class PreforkServer:
         with theirs:
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         self._channel = ours
-        threading.Thread(target=self._listen, args=(ours, self._process), name="warm-server", daemon=True).start()
+        threading.Thread(target=self._listen, args=(ours, self._process), name="prefork-server", daemon=True).start()
         return ours
 
     def _listen(self, channel: socket.socket, process: "subprocess.Popen[bytes]") -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 from lab.dagster_host import database, memory_limit, source_snapshot
 from lab.dagster_host.parent_watch import ParentWatch
-from lab.dagster_host.warm_up import preload
+from lab.dagster_host.warm_up import warm_up
 
 # Seconds that an interrupted run has to write down how it ended.
 GRACE_S = 15.0
@@ -163,7 +163,7 @@ def main(descriptor: int) -> None:
     """Serves on the socket with this file descriptor."""
     channel = socket.socket(fileno=descriptor)
     source_snapshot.prime()
-    preload()
+    warm_up()
     Server(channel).serve()
 
 

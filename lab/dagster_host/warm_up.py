@@ -32,7 +32,7 @@ MODULES = (
 )
 
 
-def preload() -> None:
+def warm_up() -> None:
     """Imports and rehearses; what fails is reported and left to the run that needs it."""
     for name in MODULES:
         _try(name, partial(importlib.import_module, name))

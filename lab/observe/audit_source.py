@@ -14,7 +14,7 @@ from lab.governance.rules.entry_validity import EntryValidity, is_claim
 from lab.observe.sources import PATIENCE_S, store_reader
 from lab.services.http import Http
 from lab.services.json_reading import understanding
-from lab.services.metrics import read_verdicts
+from lab.services.metrics import read_entry_validity
 from lab.services.s3_reader import EntryReader, StoreReader
 
 if TYPE_CHECKING:
@@ -110,6 +110,6 @@ class VerdictsReader:
         try:
             exposition = await http.get_text("/metrics")
             with understanding(http.title, http.remedy):
-                self._known = read_verdicts(exposition) or self._known
+                self._known = read_entry_validity(exposition) or self._known
         except LabError:
             return  # the exporter's own line on the screen says what is wrong with it

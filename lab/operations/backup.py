@@ -17,7 +17,7 @@ from lab.base.runs import RunStatus
 from lab.base.source_code import code_version
 from lab.config import LabConfig
 from lab.governance.cases import audit
-from lab.governance.cases.trail import witness
+from lab.governance.cases.trail import published_heads
 from lab.governance.ledger import Head, find_head, verify
 from lab.governance.ledger.entry import utc_text
 from lab.governance.ledger.published_heads import FILE
@@ -214,7 +214,7 @@ def _add_trail(writer: Writer, config: LabConfig, folder: Path, report: Report) 
     with path.open("w", encoding="utf-8") as file:
         audit.export_to(config, file.write)
     writer.add_file(TRAIL, path)
-    checked = verify(exported(path), witness(config).heads())
+    checked = verify(exported(path), published_heads(config).heads())
     found = checked.head
     head = Head(found.seq, found.hash) if found else Head(0, "")
     report(Progress("audit trail", "success", f"{checked.checked} entries", time.monotonic() - began))

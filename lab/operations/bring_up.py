@@ -26,7 +26,7 @@ _STOP_S = 30.0
 # Several scrapes of Prometheus.
 _NOTICED_S = 30.0
 # A second or two, on a machine that has nothing else to do.
-_FURNISH_S = 90.0
+_PROVISION_S = 90.0
 
 
 # Takes a deadline in seconds and returns what it made, in words.
@@ -174,7 +174,7 @@ class Starter:
         facts: dict[Service, ProcessFact],
         only: Sequence[Service] | None = None,
     ) -> None:
-        self._runtime, self._probes, self._furnish, self._report, self._end = runtime, probes, provision, report, end
+        self._runtime, self._probes, self._provision, self._report, self._end = runtime, probes, provision, report, end
         # Filled here, read by the probes.
         self._began_at, self._facts = began_at, facts
         self._services = list(runtime.services() if only is None else only)
@@ -209,7 +209,7 @@ class Starter:
             self._began_at[service] = time.time()
             self._report(Progress(service, "starting"))
         await asyncio.to_thread(self._runtime.start, service)
-        await self._furnish_inside(service)
+        await self._provision_inside(service)
         await self._wait(service)
         self.ready_after[service] = time.monotonic() - began
         if service in self.started:
@@ -225,10 +225,10 @@ class Starter:
             await self._wait(service)
             self._report(Progress(service, "up", BY_NAME[service].title, time.monotonic() - began))
 
-    async def _furnish_inside(self, service: Service) -> None:
-        if service in self._furnish:
+    async def _provision_inside(self, service: Service) -> None:
+        if service in self._provision:
             left = max(1.0, self._end - time.monotonic())
-            for made in await asyncio.to_thread(self._furnish[service], min(left, _FURNISH_S)):
+            for made in await asyncio.to_thread(self._provision[service], min(left, _PROVISION_S)):
                 self._report(Progress(service, "preparing", made))
 
     async def _wait(self, service: Service) -> None:

@@ -12,7 +12,7 @@ from lab.operations.doctor import Finding, Verdict
 from lab.runtime.compose import engine
 from lab.runtime.compose.container_set import LEGACY_STORE, MOVE_STORE, airgapped, make_stack
 from lab.runtime.compose.containers import Containers, understood
-from lab.runtime.compose.engine_cleanup import Remains
+from lab.runtime.compose.engine_cleanup import LabInEngine
 from lab.runtime.images import official
 from lab.runtime.images.image_names import OURS, tag
 from lab.runtime.images.official import Official
@@ -53,7 +53,7 @@ def own_ports(config: LabConfig) -> frozenset[int]:
 def _name(config: LabConfig) -> Iterator[Finding]:
     """Names repeat, as in two clones: what the engine has under this one must be this lab's."""
     try:
-        Remains(Containers(config.name), config.name, config.home).claim()
+        LabInEngine(Containers(config.name), config.name, config.home).claim()
     except LabError as err:
         yield Finding("lab name", Verdict.FAIL, err.message, err.remedy)
 

@@ -76,9 +76,9 @@ def _refuse_native(config: LabConfig) -> None:
 def _refuse_strangers(config: LabConfig) -> None:
     """Images have the lab's name: another lab of that name would find its own replaced. Raises LabError."""
     from lab.runtime.compose.containers import Containers
-    from lab.runtime.compose.engine_cleanup import Remains
+    from lab.runtime.compose.engine_cleanup import LabInEngine
 
-    Remains(Containers(config.name), config.name, config.home).claim()
+    LabInEngine(Containers(config.name), config.name, config.home).claim()
 
 
 def _watch(report: Report) -> "Watch":

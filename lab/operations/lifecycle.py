@@ -33,7 +33,7 @@ _UP_DEADLINES_S = {"compose": 600.0}
 
 
 def up(config: LabConfig, runtime: Runtime, report: Report) -> bring_up.UpResult:
-    """Starts every service, and furnishes a new lab with databases, buckets and data. Raises LabError."""
+    """Starts every service, and gives a new lab its databases, buckets and data. Raises LabError."""
     refuse_half_restored(config)
     return _up(config, runtime, report)
 

@@ -18,11 +18,11 @@ from lab.runtime.layout import write_private
 _S3 = ("pipeline", "mlflow", "reader")
 
 
-def credential_files(config: LabConfig, place: EndpointView) -> Mapping[str, str]:
+def credential_files(config: LabConfig, view: EndpointView) -> Mapping[str, str]:
     """Text by file name: a password file per database role, and a credentials file per S3 identity."""
     secrets = config.secrets
     databases = {"dagster": secrets.dagster_db, "mlflow": secrets.mlflow_db}
-    host, port = place.host(Service.POSTGRES), place.port(Service.POSTGRES)
+    host, port = view.host(Service.POSTGRES), view.port(Service.POSTGRES)
     files = {f"pgpass-{role}": pgpass(host, port, role, password) for role, password in databases.items()}
     return files | {f"s3-{name}": _profile(name, str(getattr(secrets, f"s3_{name}"))) for name in _S3}
 

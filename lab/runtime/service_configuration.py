@@ -12,7 +12,7 @@ SPARING = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MA
 _EXPORTERS = (Service.DRIFT_MONITOR, Service.DAGSTER_METRICS, Service.GOVERNANCE_METRICS)
 
 
-def environment(service: Service, place: EndpointView) -> dict[str, str]:
+def environment(service: Service, view: EndpointView) -> dict[str, str]:
     """The variables of one of the services that run Python. Raises KeyError for another one."""
     makers: Mapping[Service, Callable[[EndpointView], dict[str, str]]] = {
         Service.MLFLOW: _mlflow,
@@ -21,13 +21,13 @@ def environment(service: Service, place: EndpointView) -> dict[str, str]:
         Service.DAGSTER_DAEMON: _daemon,
         **{name: lambda where, name=name: _exporter(name, where) for name in _EXPORTERS},  # type: ignore[misc]
     }
-    return _common(place) | makers[service](place)
+    return _common(view) | makers[service](view)
 
 
-def python_arguments(service: Service, place: EndpointView) -> Sequence[str]:
+def python_arguments(service: Service, view: EndpointView) -> Sequence[str]:
     """What follows `python` on the command line of such a service. Raises KeyError for another one."""
-    port, listen = str(place.port(service)) if service is not Service.DAGSTER_DAEMON else "", place.listen
-    workspace = str(place.dagster / "workspace.yaml")
+    port, listen = str(view.port(service)) if service is not Service.DAGSTER_DAEMON else "", view.listen
+    workspace = str(view.dagster / "workspace.yaml")
     if service in _EXPORTERS:
         return ("-m", f"exporters.{service.replace('-', '_')}")
     lines: Mapping[Service, Sequence[str]] = {
@@ -38,7 +38,7 @@ def python_arguments(service: Service, place: EndpointView) -> Sequence[str]:
         Service.DAGSTER_CODE: (*("-m", "lab.dagster_host.code_server", "--host", listen, "--port", port),),
         Service.DAGSTER: (
             *("-m", "lab.dagster_host.web_server", "--host", listen, "--port", port, "--workspace", workspace),
-            *(word for host in place.hosts(Service.DAGSTER) for word in ("--allow-host", host)),
+            *(word for host in view.hosts(Service.DAGSTER) for word in ("--allow-host", host)),
         ),
         Service.DAGSTER_DAEMON: ("-m", "lab.dagster_host.daemon", "run", "-w", workspace),
     }
@@ -57,7 +57,7 @@ def postgres_options() -> list[str]:
     return [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
 
 
-def scrape_targets(place: EndpointView, services: Collection[Service], minio: bool = False) -> dict[str, str]:
+def scrape_targets(view: EndpointView, services: Collection[Service], minio: bool = False) -> dict[str, str]:
     """host:port by the name of each service that exposes metrics; `minio` does on its own port."""
     exposed = {
         Service.MLFLOW,
@@ -69,63 +69,63 @@ def scrape_targets(place: EndpointView, services: Collection[Service], minio: bo
         Service.GRAFANA,
     }
     store = Service.OBJECT_STORE
-    targets = {str(service): place.address(service) for service in services if service in exposed}
-    port = place.port(store) if minio else place.extra_port(store, "metrics")
-    return targets | {str(store): f"{place.host(store)}:{port}"}
+    targets = {str(service): view.address(service) for service in services if service in exposed}
+    port = view.port(store) if minio else view.extra_port(store, "metrics")
+    return targets | {str(store): f"{view.host(store)}:{port}"}
 
 
-def prometheus_options(place: EndpointView, config_file: str, storage: str) -> list[str]:
+def prometheus_options(view: EndpointView, config_file: str, storage: str) -> list[str]:
     """Prometheus' command line after its name."""
-    own = place.config.url(Service.PROMETHEUS)
+    own = view.config.url(Service.PROMETHEUS)
     return [
         f"--config.file={config_file}",
         f"--storage.tsdb.path={storage}",
         "--storage.tsdb.retention.time=7d",
-        f"--web.listen-address={place.listen}:{place.port(Service.PROMETHEUS)}",
+        f"--web.listen-address={view.listen}:{view.port(Service.PROMETHEUS)}",
         f"--web.external-url={own}/",
         # Or any web page that the user opens may read everything here.
         f"--web.cors.origin={re.escape(own)}",
     ]
 
 
-def alertmanager_options(place: EndpointView, config_file: str, web_file: str, storage: str) -> list[str]:
+def alertmanager_options(view: EndpointView, config_file: str, web_file: str, storage: str) -> list[str]:
     """Alertmanager's command line after its name."""
     return [
         f"--config.file={config_file}",
         f"--web.config.file={web_file}",
         f"--storage.path={storage}",
-        f"--web.listen-address={place.listen}:{place.port(Service.ALERTMANAGER)}",
+        f"--web.listen-address={view.listen}:{view.port(Service.ALERTMANAGER)}",
         "--cluster.listen-address=",
     ]
 
 
-def grafana_environment(place: EndpointView, provisioning: str, dashboards: str) -> dict[str, str]:
+def grafana_environment(view: EndpointView, provisioning: str, dashboards: str) -> dict[str, str]:
     """Grafana's variables but for its folders and password."""
     return {
-        "GF_SERVER_HTTP_ADDR": place.listen,
-        "GF_SERVER_HTTP_PORT": str(place.port(Service.GRAFANA)),
+        "GF_SERVER_HTTP_ADDR": view.listen,
+        "GF_SERVER_HTTP_PORT": str(view.port(Service.GRAFANA)),
         "GF_PATHS_PROVISIONING": provisioning,
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
-        "PROMETHEUS_URL": place.url(Service.PROMETHEUS),
+        "PROMETHEUS_URL": view.url(Service.PROMETHEUS),
         "DASHBOARDS_DIR": dashboards,
     }
 
 
-def store_options(place: EndpointView, folders: Mapping[str, str]) -> dict[str, str]:
+def store_options(view: EndpointView, folders: Mapping[str, str]) -> dict[str, str]:
     """SeaweedFS's options; `folders` gives its paths. The secret ones, and the files' places, are the runtime's."""
     store = Service.OBJECT_STORE
-    origin = place.config.url(store)
+    origin = view.config.url(store)
 
     def port(label: str) -> str:
-        return str(place.extra_port(store, label))
+        return str(view.extra_port(store, label))
 
     return {
         **folders,
         # Its parts speak to each other over loopback in either case.
         "ip": LOOPBACK,
-        "ip.bind": place.listen,
-        "s3.port": str(place.port(store)),
+        "ip.bind": view.listen,
+        "s3.port": str(view.port(store)),
         "s3.port.grpc": port("s3-grpc"),
         "s3.port.iceberg": "0",
         "s3.port.lance": "0",
@@ -144,26 +144,26 @@ def store_options(place: EndpointView, folders: Mapping[str, str]) -> dict[str, 
         "admin.port.grpc": port("console-grpc"),
         "admin.user": "admin",
         "metricsPort": port("metrics"),
-        "metricsIp": place.listen,
+        "metricsIp": view.listen,
         "webdav": "false",
         # The master's pages ask nobody: one GET, from any web page too, deletes a bucket's data. S3 needs none of them.
         "disableHttp": "true",
     }
 
 
-def _common(place: EndpointView) -> dict[str, str]:
+def _common(view: EndpointView) -> dict[str, str]:
     return SPARING | {
-        "TMPDIR": str(place.scratch),
+        "TMPDIR": str(view.scratch),
         "PYTHONUNBUFFERED": "1",
-        "XDG_CACHE_HOME": str(place.cache),
-        "MPLCONFIGDIR": str(place.cache / "matplotlib"),
+        "XDG_CACHE_HOME": str(view.cache),
+        "MPLCONFIGDIR": str(view.cache / "matplotlib"),
     }
 
 
-def _s3(place: EndpointView, identity: str) -> dict[str, str]:
+def _s3(view: EndpointView, identity: str) -> dict[str, str]:
     return {
-        "AWS_ENDPOINT_URL_S3": place.url(Service.OBJECT_STORE),
-        "AWS_SHARED_CREDENTIALS_FILE": str(place.secrets / f"s3-{identity}"),
+        "AWS_ENDPOINT_URL_S3": view.url(Service.OBJECT_STORE),
+        "AWS_SHARED_CREDENTIALS_FILE": str(view.secrets / f"s3-{identity}"),
         # The user's own may name other accounts, and would win.
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_DEFAULT_REGION": REGION,
@@ -171,82 +171,82 @@ def _s3(place: EndpointView, identity: str) -> dict[str, str]:
     }
 
 
-def _mlflow(place: EndpointView) -> dict[str, str]:
-    database = f"postgresql+psycopg2://mlflow@{place.address(Service.POSTGRES)}/mlflow"
-    return _s3(place, "mlflow") | {
-        "PGPASSFILE": str(place.secrets / "pgpass-mlflow"),
+def _mlflow(view: EndpointView) -> dict[str, str]:
+    database = f"postgresql+psycopg2://mlflow@{view.address(Service.POSTGRES)}/mlflow"
+    return _s3(view, "mlflow") | {
+        "PGPASSFILE": str(view.secrets / "pgpass-mlflow"),
         "_MLFLOW_SERVER_FILE_STORE": database,
         "_MLFLOW_SERVER_REGISTRY_STORE": database,
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": f"s3://{place.config.artifact_bucket}",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": f"s3://{view.config.artifact_bucket}",
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-        "MLFLOW_S3_ENDPOINT_URL": place.url(Service.OBJECT_STORE),
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(place.hosts(Service.MLFLOW)),
+        "MLFLOW_S3_ENDPOINT_URL": view.url(Service.OBJECT_STORE),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(view.hosts(Service.MLFLOW)),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
-        "prometheus_multiproc_dir": str(place.request_counts),
+        "prometheus_multiproc_dir": str(view.request_counts),
     }
 
 
-def _dagster(place: EndpointView) -> dict[str, str]:
+def _dagster(view: EndpointView) -> dict[str, str]:
     return {
-        "DAGSTER_HOME": str(place.dagster),
+        "DAGSTER_HOME": str(view.dagster),
         "DAGSTER_DISABLE_TELEMETRY": "yes",
-        "TRAINING_SCHEDULE": "on" if place.config.training_schedule else "off",
-        "PGPASSFILE": str(place.secrets / "pgpass-dagster"),
-        "POSTGRES_HOST": place.host(Service.POSTGRES),
-        "POSTGRES_PORT": str(place.port(Service.POSTGRES)),
-        "DAGSTER_CODE_HOST": place.host(Service.DAGSTER_CODE),
-        "DAGSTER_CODE_PORT": str(place.port(Service.DAGSTER_CODE)),
+        "TRAINING_SCHEDULE": "on" if view.config.training_schedule else "off",
+        "PGPASSFILE": str(view.secrets / "pgpass-dagster"),
+        "POSTGRES_HOST": view.host(Service.POSTGRES),
+        "POSTGRES_PORT": str(view.port(Service.POSTGRES)),
+        "DAGSTER_CODE_HOST": view.host(Service.DAGSTER_CODE),
+        "DAGSTER_CODE_PORT": str(view.port(Service.DAGSTER_CODE)),
     }
 
 
-def _daemon(place: EndpointView) -> dict[str, str]:
+def _daemon(view: EndpointView) -> dict[str, str]:
     # Runs are forked from the daemon's side, so it carries what the pipeline reads.
-    return _dagster(place) | _s3(place, "pipeline") | _governed(place) | {
-        "DATA_PATH": str(place.data),
-        "ARTIFACT_BUCKET": place.config.artifact_bucket,
-        "AUDIT_RETENTION_DAYS": str(place.config.audit_retention_days),
+    return _dagster(view) | _s3(view, "pipeline") | _governed(view) | {
+        "DATA_PATH": str(view.data),
+        "ARTIFACT_BUCKET": view.config.artifact_bucket,
+        "AUDIT_RETENTION_DAYS": str(view.config.audit_retention_days),
         # Links that a person follows, so as a browser on this machine reaches them.
-        "MLFLOW_URL": place.config.url(Service.MLFLOW),
-        "DAGSTER_URL": place.config.url(Service.DAGSTER),
-        "MLFLOW_TRACKING_URI": place.url(Service.MLFLOW),
+        "MLFLOW_URL": view.config.url(Service.MLFLOW),
+        "DAGSTER_URL": view.config.url(Service.DAGSTER),
+        "MLFLOW_TRACKING_URI": view.url(Service.MLFLOW),
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "RUN_OWNER": place.config.actor.owner,
-        "RUN_ROLE": place.config.actor.role,
-        "ENVIRONMENT": place.config.actor.environment,
-        "RUN_MEMORY_LIMIT_MB": str(place.config.run_memory_limit_mb),
-        "LAB_GOVERNANCE_DIR": str(place.governance),
+        "RUN_OWNER": view.config.actor.owner,
+        "RUN_ROLE": view.config.actor.role,
+        "ENVIRONMENT": view.config.actor.environment,
+        "RUN_MEMORY_LIMIT_MB": str(view.config.run_memory_limit_mb),
+        "LAB_GOVERNANCE_DIR": str(view.governance),
     }  # fmt: skip
 
 
-def _governed(place: EndpointView) -> dict[str, str]:
+def _governed(view: EndpointView) -> dict[str, str]:
     """What both the pipeline and the exporters know of data, trail and policy."""
-    config = place.config
+    config = view.config
     return {
         "LAB_NAME": config.name,
-        "LAB_JOURNAL_DIR": str(place.journal),
+        "LAB_JOURNAL_DIR": str(view.journal),
         "DATA_BUCKET": config.data_bucket,
         "AUDIT_BUCKET": config.audit_bucket,
         "AUDIT_LOG_PREFIX": config.audit_prefix,
         "BASELINE_DATA_HASH": config.baseline_data_hash,
-        "POLICY_PATH": str(place.policy),
+        "POLICY_PATH": str(view.policy),
         "ALLOWED_STAGING_ROLES": config.allowed_staging_roles,
         "ALLOWED_PROD_ROLES": config.allowed_prod_roles,
     }
 
 
-def _exporter(service: Service, place: EndpointView) -> dict[str, str]:
-    config = place.config
-    told = {"LISTEN_ADDRESS": place.listen, "LISTEN_PORT": str(place.port(service))}
+def _exporter(service: Service, view: EndpointView) -> dict[str, str]:
+    config = view.config
+    told = {"LISTEN_ADDRESS": view.listen, "LISTEN_PORT": str(view.port(service))}
     if service is Service.DAGSTER_METRICS:
-        return told | {"DAGSTER_URL": place.url(Service.DAGSTER)}
-    told |= _s3(place, "reader")
+        return told | {"DAGSTER_URL": view.url(Service.DAGSTER)}
+    told |= _s3(view, "reader")
     if service is Service.GOVERNANCE_METRICS:
-        return told | _governed(place) | {
-            "MLFLOW_URL": place.url(Service.MLFLOW),
-            "LAB_WITNESS_DIR": str(place.witness),
+        return told | _governed(view) | {
+            "MLFLOW_URL": view.url(Service.MLFLOW),
+            "LAB_WITNESS_DIR": str(view.witness),
             "AUDIT_RETENTION_DAYS": str(config.audit_retention_days),
             "OBJECT_STORE": config.object_store,
         }  # fmt: skip

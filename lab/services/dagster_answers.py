@@ -1,4 +1,4 @@
-"""Reading what Dagster's GraphQL answers. An unknown shape raises what `shape.understanding` maps."""
+"""Reading what Dagster's GraphQL answers. An unknown shape raises what `json_reading.understanding` maps."""
 
 import json
 import re

@@ -85,7 +85,7 @@ def stalled_pollers(exposition: str) -> list[str]:
     ]
 
 
-def read_verdicts(exposition: str) -> EntryValidity | None:
+def read_entry_validity(exposition: str) -> EntryValidity | None:
     """What the governance exporter found of the audit trail; None while it hasn't read all of it."""
     found = list(samples(exposition))
     judged = next((int(sample.value) for sample in found if sample.name == JUDGED), None)

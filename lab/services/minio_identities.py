@@ -31,7 +31,7 @@ def provision_identities(endpoint: str, buckets: Buckets, secrets: Mapping[str, 
             admin.user_add(name, secrets[f"s3_{name}"])
             admin.policy_add(f"lab-{name}", policy=identity_policy(buckets, name))
             admin.policy_set(f"lab-{name}", user=name)
-            yield f"furnished identity {name}"
+            yield f"set up identity {name}"
     except MinioAdminException as err:
         raise LabError(f"MinIO refused an identity: {err}", "Type `invoke logs object-store`.") from None
 

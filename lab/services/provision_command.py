@@ -20,7 +20,7 @@ MINIO = "minio"
 
 
 @dataclass(frozen=True)
-class Shape:
+class BucketSettings:
     """`lab.services.provision.Buckets`, from the environment."""
 
     data_bucket: str
@@ -30,27 +30,27 @@ class Shape:
     audit_retention_days: int
 
 
-def furnish(environ: Mapping[str, str], secrets: Mapping[str, str], deadline_s: float = DEADLINE_S) -> Iterator[str]:
+def provision(environ: Mapping[str, str], secrets: Mapping[str, str], deadline_s: float = DEADLINE_S) -> Iterator[str]:
     """What was made, in words. Raises LabError."""
     server = Superuser(_needed(environ, "POSTGRES_HOST"), int(_needed(environ, "POSTGRES_PORT")), secrets["postgres"])
     passwords = {name: secrets[f"{name}_db"] for name in ("dagster", "mlflow")}
     yield from (f"made database {name}" for name in provision_databases(server, passwords, deadline_s))
     endpoint, store = _needed(environ, "AWS_ENDPOINT_URL_S3"), _needed(environ, "OBJECT_STORE")
-    shape = _shape(environ)
+    buckets = _bucket_settings(environ)
     admin = S3.connect(endpoint, ADMIN, secrets["s3_admin"])
-    made = provision_buckets(admin, shape, deadline_s, policies=store != MINIO)
+    made = provision_buckets(admin, buckets, deadline_s, policies=store != MINIO)
     yield from (f"made bucket {name}" for name in made)
     if store == MINIO:
         from lab.services.minio_identities import provision_identities
 
-        yield from provision_identities(endpoint, shape, secrets)
+        yield from provision_identities(endpoint, buckets, secrets)
 
 
 def main() -> int:
     """Exit code 1 with the reason when something couldn't be made."""
     try:
         secrets = json.loads(Path(_needed(os.environ, "PROVISION_SECRETS_FILE")).read_text())
-        for line in furnish(os.environ, secrets):
+        for line in provision(os.environ, secrets):
             sys.stdout.write(f"{line}\n")
     except (LabError, OSError, ValueError, KeyError) as err:
         sys.stderr.write(f"{type(err).__name__}: {err}\n")
@@ -58,8 +58,8 @@ def main() -> int:
     return 0
 
 
-def _shape(environ: Mapping[str, str]) -> Shape:
-    return Shape(
+def _bucket_settings(environ: Mapping[str, str]) -> BucketSettings:
+    return BucketSettings(
         data_bucket=_needed(environ, "DATA_BUCKET"),
         artifact_bucket=_needed(environ, "ARTIFACT_BUCKET"),
         audit_bucket=_needed(environ, "AUDIT_BUCKET"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporters.entry_validator import EntryValidator, JudgeCollector
+from exporters.entry_validator import EntryValidator, EntryValidityCollector
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.governance.cases.signing import Signing
 from lab.governance.checks.sandbox import approval_entry
@@ -14,7 +14,7 @@ from lab.governance.ledger import Entry
 from lab.governance.rules.approval_states import PROBE
 from lab.governance.rules.entry_validity import NEWEST, EntryValidity
 from lab.governance.rules.policy import Action, Actor, Environment, Role
-from lab.services.metrics import read_verdicts
+from lab.services.metrics import read_entry_validity
 from tests.exporters.exposition import exposed, names, parse, value
 from tests.governance.test_races import meanwhile
 from tests.operations.desk import ADMIN, OFFICER, Desk, MemoryStore
@@ -23,11 +23,13 @@ STRANGER = Actor("eve@example.com", Role.RISK_OFFICER, Environment.STAGING)
 
 
 class Court:
-    """A judge over a desk."""
+    """A validator over a governed lab."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.policy = desk, desk.config.policy
-        self.judge = EntryValidator(desk.config.name, desk.config.audit_prefix, lambda: desk.store, lambda: self.policy)
+        self.validator = EntryValidator(
+            desk.config.name, desk.config.audit_prefix, lambda: desk.store, lambda: self.policy
+        )
 
     def forge(self, version: str) -> Entry:
         """An approval by somebody who has the pipeline's credential and nobody's key."""
@@ -35,8 +37,8 @@ class Court:
         return self.desk.ledger.append(approval_entry(self.desk.config, record, STRANGER))
 
     def exposed(self) -> str:
-        self.judge.catch_up()
-        return exposed([JudgeCollector(lambda: self.judge.found)])
+        self.validator.catch_up()
+        return exposed([EntryValidityCollector(lambda: self.validator.found)])
 
 
 @pytest.fixture
@@ -51,14 +53,14 @@ async def test_a_forged_approval_is_counted_and_named_a_real_one_is_not(court: C
     text = court.exposed()
     assert value(parse(text), "governance_entries_uncounted") == 1
     assert value(parse(text), "governance_uncounted_entry", seq=str(forged.seq), probe="false") == 1
-    assert read_verdicts(text) == EntryValidity(forged.seq + 1, frozenset({forged.seq}))
+    assert read_entry_validity(text) == EntryValidity(forged.seq + 1, frozenset({forged.seq}))
 
 
 def test_what_a_verification_forges_on_its_own_probe_is_named_but_raises_no_alarm(court: Court) -> None:
     forged = court.forge(court.desk.train(owner=PROBE))
     text = court.exposed()
     assert value(parse(text), "governance_entries_uncounted") == 0
-    verdicts = read_verdicts(text)
+    verdicts = read_entry_validity(text)
     assert verdicts == EntryValidity(forged.seq, frozenset({forged.seq}), frozenset({forged.seq}))
 
 
@@ -68,7 +70,7 @@ def test_nothing_is_claimed_before_the_whole_trail_was_read(court: Court, monkey
     court.forge(court.desk.train())
     assert "governance_entries_uncounted" not in names(parse(court.exposed()))
     for _ in range(5):
-        court.judge.catch_up()
+        court.validator.catch_up()
     assert value(parse(court.exposed()), "governance_entries_uncounted") == 1
 
 
@@ -81,8 +83,8 @@ def test_an_unreadable_store_keeps_what_was_found(court: Court, monkeypatch: pyt
 
     monkeypatch.setattr(court.desk.store, "keys_after", gone)
     with pytest.raises(ServiceUnavailable):
-        court.judge.catch_up()
-    assert exposed([JudgeCollector(lambda: court.judge.found)]) == before
+        court.validator.catch_up()
+    assert exposed([EntryValidityCollector(lambda: court.validator.found)]) == before
 
 
 def test_a_store_that_cannot_be_had_when_the_policy_changes_is_asked_for_again(
@@ -101,10 +103,10 @@ def test_a_store_that_cannot_be_had_when_the_policy_changes_is_asked_for_again(
         raise ServiceUnavailable("The store is down.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(court.judge, "_store", gone)
+        patched.setattr(court.validator, "_store", gone)
         with pytest.raises(ServiceUnavailable):
-            court.judge.catch_up()
-    verdicts = read_verdicts(court.exposed())
+            court.validator.catch_up()
+    verdicts = read_entry_validity(court.exposed())
     assert verdicts == EntryValidity(newest, frozenset({forged.seq}))
 
 
@@ -124,7 +126,7 @@ def test_who_forges_many_entries_does_not_fill_prometheus(court: Court) -> None:
     newest = [court.forge(version).seq for _ in range(NEWEST + 3)][-NEWEST:]
     text = court.exposed()
     assert value(parse(text), "governance_entries_uncounted") == NEWEST + 3
-    verdicts = read_verdicts(text)
+    verdicts = read_entry_validity(text)
     assert verdicts
     assert verdicts.uncounted == set(newest)
 
@@ -138,4 +140,4 @@ async def test_a_decision_that_lost_a_race_is_told_and_raises_no_alarm(court: Co
     text = court.exposed()
     assert value(parse(text), "governance_entries_uncounted") == 0
     assert value(parse(text), "governance_entries_overtaken") == 1
-    assert read_verdicts(text) == EntryValidity(newest, overtaken=frozenset({newest}))
+    assert read_entry_validity(text) == EntryValidity(newest, overtaken=frozenset({newest}))

@@ -23,10 +23,10 @@ class Watched:
         self.desk, self.policy = desk, desk.config.policy
         self.broken: LabError | None = None
         self.now = 0.0
-        self.judge = EntryValidator(
+        self.validator = EntryValidator(
             desk.config.name, desk.config.audit_prefix, lambda: desk.store, lambda: self.policy, lambda: self.now
         )
-        self.watch = ReconcileWatch(self.judge, self.registry)
+        self.watch = ReconcileWatch(self.validator, self.registry)
 
     def registry(self) -> Registry:
         if self.broken:

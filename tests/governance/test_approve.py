@@ -386,12 +386,12 @@ async def test_a_registry_that_fails_after_the_entry_is_said_and_can_be_repaired
     assert desk.history().records[version].state is ApprovalState.APPROVED_STAGING
     assert not desk.in_step()
     desk.registry.broken = False
-    from lab.governance.cases.reconcile import mirror
+    from lab.governance.cases.reconcile import correct_registry
 
-    changes = await mirror(desk.registry.client(), desk.history(), desk.history().records[version])
+    changes = await correct_registry(desk.registry.client(), desk.history(), desk.history().records[version])
     assert "approval_state: pending_staging → approved_staging" in changes
     assert desk.in_step()
-    assert await mirror(desk.registry.client(), desk.history(), desk.history().records[version]) == ()
+    assert await correct_registry(desk.registry.client(), desk.history(), desk.history().records[version]) == ()
 
 
 async def test_two_people_at_once_cannot_both_decide(desk: Desk) -> None:

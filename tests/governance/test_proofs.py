@@ -14,7 +14,7 @@ from lab.governance.checks.policy_proofs import PolicyProofs
 from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.checks.sandbox import approval_entry
 from lab.governance.checks.subject import Launched, Probe
-from lab.governance.checks.trail_proofs import LedgerProofs, RegistryProofs, Surveyor
+from lab.governance.checks.trail_proofs import LedgerProofs, RegistryProofs, TrailScanner
 from lab.governance.ledger import Entry, Status
 from lab.governance.ledger.retention import Weakness
 from lab.governance.rules.approval_states import PROBE, must_be_signed
@@ -63,8 +63,8 @@ class Room:
         )
 
     async def proofs(self) -> dict[str, tuple[bool, str]]:
-        surveyor = Surveyor(self.bench)
-        checks = [*LedgerProofs(self.bench, surveyor).checks(), *RegistryProofs(surveyor).checks()]
+        scanner = TrailScanner(self.bench)
+        checks = [*LedgerProofs(self.bench, scanner).checks(), *RegistryProofs(scanner).checks()]
         settled = [await check.settle() for check in checks]
         return {proof.name: (proof.passed, proof.evidence) for proof in settled}
 
@@ -223,9 +223,9 @@ async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pyt
 
     async def late(mlflow: Any) -> Any:
         found = await once(mlflow)
-        from lab.governance.cases.reconcile import mirror
+        from lab.governance.cases.reconcile import correct_registry
 
-        await mirror(mlflow, room.desk.history(), room.desk.history().records[version])
+        await correct_registry(mlflow, room.desk.history(), room.desk.history().records[version])
         return found
 
     monkeypatch.setattr(survey, "read_registry", late)

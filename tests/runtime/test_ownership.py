@@ -9,7 +9,7 @@ import pytest
 
 from lab.base.errors import LabError
 from lab.runtime.compose.containers import Containers
-from lab.runtime.compose.engine_cleanup import Remains
+from lab.runtime.compose.engine_cleanup import LabInEngine
 from lab.runtime.compose.ownership import ID_LABEL, LABELLING, home_of, labelling, ownership
 
 MINE, OTHER = "a" * 32, "b" * 32
@@ -134,14 +134,14 @@ def engine(tmp_path: Path) -> Engine:
     return made
 
 
-def remains(engine: Engine, at: Path) -> Remains:
-    return Remains(Containers("twin", connect=lambda _: engine), "twin", at)  # type: ignore[arg-type,return-value]
+def in_engine(engine: Engine, at: Path) -> LabInEngine:
+    return LabInEngine(Containers("twin", connect=lambda _: engine), "twin", at)  # type: ignore[arg-type,return-value]
 
 
 def test_a_second_home_of_the_name_is_refused_with_both_named_and_removes_nothing(
     engine: Engine, tmp_path: Path
 ) -> None:
-    second = remains(engine, tmp_path / "second")
+    second = in_engine(engine, tmp_path / "second")
     with pytest.raises(LabError) as caught:
         second.claim()
     assert f"the lab at {tmp_path / 'first'}" in caught.value.message
@@ -153,7 +153,7 @@ def test_a_second_home_of_the_name_is_refused_with_both_named_and_removes_nothin
 
 
 def test_the_first_home_has_its_own_and_removes_it_all(engine: Engine, tmp_path: Path) -> None:
-    first = remains(engine, tmp_path / "first")
+    first = in_engine(engine, tmp_path / "first")
     assert (first.claim().lab_id, first.claim().unlabelled) == (MINE, False)
     assert first.names() == ["container twin-postgres-1", "volume twin_postgres", "network twin_edge"]
     first.remove(lambda _: None, images=True)
@@ -163,16 +163,16 @@ def test_the_first_home_has_its_own_and_removes_it_all(engine: Engine, tmp_path:
 def test_volumes_decide_whether_a_lab_is_labelled(engine: Engine, tmp_path: Path) -> None:
     engine.add("containers", "beside", labels())
     engine.add("networks", "twin_old", labels())
-    assert not remains(engine, tmp_path / "first").claim().unlabelled
+    assert not in_engine(engine, tmp_path / "first").claim().unlabelled
     engine.add("volumes", "twin_old", labels())
-    assert remains(engine, tmp_path / "first").claim().unlabelled
+    assert in_engine(engine, tmp_path / "first").claim().unlabelled
 
 
 def test_volumes_whose_home_is_gone_are_not_taken_over_and_can_be_removed_by_hand(tmp_path: Path) -> None:
     engine = Engine()
     engine.add("volumes", "twin_postgres", labels(OTHER))
     with pytest.raises(LabError, match="a lab whose home nothing here names") as caught:
-        remains(engine, tmp_path / "new").claim()
+        in_engine(engine, tmp_path / "new").claim()
     assert "docker volume rm $(docker volume ls -q --filter label=org.mlops-lab.lab=twin)" in caught.value.remedy
 
 
@@ -180,4 +180,4 @@ def test_a_compose_project_that_is_no_lab_is_left_alone(tmp_path: Path) -> None:
     engine = Engine()
     engine.add("containers", "twin-web-1", {"com.docker.compose.project": "twin"})
     with pytest.raises(LabError, match="Compose project that is no lab, with the container twin-web-1"):
-        remains(engine, tmp_path / "new").claim()
+        in_engine(engine, tmp_path / "new").claim()

@@ -3,7 +3,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from lab.base.drift import DriftReport, FeatureDrift
 from lab.governance.rules.entry_validity import EntryValidity
-from lab.services.metrics import read_drift, read_verdicts, samples
+from lab.services.metrics import read_drift, read_entry_validity, samples
 
 DRIFT = """
 # HELP synthetic_data_drift_detected 1 when drifted.
@@ -61,11 +61,11 @@ def test_before_the_first_check_there_is_no_report() -> None:
 
 
 def test_verdicts_are_there_once_the_whole_trail_was_read() -> None:
-    assert read_verdicts("governance_ledger_entries 7.0\n") is None
-    assert read_verdicts("governance_entries_judged 7.0\n") == EntryValidity(7)
+    assert read_entry_validity("governance_ledger_entries 7.0\n") is None
+    assert read_entry_validity("governance_entries_judged 7.0\n") == EntryValidity(7)
     named = "".join(f'governance_uncounted_entry{{seq="{seq}"}} 1.0\n' for seq in ("3", "x"))
     named += 'governance_uncounted_entry{seq="5",probe="true"} 1.0\n'
-    assert read_verdicts(f"governance_entries_judged 7.0\n{named}") == EntryValidity(
+    assert read_entry_validity(f"governance_entries_judged 7.0\n{named}") == EntryValidity(
         7, frozenset({3, 5}), frozenset({5})
     )
 

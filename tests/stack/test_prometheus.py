@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 from exporters.bucket_metrics import BucketCollector, BucketStatus
 from exporters.dagster_metrics import DagsterCollector, DagsterStatus
 from exporters.drift_monitor import DriftCollector, DriftStatus
-from exporters.entry_validator import JudgeCollector, Judgement
+from exporters.entry_validator import EntryValidityCollector, Validated
 from exporters.governance_metrics import GovernanceCollector, RegistryStatus
 from exporters.poller import Poller
 from exporters.reconcile_metrics import ReconcileCollector, ReconcileStatus
@@ -60,7 +60,7 @@ def exporters() -> dict[str, Exporter]:
     ledger = LedgerStatus(up=True, known=True, entries=1, by_status={"success": 1})
     governance = [
         GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), 1, known=True)),
-        JudgeCollector(lambda: Judgement(1, History({}, {}, Identities()))),
+        EntryValidityCollector(lambda: Validated(1, History({}, {}, Identities()))),
         BucketCollector(lambda: BucketStatus(True, True)),
         ReconcileCollector(lambda: ReconcileStatus(True, True, by_kind={"tag": 1})),
     ]

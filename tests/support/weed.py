@@ -1,4 +1,4 @@
-"""The lab's object store alone, furnished as `invoke up` does it: for tests that need S3 and nothing else."""
+"""The lab's object store alone, provisioned as `invoke up` does it: for tests that need S3 and nothing else."""
 
 import itertools
 import os
@@ -36,11 +36,11 @@ class Weed:
     config: LabConfig
     log: Path
     hangs: bool = False
-    _furnished: LabConfig | None = None
+    _provisioned: LabConfig | None = None
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def start(self) -> None:
-        """Starts the server, on the data that it had, and furnishes it."""
+        """Starts the server, on the data that it had, and provisions it."""
         layout = Layout(self.config.home)
         for folder in layout.folders():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -54,7 +54,7 @@ class Weed:
                 made.argv, env=dict(made.environment), cwd=made.folder, stdout=log, stderr=log, start_new_session=True
             )
         write_mark(self.config, NATIVE, SEAWEEDFS)
-        provision_store(self._furnished or self.config, 60)
+        provision_store(self._provisioned or self.config, 60)
         # A bucket's first write after a start waits for volumes, which no test wants to measure.
         self.s3(ADMIN, 60).put(self.config.audit_bucket, "warm-up", b"")
         # It answers before it finds the volumes again that it had.
@@ -98,7 +98,7 @@ class Weed:
         """A new, empty trail, with the bucket policy that a lab of that prefix has."""
         config = replace(self.config, audit_prefix=f"governance/audit-{next(_NUMBERS)}/")
         provision_store(config)
-        self._furnished = config
+        self._provisioned = config
         return RealTrail(self, config)
 
     def _signal(self, number: int) -> None:

@@ -17,7 +17,7 @@ from lab.base.model_versions import MODEL_NAME, ModelVersion
 from lab.config import LabConfig
 from lab.governance.cases.gates import Case, Gate, TooLate, examine, move_of
 from lab.governance.cases.model_smoke_test import SmokeTest, try_model
-from lab.governance.cases.reconcile import mirror
+from lab.governance.cases.reconcile import correct_registry
 from lab.governance.cases.signing import Signing, claimant, signature_problem
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
@@ -168,11 +168,11 @@ class Approver:
     async def _costly_gates(self, case: Case) -> tuple[Gate, ...]:
         """What takes seconds: reading the data set and using the model."""
         digest, hashed = (case.record.model_digest, case.record.data_hash) if case.record else ("", "")
-        data, trial = await asyncio.gather(
+        data, tested = await asyncio.gather(
             asyncio.to_thread(self._data_gate, case),
             asyncio.to_thread(self.tools.try_model, case.number, digest, hashed),
         )
-        return data, Gate("model", trial.works, trial.detail)
+        return data, Gate("model", tested.works, tested.detail)
 
     def _data_gate(self, case: Case) -> Gate:
         audited = case.record.data_hash if case.record else ""
@@ -231,7 +231,7 @@ class Approver:
         changes: tuple[str, ...] = ()
         try:
             for _ in range(_ATTEMPTS):
-                changes += await mirror(self.tools.mlflow, history, record)
+                changes += await correct_registry(self.tools.mlflow, history, record)
                 known, history = history, await asyncio.to_thread(reader.catch_up)
                 if history.record(*record.key) == known.record(*record.key) and history.aliases == known.aliases:
                     break

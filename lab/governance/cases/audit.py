@@ -13,7 +13,7 @@ from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.model_versions import ModelVersion
 from lab.config import LabConfig
-from lab.governance.cases.trail import ledger, witness
+from lab.governance.cases.trail import ledger, published_heads
 from lab.governance.ledger import Head, Verification
 from lab.governance.ledger.reader import export_lines, verify_trail
 from lab.governance.ledger.retention import Weakness, weaknesses
@@ -49,7 +49,7 @@ class Audited:
 
 
 async def verify(config: LabConfig, heads: Path | None = None, known: Sequence[Head] = ()) -> Audited:
-    """Checks the trail in the store against the heads in the witness's file, Prometheus, and `heads`.
+    """Checks the trail in the store against the published heads, those in Prometheus, and `heads`.
 
     `known` are further heads, which the caller saw. What tags in the registry name is compared, too, and noted: whoever
     reaches MLflow can write them.
@@ -77,7 +77,7 @@ async def _asked(question: Awaitable[Sequence[T]], otherwise: str, notes: list[s
 
 
 def _verify(config: LabConfig, given: list[Head], claims: RegistryClaims) -> Verification:
-    in_order = merge(witness(config).heads(), sorted(given, key=_number), key=_number)
+    in_order = merge(published_heads(config).heads(), sorted(given, key=_number), key=_number)
     days = config.audit_retention_days
     return verify_trail(_store(config, READER), config.audit_prefix, in_order, claims.see, days)
 
@@ -130,7 +130,7 @@ def export_file(config: LabConfig, target: Path, first: int = 1) -> int:
     Either file is written whole or not at all. Raises LabError.
     """
     # Heads first: whatever they name must be in the export.
-    heads = [json.dumps({"seq": head.seq, "hash": head.hash}) + "\n" for head in witness(config).heads()]
+    heads = [json.dumps({"seq": head.seq, "hash": head.hash}) + "\n" for head in published_heads(config).heads()]
     count = 0
     with _whole(target) as write:
         count = export_to(config, write, first)

@@ -83,4 +83,4 @@ def _understood(code: int, out: str, errors: str) -> SmokeTest:
         return SmokeTest(False, str(answer["error"]))
     except (ValueError, LookupError, TypeError):
         last = (errors.strip().splitlines() or ["it printed nothing"])[-1]
-        return SmokeTest(False, f"the trial ended with {code}: {last[:300]}")
+        return SmokeTest(False, f"the smoke test ended with {code}: {last[:300]}")

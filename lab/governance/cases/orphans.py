@@ -9,7 +9,7 @@ from lab.base.catalogue import Service
 from lab.base.errors import LedgerError
 from lab.base.runs import Run, RunStatus, Step
 from lab.config import LabConfig
-from lab.governance.cases.trail import entry_by_actor, ledger, witness
+from lab.governance.cases.trail import entry_by_actor, ledger, published_heads
 from lab.governance.cases.unrecorded_steps import Unaudited, broken_off, how, unrecorded
 from lab.governance.ledger import Entry, EntryStore, Status, Verification
 from lab.governance.ledger.writer import verify_trail
@@ -97,7 +97,7 @@ class Closer:
             if entry.run_id:
                 recorded.setdefault(entry.run_id, set()).add(entry.action)
 
-        heads = witness(self._config).heads()
+        heads = published_heads(self._config).heads()
         return _trusted(verify_trail(self._store, self._config.audit_prefix, heads, see)).unfinished, recorded
 
     async def _states(self, begun: list[Entry]) -> Mapping[str, RunStatus]:

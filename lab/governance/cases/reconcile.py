@@ -21,7 +21,7 @@ from lab.services.s3 import PIPELINE, S3, AuditStore
 _GATE = "deployment_blocked"
 
 
-async def mirror(mlflow: Mlflow, history: History, record: Record) -> tuple[str, ...]:
+async def correct_registry(mlflow: Mlflow, history: History, record: Record) -> tuple[str, ...]:
     """Corrects tags of the version and the aliases that it has or should have; returns what it changed.
 
     What somebody did to other versions is left for reconciling to find, and so is another version under its number.

@@ -30,16 +30,16 @@ class TrailReader:
 
     def __init__(self, config: LabConfig, store: EntryStore) -> None:
         self._store, self._prefix = store, config.audit_prefix
-        self._witness = witness(config)
+        self._published = published_heads(config)
         self._fold = Fold(config.name, config.policy, ssh.verify)
         self._last = 0
 
     def read(self) -> TrailState:
-        """Everything from the first entry, compared with the witness's heads.
+        """Everything from the first entry, compared with the heads that this lab published.
 
-        Raises LedgerError when the witness's file was changed.
+        Raises LedgerError when their file was changed.
         """
-        verification = verify_trail(self._store, self._prefix, self._witness.heads(), self._see)
+        verification = verify_trail(self._store, self._prefix, self._published.heads(), self._see)
         return TrailState(self._fold.history(), verification)
 
     def follow(self, until: int) -> History:
@@ -57,14 +57,14 @@ class TrailReader:
         self._last = max(self._last, entry.seq)
 
 
-def witness(config: LabConfig) -> PublishedHeads:
+def published_heads(config: LabConfig) -> PublishedHeads:
     """Where this lab's processes write down the heads that they made."""
     return PublishedHeads.in_folder(config.witness)
 
 
 def ledger(config: LabConfig, store: EntryStore) -> Ledger:
     """The trail's writer for what a person does; what waits in the journal goes first, each new head is published."""
-    return Ledger(store, config.audit_prefix, Layout(config.home).journal, witness=witness(config))
+    return Ledger(store, config.audit_prefix, Layout(config.home).journal, witness=published_heads(config))
 
 
 def entry_by_actor(

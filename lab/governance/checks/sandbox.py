@@ -50,7 +50,7 @@ def policy_text(policy: Mapping[str, Any]) -> str:
 
 
 def _remove(s3: Any, name: str) -> None:
-    """Removes a scratch bucket, also one that a killed verification left."""
+    """Removes a temporary bucket, also one that a killed verification left."""
     from botocore.exceptions import ClientError
 
     try:
@@ -60,7 +60,7 @@ def _remove(s3: Any, name: str) -> None:
         s3.delete_bucket(Bucket=name)
     except ClientError as err:
         if err.response["Error"]["Code"] != "NoSuchBucket":
-            raise LabError(f"The scratch bucket {name} can't be removed: {err}.") from None
+            raise LabError(f"The temporary bucket {name} can't be removed: {err}.") from None
 
 
 ADMIN, OFFICER, ENGINEER, ANALYST = (f"{name}@probe" for name in ("admin", "officer", "engineer", "analyst"))

@@ -1,7 +1,7 @@
 """(d) With the pipeline's own credential: what could hide or change an entry is tried for real.
 
 What the store can refuse is tried on the trail itself. What it can't refuse would spoil the trail for good, so that it
-is tried on a scratch bucket of the same making, and must be found there by the same verification.
+is tried on a temporary bucket of the same making, and must be found there by the same verification.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ def _batch(s3: Any, target: _Target) -> None:
 
 
 class TamperProofs:
-    """Attempts on the trail, and on a scratch copy of its bucket."""
+    """Attempts on the trail, and on a temporary bucket like its own."""
 
     def __init__(self, clients: ProofClients) -> None:
         self._clients = clients
@@ -153,7 +153,7 @@ class TamperProofs:
         self._clients.pipeline.client.put_object(Bucket=config.audit_bucket, Key=key, Body=body)
 
     def _written(self, config: LabConfig) -> tuple[AuditStore, list[Entry]]:
-        """Three entries in a scratch trail, as the pipeline writes them."""
+        """Three entries in a temporary trail, as the pipeline writes them."""
         store = AuditStore(self._clients.pipeline, config.audit_bucket, config.audit_prefix)
         writer = Ledger(store, config.audit_prefix)
         entry = entry_by_actor(self._clients.config, PROBE, Status.SUCCESS, {})

@@ -8,7 +8,7 @@ from lab.base.errors import LabError
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import JOB, Run, RunStatus, Step
 from lab.governance.cases.reconcile import read_registry
-from lab.governance.cases.trail import witness
+from lab.governance.cases.trail import published_heads
 from lab.governance.cases.unrecorded_steps import unrecorded
 from lab.governance.checks.proof import Check, Found, listed
 from lab.governance.checks.proof_clients import ProofClients
@@ -31,8 +31,8 @@ class Scan:
     findings: tuple[Finding, ...]
 
 
-class Surveyor:
-    """One survey for all proofs."""
+class TrailScanner:
+    """One scan of trail and registry for all proofs."""
 
     def __init__(self, clients: ProofClients) -> None:
         self._clients, self._lock = clients, asyncio.Lock()
@@ -43,7 +43,7 @@ class Surveyor:
         async with self._lock:
             if self._found is None:
                 try:
-                    self._found = await _survey(self._clients)
+                    self._found = await _scan(self._clients)
                 except LabError as err:
                     self._found = err
         if isinstance(self._found, LabError):
@@ -64,7 +64,7 @@ class _Reading:
             self.steps.setdefault(entry.run_id, set()).add((entry.action, entry.status))
 
 
-async def _survey(clients: ProofClients) -> Scan:
+async def _scan(clients: ProofClients) -> Scan:
     """Raises LabError."""
     registry = await read_registry(clients.mlflow)
     verification, reading = await asyncio.to_thread(_read, clients)
@@ -82,7 +82,7 @@ async def _survey(clients: ProofClients) -> Scan:
 def _read(clients: ProofClients) -> tuple[Verification, _Reading]:
     config = clients.config
     reading = _Reading(Fold(config.name, config.policy, ssh.verify))
-    heads, days = witness(config).heads(), config.audit_retention_days
+    heads, days = published_heads(config).heads(), config.audit_retention_days
     return verify_trail(clients.stored(), config.audit_prefix, heads, reading.see, days), reading
 
 
@@ -96,8 +96,8 @@ _CLOSE = "`mlops-lab audit close` puts on record a step that ended before it beg
 class LedgerProofs:
     """What the trail says of itself and of the runs that Dagster knows."""
 
-    def __init__(self, clients: ProofClients, surveyor: Surveyor) -> None:
-        self._clients, self._surveyor = clients, surveyor
+    def __init__(self, clients: ProofClients, scanner: TrailScanner) -> None:
+        self._clients, self._scanner = clients, scanner
 
     def checks(self) -> Iterator[Check]:
         yield Check("ledger: the chain is intact, up to every published head", self._chain)
@@ -107,7 +107,7 @@ class LedgerProofs:
         yield Check("ledger: every decision counts", self._decisions)
 
     async def _chain(self) -> Found:
-        found = (await self._surveyor.look()).verification
+        found = (await self._scanner.look()).verification
         head = f"head {found.head.seq} is {found.head.hash[:12]}" if found.head else "no entry yet"
         return listed(
             (f"entry {fault.seq}: {fault.problem}" for fault in found.faults),
@@ -116,7 +116,7 @@ class LedgerProofs:
 
     async def _locked(self) -> Found:
         """By the bucket's settings, which hold for entries to come, and by each entry's own lock."""
-        found = (await self._surveyor.look()).verification
+        found = (await self._scanner.look()).verification
         weak = await asyncio.to_thread(self._clients.weaknesses)
         days = self._clients.config.audit_retention_days
         good = f"versioning, lock, lifecycle and policy are the lab's; {found.checked} entries locked for {days} days"
@@ -126,7 +126,7 @@ class LedgerProofs:
     async def _runs(self) -> Found:
         runs = [run for run in await self._clients.dagster.runs(_RUNS, steps=True) if run.job == JOB]
         finished = [run for run in runs if run.status.finished]
-        steps = (await self._surveyor.look()).steps
+        steps = (await self._scanner.look()).steps
         gaps = [await self._gap(run, step, steps.get(run.run_id, set())) for run in finished for step in run.steps]
         succeeded = sum(run.status is RunStatus.SUCCESS for run in finished)
         good = f"{len(finished)} finished runs, {succeeded} of them successful"
@@ -146,12 +146,12 @@ class LedgerProofs:
         return "" if _UNAUDITABLE in reason else f"run {run.run_id[:8]} has {_BROKE_OFF} {step.name}, which {ended}"
 
     async def _unfinished(self) -> Found:
-        found = (await self._surveyor.look()).verification.unfinished
+        found = (await self._scanner.look()).verification.unfinished
         names = [f"entry {one.seq}: {one.action} of run {one.run_id[:8] or '–'} since {one.time}" for one in found]
         return True, "; ".join(names) or "none"
 
     async def _decisions(self) -> Found:
-        found = await self._surveyor.look()
+        found = await self._scanner.look()
         decisions = sum(len(record.decisions) for record in found.history.every)
         doubts = [f"entry {one.seq}: {one.problem}" for one in found.history.doubts]
         good = f"{decisions} decisions on {len(found.history.every)} versions, by whom they say"
@@ -166,8 +166,8 @@ _OF_TAGS = (Kind.TAG, Kind.UNAUDITED, Kind.REPLACED)
 class RegistryProofs:
     """Tags and aliases against the trail."""
 
-    def __init__(self, surveyor: Surveyor) -> None:
-        self._surveyor = surveyor
+    def __init__(self, scanner: TrailScanner) -> None:
+        self._scanner = scanner
 
     def checks(self) -> Iterator[Check]:
         yield Check("registry: governance tags are complete", self._complete)
@@ -176,7 +176,7 @@ class RegistryProofs:
         yield Check("reconcile: nothing was changed behind the lab's back", self._reconciled)
 
     async def _complete(self) -> Found:
-        versions = (await self._surveyor.look()).versions
+        versions = (await self._scanner.look()).versions
         poor = [f"version {one.version} lacks {', '.join(one.missing_tags)}" for one in versions if one.missing_tags]
         return listed(poor, f"{len(versions)} versions")
 
@@ -186,12 +186,12 @@ class RegistryProofs:
 
     async def _blocked(self) -> Found:
         found = [one for one in await self._findings((Kind.TAG,)) if one.subject == BLOCKED]
-        versions = (await self._surveyor.look()).versions
+        versions = (await self._scanner.look()).versions
         free = [one.version for one in versions if one.tags.get(BLOCKED) == "false"]
         return listed(found, f"deployable: {', '.join(free) or 'none'} of {len(versions)} versions")
 
     async def _reconciled(self) -> Found:
-        history = (await self._surveyor.look()).history
+        history = (await self._scanner.look()).history
         aliases = ", ".join(f"{alias} on version {number}" for alias, number in sorted(history.aliases.items()))
         return listed(
             await self._findings(tuple(Kind)),
@@ -199,4 +199,4 @@ class RegistryProofs:
         )
 
     async def _findings(self, kinds: Collection[Kind]) -> list[Finding]:
-        return [one for one in (await self._surveyor.look()).findings if one.kind in kinds]
+        return [one for one in (await self._scanner.look()).findings if one.kind in kinds]

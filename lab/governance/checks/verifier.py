@@ -17,7 +17,7 @@ from lab.governance.checks.proof import Check, Found, Proof
 from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.checks.subject import Probe
 from lab.governance.checks.tamper_proofs import TamperProofs
-from lab.governance.checks.trail_proofs import LedgerProofs, RegistryProofs, Surveyor
+from lab.governance.checks.trail_proofs import LedgerProofs, RegistryProofs, TrailScanner
 
 PUT_AWAY = "probes: every version that was made for trying is archived"
 
@@ -81,9 +81,9 @@ class Verifier:
         yield from ApprovalProofs(self._clients, probe, closing).checks()
         yield from TamperProofs(self._clients).checks()
         yield _cleaning(probe)
-        surveyor = Surveyor(self._clients)
-        yield from LedgerProofs(self._clients, surveyor).checks()
-        yield from RegistryProofs(surveyor).checks()
+        scanner = TrailScanner(self._clients)
+        yield from LedgerProofs(self._clients, scanner).checks()
+        yield from RegistryProofs(scanner).checks()
         yield from NetworkProofs(self._clients).checks()
 
 
@@ -97,7 +97,7 @@ def _cleaning(probe: Probe) -> Check:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Two verifications of one lab would remove each other's scratch buckets; a lab that isn't there needs no lock."""
+    """Two verifications of one lab would remove each other's buckets; a lab that isn't there needs no lock."""
     if not home.is_dir():
         yield
         return

@@ -21,7 +21,7 @@ from lab.runtime.compose.container_logs import follow, tail
 from lab.runtime.compose.container_set import LEGACY_STORE, MOVE_STORE, absent, airgapped, make_stack
 from lab.runtime.compose.containers import Container, Containers, require, understood
 from lab.runtime.compose.engine import Compose
-from lab.runtime.compose.engine_cleanup import Remains
+from lab.runtime.compose.engine_cleanup import LabInEngine
 from lab.runtime.images import official
 from lab.runtime.images.image_names import OURS, tag
 from lab.runtime.lab_marker import COMPOSE, MINIO, lab_id, refuse_other_ports, refuse_other_store, write_mark
@@ -84,7 +84,7 @@ class ComposeRuntime:
             remedy = "Nothing was written; set LAB_HOME to an empty folder or a new one."
             raise LabError(f"{self._config.home} is not a lab's folder (no lab.json in it).", remedy)
         refuse_other_store(self._config, self.stack.store)
-        claim = self._remains().claim()
+        claim = self._in_engine().claim()
         self._lock.acquire(note)
         write_mark(self._config, COMPOSE, self.stack.store, claim.lab_id)
         self._ensure_images(note)
@@ -228,7 +228,7 @@ class ComposeRuntime:
             remedy = "Nothing was removed; check LAB_HOME."
             raise LabError(f"{home} is not a lab's folder (no lab.json in it).", remedy)
         with self._lock.held(note) if home.exists() else nullcontext():
-            self._remains().remove(note, images)
+            self._in_engine().remove(note, images)
             if home.exists():
                 kept = self._kept_images() if not images else None
                 shutil.rmtree(home)
@@ -243,10 +243,10 @@ class ComposeRuntime:
         return (path, path.read_text()) if path.exists() else None
 
     def doomed(self) -> Sequence[str]:
-        return self._remains().names()
+        return self._in_engine().names()
 
-    def _remains(self) -> Remains:
-        return Remains(self._containers, self._config.name, self._config.home)
+    def _in_engine(self) -> LabInEngine:
+        return LabInEngine(self._containers, self._config.name, self._config.home)
 
     def facts(self) -> Mapping[Service, ProcessFact]:
         with self._asking:

@@ -19,17 +19,17 @@ from lab.runtime.endpoints import SECRETS, EndpointView
 from lab.runtime.native.service_files import identities
 
 
-def secret_files(config: LabConfig, place: EndpointView, folder: Path) -> dict[str, str]:
+def secret_files(config: LabConfig, view: EndpointView, folder: Path) -> dict[str, str]:
     """Text by name, as compose.yaml names its secrets."""
     secrets = config.secrets
     given = {name: getattr(secrets, name) for name in ("postgres", "dagster_db", "mlflow_db")}
     given |= {name: getattr(secrets, name) for name in ("s3_admin", "s3_pipeline", "s3_mlflow", "s3_reader")}
     web = folder / "secrets" / "alertmanager-web"
     return {
-        **credential_files(config, place),
-        **_seaweedfs(config, place, folder),
+        **credential_files(config, view),
+        **_seaweedfs(config, view, folder),
         "postgres-password": secrets.postgres,
-        "pgpass-check": pgpass(LOOPBACK, place.port(Service.POSTGRES), "postgres", secrets.postgres),
+        "pgpass-check": pgpass(LOOPBACK, view.port(Service.POSTGRES), "postgres", secrets.postgres),
         "provision": json.dumps(given),
         "minio-password": secrets.s3_admin,
         "alertmanager-web": web_configuration(secrets.alertmanager, web),
@@ -41,11 +41,11 @@ def secret_files(config: LabConfig, place: EndpointView, folder: Path) -> dict[s
     }
 
 
-def _seaweedfs(config: LabConfig, place: EndpointView, folder: Path) -> dict[str, str]:
+def _seaweedfs(config: LabConfig, view: EndpointView, folder: Path) -> dict[str, str]:
     ensure_pair(folder)
     folders = {"dir": "/data", "s3.config": str(SECRETS / "seaweedfs-identities")}
     folders |= {"s3.localSocket": "/tmp/s3.sock", "filer.localSocket": "/tmp/filer.sock"}  # noqa: S108 - the container's
-    options = service_configuration.store_options(place, folders) | {"admin.password": config.secrets.s3_admin}
+    options = service_configuration.store_options(view, folders) | {"admin.password": config.secrets.s3_admin}
     return {
         "seaweedfs-options": "".join(f"{name}={value}\n" for name, value in options.items()),
         "seaweedfs-identities": identities(config),

@@ -87,7 +87,7 @@ def labels(thing: Any) -> dict[str, str]:
     return dict(found)
 
 
-class Remains:
+class LabInEngine:
     """A lab's containers, volumes, networks and images. Methods raise LabError."""
 
     def __init__(self, containers: Containers, lab: str, home: Path) -> None:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the official image's entrypoint does, as far as the Compose stack relies on it: a new database cluster is made
-# with the password in POSTGRES_PASSWORD_FILE, and scripts in /docker-entrypoint-initdb.d furnish it.
+# with the password in POSTGRES_PASSWORD_FILE, and scripts in /docker-entrypoint-initdb.d provision it.
 set -eu
 
 case "${1:-}" in
@@ -15,7 +15,7 @@ if ! getent passwd "$(id -u)" >/dev/null; then
     export LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_PASSWD=/tmp/passwd NSS_WRAPPER_GROUP=/tmp/group
 fi
 
-furnish() {
+provision() {
     for file in /docker-entrypoint-initdb.d/*; do
         case $file in
         *.sql) psql -v ON_ERROR_STOP=1 --no-password --no-psqlrc -U "$user" -d "$database" -f "$file" ;;
@@ -35,13 +35,13 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     initdb --username="$user" --pwfile="$POSTGRES_PASSWORD_FILE" --auth-local=trust --auth-host=scram-sha-256 \
         ${POSTGRES_INITDB_ARGS:-}
     printf '\nhost all all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
-    # Nobody else gets in while it is being furnished.
+    # Nobody else gets in while it is being provisioned.
     pg_ctl -D "$PGDATA" -w -o "-c listen_addresses=''" start
     if [ "$database" != postgres ]; then
         createdb --no-password -U "$user" "$database"
     fi
     export POSTGRES_USER="$user" POSTGRES_DB="$database"
-    furnish
+    provision
     pg_ctl -D "$PGDATA" -m fast -w stop
 fi
 unset POSTGRES_PASSWORD_FILE

@@ -15,7 +15,7 @@ from lab.config import LabConfig
 from lab.governance.cases.evidence import evidence_pack
 from lab.governance.cases.evidence.dossier import Data, Decision, Dossier, Excerpt
 from lab.governance.cases.reconcile import read_registry
-from lab.governance.cases.trail import witness
+from lab.governance.cases.trail import published_heads
 from lab.governance.ledger import PAGE, Entry, EntryStore, Head, Verification, VersionedStore, key_of, seq_of
 from lab.governance.ledger.entry import utc_text
 from lab.governance.ledger.writer import verify_trail
@@ -150,14 +150,14 @@ class Collector:
         await self._mlflow.aclose()
 
     def _verify(self, reading: _Reading) -> Verification:
-        return verify_trail(self._store, self._config.audit_prefix, witness(self._config).heads(), reading.see)
+        return verify_trail(self._store, self._config.audit_prefix, published_heads(self._config).heads(), reading.see)
 
     def _excerpt(self, tagged: Sequence[Head], verification: Verification, first: int, last: int) -> Excerpt:
         """From the first entry on to the first head at or behind the last one that was published outside the trail.
 
         `tagged` are heads in the registry's tags that the trail has.
         """
-        heads = list(merge(witness(self._config).heads(), tagged, key=lambda head: head.seq))
+        heads = list(merge(published_heads(self._config).heads(), tagged, key=lambda head: head.seq))
         anchor = next((head for head in heads if head.seq >= last), None)
         if anchor is None and verification.head:
             anchor = Head(verification.head.seq, verification.head.hash, "the newest entry, published nowhere yet")
