@@ -1,4 +1,7 @@
-"""The one catalogue of services: every runtime, probe, dashboard and table is made from it or tested against it."""
+"""The one catalogue of services: every runtime, probe, dashboard and table is made from it or tested against it.
+
+`ProcessFact` is what a runtime knows of one that runs.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum

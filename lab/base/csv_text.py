@@ -1,6 +1,6 @@
-"""Whether a file is CSV text at all, told in a person's words before pandas sees it.
+"""Whether a file is CSV with the data set's columns, told in a person's words before pandas sees it.
 
-Its first bytes, its encoding, its header and its shape are looked at.
+Its first bytes, its encoding, its header and the lengths of its rows are looked at; values are `pipelines.schema`'s.
 """
 
 import codecs

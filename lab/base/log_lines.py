@@ -1,4 +1,4 @@
-"""How serious a log line is, and when it was written, for the formats of the lab's services."""
+"""How serious a log line of a service is, and when it was written; and what `--since` means."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,7 @@
 """What a name may be, how what isn't one is shown, and when two names are one person's.
 
 Names come from settings, runs, command lines and keys: whoever launches a run in Dagster can claim any text.
+Numbers that come as text are read here, too.
 """
 
 import re

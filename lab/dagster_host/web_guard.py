@@ -1,6 +1,7 @@
-"""Text on its way into and out of Dagster's webserver: JSON has characters that no database and no UTF-8 has.
+"""The guard before Dagster's webserver: it refuses foreign pages, changes by GET, and text that can't be stored.
 
-Dagster stores a run before the tags of it, so one tag that can't be stored would leave a run that nobody launched.
+JSON has characters that no database and no UTF-8 has. Dagster stores a run before its tags, so one tag that can't be
+stored would leave a run that nobody launched.
 """
 
 import json

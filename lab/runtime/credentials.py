@@ -1,6 +1,6 @@
 """Files by which services are given their passwords and certificates, in the forms that each of them reads.
 
-The object store's inner gRPC would otherwise delete anything for anyone on this machine.
+Certificates are for the object store, whose inner gRPC would delete anything for anyone on this machine.
 """
 
 import ipaddress
@@ -44,7 +44,10 @@ _HASH = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
 
 
 def web_configuration(password: str, existing: Path) -> str:
-    """The file's text (YAML). A hash of this password that is there already is kept: a new one would be a change."""
+    """Alertmanager's web configuration (YAML).
+
+    A hash of this password that is there already is kept: a new one would be a change.
+    """
     return f"basic_auth_users: {{{json.dumps(USER)}: {json.dumps(_hashed(password, existing))}}}\n"
 
 

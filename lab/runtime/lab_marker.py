@@ -1,4 +1,4 @@
-"""Which lab a home is of, and which runtime it has: written down at its start, so that later commands find the same."""
+"""Which lab a home is of, with which runtime, store and ports: written at its start, so that later commands agree."""
 
 import json
 import secrets

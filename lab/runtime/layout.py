@@ -1,7 +1,4 @@
-"""Where the native runtime keeps what it writes: below the lab's home, but for sockets of a long path.
-
-What it writes is readable by its owner only.
-"""
+"""Where a lab's files are: below its home, but for sockets of a long path. They are written for their owner only."""
 
 import os
 from dataclasses import dataclass
@@ -28,7 +25,7 @@ _LONGEST_SOCKET = 85
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of one native lab."""
+    """Paths of one lab."""
 
     home: Path
 

@@ -1,4 +1,4 @@
-"""The labs of this machine, as far as they show: by their processes' mark, their containers' labels and their ports."""
+"""Which labs of this machine show, by their processes' mark and their containers' labels; and who listens on a port."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def listening(config: LabConfig) -> Sequence[tuple[str, str, int]]:
-    """Who, address and TCP port. Raises LabError when the engine doesn't say."""
+    """What listens of this lab: who, address and TCP port. Raises LabError when the engine doesn't say."""
     if recorded_runtime(config.home) == COMPOSE:
         from lab.runtime.compose.containers import Containers
 

@@ -1,4 +1,4 @@
-"""What a runtime offers to the use cases, whichever way it runs the services."""
+"""What use cases ask of a runtime, whichever way it runs the services; and waiting with a deadline."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

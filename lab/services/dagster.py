@@ -1,4 +1,4 @@
-"""Dagster through the GraphQL of its webserver: fetching here, reading of the answers in `dagster_read`."""
+"""Dagster through the GraphQL of its webserver: fetching here, reading of the answers in `dagster_answers`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""What must exist inside PostgreSQL and the object store before the services that use them start."""
+"""What must exist inside PostgreSQL and the object store before the services that use them start.
+
+A bucket's policy, which says who may do what in it, is made here, too.
+"""
 
 import json
 import time

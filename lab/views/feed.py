@@ -1,4 +1,4 @@
-"""Lines that keep coming, and what the filter line means. No widget, no clock."""
+"""Lines that keep coming, as a log's, and which lines and rows a filter keeps. No widget, no clock."""
 
 import re
 from collections import deque

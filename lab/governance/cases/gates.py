@@ -1,4 +1,7 @@
-"""The gates in front of every action on a version: each says whether it is open, and which values it compared."""
+"""The gates in front of every action on a version: each says whether it is open, and which values it compared.
+
+`TooLate` is what stands behind them: somebody else was faster.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""(b), (c) and (f): the trail verifies and holds every finished run, and the registry says what the trail says."""
+"""(b), (c) and (f): the trail verifies and holds every finished run, and the registry says what the trail says.
+
+All of them look at one scan of both.
+"""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""The audit trail: `entry` is its text form, `chain` checks it, `store` is what it needs of the place where it lies."""
+"""The audit trail: `entry` is its text form, `chain` checks it, `store` is what it needs of the place where it lies.
+
+`writer` and `reader` go there, `journal` keeps what couldn't, `published_heads` what was seen elsewhere.
+"""
 
 from lab.governance.ledger.chain import AuditView, Chain, Unfinished, Verification, verify
 from lab.governance.ledger.entry import (

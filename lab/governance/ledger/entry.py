@@ -1,4 +1,4 @@
-"""The audit trail: entries that are numbered, chained by SHA-256 and written as canonical JSON (RFC 8785).
+"""One audit entry: its fields, its number, its hash and link, its bytes as canonical JSON (RFC 8785); and its faults.
 
 An entry's `hash` is the SHA-256 of the canonical JSON of all its other fields; `previous_hash` is the hash of the
 entry before it, and 64 zeros in the first. Whoever changes an entry must change every later one, and then the newest

@@ -1,6 +1,7 @@
 """Heads of the audit trail, written down outside the store: whoever cuts or rewrites the trail can't reach them there.
 
 One line of JSON per head that somebody saw, numbers rising; lines are added and never changed.
+Prometheus keeps them, too: a head's hash is cut into numbers, because a label would make a series of each head.
 """
 
 import fcntl

@@ -1,4 +1,7 @@
-"""Which entries of the audit trail must prove something to count, and which of them don't."""
+"""Which entries of the audit trail must prove something to count, and which of them don't.
+
+The exporter says so in metrics, whose names stand here, because the screen reads them.
+"""
 
 from collections.abc import Set
 from dataclasses import dataclass, field, replace

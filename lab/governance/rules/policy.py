@@ -1,4 +1,7 @@
-"""Who may do what, where: a pure decision over roles × environments × actions. Default deny."""
+"""Who may do what, where: a pure decision over roles × environments × actions. Default deny.
+
+`LIMITS` is what no policy may allow.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

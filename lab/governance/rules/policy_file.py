@@ -1,4 +1,4 @@
-"""The policy's file, for the control plane and for pipeline steps alike: read, and judged.
+"""The policy's file, for the control plane and for pipeline steps alike: read, checked, and hashed for entries.
 
 Nothing unknown, nothing twice, nothing missing passes.
 """

@@ -1,4 +1,4 @@
-"""Everything that a lab has in the engine, images included, found by its labels, and nothing else."""
+"""Everything that a lab has in the engine, images included, found by its labels: named, told from others', removed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The screen in a browser of this machine, until Ctrl-C."""
+"""`mlops-lab serve`: the screen in a browser of this machine, until Ctrl-C."""
 
 import asyncio
 import os
