@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lab.config import LabConfig
     from lab.observe.snapshot import ServiceState
     from lab.operations.bring_up import UpResult
-    from lab.operations.doctor import Finding
+    from lab.operations.finding import Finding
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _HEALTH = {

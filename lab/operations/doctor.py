@@ -9,8 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import psutil
@@ -20,6 +18,7 @@ from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OF
 from lab.base.csv_text import HEAD, foreign
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.operations.finding import Finding, Verdict
 from lab.runtime import neighbours
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.binaries.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
@@ -32,24 +31,6 @@ from lab.runtime.native.supervisor import NEEDED_FILES
 NEEDED_MEMORY = 2 << 30
 NEEDED_DISK = 2 << 30
 _SHOWN_PORTS = 5
-
-
-class Verdict(StrEnum):
-    """FAIL keeps the lab from starting, WARN doesn't."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    name: str
-    verdict: Verdict
-    detail: str
-    remedy: str = ""
 
 
 def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:

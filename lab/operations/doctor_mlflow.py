@@ -8,7 +8,7 @@ import httpx
 from lab.base.catalogue import Service
 from lab.base.model_versions import EXPERIMENT, MODEL_NAME, deleted_experiment
 from lab.config import LabConfig
-from lab.operations.doctor import Finding, Verdict
+from lab.operations.finding import Finding, Verdict
 
 _TIMEOUT_S = 3.0
 _GONE = 404

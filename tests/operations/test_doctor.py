@@ -17,7 +17,8 @@ from lab.base.catalogue import LOOPBACK, OFFSET_STEP, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.operations import doctor
-from lab.operations.doctor import Finding, Verdict, examine, free_offset
+from lab.operations.doctor import examine, free_offset
+from lab.operations.finding import Finding, Verdict
 from lab.operations.lifecycle import refuse
 from lab.runtime.binaries import Resolver
 from lab.runtime.native.service_commands import OWNED_BY

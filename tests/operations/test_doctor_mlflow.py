@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.operations.doctor import Finding, Verdict
 from lab.operations.doctor_mlflow import _deleted
+from lab.operations.finding import Finding, Verdict
 
 URL = "http://127.0.0.1:5000"
 GONE = (404, {"error_code": "RESOURCE_DOES_NOT_EXIST"})
