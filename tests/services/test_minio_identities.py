@@ -4,10 +4,10 @@ import pytest
 
 from lab.services.minio_identities import identity_policy
 from lab.services.provision import bucket_policy
-from lab.services.provision_command import Shape
+from lab.services.provision_command import BucketSettings
 from lab.services.s3 import MLFLOW, PIPELINE, READER
 
-SHAPE = Shape("data", "artifacts", "audit", "governance/audit/", 30)
+SHAPE = BucketSettings("data", "artifacts", "audit", "governance/audit/", 30)
 
 
 def allowed(identity: str) -> set[tuple[str, str]]:
