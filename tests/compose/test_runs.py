@@ -12,7 +12,7 @@ from lab.base.source_code import code_version, fingerprint, sources
 from lab.governance.ledger import Status
 from tests.support import containers
 from tests.support.containers import STACK
-from tests.support.editing import SHOWN_S, Desk, edited, saying
+from tests.support.editing import SHOWN_S, EditedLab, edited, saying
 from tests.support.lab import LiveLab
 from tests.support.project import git
 from tests.support.waiting import eventually
@@ -27,7 +27,7 @@ WAITING = f"import pathlib, time\n    while not pathlib.Path({GO!r}).exists(): t
 
 
 @pytest.fixture
-def desk(stack: LiveLab) -> Iterator[Desk]:
+def project(stack: LiveLab) -> Iterator[EditedLab]:
     """Has the asset `edited`, which says "one"; everything is as committed afterwards."""
     with edited(stack) as found:
         yield found
@@ -41,8 +41,8 @@ def _isolating(stack: LiveLab) -> None:
 
 
 @pytest.fixture
-def isolated(_isolating: None, desk: Desk) -> Desk:
-    return desk
+def isolated(_isolating: None, project: EditedLab) -> EditedLab:
+    return project
 
 
 def of_runs(engine: DockerClient) -> list[Container]:
@@ -57,40 +57,44 @@ def running(engine: DockerClient) -> dict[str, tuple[str, str]]:
     return {name: (one.id or "", one.attrs["State"]["StartedAt"]) for name, one in found.items()}
 
 
-def test_an_edit_shows_and_runs_without_building_or_restarting_anything(desk: Desk, engine: DockerClient) -> None:
+def test_an_edit_shows_and_runs_without_building_or_restarting_anything(
+    project: EditedLab, engine: DockerClient
+) -> None:
     before = running(engine)
-    run_id = desk.launch()
-    assert desk.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
-    assert desk.said(run_id) == ["one"]
+    run_id = project.launch()
+    assert project.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
+    assert project.said(run_id) == ["one"]
     assert running(engine) == before
 
 
-def test_an_edit_that_does_not_load_leaves_the_definitions_in_service(desk: Desk) -> None:
-    shown, text = desk.shown(), desk.definitions.read_text()
-    desk.definitions.write_text(text + "def oops(:\n")
-    eventually(lambda: "doesn't load" in desk.lab.invoke("logs", "dagster-code").stdout, SHOWN_S, "the error")
-    assert desk.shown() == shown
+def test_an_edit_that_does_not_load_leaves_the_definitions_in_service(project: EditedLab) -> None:
+    shown, text = project.shown(), project.definitions.read_text()
+    project.definitions.write_text(text + "def oops(:\n")
+    eventually(lambda: "doesn't load" in project.lab.invoke("logs", "dagster-code").stdout, SHOWN_S, "the error")
+    assert project.shown() == shown
 
-    desk.definitions.write_text(text.replace('"one"', '"mended"'))
-    run_id = desk.launch()
-    assert desk.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
-    assert desk.said(run_id) == ["mended"]
+    project.definitions.write_text(text.replace('"one"', '"mended"'))
+    run_id = project.launch()
+    assert project.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
+    assert project.said(run_id) == ["mended"]
 
 
-def test_the_trail_names_the_commit_that_the_image_was_built_from_and_that_the_code_was_edited(desk: Desk) -> None:
-    desk.edit("pass", governed=True)
-    eventually(lambda: desk.takes("governance"), SHOWN_S, "the governed asset")
-    run_id = desk.launch()
-    assert desk.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
-    (version,) = {entry.code_version for entry in desk.lab.entries_of(run_id)}
-    root = desk.lab.root
+def test_the_trail_names_the_commit_that_the_image_was_built_from_and_that_the_code_was_edited(
+    project: EditedLab,
+) -> None:
+    project.edit("pass", governed=True)
+    eventually(lambda: project.takes("governance"), SHOWN_S, "the governed asset")
+    run_id = project.launch()
+    assert project.lab.finished(run_id, DEADLINE_S) == "SUCCESS"
+    (version,) = {entry.code_version for entry in project.lab.entries_of(run_id)}
+    root = project.lab.root
     commit, lock, code = version.split()
     assert commit == f"git:{git(root, 'rev-parse', 'HEAD')}+dirty"
     assert lock == code_version(root).split()[1]
     assert code == f"code:{fingerprint(sources(root))[:12]}"
 
 
-def test_a_run_has_a_container_with_limits_that_is_gone_afterwards(isolated: Desk, engine: DockerClient) -> None:
+def test_a_run_has_a_container_with_limits_that_is_gone_afterwards(isolated: EditedLab, engine: DockerClient) -> None:
     isolated.edit(WAITING + saying("alone"))
     run_id = isolated.launch()
     (container,) = eventually(lambda: started(engine), DEADLINE_S, "the run's container")
@@ -125,7 +129,7 @@ def assert_harmless(container: Container) -> None:
     assert not [mount for mount in container.attrs["Mounts"] if mount["Destination"].endswith(".sock")]
 
 
-def test_only_the_gate_sees_the_engine(isolated: Desk, engine: DockerClient) -> None:
+def test_only_the_gate_sees_the_engine(isolated: EditedLab, engine: DockerClient) -> None:
     found = engine.containers.list(filters={"label": f"{containers.LAB}={STACK}"})
     mounting = {
         one.labels[containers.SERVICE]
@@ -155,7 +159,7 @@ KILLED = (
     ids=["refused by Python", "killed by the kernel"],
 )
 def test_a_run_that_eats_memory_dies_alone(
-    eating: str, reason: str, end: Status | None, isolated: Desk, engine: DockerClient
+    eating: str, reason: str, end: Status | None, isolated: EditedLab, engine: DockerClient
 ) -> None:
     before = running(engine)
     isolated.edit(WAITING + saying("unharmed"))
@@ -178,7 +182,7 @@ def test_a_run_that_eats_memory_dies_alone(
     assert isolated.lab.states()[Service.DAGSTER_DAEMON].health == "up"
 
 
-def test_a_run_can_be_cancelled_and_goes_on_without_its_daemon(isolated: Desk, engine: DockerClient) -> None:
+def test_a_run_can_be_cancelled_and_goes_on_without_its_daemon(isolated: EditedLab, engine: DockerClient) -> None:
     isolated.edit(WAITING + saying("never"))
     run_id = isolated.launch()
     eventually(lambda: isolated.lab.run_status(run_id) == "STARTED", DEADLINE_S, "the run under way")
@@ -194,7 +198,7 @@ def test_a_run_can_be_cancelled_and_goes_on_without_its_daemon(isolated: Desk, e
     eventually(lambda: of_runs(engine) == [], SHOWN_S, "the container removed")
 
 
-def test_going_back_to_processes_takes_the_gate_away(isolated: Desk, engine: DockerClient) -> None:
+def test_going_back_to_processes_takes_the_gate_away(isolated: EditedLab, engine: DockerClient) -> None:
     lab = isolated.lab
     lab.environ["RUN_ISOLATION"] = "process"
     lab.invoke("up", timeout=900)

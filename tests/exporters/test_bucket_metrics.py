@@ -9,7 +9,7 @@ from lab.governance.ledger import Copies, Entry, Lock, Status
 from lab.governance.ledger.retention import BucketSettings, Promise
 from lab.governance.ledger.writer import Ledger
 from tests.exporters.exposition import names, scrape, value
-from tests.operations.desk import MemoryStore
+from tests.support.governed_lab import MemoryStore
 
 PREFIX = "governance/audit/"
 SOUND = BucketSettings("Enabled", "COMPLIANCE", 30)

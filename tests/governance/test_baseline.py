@@ -9,65 +9,69 @@ from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.signing import Signing, read_signers
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_baseline_statement
-from tests.operations.desk import ADMIN, BASELINE, ENGINEER, OFFICER, Desk
+from tests.support.governed_lab import ADMIN, BASELINE, ENGINEER, OFFICER, GovernedLab
 from tests.support.keys import stock_verify
 
 NEW = {"data_hash": "c" * 64, "rows": 1000, "source": "applications.csv"}
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, ENVIRONMENT="prod", RUN_ROLE="platform-admin").staffed(baseline=False)
+def governed(tmp_path: Path) -> GovernedLab:
+    return GovernedLab(tmp_path, ENVIRONMENT="prod", RUN_ROLE="platform-admin").staffed(baseline=False)
 
 
-def baseline(desk: Desk, by: str | None) -> BaselineApproval:
-    return BaselineApproval(desk.config, desk.store, Signing(desk.keys[by] if by else None, home=desk.folder))
+def baseline(governed: GovernedLab, by: str | None) -> BaselineApproval:
+    return BaselineApproval(
+        governed.config, governed.store, Signing(governed.keys[by] if by else None, home=governed.folder)
+    )
 
 
 def test_in_dev_a_name_is_enough(tmp_path: Path) -> None:
-    desk = Desk(tmp_path).staffed()
-    assert list(desk.history().baselines.audited) == [BASELINE]
-    asked = desk.store.entries[-2]
+    governed = GovernedLab(tmp_path).staffed()
+    assert list(governed.history().baselines.audited) == [BASELINE]
+    asked = governed.store.entries[-2]
     assert (asked.status, asked.environment, "signature" in asked.details) == (Status.REQUESTED, "dev", False)
 
 
-def test_in_prod_it_is_signed_and_stock_ssh_keygen_verifies_it(desk: Desk, tmp_path: Path) -> None:
-    one = baseline(desk, OFFICER)
+def test_in_prod_it_is_signed_and_stock_ssh_keygen_verifies_it(governed: GovernedLab, tmp_path: Path) -> None:
+    one = baseline(governed, OFFICER)
     one.done(one.ask(NEW, "the portfolio of last year"))
-    asked, done = desk.store.entries[-2:]
+    asked, done = governed.store.entries[-2:]
     assert (asked.owner, asked.role, done.owner, done.status) == (OFFICER, "risk-officer", OFFICER, "success")
     message = parse_baseline_statement(asked.details["statement"]).body()
-    known = read_signers(desk.config)
+    known = read_signers(governed.config)
     assert stock_verify(tmp_path, message, asked.details["signature"], known, "role=risk-officer")
-    assert desk.history().baselines.audited == {NEW["data_hash"]: asked.seq}
-    assert desk.history().ignored == ()
+    assert governed.history().baselines.audited == {NEW["data_hash"]: asked.seq}
+    assert governed.history().ignored == ()
 
 
 @pytest.mark.parametrize(("by", "problem"), [(ENGINEER, "may not baseline in prod"), (None, "no SSH key")])
-def test_in_prod_nobody_else_sets_it(desk: Desk, by: str | None, problem: str) -> None:
+def test_in_prod_nobody_else_sets_it(governed: GovernedLab, by: str | None, problem: str) -> None:
     with pytest.raises(PolicyDenied, match=problem):
-        baseline(desk, by).ask(NEW, "why not")
-    assert desk.store.entries[-1].status is Status.BLOCKED
-    assert desk.history().baselines.audited == {}
+        baseline(governed, by).ask(NEW, "why not")
+    assert governed.store.entries[-1].status is Status.BLOCKED
+    assert governed.history().baselines.audited == {}
 
 
-def test_entries_that_nobody_signed_or_that_were_signed_before_do_not_count(desk: Desk) -> None:
-    one = baseline(desk, ADMIN)
+def test_entries_that_nobody_signed_or_that_were_signed_before_do_not_count(governed: GovernedLab) -> None:
+    one = baseline(governed, ADMIN)
     one.done(one.ask(NEW, "genuine"))
-    asked, done = desk.store.entries[-2:]
+    asked, done = governed.store.entries[-2:]
     other = {**NEW, "data_hash": "e" * 64}
     for forged in (other, {**asked.details, **other}, asked.details):
-        copy = desk.copy(asked, details=forged)
-        desk.copy(done, details={**done.details, "data_hash": forged["data_hash"], "request_seq": copy.seq})
-    desk.copy(done, details={**done.details, "data_hash": "e" * 64})
-    history = desk.history()
+        copy = governed.copy(asked, details=forged)
+        governed.copy(done, details={**done.details, "data_hash": forged["data_hash"], "request_seq": copy.seq})
+    governed.copy(done, details={**done.details, "data_hash": "e" * 64})
+    history = governed.history()
     assert history.baselines.audited == {NEW["data_hash"]: asked.seq}
     assert len(history.ignored) == 7
 
 
 @pytest.mark.parametrize("seq", [[], {}, "1", None, True])
-def test_an_end_whose_request_is_no_number_does_not_count_and_stops_no_reader(seq: object, desk: Desk) -> None:
-    done = desk.append("baseline", Status.SUCCESS, details={"request_seq": seq, "data_hash": "e" * 64})
-    history = desk.history()
+def test_an_end_whose_request_is_no_number_does_not_count_and_stops_no_reader(
+    seq: object, governed: GovernedLab
+) -> None:
+    done = governed.append("baseline", Status.SUCCESS, details={"request_seq": seq, "data_hash": "e" * 64})
+    history = governed.history()
     assert [one.seq for one in history.uncounted] == [done.seq]
     assert history.baselines.audited == {}

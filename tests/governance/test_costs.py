@@ -10,9 +10,9 @@ import pytest
 
 from lab.base.catalogue import Service
 from lab.views.probe_history import KEPT, History
-from tests.operations.benches import Bench
-from tests.operations.labs import trail
 from tests.services.answers import answer, query_name
+from tests.support.observed_lab import ObservedLab
+from tests.support.played_lab import trail
 
 MANY = {"runs": 10_000, "versions": 1_000, "entries": 2_000}
 FEW = {"runs": 10, "versions": 10, "entries": 10}
@@ -21,9 +21,9 @@ FEW = {"runs": 10, "versions": 10, "entries": 10}
 class Backends:
     """Dagster and MLflow with as many runs and versions as they are told, of which they give what is asked for."""
 
-    def __init__(self, bench: Bench, runs: int, versions: int) -> None:
+    def __init__(self, observed: ObservedLab, runs: int, versions: int) -> None:
         self.runs, self.versions, self.limits = runs, versions, set[int]()
-        bench.services.broken |= {Service.DAGSTER: self.dagster, Service.MLFLOW: self.mlflow}
+        observed.services.broken |= {Service.DAGSTER: self.dagster, Service.MLFLOW: self.mlflow}
 
     def dagster(self, request: httpx.Request) -> httpx.Response:
         body = answer(f"dagster_{query_name(request)}")
@@ -62,26 +62,26 @@ def _variables(request: httpx.Request) -> dict[str, Any]:
 
 async def costs(tmp_path: Path, history: dict[str, int]) -> tuple[dict[Service, int], dict[Service, int], int]:
     """Requests and bytes by service of one tick after a few, and the requests for the trail's first reading."""
-    bench = Bench(tmp_path)
-    backends = Backends(bench, history["runs"], history["versions"])
-    bench.services.objects = trail(history["entries"])
-    shot = await bench.tick()
-    first = bench.services.asked[Service.OBJECT_STORE]
+    observed = ObservedLab(tmp_path)
+    backends = Backends(observed, history["runs"], history["versions"])
+    observed.services.objects = trail(history["entries"])
+    shot = await observed.tick()
+    first = observed.services.asked[Service.OBJECT_STORE]
     assert shot.audit.value
     assert shot.audit.value.length == history["entries"]
     assert shot.runs.value
     assert len(shot.runs.value.runs) == min(25, history["runs"])
     assert not [part for part in ("runs", "models", "audit") if getattr(shot, part).error]
     for _ in range(6):
-        await bench.tick(2)
+        await observed.tick(2)
     # No probe is due at once after the last one, so that both histories are compared over the same requests.
-    asked, sent = dict(bench.services.asked), dict(bench.services.sent)
-    await bench.tick()
-    await bench.observer.aclose()
+    asked, sent = dict(observed.services.asked), dict(observed.services.sent)
+    await observed.tick()
+    await observed.observer.aclose()
     assert max(backends.limits) <= 25
     return (
-        {service: bench.services.asked[service] - count for service, count in asked.items()},
-        {service: bench.services.sent[service] - count for service, count in sent.items()},
+        {service: observed.services.asked[service] - count for service, count in asked.items()},
+        {service: observed.services.sent[service] - count for service, count in sent.items()},
         first,
     )
 
@@ -98,53 +98,53 @@ async def test_a_tick_asks_as_much_with_a_long_history_as_with_a_short_one(tmp_p
 
 
 async def test_a_follower_that_fell_far_behind_catches_up_in_steps(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    await bench.tick()
-    bench.services.objects = trail(1_000)
+    observed = ObservedLab(tmp_path)
+    await observed.tick()
+    observed.services.objects = trail(1_000)
     lengths = []
     for _ in range(8):
-        asked = bench.services.asked[Service.OBJECT_STORE]
-        shot = await bench.tick(2)
-        assert bench.services.asked[Service.OBJECT_STORE] - asked < 220
+        asked = observed.services.asked[Service.OBJECT_STORE]
+        shot = await observed.tick(2)
+        assert observed.services.asked[Service.OBJECT_STORE] - asked < 220
         assert shot.audit.value
         lengths.append(shot.audit.value.length)
     assert lengths == sorted(lengths)
     assert lengths[-1] == 1_000
-    await bench.observer.aclose()
+    await observed.observer.aclose()
 
 
 @pytest.mark.parametrize("faulty", [False, True], ids=["healthy", "every other tick fails"])
 async def test_a_week_of_ticks_leaves_nothing_behind(tmp_path: Path, faulty: bool) -> None:
     """A week with a refresh every hour; what grows with ticks would grow by the hundred."""
-    bench, history = Bench(tmp_path), History()
-    backends = Backends(bench, 100, 30)
+    observed, history = ObservedLab(tmp_path), History()
+    backends = Backends(observed, 100, 30)
     for _ in range(3):
-        history = history.with_snapshot(await bench.tick(3600))
+        history = history.with_snapshot(await observed.tick(3600))
     await asyncio.sleep(0)
-    tasks, sizes = len(asyncio.all_tasks()), _sizes(bench)
+    tasks, sizes = len(asyncio.all_tasks()), _sizes(observed)
     for number in range(7 * 24):
         backends.runs, backends.versions = 100 + number, 30 + number
         if faulty and number % 2:
-            bench.services.broken[Service.PROMETHEUS] = lambda _: httpx.Response(500)
+            observed.services.broken[Service.PROMETHEUS] = lambda _: httpx.Response(500)
         else:
-            bench.services.broken.pop(Service.PROMETHEUS, None)
-        history = history.with_snapshot(await bench.tick(3600))
+            observed.services.broken.pop(Service.PROMETHEUS, None)
+        history = history.with_snapshot(await observed.tick(3600))
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) <= tasks
-    assert _sizes(bench) <= sizes + 60
+    assert _sizes(observed) <= sizes + 60
     assert max(map(len, history.probes.values())) == KEPT
     assert len(history.probes) == len(Service)
-    assert bench.snapshot.runs.value
-    assert len(bench.snapshot.runs.value.runs) == 25
-    await bench.observer.aclose()
+    assert observed.snapshot.runs.value
+    assert len(observed.snapshot.runs.value.runs) == 25
+    await observed.observer.aclose()
     assert len(asyncio.all_tasks()) == 1
 
 
-def _sizes(bench: Bench) -> int:
+def _sizes(observed: ObservedLab) -> int:
     """How many things the observer holds on to: the items of every container that it reaches."""
     gc.collect()
     seen: set[int] = set()
-    left: list[object] = [bench.observer]
+    left: list[object] = [observed.observer]
     count = 0
     while left:
         one = left.pop()

@@ -20,8 +20,8 @@ from lab.governance.cases.evidence.evidence_page import Grid, Heading, Paragraph
 from lab.governance.ledger import Head, Status
 from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.rules.policy import Action
-from tests.operations import desk as desks
-from tests.operations.desk import Desk
+from tests.support import governed_lab
+from tests.support.governed_lab import GovernedLab
 from tests.support.lab import ROOT
 
 CSV = (ROOT / "data" / "sample_data.csv").read_bytes()
@@ -54,32 +54,32 @@ class Objects:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(desks, "DATA", DIGEST)
-    made = Desk(tmp_path).staffed()
+def governed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GovernedLab:
+    monkeypatch.setattr(governed_lab, "DATA", DIGEST)
+    made = GovernedLab(tmp_path).staffed()
     made.stored = {DIGEST: DIGEST}
     made.registry.files = {"plots/roc.png": PLOT}
     return made
 
 
-def collector(desk: Desk, objects: Objects | None = None) -> Collector:
-    return Collector(desk.config, desk.registry.client(), objects or Objects(), desk.store)  # type: ignore[arg-type]
+def collector(governed: GovernedLab, objects: Objects | None = None) -> Collector:
+    return Collector(governed.config, governed.registry.client(), objects or Objects(), governed.store)  # type: ignore[arg-type]
 
 
-async def written(desk: Desk, version: str, objects: Objects | None = None) -> tuple[Evidence, Path]:
-    made = await collector(desk, objects).write(version, desk.folder / "evidence")
+async def written(governed: GovernedLab, version: str, objects: Objects | None = None) -> tuple[Evidence, Path]:
+    made = await collector(governed, objects).write(version, governed.folder / "evidence")
     return made, Path(made.folder)
 
 
 @pytest.fixture
-async def champion(desk: Desk) -> tuple[Evidence, Path]:
+async def champion(governed: GovernedLab) -> tuple[Evidence, Path]:
     """The evidence of a version that went all the way, with other versions' entries in between."""
-    desk.train()
-    version = desk.train()
-    await desk.act(Action.APPROVE, version)
-    desk.train(owner="<script>alert(1)</script>")
-    await desk.promoted_from_approved(version)
-    return await written(desk, version)
+    governed.train()
+    version = governed.train()
+    await governed.act(Action.APPROVE, version)
+    governed.train(owner="<script>alert(1)</script>")
+    await governed.promoted_from_approved(version)
+    return await written(governed, version)
 
 
 def shell(folder: Path, script: str) -> str:
@@ -151,38 +151,38 @@ async def test_the_readmes_commands_notice_a_change(champion: tuple[Evidence, Pa
     assert "linked" not in shell(folder, links)
 
 
-async def test_the_excerpt_ends_at_a_head_that_was_published(desk: Desk) -> None:
-    version = desk.train()
-    last = desk.store.entries[-1].seq
-    later = desk.train()
-    head = desk.store.entries[-2]
-    PublishedHeads.in_folder(desk.config.home / "witness").note(head.seq, head.hash)
-    desk.train()
-    dossier = await collector(desk).collect(version)
+async def test_the_excerpt_ends_at_a_head_that_was_published(governed: GovernedLab) -> None:
+    version = governed.train()
+    last = governed.store.entries[-1].seq
+    later = governed.train()
+    head = governed.store.entries[-2]
+    PublishedHeads.in_folder(governed.config.home / "witness").note(head.seq, head.hash)
+    governed.train()
+    dossier = await collector(governed).collect(version)
     assert dossier.excerpt.anchor == Head(head.seq, head.hash, "in heads.jsonl")
     assert [seq for seq, _ in dossier.excerpt.bodies] == list(range(last - 2, head.seq + 1))
-    made, folder = await written(desk, version)
+    made, folder = await written(governed, version)
     assert head.hash in (folder / "README.md").read_text()
     assert (folder / "ledger" / "HASHES").read_text().splitlines()[-1].startswith(head.hash)
     assert int(later) > int(version)
     assert made.last == head.seq
 
 
-async def test_a_version_without_decisions_has_evidence_too(desk: Desk) -> None:
-    made, folder = await written(desk, desk.train())
+async def test_a_version_without_decisions_has_evidence_too(governed: GovernedLab) -> None:
+    made, folder = await written(governed, governed.train())
     assert made.succeeded
     assert made.state == "pending_staging"
     assert "Nobody has decided" in (folder / "model-card.md").read_text()
     assert "Nobody has signed" in (folder / "README.md").read_text()
 
 
-async def test_what_cannot_be_relied_on_is_said_everywhere(desk: Desk) -> None:
-    version, objects = desk.train(), Objects()
-    desk.registry.tags[version]["approval_state"] = "approved_prod"
+async def test_what_cannot_be_relied_on_is_said_everywhere(governed: GovernedLab) -> None:
+    version, objects = governed.train(), Objects()
+    governed.registry.tags[version]["approval_state"] = "approved_prod"
     objects.objects[dataset_key(DIGEST)] = CSV.replace(b"good", b"bad", 1)
-    key = sorted(desk.store.objects)[1]
-    desk.store.objects[key] = desk.store.objects[key].replace(b"adam", b"evil")
-    made, folder = await written(desk, version, objects)
+    key = sorted(governed.store.objects)[1]
+    governed.store.objects[key] = governed.store.objects[key].replace(b"adam", b"evil")
+    made, folder = await written(governed, version, objects)
     assert not made.succeeded
     for text in ("modified", "approval_state", "stored training data"):
         assert any(text in problem for problem in made.problems), text
@@ -190,31 +190,31 @@ async def test_what_cannot_be_relied_on_is_said_everywhere(desk: Desk) -> None:
         assert text in (folder / "model-card.html").read_text()
 
 
-async def test_data_and_plots_that_are_gone_leave_a_gap_and_no_failure(desk: Desk) -> None:
+async def test_data_and_plots_that_are_gone_leave_a_gap_and_no_failure(governed: GovernedLab) -> None:
     objects = Objects()
     objects.objects.clear()
-    desk.registry.files = {}
-    made, folder = await written(desk, desk.train(), objects)
+    governed.registry.files = {}
+    made, folder = await written(governed, governed.train(), objects)
     assert made.problems == (f"the training data {DIGEST[:12]} isn't in the store",)
     assert not (folder / "plots").exists()
 
 
-async def test_a_version_nobody_audited_has_no_evidence(desk: Desk) -> None:
-    desk.registry.tags["1"] = {}
-    desk.registry.metrics["run1"] = {}
+async def test_a_version_nobody_audited_has_no_evidence(governed: GovernedLab) -> None:
+    governed.registry.tags["1"] = {}
+    governed.registry.metrics["run1"] = {}
     with pytest.raises(NotFound, match="isn't in the audit trail"):
-        await written(desk, "1")
+        await written(governed, "1")
 
 
-async def test_evidence_is_never_written_over(desk: Desk) -> None:
-    version = desk.train()
-    made = replace(await collector(desk).collect(version), made_at="2026-11-23T00:00:00Z")
+async def test_evidence_is_never_written_over(governed: GovernedLab) -> None:
+    version = governed.train()
+    made = replace(await collector(governed).collect(version), made_at="2026-11-23T00:00:00Z")
     from lab.governance.cases.evidence import evidence_pack
 
-    files = evidence_pack.files(made, desk.config.audit_prefix)
-    evidence_pack.write(files, desk.folder / "once")
+    files = evidence_pack.files(made, governed.config.audit_prefix)
+    evidence_pack.write(files, governed.folder / "once")
     with pytest.raises(LabError, match="there already"):
-        evidence_pack.write(files, desk.folder / "once")
+        evidence_pack.write(files, governed.folder / "once")
 
 
 class Tags(HTMLParser):
@@ -230,10 +230,10 @@ class Tags(HTMLParser):
         self.sources += [value or "" for name, value in attrs if name in {"src", "href"}]
 
 
-async def test_the_card_holds_its_pictures_and_no_scripts(desk: Desk) -> None:
-    desk.append("ingest_data", Status.STARTED, owner="x")
-    version = desk.train(owner="<script>alert(1)</script>")
-    _, folder = await written(desk, version)
+async def test_the_card_holds_its_pictures_and_no_scripts(governed: GovernedLab) -> None:
+    governed.append("ingest_data", Status.STARTED, owner="x")
+    version = governed.train(owner="<script>alert(1)</script>")
+    _, folder = await written(governed, version)
     tags = Tags()
     html = (folder / "model-card.html").read_text()
     tags.feed(html)

@@ -18,21 +18,21 @@ from lab.governance.cases.trail import TrailReader
 from lab.governance.ledger import Status
 from lab.services.dagster import Dagster
 from lab.services.http import Http
-from tests.operations.desk import Desk
+from tests.support.governed_lab import GovernedLab
 
 STEP = "train_model"
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def governed(tmp_path: Path) -> GovernedLab:
+    return GovernedLab(tmp_path)
 
 
 TIMES = {"creationTime": 1.0, "startTime": 1.0, "endTime": None}
 
 
 async def close(
-    desk: Desk,
+    governed: GovernedLab,
     steps: Mapping[str, str] = MappingProxyType({}),
     events: Sequence[tuple[str, str]] = (),
     job: str = JOB,
@@ -59,15 +59,15 @@ async def close(
     listed = [{**plain, "stepKey": step, "eventType": kind} for kind, step in events]
 
     http = Http.to(Service.DAGSTER, "http://dagster", transport=httpx.MockTransport(answer))
-    closer = Closer(desk.config, Dagster(http), desk.store)
+    closer = Closer(governed.config, Dagster(http), governed.store)
     try:
         return await closer.close(only)
     finally:
         await closer.aclose()
 
 
-def unfinished(desk: Desk) -> list[int]:
-    found = TrailReader(desk.config, desk.store).read().verification
+def unfinished(governed: GovernedLab) -> list[int]:
+    found = TrailReader(governed.config, governed.store).read().verification
     assert found.intact
     return [entry.seq for entry in found.unfinished]
 
@@ -76,84 +76,92 @@ def unfinished(desk: Desk) -> list[int]:
     ("states", "said"),
     [({"r1": RunStatus.FAILURE}, "failure"), ({"r1": RunStatus.CANCELED}, "canceled"), ({}, "knows it no more")],
 )
-async def test_a_step_of_a_run_that_is_over_ends_as_failed(states: dict[str, RunStatus], said: str, desk: Desk) -> None:
-    begun = desk.append(STEP, Status.STARTED, "dora", run_id="r1")
+async def test_a_step_of_a_run_that_is_over_ends_as_failed(
+    states: dict[str, RunStatus], said: str, governed: GovernedLab
+) -> None:
+    begun = governed.append(STEP, Status.STARTED, "dora", run_id="r1")
 
-    [entry] = (await close(desk, **states)).closed
+    [entry] = (await close(governed, **states)).closed
 
     assert (entry.action, entry.run_id, entry.status) == (STEP, "r1", Status.FAILURE)
     assert (entry.details["closes"], entry.details["begun_by"]) == (begun.seq, "dora")
     assert said in entry.details["reason"]
-    assert entry.owner == desk.config.actor.owner
-    assert unfinished(desk) == []
-    assert await close(desk, **states) == Closing((), ())
+    assert entry.owner == governed.config.actor.owner
+    assert unfinished(governed) == []
+    assert await close(governed, **states) == Closing((), ())
 
 
 @pytest.mark.parametrize("state", [RunStatus.STARTED, RunStatus.CANCELING, RunStatus.SUCCESS])
-async def test_a_step_that_may_go_on_or_that_cannot_have_failed_is_left(state: RunStatus, desk: Desk) -> None:
-    begun = desk.append(STEP, Status.STARTED, run_id="r1")
+async def test_a_step_that_may_go_on_or_that_cannot_have_failed_is_left(
+    state: RunStatus, governed: GovernedLab
+) -> None:
+    begun = governed.append(STEP, Status.STARTED, run_id="r1")
 
-    found = await close(desk, r1=state)
+    found = await close(governed, r1=state)
 
     assert found.closed == ()
-    assert [one.begun.seq for one in found.left] == unfinished(desk) == [begun.seq]
+    assert [one.begun.seq for one in found.left] == unfinished(governed) == [begun.seq]
     assert found.left[0].reason
 
 
 @pytest.mark.parametrize(("age", "ends"), [(COMMAND_S - 60, False), (COMMAND_S + 60, True)])
-async def test_a_persons_command_ends_once_it_cannot_go_on_any_more(age: float, ends: bool, desk: Desk) -> None:
+async def test_a_persons_command_ends_once_it_cannot_go_on_any_more(
+    age: float, ends: bool, governed: GovernedLab
+) -> None:
     then = (datetime.now(UTC) - timedelta(seconds=age)).isoformat(timespec="microseconds")
-    desk.copy(desk.append("reconcile", Status.SUCCESS), status=Status.STARTED, time=then.replace("+00:00", "Z"))
+    governed.copy(governed.append("reconcile", Status.SUCCESS), status=Status.STARTED, time=then.replace("+00:00", "Z"))
 
-    found = await close(desk)
+    found = await close(governed)
 
     assert (len(found.closed), len(found.left)) == ((1, 0) if ends else (0, 1))
-    assert bool(unfinished(desk)) is not ends
+    assert bool(unfinished(governed)) is not ends
 
 
 @pytest.mark.parametrize("time", ["", "yesterday", "2026-11-29T10:00:00", "0001-01-01T00:00:00+23:59"])
-async def test_a_beginning_whose_time_is_none_can_be_ended(time: str, desk: Desk) -> None:
-    desk.copy(desk.append("reconcile", Status.SUCCESS), status=Status.STARTED, time=time)
-    assert len((await close(desk)).closed) == 1
-    assert unfinished(desk) == []
+async def test_a_beginning_whose_time_is_none_can_be_ended(time: str, governed: GovernedLab) -> None:
+    governed.copy(governed.append("reconcile", Status.SUCCESS), status=Status.STARTED, time=time)
+    assert len((await close(governed)).closed) == 1
+    assert unfinished(governed) == []
 
 
-async def test_nothing_is_added_to_a_trail_that_was_tampered_with(desk: Desk) -> None:
-    desk.append(STEP, Status.STARTED, "dora", run_id="r1")
-    key = sorted(desk.store.objects)[0]
-    desk.store.objects[key] = desk.store.objects[key].replace(b"dora", b"evil")
-    before = dict(desk.store.objects)
+async def test_nothing_is_added_to_a_trail_that_was_tampered_with(governed: GovernedLab) -> None:
+    governed.append(STEP, Status.STARTED, "dora", run_id="r1")
+    key = sorted(governed.store.objects)[0]
+    governed.store.objects[key] = governed.store.objects[key].replace(b"dora", b"evil")
+    before = dict(governed.store.objects)
     with pytest.raises(LedgerError, match="can't be trusted"):
-        await close(desk, r1=RunStatus.FAILURE)
-    assert desk.store.objects == before
+        await close(governed, r1=RunStatus.FAILURE)
+    assert governed.store.objects == before
 
 
 @pytest.mark.parametrize("run", [RunStatus.FAILURE, RunStatus.CANCELED])
 @pytest.mark.parametrize("step", ["FAILURE", "IN_PROGRESS"])
 async def test_a_step_that_ended_before_its_beginning_was_recorded_is_put_on_record(
-    run: RunStatus, step: str, desk: Desk
+    run: RunStatus, step: str, governed: GovernedLab
 ) -> None:
     planned = [("ASSET_MATERIALIZATION_PLANNED", STEP), ("STEP_START", STEP), ("STEP_OUTPUT", "ingest_data")]
 
-    [entry] = (await close(desk, {STEP: step}, planned, r1=run)).closed
+    [entry] = (await close(governed, {STEP: step}, planned, r1=run)).closed
 
     assert (entry.action, entry.run_id, entry.status) == (STEP, "r1", Status.FAILURE)
-    assert entry.owner == desk.config.actor.owner
+    assert entry.owner == governed.config.actor.owner
     assert entry.details["begun_by"] == "dora"
     assert "before its beginning was recorded" in entry.details["reason"]
     assert run.lower() in entry.details["reason"]
-    assert unfinished(desk) == []
-    assert await close(desk, {STEP: step}, planned, r1=run) == Closing((), ())
+    assert unfinished(governed) == []
+    assert await close(governed, {STEP: step}, planned, r1=run) == Closing((), ())
 
 
 @pytest.mark.parametrize("kind", ["STEP_OUTPUT", "ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION"])
-async def test_a_step_that_worked_without_an_entry_is_named_and_never_recorded(kind: str, desk: Desk) -> None:
-    found = await close(desk, {STEP: "FAILURE"}, [("STEP_START", STEP), (kind, STEP)], r1=RunStatus.FAILURE)
+async def test_a_step_that_worked_without_an_entry_is_named_and_never_recorded(
+    kind: str, governed: GovernedLab
+) -> None:
+    found = await close(governed, {STEP: "FAILURE"}, [("STEP_START", STEP), (kind, STEP)], r1=RunStatus.FAILURE)
     assert (found.closed, found.left) == ((), ())
     [one] = found.unaudited
     assert (one.run_id, one.action) == ("r1", STEP)
     assert kind.lower() in one.reason
-    assert desk.store.entries == []
+    assert governed.store.entries == []
 
 
 @pytest.mark.parametrize(
@@ -166,14 +174,14 @@ async def test_a_step_that_worked_without_an_entry_is_named_and_never_recorded(k
     ],
 )
 async def test_steps_that_succeeded_never_began_go_on_or_are_nobodys_get_no_entry(
-    step: str, run: RunStatus, job: str, desk: Desk
+    step: str, run: RunStatus, job: str, governed: GovernedLab
 ) -> None:
-    assert await close(desk, {STEP: step}, job=job, r1=run) == Closing((), ())
-    assert desk.store.entries == []
+    assert await close(governed, {STEP: step}, job=job, r1=run) == Closing((), ())
+    assert governed.store.entries == []
 
 
-async def test_of_runs_that_are_named_only_those_are_ended(desk: Desk) -> None:
-    desk.append(STEP, Status.STARTED, run_id="r1")
-    desk.append(STEP, Status.STARTED, run_id="r2")
-    found = await close(desk, only=("r2",), r1=RunStatus.FAILURE, r2=RunStatus.FAILURE)
+async def test_of_runs_that_are_named_only_those_are_ended(governed: GovernedLab) -> None:
+    governed.append(STEP, Status.STARTED, run_id="r1")
+    governed.append(STEP, Status.STARTED, run_id="r2")
+    found = await close(governed, only=("r2",), r1=RunStatus.FAILURE, r2=RunStatus.FAILURE)
     assert [entry.run_id for entry in found.closed] == ["r2"]

@@ -14,7 +14,7 @@ from lab.governance.checks.policy_proofs import TRIED
 from lab.governance.ledger import Status
 from lab.services.dagster_answers import RunEvent
 from tests.governance.test_proofs import NOWHERE, Examined
-from tests.operations.desk import Desk
+from tests.support.governed_lab import GovernedLab
 
 DEADLINE_S = 60
 
@@ -55,15 +55,15 @@ class Dagster:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def governed(tmp_path: Path) -> GovernedLab:
+    return GovernedLab(tmp_path)
 
 
-async def interrupted(desk: Desk, dagster: Dagster, when: asyncio.Event) -> None:
+async def interrupted(governed: GovernedLab, dagster: Dagster, when: asyncio.Event) -> None:
     """A verification that is interrupted as soon as `when` is set."""
     nowhere = (NOWHERE, NOWHERE, NOWHERE)
-    bench = Examined(desk.config, dagster, desk.registry.client(), *nowhere, desk.store)  # type: ignore[arg-type]
-    going_on = asyncio.create_task(Verifier(desk.config, bench).run("real runs"))
+    clients = Examined(governed.config, dagster, governed.registry.client(), *nowhere, governed.store)  # type: ignore[arg-type]
+    going_on = asyncio.create_task(Verifier(governed.config, clients).run("real runs"))
     await asyncio.wait_for(when.wait(), DEADLINE_S)
     going_on.cancel()
     dagster.answers.set()
@@ -71,18 +71,18 @@ async def interrupted(desk: Desk, dagster: Dagster, when: asyncio.Event) -> None
         await asyncio.wait_for(going_on, DEADLINE_S)
 
 
-async def test_an_interruption_ends_every_run_and_records_what_it_broke_off(desk: Desk) -> None:
+async def test_an_interruption_ends_every_run_and_records_what_it_broke_off(governed: GovernedLab) -> None:
     dagster = Dagster()
-    await interrupted(desk, dagster, dagster.asked)
+    await interrupted(governed, dagster, dagster.asked)
     assert list(dagster.states.values()) == [RunStatus.CANCELED] * len(TRIED)
-    assert {(one.run_id, one.action, one.status) for one in desk.store.entries} == {
+    assert {(one.run_id, one.action, one.status) for one in governed.store.entries} == {
         (run_id, STEPS[0], Status.FAILURE) for run_id in dagster.states
     }
 
 
-async def test_a_launch_that_is_not_answered_yet_is_ended_as_well(desk: Desk) -> None:
+async def test_a_launch_that_is_not_answered_yet_is_ended_as_well(governed: GovernedLab) -> None:
     dagster = Dagster()
     dagster.answers.clear()
-    await interrupted(desk, dagster, dagster.launched)
+    await interrupted(governed, dagster, dagster.launched)
     assert list(dagster.states.values()) == [RunStatus.CANCELED] * len(TRIED)
-    assert len(desk.store.entries) == len(TRIED)
+    assert len(governed.store.entries) == len(TRIED)

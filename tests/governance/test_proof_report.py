@@ -13,7 +13,7 @@ import pytest
 from lab.base.errors import LabError, ServiceUnavailable, UsageError
 from lab.governance.checks import Check, Proof, Verifier
 from lab.governance.checks.proof import Found, junit, listed, write_junit
-from tests.operations.labs import config
+from tests.support.played_lab import config
 
 WHEN = "2026-11-23T16:00:00Z"
 PROOFS = (

@@ -20,7 +20,7 @@ from lab.governance.ledger.retention import Weakness
 from lab.governance.rules.approval_states import PROBE, must_be_signed
 from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.services.s3 import S3
-from tests.operations.desk import OFFICER, Desk, closed
+from tests.support.governed_lab import OFFICER, GovernedLab, closed
 
 CHAIN = "ledger: the chain is intact, up to every published head"
 RUNS = "ledger: every finished run has its entries"
@@ -48,23 +48,23 @@ class Dagster:
 
 
 class Room:
-    """A desk whose lab can be examined."""
+    """A governed whose lab can be examined."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk, self.dagster = desk, Dagster()
-        self.bench: ProofClients = Examined(
-            desk.config,
+    def __init__(self, governed: GovernedLab) -> None:
+        self.governed, self.dagster = governed, Dagster()
+        self.clients: ProofClients = Examined(
+            governed.config,
             self.dagster,
-            desk.registry.client(),
+            governed.registry.client(),
             NOWHERE,
             NOWHERE,
             NOWHERE,
-            desk.store,  # type: ignore[arg-type]
+            governed.store,  # type: ignore[arg-type]
         )
 
     async def proofs(self) -> dict[str, tuple[bool, str]]:
-        scanner = TrailScanner(self.bench)
-        checks = [*LedgerProofs(self.bench, scanner).checks(), *RegistryProofs(scanner).checks()]
+        scanner = TrailScanner(self.clients)
+        checks = [*LedgerProofs(self.clients, scanner).checks(), *RegistryProofs(scanner).checks()]
         settled = [await check.settle() for check in checks]
         return {proof.name: (proof.passed, proof.evidence) for proof in settled}
 
@@ -73,7 +73,7 @@ class Room:
 
 
 class Examined(ProofClients):
-    """A bench whose store is the desk's."""
+    """Clients whose store is the governed lab's."""
 
     def stored(self) -> Any:
         return self.trail
@@ -87,7 +87,7 @@ NOWHERE = S3(None)  # type: ignore[arg-type]
 
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
-    return Room(Desk(tmp_path).staffed())
+    return Room(GovernedLab(tmp_path).staffed())
 
 
 def run(status: RunStatus, *steps: Step, run_id: str = "r1", job: str = JOB) -> Run:
@@ -95,8 +95,8 @@ def run(status: RunStatus, *steps: Step, run_id: str = "r1", job: str = JOB) -> 
 
 
 async def test_a_governed_lab_passes_at_every_stage(room: Room) -> None:
-    await room.desk.promoted(room.desk.train())
-    room.desk.train()
+    await room.governed.promoted(room.governed.train())
+    room.governed.train()
     found = await room.proofs()
     assert {name for name, (passed, _) in found.items() if not passed} == set()
     assert found[DECISIONS][1].startswith("4 decisions on 2 versions")
@@ -104,32 +104,32 @@ async def test_a_governed_lab_passes_at_every_stage(room: Room) -> None:
     assert "champion on version 1" in found[RECONCILED][1]
 
 
-def wrong_tag(desk: Desk) -> None:
-    desk.registry.tags["1"]["data_hash"] = "e" * 64
+def wrong_tag(governed: GovernedLab) -> None:
+    governed.registry.tags["1"]["data_hash"] = "e" * 64
 
 
-def lacking_tag(desk: Desk) -> None:
-    del desk.registry.tags["1"]["role"]
+def lacking_tag(governed: GovernedLab) -> None:
+    del governed.registry.tags["1"]["role"]
 
 
-def deployable(desk: Desk) -> None:
-    desk.registry.tags["1"]["deployment_blocked"] = "false"
+def deployable(governed: GovernedLab) -> None:
+    governed.registry.tags["1"]["deployment_blocked"] = "false"
 
 
-def moved_alias(desk: Desk) -> None:
-    desk.registry.aliases["champion"] = "1"
+def moved_alias(governed: GovernedLab) -> None:
+    governed.registry.aliases["champion"] = "1"
 
 
-def removed_entry(desk: Desk) -> None:
-    objects = desk.store.objects
+def removed_entry(governed: GovernedLab) -> None:
+    objects = governed.store.objects
     del objects[next(key for key in sorted(objects) if b'"action":"note"' in objects[key])]
 
 
-def self_approved(desk: Desk) -> None:
-    record = desk.history().records["1"]
+def self_approved(governed: GovernedLab) -> None:
+    record = governed.history().records["1"]
     owner = Actor(record.owner, Role.RISK_OFFICER, Environment.STAGING)
-    desk.ledger.append(approval_entry(desk.config, record, owner))
-    desk.registry.tags["1"] |= {"approval_state": "approved_staging", "deployment_blocked": "false"}
+    governed.ledger.append(approval_entry(governed.config, record, owner))
+    governed.registry.tags["1"] |= {"approval_state": "approved_staging", "deployment_blocked": "false"}
 
 
 @pytest.mark.parametrize(
@@ -144,29 +144,29 @@ def self_approved(desk: Desk) -> None:
     ],
 )
 async def test_a_planted_fault_fails_exactly_its_lines(
-    room: Room, plant: Callable[[Desk], None], lines: set[str]
+    room: Room, plant: Callable[[GovernedLab], None], lines: set[str]
 ) -> None:
     # An entry that no version hangs on: its loss breaks the chain and nothing else.
-    room.desk.append("note", Status.SUCCESS)
-    room.desk.train()
-    plant(room.desk)
+    room.governed.append("note", Status.SUCCESS)
+    room.governed.train()
+    plant(room.governed)
     assert await room.failed() == lines
 
 
 async def test_a_tail_that_was_cut_shows_by_the_version_that_it_registered(room: Room) -> None:
-    room.desk.train()
-    for key in sorted(room.desk.store.objects)[-2:]:
-        del room.desk.store.objects[key]
+    room.governed.train()
+    for key in sorted(room.governed.store.objects)[-2:]:
+        del room.governed.store.objects[key]
     assert await room.failed() == {TAGS, RECONCILED}
 
 
 @pytest.mark.parametrize("seq", ["9" * 4500, "99999", "1", "x"], ids=["endless", "beyond", "another's", "none"])
 @pytest.mark.parametrize("kind", ["audit", "decision"])
 async def test_a_false_tag_is_the_registrys_and_never_the_trails_fault(room: Room, kind: str, seq: str) -> None:
-    version = room.desk.train()
-    room.desk.registry.tags[version] |= {f"{kind}_seq": seq, f"{kind}_hash": "f" * 64}
+    version = room.governed.train()
+    room.governed.registry.tags[version] |= {f"{kind}_seq": seq, f"{kind}_hash": "f" * 64}
     assert await room.failed() == {TAGS, RECONCILED}
-    outcome = await room.desk.act(Action.APPROVE, version)
+    outcome = await room.governed.act(Action.APPROVE, version)
     assert set(closed(outcome)) == {"registry"}
 
 
@@ -189,7 +189,7 @@ async def test_a_finished_step_must_be_in_the_trail(
     room: Room, entries: list[Status], steps: list[Step], reason: str, gap: str
 ) -> None:
     for status in entries:
-        room.desk.append(STEPS[0], status, run_id="r1")
+        room.governed.append(STEPS[0], status, run_id="r1")
     room.dagster.known, room.dagster.reason = [run(RunStatus.FAILURE, *steps)], reason
     passed, evidence = (await room.proofs())[RUNS]
     assert passed is not bool(gap)
@@ -203,18 +203,18 @@ async def test_runs_of_other_jobs_and_those_that_go_on_are_nobodys_business(room
 
 
 async def test_an_unfinished_step_is_named_and_is_no_fault(room: Room) -> None:
-    room.desk.append("train_model", Status.STARTED, run_id="abcdefgh-1")
+    room.governed.append("train_model", Status.STARTED, run_id="abcdefgh-1")
     passed, evidence = (await room.proofs())[UNFINISHED]
     assert passed
     assert "train_model of run abcdefgh" in evidence
 
 
 async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    version = room.desk.train()
-    room.desk.registry.broken = True
+    version = room.governed.train()
+    room.governed.registry.broken = True
     with pytest.raises(Exception, match="doesn't show it yet"):
-        await room.desk.act(Action.APPROVE, version)
-    room.desk.registry.broken = False
+        await room.governed.act(Action.APPROVE, version)
+    room.governed.registry.broken = False
     assert RECONCILED in await room.failed()
     # The same, but the registry follows between the two looks.
     import lab.governance.checks.trail_proofs as survey
@@ -225,7 +225,7 @@ async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pyt
         found = await once(mlflow)
         from lab.governance.cases.reconcile import correct_registry
 
-        await correct_registry(mlflow, room.desk.history(), room.desk.history().records[version])
+        await correct_registry(mlflow, room.governed.history(), room.governed.history().records[version])
         return found
 
     monkeypatch.setattr(survey, "read_registry", late)
@@ -233,30 +233,30 @@ async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pyt
 
 
 async def test_what_a_verification_forges_on_its_own_version_is_expected(room: Room) -> None:
-    version = room.desk.train(owner=PROBE)
-    record = room.desk.history().records[version]
-    room.desk.ledger.append(
-        approval_entry(room.desk.config, record, Actor("x", Role.RISK_OFFICER, Environment.STAGING))
+    version = room.governed.train(owner=PROBE)
+    record = room.governed.history().records[version]
+    room.governed.ledger.append(
+        approval_entry(room.governed.config, record, Actor("x", Role.RISK_OFFICER, Environment.STAGING))
     )
     assert await room.failed() == set()
 
 
 async def test_a_probe_is_archived_without_a_key_and_nobody_elses_version_is(room: Room, tmp_path: Path) -> None:
-    desk = room.desk
-    own, other = desk.train(owner=PROBE), desk.train()
-    desk.config = replace(desk.config, actor=Actor(PROBE, Role.ML_ENGINEER, Environment.STAGING))
+    governed = room.governed
+    own, other = governed.train(owner=PROBE), governed.train()
+    governed.config = replace(governed.config, actor=Actor(PROBE, Role.ML_ENGINEER, Environment.STAGING))
     nobody = Signing(home=tmp_path / "empty")
-    assert "no SSH key" in closed(await desk.act(Action.ARCHIVE, other, signing=nobody))["identity"]
-    assert "no SSH key" in closed(await desk.act(Action.APPROVE, own, signing=nobody))["identity"]
-    assert (await desk.act(Action.ARCHIVE, own, signing=nobody)).succeeded
-    history = desk.history()
+    assert "no SSH key" in closed(await governed.act(Action.ARCHIVE, other, signing=nobody))["identity"]
+    assert "no SSH key" in closed(await governed.act(Action.APPROVE, own, signing=nobody))["identity"]
+    assert (await governed.act(Action.ARCHIVE, own, signing=nobody)).succeeded
+    history = governed.history()
     assert history.records[own].state is ApprovalState.ARCHIVED
     assert history.records[other].state is ApprovalState.PENDING_STAGING
     assert history.ignored == ()
 
 
 def test_only_archiving_a_probe_goes_unsigned(tmp_path: Path) -> None:
-    policy = Desk(tmp_path).config.policy
+    policy = GovernedLab(tmp_path).config.policy
     free = [
         (action, owner)
         for action in Action
@@ -267,20 +267,20 @@ def test_only_archiving_a_probe_goes_unsigned(tmp_path: Path) -> None:
 
 
 async def test_an_action_on_one_version_hides_nothing_that_was_done_to_others(room: Room) -> None:
-    desk = room.desk
-    champion, other = desk.train(), desk.train()
-    await desk.promoted(champion)
-    desk.registry.aliases["champion"] = other
-    assert (await desk.act(Action.REJECT, desk.train(), OFFICER)).succeeded
-    assert desk.registry.aliases["champion"] == other
+    governed = room.governed
+    champion, other = governed.train(), governed.train()
+    await governed.promoted(champion)
+    governed.registry.aliases["champion"] = other
+    assert (await governed.act(Action.REJECT, governed.train(), OFFICER)).succeeded
+    assert governed.registry.aliases["champion"] == other
     assert await room.failed() == {RECONCILED}
 
 
 class Ended(Probe):
     """A probe whose runs ended as told."""
 
-    def __init__(self, bench: ProofClients, ends: dict[Role, list[Status]]) -> None:
-        super().__init__(bench)
+    def __init__(self, clients: ProofClients, ends: dict[Role, list[Status]]) -> None:
+        super().__init__(clients)
         self._ends = ends
 
     async def admitted(self, role: Role, environment: Environment) -> Launched:
@@ -304,9 +304,9 @@ LET_IN = [Status.STARTED, Status.FAILURE]
 async def test_real_runs_must_meet_the_policys_decision(
     room: Room, ends: dict[Role, list[Status]], passed: bool, evidence: str
 ) -> None:
-    probe = Ended(room.bench, ends)
+    probe = Ended(room.clients, ends)
     try:
-        checks = {check.name: check for check in PolicyProofs(room.bench, probe).checks()}
+        checks = {check.name: check for check in PolicyProofs(room.clients, probe).checks()}
         proof = await checks["policy: real runs are let in or blocked before ingest"].settle()
     finally:
         probe.close()

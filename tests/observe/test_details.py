@@ -26,9 +26,9 @@ from lab.observe.details.drift_source import count
 from lab.observe.details.entry_source import EntryDetail, EntrySource, examine
 from lab.observe.details.run_source import RunSource, entries_of
 from lab.observe.details.version_source import VersionSource, decisions_in, next_action
-from tests.operations.desk import OFFICER, Desk, MemoryStore
-from tests.operations.labs import config
 from tests.services.answers import answer
+from tests.support.governed_lab import OFFICER, GovernedLab, MemoryStore
+from tests.support.played_lab import config
 
 PREFIX = "audit/"
 BEGIN = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -183,7 +183,7 @@ async def test_an_entry_that_is_not_there_is_not_found(tmp_path: Path) -> None:
 
 
 async def test_a_signed_approval_is_proved_and_one_under_other_words_is_not(tmp_path: Path) -> None:
-    lab = Desk(tmp_path).staffed()
+    lab = GovernedLab(tmp_path).staffed()
     outcome = await lab.act(Action.APPROVE, lab.train(), OFFICER)
     assert outcome.entry is not None
     seq, prefix = outcome.entry.seq, lab.config.audit_prefix
@@ -200,7 +200,7 @@ async def test_a_signed_approval_is_proved_and_one_under_other_words_is_not(tmp_
 
 
 async def test_identities_and_baselines_are_signed_in_their_own_words(tmp_path: Path) -> None:
-    lab = Desk(tmp_path).staffed(baseline=False)
+    lab = GovernedLab(tmp_path).staffed(baseline=False)
     seq = lab.store.entries[-1].seq
     found = examine(lab.store, lab.config.audit_prefix, seq, lambda: read_signers(lab.config))
     assert found.entry is not None
@@ -209,7 +209,7 @@ async def test_identities_and_baselines_are_signed_in_their_own_words(tmp_path: 
 
 
 async def test_decisions_about_a_version_are_found_and_no_others(tmp_path: Path) -> None:
-    lab = Desk(tmp_path).staffed()
+    lab = GovernedLab(tmp_path).staffed()
     first, second = lab.train(), lab.train()
     await lab.act(Action.APPROVE, first, OFFICER)
     await lab.act(Action.REJECT, second, OFFICER)

@@ -15,9 +15,9 @@ from lab.observe.observer import Observer
 from lab.observe.snapshot import Health, Slice, SliceState
 from lab.observe.snapshot_json import snapshot_json
 from lab.observe.sources import Backoff, Clocks, Source
-from tests.operations import benches
-from tests.operations.labs import NOW
 from tests.services.answers import answer, query_name
+from tests.support import observed_lab
+from tests.support.played_lab import NOW
 
 PARTS = {
     "runs": Service.DAGSTER,
@@ -28,16 +28,16 @@ PARTS = {
 }
 
 
-class Bench(benches.Bench):
-    """A bench whose services can be told to fail."""
+class ObservedLab(observed_lab.ObservedLab):
+    """A observed whose services can be told to fail."""
 
     def fail(self, service: Service) -> None:
         self.services.broken[service] = lambda _request: httpx.Response(500, text="broken")
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    made = Bench(tmp_path)
+async def observed(tmp_path: Path) -> AsyncIterator[ObservedLab]:
+    made = ObservedLab(tmp_path)
     yield made
     await made.observer.aclose()
 
@@ -47,8 +47,8 @@ async def hang(_request: httpx.Request) -> httpx.Response:
     raise AssertionError
 
 
-async def test_one_tick_fills_every_part(bench: Bench) -> None:
-    shot = await bench.tick()
+async def test_one_tick_fills_every_part(observed: ObservedLab) -> None:
+    shot = await observed.tick()
     assert (shot.taken_at, shot.lab.name, shot.lab.runtime) == (NOW, "mlops-lab", "native")
     assert shot.services.value
     assert [state.name for state in shot.services.value] == [spec.name for spec in CATALOGUE]
@@ -71,29 +71,29 @@ async def test_one_tick_fills_every_part(bench: Bench) -> None:
 async def test_what_answers_at_the_ports_of_a_lab_that_was_never_started_is_not_shown_as_its_own(
     tmp_path: Path,
 ) -> None:
-    bench, started = benches.Bench(tmp_path), [False]
-    await bench.observer.aclose()
-    clocks = Clocks(lambda: bench.now, lambda: bench.now)
-    bench.observer = Observer(
-        bench.config, bench.runtime, bench.services.transport, clocks, 60.0, 60.0, started=lambda: started[0]
+    observed, started = observed_lab.ObservedLab(tmp_path), [False]
+    await observed.observer.aclose()
+    clocks = Clocks(lambda: observed.now, lambda: observed.now)
+    observed.observer = Observer(
+        observed.config, observed.runtime, observed.services.transport, clocks, 60.0, 60.0, started=lambda: started[0]
     )
-    shot = await bench.tick()
+    shot = await observed.tick()
     assert all("was never started" in getattr(shot, part).error for part in PARTS)
     assert all(getattr(shot, part).value is None for part in PARTS)
     started[0] = True
-    shot = await bench.tick(15)
+    shot = await observed.tick(15)
     assert all(getattr(shot, part).value for part in PARTS)
-    await bench.observer.aclose()
+    await observed.observer.aclose()
 
 
-async def test_facts_of_processes_are_merged_into_the_services(bench: Bench) -> None:
-    services = (await bench.tick()).services.value
+async def test_facts_of_processes_are_merged_into_the_services(observed: ObservedLab) -> None:
+    services = (await observed.tick()).services.value
     assert services
     mlflow = next(state for state in services if state.name == Service.MLFLOW)
     assert (mlflow.pid, mlflow.uptime_s, mlflow.restarts, mlflow.memory_bytes) == (4711, 90.0, 2, 250_000_000)
     assert mlflow.health is Health.UP
-    bench.runtime.broken = True
-    services = (await bench.tick()).services.value
+    observed.runtime.broken = True
+    services = (await observed.tick()).services.value
     assert services
     mlflow = next(state for state in services if state.name == Service.MLFLOW)
     assert (mlflow.pid, mlflow.health) == (None, Health.UP)
@@ -101,11 +101,11 @@ async def test_facts_of_processes_are_merged_into_the_services(bench: Bench) -> 
 
 @pytest.mark.parametrize(("part", "service"), PARTS.items())
 async def test_a_failing_source_keeps_its_last_value_and_spoils_no_other(
-    bench: Bench, part: str, service: Service
+    observed: ObservedLab, part: str, service: Service
 ) -> None:
-    before = await bench.tick()
-    bench.fail(service)
-    after = await bench.tick(2)
+    before = await observed.tick()
+    observed.fail(service)
+    after = await observed.tick(2)
     failed = getattr(after, part)
     assert failed.state is SliceState.STALE
     assert failed.value == getattr(before, part).value
@@ -115,46 +115,46 @@ async def test_a_failing_source_keeps_its_last_value_and_spoils_no_other(
 
 
 @pytest.mark.parametrize(("part", "service"), PARTS.items())
-async def test_a_source_that_never_answered_has_failed(bench: Bench, part: str, service: Service) -> None:
-    bench.fail(service)
-    assert getattr(await bench.tick(), part).state is SliceState.FAILED
-    del bench.services.broken[service]
-    assert getattr(await bench.tick(2), part).state is SliceState.OK
+async def test_a_source_that_never_answered_has_failed(observed: ObservedLab, part: str, service: Service) -> None:
+    observed.fail(service)
+    assert getattr(await observed.tick(), part).state is SliceState.FAILED
+    del observed.services.broken[service]
+    assert getattr(await observed.tick(2), part).state is SliceState.OK
 
 
-async def test_a_failing_source_is_asked_after_2_4_8_seconds_and_then_every_15(bench: Bench) -> None:
-    bench.fail(Service.MLFLOW)
+async def test_a_failing_source_is_asked_after_2_4_8_seconds_and_then_every_15(observed: ObservedLab) -> None:
+    observed.fail(Service.MLFLOW)
     attempts = []
     for _ in range(80):
-        shot = await bench.tick(1)
-        if shot.models.attempted_at == bench.now:
-            attempts.append(bench.now - NOW)
+        shot = await observed.tick(1)
+        if shot.models.attempted_at == observed.now:
+            attempts.append(observed.now - NOW)
     pauses = [later - earlier for earlier, later in pairwise(attempts)]
     assert pauses == [2, 4, 8, 15, 15, 15, 15]
 
 
 async def test_a_hung_source_is_cut_off_and_the_others_come_in(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, deadline_s=0.3)
-    bench.services.broken[Service.MLFLOW] = hang
-    shot = await bench.tick()
+    observed = ObservedLab(tmp_path, deadline_s=0.3)
+    observed.services.broken[Service.MLFLOW] = hang
+    shot = await observed.tick()
     assert shot.models.state is SliceState.FAILED
     assert "didn't answer" in shot.models.error
     assert "Type `invoke " in shot.models.error
     assert shot.runs.state is SliceState.OK
-    await bench.observer.aclose()
+    await observed.observer.aclose()
 
 
 async def test_a_hung_service_is_not_probed_at_every_tick(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, deadline_s=0.3)
-    bench.services.broken[Service.GRAFANA] = hang
+    observed = ObservedLab(tmp_path, deadline_s=0.3)
+    observed.services.broken[Service.GRAFANA] = hang
     for _ in range(3):
-        shot = await bench.tick()
-    assert bench.services.asked[Service.GRAFANA] == 1
+        shot = await observed.tick()
+    assert observed.services.asked[Service.GRAFANA] == 1
     assert shot.services.value
     assert next(state for state in shot.services.value if state.name == Service.GRAFANA).health is Health.DOWN
-    await bench.tick(2)
-    assert bench.services.asked[Service.GRAFANA] == 2
-    await bench.observer.aclose()
+    await observed.tick(2)
+    assert observed.services.asked[Service.GRAFANA] == 2
+    await observed.observer.aclose()
 
 
 @pytest.mark.parametrize(
@@ -168,46 +168,48 @@ async def test_a_hung_service_is_not_probed_at_every_tick(tmp_path: Path) -> Non
         httpx.Response(404, json=[]),
     ],
 )
-async def test_nonsense_from_everyone_at_once_ends_in_failed_parts(bench: Bench, broken: httpx.Response) -> None:
-    for service in bench.services.asked:
-        bench.services.broken[service] = lambda _request: broken
-    shot = await bench.tick()
+async def test_nonsense_from_everyone_at_once_ends_in_failed_parts(
+    observed: ObservedLab, broken: httpx.Response
+) -> None:
+    for service in observed.services.asked:
+        observed.services.broken[service] = lambda _request: broken
+    shot = await observed.tick()
     # An empty object is what an empty registry answers.
     states = {part: getattr(shot, part).state for part in PARTS if part != "models"}
     assert set(states.values()) == {SliceState.FAILED}
     assert shot.services.state is SliceState.OK
 
 
-async def test_cancelling_a_tick_cancels_it(bench: Bench) -> None:
+async def test_cancelling_a_tick_cancels_it(observed: ObservedLab) -> None:
     asked = asyncio.Event()
 
     async def wait(_request: httpx.Request) -> httpx.Response:
         asked.set()
         return await hang(_request)
 
-    bench.services.broken[Service.DAGSTER] = wait
-    task = asyncio.create_task(bench.tick())
+    observed.services.broken[Service.DAGSTER] = wait
+    task = asyncio.create_task(observed.tick())
     await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-async def test_steps_of_finished_runs_are_asked_for_once(bench: Bench) -> None:
+async def test_steps_of_finished_runs_are_asked_for_once(observed: ObservedLab) -> None:
     asked: list[str] = []
 
     def serve(request: httpx.Request) -> httpx.Response:
         asked.append(query_name(request))
         return httpx.Response(200, json=answer(f"dagster_{asked[-1]}"))
 
-    bench.services.broken[Service.DAGSTER] = serve
-    first = (await bench.tick()).runs.value
-    assert (await bench.tick()).runs.value == first
+    observed.services.broken[Service.DAGSTER] = serve
+    first = (await observed.tick()).runs.value
+    assert (await observed.tick()).runs.value == first
     assert asked.count("runs_with_steps") == 1
     assert asked.count("dashboard") == 2
 
 
-async def test_a_run_under_way_is_looked_at_again(bench: Bench) -> None:
+async def test_a_run_under_way_is_looked_at_again(observed: ObservedLab) -> None:
     sent: list[int] = []
 
     def serve(request: httpx.Request) -> httpx.Response:
@@ -221,23 +223,23 @@ async def test_a_run_under_way_is_looked_at_again(bench: Bench) -> None:
             runs["results"] = [run for run in runs["results"] if run["runId"] in wanted]
         return httpx.Response(200, json=body)
 
-    bench.services.broken[Service.DAGSTER] = serve
-    await bench.tick()
-    await bench.tick()
+    observed.services.broken[Service.DAGSTER] = serve
+    await observed.tick()
+    await observed.tick()
     assert sent == [4, 1]
 
 
-async def test_a_young_drift_monitor_leaves_its_part_waiting(bench: Bench) -> None:
+async def test_a_young_drift_monitor_leaves_its_part_waiting(observed: ObservedLab) -> None:
     text = "synthetic_data_last_check_timestamp 0.0\nsynthetic_data_check_success 0.0\n"
-    bench.services.broken[Service.DRIFT_MONITOR] = lambda _request: httpx.Response(200, text=text)
-    assert (await bench.tick()).drift.state is SliceState.WAITING
+    observed.services.broken[Service.DRIFT_MONITOR] = lambda _request: httpx.Response(200, text=text)
+    assert (await observed.tick()).drift.state is SliceState.WAITING
     failing = text + "synthetic_data_check_failures_total 1.0\n"
-    bench.services.broken[Service.DRIFT_MONITOR] = lambda _request: httpx.Response(200, text=failing)
-    assert (await bench.tick()).drift.state is SliceState.FAILED
+    observed.services.broken[Service.DRIFT_MONITOR] = lambda _request: httpx.Response(200, text=failing)
+    assert (await observed.tick()).drift.state is SliceState.FAILED
 
 
-async def test_a_snapshot_becomes_json_with_its_version(bench: Bench) -> None:
-    shot = await bench.tick()
+async def test_a_snapshot_becomes_json_with_its_version(observed: ObservedLab) -> None:
+    shot = await observed.tick()
     assert shot.models.value
     odd = replace(shot.models.value[0], metrics={"auc": float("nan")})
     shot = replace(shot, models=shot.models.succeeded((odd,), NOW))

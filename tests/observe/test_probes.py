@@ -14,14 +14,14 @@ from lab.observe import probes as probes_module
 from lab.observe.probes import ProbeResult, Probes
 from lab.observe.service_state import service_state
 from lab.observe.snapshot import Health
-from tests.operations.labs import DRIFT, NOW, Services, config
 from tests.services.answers import answer, query_name, server
+from tests.support.played_lab import DRIFT, NOW, Services, config
 from tests.support.ports import NEVER_STARTED
 
 HTTP = [s for s in Service if s not in {Service.POSTGRES, Service.DAGSTER_CODE}]
 
 
-class Bench:
+class ProbedLab:
     """Probes of a lab whose HTTP services are played."""
 
     def __init__(
@@ -43,76 +43,76 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    made = Bench(tmp_path)
+async def probed(tmp_path: Path) -> AsyncIterator[ProbedLab]:
+    made = ProbedLab(tmp_path)
     yield made
     await made.probes.aclose()
 
 
 @pytest.mark.parametrize("service", HTTP)
-async def test_a_healthy_service_is_up(bench: Bench, service: Service) -> None:
-    result = await bench.check(service)
+async def test_a_healthy_service_is_up(probed: ProbedLab, service: Service) -> None:
+    result = await probed.check(service)
     assert (result.service, result.health, result.reason) == (service, Health.UP, "")
     assert result.latency_s > 0
 
 
 @pytest.mark.parametrize("service", [s for s in HTTP if s is not Service.DAGSTER_DAEMON])
-async def test_an_answer_that_only_looks_alive_is_not_up(bench: Bench, service: Service) -> None:
+async def test_an_answer_that_only_looks_alive_is_not_up(probed: ProbedLab, service: Service) -> None:
     """Dagster's webserver, for one, answers every path with its page."""
-    bench.answers(service, httpx.Response(200, html="<!DOCTYPE html><html>Dagster</html>"))
+    probed.answers(service, httpx.Response(200, html="<!DOCTYPE html><html>Dagster</html>"))
     expected = Health.UP if service is Service.ALERTMANAGER else Health.DOWN
-    assert (await bench.check(service)).health is expected
+    assert (await probed.check(service)).health is expected
 
 
 @pytest.mark.parametrize("service", HTTP)
-async def test_a_service_that_fails_says_so_with_a_remedy(bench: Bench, service: Service) -> None:
+async def test_a_service_that_fails_says_so_with_a_remedy(probed: ProbedLab, service: Service) -> None:
     asked = Service.DAGSTER if service is Service.DAGSTER_DAEMON else service
-    bench.answers(asked, httpx.Response(500, text="no space left on device"))
-    result = await bench.check(service)
+    probed.answers(asked, httpx.Response(500, text="no space left on device"))
+    result = await probed.check(service)
     assert result.health is Health.DOWN
     assert "no space left on device" in result.reason
     assert result.remedy.startswith("Type `invoke ")
 
 
-async def test_a_dagster_that_cannot_list_its_runs_is_not_up(bench: Bench) -> None:
+async def test_a_dagster_that_cannot_list_its_runs_is_not_up(probed: ProbedLab) -> None:
     def answers(request: httpx.Request) -> httpx.Response:
         if query_name(request) == "location":
             return httpx.Response(200, json=answer("dagster_location"))
         return httpx.Response(500, text="Internal Server Error")
 
-    bench.services.broken[Service.DAGSTER] = answers
-    result = await bench.check(Service.DAGSTER)
+    probed.services.broken[Service.DAGSTER] = answers
+    result = await probed.check(Service.DAGSTER)
     assert result.health is Health.DOWN
     assert "500" in result.reason
 
 
 async def test_a_service_that_hangs_is_down_at_the_deadline_and_hurts_no_other(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, deadline_s=0.3)
+    probed = ProbedLab(tmp_path, deadline_s=0.3)
 
     async def hang(_request: httpx.Request) -> httpx.Response:
         await asyncio.Event().wait()
         raise AssertionError
 
-    bench.services.broken[Service.MLFLOW] = hang
-    results = {result.service: result for result in await asyncio.gather(*map(bench.probes.check, Service))}
+    probed.services.broken[Service.MLFLOW] = hang
+    results = {result.service: result for result in await asyncio.gather(*map(probed.probes.check, Service))}
     assert set(results) == set(Service)
     assert results[Service.MLFLOW].health is Health.DOWN
     assert "within 0.3 s" in results[Service.MLFLOW].reason
     assert results[Service.DAGSTER].health is Health.UP
-    await bench.probes.aclose()
+    await probed.probes.aclose()
 
 
-async def test_a_mistake_in_a_probe_is_a_result_too(bench: Bench) -> None:
+async def test_a_mistake_in_a_probe_is_a_result_too(probed: ProbedLab) -> None:
     def explode(_request: httpx.Request) -> httpx.Response:
         raise ZeroDivisionError("oops")
 
-    bench.services.broken[Service.GRAFANA] = explode
-    result = await bench.check(Service.GRAFANA)
+    probed.services.broken[Service.GRAFANA] = explode
+    result = await probed.check(Service.GRAFANA)
     assert result.health is Health.DOWN
     assert "ZeroDivisionError: oops" in result.reason
 
 
-async def test_cancelling_a_probe_cancels_it(bench: Bench) -> None:
+async def test_cancelling_a_probe_cancels_it(probed: ProbedLab) -> None:
     asked = asyncio.Event()
 
     async def hang(_request: httpx.Request) -> httpx.Response:
@@ -120,8 +120,8 @@ async def test_cancelling_a_probe_cancels_it(bench: Bench) -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    bench.services.broken[Service.MLFLOW] = hang
-    task = asyncio.create_task(bench.check(Service.MLFLOW))
+    probed.services.broken[Service.MLFLOW] = hang
+    task = asyncio.create_task(probed.check(Service.MLFLOW))
     await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -149,39 +149,39 @@ async def test_a_server_that_accepts_and_stays_silent_is_down(tmp_path: Path, se
         await probes.aclose()
 
 
-def daemons(bench: Bench, **changes: Any) -> None:
+def daemons(probed: ProbedLab, **changes: Any) -> None:
     body = answer("dagster_daemons")
     body["data"]["instance"]["daemonHealth"]["allDaemonStatuses"][0] |= changes
     loaded = answer("dagster_location")
-    bench.services.broken[Service.DAGSTER] = lambda request: httpx.Response(
+    probed.services.broken[Service.DAGSTER] = lambda request: httpx.Response(
         200, json=body if query_name(request) == "daemons" else loaded
     )
 
 
-async def test_a_daemon_without_a_fresh_heartbeat_is_down(bench: Bench) -> None:
-    daemons(bench, lastHeartbeatTime=NOW - 121)
-    result = await bench.check(Service.DAGSTER_DAEMON)
+async def test_a_daemon_without_a_fresh_heartbeat_is_down(probed: ProbedLab) -> None:
+    daemons(probed, lastHeartbeatTime=NOW - 121)
+    result = await probed.check(Service.DAGSTER_DAEMON)
     assert result.health is Health.DOWN
     assert "121 s ago" in result.reason
-    daemons(bench, lastHeartbeatTime=NOW - 119)
-    assert (await bench.check(Service.DAGSTER_DAEMON)).health is Health.UP
+    daemons(probed, lastHeartbeatTime=NOW - 119)
+    assert (await probed.check(Service.DAGSTER_DAEMON)).health is Health.UP
 
 
-async def test_a_daemon_that_never_reported_is_starting(bench: Bench) -> None:
-    daemons(bench, lastHeartbeatTime=None)
-    assert (await bench.check(Service.DAGSTER_DAEMON)).health is Health.STARTING
+async def test_a_daemon_that_never_reported_is_starting(probed: ProbedLab) -> None:
+    daemons(probed, lastHeartbeatTime=None)
+    assert (await probed.check(Service.DAGSTER_DAEMON)).health is Health.STARTING
 
 
 async def test_a_heartbeat_of_an_earlier_process_does_not_count(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, lambda _service: NOW - 20)
-    daemons(bench, lastHeartbeatTime=NOW - 25)
-    assert (await bench.check(Service.DAGSTER_DAEMON)).health is Health.STARTING
-    await bench.probes.aclose()
+    probed = ProbedLab(tmp_path, lambda _service: NOW - 20)
+    daemons(probed, lastHeartbeatTime=NOW - 25)
+    assert (await probed.check(Service.DAGSTER_DAEMON)).health is Health.STARTING
+    await probed.probes.aclose()
 
 
-async def test_errors_that_a_daemon_reports_degrade_it(bench: Bench) -> None:
-    daemons(bench, lastHeartbeatErrors=[{"message": "builtins.ValueError: bad cron\nat"}])
-    result = await bench.check(Service.DAGSTER_DAEMON)
+async def test_errors_that_a_daemon_reports_degrade_it(probed: ProbedLab) -> None:
+    daemons(probed, lastHeartbeatErrors=[{"message": "builtins.ValueError: bad cron\nat"}])
+    result = await probed.check(Service.DAGSTER_DAEMON)
     assert result.health is Health.DEGRADED
     assert "bad cron" in result.reason
 
@@ -192,31 +192,31 @@ async def test_errors_that_a_daemon_reports_degrade_it(bench: Bench) -> None:
 async def test_what_a_daemon_met_before_its_database_came_back_does_not_count(
     tmp_path: Path, again: float | None, health: Health
 ) -> None:
-    bench = Bench(tmp_path, {Service.POSTGRES: again}.get)
-    daemons(bench, lastHeartbeatTime=NOW - 10, lastHeartbeatErrors=[{"message": dated("no connection", NOW - 30)}])
-    assert (await bench.check(Service.DAGSTER_DAEMON)).health is health
-    await bench.probes.aclose()
+    probed = ProbedLab(tmp_path, {Service.POSTGRES: again}.get)
+    daemons(probed, lastHeartbeatTime=NOW - 10, lastHeartbeatErrors=[{"message": dated("no connection", NOW - 30)}])
+    assert (await probed.check(Service.DAGSTER_DAEMON)).health is health
+    await probed.probes.aclose()
 
 
-async def test_the_store_must_take_something_and_keeps_nothing_of_it(bench: Bench) -> None:
-    assert (await bench.check(Service.OBJECT_STORE)).health is Health.UP
-    assert bench.services.uploads == ["POST", "PUT", "DELETE"]
+async def test_the_store_must_take_something_and_keeps_nothing_of_it(probed: ProbedLab) -> None:
+    assert (await probed.check(Service.OBJECT_STORE)).health is Health.UP
+    assert probed.services.uploads == ["POST", "PUT", "DELETE"]
 
 
-async def test_a_store_that_answers_and_takes_nothing_is_down(bench: Bench) -> None:
+async def test_a_store_that_answers_and_takes_nothing_is_down(probed: ProbedLab) -> None:
     """What SeaweedFS does on a full disk: each HEAD is answered well."""
     full = "<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
 
     def serve(request: httpx.Request) -> httpx.Response:
         if request.method == "PUT":
             return httpx.Response(500, text=full)
-        return bench.services._object_store(request)
+        return probed.services._object_store(request)
 
-    bench.services.broken[Service.OBJECT_STORE] = serve
-    result = await bench.check(Service.OBJECT_STORE)
+    probed.services.broken[Service.OBJECT_STORE] = serve
+    result = await probed.check(Service.OBJECT_STORE)
     assert (result.health, result.reason) == (Health.DOWN, "Object store (S3) takes nothing new: InternalError.")
     assert "invoke restart object-store" in result.remedy
-    assert bench.services.uploads == ["POST", "DELETE"]
+    assert probed.services.uploads == ["POST", "DELETE"]
 
 
 async def test_a_lab_elsewhere_is_looked_at_and_not_written_to(tmp_path: Path) -> None:
@@ -230,78 +230,80 @@ async def test_a_lab_elsewhere_is_looked_at_and_not_written_to(tmp_path: Path) -
 
 
 async def test_little_room_on_the_disk_shows_before_nothing_can_be_written(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    probed: ProbedLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probes_module, "LOW_DISK", 1 << 62)
-    result = await bench.check(Service.OBJECT_STORE)
+    result = await probed.check(Service.OBJECT_STORE)
     assert result.health is Health.DEGRADED
     assert "MB are left on the disk of" in result.reason
-    bench.answers(Service.OBJECT_STORE, httpx.Response(500, text="<Error><Code>InternalError</Code></Error>"))
-    result = await bench.check(Service.OBJECT_STORE)
+    probed.answers(Service.OBJECT_STORE, httpx.Response(500, text="<Error><Code>InternalError</Code></Error>"))
+    result = await probed.check(Service.OBJECT_STORE)
     assert result.health is Health.DOWN
     assert "MB are left on the disk of" in result.reason
     assert "Free some" in result.remedy
 
 
-async def test_a_broken_code_location_degrades_dagster(bench: Bench) -> None:
-    bench.answers(Service.DAGSTER, httpx.Response(200, json=answer("dagster_location_broken")))
-    result = await bench.check(Service.DAGSTER)
+async def test_a_broken_code_location_degrades_dagster(probed: ProbedLab) -> None:
+    probed.answers(Service.DAGSTER, httpx.Response(200, json=answer("dagster_location_broken")))
+    result = await probed.check(Service.DAGSTER)
     assert result.health is Health.DEGRADED
     assert "definitions are broken on purpose" in result.reason
 
 
-async def test_a_target_that_is_down_degrades_prometheus_by_name(bench: Bench) -> None:
+async def test_a_target_that_is_down_degrades_prometheus_by_name(probed: ProbedLab) -> None:
     def serve(request: httpx.Request) -> httpx.Response:
         ready = request.url.path == "/-/ready"
         return httpx.Response(200, text="Ready" if ready else json.dumps(answer("prometheus_targets")))
 
-    bench.services.broken[Service.PROMETHEUS] = serve
-    result = await bench.check(Service.PROMETHEUS)
+    probed.services.broken[Service.PROMETHEUS] = serve
+    result = await probed.check(Service.PROMETHEUS)
     assert (result.health, result.reason) == (Health.DEGRADED, "Targets down: drift-monitor.")
 
 
 @pytest.mark.parametrize("targets", [[], [{"labels": {"job": "a"}, "scrapeUrl": "u", "health": "unknown"}]])
-async def test_targets_that_nobody_scraped_yet_are_starting(bench: Bench, targets: list[Any]) -> None:
+async def test_targets_that_nobody_scraped_yet_are_starting(probed: ProbedLab, targets: list[Any]) -> None:
     def serve(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/-/ready":
             return httpx.Response(200, text="Ready")
         return httpx.Response(200, json={"status": "success", "data": {"activeTargets": targets}})
 
-    bench.services.broken[Service.PROMETHEUS] = serve
-    assert (await bench.check(Service.PROMETHEUS)).health is Health.STARTING
+    probed.services.broken[Service.PROMETHEUS] = serve
+    assert (await probed.check(Service.PROMETHEUS)).health is Health.STARTING
 
 
-async def test_the_drift_monitor_is_judged_by_the_age_of_its_check(bench: Bench) -> None:
-    bench.now = NOW - 10 + 3 * bench.config.drift_interval_s
-    assert (await bench.check(Service.DRIFT_MONITOR)).health is Health.UP
-    bench.now += 1
-    result = await bench.check(Service.DRIFT_MONITOR)
+async def test_the_drift_monitor_is_judged_by_the_age_of_its_check(probed: ProbedLab) -> None:
+    probed.now = NOW - 10 + 3 * probed.config.drift_interval_s
+    assert (await probed.check(Service.DRIFT_MONITOR)).health is Health.UP
+    probed.now += 1
+    result = await probed.check(Service.DRIFT_MONITOR)
     assert result.health is Health.DEGRADED
     assert "91 s ago" in result.reason
 
 
 @pytest.mark.parametrize(("failures", "health"), [(0, Health.STARTING), (2, Health.DEGRADED)])
-async def test_a_drift_monitor_without_a_check_is_young_or_failing(bench: Bench, failures: int, health: Health) -> None:
+async def test_a_drift_monitor_without_a_check_is_young_or_failing(
+    probed: ProbedLab, failures: int, health: Health
+) -> None:
     young = DRIFT.replace("1795444690.0", "0.0").replace("check_success 1.0", "check_success 0.0")
     text = f"{young}synthetic_data_check_failures_total {failures}\n"
-    bench.answers(Service.DRIFT_MONITOR, httpx.Response(200, text=text))
-    assert (await bench.check(Service.DRIFT_MONITOR)).health is health
+    probed.answers(Service.DRIFT_MONITOR, httpx.Response(200, text=text))
+    assert (await probed.check(Service.DRIFT_MONITOR)).health is health
 
 
-async def test_a_drift_monitor_without_a_baseline_waits_for_a_person(bench: Bench) -> None:
-    assert not (await bench.check(Service.DRIFT_MONITOR)).waits_for_person
+async def test_a_drift_monitor_without_a_baseline_waits_for_a_person(probed: ProbedLab) -> None:
+    assert not (await probed.check(Service.DRIFT_MONITOR)).waits_for_person
     text = f"{DRIFT}synthetic_data_seeded 0.0\n"
-    bench.answers(Service.DRIFT_MONITOR, httpx.Response(200, text=text))
-    result = await bench.check(Service.DRIFT_MONITOR)
+    probed.answers(Service.DRIFT_MONITOR, httpx.Response(200, text=text))
+    result = await probed.check(Service.DRIFT_MONITOR)
     assert result.health is Health.DEGRADED
     assert result.waits_for_person
     assert "baseline" in result.reason
     assert "invoke seed" in result.remedy
 
 
-async def test_an_exporter_without_its_own_metric_is_degraded(bench: Bench) -> None:
-    bench.answers(Service.GOVERNANCE_METRICS, httpx.Response(200, text="python_info 1\n"))
-    result = await bench.check(Service.GOVERNANCE_METRICS)
+async def test_an_exporter_without_its_own_metric_is_degraded(probed: ProbedLab) -> None:
+    probed.answers(Service.GOVERNANCE_METRICS, httpx.Response(200, text="python_info 1\n"))
+    result = await probed.check(Service.GOVERNANCE_METRICS)
     assert result.health is Health.DEGRADED
     assert "governance_ledger_entries" in result.reason
 
@@ -310,27 +312,27 @@ async def test_an_exporter_without_its_own_metric_is_degraded(bench: Bench) -> N
     ("service", "text"),
     [(Service.GOVERNANCE_METRICS, "governance_ledger_entries 3.0\n"), (Service.DRIFT_MONITOR, DRIFT)],
 )
-async def test_an_exporter_that_no_longer_looks_is_degraded(bench: Bench, service: Service, text: str) -> None:
+async def test_an_exporter_that_no_longer_looks_is_degraded(probed: ProbedLab, service: Service, text: str) -> None:
     pollers = 'exporter_poller_up{poller="first"} 1.0\nexporter_poller_up{poller="second"} 0.0\n'
-    bench.answers(service, httpx.Response(200, text=text + pollers))
-    result = await bench.check(service)
+    probed.answers(service, httpx.Response(200, text=text + pollers))
+    result = await probed.check(service)
     assert result.health is Health.DEGRADED
     assert "no longer looks at second" in result.reason
 
 
 @pytest.mark.parametrize("service", [Service.PROMETHEUS, Service.ALERTMANAGER])
-async def test_a_service_that_answers_503_is_starting(bench: Bench, service: Service) -> None:
-    bench.answers(service, httpx.Response(503, text="Service Unavailable"))
-    assert (await bench.check(service)).health is Health.STARTING
+async def test_a_service_that_answers_503_is_starting(probed: ProbedLab, service: Service) -> None:
+    probed.answers(service, httpx.Response(503, text="Service Unavailable"))
+    assert (await probed.check(service)).health is Health.STARTING
 
 
-async def test_grafana_without_the_dashboard_is_degraded(bench: Bench) -> None:
+async def test_grafana_without_the_dashboard_is_degraded(probed: ProbedLab) -> None:
     def serve(request: httpx.Request) -> httpx.Response:
         health = request.url.path == "/api/health"
         return httpx.Response(200 if health else 404, json={"database": "ok"} if health else {"message": "not found"})
 
-    bench.services.broken[Service.GRAFANA] = serve
-    result = await bench.check(Service.GRAFANA)
+    probed.services.broken[Service.GRAFANA] = serve
+    result = await probed.check(Service.GRAFANA)
     assert result.health is Health.DEGRADED
     assert "mlops-observability" in result.reason
 

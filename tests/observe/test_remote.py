@@ -17,7 +17,7 @@ from lab.observe.remote import (
     remote_config,
 )
 from lab.observe.snapshot import Health, SliceState
-from tests.operations.labs import Services, config
+from tests.support.played_lab import Services, config
 
 
 def test_a_host_has_the_ports_of_its_offset() -> None:

@@ -10,8 +10,8 @@ from lab.observe.observer import NEEDS
 from lab.observe.snapshot import Health, ServiceState, SliceState, Snapshot
 from lab.observe.sources import PATIENCE_S
 from lab.services.http import MAX_BYTES
-from tests.operations.benches import Bench
-from tests.operations.faults import FAULTS, HUNG_S, Flood, hung
+from tests.support.faults import FAULTS, HUNG_S, Flood, hung
+from tests.support.observed_lab import ObservedLab
 
 
 def health_of(shot: Snapshot, service: Service) -> ServiceState:
@@ -23,11 +23,11 @@ def health_of(shot: Snapshot, service: Service) -> ServiceState:
 async def test_a_fault_shows_in_its_own_part_only_and_ends_by_itself(
     tmp_path: Path, part: str, service: Service, fault: str
 ) -> None:
-    bench = Bench(tmp_path, deadline_s=HUNG_S if fault == "hung" else 60.0)
-    before = await bench.tick()
+    observed = ObservedLab(tmp_path, deadline_s=HUNG_S if fault == "hung" else 60.0)
+    before = await observed.tick()
     handler, words = FAULTS[fault]
-    bench.services.broken[service] = handler
-    broken = await bench.tick(2)
+    observed.services.broken[service] = handler
+    broken = await observed.tick(2)
     failed = getattr(broken, part)
     assert failed.state is SliceState.STALE
     assert words in failed.error
@@ -36,104 +36,104 @@ async def test_a_fault_shows_in_its_own_part_only_and_ends_by_itself(
     assert failed.value == getattr(before, part).value
     others = {name: getattr(broken, name).state for name in NEEDS if name != part}
     assert set(others.values()) == {SliceState.OK}, others
-    del bench.services.broken[service]
-    assert getattr(await bench.tick(2), part).state is SliceState.OK
-    await bench.observer.aclose()
+    del observed.services.broken[service]
+    assert getattr(await observed.tick(2), part).state is SliceState.OK
+    await observed.observer.aclose()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_every_service_failing_in_the_same_way_ends_in_parts_that_say_so(tmp_path: Path, fault: str) -> None:
-    bench = Bench(tmp_path, deadline_s=HUNG_S if fault == "hung" else 60.0)
-    for service in bench.services.asked:
-        bench.services.broken[service] = FAULTS[fault][0]
-    shot = await bench.tick()
+    observed = ObservedLab(tmp_path, deadline_s=HUNG_S if fault == "hung" else 60.0)
+    for service in observed.services.asked:
+        observed.services.broken[service] = FAULTS[fault][0]
+    shot = await observed.tick()
     assert {name: getattr(shot, name).state for name in NEEDS} == dict.fromkeys(NEEDS, SliceState.FAILED)
     assert shot.services.state is SliceState.OK
-    bench.services.broken.clear()
-    shot = await bench.tick(2)
+    observed.services.broken.clear()
+    shot = await observed.tick(2)
     assert {name: getattr(shot, name).state for name in NEEDS} == dict.fromkeys(NEEDS, SliceState.OK)
     assert health_of(shot, Service.MLFLOW).health is Health.UP
-    await bench.observer.aclose()
+    await observed.observer.aclose()
 
 
 async def test_a_flood_is_cut_off_soon_after_the_limit(tmp_path: Path) -> None:
-    bench, floods = Bench(tmp_path), []
+    observed, floods = ObservedLab(tmp_path), []
 
     def pour(_: httpx.Request) -> httpx.Response:
         floods.append(Flood())
         return httpx.Response(200, stream=floods[-1])
 
-    bench.services.broken[Service.PROMETHEUS] = pour
-    await bench.tick()
+    observed.services.broken[Service.PROMETHEUS] = pour
+    await observed.tick()
     assert floods
     assert all(flood.taken <= MAX_BYTES + (1 << 20) for flood in floods)
-    await bench.observer.aclose()
+    await observed.observer.aclose()
 
 
 async def test_data_that_fail_have_their_service_probed_at_once(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    await bench.tick(100)
-    assert health_of(await bench.tick(100), Service.MLFLOW).health is Health.UP
-    bench.services.broken[Service.MLFLOW] = FAULTS["500"][0]
+    observed = ObservedLab(tmp_path)
+    await observed.tick(100)
+    assert health_of(await observed.tick(100), Service.MLFLOW).health is Health.UP
+    observed.services.broken[Service.MLFLOW] = FAULTS["500"][0]
     for _ in range(3):
-        shot = await bench.tick(0.5)
+        shot = await observed.tick(0.5)
     assert health_of(shot, Service.MLFLOW).health is Health.DOWN
-    await bench.observer.aclose()
+    await observed.observer.aclose()
 
 
 async def test_a_service_that_came_up_has_its_data_asked_for_at_once(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    bench.services.broken[Service.MLFLOW] = FAULTS["refused"][0]
+    observed = ObservedLab(tmp_path)
+    observed.services.broken[Service.MLFLOW] = FAULTS["refused"][0]
     for _ in range(30):
-        await bench.tick(1)
-    del bench.services.broken[Service.MLFLOW]
+        await observed.tick(1)
+    del observed.services.broken[Service.MLFLOW]
     for _ in range(2):
-        shot = await bench.tick(0.1)
+        shot = await observed.tick(0.1)
     assert shot.models.state is SliceState.OK
-    await bench.observer.aclose()
+    await observed.observer.aclose()
 
 
 async def test_asking_at_once_does_not_wait_for_the_end_of_a_pause(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    bench.services.broken[Service.MLFLOW] = FAULTS["refused"][0]
+    observed = ObservedLab(tmp_path)
+    observed.services.broken[Service.MLFLOW] = FAULTS["refused"][0]
     for _ in range(10):
-        shot = await bench.tick(1)
-    del bench.services.broken[Service.MLFLOW]
-    bench.observer.ask(shot)
-    shot = await bench.news()
+        shot = await observed.tick(1)
+    del observed.services.broken[Service.MLFLOW]
+    observed.observer.ask(shot)
+    shot = await observed.news()
     assert shot.models.error
-    bench.observer.ask(shot, at_once=True)
-    assert (await bench.news()).models.state is SliceState.OK
-    await bench.observer.aclose()
+    observed.observer.ask(shot, at_once=True)
+    assert (await observed.news()).models.state is SliceState.OK
+    await observed.observer.aclose()
 
 
 async def test_a_slow_service_holds_up_no_other_and_comes_later(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    slow = bench.services.slow(Service.MLFLOW)
-    bench.observer.ask(bench.snapshot)
-    first = await bench.news()
+    observed = ObservedLab(tmp_path)
+    slow = observed.services.slow(Service.MLFLOW)
+    observed.observer.ask(observed.snapshot)
+    first = await observed.news()
     while any(getattr(first, part).state is SliceState.WAITING for part in NEEDS if part != "models"):
-        first = await bench.news()
+        first = await observed.news()
     assert first.models.state is SliceState.WAITING
-    asked = bench.services.asked[Service.MLFLOW]
+    asked = observed.services.asked[Service.MLFLOW]
     for _ in range(5):
-        bench.observer.ask(first)
-        first = await bench.news()
-    assert bench.services.asked[Service.MLFLOW] == asked
+        observed.observer.ask(first)
+        first = await observed.news()
+    assert observed.services.asked[Service.MLFLOW] == asked
     slow.set()
     while first.models.state is SliceState.WAITING:
-        first = await bench.news()
+        first = await observed.news()
     assert first.models.state is SliceState.OK
-    await bench.observer.aclose()
+    await observed.observer.aclose()
 
 
 async def test_a_hung_service_does_not_hold_up_the_other_services(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, patience_s=PATIENCE_S)
-    await bench.tick()
-    bench.services.broken[Service.GRAFANA] = hung
+    observed = ObservedLab(tmp_path, patience_s=PATIENCE_S)
+    await observed.tick()
+    observed.services.broken[Service.GRAFANA] = hung
     # Its probe is due, with everybody's: the snapshot comes without it, and says what was known.
-    shot = await bench.tick(100)
-    assert shot.services.attempted_at == bench.now
-    assert health_of(shot, Service.GRAFANA).probed_at == bench.now - 100
-    assert health_of(shot, Service.DAGSTER).probed_at == bench.now
-    await bench.observer.aclose()
+    shot = await observed.tick(100)
+    assert shot.services.attempted_at == observed.now
+    assert health_of(shot, Service.GRAFANA).probed_at == observed.now - 100
+    assert health_of(shot, Service.DAGSTER).probed_at == observed.now
+    await observed.observer.aclose()

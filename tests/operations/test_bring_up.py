@@ -15,7 +15,7 @@ from lab.observe.probes import ProbeResult
 from lab.observe.snapshot import Health
 from lab.operations import bring_up
 from lab.operations.bring_up import Starter, restart, up
-from tests.operations.labs import config
+from tests.support.played_lab import config
 
 SERVICES = (Service.OBJECT_STORE, Service.DRIFT_MONITOR, Service.PROMETHEUS)
 

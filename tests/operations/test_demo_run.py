@@ -14,8 +14,8 @@ from lab.governance.ledger import Status
 from lab.operations import demo_run
 from lab.operations.demo_run import DemoRun, DemoRunner
 from lab.services.s3 import S3, AuditStore
-from tests.operations.desk import MemoryStore
-from tests.operations.labs import config
+from tests.support.governed_lab import MemoryStore
+from tests.support.played_lab import config
 from tests.support.ports import NEVER_STARTED
 
 VERSION = ModelVersion("CreditRiskModel", "1", 0.0)

@@ -13,7 +13,7 @@ from lab.operations.doctor_compose import NEEDED_MEMORY, _compose, _memory, _rea
 from lab.operations.finding import Verdict
 from lab.runtime.binaries import Resolver
 from lab.runtime.compose import engine
-from tests.operations.labs import config
+from tests.support.played_lab import config
 
 
 def test_without_an_engine_that_is_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from lab.base.log_lines import newer
 from lab.envfile import prepare
 from lab.operations import lifecycle
 from lab.runtime.runtime import Note
-from tests.operations.labs import config
+from tests.support.played_lab import config
 
 
 def ago(period: timedelta) -> str:

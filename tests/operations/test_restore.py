@@ -16,7 +16,7 @@ from lab.operations.backup_file import Writer
 from lab.operations.backup_manifest import GOVERNANCE, TRAIL, WITNESS, Counts, Manifest
 from lab.operations.restore import examine
 from lab.operations.restore_guard import RestoreMark
-from tests.operations.labs import config
+from tests.support.played_lab import config
 
 PREFIX = "governance/audit/"
 

@@ -13,7 +13,7 @@ from lab.base.runs import Run, RunStatus
 from lab.operations import runs_in_progress
 from lab.services.dagster import Dagster
 from lab.services.http import Http
-from tests.operations.labs import Services, config
+from tests.support.played_lab import Services, config
 
 GOING = Run("1a2b3c4d-0000", "ml_training_pipeline", RunStatus.STARTED)
 DAEMON = {Service.DAGSTER_DAEMON: ("variable RUN_OWNER",)}

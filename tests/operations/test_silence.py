@@ -10,7 +10,7 @@ import pytest
 
 from lab.base.errors import ServiceUnavailable, UsageError
 from lab.operations.silence import silence
-from tests.operations.labs import config
+from tests.support.played_lab import config
 
 LABELS = {"alertname": "ServiceDown", "job": "mlflow"}
 

@@ -14,7 +14,7 @@ from lab.runtime.compose.container_set import make_stack
 from lab.runtime.compose.containers import CLOSED, Container, Containers
 from lab.runtime.images.image_names import OURS, tag
 from lab.runtime.lab_marker import COMPOSE, MINIO, SEAWEEDFS, write_mark
-from tests.operations.labs import config as lab_config
+from tests.support.played_lab import config as lab_config
 
 CONTAINER = Container("1", "object-store", "running", "", 0, 0, 1.0, None, 1.0, 1, 1.0, "", False, ())
 ONCE = Container("2", "volumes", "exited", "", 0, 0, 1.0, 2.0, 1.0, None, 1.0, "", False, ())

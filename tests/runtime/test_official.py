@@ -20,7 +20,7 @@ from lab.runtime.images import official
 from lab.runtime.images.image_names import OURS, tag, write_override
 from lab.runtime.images.official import Official
 from lab.runtime.lab_marker import COMPOSE, MINIO, SEAWEEDFS, write_mark
-from tests.operations.labs import config as lab_config
+from tests.support.played_lab import config as lab_config
 
 # What an engine says of an image that is no longer on its registry, of one that nobody reaches, and of too many pulls.
 GONE = "Error response from daemon: pull access denied for {name}, repository does not exist or may require a login"

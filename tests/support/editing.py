@@ -25,7 +25,7 @@ _EVENTS = """query($id: ID!) {logsForRun(runId: $id) {... on EventConnection {ev
 
 
 @dataclass(frozen=True)
-class Desk:
+class EditedLab:
     """A lab that runs from a copy of the project, and the file that is edited."""
 
     lab: LiveLab
@@ -67,17 +67,17 @@ class Desk:
 
 
 @contextmanager
-def edited(lab: LiveLab) -> Iterator[Desk]:
+def edited(lab: LiveLab) -> Iterator[EditedLab]:
     """Has the asset `edited`, which says "one"; everything is as committed afterwards."""
-    desk = Desk(lab)
-    desk.edit(saying("one"))
-    eventually(lambda: "edited" in desk.shown(), SHOWN_S, "the added asset")
+    project = EditedLab(lab)
+    project.edit(saying("one"))
+    eventually(lambda: "edited" in project.shown(), SHOWN_S, "the added asset")
     try:
-        yield desk
+        yield project
     finally:
         git(lab.root, "checkout", "-q", ".")
         git(lab.root, "clean", "-fdq")
-    eventually(lambda: "edited" not in desk.shown(), SHOWN_S, "the definitions from before")
+    eventually(lambda: "edited" not in project.shown(), SHOWN_S, "the definitions from before")
 
 
 def saying(text: str) -> str:

@@ -1,11 +1,11 @@
-"""Ways in which a service fails, as handlers of `tests.operations.labs.Services`."""
+"""Ways in which a service fails, as handlers of `tests.support.played_lab.Services`."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
 
-from tests.operations.labs import Handler
+from tests.support.played_lab import Handler
 
 
 class Flood(httpx.AsyncByteStream):

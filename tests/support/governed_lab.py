@@ -24,8 +24,8 @@ from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import expected_tags
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
-from tests.operations.labs import config
 from tests.support.keys import make_key
+from tests.support.played_lab import config
 
 DATA, BASELINE = "d" * 64, "b" * 64
 OWNER = "dora@example.com"
@@ -129,7 +129,7 @@ class Registry:
         return httpx.Response(200, json={})
 
 
-class Desk:
+class GovernedLab:
     """The lab and its people: dora trains, adam administers, olga is the risk officer, emil the engineer."""
 
     def __init__(self, folder: Path, **environ: str) -> None:
@@ -141,13 +141,13 @@ class Desk:
         self._trained = 0
         self.keys = {name: make_key(folder, "ed25519", name.partition("@")[0]) for name in (ADMIN, OFFICER, ENGINEER)}
 
-    def staffed(self, baseline: bool = True) -> "Desk":
+    def staffed(self, baseline: bool = True) -> "GovernedLab":
         """With identities for all three and, unless told otherwise, a baseline."""
         for name, role in ((ADMIN, "platform-admin"), (OFFICER, "risk-officer"), (ENGINEER, "ml-engineer")):
             self.registrar(ADMIN).add(name, self.keys[name], [role], f"add {name}")
         if baseline:
-            desk = BaselineApproval(self.config, self.store, Signing())
-            desk.done(desk.ask({"data_hash": BASELINE}, "first"))
+            governed = BaselineApproval(self.config, self.store, Signing())
+            governed.done(governed.ask({"data_hash": BASELINE}, "first"))
         return self
 
     def registrar(self, by: str) -> Registrar:

@@ -8,7 +8,7 @@ from lab.base.errors import LabError
 from lab.observe.observer import Observer, first_snapshot
 from lab.observe.snapshot import Snapshot
 from lab.observe.sources import Clocks
-from tests.operations.labs import NOW, Services, config
+from tests.support.played_lab import NOW, Services, config
 
 MLFLOW = ProcessFact("running", 4711, 90.0, 2, 250_000_000)
 
@@ -28,7 +28,7 @@ class Runtime:
         return dict(self.known)
 
 
-class Bench:
+class ObservedLab:
     """An observer of a lab whose HTTP services are played and whose clocks stand still.
 
     Deadlines go by the real clock, so they are far away but where something is meant to run into them.
