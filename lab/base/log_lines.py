@@ -59,7 +59,6 @@ def level_of(line: str) -> Level | None:
 _ISO = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d)?"
 )
-# SeaweedFS: a letter for the level, then month and day, as glog writes them.
 _GLOG_TIME = re.compile(r"\A[IWEF](?P<month>\d\d)(?P<day>\d\d) (?P<time>\d\d:\d\d:\d\d)")
 _PERIOD = re.compile(r"(?P<count>\d+)(?P<unit>[smhd])\Z")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
