@@ -179,8 +179,9 @@ def test_a_removed_entry_fails_the_ledgers_line_and_a_permissive_policy_its_own_
     try:
         assert failed(lab) == {CHAIN, DECIDED, RUNS}
     finally:
-        path.write_text(strict)
         s3.delete_object(Bucket=lab.config.audit_bucket, Key=key, VersionId=marker)
+        # Last: a changed policy has the whole trail judged anew, which must find it whole.
+        path.write_text(strict)
     assert all(proof["passed"] for proof in lab.json("verify-governance", "--only", "ledger"))
 
 
@@ -198,7 +199,7 @@ def test_a_self_approved_version_fails_its_lines(lab: LiveLab) -> None:
     store = AuditStore(S3.of_lab(lab.config, PIPELINE), lab.config.audit_bucket, lab.config.audit_prefix)
     record = TrailReader(lab.config, store).read().history.records[TRAINED]
     owner = Actor(record.owner, Role.RISK_OFFICER, Environment.STAGING)
-    assert "EntriesWithoutProof" not in alerts(lab), "what verifications forged on their own probes alarmed"
+    eventually(lambda: "EntriesWithoutProof" not in alerts(lab), 120, "an end of alarms: own probes must not alarm")
     forged = Ledger(store, lab.config.audit_prefix).append(approval_entry(lab.config, record, owner))
     for name, value in (("approval_state", "approved_staging"), ("deployment_blocked", "false")):
         mlflow(lab, lambda client, n=name, v=value: client.set_version_tag(TRAINED, n, v))
