@@ -75,6 +75,7 @@ def _places(config: LabConfig) -> tuple[Finding, ...]:
         _home(config),
         *_settings(config.env_file),
         _data(config.data_path),
+        _signing(),
         *examine_mlflow(config),
     )
 
@@ -82,6 +83,14 @@ def _places(config: LabConfig) -> tuple[Finding, ...]:
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     return Finding("python", Verdict.OK, f"{version} at {sys.executable}")
+
+
+def _signing() -> Finding:
+    found = shutil.which("ssh-keygen")
+    if found:
+        return Finding("signing", Verdict.OK, f"ssh-keygen at {found}")
+    remedy = "Install OpenSSH's client (Debian: `sudo apt-get install openssh-client`)."
+    return Finding("signing", Verdict.WARN, "ssh-keygen isn't here, with which decisions are signed", remedy)
 
 
 def _every_port(without: Collection[Service]) -> Mapping[str, int]:

@@ -1,15 +1,19 @@
 """The proofs that compare: each passes on a governed lab, and fails for its own fault only."""
 
 from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab.base.errors import SignatureInvalid
 from lab.base.model_versions import ApprovalState
 from lab.base.runs import JOB, STEPS, Run, RunStatus, Step
 from lab.governance.cases.signing import Signing
+from lab.governance.checks import approval_proofs
+from lab.governance.checks.approval_proofs import ApprovalProofs
 from lab.governance.checks.policy_proofs import PolicyProofs
 from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.checks.sandbox import approval_entry
@@ -48,7 +52,7 @@ class Dagster:
 
 
 class Room:
-    """A governed whose lab can be examined."""
+    """A governed lab that can be examined."""
 
     def __init__(self, governed: GovernedLab) -> None:
         self.governed, self.dagster = governed, Dagster()
@@ -312,3 +316,34 @@ async def test_real_runs_must_meet_the_policys_decision(
         probe.close()
     assert proof.passed is passed
     assert evidence in proof.evidence
+
+
+async def test_people_who_cannot_be_given_keys_are_named_as_the_reason_each_time(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second try would meet the first one's half-made trail, and tell of somebody who cut it."""
+    reasons = iter(["ssh-keygen isn't installed.", "The audit trail can't be trusted."])
+
+    async def set_up(*_: object) -> None:
+        raise SignatureInvalid(next(reasons), "Install OpenSSH's client.")
+
+    monkeypatch.setattr(approval_proofs, "temporary_bucket", lambda *_: nullcontext(room.governed.config))
+    monkeypatch.setattr(approval_proofs.Sandbox, "set_up", set_up)
+    probe = Known(room.clients)
+    try:
+        checks = {check.name: check for check in ApprovalProofs(room.clients, probe, ExitStack()).checks()}
+        names = ("approval: nobody approves their own version", "promotion: the wrong role is refused")
+        found = [await checks[name].settle() for name in names]
+    finally:
+        probe.close()
+    assert [(proof.passed, "ssh-keygen" in proof.evidence) for proof in found] == [(False, True)] * 2
+
+
+class Known(Probe):
+    """A probe that has a version already."""
+
+    async def version(self) -> str:
+        return "1"
+
+    async def trained(self) -> Launched:
+        return Launched(run(RunStatus.SUCCESS), ())

@@ -112,6 +112,21 @@ def test_a_port_that_is_bound_on_every_address_is_busy_too(make: Make) -> None:
         assert findings(config)["ports"].verdict is Verdict.FAIL
 
 
+def test_a_machine_without_ssh_keygen_is_warned_of_before_somebody_must_sign(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = make()
+    with_it = tmp_path / "ssh-keygen"
+    with_it.write_text("#!/bin/sh\n")
+    with_it.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert findings(config)["signing"].verdict is Verdict.OK
+    with_it.unlink()
+    found = findings(config)["signing"]
+    assert found.verdict is Verdict.WARN
+    assert "openssh-client" in found.remedy
+
+
 def test_the_ports_of_a_lab_are_named_with_its_home(make: Make, tmp_path: Path) -> None:
     config, home = make(), tmp_path / "neighbour"
     with listening_for(home, config.port(Service.MLFLOW), config.port(Service.DAGSTER)):

@@ -129,7 +129,7 @@ def trail_of(run_id: str) -> tuple[Entry, ...]:
 
 
 def runs_details(run: Any = RUN) -> DetailSource:
-    """A details that knows one run."""
+    """A source that knows one run."""
     return DetailSource(
         run=run_detail(run),
         events=Events(EVENTS, 0, True),
@@ -208,7 +208,7 @@ DECISIONS = Decisions(
 
 
 def versions_details(version: Any = VERSION) -> DetailSource:
-    """A details that knows one version."""
+    """A source that knows one version."""
     return DetailSource(
         version=VersionDetail(version, LOGGED, CHAMPION),
         gates=Outcome("promote", version.version, False, GATES, True, "approved_staging", "pending_prod"),

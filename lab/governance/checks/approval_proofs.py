@@ -39,6 +39,7 @@ class ApprovalProofs:
     def __init__(self, clients: ProofClients, probe: Probe, closing: ExitStack) -> None:
         self._clients, self._probe, self._closing = clients, probe, closing
         self._made: Sandbox | None = None
+        self._broken: LabError | None = None
         self._counted: Entry | None = None
         self._counted_altered: list[str] = []
         self._refused_altered: list[str] = []
@@ -145,11 +146,18 @@ class ApprovalProofs:
         return _judged(outcome, gate)
 
     async def _sandboxed(self) -> Sandbox:
+        if self._broken:
+            raise self._broken
         if self._made is None:
             await self._probe.version()
             config = self._closing.enter_context(temporary_bucket(self._clients, "sandbox"))
             entries = (await self._probe.trained()).entries
-            self._made = await Sandbox.set_up(config, self._clients, self._probe.home, entries)
+            try:
+                self._made = await Sandbox.set_up(config, self._clients, self._probe.home, entries)
+            except LabError as err:
+                # What was half made would only be told as a trail that somebody cut.
+                self._broken = err
+                raise
         return self._made
 
 
