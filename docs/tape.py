@@ -110,7 +110,7 @@ def _spelled(answer: Any) -> dict[str, Any]:
 
 
 def read(found: dict[str, Any]) -> Any:
-    """An answer as the details gave it. Raises SnapshotInvalid when its type has changed since."""
+    """An answer as the source gave it. Raises SnapshotInvalid when its type has changed since."""
     if found["several"] and not found["value"]:
         return ()
     module, _, name = found["type"].partition(":")

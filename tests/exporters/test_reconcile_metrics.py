@@ -17,7 +17,7 @@ from tests.support.governed_lab import GovernedLab
 
 
 class Watched:
-    """A watch over a governed; `broken` is what the registry raises instead of answering."""
+    """A watch over a governed lab; `broken` is what the registry raises instead of answering."""
 
     def __init__(self, governed: GovernedLab) -> None:
         self.governed, self.policy = governed, governed.config.policy
