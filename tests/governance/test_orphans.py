@@ -1,7 +1,7 @@
 """Whatever was killed gets an end on record, what may still go on does not, and nothing is added to a forged trail."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +37,7 @@ async def close(
     events: Sequence[tuple[str, str]] = (),
     job: str = JOB,
     only: tuple[str, ...] = (),
+    meanwhile: Callable[[], object] = lambda: None,
     **states: RunStatus,
 ) -> Closing:
     """With a Dagster that knows these runs, each with these steps and their states, and events by kind and step."""
@@ -47,6 +48,8 @@ async def close(
             page = {"__typename": "EventConnection", "cursor": "1", "hasMore": False, "events": listed}
             return httpx.Response(200, json={"data": {"logsForRun": page}})
         chosen = asked["variables"]["filter"].get("statuses", list(RunStatus))
+        if "statuses" not in asked["variables"]["filter"]:
+            meanwhile()
         runs = [run(name, at) for name, at in states.items() if at in chosen]
         return httpx.Response(200, json={"data": {"runsOrError": {"__typename": "Runs", "results": runs}}})
 
@@ -89,6 +92,16 @@ async def test_a_step_of_a_run_that_is_over_ends_as_failed(
     assert entry.owner == governed.config.actor.owner
     assert unfinished(governed) == []
     assert await close(governed, **states) == Closing((), ())
+
+
+async def test_a_step_that_ends_while_dagster_is_asked_gets_no_second_end(governed: GovernedLab) -> None:
+    governed.append(STEP, Status.STARTED, "dora", run_id="r1")
+
+    def ends() -> None:
+        governed.append(STEP, Status.FAILURE, "dora", run_id="r1")
+
+    assert await close(governed, meanwhile=ends, r1=RunStatus.FAILURE) == Closing((), ())
+    assert unfinished(governed) == []
 
 
 @pytest.mark.parametrize("state", [RunStatus.STARTED, RunStatus.CANCELING, RunStatus.SUCCESS])

@@ -73,14 +73,17 @@ class Closer:
 
     async def _end_begun(self, begun: list[Entry]) -> Closing:
         states = await self._states(begun)
-        closed: list[Entry] = []
+        gone: list[tuple[Entry, str]] = []
         left: list[Left] = []
         for entry in begun:
             reason, why_not = _verdict(entry, states)
             if why_not:
                 left.append(Left(entry, why_not))
             else:
-                closed.append(await asyncio.to_thread(self._end, entry, reason))
+                gone.append((entry, reason))
+        # Read once more: what ended by itself while Dagster was asked must not get a second end.
+        still = {entry.seq for entry in (await asyncio.to_thread(self._read))[0]} if gone else set()
+        closed = [await asyncio.to_thread(self._end, entry, reason) for entry, reason in gone if entry.seq in still]
         return Closing(tuple(closed), tuple(left))
 
     async def aclose(self) -> None:
