@@ -318,6 +318,16 @@ async def test_real_runs_must_meet_the_policys_decision(
     assert evidence in proof.evidence
 
 
+async def test_a_run_that_ends_between_the_scan_and_the_question_has_its_entries(room: Room) -> None:
+    scanner = TrailScanner(room.clients)
+    await scanner.look()
+    for status in (Status.STARTED, Status.SUCCESS):
+        room.governed.append(STEPS[0], status, run_id="r1")
+    room.dagster.known = [run(RunStatus.SUCCESS, Step(STEPS[0], "SUCCESS"))]
+    checks = {check.name: check for check in LedgerProofs(room.clients, scanner).checks()}
+    assert (await checks[RUNS].settle()).evidence == "1 finished runs, 1 of them successful"
+
+
 async def test_people_who_cannot_be_given_keys_are_named_as_the_reason_each_time(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
