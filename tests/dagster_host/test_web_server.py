@@ -21,6 +21,7 @@ from sqlalchemy.pool import Pool, QueuePool
 
 from lab.dagster_host.web_server import _refuse_broken, look_at_connections
 from tests.support.ports import reserved_port
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 120.0
@@ -162,11 +163,18 @@ def test_a_foreign_page_launches_nothing(server: Webserver, method: str, headers
     assert runs(server) == before
 
 
+def status(server: Webserver, run_id: str) -> str:
+    query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+    return str(server.query(query, id=run_id)["runOrError"]["status"])
+
+
 @pytest.mark.parametrize("tag", ["\ud800", "a\0b"])
 def test_runs_can_be_listed_whatever_an_earlier_one_was_tagged_with(
     server: Webserver, tag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = server.launch()
+    # A run that goes on writes what it read of itself over what is planted here.
+    eventually(lambda: status(server, run_id) in {"SUCCESS", "FAILURE"}, DEADLINE_S, "the run's end")
     monkeypatch.setenv("DAGSTER_HOME", str(server.home))
     with dg.DagsterInstance.get() as instance:
         instance.add_run_tags(run_id, {"lab/owner": "TAG"})
