@@ -138,7 +138,16 @@ def test_every_task_either_acts_and_is_tried_or_acts_on_no_other_lab(tmp_path: P
     listed = subprocess.run([INVOKE, "--list"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
     tasks = {line.split()[0] for line in listed.splitlines() if line[:2] == "  " and line[2:3].strip()}
     looking = {"doctor", "exec", "logs", "open", "status"}  # at this home's own processes or containers
-    making = {"build", "bundle", "check", "down", "restore", "test", "up"}  # this home's own, or nothing of a lab
+    making = {
+        "build",
+        "bundle",
+        "check",
+        "down",
+        "restore",
+        "test",
+        "tf-test",
+        "up",
+    }  # this home's own, or nothing of a lab
     tried = {name.removeprefix("invoke ") for name in acting(tmp_path) if name.startswith("invoke ")}
     assert tasks == looking | making | tried
 
