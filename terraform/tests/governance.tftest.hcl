@@ -44,11 +44,6 @@ run "every_call_on_the_audit_bucket_is_recorded" {
     )
     error_message = "Data events of the audit bucket are in it, reading included."
   }
-
-  assert {
-    condition     = aws_s3_bucket_object_lock_configuration.trail.rule[0].default_retention[0].mode == "COMPLIANCE"
-    error_message = "Nobody deletes the trail."
-  }
 }
 
 run "every_head_is_copied" {

@@ -29,6 +29,9 @@ def test_the_lab_reads_the_settings(cycle: Cycle, tmp_path: Path) -> None:
     assert config.audit_bucket == f"mlops-{cycle.environment}-audit-{audit}"
     assert config.data_bucket == f"mlops-{cycle.environment}-data-{lab}"
     assert f"--mlflow-url=https://mlflow.{DOMAINS[cycle.environment]}" in cycle.settings
+    locked = cycle.plan.of("aws_s3_bucket_object_lock_configuration")
+    kept = [one.values["rule"][0]["default_retention"][0]["days"] for one in locked]
+    assert kept == [config.audit_retention_days] * 2
 
 
 def test_nothing_is_left(cycle: Cycle) -> None:
@@ -44,7 +47,7 @@ def test_only_dev_can_be_deleted_at_will(cycle: Cycle) -> None:
 
 
 def test_the_audit_trail_is_in_an_account_of_its_own(cycle: Cycle) -> None:
-    bucket = cycle.plan.at("storage.aws_s3_bucket.audit").values
+    bucket = cycle.plan.at("storage.module.audit_bucket.aws_s3_bucket.this").values
     assert bucket["bucket"].endswith(ACCOUNTS[cycle.environment][1])
     assert ACCOUNTS[cycle.environment][2] in cycle.plan.at("governance.aws_cloudwatch_event_bus.heads").values["arn"]
 

@@ -13,7 +13,7 @@ locals {
   partition  = data.aws_partition.this.partition
   region     = data.aws_region.audit.name
   trail_arn  = "arn:${local.partition}:cloudtrail:${local.region}:${local.account}:trail/${var.name}"
-  everything = [aws_s3_bucket.trail.arn, "${aws_s3_bucket.trail.arn}/*"]
+  everything = [module.trail_bucket.arn, "${module.trail_bucket.arn}/*"]
 }
 
 # --- CloudTrail: who called what on the audit bucket, in a log that shows when it was changed --------------------------
@@ -26,87 +26,13 @@ module "trail_key" {
   providers = { aws = aws.audit }
 }
 
-resource "aws_s3_bucket" "trail" {
-  #checkov:skip=CKV_AWS_144:one region: the digests of its log files, kept elsewhere, prove them
-  #checkov:skip=CKV_AWS_18:access to it is itself recorded by the trail
-  #checkov:skip=CKV2_AWS_62:nothing waits for events of this bucket
-  #checkov:skip=CKV_AWS_145:encrypted by aws_s3_bucket_server_side_encryption_configuration.trail with a key of its own
-  provider            = aws.audit
-  bucket              = "${var.name}-trail-${local.account}"
-  object_lock_enabled = true
-  force_destroy       = false
-}
+module "trail_bucket" {
+  source         = "../locked_bucket"
+  name           = "${var.name}-trail-${local.account}"
+  key_arn        = module.trail_key.arn
+  retention_days = var.trail_retention_days
 
-resource "aws_s3_bucket_versioning" "trail" {
-  provider = aws.audit
-  bucket   = aws_s3_bucket.trail.id
-
-  versioning_configuration {
-    status = "Enabled"
-  }
-}
-
-resource "aws_s3_bucket_object_lock_configuration" "trail" {
-  provider = aws.audit
-  bucket   = aws_s3_bucket.trail.id
-
-  rule {
-    default_retention {
-      mode = "COMPLIANCE"
-      days = var.trail_retention_days
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.trail]
-}
-
-resource "aws_s3_bucket_server_side_encryption_configuration" "trail" {
-  provider = aws.audit
-  bucket   = aws_s3_bucket.trail.id
-
-  rule {
-    bucket_key_enabled = true
-
-    apply_server_side_encryption_by_default {
-      sse_algorithm     = "aws:kms"
-      kms_master_key_id = module.trail_key.arn
-    }
-  }
-}
-
-resource "aws_s3_bucket_public_access_block" "trail" {
-  provider                = aws.audit
-  bucket                  = aws_s3_bucket.trail.id
-  block_public_acls       = true
-  block_public_policy     = true
-  ignore_public_acls      = true
-  restrict_public_buckets = true
-}
-
-resource "aws_s3_bucket_ownership_controls" "trail" {
-  provider = aws.audit
-  bucket   = aws_s3_bucket.trail.id
-
-  rule {
-    object_ownership = "BucketOwnerEnforced"
-  }
-}
-
-resource "aws_s3_bucket_lifecycle_configuration" "trail" {
-  provider = aws.audit
-  bucket   = aws_s3_bucket.trail.id
-
-  rule {
-    id     = "tidy"
-    status = "Enabled"
-    filter {}
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.trail]
+  providers = { aws = aws.audit }
 }
 
 data "aws_iam_policy_document" "trail" {
@@ -131,7 +57,7 @@ data "aws_iam_policy_document" "trail" {
   statement {
     sid       = "TrailLooks"
     actions   = ["s3:GetBucketAcl"]
-    resources = [aws_s3_bucket.trail.arn]
+    resources = [module.trail_bucket.arn]
 
     principals {
       type        = "Service"
@@ -148,7 +74,7 @@ data "aws_iam_policy_document" "trail" {
   statement {
     sid       = "TrailWrites"
     actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.trail.arn}/AWSLogs/${local.account}/*"]
+    resources = ["${module.trail_bucket.arn}/AWSLogs/${local.account}/*"]
 
     principals {
       type        = "Service"
@@ -165,9 +91,9 @@ data "aws_iam_policy_document" "trail" {
 
 resource "aws_s3_bucket_policy" "trail" {
   provider   = aws.audit
-  bucket     = aws_s3_bucket.trail.id
+  bucket     = module.trail_bucket.name
   policy     = data.aws_iam_policy_document.trail.json
-  depends_on = [aws_s3_bucket_public_access_block.trail]
+  depends_on = [module.trail_bucket]
 }
 
 resource "aws_cloudtrail" "this" {
@@ -175,7 +101,7 @@ resource "aws_cloudtrail" "this" {
   #checkov:skip=CKV_AWS_252:what matters in it alerts by way of the copies of heads
   provider                      = aws.audit
   name                          = var.name
-  s3_bucket_name                = aws_s3_bucket.trail.id
+  s3_bucket_name                = module.trail_bucket.name
   kms_key_id                    = module.trail_key.arn
   is_multi_region_trail         = true
   include_global_service_events = true
@@ -191,7 +117,7 @@ resource "aws_cloudtrail" "this" {
     }
   }
 
-  depends_on = [aws_s3_bucket_policy.trail, aws_s3_bucket_object_lock_configuration.trail]
+  depends_on = [aws_s3_bucket_policy.trail]
 }
 
 # --- Cost --------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 output "trail_bucket" {
-  value       = aws_s3_bucket.trail.id
+  value       = module.trail_bucket.name
   description = "Bucket of CloudTrail's files, for `aws cloudtrail validate-logs`."
 }
 

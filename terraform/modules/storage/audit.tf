@@ -12,99 +12,25 @@ module "audit_key" {
   providers = { aws = aws.audit }
 }
 
-resource "aws_s3_bucket" "audit" {
-  #checkov:skip=CKV_AWS_144:one region: an export of the trail verifies anywhere, and is what is kept elsewhere
-  #checkov:skip=CKV_AWS_18:CloudTrail records every call on this bucket, with log-file validation, which access logs don't have
-  #checkov:skip=CKV_AWS_145:encrypted by aws_s3_bucket_server_side_encryption_configuration.audit with the account's own key
-  provider            = aws.audit
-  bucket              = "${var.name}-audit-${data.aws_caller_identity.audit.account_id}"
-  object_lock_enabled = true
-  force_destroy       = false
-}
+module "audit_bucket" {
+  source         = "../locked_bucket"
+  name           = "${var.name}-audit-${data.aws_caller_identity.audit.account_id}"
+  key_arn        = module.audit_key.arn
+  retention_days = var.audit_retention_days
 
-resource "aws_s3_bucket_versioning" "audit" {
-  provider = aws.audit
-  bucket   = aws_s3_bucket.audit.id
-
-  versioning_configuration {
-    status = "Enabled"
-  }
-}
-
-# Compliance, not governance: no permission, and no root user, shortens it.
-resource "aws_s3_bucket_object_lock_configuration" "audit" {
-  provider = aws.audit
-  bucket   = aws_s3_bucket.audit.id
-
-  rule {
-    default_retention {
-      mode = "COMPLIANCE"
-      days = var.audit_retention_days
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.audit]
-}
-
-resource "aws_s3_bucket_server_side_encryption_configuration" "audit" {
-  provider = aws.audit
-  bucket   = aws_s3_bucket.audit.id
-
-  rule {
-    bucket_key_enabled = true
-
-    apply_server_side_encryption_by_default {
-      sse_algorithm     = "aws:kms"
-      kms_master_key_id = module.audit_key.arn
-    }
-  }
-}
-
-resource "aws_s3_bucket_public_access_block" "audit" {
-  provider                = aws.audit
-  bucket                  = aws_s3_bucket.audit.id
-  block_public_acls       = true
-  block_public_policy     = true
-  ignore_public_acls      = true
-  restrict_public_buckets = true
-}
-
-resource "aws_s3_bucket_ownership_controls" "audit" {
-  provider = aws.audit
-  bucket   = aws_s3_bucket.audit.id
-
-  rule {
-    object_ownership = "BucketOwnerEnforced"
-  }
-}
-
-resource "aws_s3_bucket_lifecycle_configuration" "audit" {
-  provider = aws.audit
-  bucket   = aws_s3_bucket.audit.id
-
-  rule {
-    id     = "tidy"
-    status = "Enabled"
-    filter {}
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.audit]
+  providers = { aws = aws.audit }
 }
 
 # Every new entry is an event, from which the copies of heads are made.
 resource "aws_s3_bucket_notification" "audit" {
   provider    = aws.audit
-  bucket      = aws_s3_bucket.audit.id
+  bucket      = module.audit_bucket.name
   eventbridge = true
 }
 
 locals {
-  audit_everything = [aws_s3_bucket.audit.arn, "${aws_s3_bucket.audit.arn}/*"]
-  audit_entries    = ["${aws_s3_bucket.audit.arn}/${var.audit_prefix}*"]
+  audit_everything = [module.audit_bucket.arn, "${module.audit_bucket.arn}/*"]
+  audit_entries    = ["${module.audit_bucket.arn}/${var.audit_prefix}*"]
 }
 
 data "aws_iam_policy_document" "audit" {
@@ -154,7 +80,7 @@ data "aws_iam_policy_document" "audit" {
     sid       = "DenyOverwrite"
     effect    = "Deny"
     actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.audit.arn}/*"]
+    resources = ["${module.audit_bucket.arn}/*"]
 
     principals {
       type        = "AWS"
@@ -189,7 +115,7 @@ data "aws_iam_policy_document" "audit" {
       "s3:PutLifecycleConfiguration",
       "s3:PutReplicationConfiguration",
     ]
-    resources = [aws_s3_bucket.audit.arn]
+    resources = [module.audit_bucket.arn]
 
     principals {
       type        = "AWS"
@@ -241,7 +167,7 @@ data "aws_iam_policy_document" "audit" {
   statement {
     sid       = "List"
     actions   = ["s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions"]
-    resources = [aws_s3_bucket.audit.arn]
+    resources = [module.audit_bucket.arn]
 
     principals {
       type        = "AWS"
@@ -258,7 +184,7 @@ data "aws_iam_policy_document" "audit" {
 
 resource "aws_s3_bucket_policy" "audit" {
   provider   = aws.audit
-  bucket     = aws_s3_bucket.audit.id
+  bucket     = module.audit_bucket.name
   policy     = data.aws_iam_policy_document.audit.json
-  depends_on = [aws_s3_bucket_public_access_block.audit]
+  depends_on = [module.audit_bucket]
 }

@@ -1,10 +1,10 @@
 output "bucket_names" {
-  value       = merge({ for use, bucket in aws_s3_bucket.this : use => bucket.id }, { audit = aws_s3_bucket.audit.id })
+  value       = merge({ for use, bucket in aws_s3_bucket.this : use => bucket.id }, { audit = module.audit_bucket.name })
   description = "Name of each bucket: data, artifacts, logs, audit."
 }
 
 output "bucket_arns" {
-  value       = merge({ for use, bucket in aws_s3_bucket.this : use => bucket.arn }, { audit = aws_s3_bucket.audit.arn })
+  value       = merge({ for use, bucket in aws_s3_bucket.this : use => bucket.arn }, { audit = module.audit_bucket.arn })
   description = "ARN of each bucket: data, artifacts, logs, audit."
 }
 
