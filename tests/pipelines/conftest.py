@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.base.errors import NotFound, ServiceUnavailable
-from lab.governance.ledger import Entry, parse
+from lab.base.errors import NotFound
+from tests.support.memory import MemoryEntries
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
 
@@ -36,37 +36,6 @@ class MemoryObjects:
 
     def download(self, bucket: str, key: str, path: Path) -> None:
         path.write_bytes(self.get(bucket, key))
-
-
-class MemoryEntries:
-    """`lab.governance.ledger.EntryStore` in memory. With `down` set, it answers nothing."""
-
-    def __init__(self) -> None:
-        self.bodies: dict[str, bytes] = {}
-        self.down = False
-
-    def create(self, key: str, body: bytes) -> bool:
-        self._answer()
-        if key in self.bodies:
-            return False
-        self.bodies[key] = body
-        return True
-
-    def read(self, key: str) -> bytes:
-        self._answer()
-        return self.bodies[key]
-
-    def keys_after(self, key: str, limit: int) -> list[str]:
-        self._answer()
-        return sorted(known for known in self.bodies if known > key)[:limit]
-
-    @property
-    def entries(self) -> list[Entry]:
-        return [parse(self.bodies[key]) for key in sorted(self.bodies)]
-
-    def _answer(self) -> None:
-        if self.down:
-            raise ServiceUnavailable("The object store doesn't answer.")
 
 
 @pytest.fixture
