@@ -148,9 +148,9 @@ def execute(argument: str) -> int:
         source_snapshot.take()
         memory_limit.limit()
         database.wait_for_postgres()
-        from dagster._cli.api import api_cli
+        from lab.dagster_host.dagster_private import execute_run
 
-        api_cli.main(args=["execute_run", argument], standalone_mode=False)
+        execute_run(argument)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except BaseException:

@@ -21,6 +21,7 @@ from lab.screen.action_runner import Runner
 from lab.screen.messages import PollFailed, SnapshotTaken
 from lab.screen.saved_layout import SavedLayout
 from lab.screen.screens.main_screen import MainScreen
+from lab.screen.textual_private import style_with_theme
 from lab.views import View
 from lab.views.jobs import Jobs
 
@@ -108,7 +109,7 @@ class LabApp(Acting):
         """Sets the theme before anything is styled, so that nothing has to be styled again for it."""
         self._styled = self.theme == theme
         self.theme = theme
-        self.stylesheet.set_variables(self.get_css_variables())
+        style_with_theme(self)
 
     def refresh_css(self, animate: bool = True) -> None:
         """As every app; but the first theme, which Textual takes for a change, is in place already."""
