@@ -7,7 +7,7 @@ import re
 
 import nox
 
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 nox.needs_version = ">=2024.10.9"
 # Those whose insides the lab uses; the lock has other releases of them only after somebody looked.
 INSIDES = (
