@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from dagster import DagsterRun, DagsterRunStatus
 
-from lab.dagster_host import container_runs
+from lab.dagster_host import container_runs, run_events
 from lab.dagster_host.dagster_private import (
     CheckRunHealthResult,
     ConfigurableClassData,
@@ -112,7 +112,7 @@ class PreforkRunLauncher(LabLauncher):
 
     def _record(self, event: Mapping[str, Any]) -> None:
         run_id = str(event["run_id"])
-        if event["event"] == "started":
+        if run_events.is_a(event, run_events.STARTED):
             self.instance.add_run_tags(run_id, {WORKER_TAG: str(event["pid"])})
             return
         # Dagster's command ends with 0 also when it couldn't read or write its database.
