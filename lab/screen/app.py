@@ -16,7 +16,7 @@ from textual.screen import Screen
 from lab.observe.polling import Factory, Poller
 from lab.observe.snapshot import LabInfo, Snapshot
 from lab.screen import themes
-from lab.screen.acting import Acting
+from lab.screen.action_app import ActionApp
 from lab.screen.action_runner import Runner
 from lab.screen.messages import PollFailed, SnapshotTaken
 from lab.screen.saved_layout import SavedLayout
@@ -41,7 +41,7 @@ def _commands() -> "type[Provider]":
     return LabCommands
 
 
-class LabApp(Acting):
+class LabApp(ActionApp):
     """`factory` makes the observer, in a thread after the first paint; `clock` is replaced in tests.
 
     `runner` does what the screen is asked for, `memory` keeps how it was left; without one it isn't kept.
