@@ -3,62 +3,20 @@
 import atexit
 import inspect
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from invoke import Context, Exit, ParseError, task
-from invoke.parser.parser import ParseMachine, Parser
-from invoke.program import Program
+from invoke import Context, Exit, task
 from invoke.tasks import Task
 
 from lab.base.startup import settle
 from lab.commands.command import REQUIRED, Command, Parameter
+from lab.commands.invoke_private import allow_optional_positionals, end_wrong_usage_with_2
 from lab.commands.table import TASKS
 
 ROOT = Path(__file__).resolve().parent
-
-
-def _allow_optional_positionals() -> None:
-    """Makes `invoke logs` and `invoke logs mlflow` both right: Invoke knows required positionals only."""
-    complete = ParseMachine.complete_context
-
-    def complete_context(machine: Any) -> None:
-        for argument in machine.context.missing_positional_args if machine.context else ():
-            if argument.optional:
-                argument.value = ""
-        complete(machine)
-
-    ParseMachine.complete_context = complete_context
-
-
-def _end_wrong_usage_with_2() -> None:
-    """Tells usage that isn't understood, for which Invoke's own exit code is 1, from what can't be done."""
-    parse = Parser.parse_argv
-
-    clean_up = Program.parse_cleanup
-
-    def wrong(err: Exception) -> Exit:
-        said = re.sub(r"<Argument: ([\w-]+)[^>]*>", r"--\1", str(err))
-        return Exit(f"error: {said}\n  → `invoke --list` shows every command, `invoke --help up` one.", 2)
-
-    def parse_argv(parser: Any, argv: list[str]) -> Any:
-        try:
-            return parse(parser, argv)
-        except ParseError as err:
-            raise wrong(err) from None
-
-    def parse_cleanup(program: Any) -> None:
-        # Where --help and --list look for the names that they were given.
-        try:
-            clean_up(program)
-        except (ParseError, Exit) as err:
-            raise wrong(err) if str(err) else err from None
-
-    Parser.parse_argv = parse_argv
-    Program.parse_cleanup = parse_cleanup
 
 
 def _end_without_reader() -> None:
@@ -71,8 +29,8 @@ def _end_without_reader() -> None:
 
 atexit.register(_end_without_reader)
 settle()
-_allow_optional_positionals()
-_end_wrong_usage_with_2()
+allow_optional_positionals()
+end_wrong_usage_with_2()
 
 
 def _ended(name: str, work: Callable[[], int]) -> None:

@@ -1,6 +1,5 @@
 """Writing `.env`: the lab's settings at first, and secrets where it has none. What stands in it is never changed."""
 
-import fcntl
 import io
 import os
 import re
@@ -10,11 +9,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from dotenv.parser import Binding, parse_stream
 
 from lab.base.errors import LabError, SettingsError
+from lab.base.file_lock import is_at, taken
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = (
@@ -184,21 +183,13 @@ def _locked(path: Path) -> Iterator[None]:
     end = time.monotonic() + _LOCK_S
     while True:
         with path.open("rb") as file:
-            if _is_held(file, path):
+            # Another call may have had it, and put another file in its place.
+            if taken(file) and is_at(file, path):
                 yield
                 return
         if time.monotonic() > end:
             raise LabError(f"Another command holds {path}.", "End it, then try again.")
         time.sleep(0.05)
-
-
-def _is_held(file: IO[bytes], path: Path) -> bool:
-    """Takes the lock; False when another has it, or had it and has put another file in its place."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 def _replace(path: Path, text: str) -> None:

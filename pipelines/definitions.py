@@ -29,21 +29,24 @@ training_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
-training_schedule = dg.ScheduleDefinition(
-    name=SCHEDULE,
-    job=training_job,
-    cron_schedule="0 */6 * * *",
-    execution_timezone="UTC",
-    tags={TRIGGER_TAG: "schedule"},
-    # A scheduled run meets the same guard as any other, so it may run without being asked for.
-    default_status=schedule_status(os.environ),
-)
 
-defs = dg.Definitions(
-    assets=_STEPS,
-    jobs=[training_job],
-    schedules=[training_schedule],
-    resources={"governance": Governance(owner="", role="", environment=""), "storage": Storage(timeout_s=30.0)},
-    # Also for what is materialised by hand: a process per step would cost seconds each.
-    executor=dg.in_process_executor,
-)
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster shows and runs; it calls this when it has loaded the module."""
+    schedule = dg.ScheduleDefinition(
+        name=SCHEDULE,
+        job=training_job,
+        cron_schedule="0 */6 * * *",
+        execution_timezone="UTC",
+        tags={TRIGGER_TAG: "schedule"},
+        # A scheduled run meets the same guard as any other, so it may run without being asked for.
+        default_status=schedule_status(os.environ),
+    )
+    return dg.Definitions(
+        assets=_STEPS,
+        jobs=[training_job],
+        schedules=[schedule],
+        resources={"governance": Governance(owner="", role="", environment=""), "storage": Storage(timeout_s=30.0)},
+        # Also for what is materialised by hand: a process per step would cost seconds each.
+        executor=dg.in_process_executor,
+    )

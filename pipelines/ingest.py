@@ -10,12 +10,11 @@ from pydantic import Field
 
 from lab.base.dataset import DatasetRef, hash_file, read_records
 from lab.base.errors import DatasetInvalid
-from lab.base.runs import STEPS
+from lab.base.runs import INGEST
 from lab.training.data_store import DataStore, Storage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
 
-STEP = STEPS[0]
 APPLICATIONS = dg.AssetKey(["data", "applications"])
 MAX_BYTES = 2 << 30
 _CHUNK = 1 << 20
@@ -31,7 +30,7 @@ class IngestConfig(dg.Config):
 
 
 @dg.multi_asset(
-    name=STEP,
+    name=INGEST,
     specs=[dg.AssetSpec(APPLICATIONS, description="credit applications as they came, stored under their SHA-256")],
     group_name="credit_risk",
 )
@@ -39,11 +38,11 @@ def ingest_data(
     context: dg.AssetExecutionContext, config: IngestConfig, governance: Governance, storage: Storage
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Stores the data set under its SHA-256 and hands on a reference to it."""
-    with governance.step(context, STEP) as record, tempfile.TemporaryDirectory() as folder:
+    with governance.step(context, INGEST) as record, tempfile.TemporaryDirectory() as folder:
         store = storage.open()
         ref, size, new = ingest(store, config.data_path, read_environment().data_path, Path(folder) / "data.csv")
         record.note(data_hash=ref.sha256, rows=ref.rows, bytes=size, source=ref.source, planted=ref.planted)
-        store.hand_on(context.run.run_id, STEP, asdict(ref))
+        store.hand_on(context.run.run_id, INGEST, asdict(ref))
         yield dg.MaterializeResult(
             metadata={
                 "data_hash": ref.sha256,

@@ -16,21 +16,17 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lab.base.model_versions import MODEL_ASSET, MODEL_NAME, ApprovalState, GovernanceTags
-from lab.base.runs import STEPS
+from lab.base.runs import REGISTER, REGISTRATION_REQUEST, TRAIN, VALIDATE
 from lab.governance.ledger import Entry, Status
 from lab.training.data_store import Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
 from pipelines.train import CANDIDATE
-from pipelines.train import STEP as TRAIN
-from pipelines.validate import STEP as VALIDATE
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
-STEP = STEPS[3]
-REQUEST = "register_model"
 AWAITING_APPROVAL = "awaiting approval"
 
 
@@ -83,7 +79,7 @@ def version_tags(candidate: Candidate, vouching: Entry) -> dict[str, str]:
 
 
 @dg.multi_asset(
-    name=STEP,
+    name=REGISTER,
     specs=[
         dg.AssetSpec(dg.AssetKey(MODEL_ASSET), deps=[CANDIDATE], description="governed version in MLflow's registry")
     ],
@@ -95,12 +91,12 @@ def register_with_governance(
     """Registers the candidate, blocked from deployment until it is approved."""
     from pipelines import tracking
 
-    with governance.step(context, STEP) as record:
+    with governance.step(context, REGISTER) as record:
         env, store, runs = read_environment(), storage.open(), lineage(context)
         trained = store.handed_on(runs, TRAIN)
         candidate = _candidate(trained, store.handed_on(runs, VALIDATE))
         request = record.append(
-            REQUEST,
+            REGISTRATION_REQUEST,
             Status.REQUESTED,
             model=MODEL_NAME,
             mlflow_run_id=candidate.mlflow_run_id,

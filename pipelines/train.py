@@ -7,19 +7,17 @@ from pathlib import Path
 import dagster as dg
 
 from lab.base.dataset import DatasetRef
-from lab.base.runs import STEPS
+from lab.base.runs import TRAIN, VALIDATE
 from lab.training.data_store import Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
-from pipelines.validate import STEP as VALIDATE
 from pipelines.validate import VALIDATED
 
-STEP = STEPS[2]
 CANDIDATE = dg.AssetKey(["models", "candidate"])
 
 
 @dg.multi_asset(
-    name=STEP,
+    name=TRAIN,
     specs=[dg.AssetSpec(CANDIDATE, deps=[VALIDATED], description="trained model, logged to MLflow and not registered")],
     group_name="credit_risk",
 )
@@ -29,7 +27,7 @@ def train_model(
     """Trains on a seeded split: the same data gives the same metrics."""
     from pipelines import model, tracking
 
-    with governance.step(context, STEP) as record, tempfile.TemporaryDirectory() as folder:
+    with governance.step(context, TRAIN) as record, tempfile.TemporaryDirectory() as folder:
         env, store, path = read_environment(), storage.open(), Path(folder) / "data.csv"
         ref = DatasetRef(**store.handed_on(lineage(context), VALIDATE)["dataset"])
         store.fetch(ref.sha256, path)
@@ -56,7 +54,7 @@ def train_model(
         record.note(model_id=logged.model_id, model_digest=logged.digest, **texts)
         store.hand_on(
             context.run.run_id,
-            STEP,
+            TRAIN,
             {
                 "mlflow_run_id": mlflow_run,
                 "model_id": logged.model_id,

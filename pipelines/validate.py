@@ -9,26 +9,24 @@ from typing import Any
 
 import dagster as dg
 
-from lab.base.csv_text import Violation
+from lab.base.csv_text import COLUMNS_RULE, READABLE, Violation
 from lab.base.dataset import DatasetRef, read_rows
 from lab.base.drift import DRIFTED, DriftReport, compare
-from lab.base.runs import STEPS
+from lab.base.runs import INGEST, VALIDATE
 from lab.governance.rules.approval_states import PROBE
 from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
-from pipelines.checks import CHECKS, Validation, check_file
+from pipelines.checks import CHECKS, SIZE_RULE, VALUES_RULE, Validation, check_file
 from pipelines.ingest import APPLICATIONS
-from pipelines.ingest import STEP as INGEST
 
-STEP = STEPS[1]
 VALIDATED = dg.AssetKey(["data", "validated_applications"])
 DRIFT_CHECK = "has_not_drifted"
 _PURPOSE = {
-    CHECKS[0]: "the file is UTF-8 text, and CSV",
-    CHECKS[1]: "every expected column is there once, and every row is complete",
-    CHECKS[2]: "every cell has a value of the right type, in range, of a known category",
-    CHECKS[3]: "there are enough rows of both classes to train on",
+    READABLE: "the file is UTF-8 text, and CSV",
+    COLUMNS_RULE: "every expected column is there once, and every row is complete",
+    VALUES_RULE: "every cell has a value of the right type, in range, of a known category",
+    SIZE_RULE: "there are enough rows of both classes to train on",
 }
 _NO_DRIFT = f"no feature has a PSI above {DRIFTED} that chance doesn't explain"
 
@@ -36,7 +34,7 @@ Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
 @dg.multi_asset(
-    name=STEP,
+    name=VALIDATE,
     specs=[dg.AssetSpec(VALIDATED, deps=[APPLICATIONS], description="applications that keep every rule of the schema")],
     check_specs=[
         *(dg.AssetCheckSpec(name, asset=VALIDATED, description=_PURPOSE[name], blocking=True) for name in CHECKS),
@@ -50,7 +48,7 @@ Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 )
 def validate_data(context: dg.AssetExecutionContext, governance: Governance, storage: Storage) -> Iterator[Result]:
     """Checks the ingested data set; a broken rule ends the run here."""
-    with governance.step(context, STEP) as record, tempfile.TemporaryDirectory() as folder:
+    with governance.step(context, VALIDATE) as record, tempfile.TemporaryDirectory() as folder:
         store, path = storage.open(), Path(folder) / "data.csv"
         ref = DatasetRef(**store.handed_on(lineage(context), INGEST))
         store.fetch(ref.sha256, path)
@@ -64,7 +62,7 @@ def validate_data(context: dg.AssetExecutionContext, governance: Governance, sto
         # Only data that keeps the rules is in force: the drift monitor can read nothing else. A probe's never is.
         if governance.claim(read_environment()).owner != PROBE:
             store.set_current(ref)
-        store.hand_on(context.run.run_id, STEP, {"dataset": asdict(ref), "drift": _drift_value(drift)})
+        store.hand_on(context.run.run_id, VALIDATE, {"dataset": asdict(ref), "drift": _drift_value(drift)})
         yield _drift_check(drift)
         yield dg.MaterializeResult(
             asset_key=VALIDATED, metadata=_metadata(ref, validation, drift), data_version=dg.DataVersion(ref.sha256)

@@ -125,17 +125,29 @@ def test_base_imports_only_itself_and_the_standard_library(path: Path) -> None:
     assert roots <= sys.stdlib_module_names
 
 
-READERS = ("environ.get", "environ[", "getenv(", "environ.copy", "environ.items", "environ.keys", "environ.values")
-
-
-def environment_reads(node: ast.AST) -> Iterator[int]:
-    """Lines that read the environment when the module is imported; the bodies of functions run later."""
+def at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """What is evaluated when the module is imported: not the bodies of functions, but their defaults and decorators."""
     for child in ast.iter_child_nodes(node):
+        yield child
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        if isinstance(child, ast.Call | ast.Subscript) and any(reader in ast.unparse(child) for reader in READERS):
-            yield child.lineno
-        yield from environment_reads(child)
+            given = (*child.args.defaults, *filter(None, child.args.kw_defaults), *getattr(child, "decorator_list", ()))
+            for one in given:
+                # The environment itself as a default is read when the function is called.
+                if ast.unparse(one) not in {"os.environ", "environ"}:
+                    yield from (one, *at_import(one))
+        else:
+            yield from at_import(child)
+
+
+def environment_reads(tree: ast.AST) -> Iterator[int]:
+    """Lines that read the environment when the module is imported."""
+    for node in at_import(tree):
+        match node:
+            case (
+                ast.Attribute(attr="environ" | "environb" | "getenv")
+                | ast.Name(id="environ" | "environb" | "getenv", ctx=ast.Load())
+            ):
+                yield node.lineno
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -154,14 +166,30 @@ def test_no_module_reads_the_environment_at_import(package: str) -> None:
         "import os\nHOME = os.environ['HOME']",
         "import os\nclass A:\n    home: str = os.environ.get('HOME', '')",
         "from os import getenv\nif getenv('DEBUG'):\n    DEBUG = True",
+        "import os\nALL = dict(os.environ)",
+        "import os\nDEBUG = 'DEBUG' in os.environ",
+        "import os\ndef home(path: str = os.environ['HOME']): ...",
+        "import os\ndef home(*, path: str = os.environ.get('HOME', '')): ...",
+        "import os\nasync def home(all: dict = dict(os.environ)): ...",
+        "import os\nclass A:\n    def home(self, path=os.getenv('HOME')): ...",
+        "import os\nHOME = lambda path=os.environ['HOME']: path",
+        "import os\n@cached(os.environ['HOME'])\ndef home(): ...",
     ],
 )
 def test_read_at_import_is_noticed(source: str) -> None:
     assert list(environment_reads(ast.parse(source)))
 
 
-def test_read_inside_a_function_is_allowed() -> None:
-    assert not list(environment_reads(ast.parse("import os\ndef home():\n    return os.environ['HOME']")))
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\ndef home():\n    return os.environ['HOME']",
+        "import os\ndef home(environ=os.environ):\n    return environ['HOME']",
+        "import os\nHOME = lambda: os.environ['HOME']",
+    ],
+)
+def test_read_inside_a_function_is_allowed(source: str) -> None:
+    assert not list(environment_reads(ast.parse(source)))
 
 
 def test_nothing_that_is_kept_is_ignored() -> None:

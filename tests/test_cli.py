@@ -117,6 +117,7 @@ def test_wrong_usage_exits_with_two(arguments: list[str], capsys: pytest.Capture
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["audit", "verify", "--published-heads", "/nonexistent"],
         ["audit", "verify", "--witness", "/nonexistent"],
         ["audit", "verify", "--from-export", "/nonexistent"],
         ["audit", "verify", "--from-export", __file__, "--witness", "/"],

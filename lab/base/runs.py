@@ -6,7 +6,10 @@ from enum import StrEnum
 
 JOB = "ml_training_pipeline"
 SCHEDULE = "ml_training_schedule"
-STEPS = ("ingest_data", "validate_data", "train_model", "register_with_governance")
+INGEST, VALIDATE, TRAIN, REGISTER = "ingest_data", "validate_data", "train_model", "register_with_governance"
+STEPS = (INGEST, VALIDATE, TRAIN, REGISTER)
+# What the last step asks the registry for is an entry of its own, before the step's success.
+REGISTRATION_REQUEST = "register_model"
 
 # Run tags: who a run belongs to, and what started it.
 OWNER_TAG = "lab/owner"

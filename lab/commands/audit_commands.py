@@ -29,10 +29,11 @@ class Verified(NamedTuple):
 def verify(
     _: Voice,
     from_export: Annotated[str, Option("check an export; needs no lab", "FILE")] = "",
-    witness: Annotated[str, Option("published heads to compare with as well", "FILE")] = "",
+    published_heads: Annotated[str, Option("published heads to compare with as well", "FILE")] = "",
+    witness: Annotated[str, Option("earlier name of --published-heads", "FILE")] = "",
 ) -> Verified:
     """Checks every entry of the trail, or of an export. Raises LabError."""
-    heads = Path(witness) if witness else None
+    heads = Path(published_heads or witness) if published_heads or witness else None
     if from_export:
         return Verified(*_verify_export(Path(from_export), heads))
     from lab import wiring
@@ -63,13 +64,13 @@ def print_verified(value: Verified) -> None:
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
 
-def _verify_export(path: Path, witness: Path | None) -> "tuple[Verification, tuple[str, ...]]":
+def _verify_export(path: Path, heads: Path | None) -> "tuple[Verification, tuple[str, ...]]":
     from lab.governance.ledger.verify_export import HEADS_SUFFIX, verify_files
 
     beside = path.with_name(path.name + HEADS_SUFFIX)
-    if witness is None and beside.exists():
+    if heads is None and beside.exists():
         return verify_files(path, beside), (f"compared with the heads in {beside}, which came with the export",)
-    return verify_files(path, witness), ()
+    return verify_files(path, heads), ()
 
 
 def export(

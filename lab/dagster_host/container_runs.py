@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.error import HTTPError
 
+from lab.dagster_host import run_events
 from lab.dagster_host.prefork_client import Watch
 
 # Set for a daemon whose runs get containers: http://host:port of the gate.
@@ -44,7 +45,7 @@ class ContainerServer:
             raise
         with self._lock:
             self._started.add(run_id)
-        watch({"event": "started", "run_id": run_id, "pid": f"container of run {run_id}"})
+        watch(run_events.started(run_id, f"container of run {run_id}"))
         self._look()
 
     def interrupt(self, run_id: str) -> bool:
@@ -105,7 +106,7 @@ class ContainerServer:
         with self._lock:
             watch = self._watches.get(run_id)
         if watch:
-            watch({"event": "ended", "run_id": run_id, "code": code})
+            watch(run_events.ended(run_id, code))
         # Not before: what fails above is tried again.
         with self._lock:
             self._watches.pop(run_id, None)

@@ -4,7 +4,6 @@ Server and daemon import at the same time, and no launch waits for the first one
 """
 
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lab.base.heartbeats import dated
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dagster import DagsterInstance
-    from dagster._daemon.daemon import DagsterDaemon
-    from dagster_shared.error import SerializableErrorInfo
+
+    from lab.dagster_host.dagster_private import DagsterDaemon, SerializableErrorInfo
 
     Met = tuple[SerializableErrorInfo, datetime]
 
@@ -25,32 +24,27 @@ class DatedErrors(deque["Met"]):
     """The newest errors of a daemon, each with its time in its text: in a heartbeat they come without."""
 
     def appendleft(self, met: "Met", /) -> None:
+        from lab.dagster_host.dagster_private import with_message
+
         error, at = met
-        super().appendleft((error._replace(message=dated(error.message, at.timestamp())), at))
+        super().appendleft((with_message(error, dated(error.message, at.timestamp())), at))
 
 
 def daemons(instance: "DagsterInstance") -> "list[DagsterDaemon[Any]]":
     """The daemons of an instance, which date their errors."""
-    from dagster._daemon.controller import create_daemons_from_instance
-    from dagster._daemon.daemon import DAEMON_HEARTBEAT_ERROR_LIMIT
+    from lab.dagster_host import dagster_private
 
-    made = list(create_daemons_from_instance(instance))
-    for daemon in made:
-        daemon._errors = DatedErrors(maxlen=DAEMON_HEARTBEAT_ERROR_LIMIT)
-    return made
+    return dagster_private.daemons(instance, lambda most: DatedErrors(maxlen=most))
 
 
 def main() -> None:
     """As `dagster-daemon`."""
     if not gate_url():
         SERVER.start()
-    from dagster._daemon import cli, controller
+    from lab.dagster_host import dagster_private
 
-    # Its command has no option for the daemons.
-    dating = partial(controller.daemon_controller_from_instance, gen_daemons=daemons)
-    cli.daemon_controller_from_instance = dating  # type: ignore[attr-defined] # imported there, and called by that name
     try:
-        cli.main()
+        dagster_private.run_daemon(daemons)
     finally:
         SERVER.close()
 

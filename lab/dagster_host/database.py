@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # Seconds for which a broken write is tried again; each try waits by itself until a connection can be had.
 WRITE_DEADLINE_S = 120.0
+# What a run does with the storage of runs, by the names of the methods.
+RUN_METHODS = ("fetchall", "fetchone", "handle_run_event", "add_run_tags")
 # How Dagster names the methods of its event log that only read.
 _QUESTIONS = ("get_", "has_", "fetch_", "can_")
 
@@ -22,12 +24,14 @@ def wait_for_postgres() -> None:
     A run asks for a connection at each event: nothing is lost when it waits for that, in all for 51 s. A question that
     was under way is asked again. An event that was being written is looked for first, because it may be there.
     """
-    from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
-    from dagster_postgres import PostgresEventLogStorage, utils
+    from dagster_postgres import PostgresEventLogStorage
 
-    utils.retry_pg_connection_fn.__defaults__ = (8, 0.2)
-    for name in ("fetchall", "fetchone", "handle_run_event", "add_run_tags"):
-        setattr(SqlRunStorage, name, _asked_again(getattr(SqlRunStorage, name)))
+    from lab.dagster_host import dagster_private
+
+    dagster_private.retry_connections(8, 0.2)
+    runs = dagster_private.run_storage()
+    for name in RUN_METHODS:
+        setattr(runs, name, _asked_again(getattr(runs, name)))
     for storage in PostgresEventLogStorage.__mro__:
         ask_again(storage)
     store = written_once(PostgresEventLogStorage.store_event)
@@ -86,42 +90,9 @@ def _finish(
     event: "EventLogEntry",
 ) -> None:
     """Writes of an event what isn't there: all of it, or what Dagster's tables keep of it by asset and check."""
-    from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
-    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Checks
-    from dagster._core.storage.event_log.schema import AssetEventTagsTable as Tags
+    from lab.dagster_host.dagster_private import complete_event, number_of
 
-    number = _number(storage, event)
+    number = number_of(storage, event)
     if number is None:
         return store(storage, event)
-    kind = event.dagster_event_type
-    if kind in ASSET_EVENTS and event.dagster_event and event.dagster_event.asset_key:
-        tagged = _any(storage, Tags.c.event_id == number)
-        with storage.index_transaction() as connection:
-            if not tagged:
-                storage._store_asset_event_tags(connection, [event], [number])
-            storage._store_asset_event(connection, event, number)
-    if kind in ASSET_CHECK_EVENTS and not _any(storage, Checks.c.evaluation_event_storage_id == number):
-        storage.store_asset_check_event(event, number)
-    return None
-
-
-def _number(storage: "PostgresEventLogStorage", event: "EventLogEntry") -> int | None:
-    """The event's number in the log; None when it isn't there. Its text holds its time to the microsecond."""
-    import sqlalchemy as db
-    from dagster import serialize_value
-    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
-
-    with storage._connect() as connection:
-        found = connection.execute(
-            db.select(db.func.max(Events.c.id)).where(
-                Events.c.run_id == event.run_id, Events.c.event == serialize_value(event)
-            )
-        ).scalar()
-    return None if found is None else int(found)
-
-
-def _any(storage: "PostgresEventLogStorage", condition: Any) -> bool:
-    import sqlalchemy as db
-
-    with storage._connect() as connection:
-        return bool(connection.execute(db.select(db.exists().where(condition))).scalar())
+    return complete_event(storage, event, number)

@@ -14,16 +14,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
-from dagster._config.config_schema import UserConfigSchema
-from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
-from dagster._grpc.types import ExecuteRunArgs
-from dagster._serdes import ConfigurableClass, serialize_value
-from dagster._serdes.config_class import ConfigurableClassData
+from dagster import DagsterRun, DagsterRunStatus
 
-from lab.dagster_host import container_runs
+from lab.dagster_host import container_runs, run_events
+from lab.dagster_host.dagster_private import (
+    CheckRunHealthResult,
+    ConfigurableClassData,
+    LabLauncher,
+    LaunchRunContext,
+    WorkerStatus,
+    run_argument,
+)
 from lab.dagster_host.prefork_client import SERVER, Watch
 
 WORKER_TAG = "lab/worker_pid"
@@ -50,42 +53,26 @@ class RunServer(Protocol):
         ...
 
 
-class PreforkRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
+class PreforkRunLauncher(LabLauncher):
     """Launches runs through the process's prefork server, or into containers."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None, server: RunServer | None = None) -> None:
-        self._inst_data = inst_data
         self._server = server or _server_of_process()
         self._cancellations: threading.Thread | None = None
-        super().__init__()  # type: ignore[no-untyped-call]  # Dagster leaves it unannotated
-
-    @property
-    def inst_data(self) -> ConfigurableClassData | None:
-        return self._inst_data
-
-    @classmethod
-    def config_type(cls) -> UserConfigSchema:
-        return {}
-
-    @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        return cls(inst_data=inst_data, **config_value)
+        super().__init__(inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Hands the run to the prefork server and returns without waiting for it."""
-        run, origin = context.dagster_run, context.job_code_origin
-        if origin is None:
-            raise ValueError(f"Run {run.run_id} doesn't say which code it belongs to.")
-        argument = serialize_value(ExecuteRunArgs(origin, run.run_id, self._instance.get_ref()))
-        self._server.launch(run.run_id, argument, self.watch)
+        argument = run_argument(context, self.instance)
+        self._server.launch(context.dagster_run.run_id, argument, self.watch)
         self._carry_out_cancellations()
 
     def terminate(self, run_id: str) -> bool:
         """Marks the run as being cancelled; the process that launched it carries it out within a second or two."""
-        run = self._instance.get_run_by_id(run_id)
+        run = self.instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
-        self._instance.report_run_canceling(run)
+        self.instance.report_run_canceling(run)
         self._server.interrupt(run_id)
         return True
 
@@ -125,19 +112,19 @@ class PreforkRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
     def _record(self, event: Mapping[str, Any]) -> None:
         run_id = str(event["run_id"])
-        if event["event"] == "started":
-            self._instance.add_run_tags(run_id, {WORKER_TAG: str(event["pid"])})
+        if run_events.is_a(event, run_events.STARTED):
+            self.instance.add_run_tags(run_id, {WORKER_TAG: str(event["pid"])})
             return
         # Dagster's command ends with 0 also when it couldn't read or write its database.
-        run = self._instance.get_run_by_id(run_id)
+        run = self.instance.get_run_by_id(run_id)
         if run and not run.is_finished:
             self._end(run, f"The run's process ended before the run did ({_how(event['code'])}).")
 
     def _end(self, run: DagsterRun, message: str) -> None:
         if run.status is DagsterRunStatus.CANCELING:
-            self._instance.report_run_canceled(run, message)
+            self.instance.report_run_canceled(run, message)
         else:
-            self._instance.report_run_failed(run, message)
+            self.instance.report_run_failed(run, message)
 
     def _carry_out_cancellations(self) -> None:
         """Another process may ask for a cancellation, and only this one has the run's process."""
@@ -157,7 +144,7 @@ class PreforkRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
             interrupted &= runs
             for run_id in runs - interrupted:
                 try:
-                    run = self._instance.get_run_by_id(run_id)
+                    run = self.instance.get_run_by_id(run_id)
                 except Exception:
                     # The database may be away for a while; the next round asks again.
                     _LOG.warning("Can't see whether run %s is to be cancelled.", run_id, exc_info=True)

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lab.dagster_host import run_events
+
 _LOG = logging.getLogger("dagster.daemon.PreforkServer")
 Watch = Callable[[Mapping[str, Any]], None]
 
@@ -85,13 +87,13 @@ class PreforkServer:
         with channel, channel.makefile("rb") as lines, contextlib.suppress(OSError):
             for line in lines:
                 event = json.loads(line)
-                was_ready = was_ready or event["event"] == "ready"
+                was_ready = was_ready or run_events.is_a(event, run_events.READY)
                 self._take(event)
         process.wait()
         with self._lock:
             lost = list(self._watches) if self._channel is channel else []
         for run_id in lost:
-            self._take({"event": "ended", "run_id": run_id, "code": "its prefork server ended"})
+            self._take(run_events.ended(run_id, "its prefork server ended"))
         # One that never got ready would not do so now; the next launch tries again and says why.
         if was_ready:
             self.start()
@@ -100,7 +102,7 @@ class PreforkServer:
         run_id = event.get("run_id", "")
         with self._lock:
             watch = self._watches.get(run_id)
-            if event["event"] == "ended":
+            if run_events.is_a(event, run_events.ENDED):
                 self._watches.pop(run_id, None)
         if watch:
             try:

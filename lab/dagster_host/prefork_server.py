@@ -3,9 +3,7 @@
 It is started with one end of a socket pair as a file descriptor and speaks JSON lines on it:
     → {"run_id": …, "argument": …}                  run it, with the argument of `dagster api execute_run`
     → {"run_id": …}                                 interrupt it
-    ← {"event": "ready"}
-    ← {"event": "started", "run_id": …, "pid": …}
-    ← {"event": "ended", "run_id": …, "code": …}    exit status, negative for a signal
+    ← ready, started, ended                         see `lab.dagster_host.run_events`
 When its starter closes the socket, or dies, the server interrupts its runs and ends. The project's own code is compiled
 here and not imported: each run takes it as it is on disk when the run begins.
 """
@@ -19,9 +17,8 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from typing import Any
 
-from lab.dagster_host import database, memory_limit, source_snapshot
+from lab.dagster_host import database, memory_limit, run_events, source_snapshot
 from lab.dagster_host.parent_watch import ParentWatch
 from lab.dagster_host.warm_up import warm_up
 
@@ -48,7 +45,7 @@ class Server:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        self._send({"event": "ready"})
+        self._send(run_events.ready())
         with selectors.DefaultSelector() as selector:
             selector.register(self._channel, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
@@ -88,7 +85,7 @@ class Server:
             self._become_run(argument)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self._runs[pid] = run_id
-        self._send({"event": "started", "run_id": run_id, "pid": pid})
+        self._send(run_events.started(run_id, pid))
 
     def _become_run(self, argument: str) -> None:
         code = 1
@@ -118,7 +115,7 @@ class Server:
                 pid, status = ended
                 if pid in self._runs:
                     code = os.waitstatus_to_exitcode(status)
-                    self._send({"event": "ended", "run_id": self._runs.pop(pid), "code": code})
+                    self._send(run_events.ended(self._runs.pop(pid), code))
 
     def _end_runs(self) -> None:
         """Interrupts what still runs, and kills what doesn't heed it."""
@@ -137,7 +134,7 @@ class Server:
             if only in {None, run_id}:
                 os.kill(pid, number)
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: run_events.Event) -> None:
         with suppress(OSError):
             self._channel.sendall(json.dumps(message).encode() + b"\n")
 
@@ -148,9 +145,9 @@ def execute(argument: str) -> int:
         source_snapshot.take()
         memory_limit.limit()
         database.wait_for_postgres()
-        from dagster._cli.api import api_cli
+        from lab.dagster_host.dagster_private import execute_run
 
-        api_cli.main(args=["execute_run", argument], standalone_mode=False)
+        execute_run(argument)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except BaseException:

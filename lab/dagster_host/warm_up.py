@@ -6,6 +6,9 @@ import io
 import sys
 from collections.abc import Callable
 from functools import partial
+from pkgutil import resolve_name
+
+from lab.base.mlflow_private import LOOK_UP_PACKAGES
 
 MODULES = (
     "boto3.s3.inject",
@@ -70,6 +73,4 @@ def _check() -> None:
 
 def _look_up_packages() -> None:
     """Reads the metadata of every installed package, which MLflow does once per process."""
-    from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
-
-    warn_dependency_requirement_mismatches(["mlflow"])
+    resolve_name(LOOK_UP_PACKAGES)(["mlflow"])

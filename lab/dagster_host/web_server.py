@@ -25,23 +25,16 @@ def serve(host: str, port: int, workspace: Path, hosts: Sequence[str]) -> None:
     """Serves the instance in DAGSTER_HOME; `hosts` are the values of the Host header that are answered."""
     import uvicorn
     from dagster import DagsterInstance
-    from dagster._core.workspace.context import WorkspaceProcessContext
-    from dagster._core.workspace.load_target import WorkspaceFileTarget
-    from dagster._utils.log import configure_loggers
-    from dagster_webserver import graphql as pages
-    from dagster_webserver.version import __version__
-    from dagster_webserver.webserver import DagsterWebserver
 
+    from lab.dagster_host import dagster_private
     from lab.dagster_host.web_guard import AnyJson, WebGuard
 
-    # One run that holds a character beyond UTF-8 would otherwise make every list of runs an error.
-    pages.JSONResponse = AnyJson  # type: ignore[attr-defined]  # it isn't meant to be replaced
-    configure_loggers()
+    dagster_private.log_as_dagster_does()
     look_at_connections()
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_OVERFLOW)
-        with WorkspaceProcessContext(instance, WorkspaceFileTarget([str(workspace)]), __version__) as context:
-            app = DagsterWebserver(context, live_data_poll_rate=_UI_POLL_MS).create_asgi_app()
+        # One run that holds a character beyond UTF-8 would otherwise make every list of runs an error.
+        with dagster_private.web_application(instance, workspace, _UI_POLL_MS, AnyJson) as app:
             # Without a proxy in front nobody may say by a header where a request came from.
             uvicorn.run(WebGuard(app, hosts), host=host, port=port, log_level="warning", proxy_headers=False)
 

@@ -1,7 +1,6 @@
 """Appends snapshots to a file: a block is written whole, so that a killed recorder loses at most the one it fills."""
 
 import contextlib
-import fcntl
 import json
 import os
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lab.base.file_lock import taken
 from lab.observe.snapshot import SCHEMA_VERSION, Snapshot
 from lab.recording.blocks import FORMAT, VERSION, RecordingError, packed
 from lab.recording.deltas import Encoder, difference
@@ -118,10 +118,8 @@ class Recorder:
             raise
 
     def _claim(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RecordingError(f"{self.path} is being recorded to.", "Name another file.") from None
+        if not taken(self._file):
+            raise RecordingError(f"{self.path} is being recorded to.", "Name another file.")
         if os.fstat(self._file.fileno()).st_size == 0:
             head = {"format": FORMAT, "version": VERSION, "schema": SCHEMA_VERSION}
             self._write(packed([json.dumps(head).encode()], True, 0.0, 0.0))

@@ -1,12 +1,12 @@
 """One command at a time may change a lab."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lab.base.errors import LabError
+from lab.base.file_lock import is_at, taken
 from lab.runtime.runtime import Note, wait_until
 
 DEADLINE_S = 240.0
@@ -47,12 +47,11 @@ class HomeLock:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # A removed home takes the file with it: what was locked then is nobody's lock any more.
-            if os.fstat(descriptor).st_ino == self._path.stat().st_ino:
+            # A removed home takes the file with it.
+            if taken(descriptor) and is_at(descriptor, self._path):
                 self._descriptor = descriptor
                 return True
-        except (BlockingIOError, FileNotFoundError):
-            pass
-        os.close(descriptor)
+        finally:
+            if self._descriptor is None:
+                os.close(descriptor)
         return False

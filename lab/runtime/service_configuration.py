@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from lab.base import mlflow_private
 from lab.base.catalogue import LOOPBACK, Service
 from lab.config import REGION
 from lab.runtime.endpoints import EndpointView
@@ -32,7 +33,7 @@ def python_arguments(service: Service, view: EndpointView) -> Sequence[str]:
         return ("-m", f"exporters.{service.replace('-', '_')}")
     lines: Mapping[Service, Sequence[str]] = {
         Service.MLFLOW: (
-            *("-m", "uvicorn", "mlflow.server.fastapi_app:app"),
+            *("-m", "uvicorn", mlflow_private.APPLICATION),
             *("--host", listen, "--port", port, "--no-access-log"),
         ),
         Service.DAGSTER_CODE: (*("-m", "lab.dagster_host.code_server", "--host", listen, "--port", port),),
@@ -175,11 +176,11 @@ def _mlflow(view: EndpointView) -> dict[str, str]:
     database = f"postgresql+psycopg2://mlflow@{view.address(Service.POSTGRES)}/mlflow"
     return _s3(view, "mlflow") | {
         "PGPASSFILE": str(view.secrets / "pgpass-mlflow"),
-        "_MLFLOW_SERVER_FILE_STORE": database,
-        "_MLFLOW_SERVER_REGISTRY_STORE": database,
-        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": f"s3://{view.config.artifact_bucket}",
-        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        mlflow_private.RUN_STORE: database,
+        mlflow_private.REGISTRY_STORE: database,
+        mlflow_private.ARTIFACT_ROOT: "mlflow-artifacts:/",
+        mlflow_private.ARTIFACT_DESTINATION: f"s3://{view.config.artifact_bucket}",
+        mlflow_private.SERVE_ARTIFACTS: "true",
         "MLFLOW_S3_ENDPOINT_URL": view.url(Service.OBJECT_STORE),
         "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(view.hosts(Service.MLFLOW)),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

@@ -14,7 +14,7 @@ from lab.views.jobs import ActionResult, Job, Jobs
 from lab.views.view import note
 
 if TYPE_CHECKING:
-    from lab.screen.acting import Acting
+    from lab.screen.action_app import ActionApp
 
 _NOTICE_S = 8.0
 Severity = Literal["information", "error"]
@@ -23,7 +23,7 @@ Severity = Literal["information", "error"]
 class ActionController:
     """Starts actions for `app`, and keeps account of them."""
 
-    def __init__(self, app: "Acting", runner: Runner) -> None:
+    def __init__(self, app: "ActionApp", runner: Runner) -> None:
         self._app, self._runner = app, runner
         self.jobs = Jobs()
 

@@ -16,11 +16,12 @@ from textual.screen import Screen
 from lab.observe.polling import Factory, Poller
 from lab.observe.snapshot import LabInfo, Snapshot
 from lab.screen import themes
-from lab.screen.acting import Acting
+from lab.screen.action_app import ActionApp
 from lab.screen.action_runner import Runner
 from lab.screen.messages import PollFailed, SnapshotTaken
 from lab.screen.saved_layout import SavedLayout
 from lab.screen.screens.main_screen import MainScreen
+from lab.screen.textual_private import style_with_theme
 from lab.views import View
 from lab.views.jobs import Jobs
 
@@ -40,7 +41,7 @@ def _commands() -> "type[Provider]":
     return LabCommands
 
 
-class LabApp(Acting):
+class LabApp(ActionApp):
     """`factory` makes the observer, in a thread after the first paint; `clock` is replaced in tests.
 
     `runner` does what the screen is asked for, `memory` keeps how it was left; without one it isn't kept.
@@ -108,7 +109,7 @@ class LabApp(Acting):
         """Sets the theme before anything is styled, so that nothing has to be styled again for it."""
         self._styled = self.theme == theme
         self.theme = theme
-        self.stylesheet.set_variables(self.get_css_variables())
+        style_with_theme(self)
 
     def refresh_css(self, animate: bool = True) -> None:
         """As every app; but the first theme, which Textual takes for a change, is in place already."""

@@ -14,7 +14,7 @@ from lab.screen.actions import ACTIONS, Action
 from lab.views import PARTS
 
 if TYPE_CHECKING:
-    from lab.screen.acting import Acting
+    from lab.screen.action_app import ActionApp
 
 
 class LabCommands(SystemCommandsProvider):
@@ -26,7 +26,7 @@ class LabCommands(SystemCommandsProvider):
             yield DiscoveryHit(Content(title), callback, title, explained)
 
 
-def commands(app: "Acting") -> Iterable[SystemCommand]:
+def commands(app: "ActionApp") -> Iterable[SystemCommand]:
     """In the order in which they are listed while nothing is typed."""
     view = app.view
     for action in ACTIONS.values():
@@ -53,7 +53,7 @@ def commands(app: "Acting") -> Iterable[SystemCommand]:
     yield SystemCommand("Quit", "Key q: leave; the lab stays up", app.action_quit)
 
 
-def _target(app: "Acting", action: Action) -> str:
+def _target(app: "ActionApp", action: Action) -> str:
     """The row that the action would be about; a blank for the whole lab, empty where there is no such row."""
     if not action.part:
         return " "

@@ -9,6 +9,7 @@ from typing import Any
 from lab.base.errors import RunFailed
 from lab.base.runs import (
     ENVIRONMENT_TAG,
+    INGEST,
     JOB,
     OWNER_TAG,
     ROLE_TAG,
@@ -199,7 +200,7 @@ def _params(actor: Actor, trigger: str, data_path: str | None, extra_tags: Mappi
     governance = {"owner": actor.owner, "role": actor.role.value, "environment": actor.environment.value}
     config: dict[str, Any] = {"resources": {"governance": {"config": governance}}}
     if data_path is not None:
-        config["ops"] = {"ingest_data": {"config": {"data_path": data_path}}}
+        config["ops"] = {INGEST: {"config": {"data_path": data_path}}}
     tags = {**extra_tags, OWNER_TAG: governance["owner"], ROLE_TAG: governance["role"]}
     tags |= {ENVIRONMENT_TAG: governance["environment"], TRIGGER_TAG: trigger}
     return {

@@ -10,6 +10,7 @@ from lab.base.errors import NotFound
 from lab.base.heartbeats import DaemonError, current, met_at
 from lab.base.runs import (
     ENVIRONMENT_TAG,
+    INGEST,
     OWNER_TAG,
     ROLE_TAG,
     TRIGGER_TAG,
@@ -144,7 +145,7 @@ def launched_on(data: Mapping[str, Any]) -> tuple[str, str | None]:
     """The job of a run, and the path of the data that it was given; None where it took DATA_PATH. Raises NotFound."""
     found = _found(data["runOrError"], "Run")
     config = mapping(found["runConfig"] or {})
-    step = mapping(mapping(config.get("ops") or {}).get("ingest_data") or {})
+    step = mapping(mapping(config.get("ops") or {}).get(INGEST) or {})
     return text(found["jobName"]), mapping(step.get("config") or {}).get("data_path")
 
 

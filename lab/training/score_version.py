@@ -12,9 +12,11 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from lab.base.dataset import NUMERIC, TARGET
+from lab.base.mlflow_private import SCORING_APPLICATION
 from lab.base.model_versions import MODEL_NAME, files_digest
 
 if TYPE_CHECKING:
@@ -65,10 +67,9 @@ def _served(model: "PyFuncModel", rows: "pd.DataFrame") -> list[Any]:
     import asyncio
 
     import httpx
-    from mlflow.pyfunc import scoring_server
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app=scoring_server.init(model))
+        transport = httpx.ASGITransport(app=resolve_name(SCORING_APPLICATION)(model))
         async with httpx.AsyncClient(transport=transport, base_url="http://model", timeout=60) as client:
             # An empty cell of a column that the model ignores is null in JSON.
             body = f'{{"dataframe_split": {rows.to_json(orient="split", index=False)}}}'

@@ -138,9 +138,9 @@ def test_code_that_does_not_load_leaves_the_definitions_in_service_until_it_is_m
 
 def test_definitions_that_contradict_each_other_are_code_that_does_not_load(whole: Served) -> None:
     text, known = whole.definitions.read_text(), whole.times("doesn't load")
-    rival = '@dg.asset(key=["models", "candidate"])\ndef rival() -> None:\n    pass\n\n\ndefs = dg.Definitions('
+    rival = '@dg.asset(key=["models", "candidate"])\ndef rival() -> None:\n    pass\n\n\n@dg.definitions\n'
 
-    edited = text.replace("defs = dg.Definitions(", rival).replace("assets=_STEPS", "assets=[*_STEPS, rival]")
+    edited = text.replace("@dg.definitions\n", rival).replace("assets=_STEPS", "assets=[*_STEPS, rival]")
     whole.definitions.write_text(edited)
     whole.waits_for("doesn't load", known + 1)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.base.errors import RunFailed
-from lab.base.runs import JOB, STEPS, Run, RunStatus, Step
+from lab.base.runs import INGEST, JOB, Run, RunStatus, Step
 from lab.governance.checks import Verifier
 from lab.governance.checks.policy_proofs import TRIED
 from lab.governance.ledger import Status
@@ -37,7 +37,7 @@ class Dagster:
 
     async def run(self, run_id: str) -> Run:
         self.asked.set()
-        return Run(run_id, JOB, self.states[run_id], owner="verify-governance", steps=(Step(STEPS[0], "FAILURE"),))
+        return Run(run_id, JOB, self.states[run_id], owner="verify-governance", steps=(Step(INGEST, "FAILURE"),))
 
     async def terminate(self, run_id: str) -> None:
         if self.states[run_id].finished:
@@ -48,7 +48,7 @@ class Dagster:
         return [await self.run(one) for one in run_ids]
 
     async def all_events(self, run_id: str) -> tuple[RunEvent, ...]:
-        return (RunEvent("STEP_FAILURE", STEPS[0], 1.0, "ERROR", "interrupted"),)
+        return (RunEvent("STEP_FAILURE", INGEST, 1.0, "ERROR", "interrupted"),)
 
     async def aclose(self) -> None:
         return
@@ -76,7 +76,7 @@ async def test_an_interruption_ends_every_run_and_records_what_it_broke_off(gove
     await interrupted(governed, dagster, dagster.asked)
     assert list(dagster.states.values()) == [RunStatus.CANCELED] * len(TRIED)
     assert {(one.run_id, one.action, one.status) for one in governed.store.entries} == {
-        (run_id, STEPS[0], Status.FAILURE) for run_id in dagster.states
+        (run_id, INGEST, Status.FAILURE) for run_id in dagster.states
     }
 
 

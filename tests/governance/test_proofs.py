@@ -10,7 +10,7 @@ import pytest
 
 from lab.base.errors import SignatureInvalid
 from lab.base.model_versions import ApprovalState
-from lab.base.runs import JOB, STEPS, Run, RunStatus, Step
+from lab.base.runs import INGEST, JOB, Run, RunStatus, Step
 from lab.governance.cases.signing import Signing
 from lab.governance.checks import approval_proofs
 from lab.governance.checks.approval_proofs import ApprovalProofs
@@ -177,23 +177,23 @@ async def test_a_false_tag_is_the_registrys_and_never_the_trails_fault(room: Roo
 @pytest.mark.parametrize(
     ("entries", "steps", "reason", "gap"),
     [
-        ([Status.STARTED, Status.SUCCESS], [Step(STEPS[0], "SUCCESS")], "", ""),
-        ([Status.STARTED], [Step(STEPS[0], "SUCCESS")], "", "has no success of ingest_data"),
-        ([], [Step(STEPS[0], "SUCCESS")], "", "has no started and no success of ingest_data"),
-        ([Status.BLOCKED], [Step(STEPS[0], "FAILURE")], "", ""),
-        ([], [Step(STEPS[0], "FAILURE")], "KeyError", "has no entry of ingest_data, which failed"),
-        ([], [Step(STEPS[0], "FAILURE")], "Interrupted", "`mlops-lab audit close` puts on record"),
-        ([], [Step(STEPS[0], "IN_PROGRESS")], "", "has no entry of ingest_data, which was killed"),
-        ([Status.STARTED], [Step(STEPS[0], "IN_PROGRESS")], "", ""),
-        ([], [Step(STEPS[0], "FAILURE")], "it doesn't run, because the audit trail can't be written: x", ""),
-        ([], [Step(STEPS[0], "SKIPPED")], "", ""),
+        ([Status.STARTED, Status.SUCCESS], [Step(INGEST, "SUCCESS")], "", ""),
+        ([Status.STARTED], [Step(INGEST, "SUCCESS")], "", "has no success of ingest_data"),
+        ([], [Step(INGEST, "SUCCESS")], "", "has no started and no success of ingest_data"),
+        ([Status.BLOCKED], [Step(INGEST, "FAILURE")], "", ""),
+        ([], [Step(INGEST, "FAILURE")], "KeyError", "has no entry of ingest_data, which failed"),
+        ([], [Step(INGEST, "FAILURE")], "Interrupted", "`mlops-lab audit close` puts on record"),
+        ([], [Step(INGEST, "IN_PROGRESS")], "", "has no entry of ingest_data, which was killed"),
+        ([Status.STARTED], [Step(INGEST, "IN_PROGRESS")], "", ""),
+        ([], [Step(INGEST, "FAILURE")], "it doesn't run, because the audit trail can't be written: x", ""),
+        ([], [Step(INGEST, "SKIPPED")], "", ""),
     ],
 )
 async def test_a_finished_step_must_be_in_the_trail(
     room: Room, entries: list[Status], steps: list[Step], reason: str, gap: str
 ) -> None:
     for status in entries:
-        room.governed.append(STEPS[0], status, run_id="r1")
+        room.governed.append(INGEST, status, run_id="r1")
     room.dagster.known, room.dagster.reason = [run(RunStatus.FAILURE, *steps)], reason
     passed, evidence = (await room.proofs())[RUNS]
     assert passed is not bool(gap)
@@ -201,7 +201,7 @@ async def test_a_finished_step_must_be_in_the_trail(
 
 
 async def test_runs_of_other_jobs_and_those_that_go_on_are_nobodys_business(room: Room) -> None:
-    step = Step(STEPS[0], "SUCCESS")
+    step = Step(INGEST, "SUCCESS")
     room.dagster.known = [run(RunStatus.STARTED, step), run(RunStatus.SUCCESS, step, job="another")]
     assert (await room.proofs())[RUNS] == (True, "0 finished runs, 0 of them successful")
 
@@ -289,7 +289,7 @@ class Ended(Probe):
 
     async def admitted(self, role: Role, environment: Environment) -> Launched:
         statuses = self._ends.get(role, [Status.BLOCKED])
-        entries = [Entry(STEPS[0], status, PROBE, role, environment, "2026-11-23T00:00:00Z") for status in statuses]
+        entries = [Entry(INGEST, status, PROBE, role, environment, "2026-11-23T00:00:00Z") for status in statuses]
         return Launched(run(RunStatus.FAILURE), tuple(entries))
 
 
@@ -322,8 +322,8 @@ async def test_a_run_that_ends_between_the_scan_and_the_question_has_its_entries
     scanner = TrailScanner(room.clients)
     await scanner.look()
     for status in (Status.STARTED, Status.SUCCESS):
-        room.governed.append(STEPS[0], status, run_id="r1")
-    room.dagster.known = [run(RunStatus.SUCCESS, Step(STEPS[0], "SUCCESS"))]
+        room.governed.append(INGEST, status, run_id="r1")
+    room.dagster.known = [run(RunStatus.SUCCESS, Step(INGEST, "SUCCESS"))]
     checks = {check.name: check for check in LedgerProofs(room.clients, scanner).checks()}
     assert (await checks[RUNS].settle()).evidence == "1 finished runs, 1 of them successful"
 

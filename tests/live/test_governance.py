@@ -10,7 +10,7 @@ import pytest
 
 from lab.base.catalogue import Service
 from lab.base.dataset import dataset_key, hash_file
-from lab.base.runs import JOB, OWNER_TAG, STEPS
+from lab.base.runs import INGEST, JOB, OWNER_TAG
 from lab.governance.ledger import Status
 from lab.observe.snapshot import Health
 from lab.services.s3 import READER, S3
@@ -43,7 +43,7 @@ def test_an_analyst_who_asks_dagster_directly_is_blocked_before_ingestion(live: 
 
     assert live.finished(run_id) == "FAILURE"
     [entry] = live.entries_of(run_id)
-    assert (entry.action, entry.status) == (STEPS[0], Status.BLOCKED)
+    assert (entry.action, entry.status) == (INGEST, Status.BLOCKED)
     assert (entry.owner, entry.role, entry.environment) == ("eve", "analyst", "prod")
     reason = failure(live, run_id)
     assert "Blocked by policy: eve as analyst may not run in prod" in reason
@@ -112,7 +112,7 @@ def launch(lab: LiveLab, governance: dict[str, str], data: Path) -> str:
     params = {
         "runConfigData": {
             "resources": {"governance": {"config": governance}},
-            "ops": {STEPS[0]: {"config": {"data_path": str(data)}}},
+            "ops": {INGEST: {"config": {"data_path": str(data)}}},
         }
     }
     return str(asked(lab, launched_with(params)).json()["data"]["launchRun"]["run"]["runId"])

@@ -15,7 +15,7 @@ from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, NUMERIC, DatasetRef, has
 from lab.base.drift import profile
 from lab.base.drift_simulation import downturn
 from lab.base.model_versions import MODEL_ASSET, MODEL_NAME, GovernanceTags, files_digest
-from lab.base.runs import JOB, OWNER_TAG, STEPS
+from lab.base.runs import INGEST, JOB, OWNER_TAG, REGISTER, STEPS, TRAIN
 from lab.governance.ledger import Status, verify
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.approval_states import PROBE
@@ -141,7 +141,7 @@ def test_a_run_ends_in_a_version_that_the_trail_vouches_for(
     assert (vouching.action, vouching.status, vouching.hash) == ("register_model", Status.REQUESTED, tags["audit_hash"])
     assert vouching.details["mlflow_run_id"] == version.run_id
     assert vouching.details["data_hash"] == tags["data_hash"] == hash_file(SAMPLE)
-    assert (trail.entries[-1].action, trail.entries[-1].model_version) == (STEPS[3], str(version.version))
+    assert (trail.entries[-1].action, trail.entries[-1].model_version) == (REGISTER, str(version.version))
     assert (tags["approval_state"], tags["deployment_blocked"]) == ("pending_staging", "true")
     assert tags["deployment_blocked_reason"] == "awaiting approval"
 
@@ -155,16 +155,16 @@ def test_every_step_has_its_two_entries_and_the_trail_verifies(launch: Launch, t
 
 
 def test_the_same_data_gives_the_same_metrics_and_hash(launch: Launch) -> None:
-    first, second = (metadata(launch(), STEPS[2]) for _ in range(2))
+    first, second = (metadata(launch(), TRAIN) for _ in range(2))
     for name in ("auc", "gini", "ks", "accuracy", "log_loss"):
         assert first[name] == second[name]
 
 
 def test_the_materialisation_names_the_version(launch: Launch, tracking_uri: str) -> None:
     result = launch()
-    (event,) = [e for e in result.all_node_events if e.is_step_materialization and e.step_key == STEPS[3]]
+    (event,) = [e for e in result.all_node_events if e.is_step_materialization and e.step_key == REGISTER]
     assert tuple(event.asset_key.path) == MODEL_ASSET
-    shown = metadata(result, STEPS[3])
+    shown = metadata(result, REGISTER)
     version = newest_version(tracking_uri).version
     assert (shown["version"], shown["model"]) == (
         int(version),
@@ -369,7 +369,7 @@ def test_a_training_that_fails_leaves_a_failed_mlflow_run(
     before = versions(tracking_uri)
     assert not launch().success
     last = trail.entries[-1]
-    assert (last.action, last.status, last.details["reason"]) == (STEPS[2], Status.FAILURE, "RuntimeError: no memory")
+    assert (last.action, last.status, last.details["reason"]) == (TRAIN, Status.FAILURE, "RuntimeError: no memory")
     assert mlflow.MlflowClient(tracking_uri).get_run(last.details["mlflow_run_id"]).info.status == "FAILED"
     assert versions(tracking_uri) == before
 
@@ -384,6 +384,6 @@ def test_a_step_whose_result_dagster_refuses_has_an_end(
     # The step's generator is closed when nothing holds it any more, as the prefork server sees to after a run.
     gc.collect()
     assert [(entry.action, entry.status) for entry in trail.entries] == [
-        (STEPS[0], Status.STARTED),
-        (STEPS[0], Status.FAILURE),
+        (INGEST, Status.STARTED),
+        (INGEST, Status.FAILURE),
     ]

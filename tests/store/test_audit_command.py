@@ -79,12 +79,13 @@ def test_a_bucket_that_was_weakened_fails_the_command_until_it_is_locked_again(
     assert cli.main(["audit", "verify"]) == 0
 
 
+@pytest.mark.parametrize("option", ["--published-heads", "--witness"])
 def test_heads_from_a_file_are_compared_as_well(
-    written: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    option: str, written: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "auditors.jsonl"
     file.write_text(json.dumps({"seq": 5, "hash": "f" * 64}) + "\n")
-    assert cli.main(["audit", "verify", "--witness", str(file)]) == 1
+    assert cli.main(["audit", "verify", option, str(file)]) == 1
     assert "entry 5: cut off" in capsys.readouterr().out
 
 

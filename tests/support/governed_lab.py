@@ -9,6 +9,7 @@ import httpx
 
 from lab.base.errors import NotFound
 from lab.base.model_versions import MODEL_NAME
+from lab.base.runs import REGISTRATION_REQUEST
 from lab.config import LabConfig
 from lab.governance.cases.approve import Approver, Outcome, Tools
 from lab.governance.cases.baseline import BaselineApproval
@@ -19,7 +20,7 @@ from lab.governance.cases.trail import TrailReader
 from lab.governance.ledger import Entry, Status, parse
 from lab.governance.ledger.writer import Ledger, now_utc
 from lab.governance.rules.approval_states import ALIASES
-from lab.governance.rules.history import REQUEST, History
+from lab.governance.rules.history import History
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import expected_tags
 from lab.services.http import Http
@@ -162,7 +163,7 @@ class GovernedLab:
         self.append("train_model", Status.SUCCESS, owner, run_id=f"dagster{number}", details=metrics)
         details = {"model": MODEL_NAME, "mlflow_run_id": run, "data_hash": DATA, "drift": drift}
         details["baseline_hash"] = BASELINE
-        request = self.append(REQUEST, Status.REQUESTED, owner, run_id=f"dagster{number}", details=details)
+        request = self.append(REGISTRATION_REQUEST, Status.REQUESTED, owner, run_id=f"dagster{number}", details=details)
         done = {"request_seq": request.seq, "data_hash": DATA}
         step = "register_with_governance"
         self.append(step, Status.SUCCESS, owner, run_id=f"dagster{number}", model_version=number, details=done)

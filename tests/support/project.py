@@ -38,9 +38,10 @@ def with_asset(definitions: str, name: str, body: str, governed: bool = False) -
     takes = "context: dg.AssetExecutionContext, governance: Governance" if governed else ""
     guarded = f"with governance.step(context, {name!r}):\n        {body}" if governed else body
     made = f"\n@dg.asset(name={name!r})\ndef {name}({takes}) -> None:\n    {guarded}\n"
-    head, found, tail = definitions.partition("\ndefs = dg.Definitions(\n    assets=_STEPS,")
-    assert found, "pipelines/definitions.py has no `assets=_STEPS`"
-    return f"{head}{made}\ndefs = dg.Definitions(\n    assets=[*_STEPS, {name}],{tail}"
+    head, found, tail = definitions.partition("\n@dg.definitions\n")
+    assert found, "pipelines/definitions.py has no `@dg.definitions`"
+    assert "assets=_STEPS," in tail
+    return f"{head}{made}\n{found}{tail.replace('assets=_STEPS,', f'assets=[*_STEPS, {name}],')}"
 
 
 def git(folder: Path, *arguments: str) -> str:

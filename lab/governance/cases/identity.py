@@ -1,6 +1,5 @@
 """Who may sign: adding, removing and listing identities. The trail is the truth, the file of known keys follows."""
 
-import fcntl
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any
 
 from lab.base.account import belong_to_folder
 from lab.base.errors import LabError, NotFound, PolicyDenied, UsageError
+from lab.base.file_lock import held
 from lab.base.interruption import finished_first
 from lab.config import LabConfig
 from lab.governance.cases.gates import Claimant
@@ -31,9 +31,9 @@ from lab.services import ssh
 from lab.services.s3 import PIPELINE, S3, AuditStore
 
 _HEADER = "# Kept by `mlops-lab identity`: what is written here by hand doesn't count.\n"
-
-
 _ATTEMPTS = 5
+# Whoever writes the file has it for milliseconds.
+_LOCK_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -210,8 +210,7 @@ class Registrar:
         text = _HEADER + "".join(f"{signer.line}\n" for signer in known.signers)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.with_name(path.name + ".lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with held(path.with_name(path.name + ".lock"), _LOCK_S):
                 _replace(path, text)
         except OSError as err:
             raise LabError(f"The change is audited, but {path} can't be written: {err.strerror}.") from None

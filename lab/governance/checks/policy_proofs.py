@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from lab.base.errors import SettingsError
-from lab.base.runs import STEPS, RunStatus
+from lab.base.runs import INGEST, STEPS, RunStatus
 from lab.governance.checks.proof import Check, Found, listed
 from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.checks.subject import Launched, Probe
@@ -29,9 +29,9 @@ TRIED = (
     (Role.DATA_SCIENTIST, Environment.PROD),
     (Role.ML_ENGINEER, Environment.PROD),
 )
-_BLOCKED = [(STEPS[0], Status.BLOCKED)]
+_BLOCKED = [(INGEST, Status.BLOCKED)]
 # Let in by the guard; there is nothing to ingest, so that it ends in its first step.
-_LET_IN = [(STEPS[0], Status.STARTED), (STEPS[0], Status.FAILURE)]
+_LET_IN = [(INGEST, Status.STARTED), (INGEST, Status.FAILURE)]
 _WHOLE = {(step, status) for step in STEPS for status in (Status.STARTED, Status.SUCCESS)}
 
 

@@ -1,13 +1,13 @@
 """All proofs, one after the other: what is tried comes first, so that what is compared afterwards includes it."""
 
 import asyncio
-import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lab.base.errors import LabError, UsageError
+from lab.base.file_lock import taken
 from lab.base.progress import Progress, Report
 from lab.config import LabConfig
 from lab.governance.checks.approval_proofs import ApprovalProofs
@@ -103,14 +103,8 @@ def _alone(home: Path) -> Iterator[None]:
         return
     descriptor = os.open(home, os.O_RDONLY)
     try:
-        _lock(descriptor)
+        if not taken(descriptor):
+            raise LabError("Another verification of this lab is going on.", "Wait until it is done.")
         yield
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise LabError("Another verification of this lab is going on.", "Wait until it is done.") from None

@@ -4,7 +4,6 @@ A file holds an entry. With a number it was tried under that number, and whether
 number is looked up before the entry is tried again, so that neither a lost answer nor a crash can write it twice.
 """
 
-import fcntl
 import os
 import time
 import uuid
@@ -15,9 +14,9 @@ from pathlib import Path
 
 from lab.base.account import belong_to_folder
 from lab.base.errors import LedgerError, ServiceUnavailable
+from lab.base.file_lock import held
 from lab.governance.ledger import Entry, parse
 
-_POLL_S = 0.05
 # Appends the first; the second was tried before; the callback hears of each new attempt before it is made.
 Deliver = Callable[[Entry, Entry | None, Callable[[Entry], None]], Entry]
 
@@ -65,28 +64,15 @@ class Journal:
     @contextmanager
     def _locked(self, deadline_s: float) -> Iterator[None]:
         """Two processes must not append the same kept entry."""
-        end = time.monotonic() + deadline_s
-        descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        belong_to_folder(self._folder / ".lock")
-        try:
-            while not _try_lock(descriptor):
-                if time.monotonic() > end:
-                    raise ServiceUnavailable(
-                        f"Another process has been delivering {self._folder} for {deadline_s:.0f} s.",
-                        "Type `invoke status`, then `invoke logs object-store`.",
-                    )
-                time.sleep(_POLL_S)
+
+        def late() -> ServiceUnavailable:
+            return ServiceUnavailable(
+                f"Another process has been delivering {self._folder} for {deadline_s:.0f} s.",
+                "Type `invoke status`, then `invoke logs object-store`.",
+            )
+
+        with held(self._folder / ".lock", deadline_s, late):
             yield
-        finally:
-            os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write_durably(path: Path, entry: Entry) -> None:

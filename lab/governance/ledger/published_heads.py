@@ -4,7 +4,6 @@ One line of JSON per head that somebody saw, numbers rising; lines are added and
 Prometheus keeps them, too: a head's hash is cut into numbers, because a label would make a series of each head.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +12,14 @@ from pathlib import Path
 
 from lab.base.account import belong_to_folder
 from lab.base.errors import LedgerError
+from lab.base.file_lock import take
 from lab.governance.ledger import Head
 from lab.governance.ledger.entry import utc_text
 
 FILE = "heads.jsonl"
 _TAIL_BYTES = 4096
+# Whoever writes a head has the file for milliseconds.
+_LOCK_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class PublishedHeads:
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         belong_to_folder(self.path)
         with os.fdopen(descriptor, "r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            take(file, _LOCK_S)
             tail = _tail(file.fileno())
             last = next((head for line in reversed(tail.split(b"\n")) if (head := parse_head(line))), Head(0, ""))
             if seq < last.seq or (seq, digest) == (last.seq, last.hash):

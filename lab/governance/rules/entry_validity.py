@@ -6,7 +6,7 @@ The exporter says so in metrics, whose names stand here, because the screen read
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
-from lab.base.runs import STEPS
+from lab.base.runs import REGISTER
 from lab.governance.ledger import AuditView, Entry, Status
 from lab.governance.rules.policy import Action
 
@@ -15,7 +15,7 @@ DECISIONS = frozenset({Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status
 
 def is_claim(entry: Entry) -> bool:
     """Whether the entry is a registration, a decision, or a change of identities or of the baseline."""
-    registered = entry.action == STEPS[3] and entry.status is Status.SUCCESS
+    registered = entry.action == REGISTER and entry.status is Status.SUCCESS
     return registered or entry.status in DECISIONS or entry.action in {Action.IDENTITY, Action.BASELINE}
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from lab.base.errors import LabError, LedgerError
 from lab.base.model_versions import MODEL_NAME, ApprovalState
-from lab.base.runs import STEPS
+from lab.base.runs import REGISTER, REGISTRATION_REQUEST, TRAIN
 from lab.governance.ledger import Entry, Fault, Status
 from lab.governance.rules import baselines, identities
 from lab.governance.rules.approval_states import (
@@ -30,11 +30,9 @@ from lab.governance.rules.policy import Action, Actor, Policy, parse_action, par
 from lab.governance.rules.races import Judged, Overtaken, Past, prior_of
 from lab.governance.rules.version_records import History, Key, Record
 
-__all__ = ["REQUEST", "Fold", "History", "Record"]
+__all__ = ["Fold", "History", "Record"]
 
 T = TypeVar("T")
-
-REQUEST = "register_model"
 
 
 @dataclass(frozen=True)
@@ -140,12 +138,12 @@ class Fold:
         self._records[record.key] = replace(record, newest=entry.hash)
 
     def _take(self, entry: Entry) -> None:
-        if entry.action == REQUEST and entry.status is Status.REQUESTED:
+        if entry.action == REGISTRATION_REQUEST and entry.status is Status.REQUESTED:
             self._requests[entry.seq] = entry
-        elif entry.action == STEPS[2] and entry.status is Status.SUCCESS:
+        elif entry.action == TRAIN and entry.status is Status.SUCCESS:
             texts = {name: value for name, value in entry.details.items() if isinstance(value, str)}
             self._metrics[texts.get("mlflow_run_id", "")] = texts
-        elif entry.action == STEPS[3] and entry.status is Status.SUCCESS:
+        elif entry.action == REGISTER and entry.status is Status.SUCCESS:
             self._register(entry)
         elif entry.action == Action.BASELINE:
             self._set_baseline(entry)

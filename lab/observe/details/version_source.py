@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lab.base.catalogue import Service
 from lab.base.errors import LedgerError, NotFound
 from lab.base.model_versions import ApprovalState, ModelVersion
-from lab.base.runs import STEPS
+from lab.base.runs import REGISTER
 from lab.base.threads import OneThread
 from lab.config import LabConfig
 from lab.governance.ledger import Entry, EntryStore, find_head, key_of, parse
@@ -111,7 +111,7 @@ def decisions_in(store: EntryStore, prefix: str, version: ModelVersion) -> Decis
                 return Decisions((), ())
             if ours and (entry.model_version == version.version or seq == begin):
                 found[seq] = entry
-            elif entry.model_version == version.version and entry.action == STEPS[3]:
+            elif entry.model_version == version.version and entry.action == REGISTER:
                 return Decisions(tuple(found.values()), ((first, seq - 1),))
     return Decisions(tuple(found[seq] for seq in sorted(found)), tuple(ranges))
 

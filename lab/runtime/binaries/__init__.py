@@ -1,6 +1,5 @@
 """Where the native servers' binaries are: in Python packages, on PATH, or obtained once and kept."""
 
-import fcntl
 import importlib.metadata
 import importlib.util
 import json
@@ -19,6 +18,7 @@ from typing import Any
 from lab.base.account import home
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
+from lab.base.file_lock import held
 from lab.runtime.binaries.apt import ObtainFailed
 from lab.runtime.binaries.found import Found
 from lab.runtime.binaries.obtain import Fetch, Note, Obtained, fetch_url, from_debian, from_release
@@ -204,16 +204,8 @@ class Resolver:
     def _locked(self) -> Iterator[None]:
         """Two labs must not download the same thing into the same place. Raises LabError after five minutes."""
         self._cache.mkdir(parents=True, exist_ok=True)
-        end = time.monotonic() + _LOCK_DEADLINE_S
-        with (self._cache / ".lock").open("w") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > end:
-                        raise LabError("another lab has been downloading for five minutes") from None
-                    time.sleep(0.1)
+        late = LabError("another lab has been downloading for five minutes")
+        with held(self._cache / ".lock", _LOCK_DEADLINE_S, lambda: late):
             yield
 
     def _script(self, name: str, package: str) -> Path:

@@ -1,6 +1,5 @@
 """supervisord: its configuration file and its XML-RPC interface over a Unix socket."""
 
-import socket
 import subprocess
 import sys
 import xmlrpc.client
@@ -11,6 +10,7 @@ from typing import Any
 
 from lab.base.errors import LabError, ServiceUnavailable, StartupFailed
 from lab.base.interruption import finished_first
+from lab.runtime.native.supervisor_private import transport
 from lab.runtime.runtime import wait_until
 
 _LOG_SIZE = "10MB"
@@ -182,7 +182,7 @@ class Supervisor:
         return state is None or state.state in {"STOPPED", "EXITED", "FATAL"}
 
     def _call(self, method: str, *arguments: Any, tolerate: Iterable[str] = ()) -> Any:
-        proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=_transport(self._socket, self._answer_s))
+        proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport(self._socket, self._answer_s))
         try:
             # XML-RPC knows plain strings only, not the catalogue's enumeration.
             plain = [str(item) if isinstance(item, str) else item for item in arguments]
@@ -199,21 +199,6 @@ class Supervisor:
             raise ServiceUnavailable(f"supervisord doesn't answer: {err}", "Type `invoke up`.") from None
         finally:
             proxy("close")()
-
-
-def _transport(path: Path, answer_s: float) -> xmlrpc.client.Transport:
-    """supervisor's own, with a deadline."""
-    from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
-
-    class Connection(UnixStreamHTTPConnection):  # type: ignore[misc] # supervisor has no types
-        def connect(self) -> None:
-            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.sock.settimeout(answer_s)
-            self.sock.connect(str(path))
-
-    transport: xmlrpc.client.Transport = SupervisorTransport(serverurl=f"unix://{path}")
-    transport._get_connection = lambda: Connection("localhost")  # type: ignore[attr-defined] # as above
-    return transport
 
 
 def _state(raw: Mapping[str, Any]) -> ProgramState:

@@ -14,6 +14,7 @@ from textual.widgets import ContentSwitcher
 from lab.observe.details import DetailSource
 from lab.observe.snapshot import Slice
 from lab.screen.screens.fetching import NOT_RECORDED, Fetcher, SourceT, Want
+from lab.screen.screens.opening import detail_screen
 from lab.screen.screens.row_actions import browse, copy
 from lab.screen.widgets.keybar import KeyBar
 from lab.screen.widgets.page import TablePage, TextPage
@@ -211,8 +212,6 @@ class DetailScreen(Screen[None], Generic[SourceT]):
 
     def open(self, part: str, key: str) -> None:
         """Another thing in full, on top of this one."""
-        from lab.screen.screens.opening import detail_screen
-
         self.app.push_screen(detail_screen(part, key, self.view, self._open_details))
 
     def action_back(self) -> None:

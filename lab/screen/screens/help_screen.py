@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
-from textual.actions import parse
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -12,6 +11,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from lab.screen.screens.main_screen import MainScreen
+from lab.screen.textual_private import parsed_action
 from lab.screen.widgets.paint import paragraphs
 from lab.views.cells import Line, Span, Tone, pad
 
@@ -134,7 +134,7 @@ def bindings_of(node: DOMNode | None) -> Iterator[Binding]:
 
 
 def _works(node: DOMNode | None, binding: Binding) -> bool:
-    _, action, parameters = parse(binding.action)
+    _, action, parameters = parsed_action(binding.action)
     return node is not None and node.check_action(action, parameters) is True
 
 

@@ -1,39 +1,28 @@
-"""Which drill-down belongs to a row. Screens are imported when the first of their kind opens."""
+"""Which drill-down belongs to a row. Screens are imported when the first of their kind opens, and named here only."""
 
-from typing import Any
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
-from lab.screen.screens.detail_screen import DetailScreen, OpenDetails
 from lab.views import View
 
+if TYPE_CHECKING:
+    from lab.screen.screens.detail_screen import DetailScreen, OpenDetails
 
-def detail_screen(part: str, key: str, view: View, open_details: OpenDetails | None = None) -> DetailScreen[Any]:
+_PLACE = "lab.screen.screens"
+_SCREENS = {
+    "runs": f"{_PLACE}.run_screen:RunScreen",
+    "services": f"{_PLACE}.service_screen:ServiceScreen",
+    "models": f"{_PLACE}.version_screen:VersionScreen",
+    "drift": f"{_PLACE}.drift_screen:DriftScreen",
+    "audit": f"{_PLACE}.entry_screen:EntryScreen",
+}
+# Alerts stand among the drift's rows.
+_ALERT, _ALERT_SCREEN = "alert/", f"{_PLACE}.alert_screen:AlertScreen"
+_ANY = f"{_PLACE}.detail_screen:DetailScreen"
+
+
+def detail_screen(part: str, key: str, view: View, open_details: "OpenDetails | None" = None) -> "DetailScreen[Any]":
     """The screen for row `key` of panel `part`; without a source it shows what the snapshot has."""
-    return _kind(part, key)(part, key, view, open_details)
-
-
-def _kind(part: str, key: str) -> type[DetailScreen[Any]]:
-    if part == "runs":
-        from lab.screen.screens.run_screen import RunScreen
-
-        return RunScreen
-    if part == "services":
-        from lab.screen.screens.service_screen import ServiceScreen
-
-        return ServiceScreen
-    if part == "models":
-        from lab.screen.screens.version_screen import VersionScreen
-
-        return VersionScreen
-    if part == "drift":
-        if key.startswith("alert/"):
-            from lab.screen.screens.alert_screen import AlertScreen
-
-            return AlertScreen
-        from lab.screen.screens.drift_screen import DriftScreen
-
-        return DriftScreen
-    if part == "audit":
-        from lab.screen.screens.entry_screen import EntryScreen
-
-        return EntryScreen
-    return DetailScreen
+    is_alert = part == "drift" and key.startswith(_ALERT)
+    kind: type[DetailScreen[Any]] = resolve_name(_ALERT_SCREEN if is_alert else _SCREENS.get(part, _ANY))
+    return kind(part, key, view, open_details)

@@ -13,16 +13,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from string import Template
 
-import textual_serve
 from aiohttp import WSCloseCode, web
-from textual_serve.download_manager import DownloadManager
 
+from lab.screen.web.textual_serve_private import STATIC, DownloadManager
 from lab.screen.web.web_session import Session, pass_on
 
 LOOPBACK = "127.0.0.1"
 MOST_SESSIONS = 8
 _PAGE = Path(__file__).parent
-_STATIC = Path(textual_serve.__file__).with_name("static")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "font-src 'self'; img-src 'self' data:; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; "
@@ -102,7 +100,7 @@ class WebApplication:
         return _file(_PAGE, request.match_info["name"])
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
-        return _file(_STATIC, request.match_info["name"])
+        return _file(STATIC, request.match_info["name"])
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         key = request.match_info["key"]

@@ -5,39 +5,22 @@ import contextlib
 from collections.abc import Sequence
 
 from aiohttp import WSMessage, WSMsgType, web
-from textual_serve.app_service import AppService
-from textual_serve.download_manager import DownloadManager
+
+from lab.screen.web.textual_serve_private import DownloadManager, ScreenProcess
 
 # A screen that doesn't end when it is asked to is ended.
 END_DEADLINE_S = 5.0
 
 
-class Session(AppService):
+class Session(ScreenProcess):
     """One screen in a process of its own, which ends with its browser tab or with the server."""
 
     def __init__(self, command: Sequence[str], socket: web.WebSocketResponse, downloads: DownloadManager) -> None:
-        super().__init__(
-            " ".join(command),
-            write_bytes=socket.send_bytes,
-            write_str=socket.send_str,
-            close=self._close,
-            download_manager=downloads,
-        )
-        self._arguments = command
+        super().__init__(command, socket.send_bytes, socket.send_str, self._close, downloads)
         self._socket = socket
 
     async def _close(self) -> None:
         await self._socket.close()
-
-    async def _open_app_process(self, width: int = 80, height: int = 24) -> asyncio.subprocess.Process:
-        # Without a shell between, so that what is ended is the screen itself.
-        pipe = asyncio.subprocess.PIPE
-        environment = self._build_environment(width=width, height=height)
-        self._process = await asyncio.create_subprocess_exec(
-            *self._arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=environment
-        )
-        self._stdin = self._process.stdin
-        return self._process
 
     async def run(self) -> None:
         """Passes on what the screen draws; when it ends, so does the browser's connection."""
@@ -51,7 +34,7 @@ class Session(AppService):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_DEADLINE_S):
                 await super().stop()
-        process = self._process
+        process = self.process
         if process and process.returncode is None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(END_DEADLINE_S):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lab.views.jobs import Jobs
 
 
-class Acting(App[None]):
+class ActionApp(App[None]):
     """Needs of its subclass the newest `view`, and to be shown another one."""
 
     view: "View"

@@ -1,0 +1,50 @@
+"""What `tasks.py` changes in Invoke's insides, which no release promises to keep.
+
+tests/test_private_interfaces.py says what a new release took away.
+"""
+
+import re
+from typing import Any
+
+from invoke.exceptions import Exit, ParseError
+from invoke.parser.parser import ParseMachine, Parser
+from invoke.program import Program
+
+
+def allow_optional_positionals() -> None:
+    """Makes `invoke logs` and `invoke logs mlflow` both right: Invoke knows required positionals only."""
+    complete = ParseMachine.complete_context
+
+    def complete_context(machine: Any) -> None:
+        for argument in machine.context.missing_positional_args if machine.context else ():
+            if argument.optional:
+                argument.value = ""
+        complete(machine)
+
+    setattr(ParseMachine, "complete_context", complete_context)  # noqa: B010 - mypy takes an assignment for a mistake
+
+
+def end_wrong_usage_with_2() -> None:
+    """Tells usage that isn't understood, for which Invoke's own exit code is 1, from what can't be done."""
+    parse, clean_up = Parser.parse_argv, Program.parse_cleanup
+
+    def parse_argv(parser: Any, argv: list[str]) -> Any:
+        try:
+            return parse(parser, argv)
+        except ParseError as err:
+            raise _wrong(err) from None
+
+    def parse_cleanup(program: Any) -> None:
+        # Where --help and --list look for the names that they were given.
+        try:
+            clean_up(program)
+        except (ParseError, Exit) as err:
+            raise _wrong(err) if str(err) else err from None
+
+    setattr(Parser, "parse_argv", parse_argv)  # noqa: B010 - as above
+    setattr(Program, "parse_cleanup", parse_cleanup)  # noqa: B010 - as above
+
+
+def _wrong(err: Exception) -> Exit:
+    said = re.sub(r"<Argument: ([\w-]+)[^>]*>", r"--\1", str(err))
+    return Exit(f"error: {said}\n  → `invoke --list` shows every command, `invoke --help up` one.", 2)
