@@ -84,10 +84,13 @@ def test(
     coverage: bool = False,
 ) -> None:
     """Run the tests; they bring up a lab of their own on free ports."""
-    whole = not (only or quick or coverage)
-    argv = [sys.executable, "-m", "tests.parts" if whole else "pytest"]
+    from tests.parts import UNMARKED
+
+    if only or coverage:
+        argv = [sys.executable, "-m", "pytest", *(UNMARKED if quick else ())]
+    else:
+        argv = [sys.executable, "-m", "tests.parts", *(["--quick"] if quick else [])]
     argv += ["-k", only] if only else []
-    argv += ["-m", "not lab and not compose and not terraform and not browser"] if quick else []
     argv += ["--cov=lab", "--cov=pipelines", "--cov=exporters"] if coverage else []
     sys.stdout.flush()
     os.chdir(ROOT)

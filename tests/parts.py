@@ -1,4 +1,4 @@
-"""Runs the tests in parts side by side: `python -m tests.parts`.
+"""Runs the tests in parts side by side: `python -m tests.parts`, with `--quick` those that need no running lab.
 
 Each part is a pytest of its own with the labs that it needs. Interrupted or terminated, it asks the parts once to end,
 so that they take their labs down; a plugin that spreads tests over workers kills those after ten seconds.
@@ -30,6 +30,9 @@ _REST = tuple(f"--ignore={folder}" for folders in _FOLDERS.values() for folder i
 # The longest part first, as whatever begins last holds up the end.
 _ORDER = ("containers", "rest", "hurt labs", "terraform", "labs", "screen")
 PARTS: Mapping[str, Sequence[str]] = {name: {**_FOLDERS, "rest": _REST}[name] for name in _ORDER}
+# The parts with tests that need no running lab, and those tests.
+_QUICK = ("rest", "screen", "terraform")
+UNMARKED = ("-m", "not lab and not compose and not terraform and not browser")
 NO_TESTS = 5
 # Each part ends with what took it longest.
 _SLOWEST = ("--durations=15", "--durations-min=3")
@@ -48,8 +51,8 @@ class Part:
     seconds: float = 0.0
 
     @classmethod
-    def started(cls, name: str) -> "Part":
-        argv = [sys.executable, "-m", "pytest", *_SLOWEST, *PARTS[name]]
+    def started(cls, name: str, chosen: Sequence[str]) -> "Part":
+        argv = [sys.executable, "-m", "pytest", *_SLOWEST, *chosen, *PARTS[name]]
         # In a group of its own, a terminal's Ctrl-C doesn't reach it a second time, amid its cleaning up.
         process = subprocess.Popen(
             argv,
@@ -76,9 +79,9 @@ class Part:
         ended.put(self)
 
 
-def run() -> int:
+def run(quick: bool = False) -> int:
     """Runs all parts; the exit code is that of a pytest: 0, 1, or 2 after an interruption."""
-    waiting, done = deque(PARTS), list[Part]()
+    waiting, done = deque(_QUICK if quick else PARTS), list[Part]()
     running = dict[str, Part]()
     ended: queue.Queue[Part] = queue.Queue()
     _interruptible()
@@ -87,7 +90,7 @@ def run() -> int:
             # One more than there are cores: each spends a good part of its time waiting.
             while waiting and len(running) <= (os.cpu_count() or 1):
                 with _deferred_interruption():
-                    part = Part.started(waiting.popleft())
+                    part = Part.started(waiting.popleft(), UNMARKED if quick else ())
                     running[part.name] = part
                     threading.Thread(target=part.relay, args=(ended,), daemon=True).start()
             part = ended.get()
@@ -148,4 +151,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(run(quick="--quick" in sys.argv[1:]))

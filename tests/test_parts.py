@@ -1,5 +1,6 @@
 """The test command's parts: all of them run, a failure in one fails all, and each cleans up when it is asked to end."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,8 @@ import pytest
 from tests import parts
 from tests.support.waiting import eventually
 
-CONFIGURATION = "[pytest]\nmarkers =\n    timeout\naddopts = --import-mode=importlib\n"
+MARKERS = ("timeout", "lab", "compose", "terraform", "browser")
+CONFIGURATION = "\n    ".join(["[pytest]\nmarkers =", *MARKERS]) + "\naddopts = --import-mode=importlib\n"
 # What pytest must be told in the project's own conftest, too.
 CONFTEST = "import signal\n\ndef pytest_configure():\n    signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
 QUICK = "def test_it(): assert {passes}\n"
@@ -41,7 +43,7 @@ FOLDERS = {
 }
 
 
-def started(folder: Path, tests: Mapping[str, str]) -> subprocess.Popen[str]:
+def started(folder: Path, tests: Mapping[str, str], *options: str) -> subprocess.Popen[str]:
     """The parts of a project that has a test in each, those given and others that pass."""
     for name in {path for paths in parts.PARTS.values() for path in paths if not path.startswith("-")}:
         (folder / name).mkdir(parents=True)
@@ -52,8 +54,10 @@ def started(folder: Path, tests: Mapping[str, str]) -> subprocess.Popen[str]:
         files[f"tests/{place}/test_it.py"] = tests.get(part, QUICK.format(passes=True))
     for name, text in files.items():
         (folder / name).write_text(text)
-    argv = [sys.executable, "-m", "tests.parts"]
-    return subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, text=True, process_group=0)
+    argv = [sys.executable, "-m", "tests.parts", *options]
+    # The project's plugins are most of what starting a pytest costs, and these tests need none.
+    environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.Popen(argv, cwd=folder, env=environ, stdout=subprocess.PIPE, text=True, process_group=0)
 
 
 @pytest.mark.parametrize(("passes", "code"), [(True, 0), (False, 1)])
@@ -66,6 +70,23 @@ def test_every_part_runs_and_one_that_fails_is_enough(passes: bool, code: int, t
         expected = "1 passed" if passes or name != "rest" else "1 failed"
         assert [line for line in output.splitlines() if line.lstrip().startswith(f"{name} |") and expected in line]
         assert f"{name}: " in output
+
+
+def test_quick_ones_are_those_that_need_no_lab(tmp_path: Path) -> None:
+    marked = "import pytest\n@pytest.mark.{mark}\ndef test_marked(): assert False\n" + QUICK.format(passes=True)
+    needing = {
+        "labs": "lab",
+        "hurt labs": "lab",
+        "containers": "compose",
+        "terraform": "terraform",
+        "screen": "browser",
+    }
+    with started(tmp_path, {part: marked.replace("{mark}", mark) for part, mark in needing.items()}, "--quick") as run:
+        output, _ = run.communicate()
+
+    assert run.returncode == 0, output
+    assert [name for name in parts.PARTS if f"{name}: " in output] == ["rest", "terraform", "screen"]
+    assert output.count("1 passed") == 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -6,7 +6,6 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 # As `dagster-webserver` has them: milliseconds a statement may take, seconds a pooled connection lives, and how many
 # connections there may be beyond the pool.
@@ -30,38 +29,12 @@ def serve(host: str, port: int, workspace: Path, hosts: Sequence[str]) -> None:
     from lab.dagster_host.web_guard import AnyJson, WebGuard
 
     dagster_private.log_as_dagster_does()
-    look_at_connections()
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_OVERFLOW)
         # One run that holds a character beyond UTF-8 would otherwise make every list of runs an error.
         with dagster_private.web_application(instance, workspace, _UI_POLL_MS, AnyJson) as app:
             # Without a proxy in front nobody may say by a header where a request came from.
             uvicorn.run(WebGuard(app, hosts), host=host, port=port, log_level="warning", proxy_headers=False)
-
-
-def look_at_connections() -> None:
-    """Looks at each pooled connection before it is used: after a restart of PostgreSQL the first request would fail.
-
-    As "Disconnect Handling - Pessimistic" in SQLAlchemy's documentation; Dagster passes no `pool_pre_ping` on.
-    """
-    from sqlalchemy import event
-    from sqlalchemy.pool import Pool
-
-    event.listen(Pool, "checkout", _refuse_broken)
-
-
-def _refuse_broken(connection: Any, record: Any, _: object) -> None:
-    """Raises DisconnectionError, for which the pool makes a new connection."""
-    from sqlalchemy.exc import DisconnectionError
-
-    try:
-        cursor = connection.cursor()
-        cursor.execute("SELECT 1")
-        cursor.close()
-    except Exception as err:
-        # Whatever the driver calls it: a connection that can't answer this is of no use.
-        record.invalidate(err)
-        raise DisconnectionError from err
 
 
 def _parser() -> argparse.ArgumentParser:

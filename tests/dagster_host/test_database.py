@@ -1,4 +1,4 @@
-"""Dagster's event log on a real PostgreSQL whose connections break while an event is written."""
+"""Dagster's storage on a real PostgreSQL: connections are kept, and may break while an event is written."""
 
 import subprocess
 import time
@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from lab.base.account import unprivileged
 from lab.dagster_host.database import ask_again, written_once
+from lab.dagster_host.storage import PooledStorage, look_at_connections
 from lab.runtime.binaries import Resolver
 from lab.runtime.layout import Layout
 from lab.runtime.native.postgres_data import ensure_cluster
@@ -55,6 +56,9 @@ def _ready(folder: Path) -> bool:
 @pytest.fixture
 def storage(url: str) -> Iterator[PostgresEventLogStorage]:
     made = PostgresEventLogStorage.create_clean_storage(url)
+    # As the lab's own has it: connections are kept.
+    look_at_connections()
+    made.optimize_for_webserver(0, 3600, 20)
     yield made
     made.dispose()
 
@@ -175,3 +179,28 @@ def test_what_is_wrong_with_an_event_itself_is_told_at_once(storage: PostgresEve
     with pytest.raises(ProgrammingError):
         written_once(store)(storage, success())
     assert len(asked) == 1
+
+
+def test_questions_share_a_connection_which_is_replaced_when_it_broke(url: str) -> None:
+    storage = PooledStorage.from_config_value(None, {"postgres_url": url})
+    pid = db.text("SELECT pg_backend_pid()")
+
+    def asked() -> list[int]:
+        with storage.run_storage.connect() as runs, storage.event_log_storage._connect() as events:
+            return [runs.execute(pid).scalar(), events.execute(pid).scalar()]
+
+    try:
+        before = asked()
+        assert storage.run_storage.get_runs() == []
+        assert storage.event_log_storage.get_logs_for_run("run") == []
+        assert asked() == before
+        with db.create_engine(url).connect() as other:
+            other.execute(
+                db.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY(:pids)"),
+                {"pids": before},
+            )
+        assert storage.run_storage.get_runs() == []
+        assert set(asked()).isdisjoint(before)
+    finally:
+        for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
+            part.dispose()

@@ -16,10 +16,7 @@ import dagster as dg
 import httpx
 import pytest
 import websockets
-from sqlalchemy import create_engine, event, text
-from sqlalchemy.pool import Pool, QueuePool
 
-from lab.dagster_host.web_server import _refuse_broken, look_at_connections
 from tests.support.ports import reserved_port
 from tests.support.waiting import eventually
 
@@ -222,18 +219,3 @@ async def test_the_ui_launches_a_run_and_follows_it(server: Webserver) -> None:
     seen = await follow(server, await asyncio.to_thread(server.launch))
     assert "ExecutionStepSuccessEvent" in seen
     assert seen[-1] in {"RunSuccessEvent", "EngineEvent"}
-
-
-def test_a_pooled_connection_that_broke_is_replaced_before_it_is_used() -> None:
-    look_at_connections()
-    try:
-        engine = create_engine("sqlite://", poolclass=QueuePool, pool_size=1)
-        with engine.connect() as first:
-            broken = first.connection.dbapi_connection
-            assert broken
-        broken.close()
-        with engine.connect() as second:
-            assert second.execute(text("SELECT 1")).scalar() == 1
-        engine.dispose()
-    finally:
-        event.remove(Pool, "checkout", _refuse_broken)

@@ -14,7 +14,7 @@ import pytest
 from lab import wiring
 from lab.base.catalogue import Service
 from lab.base.progress import Progress
-from lab.base.runs import JOB, SCHEDULE
+from lab.base.runs import SCHEDULE
 from lab.config import LabConfig
 from lab.governance.ledger.reader import stored_entries
 from lab.operations.backup import back_up
@@ -23,11 +23,10 @@ from lab.operations.own_lab import KEY
 from lab.operations.restore_guard import RestoreMark
 from lab.services.s3 import READER, S3
 from tests.support.lab import LiveLab
+from tests.support.launching import REPOSITORY, launch
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-
-_SELECTOR = {"repositoryLocationName": "pipelines", "repositoryName": "__repository__"}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def objects(config: LabConfig) -> dict[str, str]:
 def schedule(lab: LiveLab) -> str:
     query = """query($schedule: ScheduleSelector!) {
       scheduleOrError(scheduleSelector: $schedule) {... on Schedule {scheduleState {status}}}}"""
-    found = lab.graphql(query, schedule={**_SELECTOR, "scheduleName": SCHEDULE})
+    found = lab.graphql(query, schedule={**REPOSITORY, "scheduleName": SCHEDULE})
     return str(found["scheduleOrError"]["scheduleState"]["status"])
 
 
@@ -143,14 +142,12 @@ def killed_restore_leaves_no_lab(lab: LiveLab, file: str) -> None:
 def waiting_run_keeps_a_backup_from_being_made(lab: LiveLab) -> None:
     target = lab.folder / "busy"
     with suspended(psutil.Process(lab.states()[Service.DAGSTER_DAEMON].pid)):
-        mutation = """mutation($p: ExecutionParams!) {
-          launchRun(executionParams: $p) {... on LaunchRunSuccess {run {runId}}}}"""
-        answer = lab.graphql(mutation, p={"selector": {**_SELECTOR, "jobName": JOB}, "runConfigData": {}})
+        run_id = launch(lab)
         done = lab.invoke("backup", "--output", str(target), check=False)
         assert done.returncode == 1
         assert "under way" in done.stderr
         assert not target.exists()
-    assert lab.finished(answer["launchRun"]["run"]["runId"]) == "SUCCESS"
+    assert lab.finished(run_id) == "SUCCESS"
 
 
 @contextmanager

@@ -1,20 +1,19 @@
 """The guardrails on a live lab: what policy forbids does not happen, and the trail says that it was asked."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from lab.base.catalogue import Service
 from lab.base.dataset import dataset_key, hash_file
-from lab.base.runs import INGEST, JOB, OWNER_TAG
+from lab.base.runs import INGEST, OWNER_TAG
 from lab.governance.ledger import Status
 from lab.observe.snapshot import Health
 from lab.services.s3 import READER, S3
 from tests.support.lab import ROOT, LiveLab
+from tests.support.launching import asked, launch
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -39,7 +38,7 @@ def test_an_analyst_who_asks_dagster_directly_is_blocked_before_ingestion(live: 
     data.write_bytes((ROOT / "data" / "sample_data.csv").read_bytes() + b"\n")
     versions = live.versions()
 
-    run_id = launch(live, {"owner": "eve", "role": "analyst", "environment": "prod"}, data)
+    run_id = launch(live, claimed({"owner": "eve", "role": "analyst", "environment": "prod"}, data))
 
     assert live.finished(run_id) == "FAILURE"
     [entry] = live.entries_of(run_id)
@@ -55,7 +54,7 @@ def test_an_unknown_environment_asked_of_dagster_is_blocked_too(live: LiveLab, t
     data = tmp_path / "other.csv"
     data.write_bytes((ROOT / "data" / "sample_data.csv").read_bytes() + b"\n\n")
 
-    run_id = launch(live, {"owner": "eve", "role": "platform-admin", "environment": "production"}, data)
+    run_id = launch(live, claimed({"owner": "eve", "role": "platform-admin", "environment": "production"}, data))
 
     assert live.finished(run_id) == "FAILURE"
     assert [entry.status for entry in live.entries_of(run_id)] == [Status.BLOCKED]
@@ -70,7 +69,7 @@ def test_a_claim_that_no_page_could_show_is_blocked_and_every_run_can_still_be_l
 ) -> None:
     governance = {"owner": owner, "role": "ml-engineer", "environment": "dev"}
 
-    run_id = launch(live, governance, tmp_path / "none.csv")
+    run_id = launch(live, claimed(governance, tmp_path / "none.csv"))
 
     assert live.finished(run_id) == "FAILURE"
     assert [(entry.status, entry.owner) for entry in live.entries_of(run_id)] == [(Status.BLOCKED, kept)]
@@ -84,38 +83,19 @@ def test_a_claim_that_no_page_could_show_is_blocked_and_every_run_can_still_be_l
 @pytest.mark.parametrize("tag", ["\ud800", "a\0b"])
 def test_a_tag_that_the_database_cannot_hold_starts_nothing(live: LiveLab, tag: str) -> None:
     runs = live.run_ids()
-    params = launched_with({"executionMetadata": {"tags": [{"key": OWNER_TAG, "value": tag}]}, "runConfigData": {}})
 
-    answer = asked(live, params)
+    answer = asked(live, {}, executionMetadata={"tags": [{"key": OWNER_TAG, "value": tag}]})
 
     assert (answer.status_code, "can't be stored" in answer.text) == (400, True)
     assert live.run_ids() == runs
 
 
-LAUNCH = """mutation($p: ExecutionParams!) {
-  launchRun(executionParams: $p) {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
-
-
-def launched_with(params: dict[str, Any]) -> dict[str, Any]:
-    selector = {"repositoryLocationName": "pipelines", "repositoryName": "__repository__", "jobName": JOB}
-    return {"selector": selector, **params}
-
-
-def asked(lab: LiveLab, params: dict[str, Any]) -> httpx.Response:
-    # httpx itself would write UTF-8, which has no lone surrogates; JSON escapes have.
-    body = json.dumps({"query": LAUNCH, "variables": {"p": params}})
-    headers = {"Content-Type": "application/json"}
-    return httpx.post(f"{lab.config.url(Service.DAGSTER)}/graphql", content=body, headers=headers, timeout=60)
-
-
-def launch(lab: LiveLab, governance: dict[str, str], data: Path) -> str:
-    params = {
-        "runConfigData": {
-            "resources": {"governance": {"config": governance}},
-            "ops": {INGEST: {"config": {"data_path": str(data)}}},
-        }
+def claimed(governance: dict[str, str], data: Path) -> dict[str, Any]:
+    """A run's configuration."""
+    return {
+        "resources": {"governance": {"config": governance}},
+        "ops": {INGEST: {"config": {"data_path": str(data)}}},
     }
-    return str(asked(lab, launched_with(params)).json()["data"]["launchRun"]["run"]["runId"])
 
 
 def failure(lab: LiveLab, run_id: str) -> str:

@@ -24,11 +24,11 @@ from lab.runtime.native.service_files import scrape_targets
 from lab.services.s3 import PIPELINE, READER, S3
 from tests.stack.toolbox import complaints
 from tests.support.lab import ROOT, LiveLab
+from tests.support.launching import REPOSITORY, launch, run_tags
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
-_SELECTOR = {"repositoryLocationName": "pipelines", "repositoryName": "__repository__"}
 _PAGES = {
     Service.DAGSTER: "/server_info",
     Service.MLFLOW: "/version",
@@ -220,7 +220,7 @@ def test_dagster_shows_job_steps_and_schedule(live: LiveLab) -> None:
         ... on Schedule {name cronSchedule pipelineName scheduleState {status}}}
     }"""
     found = live.graphql(
-        query, job={**_SELECTOR, "pipelineName": JOB}, schedule={**_SELECTOR, "scheduleName": SCHEDULE}
+        query, job={**REPOSITORY, "pipelineName": JOB}, schedule={**REPOSITORY, "scheduleName": SCHEDULE}
     )
 
     assert found["pipelineOrError"]["name"] == JOB
@@ -233,23 +233,13 @@ def test_dagster_shows_job_steps_and_schedule(live: LiveLab) -> None:
 
 
 def test_a_launch_as_the_ui_makes_it_runs_and_is_audited(live: LiveLab) -> None:
-    mutation = """mutation($p: ExecutionParams!) {
-      launchRun(executionParams: $p) {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
-    answer = live.graphql(mutation, p={"selector": {**_SELECTOR, "jobName": JOB}, "runConfigData": {}})["launchRun"]
-    assert answer["__typename"] == "LaunchRunSuccess", answer
-    run_id = answer["run"]["runId"]
+    run_id = launch(live)
 
     assert live.finished(run_id) == "SUCCESS"
     ended = {entry.action: entry for entry in live.entries_of(run_id) if entry.status is Status.SUCCESS}
     assert set(ended) == set(STEPS)
     assert {entry.owner for entry in ended.values()} == {live.config.actor.owner}
-    assert owner_tag(live, run_id) == live.config.actor.owner
-
-
-def owner_tag(lab: LiveLab, run_id: str) -> str:
-    query = "query($id: ID!) {runOrError(runId: $id) {... on Run {tags {key value}}}}"
-    tags = {tag["key"]: tag["value"] for tag in lab.graphql(query, id=run_id)["runOrError"]["tags"]}
-    return str(tags.get(OWNER_TAG, ""))
+    assert run_tags(live, run_id)[OWNER_TAG] == live.config.actor.owner
 
 
 def test_dagsters_own_command_line_launches_the_job(live: LiveLab) -> None:

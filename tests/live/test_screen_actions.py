@@ -22,13 +22,11 @@ from lab.screen.screens.confirm_screen import ConfirmScreen
 from lab.screen.screens.sign_screen import SignScreen
 from lab.views.jobs import Job
 from tests.support.lab import LiveLab
+from tests.support.launching import run_tags
 from tests.support.people import ENGINEER, OFFICER, People
 from tests.support.waiting import tasks_ended
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-
-
-TAGS = "query($id: ID!) {runOrError(runId: $id) {... on Run {tags {key value}}}}"
 
 
 @pytest.fixture
@@ -74,11 +72,6 @@ async def confirm(app: LabApp, pilot: Pilot[None]) -> None:
 
 def monitor_pid(app: LabApp) -> int | None:
     return next(one.pid for one in app.view.snapshot.services.value or () if one.name == "drift-monitor")
-
-
-def newest_run(app: LabApp) -> str:
-    runs = app.view.snapshot.runs.value
-    return runs.runs[0].run_id if runs and runs.runs else ""
 
 
 async def decide(app: LabApp, pilot: Pilot[None], key: str, reason: str) -> tuple[str, Job]:
@@ -165,12 +158,7 @@ async def test_a_demo_run_from_the_screen_tells_of_its_steps_and_is_run_again(li
     assert again.result is not None
     assert again.result.ok, again.result
     assert (await aside(live.versions))[0].version == str(int(before) + 2)
-    tags = await aside(
-        live.graphql,
-        "query($id: ID!) {runOrError(runId: $id) {... on Run {tags {key value}}}}",
-        id=(await aside(live.run_ids))[0],
-    )
-    found = {tag["key"]: tag["value"] for tag in tags["runOrError"]["tags"]}
+    found = await aside(run_tags, live, (await aside(live.run_ids))[0])
     assert found["dagster/parent_run_id"] == first
     assert found["lab/trigger"] == "relaunch"
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.lab import LiveLab
 from tests.support.project import committed
+from tests.support.recovery import all_up
 from tests.support.screens import steady
 
 
@@ -34,9 +35,21 @@ def starts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starts]:
 
 @pytest.fixture
 def spare(starts: Starts) -> LiveLab:
-    """A lab that may be broken in any way; it is brought up again for each test."""
-    starts.lab.invoke("up")
+    """A lab that may be broken in any way; it is up again for each test."""
+    if not all_up(starts.lab):
+        starts.lab.invoke("up")
     return starts.lab
+
+
+@pytest.fixture(scope="session")
+def _trained(starts: Starts) -> None:
+    starts.lab.invoke("up", "demo-run")
+
+
+@pytest.fixture
+def trained(_trained: None, spare: LiveLab) -> LiveLab:
+    """The same lab, with something to lose."""
+    return spare
 
 
 @pytest.fixture(scope="session")

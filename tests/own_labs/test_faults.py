@@ -19,6 +19,7 @@ from lab.runtime.layout import Layout
 from lab.screen.app import LabApp
 from lab.screen.widgets.panel import Panel
 from tests.support.lab import LiveLab
+from tests.support.recovery import nothing_lost
 from tests.support.waiting import tasks_ended
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -160,12 +161,21 @@ async def test_without_its_supervisor_the_screen_still_tells_the_truth(spare: Li
         await screen.until(lambda: screen.pid(Service.MLFLOW) is not None, "that processes are known again")
 
 
-async def test_a_lab_that_goes_down_and_comes_up_is_followed_by_itself(spare: LiveLab) -> None:
-    async with screen_on(spare) as screen:
+def test_a_lab_that_goes_down_and_comes_up_is_followed_by_itself_and_has_lost_nothing(trained: LiveLab) -> None:
+    with nothing_lost(trained):
+        asyncio.run(followed_down_and_up(trained))
+
+
+async def followed_down_and_up(lab: LiveLab) -> None:
+    aside = asyncio.to_thread
+    async with screen_on(lab) as screen:
         await screen.all_well()
-        await asyncio.to_thread(spare.invoke, "down")
+        assert "its data stays" in (await aside(lab.invoke, "down")).stdout
         await screen.until(lambda: screen.shot.overall is Health.DOWN, "that the lab is down")
         await screen.takes_keys()
         assert all(getattr(screen.shot, part).value is not None for part in NEEDS)
-        await asyncio.to_thread(spare.invoke, "up")
+        assert lab.processes() == []
+        assert (await aside(partial(lab.invoke, "status", check=False))).returncode == 1
+        assert "was down already" in (await aside(lab.invoke, "down")).stdout
+        await aside(lab.invoke, "up")
         await screen.all_well()

@@ -35,31 +35,6 @@ def assert_gone(lab: LiveLab, offset: int) -> None:
     assert [name for name in strays if any(f"-{port}.sock" in name for port in ports_at(offset))] == []
 
 
-def test_nuke_takes_one_lab_whole_and_leaves_the_other(copied: LiveLab, spare: LiveLab, tmp_path: Path) -> None:
-    offset, before, entries = spare.config.port_offset, copied.pids(), spare.entries()
-    stray_logs = {path.name for path in Path(tempfile.gettempdir()).glob("weed.*.log.*")}
-    mine = {process.pid for process in spare.processes()}
-    assert copied.config.port_offset != offset
-    assert entries
-    kept = tmp_path / "audit.jsonl"
-
-    done = spare.invoke("nuke", "--yes", "--keep-audit", str(kept))
-
-    assert "the lab is gone" in done.stdout
-    assert_gone(spare, offset)
-    assert not {name for name in stray_logs if name.rpartition(".")[2] in {str(pid) for pid in mine}}
-    lines = [json.loads(line) for line in kept.read_text().splitlines()]
-    found = verify((line["key"], line["body"].encode()) for line in lines)
-    assert found.intact, found.faults
-    assert found.checked == len(entries)
-    assert found.head == entries[-1]
-
-    assert copied.pids() == before
-    assert copied.healthy()
-    assert "nothing of this lab is here" in spare.invoke("nuke", "--yes", "up").stdout
-    assert spare.healthy()
-
-
 @pytest.mark.parametrize("task", [("nuke", "--yes"), ("up",)])
 def test_a_folder_with_somebodys_files_is_left_alone(new_lab: LiveLab, task: tuple[str, ...]) -> None:
     new_lab.home.mkdir()
@@ -84,22 +59,52 @@ def test_an_interrupted_up_can_be_taken_back(new_lab: LiveLab) -> None:
     assert_gone(new_lab, offset)
 
 
-def test_an_interrupted_up_can_be_gone_on_with_also_where_nobody_may_make_the_first_baseline(new_lab: LiveLab) -> None:
+def test_an_interrupted_up_can_be_gone_on_with_and_nuke_takes_that_lab_whole_and_leaves_the_other(
+    new_lab: LiveLab, copied: LiveLab, tmp_path: Path
+) -> None:
+    interrupted_and_gone_on_with(new_lab)
+    nuke_takes_one_lab_and_leaves_the_other(new_lab, copied, tmp_path / "audit.jsonl")
+
+
+def interrupted_and_gone_on_with(lab: LiveLab) -> None:
     """A person without an SSH key, in an environment whose policy wants baselines signed."""
-    new_lab.environ |= {"ENVIRONMENT": "staging", "HOME": str(new_lab.home.parent)}
-    code, said = interrupted(new_lab, signal.SIGINT, "made bucket", "up")
+    lab.environ |= {"ENVIRONMENT": "staging", "HOME": str(lab.home.parent)}
+    code, said = interrupted(lab, signal.SIGINT, "made bucket", "up")
     assert code == 130, said
     assert "up was interrupted" in said
     assert "invoke down" in said
 
-    done = new_lab.invoke("up")
+    done = lab.invoke("up")
 
     assert "no baseline yet: Refused: There is no SSH key" in " ".join(done.stdout.split())
     assert ".." not in done.stdout
-    monitor = new_lab.states()[Service.DRIFT_MONITOR]
+    monitor = lab.states()[Service.DRIFT_MONITOR]
     assert (monitor.health, monitor.remedy) == (Health.DEGRADED, "Type `invoke seed`.")
-    new_lab.invoke("seed", ENVIRONMENT="dev")
-    assert new_lab.healthy()
+    lab.invoke("seed", ENVIRONMENT="dev")
+    assert lab.healthy()
+
+
+def nuke_takes_one_lab_and_leaves_the_other(lab: LiveLab, other: LiveLab, kept: Path) -> None:
+    offset, before, entries = lab.config.port_offset, other.pids(), lab.entries()
+    stray_logs = {path.name for path in Path(tempfile.gettempdir()).glob("weed.*.log.*")}
+    mine = {process.pid for process in lab.processes()}
+    assert other.config.port_offset != offset
+    assert entries
+
+    done = lab.invoke("nuke", "--yes", "--keep-audit", str(kept))
+
+    assert "the lab is gone" in done.stdout
+    assert_gone(lab, offset)
+    assert not {name for name in stray_logs if name.rpartition(".")[2] in {str(pid) for pid in mine}}
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    found = verify((line["key"], line["body"].encode()) for line in lines)
+    assert found.intact, found.faults
+    assert found.checked == len(entries)
+    assert found.head == entries[-1]
+
+    assert other.pids() == before
+    assert other.healthy()
+    assert "nothing of this lab is here" in lab.invoke("nuke", "--yes").stdout
 
 
 def test_ports_that_are_taken_are_not_written_down(new_lab: LiveLab) -> None:

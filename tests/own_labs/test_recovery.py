@@ -5,27 +5,20 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from lab.base.catalogue import Service
-from lab.base.runs import JOB
+from lab.base.runs import STEPS
 from lab.observe.snapshot import Health
 from lab.runtime.layout import Layout
-from tests.own_labs.conftest import Starts
 from tests.support.lab import LiveLab
+from tests.support.launching import launch, run_tags
 from tests.support.recovery import BACK_S, all_up, large_file, nothing_lost, open_step
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _trained(starts: Starts) -> None:
-    """There must be something to lose."""
-    starts.lab.invoke("up", "demo-run")
 
 
 def kill(*processes: psutil.Process) -> None:
@@ -40,14 +33,14 @@ def supervisor(lab: LiveLab) -> psutil.Process:
     return psutil.Process(int((Layout(lab.home).run / "supervisor.pid").read_text()))
 
 
-def test_every_service_that_is_killed_comes_back_by_itself(spare: LiveLab) -> None:
-    with nothing_lost(spare):
-        for service, state in spare.states().items():
+def test_every_service_that_is_killed_comes_back_by_itself(trained: LiveLab) -> None:
+    with nothing_lost(trained):
+        for service, state in trained.states().items():
             if state.pid is None:
                 continue
             kill(psutil.Process(state.pid))
-            eventually(lambda s=service, old=state.pid: is_back(spare, s, old), BACK_S, f"{service} back")
-    assert spare.json("demo-run")["succeeded"]
+            eventually(lambda s=service, old=state.pid: is_back(trained, s, old), BACK_S, f"{service} back")
+    assert trained.json("demo-run")["succeeded"]
 
 
 def is_back(lab: LiveLab, service: Service, old_pid: int) -> bool:
@@ -55,15 +48,15 @@ def is_back(lab: LiveLab, service: Service, old_pid: int) -> bool:
     return state.health is Health.UP and state.pid not in {None, old_pid}
 
 
-def test_a_killed_child_of_a_service_is_replaced(spare: LiveLab) -> None:
-    daemon = psutil.Process(spare.states()[Service.DAGSTER_DAEMON].pid)
-    server = psutil.Process(spare.states()[Service.POSTGRES].pid)
-    with nothing_lost(spare):
+def test_a_killed_child_of_a_service_is_replaced(trained: LiveLab) -> None:
+    daemon = psutil.Process(trained.states()[Service.DAGSTER_DAEMON].pid)
+    server = psutil.Process(trained.states()[Service.POSTGRES].pid)
+    with nothing_lost(trained):
         kill(*daemon.children(recursive=True))
         kill(eventually(lambda: idle_child(server), 60, "a connection that is idle"))
-        eventually(lambda: all_up(spare), BACK_S, "every service up")
+        eventually(lambda: all_up(trained), BACK_S, "every service up")
         # Dagster learns from its first question that PostgreSQL has dropped its connections.
-        eventually(lambda: spare.json("demo-run")["succeeded"], BACK_S, "a run that succeeds", (AssertionError,))
+        eventually(lambda: trained.json("demo-run")["succeeded"], BACK_S, "a run that succeeds", (AssertionError,))
 
 
 def idle_child(server: psutil.Process) -> psutil.Process | None:
@@ -75,58 +68,52 @@ def idle_child(server: psutil.Process) -> psutil.Process | None:
     return None
 
 
-def test_up_recovers_from_a_killed_supervisor(spare: LiveLab) -> None:
-    with nothing_lost(spare):
-        kill(supervisor(spare))
+def test_up_recovers_from_a_killed_supervisor(trained: LiveLab) -> None:
+    with nothing_lost(trained):
+        kill(supervisor(trained))
 
-        done = spare.invoke("up")
+        done = trained.invoke("up")
 
         assert "is up after" in done.stdout
 
 
 def test_up_recovers_from_everything_killed_at_once_and_a_foreign_program_under_postgres_old_pid(
-    spare: LiveLab,
+    trained: LiveLab,
 ) -> None:
-    with nothing_lost(spare):
-        pid_file = Layout(spare.home).postgres / "postmaster.pid"
+    with nothing_lost(trained):
+        pid_file = Layout(trained.home).postgres / "postmaster.pid"
         # Some may still have time to tidy up between the first that is killed and the last.
         lines = pid_file.read_text().splitlines()
-        kill(*spare.processes())
+        kill(*trained.processes())
         # As after a reboot: the pid file is from before, and somebody else has the number now.
         pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
 
-        spare.invoke("up")
+        trained.invoke("up")
 
-    assert spare.json("demo-run")["succeeded"]
-
-
-def test_down_and_up_keeps_everything(spare: LiveLab) -> None:
-    with nothing_lost(spare):
-        assert "its data stays" in spare.invoke("down").stdout
-        assert spare.processes() == []
-        assert spare.invoke("status", check=False).returncode == 1
-        assert "was down already" in spare.invoke("down").stdout
-        spare.invoke("up")
+    assert trained.json("demo-run")["succeeded"]
 
 
 def test_a_run_whose_process_is_killed_ends_as_failed_and_its_step_as_unfinished(
-    spare: LiveLab, tmp_path: Path
+    trained: LiveLab, tmp_path: Path
 ) -> None:
-    run_id = launch(spare, large_file(tmp_path))
-    worker = psutil.Process(int(eventually(lambda: tags(spare, run_id)["lab/worker_pid"], 120, "its pid", (KeyError,))))
-    started = stopped_in_a_step(spare, run_id, worker)
+    run_id = launch(trained, {"ops": {STEPS[0]: {"config": {"data_path": str(large_file(tmp_path))}}}})
+    worker = psutil.Process(
+        int(eventually(lambda: run_tags(trained, run_id)["lab/worker_pid"], 120, "its pid", (KeyError,)))
+    )
+    started = stopped_in_a_step(trained, run_id, worker)
     worker.send_signal(signal.SIGKILL)
 
-    assert spare.finished(run_id) == "FAILURE"
-    found = spare.verified()
+    assert trained.finished(run_id) == "FAILURE"
+    found = trained.verified()
     assert found.intact
     assert (run_id, started) in {(entry.run_id, entry.action) for entry in found.unfinished}
-    said = [proof["evidence"] for proof in spare.json("verify-governance") if "never ended" in proof["name"]]
+    proofs = trained.json("verify-governance", "--only", "ledger")
+    said = [proof["evidence"] for proof in proofs if "never ended" in proof["name"]]
     assert any(f"{started} of run {run_id[:8]}" in evidence for evidence in said), said
-    told = spare.command(str(Path(sys.executable).with_name("mlops-lab")), "audit", "close").stdout
+    told = trained.command(str(Path(sys.executable).with_name("mlops-lab")), "audit", "close").stdout
     assert f"{started} of run {run_id[:8]}" in told
-    assert spare.verified().unfinished == ()
-    assert spare.json("demo-run")["succeeded"]
+    assert trained.verified().unfinished == ()
+    assert trained.json("demo-run")["succeeded"]
 
 
 def stopped_in_a_step(lab: LiveLab, run_id: str, worker: psutil.Process) -> str:
@@ -139,18 +126,3 @@ def stopped_in_a_step(lab: LiveLab, run_id: str, worker: psutil.Process) -> str:
         return step
 
     return eventually(stopped, 120, "a step under way")
-
-
-def launch(lab: LiveLab, data: Path) -> str:
-    mutation = """mutation($p: ExecutionParams!) {
-      launchRun(executionParams: $p) {... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
-    selector = {"repositoryLocationName": "pipelines", "repositoryName": "__repository__", "jobName": JOB}
-    config: dict[str, Any] = {"ops": {"ingest_data": {"config": {"data_path": str(data)}}}}
-    answer = lab.graphql(mutation, p={"selector": selector, "runConfigData": config})
-    return str(answer["launchRun"]["run"]["runId"])
-
-
-def tags(lab: LiveLab, run_id: str) -> dict[str, str]:
-    query = "query($id: ID!) {runOrError(runId: $id) {... on Run {tags {key value}}}}"
-    found = lab.graphql(query, id=run_id)["runOrError"]["tags"]
-    return {tag["key"]: tag["value"] for tag in found}

@@ -40,9 +40,6 @@ class Answer:
         return self.given.pop(0)
 
 
-NEVER = Answer()
-
-
 class DetailSource:
     """Answers by method: a value, an exception, a function of what was asked, or an `Answer`."""
 

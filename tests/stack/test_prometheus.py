@@ -162,13 +162,16 @@ def test_each_line_of_a_log_says_when_in_both_versions() -> None:
     assert [written_at(line, when) for line in (old, new)] == [when, when]
 
 
+TESTS = [RULES.with_name(name) for name in ("alert_tests.yml", "alert_tests_over_days.yml")]
+
+
 def test_every_alert_fires_when_it_should_and_only_then() -> None:
-    tested = run("promtool", "test", "rules", str(RULES.with_name("alert_tests.yml")))
+    tested = run("promtool", "test", "rules", *map(str, TESTS))
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
 def test_every_alert_is_tested_to_fire() -> None:
-    tests = yaml.safe_load(RULES.with_name("alert_tests.yml").read_text())["tests"]
+    tests = [test for file in TESTS for test in yaml.safe_load(file.read_text())["tests"]]
     fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
     assert fired == {rule["alert"] for rule in rules()}
 

@@ -17,8 +17,7 @@ DASHBOARD = ROOT / "grafana" / "dashboards" / "mlops-observability.json"
 def run(tool: str, *arguments: str, folder: Path = ROOT, given: str = "") -> "subprocess.CompletedProcess[str]":
     """Output of promtool, prometheus or amtool, to which `given` is typed."""
     command = [str(_tool(tool)), *arguments]
-    # Days of a rule's life are half a minute of a free processor's.
-    return subprocess.run(command, cwd=folder, input=given, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, cwd=folder, input=given, capture_output=True, text=True, timeout=120, check=False)
 
 
 # Names that are older than the linter's rules and stay, because dashboards outside of this project may ask for them.

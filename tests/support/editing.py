@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.lab import LiveLab
+from tests.support.launching import launch
 from tests.support.project import git, with_asset
 from tests.support.waiting import eventually
 
 # Seconds after which an edit must show, on a busy machine.
 SHOWN_S = 120.0
-_SELECTOR = {"repositoryLocationName": "pipelines", "repositoryName": "__repository__"}
 _ASSETS = "{assetNodes {assetKey {path}}}"
-_LAUNCH = """mutation($p: ExecutionParams!) {
-  launchRun(executionParams: $p) {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
 _EVENTS = """query($id: ID!) {logsForRun(runId: $id) {... on EventConnection {events {
   ... on MessageEvent {message}
   ... on RunFailureEvent {error {message cause {message}}}
@@ -53,10 +51,7 @@ class EditedLab:
         return resource in str(node)
 
     def launch(self) -> str:
-        selector = {**_SELECTOR, "jobName": "__ASSET_JOB", "assetSelection": [{"path": ["edited"]}]}
-        answer = self.lab.graphql(_LAUNCH, p={"selector": selector})["launchRun"]
-        assert answer["__typename"] == "LaunchRunSuccess", answer
-        return str(answer["run"]["runId"])
+        return launch(self.lab, job="__ASSET_JOB", assetSelection=[{"path": ["edited"]}])
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         return [event for event in self.lab.graphql(_EVENTS, id=run_id)["logsForRun"]["events"] if event]

@@ -27,7 +27,8 @@ def copied(folder: Path, parts: tuple[str, ...] = _PARTS) -> Path:
     for part in parts:
         source, target = ROOT / part, folder / part
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            # Compiled code goes along; what another process is just writing of it doesn't.
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.pyc.*"))
         elif source.is_file():
             shutil.copy2(source, target)
     return folder
