@@ -160,7 +160,7 @@ def _refuse_work(dagster: Database) -> None:
 def _unfinished(target: Path) -> Iterator[tuple[Path, Path]]:
     """A folder beside the target for everything that isn't whole yet, and the file in it that becomes the target."""
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as name:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".backup-{target.name}-") as name:
             yield Path(name), Path(name) / "whole"
     except OSError as err:
         raise LabError(f"Can't write {target}: {err.strerror}.", "Give a file on a disk with room.") from None
