@@ -113,13 +113,18 @@ _END_SESSIONS = (
 # The schema itself stays: made anew it would have another owner, and be part of later dumps.
 _EMPTY = """
 DO $$ DECLARE one record; BEGIN
+  FOR one IN SELECT format('DROP VIEW IF EXISTS %I.%I CASCADE', schemaname, viewname) AS line
+    FROM pg_views WHERE schemaname = 'public' LOOP EXECUTE one.line; END LOOP;
   FOR one IN SELECT format('DROP TABLE IF EXISTS %I.%I CASCADE', schemaname, tablename) AS line
     FROM pg_tables WHERE schemaname = 'public' LOOP EXECUTE one.line; END LOOP;
   FOR one IN SELECT format('DROP SEQUENCE IF EXISTS %I.%I CASCADE', schemaname, sequencename) AS line
     FROM pg_sequences WHERE schemaname = 'public' LOOP EXECUTE one.line; END LOOP;
   FOR one IN SELECT format('DROP TYPE IF EXISTS %I.%I CASCADE', nspname, typname) AS line
     FROM pg_type JOIN pg_namespace AS n ON n.oid = typnamespace
-    WHERE nspname = 'public' AND typtype = 'e' LOOP EXECUTE one.line; END LOOP;
+    WHERE nspname = 'public' AND typtype IN ('e', 'd') LOOP EXECUTE one.line; END LOOP;
+  FOR one IN SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure) AS line
+    FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = pronamespace
+    WHERE nspname = 'public' LOOP EXECUTE one.line; END LOOP;
 END $$
 """
 
