@@ -171,7 +171,9 @@ def policy(of: Environment, service: str) -> Policy:
     own = of.scaling[service]
     kind = "cpu" if "cpu" in own else "queue"
     found = _hcl(ROOT / "terraform" / "modules" / "autoscaling" / "main.tf")["resource"]
-    made = next(one["aws_appautoscaling_policy"][kind] for one in found if kind in one.get("aws_appautoscaling_policy", {}))
+    made = next(
+        one["aws_appautoscaling_policy"][kind] for one in found if kind in one.get("aws_appautoscaling_policy", {})
+    )
     tracking = made["target_tracking_scaling_policy_configuration"][0]
     cooldowns = float(tracking["scale_out_cooldown"]), float(tracking["scale_in_cooldown"])
     return Policy(int(own["min"]), int(own["max"]), float(own[kind]), *cooldowns)
@@ -179,7 +181,7 @@ def policy(of: Environment, service: str) -> Policy:
 
 def choose(seed: int) -> random.Random:
     """A generator of its own for each purpose."""
-    return random.Random(seed)  # noqa: S311 - a simulation must be repeatable
+    return random.Random(seed)
 
 
 def _size(vcpu: float, mib: float) -> Size:

@@ -104,7 +104,7 @@ class Simulation:
         self._slots = simpy.Resource(self._env, platform.slots)
         self._jobs = simpy.Resource(self._env, platform.jobs) if platform.jobs else None
         self._arrivals, self._work, self._platform = arrivals, work, platform
-        self._random = random.Random(seed)  # noqa: S311 - a simulation must be repeatable
+        self._random = random.Random(seed)
         self.outcome = Outcome(until_s)
 
     def run(self, watch_every_s: float = 0.0) -> Outcome:

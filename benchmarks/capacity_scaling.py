@@ -1,11 +1,11 @@
 """Target tracking as Application Auto Scaling does it for a service of ECS, minute by minute.
 
-Documented behaviour: an alarm above the target after three minutes, one below nine tenths of it after fifteen; the new
-number is the old one times metric over target, rounded up; then a cooldown. New tasks carry load once they have started.
+Documented behaviour: an alarm above the target after three minutes, one below nine tenths of it after fifteen; the
+new number is the old one times metric over target, rounded up; then a cooldown. New tasks carry load once started.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 MINUTE_S = 60.0
@@ -64,7 +64,11 @@ def by_queue(queued: Sequence[float], policy: Policy, start_s: float) -> list[Mi
     return _follow(queued, policy, lambda length, _: length, start_s)
 
 
-def _follow(values: Sequence[float], policy: Policy, metric, start_s: float) -> list[Minute]:  # type: ignore[no-untyped-def]
+# The signal, of a value of the load and the tasks that carry it.
+_Metric = Callable[[float, int], float]
+
+
+def _follow(values: Sequence[float], policy: Policy, metric: _Metric, start_s: float) -> list[Minute]:
     desired = carrying = policy.low
     alarms, seen = _Alarms(policy.target), []
     starting: list[tuple[float, int]] = []

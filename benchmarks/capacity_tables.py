@@ -51,6 +51,18 @@ def _spread(name: str, seconds: Sequence[float]) -> tuple[str, str, str]:
     return (what, f"{percentile(seconds, 0.5):.1f} s", f"{percentile(seconds, 0.95):.1f} s")
 
 
+def machine() -> str:
+    """Where and how it was measured."""
+    found = inputs.sample()
+    return f"{len(found.runs)} runs of the shipped model one after the other, without containers, on: {found.machine}"
+
+
+def dates() -> str:
+    """How old the prices are, and where they hold."""
+    found = inputs.prices()
+    return f"Prices of {found['region']}, read on {found['read']}. {found['note']}"
+
+
 @cache
 def day(per_day: int, slots: int, jobs: int, longer: float = 1.0, taken_per_hour: float | None = None) -> Day:
     """The same day is asked for by several tables."""
@@ -209,7 +221,20 @@ def assumptions() -> str:
 
 TABLES = {
     one.__name__.replace("_", "-"): one
-    for one in (signals, sample, queue, long_training, spot, services, breaks, cost, prices, assumptions)
+    for one in (
+        signals,
+        machine,
+        sample,
+        queue,
+        long_training,
+        spot,
+        services,
+        breaks,
+        cost,
+        dates,
+        prices,
+        assumptions,
+    )
 }
 
 
@@ -218,7 +243,13 @@ def _number(value: float) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min" if seconds < 36000 else f"{seconds / 3600:.0f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 600
+        else f"{seconds / 60:.0f} min"
+        if seconds < 36000
+        else f"{seconds / 3600:.0f} h"
+    )
 
 
 def _dollars(value: float) -> str:

@@ -4,8 +4,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lab.base import interruption
@@ -109,21 +109,21 @@ class LabSteps:
         if since := self.made_since(backup):
             raise LabError(f"It would lose {since}.")
         self._runtime.down(self._note)
-        with self._served():
-            for name, _, body in BackupFile(backup).members((DATABASE,)):
-                database = self._known[name.removeprefix(DATABASE).removesuffix(".dump")]
-                with tempfile.TemporaryFile(dir=self._config.home) as dump:
-                    shutil.copyfileobj(body, dump)
-                    dump.seek(0)
-                    database.replace(dump)
-                self._report(Progress(f"database {database.name}", "restoring", "as it was"))
-            self.record(Status.FAILURE, {"reason": reason, "put_back": True})
+        self._serve()
+        for name, _, body in BackupFile(backup).members((DATABASE,)):
+            database = self._known[name.removeprefix(DATABASE).removesuffix(".dump")]
+            with tempfile.TemporaryFile(dir=self._config.home) as dump:
+                shutil.copyfileobj(body, dump)
+                dump.seek(0)
+                database.replace(dump)
+            self._report(Progress(f"database {database.name}", "restoring", "as it was"))
+        self.record(Status.FAILURE, {"reason": reason, "put_back": True})
         self._runtime.down(self._note)
 
     def made_since(self, backup: Path) -> str:
         had = _manifest(self._config, backup, self._report).counts
-        with self._served():
-            now = counts(self._config, self._known)
+        self._serve()
+        now = counts(self._config, self._known)
         kinds = {"runs": now.runs - had.runs, "model versions": now.versions - had.versions}
         return " and ".join(f"{number} {kind}" for kind, number in kinds.items() if number > 0)
 
@@ -169,18 +169,9 @@ class LabSteps:
         facts = self._runtime.facts()
         if all(facts[one].state == "running" for one in _SERVERS):
             return
-        self._runtime.prepare(self._note)
-        for one in _SERVERS:
-            self._runtime.start(one)
+        # Healthy by their deep probes: a store that has just started refuses what is written.
+        self._up({}, _SERVERS)
         provision(self._config, self._runtime, _SERVERS_S)
-
-    @contextmanager
-    def _served(self) -> Iterator[None]:
-        try:
-            self._serve()
-            yield
-        finally:
-            self._runtime.release()
 
     def _note(self, text: str) -> None:
         self._report(Progress("lab", "preparing", text))

@@ -101,7 +101,7 @@ def test_what_fails_before_anything_changed_changes_nothing_and_says_so(tmp_path
 @pytest.mark.parametrize("step", ["change", "verify", "open"])
 def test_what_fails_later_is_put_back_and_recorded_and_names_the_line_to_type(tmp_path: Path, step: str) -> None:
     lab = Lab(breaks={step: LabError("It broke.")})
-    with pytest.raises(LabError, match="The upgrade failed: It broke.\nThe databases are as before") as caught:
+    with pytest.raises(LabError, match=r"The upgrade failed: It broke.\nThe databases are as before") as caught:
         upgrade(tmp_path, lab).run()
     assert "git checkout abc123" in caught.value.remedy
     assert "./run up" in caught.value.remedy
@@ -140,7 +140,7 @@ def test_a_kill_while_it_is_put_back_is_put_back_again(tmp_path: Path) -> None:
 
 def test_what_cannot_be_put_back_stays_marked_and_names_both_ways_out(tmp_path: Path) -> None:
     lab = Lab(breaks={"verify": LabError("It broke."), "put_back": LabError("No room.")})
-    with pytest.raises(LabError, match="couldn't be put back: No room.") as caught:
+    with pytest.raises(LabError, match=r"couldn't be put back: No room\.") as caught:
         upgrade(tmp_path, lab).run()
     assert "--put-back" in caught.value.remedy
     assert "invoke restore b" in caught.value.remedy
