@@ -174,7 +174,10 @@ def breaks() -> str:
             prod.acu_max * inputs.assumed("acu_vcpu") / found.cpu["postgres"],
             f"{prod.acu_max:g} capacity units",
         ),
-        "audit trail, one entry after the other": (inputs.appends_per_s() / ENTRIES, f"{inputs.appends_per_s():g} entries/s"),
+        "audit trail, one entry after the other": (
+            inputs.appends_per_s() / ENTRIES,
+            f"{inputs.appends_per_s():g} entries/s",
+        ),
     }  # fmt: skip
     ordered = sorted(limits.items(), key=lambda one: one[1][0])
     return table(

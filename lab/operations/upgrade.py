@@ -73,7 +73,7 @@ class Steps(Protocol):
         """Appends an entry about the upgrade to the audit trail."""
         ...
 
-    def change(self, made: Backup) -> Sequence[str]:
+    def change(self) -> Sequence[str]:
         """Stops the lab, migrates its data, starts all that begins no run; returns what was migrated."""
         ...
 
@@ -112,7 +112,7 @@ class Upgrade:
         made = self._backed_up(before)
         self._mark.set(Begun(Stage.CHANGING, made.file, code))
         try:
-            migrated = tuple(self._steps.change(made))
+            migrated = tuple(self._steps.change())
             found = self._steps.verify(made)
             now = self._steps.open()
         except LabError as err:

@@ -72,20 +72,13 @@ class LabSteps:
         )
         ledger(self._config, store).append(entry_by_actor(self._config, ACTION, status, details))
 
-    def change(self, made: Backup) -> Sequence[str]:  # noqa: ARG002 - what is put back from it is put back by file
+    def change(self) -> Sequence[str]:
         self._runtime.down(self._note)
-        migrated: list[str] = []
-        steps = dict(lifecycle.provision(self._config, self._runtime))
-        prepare_postgres = steps[Service.POSTGRES]
-
-        def postgres(deadline_s: float) -> Sequence[str]:
-            done = [*prepare_postgres(deadline_s)]
-            provision(self._config, self._runtime, deadline_s)
-            migrated.extend(self._migrate())
-            return [*done, *(f"migrated database {name}" for name in migrated)]
-
-        steps[Service.POSTGRES] = postgres
-        self._up(steps, [one for one in self._runtime.services() if one is not Service.DAGSTER_DAEMON])
+        # Apart from the start of the others, whose deadline a migration may well exceed.
+        self._serve()
+        migrated = self._migrate()
+        others = [one for one in self._runtime.services() if one is not Service.DAGSTER_DAEMON]
+        self._up(lifecycle.provision(self._config, self._runtime), others)
         return migrated
 
     def verify(self, made: Backup) -> Verified:

@@ -53,7 +53,7 @@ class Lab:
         self._do(f"record {status}")
         self.told.append(details)
 
-    def change(self, made: Backup) -> Sequence[str]:
+    def change(self) -> Sequence[str]:
         self._do("change", half="half")
         self.data = "new"
         return ("mlflow",)

@@ -90,7 +90,7 @@ def test_an_upgrade_that_is_killed_or_fails_is_put_back_and_a_later_one_loses_no
         second = earlier.popen("upgrade", "--output", str(tmp_path / "2.backup.tar.gz"))
         child = eventually(lambda: migration(second), 300, "a migration")
         child.kill()
-        said, _ = second.communicate(timeout=400)
+        said, _ = second.communicate(timeout=900)
         assert second.returncode == 1, said
         assert "The databases are as before, and the lab is down" in said, said
         assert "./run up" in said
@@ -105,7 +105,8 @@ def test_an_upgrade_that_is_killed_or_fails_is_put_back_and_a_later_one_loses_no
         assert refused.returncode == 1
         assert "invoke upgrade" in refused.stderr
 
-        done = json.loads(earlier.invoke("upgrade", "--json", "--output", str(tmp_path / "4.backup.tar.gz")).stdout)
+        last = earlier.invoke("upgrade", "--json", "--output", str(tmp_path / "4.backup.tar.gz"), timeout=900)
+        done = json.loads(last.stdout)
         assert done["migrated"] == ["dagster", "mlflow"]
         assert done["versions"] == len(earlier.versions())
         assert revision(earlier) != EARLIER
