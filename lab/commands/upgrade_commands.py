@@ -7,19 +7,19 @@ from lab.commands import printing
 from lab.commands.command import Option, Voice
 
 if TYPE_CHECKING:
-    from lab.operations.upgrade import Upgraded
+    from lab.operations.upgrade import PutBack, Upgraded
 
 
 def upgrade(
     voice: Voice,
     output: Annotated[str, Option("file for the backup; without it one here, named by lab and time")] = "",
     put_back: Annotated[bool, Option("only put back what an interrupted upgrade changed")] = False,
-) -> "Upgraded | None":
-    """Upgrades the lab; None when it only put back. Raises LabError."""
+) -> "Upgraded | PutBack":
+    """Upgrades the lab, or only puts back. Raises LabError."""
     from lab import wiring
     from lab.operations import backup, lifecycle, upgrade_steps
     from lab.operations.restore_guard import refuse_half_restored
-    from lab.operations.upgrade import Upgrade
+    from lab.operations.upgrade import PutBack, Upgrade
     from lab.operations.upgrade_mark import UpgradeMark, alone
 
     config = wiring.load_config()
@@ -30,16 +30,16 @@ def upgrade(
     with alone(config):
         steps = upgrade_steps.LabSteps(config, runtime, tools, target, voice.report)
         one = Upgrade(config.name, target, steps, UpgradeMark(config), voice.report)
-        if not put_back:
-            return one.run()
-        done = one.put_back_interrupted()
-        voice.say("the databases are as before the upgrade, and the lab is down" if done else "nothing to put back")
-        return None
+        return PutBack(config.name, one.put_back_interrupted()) if put_back else one.run()
 
 
-def print_upgraded(made: "Upgraded | None") -> None:
+def print_upgraded(made: "Upgraded | PutBack") -> None:
     """What was done, and the way back."""
-    if made is None:
+    from lab.operations.upgrade import PutBack
+
+    if isinstance(made, PutBack):
+        down = "the databases are as before the upgrade, and the lab is down"
+        printing.say(down if made.put_back else "there is nothing to put back")
         return
     before = made.before or "a format that wasn't written down"
     printing.say(f"{made.lab} is up after {made.seconds:.1f} s: {before} → {made.now}")

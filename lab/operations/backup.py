@@ -35,6 +35,7 @@ from lab.operations.backup_manifest import (
     Counts,
     Manifest,
 )
+from lab.runtime import stored_format
 from lab.services.postgres import Database
 from lab.services.s3 import READER, S3, AuditStore
 
@@ -229,7 +230,8 @@ def _manifest(
         runtime=runtime,
         made_at=utc_text(),
         code_version=code_version(config.root),
-        versions=software(known),
+        # Of what made the data, which isn't the code at hand while that upgrades them.
+        versions={**software(known), **stored_format.versions_of_data(config)},
         head=trail.head,
         counts=before,
         faults=trail.faults,

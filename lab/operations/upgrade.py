@@ -42,6 +42,14 @@ class Upgraded:
 
 
 @dataclass(frozen=True)
+class PutBack:
+    """Whether anything had to be put back that an interrupted upgrade had changed."""
+
+    lab: str
+    put_back: bool
+
+
+@dataclass(frozen=True)
 class Verified:
     """How many audit entries and model versions were looked at, and what is worth reading."""
 

@@ -63,6 +63,12 @@ def recorded(config: LabConfig) -> StoredFormat | None:
         ) from None
 
 
+def versions_of_data(config: LabConfig) -> Mapping[str, str]:
+    """Versions by name of what made the tables; empty texts where nobody wrote them down. Raises LabError."""
+    had = recorded(config)
+    return {name: had.versions.get(name, "") if had else "" for name in OWNERS}
+
+
 def write(config: LabConfig) -> None:
     """Says that the lab's data have the format of the code at hand."""
     now = replace(current(), code=code_version(config.root))

@@ -233,3 +233,11 @@ def test_a_format_that_cannot_be_read_is_not_guessed(tmp_path: Path) -> None:
     (config(tmp_path).home / "format.json").write_text("[]")
     with pytest.raises(LabError, match="doesn't say which format"):
         stored_format.refuse_other(config(tmp_path))
+
+
+def test_a_backup_says_which_versions_made_its_data_and_not_which_wrote_it(tmp_path: Path) -> None:
+    lab = config(tmp_path)
+    assert stored_format.versions_of_data(lab) == {"dagster": "", "mlflow": ""}
+    formats(tmp_path, StoredFormat(stored_format.FORMAT, {"mlflow": "3.16.9"}))
+    assert stored_format.versions_of_data(lab)["mlflow"] == "3.16.9"
+    assert stored_format.versions_of_data(lab)["dagster"] == stored_format.installed("dagster")
