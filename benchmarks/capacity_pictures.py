@@ -1,6 +1,6 @@
 """The pictures of docs/autoscaling.md, as SVG in docs/images; the same inputs give the same files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +9,19 @@ import matplotlib as mpl
 from benchmarks import capacity_days as days
 from benchmarks import capacity_inputs as inputs
 from benchmarks.capacity_days import SCALES, Day
-from benchmarks.capacity_model import HOUR_S, percentile
+from benchmarks.capacity_model import DAY_S, HOUR_S, percentile
 from benchmarks.capacity_tables import day, sized
 
 IMAGES = inputs.ROOT / "docs" / "images"
 _SIZE = (7.0, 3.2)
-_STYLE: Mapping[str, Any] = {"svg.hashsalt": "capacity", "svg.fonttype": "none", "font.size": 9, "axes.grid": True}
+_STYLE: Any = {"svg.hashsalt": "capacity", "svg.fonttype": "none", "font.size": 9, "axes.grid": True}
 _MIDDLE = 1_000
 
 
 def draw() -> list[Path]:
     """Writes every picture and returns where."""
     mpl.use("Agg")
-    with mpl.rc_context(dict(_STYLE)):
+    with mpl.rc_context(_STYLE):
         return [_queue(), _limits(), _costs()]
 
 
@@ -31,7 +31,7 @@ def _queue() -> Path:
     now = days.job_limit(inputs.environment("prod"))
     for axis, found in zip(axes, (day(_MIDDLE, inputs.slots(), now), sized(_MIDDLE)), strict=True):
         # Every fifth minute: more would be a large file that looks the same.
-        seen = [(at / HOUR_S, at_work, waits) for at, at_work, waits in found.outcome.seen[::5] if at < days.DAY_S]
+        seen = [(at / HOUR_S, at_work, waits) for at, at_work, waits in found.outcome.seen[::5] if at < DAY_S]
         hours, under_way, waiting = zip(*seen, strict=True)
         axis.fill_between(hours, under_way, step="post", alpha=0.5, label="under way")
         axis.step(hours, waiting, where="post", color="tab:red", label="waiting")

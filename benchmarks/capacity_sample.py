@@ -6,11 +6,8 @@ it) and writes benchmarks/data/runs.json. Nothing else should run on the machine
 
 import argparse
 import json
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -18,6 +15,7 @@ from benchmarks.report import Machine
 from lab import wiring
 from lab.base import interruption
 from lab.operations import bring_up
+from lab.operations.demo_run import DemoRunner
 from lab.services.s3 import READER, S3
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,14 +42,13 @@ def artifact_bytes() -> int:
 
 
 def train() -> dict[str, float]:
-    """One run: seconds of each step, and of the whole from its start to its end."""
-    program = Path(sys.executable).with_name("invoke")
-    done = subprocess.run(
-        [program, "demo-run", "--json"], cwd=ROOT, capture_output=True, text=True, timeout=_DEADLINE_S, check=True
-    )
-    run: dict[str, Any] = json.loads(done.stdout)["run"]
-    steps = {step["name"]: step["ended_at"] - step["started_at"] for step in run["steps"]}
-    whole = {"run": run["ended_at"] - run["started_at"], "queued": run["started_at"] - run["created_at"]}
+    """One run: seconds of each step, and of the whole from its start to its end. Raises SystemExit for a failure."""
+    done = interruption.run(DemoRunner(wiring.own_lab(), lambda _: None).run(None))
+    run = done.run
+    if run.created_at is None or run.started_at is None or run.ended_at is None or not done.succeeded:
+        raise SystemExit(f"run {run.run_id} ended as {run.status}: {done.reason}")
+    steps = {step.name: step.seconds or 0.0 for step in run.steps}
+    whole = {"run": run.ended_at - run.started_at, "queued": run.started_at - run.created_at}
     return {name: round(seconds, _DIGITS) for name, seconds in {**steps, **whole}.items()}
 
 

@@ -198,7 +198,7 @@ def cost() -> str:
     rows = [(name, *(_dollars(column[name]) for column in columns)) for name in columns[0]]
     totals = [sum(column.values()) for column in columns]
     rows.append(("**together**", *(f"**{_dollars(total)}**" for total in totals)))
-    rows.append(("of it for a run", *_each(totals)))
+    rows.append(("for one run", *_each(totals)))
     return table(("US dollars a month", *(f"{_number(per_day)} runs a day" for per_day in SCALES)), rows)
 
 
@@ -222,23 +222,8 @@ def assumptions() -> str:
     return table(("assumption", "value", "why"), rows)
 
 
-TABLES = {
-    one.__name__.replace("_", "-"): one
-    for one in (
-        signals,
-        machine,
-        sample,
-        queue,
-        long_training,
-        spot,
-        services,
-        breaks,
-        cost,
-        dates,
-        prices,
-        assumptions,
-    )
-}
+_ALL = (signals, machine, sample, queue, long_training, spot, services, breaks, cost, dates, prices, assumptions)
+TABLES = {one.__name__.replace("_", "-"): one for one in _ALL}
 
 
 def _number(value: float) -> str:
@@ -246,13 +231,8 @@ def _number(value: float) -> str:
 
 
 def _time(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 600
-        else f"{seconds / 60:.0f} min"
-        if seconds < 36000
-        else f"{seconds / 3600:.0f} h"
-    )
+    unit, size = ("s", 1) if seconds < 600 else ("min", 60) if seconds < 36_000 else ("h", 3600)
+    return f"{seconds / size:.0f} {unit}"
 
 
 def _dollars(value: float) -> str:
