@@ -1,7 +1,7 @@
 """The three scales of docs/autoscaling.md: what a day of 10, 1,000 and 100,000 runs does to the queue and the bill."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks import capacity_inputs as inputs
@@ -98,11 +98,6 @@ def waiting(day: Day) -> tuple[float, float]:
     return percentile(day.outcome.waited, 0.5), percentile(day.outcome.waited, 0.95)
 
 
-def most_at_once(outcome: Outcome) -> int:
-    """Runs under way at once, at most."""
-    return max((under_way for _, under_way, _ in outcome.seen), default=0)
-
-
 def cpu_load(service: str, per_day: int) -> list[float]:
     """CPU seconds that runs cost a service, in each minute of an average day."""
     rates = arrivals(per_day)
@@ -154,23 +149,13 @@ def _services(environment: inputs.Environment, day: Day) -> float:
     return total
 
 
-def acu_at_peak(per_day: int) -> float:
-    """Aurora's capacity units that the busiest minute wants, without its bounds."""
-    busiest = max(cpu_load("postgres", per_day)) / MINUTE_S
-    return busiest / inputs.assumed("acu_vcpu") / inputs.assumed("database_target")
-
-
 def _acu(environment: inputs.Environment, per_day: int) -> float:
     load = cpu_load("postgres", per_day)
-    wanted = [used / MINUTE_S / inputs.assumed("acu_vcpu") / inputs.assumed("database_target") for used in load]
+    each = float(inputs.assumed("acu_vcpu") * inputs.assumed("database_target"))
+    wanted = [used / MINUTE_S / each for used in load]
     steps = [math.ceil(min(environment.acu_max, max(environment.acu_min, one)) * 2) / 2 for one in wanted]
     return environment.databases * sum(steps) / len(steps)
 
 
 def _endpoints(environment: inputs.Environment) -> float:
     return inputs.endpoints() * environment.zones * inputs.price("endpoint_hour")
-
-
-def overloaded(minutes: Sequence[Minute]) -> int:
-    """Minutes in which a service was given more than it can do."""
-    return sum(minute.metric > 100 for minute in minutes)
