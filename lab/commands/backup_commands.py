@@ -17,8 +17,10 @@ def back_up(
     """Writes a backup. Raises LabError."""
     from lab import wiring
     from lab.operations import backup
+    from lab.operations.upgrade_mark import refuse_half_upgraded
 
     config = wiring.own_lab()
+    refuse_half_upgraded(config)
     target = Path(output).expanduser().absolute() if output else backup.default_target(config)
     return backup.back_up(
         config, wiring.runtime(config).name, wiring.binaries().postgres_folder(), target, voice.report

@@ -24,6 +24,7 @@ LEFT: Mapping[str, tuple[str, str]] = {
     "nuke": ("a part of the lab is gone", "Type `invoke nuke` to remove the rest."),
     "backup": ("no backup was written", "Type `invoke backup` again."),
     "restore": ("the lab may be half restored", "Type `invoke restore FILE` again: it begins anew."),
+    "upgrade": ("its backup stays", "Type `invoke upgrade` again: it puts back what was changed, and begins anew."),
     "seed": ("data and baseline may be half recorded", "Type the same `invoke seed` again."),
     "build": _AGAIN,
     "bundle": ("no bundle was written", "Type `invoke bundle` again."),

@@ -12,6 +12,7 @@ from lab.commands import governance_commands as governance
 from lab.commands import image_commands as images
 from lab.commands import lifecycle_commands as lifecycle
 from lab.commands import training_commands as training
+from lab.commands import upgrade_commands as upgrade
 from lab.commands.command import Command
 
 _DECISIONS = {
@@ -42,6 +43,8 @@ _LAB: tuple[Command[Any], ...] = (
             "no secret.", backup.back_up, backup.print_backup, json=True, doing="Backing up"),
     Command("restore", "Check a backup, load it into a lab that is empty, bring that up, and verify the audit trail.",
             backup.restore, backup.print_restored, json=True, doing="Restoring"),
+    Command("upgrade", "Back up, bring databases and formats to what this code needs, verify; all as before if that "
+            "fails.", upgrade.upgrade, upgrade.print_upgraded, json=True, doing="Upgrading"),
     Command("doctor", "Find what would keep the lab from starting, with the remedy of each.", lifecycle.doctor,
             lifecycle.print_findings, json=True, code=lifecycle.ill),
     Command("build", "Fetch and prepare all that `up` needs, so that it starts quickly and offline; with containers: "

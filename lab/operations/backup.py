@@ -35,6 +35,7 @@ from lab.operations.backup_manifest import (
     Counts,
     Manifest,
 )
+from lab.runtime import stored_format
 from lab.services.postgres import Database
 from lab.services.s3 import READER, S3, AuditStore
 
@@ -160,7 +161,7 @@ def _refuse_work(dagster: Database) -> None:
 def _unfinished(target: Path) -> Iterator[tuple[Path, Path]]:
     """A folder beside the target for everything that isn't whole yet, and the file in it that becomes the target."""
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as name:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".backup-{target.name}-") as name:
             yield Path(name), Path(name) / "whole"
     except OSError as err:
         raise LabError(f"Can't write {target}: {err.strerror}.", "Give a file on a disk with room.") from None
@@ -229,7 +230,8 @@ def _manifest(
         runtime=runtime,
         made_at=utc_text(),
         code_version=code_version(config.root),
-        versions=software(known),
+        # Of what made the data, which isn't the code at hand while that upgrades them.
+        versions={**software(known), **stored_format.versions_of_data(config)},
         head=trail.head,
         counts=before,
         faults=trail.faults,

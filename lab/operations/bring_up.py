@@ -50,11 +50,17 @@ class UpResult:
 
 
 async def up(
-    config: LabConfig, runtime: Runtime, provision: Provision, report: Report, deadline_s: float = UP_DEADLINE_S
+    config: LabConfig,
+    runtime: Runtime,
+    provision: Provision,
+    report: Report,
+    deadline_s: float = UP_DEADLINE_S,
+    only: Sequence[Service] | None = None,
 ) -> UpResult:
-    """Starts what doesn't run and waits until every service passes its deep probe. Raises StartupFailed.
+    """Starts what doesn't run, of `only` these services, and waits until each passes its deep probe.
 
     `provision` names what is done inside a service as soon as it answers and before anything that needs it starts.
+    Raises StartupFailed.
     """
     began = time.monotonic()
     changes: list[str] = []
@@ -72,7 +78,7 @@ async def up(
         with interruption.blocking():
             runtime.prepare(note)
         # From here on: waiting for a run, building or pulling images take as long as they take.
-        starter, states = await _start(config, runtime, provision, report, time.monotonic() + deadline_s)
+        starter, states = await _start(config, runtime, provision, report, time.monotonic() + deadline_s, only)
     already = not changes and not starter.started
     return UpResult(states, already, time.monotonic() - began, starter.ready_after)
 

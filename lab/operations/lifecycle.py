@@ -21,6 +21,8 @@ from lab.operations.own_lab import refuse_another, settle
 from lab.operations.restore_guard import refuse_half_restored
 from lab.operations.runs_in_progress import say_what_ends
 from lab.operations.seed import Seeder
+from lab.operations.upgrade_mark import refuse_half_upgraded
+from lab.runtime import stored_format
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.lab_marker import recorded_runtime, refuse_other_runtime
 from lab.runtime.runtime import Note, Runtime
@@ -36,14 +38,19 @@ _UP_DEADLINES_S = {"compose": 600.0}
 def up(config: LabConfig, runtime: Runtime, report: Report) -> bring_up.UpResult:
     """Starts every service, and gives a new lab its databases, buckets and data. Raises LabError."""
     refuse_half_restored(config)
-    return _up(config, runtime, report)
+    refuse_half_upgraded(config)
+    stored_format.refuse_other(config)
+    made = _up(config, runtime, report)
+    stored_format.write(config)
+    return made
 
 
 def _up(config: LabConfig, runtime: Runtime, report: Report) -> bring_up.UpResult:
-    return interruption.run(bring_up.up(config, runtime, provision(config, runtime), report, _deadline_s(runtime)))
+    return interruption.run(bring_up.up(config, runtime, provision(config, runtime), report, start_deadline_s(runtime)))
 
 
-def _deadline_s(runtime: Runtime) -> float:
+def start_deadline_s(runtime: Runtime) -> float:
+    """How long the services of a lab may take to be healthy, in seconds."""
     return _UP_DEADLINES_S.get(runtime.name, bring_up.UP_DEADLINE_S)
 
 
@@ -120,6 +127,8 @@ def refuse(findings: tuple[Finding, ...]) -> None:
 def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> bring_up.UpResult:
     """Stops one service, or all, and starts it anew; runs that need it end, which is said. Raises LabError."""
     refuse_half_restored(config)
+    refuse_half_upgraded(config)
+    stored_format.refuse_other(config)
     chosen = _service(name).name if name else None
     if not config.secrets.complete:
         raise LabError(f"A password or secret has no value in {config.env_file}.", "Type `invoke up`, which makes one.")
@@ -127,7 +136,7 @@ def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> b
     if not chosen:
         runtime.down(lambda text: report(Progress("lab", "stopping", text)))
         return _up(config, runtime, report)
-    doing = bring_up.restart(config, runtime, chosen, provision(config, runtime), report, _deadline_s(runtime))
+    doing = bring_up.restart(config, runtime, chosen, provision(config, runtime), report, start_deadline_s(runtime))
     try:
         return interruption.run(doing)
     except KeyboardInterrupt:

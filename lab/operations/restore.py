@@ -28,6 +28,7 @@ from lab.operations.backup_file import BackupFile
 from lab.operations.backup_manifest import ARTIFACTS, DATA, TRAIL, WITNESS, Counts, Manifest
 from lab.operations.restore_guard import RestoreMark, make_room
 from lab.operations.restore_load import Loader
+from lab.runtime import stored_format
 from lab.runtime.runtime import Runtime
 
 # Loading may take long, and says where it is.
@@ -93,6 +94,7 @@ def restore(
     loader = Loader(config, runtime, known, file, manifest, report)
     interruption.run(_up(config, runtime, loader, report))
     checked = interruption.run(audit.verify(config, known=(manifest.head,) if manifest.head.seq else ()))
+    stored_format.write(config)
     RestoreMark(config).clear()
     return Restored(
         file=str(file),
@@ -125,7 +127,7 @@ def _notes(manifest: Manifest, now: Mapping[str, str], removed: str) -> Iterator
         yield f"removed {removed}"
     for name, before in manifest.versions.items():
         if before != now.get(name, ""):
-            yield f"the backup was made with {name} {before}, this lab has {now.get(name) or 'none'}"
+            yield f"the backup was made with {name} {before or '(unknown)'}, this lab has {now.get(name) or 'none'}"
 
 
 class _Look:

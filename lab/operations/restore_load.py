@@ -21,6 +21,8 @@ from lab.operations.backup_file import BackupFile
 from lab.operations.backup_manifest import ARTIFACTS, DATA, DATABASE, GOVERNANCE, TRAIL, WITNESS, Manifest
 from lab.operations.restore_guard import RestoreMark, provision
 from lab.runtime.runtime import Runtime
+from lab.runtime.stored_format import installed
+from lab.services.migrations import DAGSTER_YAML, migrate
 from lab.services.postgres import Database
 from lab.services.s3 import PIPELINE, S3, AuditStore, Content
 
@@ -59,7 +61,14 @@ class Loader:
         versions = self._known["mlflow"].number("SELECT count(*) FROM model_versions")
         if (runs, versions) != (expected.runs, expected.versions):
             raise LabError(f"Restored are {runs} runs and {versions} versions, not what the manifest says: {expected}.")
-        return [f"restored {runs} runs and {versions} model versions"]
+        return [f"restored {runs} runs and {versions} model versions", *self._migrate()]
+
+    def _migrate(self) -> Iterator[str]:
+        """A backup of earlier versions of Dagster or MLflow has their tables."""
+        for name, database in self._known.items():
+            if self._manifest.versions.get(name) != installed(name):
+                migrate(database, self._config.root / DAGSTER_YAML)
+                yield f"migrated database {name}"
 
     def load_store(self, deadline_s: float) -> list[str]:
         self._begin(deadline_s)

@@ -105,6 +105,28 @@ _CONNECT_S = 10
 # A lock that somebody holds longer than this is a migration at work, which no dump should wait for.
 _LOCK_WAIT = "30s"
 _DEADLINE_S = 3600.0
+# A migration whose command was killed goes on in its own process.
+_END_SESSIONS = (
+    "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+)
+# The schema itself stays: made anew it would have another owner, and be part of later dumps.
+_EMPTY = """
+DO $$ DECLARE one record; BEGIN
+  FOR one IN SELECT format('DROP VIEW IF EXISTS %I.%I CASCADE', schemaname, viewname) AS line
+    FROM pg_views WHERE schemaname = 'public' LOOP EXECUTE one.line; END LOOP;
+  FOR one IN SELECT format('DROP TABLE IF EXISTS %I.%I CASCADE', schemaname, tablename) AS line
+    FROM pg_tables WHERE schemaname = 'public' LOOP EXECUTE one.line; END LOOP;
+  FOR one IN SELECT format('DROP SEQUENCE IF EXISTS %I.%I CASCADE', schemaname, sequencename) AS line
+    FROM pg_sequences WHERE schemaname = 'public' LOOP EXECUTE one.line; END LOOP;
+  FOR one IN SELECT format('DROP TYPE IF EXISTS %I.%I CASCADE', nspname, typname) AS line
+    FROM pg_type JOIN pg_namespace AS n ON n.oid = typnamespace
+    WHERE nspname = 'public' AND typtype IN ('e', 'd') LOOP EXECUTE one.line; END LOOP;
+  FOR one IN SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure) AS line
+    FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = pronamespace
+    WHERE nspname = 'public' LOOP EXECUTE one.line; END LOOP;
+END $$
+"""
 
 
 @dataclass(frozen=True)
@@ -131,6 +153,15 @@ class Database:
         argv = ["--no-owner", "--no-acl", "--exit-on-error", "--single-transaction", f"--dbname={self.name}"]
         self._run("pg_restore", argv, dump)
 
+    def replace(self, dump: IO[bytes]) -> None:
+        """Loads a dump in place of everything that the role made in the database; sessions of the role are ended.
+
+        After an interruption the database may be empty; repeated, it ends as the dump has it.
+        """
+        self._ask(_END_SESSIONS)
+        self._ask(_EMPTY)
+        self.restore(dump)
+
     def number(self, query: str) -> int:
         """The one number that `query` asks for; 0 where its table doesn't exist yet."""
         found = self._ask(query)
@@ -155,9 +186,10 @@ class Database:
                     options="-c statement_timeout=30000",
                 )
             ) as link:
+                link.autocommit = True
                 cursor = link.cursor()
                 cursor.execute(query)
-                row = cursor.fetchone()
+                row = cursor.fetchone() if cursor.description else None
                 return row[0] if row else None
         except UndefinedTable:
             return None

@@ -68,7 +68,7 @@ async def test_services_have_the_whole_time_also_when_images_had_to_be_made_firs
             return
 
     async def start(*given: Any) -> Any:
-        ends.append(given[-1])
+        ends.append(given[4])
         return SimpleNamespace(started=[], ready_after={}), ()
 
     monkeypatch.setattr(bring_up, "_start", start)
