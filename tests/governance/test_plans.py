@@ -38,6 +38,17 @@ def test_what_changes_is_named_without_its_values() -> None:
     assert found.violations == ()
 
 
+def test_drift_is_what_other_hands_changed_and_not_that_nothing_is_an_empty_list() -> None:
+    told = resource("aws_lb", "update", before={"tags": None, "names": []}, after={"tags": {}, "names": None})
+    changed = resource("aws_eip", "update", before={"tags": None}, after={"tags": {"a": "b"}})
+    gone = resource("aws_vpc", "delete", before={"tags": None})
+    found = read_plan(shown(resource_drift=[told, changed, gone])).drift
+    assert [(one.address, one.action) for one in found] == [
+        ("module.lab.aws_eip.this", "update"),
+        ("module.lab.aws_vpc.this", "delete"),
+    ]
+
+
 @pytest.mark.parametrize("kind", PROTECTED)
 @pytest.mark.parametrize("actions", [("delete",), ("delete", "create"), ("create", "delete"), ("forget",)])
 def test_what_is_protected_is_neither_destroyed_nor_replaced_nor_forgotten(kind: str, actions: tuple[str, ...]) -> None:

@@ -72,7 +72,8 @@ def read_plan(shown: bytes) -> Plan:
     raw = _loaded(shown)
     try:
         resources = [one for one in raw.get("resource_changes", []) if one["mode"] == "managed"]
-        drift = tuple(_changes(raw.get("resource_drift", [])))
+        # That AWS says "none" where nothing was said is no change by anybody's hand.
+        drift = tuple(one for one in _changes(raw.get("resource_drift", [])) if one.action != UPDATE or one.attributes)
         found = tuple(violation for one in resources for violation in _violations(one))
         protected = sum(bool(_reason(one)) and one["change"]["before"] is not None for one in resources)
         return Plan(tuple(_changes(resources)), drift, found, protected)
@@ -123,7 +124,8 @@ def _action(actions: list[str]) -> str:
 def _attributes(change: Mapping[str, Any]) -> tuple[str, ...]:
     before, after, unknown = (change.get(name) or {} for name in ("before", "after", "after_unknown"))
     names = {*before, *after, *unknown}
-    return tuple(sorted(name for name in names if before.get(name) != after.get(name) or unknown.get(name) is True))
+    differ = (name for name in names if (before.get(name) or None) != (after.get(name) or None))
+    return tuple(sorted({*differ, *(name for name in names if unknown.get(name) is True)}))
 
 
 def _reason(one: Mapping[str, Any]) -> str:

@@ -65,7 +65,7 @@ def lived(aws: Emulator, folder: Path, workspace: Workspace) -> Deployed:
         from_clone = _typed(clone, folder)
         (folder / "people").mkdir()
         room = _Room(GovernedLab(folder / "people").staffed(baseline=False), clone)
-        return room.lived(aws, from_clone)
+        return room.lived(aws, from_clone, folder / "home" / "deploy" / "dev" / "plan")
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,13 @@ class _Room:
     def deployer(self) -> Deployer:
         return Deployer(self.config, _DEV, self.governed.store, lambda _: None)
 
-    def lived(self, aws: Emulator, from_clone: dict[str, Any]) -> Deployed:
+    def lived(self, aws: Emulator, from_clone: dict[str, Any], other: Path) -> Deployed:
+        """`other` is another plan's file, of the same commit."""
         self.deployer.planned(TAG)
         unapproved = self._refused(self.deployer.applied)
-        approved = self._approved()
-        again = self.deployer.planned(TAG)
-        assert again.plan != approved.details["plan"]
-        changed = self._refused(self.deployer.applied)
         approval = self._approved()
+        with _swapped(Workplace.of(self.config, _DEV).plan, other):
+            changed = self._refused(self.deployer.applied)
         applied = self.deployer.applied()
         work = Workplace.of(self.config, _DEV)
         left, settings = tuple(sorted(path.name for path in work.folder.iterdir())), work.settings.read_text()
@@ -127,6 +126,15 @@ class _Room:
         except LabError as err:
             return Refusal(err.message, err.remedy, self.governed.store.entries[-1].status)
         raise AssertionError("it was done")
+
+
+@contextmanager
+def _swapped(file: Path, other: Path) -> Iterator[None]:
+    """As somebody does who may write there: another plan lies where the approved one lay."""
+    approved = file.read_bytes()
+    shutil.copy(other, file)
+    yield
+    file.write_bytes(approved)
 
 
 def _clone(folder: Path) -> Path:
