@@ -126,8 +126,10 @@ def _check(context: Context) -> int:
             "lock file": "uv lock --check",
             "versions": "python -m lab.runtime.images.pinned_versions",
             "Dockerfiles": "hadolint stack/images/*/Dockerfile stack/airgap/*/Dockerfile",
-            "YAML": "yamllint --strict stack grafana .pre-commit-config.yaml",
+            "YAML": "yamllint --strict stack grafana .github .pre-commit-config.yaml",
             "compose file": "check-jsonschema --builtin-schema vendor.compose-spec stack/compose.yaml",
+            "workflows": "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml",
+            "workflows' risks": "zizmor --offline --no-progress --persona pedantic .github",
         }
         # The environment's own tools first; `run` puts uv into a folder of this project where the machine has none.
         folders = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), str(ROOT / ".uv" / "bin"))

@@ -39,6 +39,7 @@ class LabConfig:
     """A lab: its name, place, ports, buckets, actor and policy. Paths are absolute; the interval is in seconds.
 
     `endpoints` are the addresses of a lab elsewhere, which is only looked at; empty for the one on this machine.
+    `pages_cookie` is sent to them, and never without TLS.
     """
 
     name: str
@@ -68,6 +69,7 @@ class LabConfig:
     run_container_memory_mb: int
     secrets: Secrets = field(repr=False)
     endpoints: Mapping[Service, str] = field(default_factory=dict)
+    pages_cookie: str = field(default="", repr=False)
 
     @property
     def governance(self) -> Path:

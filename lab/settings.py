@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     port_offset: int = Field(
         0, ge=0, le=MAX_PORT_OFFSET, description=f"added to every port: a whole number, 0-{MAX_PORT_OFFSET}"
     )
+    lab_pages: str = Field(
+        "", description="pages of a lab elsewhere, for `mlops-lab --at FILE`: dagster=https://…,mlflow=https://…"
+    )
+    pages_cookie: str = Field("", description="cookie of your browser's session, for pages that ask for a login")
     object_store: Literal["auto", "seaweedfs", "minio"] = Field(
         "auto", description="auto | seaweedfs | minio (legacy, in containers only)"
     )
@@ -118,6 +122,13 @@ class Settings(BaseSettings):
     def _hash(cls, value: str) -> str:
         if value and not re.fullmatch(r"[0-9a-f]{64}", value):
             raise ValueError("must be 64 lower-case hexadecimal digits, or empty")
+        return value
+
+    @field_validator("pages_cookie")
+    @classmethod
+    def _cookie(cls, value: str) -> str:
+        if not value.isascii() or not value.isprintable():
+            raise ValueError("must be NAME=value; NAME=value, as a browser sends it")
         return value
 
     @property
@@ -174,6 +185,7 @@ def _config(settings: Settings, actor: Actor, read_policy: ReadPolicy, environ: 
         run_isolation=settings.run_isolation,
         run_container_memory_mb=settings.run_container_memory_mb,
         secrets=_secrets(settings),
+        pages_cookie=settings.pages_cookie,
     )
 
 
@@ -204,7 +216,7 @@ def _no_setting(path: Path, name: str, known: list[str]) -> SettingsError:
 def _explain(err: ValidationError, given: Mapping[str, Any], path: Path) -> SettingsError:
     first = err.errors()[0]
     name = str(first["loc"][0])
-    value = "" if name.upper() in SECRETS else f"={first.get('input')!r}"
+    value = "" if name.upper() in {*SECRETS, "PAGES_COOKIE"} else f"={first.get('input')!r}"
     source = "the environment" if name.upper() in given else str(path)
     reason = first["msg"].removeprefix("Value error, ")
     allowed = Settings.model_fields[name].description

@@ -282,6 +282,8 @@ def test_the_example_can_be_copied_by_hand(tmp_path: Path) -> None:
     assert [line for line in path.read_text().splitlines() if line.endswith("=")] == [
         "SIGNING_KEY=",
         "BASELINE_DATA_HASH=",
+        "LAB_PAGES=",
+        "PAGES_COOKIE=",
     ]
 
 

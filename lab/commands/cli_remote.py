@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.base.catalogue import CATALOGUE, Service
@@ -9,6 +10,7 @@ from lab.base.catalogue import CATALOGUE, Service
 if TYPE_CHECKING:
     from lab.config import LabConfig
 
+_AT = "the lab on HOST, with its PORT_OFFSET; or that of a FILE, as `terraform output -raw settings` writes it"
 _SIGNED = {Service.OBJECT_STORE, Service.ALERTMANAGER, Service.GRAFANA}
 _SERVICES = tuple(spec for spec in CATALOGUE if spec.url(0).startswith("http:"))
 
@@ -19,7 +21,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         "a lab elsewhere",
         "Looking only; what its own machine alone knows, as processes and logs, is said to be unseen.",
     )
-    group.add_argument("--at", metavar="HOST[:OFFSET]", default="", help="the lab on HOST, with its PORT_OFFSET")
+    group.add_argument("--at", metavar="HOST[:OFFSET]|FILE", default="", help=_AT)
     for spec in _SERVICES:
         password = " (signs in with the password of your settings)" if spec.name in _SIGNED else ""
         group.add_argument(
@@ -37,9 +39,13 @@ def endpoints(options: argparse.Namespace) -> Mapping[Service, str]:
     given = {name: url for name, url in given.items() if url}
     if not options.at and not given:
         return {}
-    from lab.observe.remote import checked_url, endpoints_at
+    from lab.observe.remote import checked_url, endpoints_at, endpoints_in
 
-    found = endpoints_at(options.at) if options.at else {}
+    found: dict[Service, str] = {}
+    if options.at:
+        # No host has a name with a slash or of a file that is here.
+        path = Path(options.at).expanduser()
+        found = endpoints_in(path) if "/" in options.at or path.is_file() else endpoints_at(options.at)
     return found | {name: checked_url(f"--{name}-url", url) for name, url in given.items()}
 
 

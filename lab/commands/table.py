@@ -8,6 +8,7 @@ from typing import Any
 from lab.commands import approval_commands as approval
 from lab.commands import audit_commands as audit
 from lab.commands import backup_commands as backup
+from lab.commands import deploy_commands as deployment
 from lab.commands import governance_commands as governance
 from lab.commands import image_commands as images
 from lab.commands import lifecycle_commands as lifecycle
@@ -51,6 +52,10 @@ _LAB: tuple[Command[Any], ...] = (
             "their images.", images.build),
     Command("bundle", "Save images and wheels of an air-gapped build into one file, which `invoke build --bundle` "
             "loads elsewhere.", images.bundle, doing="Saving"),
+    Command("deploy", "Bring the commit here to AWS: plan, show, and apply what was approved.", deployment.deploy,
+            deployment.print_deployment, json=True, doing="Deploying"),
+    Command("approve-deploy", "Approve a plan that waits to be applied; never by who made it.", deployment.approve,
+            deployment.print_approved, json=True),
 )  # fmt: skip
 
 # Both command lines'.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -10,11 +11,13 @@ from lab.base.catalogue import BY_NAME, CATALOGUE, MAX_PORT_OFFSET, UNSEEN, Proc
 from lab.base.errors import LabError, UsageError
 from lab.base.names import whole_number
 from lab.config import LabConfig
+from lab.envfile import written_values
 from lab.observe.observer import NEEDS, PROBE_DEADLINE_S, Observer
 from lab.observe.probes import Probes
 from lab.observe.service_state import service_state
 from lab.observe.snapshot import Health, LabInfo, ServiceState, Snapshot
 from lab.observe.sources import Source
+from lab.services.http import signed_in
 
 if TYPE_CHECKING:
     import httpx
@@ -36,6 +39,31 @@ def endpoints_at(where: str) -> dict[Service, str]:
             f"Give HOST or HOST:OFFSET, with the PORT_OFFSET of that lab, 0-{MAX_PORT_OFFSET}.",
         )
     return {name: f"http://{host}:{BY_NAME[name].port_at(shift)}" for name in REACHABLE}
+
+
+def endpoints_in(path: Path) -> dict[Service, str]:
+    """The pages that a settings file names, as `terraform output -raw settings` writes it. Raises LabError."""
+    if not path.is_file():
+        raise UsageError(f"--at {path}: there is no such file.", "Write one: terraform output -raw settings > FILE.")
+    found: dict[Service, str] = {}
+    for pair in filter(None, written_values(path).get("LAB_PAGES", "").split(",")):
+        name, _, url = pair.strip().partition("=")
+        if name not in ADDRESSABLE:
+            raise UsageError(f"{path}: LAB_PAGES names {name!r}, which has no page.", f"Use {', '.join(ADDRESSABLE)}.")
+        found[Service(name)] = checked_url(f"{path}: LAB_PAGES: {name}", url)
+    if not found:
+        raise UsageError(
+            f"{path} names no pages: LAB_PAGES is empty.", "Write it anew: terraform output -raw settings."
+        )
+    return found
+
+
+def login(config: LabConfig) -> "httpx.AsyncBaseTransport | None":
+    """What signs requests in to the pages of a lab elsewhere; None where no cookie is set."""
+    if not (config.endpoints and config.pages_cookie):
+        return None
+    hosts = {urlsplit(url).hostname or "" for url in config.endpoints.values()}
+    return signed_in(config.pages_cookie, hosts)
 
 
 def checked_url(option: str, url: str) -> str:
@@ -77,6 +105,7 @@ class RemoteObserver(Observer):
 
     def __init__(self, config: LabConfig, transport: "httpx.AsyncBaseTransport | None" = None, **options: Any) -> None:
         self._config = config
+        transport = transport or login(config)
         self._seen = frozenset(config.endpoints)
         self._remote_probes = Probes(config, transport, PROBE_DEADLINE_S)
         super().__init__(config, _Nowhere(), transport, **options)

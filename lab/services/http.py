@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lab.base.catalogue import BY_NAME, Service
@@ -121,6 +121,12 @@ class Http:
         """An error about this service: `what` continues the sentence that its title begins."""
         return ServiceUnavailable(f"{self.title} {what}", self.remedy)
 
+    def _asks_for_login(self, response: "httpx.Response") -> BadStatus:
+        """None of the services sends anybody elsewhere: what stands before it does."""
+        where = response.next_request.url.host if response.next_request else "another address"
+        remedy = "Sign in with a browser, and set PAGES_COOKIE to its session's cookie: see docs/aws.md."
+        return BadStatus(f"{self.title} is behind a login at {where}.", remedy, response.status_code, b"")
+
     def _json(self, path: str, body: bytes) -> Any:
         try:
             answer = json.loads(body)
@@ -161,10 +167,33 @@ class Http:
                 if len(received) + len(chunk) > MAX_BYTES:
                     raise self.unavailable(f"answered {path} with more than {MAX_BYTES >> 20} MB.")
                 received += chunk
+            if response.has_redirect_location:
+                raise self._asks_for_login(response)
             if not response.is_success:
                 message = f"{self.title} answered {response.status_code} to {method} {path}: {excerpt(received)!r}."
                 raise BadStatus(message, self.remedy, response.status_code, bytes(received[:4096]))
             return bytes(received)
+
+
+def signed_in(
+    cookie: str, hosts: Collection[str], inner: "httpx.AsyncBaseTransport | None" = None
+) -> "httpx.AsyncBaseTransport":
+    """A transport that sends a browser's cookie to these hosts, and to nobody else or without TLS."""
+    import httpx
+
+    class SignedIn(httpx.AsyncBaseTransport):
+        def __init__(self) -> None:
+            self._inner = inner or httpx.AsyncHTTPTransport(verify=_trusted("https:"), trust_env=False)
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.scheme == "https" and request.url.host in hosts:
+                request.headers["Cookie"] = cookie
+            return await self._inner.handle_async_request(request)
+
+        async def aclose(self) -> None:
+            await self._inner.aclose()
+
+    return SignedIn()
 
 
 def _trusted(base_url: str) -> ssl.SSLContext:

@@ -67,6 +67,23 @@ def test_one_address_is_enough(nowhere: dict[str, str], mlflow: str) -> None:
     assert states["postgres"]["reason"] == "not observable from here"
 
 
+def test_a_settings_file_that_terraform_wrote_says_where_the_pages_are(
+    nowhere: dict[str, str], mlflow: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "dev.env"
+    file.write_text(f"# Written by terraform\nLAB_PAGES=mlflow={mlflow}\nENVIRONMENT=dev\nLAB_NAME=mlops-dev\n")
+
+    def look() -> dict[str, Any] | None:
+        found = run("--at", str(file), "--once", "--json", env=nowhere)
+        return json.loads(found.stdout) if found.returncode == 0 else None
+
+    document = eventually(look, 120, "a look at the registry")
+    states = {one["name"]: one for one in document["services"]["value"]}
+    assert (states["mlflow"]["health"], states["mlflow"]["url"]) == ("up", mlflow)
+    assert states["dagster"]["reason"] == "not observable from here"
+    assert "not observable from here" in document["audit"]["error"]
+
+
 def test_a_host_where_nothing_answers_says_where_to_look(nowhere: dict[str, str]) -> None:
     found = run("--at", f"127.0.0.1:{NEVER_STARTED}", "--once", env=nowhere)
     assert found.returncode == 1

@@ -93,7 +93,7 @@ def test_an_unknown_role_in_a_variable_names_the_variable() -> None:
         (changed("rules", 0, "roles", 1, to="root"), ["rules[0] (run).roles[1]: 'root' is no role", "risk-officer"]),
         (changed("rules", 0, "roles", 1, to="ml-engineer"), ["roles[1]: 'ml-engineer' is there twice"]),
         (changed("rules", 0, "roles", 0, to=None), ["roles[0]: 'None' is no role"]),
-        (changed("rules", 0, "actions", 0, to="deploy"), ["actions[0]: 'deploy' is no action", "promote"]),
+        (changed("rules", 0, "actions", 0, to="destroy"), ["actions[0]: 'destroy' is no action", "promote"]),
         (changed("rules", 0, "actions", to=MISSING), ["rules[0]: 'actions' is missing"]),
         (changed("rules", 0, "environments", 1, to="production"), ["environments[1]: 'production' is no", "staging"]),
         (changed("rules", 1, "roles_from", to="HOME"), ["roles_from: 'HOME' is no such", "ALLOWED_PROD_ROLES"]),

@@ -13,6 +13,7 @@ from lab.observe.remote import (
     RemoteObserver,
     checked_url,
     endpoints_at,
+    endpoints_in,
     first_remote_snapshot,
     remote_config,
 )
@@ -41,6 +42,31 @@ def test_what_is_no_host_is_refused(where: str) -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="--mlflow-url"):
         checked_url("--mlflow-url", url)
+
+
+def test_a_settings_file_names_the_pages(tmp_path: Path) -> None:
+    file = tmp_path / "dev.env"
+    file.write_text("LAB_NAME=mlops-dev\nLAB_PAGES=dagster=https://dagster.example.com,mlflow=https://m.example.com/\n")
+    assert endpoints_in(file) == {
+        Service.DAGSTER: "https://dagster.example.com",
+        Service.MLFLOW: "https://m.example.com",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("LAB_NAME=x", "names no pages"),
+        ("LAB_PAGES=postgres=https://a", "'postgres', which has no page"),
+        ("LAB_PAGES=mlflow=ftp://a", "is no address"),
+        ("LAB_PAGES=mlflow=https://ada:secret@a", "holds a name or password"),
+    ],
+)
+def test_a_file_without_pages_that_can_be_asked_is_refused(text: str, problem: str, tmp_path: Path) -> None:
+    file = tmp_path / "dev.env"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=problem):
+        endpoints_in(file)
 
 
 def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:

@@ -67,8 +67,10 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
     """Every command that launches, writes or removes something in a lab, or reads it to judge it."""
     key, actions = str(make_key(tmp_path, "ed25519", "somebody")), ("approve", "reject", "promote", "archive")
     tasks = {name: ["--version", "1", "--reason", "x", "--key", key] for name in actions} | {
+        "approve-deploy": ["--env", "staging", "--reason", "x", "--key", key],
         "backup": ["--output", str(tmp_path / "backup")],
         "demo-run": [],
+        "deploy": ["--env", "dev"],
         "evidence": ["--version", "1", "--output", str(tmp_path / "evidence")],
         "identity-add": ["eve@example.com", "--key", f"{key}.pub", "--role", "platform-admin"],
         "identity-list": [],

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.base.catalogue import Service
 from lab.governance.rules.policy import Environment
 from lab.governance.rules.policy_file import read_policy
+from lab.observe.remote import endpoints_in
 from lab.settings import load
 from tests.support.aws.cycle import ACCOUNTS, DOMAINS, Cycle
 from tests.support.aws.inventory import SEEN
@@ -28,7 +30,11 @@ def test_the_lab_reads_the_settings(cycle: Cycle, tmp_path: Path) -> None:
     assert config.name == f"mlops-{cycle.environment}"
     assert config.audit_bucket == f"mlops-{cycle.environment}-audit-{audit}"
     assert config.data_bucket == f"mlops-{cycle.environment}-data-{lab}"
-    assert f"--mlflow-url=https://mlflow.{DOMAINS[cycle.environment]}" in cycle.settings
+    domain = DOMAINS[cycle.environment]
+    assert endpoints_in(file) == {
+        Service.DAGSTER: f"https://dagster.{domain}",
+        Service.MLFLOW: f"https://mlflow.{domain}",
+    }
     locked = cycle.plan.of("aws_s3_bucket_object_lock_configuration")
     kept = [one.values["rule"][0]["default_retention"][0]["days"] for one in locked]
     assert kept == [config.audit_retention_days] * 2

@@ -63,7 +63,7 @@ class PolicyProofs:
         tried: tuple[tuple[str, Callable[[str], object], str], ...] = (
             ("environment", parse_environment, "production"),
             ("role", parse_role, "king"),
-            ("action", parse_action, "deploy"),
+            ("action", parse_action, "destroy"),
             ("owner", _owner, "olga\u200b"),
         )
         taken = []

@@ -156,6 +156,27 @@ class BaselineStatement(_Signed):
     type: str = STATEMENT_TYPE
 
 
+@dataclass(frozen=True)
+class DeploymentStatement(_Signed):
+    """What a person says about one plan of Terraform, and signs. `plan` is its hash, see `lab.governance.rules.plans`;
+    `planner` is who made it.
+    """
+
+    lab: str
+    plan: str
+    planner: str
+    account: str
+    image_tag: str
+    environment: str
+    actor: str
+    role: str
+    reason: str
+    policy_hash: str
+    time: str
+    action: str = Action.APPROVE_DEPLOY.value
+    type: str = STATEMENT_TYPE
+
+
 def parse_statement(raw: object) -> Statement:
     """The statement in an entry's details. Raises LedgerError."""
     return Statement(**_texts(raw, Statement))
@@ -169,6 +190,11 @@ def parse_identity_statement(raw: object) -> IdentityStatement:
 def parse_baseline_statement(raw: object) -> BaselineStatement:
     """The statement in the details of a baseline's entry. Raises LedgerError."""
     return BaselineStatement(**_texts(raw, BaselineStatement))
+
+
+def parse_deployment_statement(raw: object) -> DeploymentStatement:
+    """The statement in the details of an approved deployment. Raises LedgerError."""
+    return DeploymentStatement(**_texts(raw, DeploymentStatement))
 
 
 def _texts(raw: object, kind: type[Any]) -> dict[str, str]:

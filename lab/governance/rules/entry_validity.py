@@ -10,13 +10,14 @@ from lab.base.runs import REGISTER
 from lab.governance.ledger import AuditView, Entry, Status
 from lab.governance.rules.policy import Action
 
+_PROVED = frozenset({Action.IDENTITY, Action.BASELINE, Action.APPROVE_DEPLOY})
 DECISIONS = frozenset({Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status.ARCHIVED})
 
 
 def is_claim(entry: Entry) -> bool:
-    """Whether the entry is a registration, a decision, or a change of identities or of the baseline."""
+    """Whether the entry is a registration, a decision, or a change of identities, the baseline or a deployment."""
     registered = entry.action == REGISTER and entry.status is Status.SUCCESS
-    return registered or entry.status in DECISIONS or entry.action in {Action.IDENTITY, Action.BASELINE}
+    return registered or entry.status in DECISIONS or entry.action in _PROVED
 
 
 JUDGED = "governance_entries_judged"

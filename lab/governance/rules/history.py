@@ -13,7 +13,7 @@ from lab.base.errors import LabError, LedgerError
 from lab.base.model_versions import MODEL_NAME, ApprovalState
 from lab.base.runs import REGISTER, REGISTRATION_REQUEST, TRAIN
 from lab.governance.ledger import Entry, Fault, Status
-from lab.governance.rules import baselines, identities
+from lab.governance.rules import baselines, deployments, identities
 from lab.governance.rules.approval_states import (
     CHAMPION,
     PROBE,
@@ -24,6 +24,7 @@ from lab.governance.rules.approval_states import (
     parse_statement,
 )
 from lab.governance.rules.baselines import Baselines
+from lab.governance.rules.deployments import Deployments
 from lab.governance.rules.entry_validity import DECISIONS
 from lab.governance.rules.identities import Identities, Verify, bound_lab, expect, four_eyes_problem, moment, signer_of
 from lab.governance.rules.policy import Action, Actor, Policy, parse_action, parse_role
@@ -53,7 +54,7 @@ class Fold:
         self._records: dict[Key, Record] = {}
         self._keys: dict[str, list[Key]] = {}
         self._holders: dict[str, Key] = {}
-        self._identities, self._baselines = Identities(), Baselines()
+        self._identities, self._baselines, self._deployments = Identities(), Baselines(), Deployments()
         self._past_records: Past[_Standing] = Past()
         self._past_identities: Past[Identities] = Past()
         self._past_baselines: Past[Baselines] = Past()
@@ -99,6 +100,7 @@ class Fold:
             tuple(one for key, one in self._records.items() if self._keys[one.version][-1] != key),
             tuple(self._overtaken),
             {alias: run for alias, (_, run) in self._holders.items()},
+            self._deployments,
         )
 
     def _ignore(self, entry: Entry, err: LabError) -> None:
@@ -147,6 +149,11 @@ class Fold:
             self._register(entry)
         elif entry.action == Action.BASELINE:
             self._set_baseline(entry)
+        elif entry.action in {Action.DEPLOY, Action.APPROVE_DEPLOY}:
+            known = self._identities
+            self._deployments = deployments.apply(
+                self._deployments, entry, self._lab, known, self._verify, self._latest
+            )
         elif entry.status in DECISIONS:
             self._decide(entry)
         elif entry.action == Action.IDENTITY and entry.status is Status.SUCCESS:

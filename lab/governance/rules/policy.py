@@ -42,6 +42,8 @@ class Action(StrEnum):
     ARCHIVE = "archive"
     BASELINE = "baseline"
     IDENTITY = "identity"
+    DEPLOY = "deploy"
+    APPROVE_DEPLOY = "approve-deploy"
 
 
 # The metrics that every version has; True where more is better.
@@ -225,6 +227,8 @@ LIMITS = (
     Limit("who builds doesn't approve", (Action.APPROVE,), (_STAGING, _PROD), _BUILDERS),
     Limit("who builds doesn't say who may sign", (Action.IDENTITY,), tuple(Environment), _BUILDERS),
     Limit("who builds doesn't set the yardstick of drift", (Action.BASELINE,), (_STAGING, _PROD), _BUILDERS),
+    Limit("analysts deploy nothing outside dev", (Action.DEPLOY,), (_STAGING, _PROD), (Role.ANALYST,)),
+    Limit("who builds doesn't approve what is deployed", (Action.APPROVE_DEPLOY,), (_STAGING, _PROD), _BUILDERS),
 )
 SIGNED = (_STAGING, _PROD)
 

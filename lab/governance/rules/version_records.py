@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.ledger import Entry, Fault, Status
 from lab.governance.rules.baselines import Baselines
+from lab.governance.rules.deployments import Deployments
 from lab.governance.rules.identities import Identities
 
 # Number and MLflow run.
@@ -93,6 +94,7 @@ class History:
     former: tuple[Record, ...] = ()
     overtaken: tuple[Fault, ...] = ()
     runs: Mapping[str, str] = field(default_factory=dict)
+    deployments: Deployments = field(default_factory=Deployments)
 
     @property
     def every(self) -> tuple[Record, ...]:

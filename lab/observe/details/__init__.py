@@ -37,8 +37,9 @@ def _logs(runtime: Callable[[], Runtime]) -> DetailSource:
 
 def _versions(config: LabConfig) -> DetailSource:
     from lab.observe.details.version_source import VersionSource
+    from lab.observe.remote import login
 
-    return VersionSource(config)
+    return VersionSource(config, login(config))
 
 
 def _drift(config: LabConfig) -> DetailSource:
@@ -61,5 +62,6 @@ def _entries(config: LabConfig) -> DetailSource:
 
 def _runs(config: LabConfig) -> DetailSource:
     from lab.observe.details.run_source import RunSource
+    from lab.observe.remote import login
 
-    return RunSource(config)
+    return RunSource(config, login(config))

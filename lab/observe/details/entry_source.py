@@ -9,7 +9,12 @@ from lab.base.threads import OneThread
 from lab.config import LabConfig
 from lab.governance.cases.signing import read_signers
 from lab.governance.ledger import GENESIS, Entry, EntryStore, find_head, is_sound, key_of, parse
-from lab.governance.rules.approval_states import parse_baseline_statement, parse_identity_statement, parse_statement
+from lab.governance.rules.approval_states import (
+    parse_baseline_statement,
+    parse_deployment_statement,
+    parse_identity_statement,
+    parse_statement,
+)
 from lab.governance.rules.identities import claim_problem, moment
 from lab.governance.rules.policy import Action
 from lab.governance.rules.signers import Signer
@@ -169,4 +174,6 @@ def _statement(entry: Entry) -> bytes:
         return parse_identity_statement(raw).body()
     if entry.action == Action.BASELINE:
         return parse_baseline_statement(raw).body()
+    if entry.action == Action.APPROVE_DEPLOY:
+        return parse_deployment_statement(raw).body()
     return parse_statement(raw).body()

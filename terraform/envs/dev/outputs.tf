@@ -1,6 +1,6 @@
 output "settings" {
   value       = module.lab.settings
-  description = "A settings file for the lab: `terraform output -raw settings > lab.env`, then LAB_ENV_FILE=lab.env."
+  description = "A settings file for the lab: `terraform output -raw settings > lab.env`, then `mlops-lab --at lab.env`."
 }
 
 output "page_urls" {

@@ -3,9 +3,10 @@ locals {
   issuer = "token.actions.githubusercontent.com"
   # What a workflow must be to take each role on.
   subjects = {
-    plan  = "repo:${var.repository}:pull_request"
-    push  = "repo:${var.repository}:ref:refs/heads/main"
-    apply = "repo:${var.repository}:environment:${var.environment}"
+    # Pull requests, and the look for drift, which a schedule starts on the main branch.
+    plan  = ["repo:${var.repository}:pull_request", "repo:${var.repository}:ref:refs/heads/main"]
+    push  = ["repo:${var.repository}:ref:refs/heads/main"]
+    apply = ["repo:${var.repository}:environment:${var.environment}"]
   }
   ci = {
     plan = [
@@ -70,7 +71,7 @@ data "aws_iam_policy_document" "ci_trust" {
     condition {
       test     = "StringEquals"
       variable = "${local.issuer}:sub"
-      values   = [each.value]
+      values   = each.value
     }
   }
 }

@@ -1,9 +1,9 @@
 output "settings" {
-  description = "A settings file for the lab: write it down and name it by LAB_ENV_FILE. It holds no secret."
+  description = "A settings file for the lab: write it down and name it by `mlops-lab --at`. It holds no secret."
 
   value = <<-SETTINGS
-    # Written by `terraform output -raw settings` for ${local.name}. Look at it with:
-    #   mlops-lab --dagster-url=${module.cluster.page_urls["dagster"]} --mlflow-url=${module.cluster.page_urls["mlflow"]}
+    # Written by `terraform output -raw settings` for ${local.name}. Look at it with: mlops-lab --at FILE
+    LAB_PAGES=dagster=${module.cluster.page_urls["dagster"]},mlflow=${module.cluster.page_urls["mlflow"]}
     ENVIRONMENT=${var.environment}
     ALLOWED_STAGING_ROLES=${local.common.ALLOWED_STAGING_ROLES}
     ALLOWED_PROD_ROLES=${local.common.ALLOWED_PROD_ROLES}

@@ -9,7 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.aws import emulator
+from tests.support.aws import deploying, emulator
+from tests.support.aws.deploying import Deployed
 from tests.support.aws.emulator import Emulator
 from tests.support.aws.inventory import found
 from tests.support.aws.mistakes import MISTAKES
@@ -33,7 +34,8 @@ DOMAINS = {"dev": "dev.lab.example.com", "staging": "staging.lab.example.com", "
 
 @dataclass(frozen=True)
 class Cycle:
-    """What was seen in it. `planted` is a plan with every mistake of `mistakes`, of dev only."""
+    """What was seen in it. `planted` is a plan with every mistake of `mistakes`, of dev only, as is
+    `deployed`: what the lab's own command did there."""
 
     environment: str
     again: Said
@@ -45,6 +47,7 @@ class Cycle:
     made: set[str]
     after: set[str]
     left_in_state: str
+    deployed: Deployed | None
 
 
 def lived(environment: str, folder: Path) -> Cycle:
@@ -61,12 +64,14 @@ def lived(environment: str, folder: Path) -> Cycle:
         plan = Plan.read(workspace.json(root, "show", "-json", "again"))
         settings = workspace.run(root, "output", "-raw", "settings").output
         planted = _planted(workspace, root) if environment == "dev" else plan
+        deployed = deploying.lived(aws, folder, workspace) if environment == "dev" else None
         protected = _refused(aws, environment)
         made = _found(aws, environment) - before
         _destroy(workspace, environment, bool(protected))
         state = workspace.run(root, "state", "list").output
         after = _found(aws, environment)
-        return Cycle(environment, again, plan, planted, settings, protected, before, made, after, state.strip())
+        kept = (protected, before, made, after, state.strip(), deployed)
+        return Cycle(environment, again, plan, planted, settings, *kept)
 
 
 def _bootstrap(workspace: Workspace, environment: str) -> None:

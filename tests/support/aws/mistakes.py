@@ -67,9 +67,9 @@ MISTAKES: Mapping[str, Mistake] = {
     ),
     "workflow_subjects": Mistake(
         "identity",
-        'locals {\n  subjects = {\n    plan  = "repo:${var.repository}:pull_request"\n'
-        '    push  = "repo:*:ref:refs/heads/main"\n'
-        '    apply = "repo:${var.repository}:environment:${var.environment}"\n  }\n}\n',
+        'locals {\n  subjects = {\n    plan  = ["repo:${var.repository}:pull_request"]\n'
+        '    push  = ["repo:*:ref:refs/heads/main"]\n'
+        '    apply = ["repo:${var.repository}:environment:${var.environment}"]\n  }\n}\n',
         "identity.aws_iam_role.ci[\"push\"]: ['repo:*:ref:refs/heads/main'] can take it on",
     ),
 }

@@ -141,17 +141,24 @@ class Workspace:
         """What a command says in JSON."""
         return json.loads(self.run(module, *arguments).output)
 
+    @property
+    def reached(self) -> dict[str, str]:
+        """The variables by which any Terraform uses this emulator and the mirror of providers."""
+        return {
+            **(self.emulator.environment if self.emulator else {}),
+            "TF_CLI_CONFIG_FILE": str(self.folder / "terraformrc"),
+            "TF_VAR_oidc_client_secret": "not-a-secret",
+        }
+
     def _environment(self) -> dict[str, str]:
         kept: Mapping[str, str] = {
             name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_", "MOTO_"))
         }
         return {
             **kept,
-            **(self.emulator.environment if self.emulator else {}),
-            "TF_CLI_CONFIG_FILE": str(self.folder / "terraformrc"),
+            **self.reached,
             "TF_IN_AUTOMATION": "1",
             "TF_VAR_image_tag": "1.0.0",
-            "TF_VAR_oidc_client_secret": "not-a-secret",
             "CHECKPOINT_DISABLE": "1",
         }
 

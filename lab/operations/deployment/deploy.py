@@ -1,0 +1,261 @@
+"""One deployment: the policy, the account, a plan, the approval of exactly that plan, its images, and the apply."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lab.base.errors import LabError, UsageError
+from lab.base.interruption import finished_first
+from lab.base.progress import Progress, Report
+from lab.config import LabConfig
+from lab.governance.cases.deploy import DeploymentTrail, PlanFacts
+from lab.governance.ledger import EntryStore, Status
+from lab.governance.rules.deployments import APPLY, PLAN
+from lab.governance.rules.plans import (
+    CREATE,
+    DELETE,
+    FORGET,
+    REPLACE,
+    UPDATE,
+    Change,
+    Plan,
+    Violation,
+    plan_hash,
+    tag_problem,
+)
+from lab.governance.rules.plans import read_plan as read
+from lab.governance.rules.policy import Environment
+from lab.operations.deployment import account as accounts
+from lab.operations.deployment.account import Account
+from lab.operations.deployment.registry import Found, Registry
+from lab.operations.deployment.saved_plan import Record, Workplace
+from lab.operations.deployment.source import commit_of, target_of
+from lab.operations.deployment.terraform import Terraform, binary, need_secret
+from lab.runtime.layout import write_private
+
+DRIFT = "drift"
+_REGISTRY = "-target=module.lab.module.registry"
+_LONGEST_REASON = 500
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """How one went: `plan` is the hash that an approval signs, `images` are digests in the registry by name, `missing`
+    those that have to be pushed. `entry` is the audit entry that says so, None where nothing is recorded; `settings`
+    is the file for `mlops-lab --at`.
+    """
+
+    environment: str
+    stage: str
+    account: str
+    caller: str
+    commit: str
+    image_tag: str
+    plan: str = ""
+    changes: tuple[Change, ...] = ()
+    drift: tuple[Change, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    protected: int = 0
+    images: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    needs_approval: bool = False
+    approval: int | None = None
+    entry: int | None = None
+    applied: bool = False
+    settings: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.violations and not (self.stage == DRIFT and self.drift)
+
+
+@dataclass(frozen=True)
+class Deployer:
+    """Deploys to one environment as the configured actor. Methods raise LabError; then nothing was applied, or the
+    error says how far Terraform came.
+    """
+
+    config: LabConfig
+    environment: Environment
+    store: EntryStore | None
+    report: Report
+
+    def planned(self, image_tag: str = "", registry: bool = False) -> Deployment:
+        """A plan, saved to be approved and applied unless it touches what is protected."""
+        with self._workplace(PLAN) as (trail, work), self._recorded(trail, PLAN) as details:
+            work.clear()
+            account, commit = self._enter(work)
+            chosen = _tag(image_tag, commit)
+            found = self._images(account, chosen, given=bool(image_tag) and not registry)
+            terraform = self._terraform(work, chosen)
+            self._say("terraform", "planning")
+            terraform.init()
+            terraform.plan(work.plan, *([_REGISTRY] if registry else []))
+            shown = terraform.show(work.plan)
+            record = Record("", self._planner, account.caller.account, chosen, commit, registry)
+            record = replace(record, plan=self._hash(work, shown, record))
+            made = self._outcome(PLAN, account, record, read(shown), found)
+            details |= _details(made)
+            if made.violations:
+                work.clear()
+            else:
+                work.save(record)
+            entry = trail.record(_ended(made), details)
+            return replace(made, entry=entry.seq if entry else None)
+
+    def drifted(self) -> Deployment:
+        """What was changed in AWS behind Terraform's back; nothing is planned or recorded."""
+        with self._workplace(DRIFT) as (_, work):
+            work.clear()
+            account, commit = self._enter(work)
+            terraform = self._terraform(work, _tag("", commit))
+            terraform.init()
+            terraform.plan(work.plan, "-refresh-only", "-lock=false")
+            plan = read(terraform.show(work.plan))
+            work.clear()
+            record = Record("", self._planner, account.caller.account, "", commit)
+            return replace(self._outcome(DRIFT, account, record, plan, Found({}, (), ())), changes=())
+
+    def applied(self) -> Deployment:
+        """Applies the saved plan, when it is the one that was approved."""
+        with self._workplace(APPLY) as (trail, work):
+            record = work.read(self.environment)
+            account = accounts.entered(target_of(work.source, self.environment), work.source)
+            terraform = self._terraform(work, record.image_tag)
+            shown = terraform.show(work.plan)
+            record = replace(record, plan=self._hash(work, shown, record))
+            approval = trail.approval(record.plan)
+            found = Registry(account).find(record.image_tag)
+            made = self._outcome(APPLY, account, record, read(shown), found)
+            made = replace(made, approval=approval.seq if approval else None)
+            if made.violations:
+                entry = trail.record(Status.BLOCKED, _details(made))
+                return replace(made, entry=entry.seq if entry else None)
+            if not record.registry:
+                self._push(account, found, record, work)
+            with self._recorded(trail, APPLY, _details(made)) as details, finished_first():
+                terraform.apply(work.plan)
+                settings = "" if record.registry else self._settings(terraform, work)
+                work.clear()
+                entry = trail.record(Status.SUCCESS, details)
+            return replace(made, entry=entry.seq if entry else None, applied=True, settings=settings)
+
+    @property
+    def _planner(self) -> str:
+        return self.config.actor.owner
+
+    @contextmanager
+    def _workplace(self, stage: str) -> Iterator[tuple[DeploymentTrail, Workplace]]:
+        config = replace(self.config, actor=replace(self.config.actor, environment=self.environment))
+        trail, work = DeploymentTrail(config, self.store), Workplace.of(config, self.environment)
+        trail.admit(stage)
+        binary()
+        need_secret()
+        with work.lock.held(lambda text: self._say("deploy", text)):
+            yield trail, work
+
+    @contextmanager
+    def _recorded(
+        self, trail: DeploymentTrail, stage: str, known: Mapping[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """`started` now, and `failure` when the block raises; the block records how it ended elsewise."""
+        details: dict[str, Any] = {"stage": stage, **(known or {})}
+        trail.record(Status.STARTED, details)
+        try:
+            yield details
+        except BaseException as err:
+            reason = err.message if isinstance(err, LabError) else f"interrupted: {type(err).__name__}"
+            trail.record(Status.FAILURE, {**details, "reason": reason[-_LONGEST_REASON:]})
+            raise
+
+    def _enter(self, work: Workplace) -> tuple[Account, str]:
+        commit = commit_of(self.config.root)
+        commit.export(work.source)
+        account = accounts.entered(target_of(work.source, self.environment), work.source)
+        self._say("account", f"{account.caller.account}, as {account.caller.arn}")
+        return account, commit.id
+
+    def _terraform(self, work: Workplace, image_tag: str) -> Terraform:
+        return Terraform(work.source / f"terraform/envs/{self.environment}", self.report, image_tag)
+
+    def _images(self, account: Account, image_tag: str, given: bool) -> Found:
+        found = Registry(account).find(image_tag)
+        if given and (absent := (*found.unmade, *found.missing)):
+            raise LabError(
+                f"The registry of {account.target.name} has no {', '.join(absent)} under the tag {image_tag}.",
+                "Leave --tag out to build the commit that is checked out, or push those images first.",
+            )
+        return found
+
+    def _push(self, account: Account, found: Found, record: Record, work: Workplace) -> None:
+        if found.unmade:
+            raise LabError(
+                f"The registry of {account.target.name} isn't there yet: no {', '.join(found.unmade)}.",
+                f"Make it first, once: `invoke deploy --env {self.environment} --registry`.",
+            )
+        if found.missing:
+            Registry(account).push(found.missing, record.image_tag, work.source, self.report)
+
+    def _settings(self, terraform: Terraform, work: Workplace) -> str:
+        """The file for `mlops-lab --at`; empty where it can't be had, which makes no applied plan a failed one."""
+        try:
+            write_private(work.settings, terraform.output("settings"))
+        except LabError as err:
+            self._say("settings", err.message)
+            return ""
+        return str(work.settings)
+
+    def _hash(self, work: Workplace, shown: bytes, record: Record) -> str:
+        return plan_hash(work.plan.read_bytes(), shown, {**record.facts, "environment": self.environment.value})
+
+    def _outcome(self, stage: str, account: Account, record: Record, plan: Plan, found: Found) -> Deployment:
+        return Deployment(
+            environment=self.environment.value,
+            stage=stage,
+            account=account.caller.account,
+            caller=account.caller.arn,
+            commit=record.commit,
+            image_tag=record.image_tag,
+            plan=record.plan,
+            changes=plan.changes,
+            drift=plan.drift,
+            violations=plan.violations,
+            protected=plan.protected,
+            images=found.digests,
+            missing=(*found.unmade, *found.missing),
+            needs_approval=self.config.policy.signature_required(self.environment),
+        )
+
+    def _say(self, subject: str, text: str) -> None:
+        self.report(Progress(subject, text))
+
+
+def facts_of(config: LabConfig, environment: Environment, show: Callable[[Workplace, Record], bytes]) -> PlanFacts:
+    """What somebody would sign of the saved plan: its hash is made anew from the files. Raises LabError."""
+    work = Workplace.of(config, environment)
+    record = work.read(environment)
+    shown = show(work, record)
+    digest = plan_hash(work.plan.read_bytes(), shown, {**record.facts, "environment": environment.value})
+    return PlanFacts(digest, record.planner, environment, record.account, record.image_tag)
+
+
+def _tag(given: str, commit: str) -> str:
+    if given and (problem := tag_problem(given)):
+        raise UsageError(f"--tag: {problem}.", "Name one build by 3 to 128 of A-Z, a-z, 0-9, ., _ and -; not latest.")
+    return given or commit
+
+
+def _details(made: Deployment) -> dict[str, Any]:
+    """What the trail keeps: names and numbers, and no value of an attribute."""
+    counts = {
+        name: sum(one.action == name for one in made.changes) for name in (CREATE, UPDATE, REPLACE, DELETE, FORGET)
+    }
+    kept = {name: getattr(made, name) for name in ("stage", "plan", "account", "caller", "commit", "image_tag")}
+    approval = {} if made.approval is None else {"approval": made.approval}
+    reason = {"reason": "; ".join(f"{one.address}: {one.problem}" for one in made.violations)[:2000]}
+    return {**kept, "changes": counts, "images": dict(made.images), **approval, **(reason if made.violations else {})}
+
+
+def _ended(made: Deployment) -> Status:
+    return Status.BLOCKED if made.violations else Status.SUCCESS

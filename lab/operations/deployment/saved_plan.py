@@ -1,0 +1,86 @@
+"""A plan that waits for an approval: its file, the commit it was made from, and what is said of it.
+
+It lies in the lab's home, mode 0700, because a plan holds secrets. Nothing in `record.json` is relied on: the hash is
+made anew from the files, and the trail says who approved that.
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab.base.errors import LabError
+from lab.config import LabConfig
+from lab.governance.rules.policy import Environment
+from lab.runtime.layout import write_private
+from lab.runtime.lock import HomeLock
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was said of a plan when it was made; `plan` is its hash, `registry` whether it is of that alone."""
+
+    plan: str
+    planner: str
+    account: str
+    image_tag: str
+    commit: str
+    registry: bool = False
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the hash covers beside the plan itself."""
+        facts = asdict(self)
+        facts["registry"] = str(self.registry).lower()
+        del facts["plan"]
+        return facts
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The folder of an environment's deployment."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, config: LabConfig, environment: Environment) -> "Workplace":
+        return cls(config.home / "deploy" / environment)
+
+    @property
+    def source(self) -> Path:
+        """The commit's files."""
+        return self.folder / "source"
+
+    @property
+    def plan(self) -> Path:
+        """Terraform's file."""
+        return self.folder / "plan"
+
+    @property
+    def settings(self) -> Path:
+        """What `terraform output -raw settings` said after the last apply."""
+        return self.folder / "lab.env"
+
+    @property
+    def lock(self) -> HomeLock:
+        """Held by the one command that may be at work here."""
+        return HomeLock(self.folder / "lock")
+
+    def clear(self) -> None:
+        """Takes away the last deployment's files: a plan counts for one apply."""
+        for path in (self.plan, self.folder / "record.json"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.source, ignore_errors=True)
+
+    def save(self, record: Record) -> None:
+        write_private(self.folder / "record.json", json.dumps(asdict(record)))
+
+    def read(self, environment: Environment) -> Record:
+        """Raises LabError where there is none."""
+        try:
+            return Record(**json.loads((self.folder / "record.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            raise LabError(
+                f"There is no plan for {environment} in {self.folder}.",
+                f"Make one: `invoke deploy --env {environment} --plan`. It is applied by the lab that made it.",
+            ) from None

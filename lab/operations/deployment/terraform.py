@@ -1,0 +1,129 @@
+"""Terraform as a process: on an exported commit, with the user's credentials and none of the user's other settings."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from lab.base.errors import LabError
+from lab.base.progress import Progress, Report
+from lab.runtime.images.builder_process import tail
+
+SECRET = "TF_VAR_oidc_client_secret"  # noqa: S105 - the variable's name
+# Time enough to hand back the lock of the state.
+_END_S = 60.0
+_DONE = re.compile(r"^(?P<what>\S+): (?P<how>[A-Z]\w+) complete after (?:(?P<m>\d+)m)?(?P<s>\d+)s")
+_CLUES = (
+    ("Saved plan is stale", "Something was applied since this plan was made: make and approve a new one."),
+    ("Error acquiring the state lock", "Somebody else applies now: wait. If nobody does: `terraform force-unlock ID`."),
+    ("Failed to query available provider packages", "The provider can't be downloaded: check the network."),
+    ("is not available for", "Type `terraform providers lock` for this platform, and commit the lock file."),
+    ("ExpiredToken", "The credentials expired: sign in again."),
+)
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """Commands in one folder of a configuration. Methods raise LabError with the end of what Terraform said."""
+
+    folder: Path
+    report: Report
+    image_tag: str
+
+    def init(self) -> None:
+        self._run("init", "-lockfile=readonly", "-reconfigure", "-backend-config=backend.hcl")
+
+    def plan(self, file: Path, *options: str) -> None:
+        """Writes the plan into `file`, which holds secrets."""
+        file.touch(mode=0o600)
+        self._run("plan", "-lock-timeout=60s", f"-out={file}", *options)
+
+    def show(self, file: Path) -> bytes:
+        """The plan as JSON, which holds secrets."""
+        return self._run("show", "-json", str(file), quiet=True)
+
+    def apply(self, file: Path) -> None:
+        self._run("apply", "-lock-timeout=60s", "-parallelism=20", str(file))
+
+    def output(self, name: str) -> str:
+        return self._run("output", "-raw", name, quiet=True).decode()
+
+    def _run(self, command: str, *arguments: str, quiet: bool = False) -> bytes:
+        common = [] if command in {"show", "output"} else ["-input=false"]
+        argv = [binary(), command, *common, "-no-color", *arguments]
+        process = subprocess.Popen(
+            argv,
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if not quiet else subprocess.PIPE,
+            # Ctrl-C on a terminal must not end it behind the back of whoever waits for it.
+            start_new_session=True,
+        )
+        try:
+            said, problem = process.communicate() if quiet else (self._followed(process.stdout), b"")
+            process.wait()
+        finally:
+            _end(process)
+        if process.returncode:
+            lines = (said + (problem or b"")).decode(errors="replace").splitlines()
+            raise LabError(f"terraform {command} failed.\n{tail(lines)}", _remedy(lines))
+        return said
+
+    def _followed(self, output: "IO[bytes] | None") -> bytes:
+        said = b""
+        for line in output or ():
+            said += line
+            if done := _DONE.match(line.decode(errors="replace")):
+                seconds = int(done["m"] or 0) * 60 + int(done["s"])
+                self.report(Progress(done["what"], "success", done["how"].lower(), seconds))
+        return said
+
+    def _environment(self) -> Mapping[str, str]:
+        # TF_CLI_ARGS, TF_WORKSPACE and variables would make another plan of the same commit.
+        unwanted = re.compile(r"TF_(CLI_ARGS|VAR_|WORKSPACE|DATA_DIR)")
+        kept = {name: value for name, value in os.environ.items() if name == SECRET or not unwanted.match(name)}
+        return {**kept, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_VAR_image_tag": self.image_tag}
+
+
+def binary() -> str:
+    """Raises LabError where there is none."""
+    if found := shutil.which("terraform"):
+        return found
+    raise LabError(
+        "There is no terraform on PATH.",
+        "Install it (1.11 or newer): https://developer.hashicorp.com/terraform/install",
+    )
+
+
+def need_secret(environ: Mapping[str, str] = os.environ) -> None:
+    """Raises LabError without the one value that stands in no file."""
+    if not environ.get(SECRET):
+        raise LabError(f"{SECRET} isn't set.", f"Export {SECRET}: the secret of the pages' OIDC client.")
+
+
+def _remedy(lines: Sequence[str]) -> str:
+    said = "\n".join(lines)
+    return next((advice for clue, advice in _CLUES if clue in said), "The lines above say why.")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Asked to, Terraform ends its providers and gives the lock back; killed, it would leave both."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()

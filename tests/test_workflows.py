@@ -1,0 +1,143 @@
+"""GitHub's workflows: what they run is what people type, pinned and with as few rights as it needs."""
+
+import itertools
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import tasks
+from lab.commands.table import TASKS
+from lab.operations.deployment.registry import COLLECTOR, IMAGES
+from lab.runtime.images.image_names import OURS
+from tests.support.lab import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+DOCUMENTED = [ROOT / name for name in ("docs/aws.md", "CONTRIBUTING.md", "README.md")]
+_OWN = {"check": tasks.check, "test": tasks.test, "tf-test": tasks.tf_test}
+# What may be written, and by which workflow.
+_WRITES = {"id-token": {"deploy", "drift", "images", "plan"}, "pull-requests": {"plan"}}
+
+
+def read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load(path.read_text(), Loader=yaml.BaseLoader)
+    return found
+
+
+def jobs(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from read(path)["jobs"].items()
+
+
+def steps(path: Path) -> Iterator[dict[str, Any]]:
+    for _, job in jobs(path):
+        yield from job["steps"]
+
+
+def problem(line: str) -> str:
+    """Why a command isn't one of the project's; empty when it is."""
+    words = shlex.split(line.partition(" > ")[0])
+    if words[0] == "./run":
+        return _task_problem(words[1], words[2:])
+    named = itertools.takewhile(lambda word: "$" not in word and not word.startswith("--"), words)
+    shown = " ".join(named)
+    documented = any(shown in path.read_text() for path in DOCUMENTED)
+    return "" if documented else f"{shown} stands in none of the project's documents"
+
+
+def _task_problem(name: str, given: list[str]) -> str:
+    made = {one.name.replace(" ", "-"): tasks._task(one) for one in TASKS} | _OWN
+    if name not in made:
+        return f"there is no task {name}"
+    known = {f"--{flag.replace('_', '-')}" for one in made[name].get_arguments() for flag in one.names if len(flag) > 1}
+    unknown = [word for word in given if word.startswith("--") and word not in known]
+    return f"{name} has no {unknown[0]}" if unknown else ""
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_command_is_one_that_people_type(path: Path) -> None:
+    for step in steps(path):
+        if "run" in step:
+            (line,) = step["run"].strip().splitlines()
+            assert problem(line) == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("./run chekc", "there is no task chekc"),
+        ("./run deploy --env dev --aply", "deploy has no --aply"),
+        ("curl https://example.com --silent", "curl https://example.com stands in none"),
+        ("./run deploy --env dev --plan > plan.txt", ""),
+    ],
+)
+def test_a_command_that_the_project_lacks_is_found(line: str, found: str) -> None:
+    assert problem(line).startswith(found)
+    assert bool(problem(line)) == bool(found)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_pinned_by_commit(path: Path) -> None:
+    used = re.findall(r"uses: (.*)", path.read_text())
+    assert used
+    for one in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one), one
+
+
+def test_one_action_has_one_pin() -> None:
+    used = {one for path in WORKFLOWS for one in re.findall(r"uses: (.*)", path.read_text())}
+    assert len(used) == len({one.partition("@")[0] for one in used})
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_each_has_as_few_rights_and_as_little_time_as_it_needs(path: Path) -> None:
+    whole = read(path)
+    assert whole["permissions"] == {}
+    assert whole["concurrency"]["group"]
+    for name, job in jobs(path):
+        assert int(job["timeout-minutes"]) <= 120, name
+        written = {right for right, level in job["permissions"].items() if level == "write"}
+        assert all(path.stem in _WRITES.get(right, set()) for right in written), name
+        assert set(job["permissions"]) <= {"contents", *_WRITES}
+        assert "pull_request_target" not in whole["on"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_text_of_a_request_becomes_a_command(path: Path) -> None:
+    assert not any("${{" in step.get("run", "") for step in steps(path))
+
+
+def test_each_role_is_taken_on_by_what_it_is_for() -> None:
+    """terraform/modules/identity/delivery.tf says what a workflow must be; GitHub tells AWS what it is."""
+    subjects = (ROOT / "terraform/modules/identity/delivery.tf").read_text()
+    for path, role, subject, environment in (
+        ("plan", "ci-plan", ":pull_request", False),
+        ("drift", "ci-plan", ":ref:refs/heads/main", False),
+        ("images", "ci-push", ":ref:refs/heads/main", False),
+        ("deploy", "ci-apply", ":environment:", True),
+    ):
+        line = next(one for one in subjects.splitlines() if one.strip().startswith(f"{role.partition('-')[2]} "))
+        assert subject in line
+        used = [
+            step["with"]["role-to-assume"]
+            for step in steps(ROOT / f".github/workflows/{path}.yml")
+            if "role-to-assume" in step.get("with", {})
+        ]
+        assert used
+        assert all(one.endswith(role) for one in used)
+        assert all(("environment" in job) == environment for _, job in jobs(ROOT / f".github/workflows/{path}.yml"))
+
+
+def test_every_image_is_built_scanned_and_pushed() -> None:
+    path = ROOT / ".github/workflows/images.yml"
+    found = dict(jobs(path))
+    assert set(found["image"]["strategy"]["matrix"]["image"]) == set(OURS)
+    assert set(IMAGES) == {*OURS, "collector"}
+    assert found["collector"]["steps"][-1]["env"]["COLLECTOR"] == COLLECTOR
+    used = [step.get("uses", "").partition("@")[0] for step in found["image"]["steps"]]
+    assert used.index("anchore/scan-action") < used.index("aws-actions/configure-aws-credentials")
+    pushed = found["image"]["steps"][-1]["with"]
+    assert (pushed["push"], pushed["sbom"], pushed["provenance"]) == ("true", "true", "mode=max")
