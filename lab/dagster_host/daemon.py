@@ -1,8 +1,10 @@
 """The Dagster daemon with its prefork server started first: `python -m lab.dagster_host.daemon run -w workspace.yaml`.
 
-Server and daemon import at the same time, and no launch waits for the first one to do it. Runs in containers need none.
+Server and daemon import at the same time, and no launch waits for the first one to do it. Runs in containers and tasks
+need none.
 """
 
+import os
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
 
     Met = tuple[SerializableErrorInfo, datetime]
+
+# Set where runs are tasks of ECS: see `lab.dagster_host.ecs_runs`.
+TASK_VARIABLE = "RUN_TASK_DEFINITION"
 
 
 class DatedErrors(deque["Met"]):
@@ -42,7 +47,7 @@ def daemons(instance: "DagsterInstance") -> "list[DagsterDaemon[Any]]":
 
 def main() -> None:
     """As `dagster-daemon`."""
-    if not gate_url():
+    if not gate_url() and TASK_VARIABLE not in os.environ:
         SERVER.start()
     from dagster._daemon import cli, controller
 
