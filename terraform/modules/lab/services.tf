@@ -31,6 +31,7 @@ locals {
   # What stack/dagster/aws.yaml and the steps of a run read. tests/terraform/test_settings.py compares both.
   dagster = merge(local.common, {
     DAGSTER_HOME              = "/lab/dagster"
+    DAGSTER_SCRATCH           = "/tmp/dagster"
     DAGSTER_DISABLE_TELEMETRY = "yes"
     DAGSTER_CODE_HOST         = "dagster-code.lab"
     DAGSTER_CODE_PORT         = "3001"
