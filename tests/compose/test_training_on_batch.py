@@ -18,7 +18,8 @@ from lab.runtime.images.image_names import tag
 from tests.support import containers
 from tests.support.aws import deployment, emulator, training
 from tests.support.aws.deployment import DATA, NAME, RUN, Deployment
-from tests.support.aws.training import BRIEF, OrderedRun
+from tests.support.aws.jobs import TAKEN_BACK
+from tests.support.aws.training import BRIEF, SPOT, OrderedRun
 from tests.support.containers import STACK
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually
@@ -126,6 +127,23 @@ def test_a_job_that_is_killed_is_a_failed_step(
             (job,) = jobs_of(engine)
             job.kill()
         assert_failed(on_batch, run, "was killed by signal 9")
+
+
+def test_a_machine_that_is_taken_back_is_one_attempt_of_two(
+    on_batch: Deployment, order: Order, held: Any, engine: DockerClient
+) -> None:
+    with order(TRAINING_JOB_DEFINITION=SPOT) as run:
+        run.says(" waits in ")
+        with held():
+            begun(run)
+            (job,) = jobs_of(engine)
+            job.kill()
+            run.says("Attempt 1 of job")
+        assert run.ended() == "SUCCESS", "\n".join(run.said()[-20:])
+        assert [line for line in run.said() if TAKEN_BACK in line]
+        # Both attempts said so, and the second one's words weren't lost among the first one's.
+        assert len([line for line in run.said() if "Training on 1000 rows" in line]) == 2
+        assert [entry.status for entry in ends(on_batch, run)] == [Status.STARTED, Status.SUCCESS]
 
 
 def test_a_training_that_fails_says_why(on_batch: Deployment, order: Order, held: Any) -> None:

@@ -16,7 +16,9 @@ from tests.support.aws.deployment import NAME, RUN, Deployment
 from tests.support.aws.told import told
 from tests.support.waiting import eventually
 
-QUEUE, DEFINITION, BRIEF = f"{NAME}-fargate", f"{NAME}-train-fargate", f"{NAME}-train-brief"
+QUEUE, DEFINITION = f"{NAME}-fargate", f"{NAME}-train-fargate"
+# As DEFINITION, but with little time, and with a second attempt.
+BRIEF, SPOT = f"{NAME}-train-brief", f"{NAME}-train-spot"
 # Seconds that an attempt of the definition BRIEF may take.
 BRIEF_S = 20
 _DEADLINE_S = 300.0
@@ -32,12 +34,12 @@ def offered(made: Deployment, image: str) -> None:
     batch.create_job_queue(jobQueueName=QUEUE, state="ENABLED", priority=1, computeEnvironmentOrder=order)
     in_image = {"POLICY_PATH": "/lab/policy/policy.yaml", "LAB_GOVERNANCE_DIR": "/lab/policy", "MPLCONFIGDIR": "/tmp"}
     given = {name: made.values()[name] for name in told("common")} | in_image | made.aws.environment
-    for name, seconds in ((DEFINITION, 600), (BRIEF, BRIEF_S)):
+    for name, seconds, attempts in ((DEFINITION, 600, 1), (BRIEF, BRIEF_S, 1), (SPOT, 600, 2)):
         batch.register_job_definition(
             jobDefinitionName=name,
             type="container",
             timeout={"attemptDurationSeconds": seconds},
-            retryStrategy={"attempts": 1},
+            retryStrategy={"attempts": attempts},
             containerProperties={
                 "image": image,
                 "command": ["python", "-m", "lab.training.backends.batch_job"],
