@@ -15,6 +15,7 @@ from lab.base.dataset import dataset_key, hash_file
 from lab.base.runs import STEPS
 from lab.governance.ledger import Entry, Status
 from lab.runtime.images.image_names import tag
+from pipelines import tracking
 from tests.support import containers
 from tests.support.aws import deployment, emulator, training
 from tests.support.aws.deployment import DATA, NAME, RUN, Deployment
@@ -24,7 +25,12 @@ from tests.support.containers import STACK
 from tests.support.lab import ROOT, LiveLab
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.compose, pytest.mark.timeout(2400)]
+pytestmark = [
+    pytest.mark.compose,
+    pytest.mark.timeout(2400),
+    # MLflow warns of its own type hints when it is imported.
+    pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*"),
+]
 
 SAMPLE = ROOT / "data" / "sample_data.csv"
 Order = Callable[..., Any]
@@ -110,11 +116,25 @@ def test_a_job_trains_and_reports_while_it_runs(
         assert (started.status, done.status) == (Status.STARTED, Status.SUCCESS)
         logged = mlflow_run(on_batch, done.details["mlflow_run_id"])
         assert logged["info"]["status"] == "FINISHED"
+        assert_as_trained_here(on_batch, done)
         tags = {tag["key"]: tag["value"] for tag in logged["data"]["tags"]}
         assert (tags["dagster_run_id"], tags["owner"]) == (run.run_id, "ann")
         verification = on_batch.verified()
         assert (verification.intact, verification.unfinished) == (True, ())
     eventually(lambda: jobs_of(engine) == [], 60, "the job's container removed")
+
+
+def assert_as_trained_here(on_batch: Deployment, done: Entry) -> None:
+    """The step's entry says what one says whose run trained by itself, with the digest of what lies in MLflow."""
+    steps = [entry for entry in on_batch.lab.entries() if (entry.action, entry.status) == (STEPS[2], Status.SUCCESS)]
+    here = steps[-1].details
+    own = {"model_id", "model_digest", "mlflow_run_id"}
+    assert {name: value for name, value in done.details.items() if name in here.keys() - own} == {
+        name: value for name, value in here.items() if name not in own
+    }
+    assert set(done.details) - set(here) == {"batch_job", "caller"}
+    tracking.connect(on_batch.lab.config.url(Service.MLFLOW))
+    assert tracking.stored_digest(f"models:/{done.details['model_id']}") == done.details["model_digest"]
 
 
 def test_a_job_that_is_killed_is_a_failed_step(
