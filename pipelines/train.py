@@ -69,9 +69,9 @@ def fit(order: Order, store: DataStore, say: Callable[[str], object]) -> Result:
     from pipelines import model, tracking
 
     ref, tracking_uri = DatasetRef(**order["dataset"]), read_environment().tracking_uri
+    say(f"Training on {ref.rows} rows of {ref.sha256[:12]}.")
     with tempfile.TemporaryDirectory() as folder, tracking.continued(tracking_uri, order["mlflow_run_id"]):
         path = Path(folder) / "data.csv"
-        say(f"Training on {ref.rows} rows of {ref.sha256[:12]}.")
         tracking.log_data(order["mlflow_run_id"], ref.sha256, ref.key, ref.rows)
         store.fetch(ref.sha256, path)
         trained = model.train(model.load(path))
