@@ -136,6 +136,20 @@ def training_run(tracking_uri: str, name: str, tags: Mapping[str, str], url: str
             yield str(run.info.run_id)
 
 
+@contextmanager
+def continued(tracking_uri: str, run_id: str) -> Iterator[None]:
+    """The body logs into a run that `training_run` has begun, here or in another process. Raises ServiceUnavailable."""
+    connect(tracking_uri)
+    import mlflow
+
+    with translated():
+        if (active := mlflow.active_run()) and active.info.run_id == run_id:
+            yield
+        else:
+            with mlflow.start_run(run_id=run_id):
+                yield
+
+
 def _refuse_deleted(client: "MlflowClient", url: str) -> None:
     """MLflow keeps a deleted experiment's name, so that no other can have it. Raises NotFound."""
     found = client.get_experiment_by_name(EXPERIMENT)

@@ -1,14 +1,16 @@
 """Step `train_model`: fits the model on the validated data and logs everything to MLflow."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
 
 from lab.base.dataset import DatasetRef
 from lab.base.runs import TRAIN, VALIDATE
-from lab.training.data_store import Storage, lineage
+from lab.training.backends import Order, Result, carried_out
+from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
 from pipelines.validate import VALIDATED
@@ -25,12 +27,11 @@ def train_model(
     context: dg.AssetExecutionContext, governance: Governance, storage: Storage
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Trains on a seeded split: the same data gives the same metrics."""
-    from pipelines import model, tracking
+    from pipelines import tracking
 
-    with governance.step(context, TRAIN) as record, tempfile.TemporaryDirectory() as folder:
-        env, store, path = read_environment(), storage.open(), Path(folder) / "data.csv"
+    with governance.step(context, TRAIN) as record:
+        env, store = read_environment(), storage.open()
         ref = DatasetRef(**store.handed_on(lineage(context), VALIDATE)["dataset"])
-        store.fetch(ref.sha256, path)
         claim = governance.claim(env)
         tags = {
             "dagster_run_id": context.run.run_id,
@@ -45,25 +46,38 @@ def train_model(
         name = f"train-{context.run.run_id[:8]}"
         with tracking.training_run(env.tracking_uri, name, tags, env.mlflow_url) as mlflow_run:
             record.note(data_hash=ref.sha256, mlflow_run_id=mlflow_run)
-            tracking.log_data(mlflow_run, ref.sha256, ref.key, ref.rows)
-            trained = model.train(model.load(path))
-            logged = tracking.log_training(trained)
-        metrics = trained.evaluation.metrics.as_dict()
+            order = {"dataset": asdict(ref), "mlflow_run_id": mlflow_run}
+            logged = carried_out(context, fit, order, store, record.note)
+        metrics = dict(logged["metrics"])
         # An audit entry holds no floats: their text form differs between languages.
         texts = {name: str(value) for name, value in metrics.items()}
-        record.note(model_id=logged.model_id, model_digest=logged.digest, **texts)
-        store.hand_on(
-            context.run.run_id,
-            TRAIN,
-            {
-                "mlflow_run_id": mlflow_run,
-                "model_id": logged.model_id,
-                "model_uri": logged.uri,
-                "model_digest": logged.digest,
-                "metrics": metrics,
-            },
-        )
+        record.note(model_id=logged["model_id"], model_digest=logged["model_digest"], **texts)
+        store.hand_on(context.run.run_id, TRAIN, {"mlflow_run_id": mlflow_run, **logged})
         link = f"{env.mlflow_url}/#/runs/{mlflow_run}"
         yield dg.MaterializeResult(
-            metadata={"mlflow_run": dg.MetadataValue.url(link), "model_id": logged.model_id, **metrics},
+            metadata={"mlflow_run": dg.MetadataValue.url(link), "model_id": logged["model_id"], **metrics},
         )
+
+
+def fit(order: Order, store: DataStore, say: Callable[[str], object]) -> Result:
+    """Trains on the data set of the order and logs into its MLflow run; what the steps after it need of the model.
+
+    The run's process calls it, or a job's: see `lab.training.backends`. Raises LabError.
+    """
+    from pipelines import model, tracking
+
+    ref, tracking_uri = DatasetRef(**order["dataset"]), read_environment().tracking_uri
+    say(f"Training on {ref.rows} rows of {ref.sha256[:12]}.")
+    with tempfile.TemporaryDirectory() as folder, tracking.continued(tracking_uri, order["mlflow_run_id"]):
+        path = Path(folder) / "data.csv"
+        tracking.log_data(order["mlflow_run_id"], ref.sha256, ref.key, ref.rows)
+        store.fetch(ref.sha256, path)
+        trained = model.train(model.load(path))
+        say("Trained; logging the model to MLflow.")
+        logged = tracking.log_training(trained)
+    return {
+        "model_id": logged.model_id,
+        "model_uri": logged.uri,
+        "model_digest": logged.digest,
+        "metrics": trained.evaluation.metrics.as_dict(),
+    }

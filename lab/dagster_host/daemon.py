@@ -1,8 +1,10 @@
 """The Dagster daemon with its prefork server started first: `python -m lab.dagster_host.daemon run -w workspace.yaml`.
 
-Server and daemon import at the same time, and no launch waits for the first one to do it. Runs in containers need none.
+Server and daemon import at the same time, and no launch waits for the first one to do it. Runs in containers and tasks
+need none.
 """
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from lab.dagster_host.dagster_private import DagsterDaemon, SerializableErrorInfo
 
     Met = tuple[SerializableErrorInfo, datetime]
+
+# Set where runs are tasks of ECS: see `lab.dagster_host.ecs_runs`.
+TASK_VARIABLE = "RUN_TASK_DEFINITION"
 
 
 class DatedErrors(deque["Met"]):
@@ -39,7 +44,7 @@ def daemons(instance: "DagsterInstance") -> "list[DagsterDaemon[Any]]":
 
 def main() -> None:
     """As `dagster-daemon`."""
-    if not gate_url():
+    if not gate_url() and TASK_VARIABLE not in os.environ:
         SERVER.start()
     from lab.dagster_host import dagster_private
 

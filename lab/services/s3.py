@@ -58,10 +58,11 @@ class S3:
 
     @classmethod
     def from_environment(cls, timeout_s: float = 5.0) -> "S3":
-        """A client from boto3's own variables (AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID, …); makes no request."""
+        """A client from boto3's own variables (AWS_ENDPOINT_URL_S3, AWS_DEFAULT_REGION, …); makes no request."""
         import boto3
 
-        return cls(_client(boto3.Session(), timeout_s, region_name=REGION))
+        session = boto3.Session()
+        return cls(_client(session, timeout_s, region_name=session.region_name or REGION))
 
     @classmethod
     def of_lab(cls, config: LabConfig, identity: str, timeout_s: float = 5.0) -> "S3":

@@ -10,7 +10,10 @@ from pydantic import Field
 from lab.base.errors import LabError
 from lab.base.runs import ENVIRONMENT_TAG, OWNER_TAG, ROLE_TAG
 from lab.governance.ledger.writer import Ledger
+from lab.governance.rules import callers
+from lab.governance.rules.callers import Caller
 from lab.governance.rules.policy import Claim
+from lab.services.aws_identity import caller_arn
 from lab.services.s3 import S3, AuditStore
 from lab.training.guard import AuditWriter, Guard, Rules, StepRecord
 from lab.training.step_environment import StepEnvironment, read_environment
@@ -29,9 +32,12 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
         try:
             env = read_environment()
             ledger = self.ledger(env)
+            caller = self.caller(env)
         except LabError as err:
             raise dg.Failure(description=f"{name} doesn't run: {err}", allow_retries=False) from None
         claim = self.claim(env)
+        if caller:
+            context.log.info(_said(caller, self.role or env.role))
         guard = Guard(
             ledger,
             Rules(env.policy, env.governance, env.staging_roles, env.prod_roles),
@@ -39,6 +45,7 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
             context.run.run_id,
             env.code_version,
             context.log.warning,
+            caller=caller,
         )
         with ExitStack() as guarded:
             try:
@@ -49,8 +56,17 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
             yield record
 
     def claim(self, env: StepEnvironment) -> Claim:
-        """Who the run says it is: its configuration first, the process environment second."""
+        """Who the run says it is: its configuration first, the process environment second.
+
+        Where the role is the caller's, that and the environment are not the run's to say. Raises ServiceUnavailable.
+        """
+        if caller := self.caller(env):
+            return Claim(self.owner or env.owner, caller.role, env.environment)
         return Claim(self.owner or env.owner, self.role or env.role, self.environment or env.environment)
+
+    def caller(self, env: StepEnvironment) -> Caller | None:
+        """Whom AWS knows this process as; None where a run's role is a setting. Raises ServiceUnavailable."""
+        return callers.judge(caller_arn(), env.lab, env.environment) if env.by_caller else None
 
     def ledger(self, env: StepEnvironment) -> AuditWriter:
         """The trail's writer; tests put another store here."""
@@ -62,6 +78,12 @@ def _ledger(env: StepEnvironment) -> Ledger:
     # Kept for all steps of a run: a writer that knows the head needs one request less per entry.
     store = AuditStore(S3.from_environment(), env.audit_bucket, env.audit_prefix)
     return Ledger(store, env.audit_prefix, env.journal)
+
+
+def _said(caller: Caller, claimed: str) -> str:
+    role = f"{caller.role}, by the role of {caller.arn}" if caller.role else f"none: {caller.problem}"
+    ignored = f"RUN_ROLE ({claimed}) is" if claimed else "RUN_ROLE and what a run's configuration says of it are"
+    return f"The run's role is {role}. {ignored} ignored here."
 
 
 def _tag_run(context: dg.AssetExecutionContext, claim: Claim) -> None:

@@ -13,6 +13,7 @@ from lab.base.names import all_storable
 from lab.dagster_host import memory_limit
 from lab.governance.ledger import Entry, Status
 from lab.governance.ledger.writer import Unacknowledged, now_utc
+from lab.governance.rules.callers import Caller
 from lab.governance.rules.policy import Action, Claim, Policy
 from lab.governance.rules.policy_file import hash_in_force, read_policy
 
@@ -81,10 +82,11 @@ class Guard:
         code_version: str = "",
         warn: Callable[[str], None] = print,
         clock: Callable[[], str] = now_utc,
+        caller: Caller | None = None,
     ) -> None:
         self._ledger, self._rules, self._claim = ledger, rules, claim
         self._run_id, self._code_version = run_id, code_version
-        self._warn, self._clock = warn, clock
+        self._warn, self._clock, self._caller = warn, clock, caller
         self._policy_hash = ""
 
     @contextmanager
@@ -138,6 +140,8 @@ class Guard:
         self._policy_hash = ""
         policy = self._rules.policy()
         self._policy_hash = self._rules.hash(policy)
+        if self._caller and self._caller.problem:
+            raise PolicyDenied(f"{self._caller.problem}.", "Start the run as the task of a role that may run here.")
         decision = policy.decide(self._claim.actor(), Action.RUN)
         if not decision.allowed:
             raise PolicyDenied(f"{decision}.", "Ask someone with an allowed role to run it.")
@@ -179,6 +183,8 @@ class Guard:
 
     def _entry(self, action: str, status: Status, details: Mapping[str, Any], model_version: str = "") -> Entry:
         claim = self._claim.shown()
+        if self._caller:
+            details = {**details, "caller": self._caller.arn}
         return Entry(
             action=action,
             status=status,

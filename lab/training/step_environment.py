@@ -10,13 +10,16 @@ from lab.base.errors import SettingsError
 from lab.base.source_code import code_version
 from lab.dagster_host.source_snapshot import FINGERPRINT_VARIABLE, ROOT
 
+# Whose word a run's role is: the setting's, or that of AWS about the process. Set by Terraform for what runs there.
+ROLE_SOURCE_VARIABLE = "RUN_ROLE_SOURCE"
+
 
 @dataclass(frozen=True)
 class StepEnvironment:
     """The environment's part of a step's input.
 
     `journal` holds audit entries that couldn't be delivered; a relative `allowed_signers` of the policy lies in
-    `governance`.
+    `governance`. `by_caller`: the role is what AWS says of the process, and `role` is ignored; `lab` names the lab.
     """
 
     data_bucket: str
@@ -26,6 +29,8 @@ class StepEnvironment:
     baseline_hash: str
     owner: str
     role: str
+    by_caller: bool
+    lab: str
     environment: str
     policy: Path
     governance: Path
@@ -50,6 +55,8 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> StepEnvironment
         baseline_hash=environ.get("BASELINE_DATA_HASH", ""),
         owner=environ.get("RUN_OWNER", ""),
         role=environ.get("RUN_ROLE", ""),
+        by_caller=_by_caller(environ.get(ROLE_SOURCE_VARIABLE, "")),
+        lab=environ.get("LAB_NAME", ""),
         environment=environ.get("ENVIRONMENT", ""),
         policy=Path(_needed(environ, "POLICY_PATH")),
         governance=Path(_needed(environ, "LAB_GOVERNANCE_DIR")),
@@ -61,6 +68,12 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> StepEnvironment
         code_version=_code_version(environ.get("CODE_VERSION", ""), environ.get(FINGERPRINT_VARIABLE, ""), os.getpid()),
         journal=Path(journal) if journal else None,
     )
+
+
+def _by_caller(source: str) -> bool:
+    if source not in {"", "setting", "caller"}:
+        raise SettingsError(f"{ROLE_SOURCE_VARIABLE}: {source!r} is unknown.", "Use one of: setting, caller.")
+    return source == "caller"
 
 
 @lru_cache(maxsize=1)

@@ -90,11 +90,12 @@ run "what_prod_cant_be" {
     office_hours         = { start = "0 7 ? * MON-FRI *", end = "0 20 * * ? *", timezone = "UTC" }
     image_tag            = "latest"
     scaling              = { dagster-daemon = { min = 1, max = 2, cpu = 60 } }
+    training             = { backend = "somewhere", limits = { fargate = 16, ec2 = 64 } }
   }
 
   expect_failures = [
     var.network, var.database, var.spot, var.audit_retention_days, var.log_retention_days, var.runners,
-    var.office_hours, var.image_tag, var.scaling,
+    var.office_hours, var.image_tag, var.scaling, var.training,
   ]
 }
 

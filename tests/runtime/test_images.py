@@ -134,7 +134,7 @@ def test_only_what_images_are_made_from_is_sent_to_the_engine() -> None:
 
     assert lines[0] == "*"
     assert {line for line in lines if line.startswith("!")} == {
-        "!pyproject.toml", "!uv.lock", "!lab", "!pipelines", "!exporters",
+        "!pyproject.toml", "!uv.lock", "!lab", "!pipelines", "!exporters", "!stack/dagster", "!stack/governance",
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from lab.base.errors import LedgerError, ServiceUnavailable
 from lab.governance.ledger import Entry, Status, verify
 from lab.governance.ledger.writer import Ledger
+from lab.governance.rules.callers import Caller
 from lab.governance.rules.policy import Claim
 from lab.training.guard import Guard, Rules
 
@@ -307,3 +308,25 @@ def test_a_step_that_runs_out_of_memory_is_audited_with_the_limit_it_met(
     assert failure.value.allow_retries is False
     assert statuses(trail) == [("train_model", Status.STARTED), ("train_model", Status.FAILURE)]
     assert "more than RUN_MEMORY_LIMIT_MB=64 allows" in trail.entries[-1].details["reason"]
+
+
+CALLER = "arn:aws:sts::111111111111:assumed-role/mlops-dev-run-ml-engineer/1"
+
+
+def by_caller(audit: Trail, caller: Caller) -> Guard:
+    claim = Claim("ann", caller.role, "dev")
+    return Guard(audit.ledger, RULES, claim, "run-1", clock=lambda: "2026-01-01T00:00:00.000Z", caller=caller)
+
+
+def test_entries_name_the_caller_whose_role_it_is(audit: Trail, trail: Any) -> None:
+    with by_caller(audit, Caller(CALLER, "ml-engineer")).step("ingest_data") as record:
+        record.note(caller="somebody else")
+    assert [(entry.role, entry.details["caller"]) for entry in trail.entries] == [("ml-engineer", CALLER)] * 2
+
+
+def test_a_caller_who_is_nobody_here_is_blocked_and_named(audit: Trail, trail: Any) -> None:
+    guard = by_caller(audit, Caller(CALLER, problem="the caller is nobody"))
+    with pytest.raises(dg.Failure, match="Blocked by policy: the caller is nobody"), guard.step("ingest_data"):
+        pytest.fail("it ran")
+    (entry,) = trail.entries
+    assert (entry.status, entry.details["caller"]) == (Status.BLOCKED, CALLER)

@@ -147,6 +147,7 @@ resource "aws_batch_job_definition" "this" {
   container_properties = jsonencode(merge(
     {
       image            = var.image
+      command          = ["python", "-m", "lab.training.backends.batch_job"]
       jobRoleArn       = var.job_role_arn
       executionRoleArn = var.exec_role_arn
       environment      = [for variable in sort(keys(var.environment)) : { name = variable, value = var.environment[variable] }]

@@ -47,7 +47,7 @@ resource "aws_service_discovery_service" "this" {
   }
 }
 
-# Writable are /tmp and Dagster's home, both gone with the task; nothing else, and nothing as root.
+# Writable is /tmp, gone with the task; nothing else, and nothing as root.
 resource "aws_ecs_task_definition" "this" {
   for_each                 = var.tasks
   family                   = "${var.name}-${each.key}"
@@ -67,10 +67,6 @@ resource "aws_ecs_task_definition" "this" {
     name = "tmp"
   }
 
-  volume {
-    name = "dagster"
-  }
-
   container_definitions = jsonencode([{
     name                   = each.key
     image                  = each.value.image
@@ -82,7 +78,6 @@ resource "aws_ecs_task_definition" "this" {
     linuxParameters        = { initProcessEnabled = true, capabilities = { drop = ["ALL"] } }
     mountPoints = [
       { sourceVolume = "tmp", containerPath = "/tmp", readOnly = false },
-      { sourceVolume = "dagster", containerPath = "/lab/dagster", readOnly = false },
     ]
     portMappings = each.value.port == null ? [] : [
       { containerPort = each.value.port, hostPort = each.value.port, protocol = "tcp" },

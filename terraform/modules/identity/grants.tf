@@ -70,22 +70,37 @@ locals {
           resources  = ["${local.arn.definition}run-${var.schedule_runner}:*"]
           conditions = [{ test = "ArnEquals", variable = "ecs:cluster", values = [local.arn.cluster] }]
         },
-        { actions = ["ecs:DescribeTasks", "ecs:StopTask"], resources = [local.arn.task], conditions = [] },
         {
           actions    = ["ecs:TagResource"]
           resources  = [local.arn.task]
           conditions = [{ test = "StringEquals", variable = "ecs:CreateAction", values = ["RunTask"] }]
         },
-        # Neither can be narrowed to a resource.
-        { actions = ["ecs:DescribeTaskDefinition", "ecs:ListAccountSettings"], resources = ["*"], conditions = [] },
+        # It can't be narrowed to a resource.
+        { actions = ["ecs:ListAccountSettings"], resources = ["*"], conditions = [] },
         {
           actions    = ["iam:PassRole"]
           resources  = ["${local.arn.role}run-${var.schedule_runner}", "${local.arn.role}exec-run"]
           conditions = [{ test = "StringEquals", variable = "iam:PassedToService", values = ["ecs-tasks.amazonaws.com"] }]
         },
       ]
+      # A run is cancelled by whoever is asked to: the webserver.
+      stop-runs = [
+        { actions = ["ecs:DescribeTasks", "ecs:StopTask"], resources = [local.arn.task], conditions = [] },
+        # It can't be narrowed to a resource.
+        { actions = ["ecs:DescribeTaskDefinition"], resources = ["*"], conditions = [] },
+      ]
+      # What the steps of runs printed: stack/dagster/aws.yaml has it here.
+      read-run-logs = [
+        { actions = ["s3:GetObject"], resources = ["${var.bucket_arns.artifacts}/dagster/logs/*"], conditions = [] },
+        { actions = ["kms:Decrypt"], resources = [var.key_arns.artifacts], conditions = [] },
+      ]
       submit-training = [
         { actions = ["batch:SubmitJob"], resources = [local.arn.queue, local.arn.job], conditions = [] },
+        {
+          actions    = ["batch:TagResource"]
+          resources  = ["arn:${local.partition}:batch:${local.region}:${local.account}:job/*"]
+          conditions = [{ test = "StringEquals", variable = "aws:RequestTag/Lab", values = [var.name] }]
+        },
         # Jobs are named at random: no ARN could be given for one's own.
         { actions = ["batch:DescribeJobs"], resources = ["*"], conditions = [] },
         {
@@ -93,6 +108,16 @@ locals {
           resources  = ["arn:${local.partition}:batch:${local.region}:${local.account}:job/*"]
           conditions = [{ test = "StringEquals", variable = "aws:ResourceTag/Lab", values = [var.name] }]
         },
+      ]
+      # What a training job and the run that waits for it tell each other.
+      report-training = [
+        {
+          actions    = ["s3:ListBucket"]
+          resources  = [var.bucket_arns.artifacts]
+          conditions = [{ test = "StringLike", variable = "s3:prefix", values = ["dagster/training/*"] }]
+        },
+        { actions = ["s3:PutObject"], resources = ["${var.bucket_arns.artifacts}/dagster/training/*"], conditions = [] },
+        { actions = ["kms:GenerateDataKey"], resources = [var.key_arns.artifacts], conditions = [] },
       ]
       read-logs = [
         { actions = ["logs:GetLogEvents", "logs:FilterLogEvents", "logs:DescribeLogStreams"], resources = [local.arn.logs], conditions = [] },

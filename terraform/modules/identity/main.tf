@@ -6,8 +6,9 @@ locals {
     risk-officer   = ["look", "read-artifacts", "read-audit"]
     platform-admin = concat(["look", "read-logs", "read-audit", "operate"], var.exec_allowed ? ["open-shell"] : [])
   }
-  run   = ["read-data", "add-data", "read-artifacts", "write-artifacts", "append-audit", "read-audit", "submit-training"]
-  train = ["read-data", "read-artifacts", "write-artifacts", "append-audit", "read-audit"]
+  run = ["read-data", "add-data", "read-artifacts", "write-artifacts", "append-audit", "read-audit", "submit-training"]
+  # The run that waits for it writes its entries; models go through MLflow.
+  train = ["read-data", "report-training"]
 
   # Every role of this lab, by its name without prefix: who takes it on, and what it may do.
   roles = merge(

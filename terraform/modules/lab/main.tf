@@ -50,7 +50,7 @@ module "storage" {
   name                 = local.name
   audit_prefix         = var.audit_prefix
   audit_retention_days = var.audit_retention_days
-  audit_writers        = ["${local.role}run-*", "${local.role}train"]
+  audit_writers        = ["${local.role}run-*"]
   audit_readers        = ["${local.role}task-governance-metrics", "${local.role}human-*"]
   log_expiry_days      = var.log_retention_days
   force_destroy        = !local.protected

@@ -24,14 +24,37 @@ locals {
     AUDIT_BUCKET          = local.bucket.audit
     AUDIT_LOG_PREFIX      = var.audit_prefix
     AUDIT_RETENTION_DAYS  = tostring(var.audit_retention_days)
+    # In the images: stack/governance.
+    POLICY_PATH        = "/lab/policy/policy.yaml"
+    LAB_GOVERNANCE_DIR = "/lab/policy"
   }
+  # What stack/dagster/aws.yaml and the steps of a run read. tests/terraform/test_settings.py compares both.
   dagster = merge(local.common, {
     DAGSTER_HOME              = "/lab/dagster"
+    DAGSTER_SCRATCH           = "/tmp/dagster"
     DAGSTER_DISABLE_TELEMETRY = "yes"
     DAGSTER_CODE_HOST         = "dagster-code.lab"
     DAGSTER_CODE_PORT         = "3001"
     POSTGRES_HOST             = module.database.host
     POSTGRES_PORT             = tostring(module.database.port)
+  })
+  # By name, and so the newest revision: their ARNs come of what is told here.
+  launcher = {
+    RUN_CLUSTER         = local.name
+    RUN_TASK_DEFINITION = "${local.name}-run-${var.schedule_runner}"
+    RUN_CONTAINER       = "run-${var.schedule_runner}"
+    RUN_SUBNETS         = join(",", module.network.private_subnet_ids)
+    RUN_SECURITY_GROUPS = module.network.security_group_ids["run"]
+  }
+  run = merge(local.dagster, {
+    # Whose word a run's role is: AWS's, about the task's role. RUN_ROLE is ignored.
+    RUN_ROLE_SOURCE         = "caller"
+    DATA_PATH               = "s3://${local.bucket.data}/incoming/applications.csv"
+    MLFLOW_URL              = "https://mlflow.${var.domain}" # links that a person follows
+    DAGSTER_URL             = "https://dagster.${var.domain}"
+    TRAINING_BACKEND        = var.training.backend
+    TRAINING_QUEUE          = "${local.name}-${var.training.queue}"
+    TRAINING_JOB_DEFINITION = "${local.name}-train-${var.training.queue}"
   })
   exporter         = merge(local.common, { LISTEN_ADDRESS = "0.0.0.0" })
   dagster_password = { PGPASSWORD = module.database.secret_arns["dagster-database"] }
@@ -78,9 +101,9 @@ locals {
       cpu         = 512
       memory      = 2048
       port        = 3000
-      environment = local.dagster
+      environment = merge(local.dagster, local.launcher)
       secrets     = local.dagster_password
-      grants      = ["read-logs"]
+      grants      = ["read-logs", "read-run-logs", "stop-runs"]
       page        = "dagster"
       health      = "/server_info"
     }
@@ -89,9 +112,9 @@ locals {
       command     = ["python", "-m", "lab.dagster_host.daemon", "run", "-w", "/lab/dagster/workspace.yaml"]
       cpu         = 512
       memory      = 2048
-      environment = local.dagster
+      environment = merge(local.dagster, local.launcher)
       secrets     = local.dagster_password
-      grants      = ["launch-runs", "read-logs"]
+      grants      = ["launch-runs", "stop-runs", "read-logs"]
       alone       = true
     }
     drift-monitor = {
@@ -137,13 +160,15 @@ locals {
   }
 
   # Not services: a run of the pipeline under each role that may run, and what makes databases and their roles once.
+  # Dagster gives a run its command; a person who starts the task without one has the pipeline run. Only scheduled runs
+  # have an owner already.
   once = merge(
     { for role in var.runners : "run-${role}" => {
       image       = "pipelines"
-      command     = ["dagster", "api", "execute_run"]
+      command     = ["dagster", "job", "execute", "-m", "pipelines.definitions", "-j", "ml_training_pipeline"]
       cpu         = 1024
       memory      = 4096
-      environment = merge(local.dagster, { RUN_ROLE = role })
+      environment = merge(local.run, role == var.schedule_runner ? { RUN_OWNER = "scheduler@${var.domain}" } : {})
       secrets     = local.dagster_password
     } },
     {

@@ -109,10 +109,17 @@ variable "office_hours" {
 
 variable "training" {
   type = object({
+    backend        = optional(string, "batch")
+    queue          = optional(string, "fargate")
     limits         = object({ fargate = number, ec2 = number })
     instance_types = optional(list(string), ["c7i", "m7i", "r7i"])
   })
-  description = "vCPU at most of training bursts, and machines for large jobs."
+  description = "Where runs train: `local`, in their own task, or `batch`, in a job of `queue` (fargate or ec2); vCPU at most of these, and machines for large jobs."
+
+  validation {
+    condition     = contains(["local", "batch"], var.training.backend) && contains(["fargate", "ec2"], var.training.queue)
+    error_message = "training.backend must be local or batch, and training.queue fargate or ec2."
+  }
 }
 
 variable "audit_retention_days" {

@@ -1,4 +1,7 @@
-"""The emulator as a process: `python -m tests.support.aws.emulator PORT`; it ends with whoever started it."""
+"""The emulator as a process that ends with whoever started it.
+
+`python -m tests.support.aws.emulator HOST PORT [TASKS]`
+"""
 
 import functools
 import os
@@ -83,16 +86,22 @@ class Emulator:
 
 
 @contextmanager
-def running(account: str, log: Path) -> Iterator[Emulator]:
-    """An emulator on a free port of loopback; what it says goes into `log`."""
+def running(
+    account: str, log: Path, tasks: Path | None = None, host: str = LOOPBACK, variables: Mapping[str, str] | None = None
+) -> Iterator[Emulator]:
+    """An emulator on a free port of loopback, or of `host`; what it says goes into `log`.
+
+    With `tasks` those of ECS really run, and leave there what they say. `variables` are moto's own settings, and the
+    engine's, for which jobs of Batch run in containers.
+    """
     with reserved_port() as port, log.open("wb") as output:
-        emulator = Emulator(f"http://{LOOPBACK}:{port}", account)
+        emulator = Emulator(f"http://{host}:{port}", account)
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(port)],
+            [sys.executable, "-m", __name__, host, str(port), *([str(tasks)] if tasks else [])],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=_clean(os.environ) | _SETTINGS,
+            env=_clean(os.environ) | _SETTINGS | dict(variables or {}),
         )
         try:
             eventually(lambda: _answers(process, emulator.url, log), deadline_s=300, what="the emulator's first answer")
@@ -122,16 +131,19 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
-def main(port: str) -> None:
+def main(host: str, port: str, folder: str = "") -> None:
     """Serves until it is ended."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from moto.server import main as serve
 
     from tests.support.aws import gaps
+    from tests.support.aws.tasks import Tasks, run_them
 
     gaps.close()
-    serve(["-H", LOOPBACK, "-p", port])
+    if folder:
+        run_them(Tasks(Path(folder), f"http://{host}:{port}", REGION))
+    serve(["-H", host, "-p", port])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

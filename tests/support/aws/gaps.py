@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.support.aws import monitoring, patches
+from tests.support.aws import jobs, monitoring, patches
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class Gap:
 
 GAPS: tuple[Gap, ...] = (
     Gap("aws_appautoscaling_target", "forgets tags, and can't list or change them", patches.autoscaling_tags),
+    Gap("aws_batch_job_definition", "runs its jobs, and forgets how each ended, and why", jobs.ends),
+    Gap("aws_batch_job_queue", "tries a job once only, whatever its definition says", jobs.attempts),
     Gap("aws_budgets_budget", "can't be asked who is notified, nor for tags", patches.budgets),
     Gap("aws_cloudtrail", "deletes a trail by its name only, and nothing by its ARN", patches.trail_by_arn),
     Gap("aws_ecs_cluster", "goes on listing clusters that were deleted", patches.deleted_clusters),

@@ -36,6 +36,8 @@ _TARGETS: Mapping[str, str] = {
     "data-bucket": "arn:aws:s3:::{name}-data-{account}",
     "data-object": "arn:aws:s3:::{name}-data-{account}/datasets/one.csv",
     "artifact": "arn:aws:s3:::{name}-artifacts-{account}/1/model.pkl",
+    "run-log": "arn:aws:s3:::{name}-artifacts-{account}/dagster/logs/one.out",
+    "training-report": "arn:aws:s3:::{name}-artifacts-{account}/dagster/training/one/1.json",
     "state": "arn:aws:s3:::mlops-lab-state-{environment}/{environment}/terraform.tfstate",
     "state-lock": "arn:aws:s3:::mlops-lab-state-{environment}/{environment}/terraform.tfstate.tflock",
     "queue": "arn:aws:batch:{region}:{account}:job-queue/{name}-fargate",
@@ -64,6 +66,8 @@ _OWN_POLICY = {
     "data-bucket": 'storage.aws_s3_bucket_policy.this["data"]',
     "data-object": 'storage.aws_s3_bucket_policy.this["data"]',
     "artifact": 'storage.aws_s3_bucket_policy.this["artifacts"]',
+    "run-log": 'storage.aws_s3_bucket_policy.this["artifacts"]',
+    "training-report": 'storage.aws_s3_bucket_policy.this["artifacts"]',
 }
 
 
