@@ -70,6 +70,11 @@ class LabConfig:
     endpoints: Mapping[Service, str] = field(default_factory=dict)
 
     @property
+    def pipelines(self) -> Path:
+        """The folder of what data scientists edit."""
+        return self.root / "pipelines"
+
+    @property
     def governance(self) -> Path:
         """The folder of what governance keeps outside the store; a relative `allowed_signers` lies in it."""
         return self.home / "governance"

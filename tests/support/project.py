@@ -37,10 +37,13 @@ def with_asset(definitions: str, name: str, body: str, governed: bool = False) -
     """The text of `pipelines/definitions.py` with one more asset, whose function has this body."""
     takes = "context: dg.AssetExecutionContext, governance: Governance" if governed else ""
     guarded = f"with governance.step(context, {name!r}):\n        {body}" if governed else body
-    made = f"\n@dg.asset(name={name!r})\ndef {name}({takes}) -> None:\n    {guarded}\n"
-    head, found, tail = definitions.partition("\ndefs = dg.Definitions(\n    assets=_STEPS,")
-    assert found, "pipelines/definitions.py has no `assets=_STEPS`"
-    return f"{head}{made}\ndefs = dg.Definitions(\n    assets=[*_STEPS, {name}],{tail}"
+    imported = "from lab.training.governance_resource import Governance\n\n\n" if governed else ""
+    made = f"{imported}@dg.asset(name={name!r})\ndef {name}({takes}) -> None:\n    {guarded}\n\n\n"
+    head, found, tail = definitions.partition("defs = ")
+    own = tail.replace("assets=[]", f"assets=[{name}]")
+    assert found, "pipelines/definitions.py has no `defs`"
+    assert own != tail, "pipelines/definitions.py has no `assets=[]`"
+    return f"{head}{made}{found}{own}"
 
 
 def git(folder: Path, *arguments: str) -> str:
