@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import SettingsError
+from lab.base.model_versions import MODEL_NAME
 from lab.models.contract import Contract
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ def the_model(pipelines: Path, read: Callable[[Path], bytes] = Path.read_bytes) 
         )
     if not found[0].parent.name.isidentifier():
         raise SettingsError(f"{found[0].parent} can't be imported.", "Name the folder with a-z, 0-9 and _.")
-    return Model(found[0].parent, read_contract(found[0], read))
+    contract = read_contract(found[0], read)
+    if contract.name != MODEL_NAME:
+        # Its audit trail, approvals and aliases are those of this name.
+        raise SettingsError(f"{found[0]}: name: the lab governs {MODEL_NAME} only, not {contract.name}.", "Keep it.")
+    return Model(found[0].parent, contract)
 
 
 def read_contract(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> Contract:

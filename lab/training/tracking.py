@@ -142,15 +142,15 @@ def _refuse_deleted(client: "MlflowClient", url: str) -> None:
         raise NotFound(*deleted_experiment(url, found.experiment_id))
 
 
-def log_data(run_id: str, data_hash: str, source: str, rows: int) -> None:
-    """Names the data set as the run's input."""
+def log_data(run_id: str, name: str, data_hash: str, source: str, rows: int) -> None:
+    """Names the data set as the run's input; `name` is what pages call it."""
     import json
 
     import mlflow
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     # MLflow's digest holds 36 characters at most; the whole hash is a tag.
-    named = Dataset("credit-applications", data_hash[:36], "s3", source, profile=json.dumps({"num_rows": rows}))
+    named = Dataset(name, data_hash[:36], "s3", source, profile=json.dumps({"num_rows": rows}))
     use = [InputTag("mlflow.data.context", "training"), InputTag("data_hash", data_hash)]
     mlflow.MlflowClient().log_inputs(run_id, [DatasetInput(named, use)])
 

@@ -59,7 +59,7 @@ def _trained(
         name = f"train-{context.run.run_id[:8]}"
         with tracking.training_run(env.tracking_uri, name, tags, env.mlflow_url) as mlflow_run:
             record.note(data_hash=ref.sha256, mlflow_run_id=mlflow_run)
-            tracking.log_data(mlflow_run, ref.sha256, ref.key, ref.rows)
+            tracking.log_data(mlflow_run, model.slug, ref.sha256, ref.key, ref.rows)
             trained = fitting.train(fitting.load(path, model.contract), model.contract, fitting.fit_of(model))
             logged = tracking.log_training(trained)
         metrics = trained.evaluation.metrics.as_dict()

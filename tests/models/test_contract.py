@@ -108,6 +108,13 @@ def test_the_lab_has_one_model(tmp_path: Path) -> None:
         the_model(tmp_path)
 
 
+def test_another_name_than_the_audited_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "churn").mkdir()
+    (tmp_path / "churn" / "model.yaml").write_text(SMALL)
+    with pytest.raises(SettingsError, match="governs CreditRiskModel only, not Churn"):
+        the_model(tmp_path)
+
+
 def test_a_folder_that_python_cannot_import_is_refused(tmp_path: Path) -> None:
     (tmp_path / "my-model").mkdir()
     (tmp_path / "my-model" / "model.yaml").write_text(TEXT)
