@@ -11,9 +11,12 @@ from pathlib import Path
 
 from lab.base.dataset import read_rows
 from lab.base.drift import DRIFTED, DriftReport, compare, profile
-from lab.base.drift_simulation import downturn
+from lab.models.drift_simulation import worse_times
+from lab.models.model_folder import the_model
 
-SAMPLE = Path(__file__).resolve().parents[1] / "data" / "sample_data.csv"
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "data" / "sample_data.csv"
+CONTRACT = the_model(ROOT / "pipelines").contract
 # Validation admits 100 rows and more; the sizes below it show that nothing breaks where a baseline is smaller.
 SIZES = (
     (100, 100), (1000, 100), (100, 1000), (150, 150), (200, 200), (200, 1000), (1000, 200), (1000, 1000),
@@ -26,7 +29,7 @@ Rows = Sequence[dict[str, str]]
 
 def checked(before: Rows, after: Rows) -> DriftReport:
     """One check, as pipeline and monitor make it."""
-    return compare(profile(before, "before"), after, "after", 0.0)
+    return compare(profile(before, "before", *CONTRACT.profiled), after, "after", 0.0)
 
 
 def degenerate(rows: Rows, chance: random.Random) -> Rows:
@@ -67,7 +70,7 @@ def measure(n: int, m: int, times: int) -> tuple[float, ...]:
         return checked(before, after).detected
 
     def found() -> bool:
-        planted = read_rows(downturn(chance.choices(population, k=m)).decode().splitlines(keepends=True))
+        planted = read_rows(worse_times(chance.choices(population, k=m), CONTRACT).decode().splitlines(keepends=True))
         return checked(chance.choices(population, k=n), [dict(row) for row in planted]).detected
 
     alarms = share(times, alarm)

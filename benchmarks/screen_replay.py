@@ -23,7 +23,6 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.report import Machine, publish  # noqa: E402 - run as a file, it must find the packages first
 from docs.tables import table  # noqa: E402
 from lab.base.catalogue import CATALOGUE  # noqa: E402
-from lab.base.dataset import FEATURES  # noqa: E402
 from lab.base.drift import DriftReport, FeatureDrift  # noqa: E402
 from lab.base.model_versions import GovernanceTags, ModelVersion  # noqa: E402
 from lab.base.runs import JOB, STEPS, Run, RunStatus, Step  # noqa: E402
@@ -33,6 +32,7 @@ from lab.governance.ledger import (  # noqa: E402
     Status,
     seal,
 )
+from lab.models.model_folder import the_model  # noqa: E402
 from lab.observe.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot  # noqa: E402
 from lab.recording.playback import Recording  # noqa: E402
 from lab.recording.recording_file import Recorder  # noqa: E402
@@ -60,7 +60,9 @@ class Simulated:
 
     def snapshots(self, count: int) -> Iterator[Snapshot]:
         """One every two seconds."""
-        features = tuple(FeatureDrift(name, 0.001 * i) for i, name in enumerate(FEATURES))
+        features = tuple(
+            FeatureDrift(name, 0.001 * i) for i, name in enumerate(the_model(ROOT / "pipelines").contract.features)
+        )
         for tick in range(count):
             now = START + tick * REFRESH_S
             if tick % RUN_EVERY < RUN_TICKS:

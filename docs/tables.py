@@ -2,9 +2,11 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+
+from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -12,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 from docs.modules import FOLDERS  # noqa: E402 - run as a file, it must find the package first
 from lab.base.catalogue import CATALOGUE, ServiceSpec  # noqa: E402
 from lab.envfile import SECRETS  # noqa: E402
+from lab.models.contract import Column, Contract, Split  # noqa: E402
 from lab.settings import Settings  # noqa: E402
 
 
@@ -41,6 +44,17 @@ def settings() -> str:
         default = "random" if name in SECRETS else "empty" if info.default in {None, ""} else f"`{info.default}`"
         rows.append((f"`{name}`", default, str(info.description)))
     return table(("variable", "default", "what it means"), rows)
+
+
+def contract() -> str:
+    """Every field of a model's contract, and of a column in it."""
+    fields = [*_fields(Contract, ""), *_fields(Column, "columns.<name>."), *_fields(Split, "split.")]
+    return table(("field", "needed", "what it means"), fields)
+
+
+def _fields(part: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
+    for name, info in part.model_fields.items():
+        yield f"`{prefix}{name}`", "yes" if info.is_required() else "", str(info.description)
 
 
 def keys() -> str:
@@ -75,6 +89,7 @@ def gaps() -> str:
 TABLES = {
     "README.md": ("catalogue", catalogue),
     "docs/settings.md": ("settings", settings),
+    "docs/models.md": ("contract", contract),
     "docs/screen.md": ("keys", keys),
     "docs/aws.md": ("gaps", gaps),
     "terraform/README.md": ("modules", modules),

@@ -72,6 +72,11 @@ class LabConfig:
     pages_cookie: str = field(default="", repr=False)
 
     @property
+    def pipelines(self) -> Path:
+        """The folder of what data scientists edit."""
+        return self.root / "pipelines"
+
+    @property
     def governance(self) -> Path:
         """The folder of what governance keeps outside the store; a relative `allowed_signers` lies in it."""
         return self.home / "governance"

@@ -1,6 +1,6 @@
 """Whether a file is CSV with the data set's columns, told in a person's words before pandas sees it.
 
-Its first bytes, its encoding, its header and the lengths of its rows are looked at; values are `pipelines.schema`'s.
+Its first bytes, its encoding, its header and the lengths of its rows are looked at; values are `lab.training.schema`'s.
 """
 
 import codecs
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.base.dataset import COLUMNS, read_records
+from lab.base.dataset import read_records
 from lab.base.errors import DatasetInvalid
 
 # As much of a file as its kind is told by.
@@ -32,10 +32,10 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _EXCELS_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
-def foreign(head: bytes) -> str:
+def foreign(head: bytes, columns: Sequence[str]) -> str:
     """What the file that begins with `head` is instead of UTF-8 text with commas, and what to do; empty if it may be.
 
-    An encoding that shows only later isn't found here.
+    `columns` are those it should have. An encoding that shows only later isn't found here.
     """
     for magic, said in _KINDS:
         if head.lstrip()[: len(magic)].upper() == magic.upper():
@@ -47,12 +47,12 @@ def foreign(head: bytes) -> str:
     first = next((line for line in lines if line.strip()), "")
     excels = _EXCELS_LINE.fullmatch(first)
     names = lines[lines.index(first) + 1] if excels and len(lines) > lines.index(first) + 1 else first
-    delimiter = delimiter_of(names) or ("," if excels is None else excels[1])
+    delimiter = delimiter_of(names, columns) or ("," if excels is None else excels[1])
     faults = [*_faults(encoding, delimiter, first if excels else "")]
     if faults:
         return f"{' and '.join(faults)}: {conversion(encoding, delimiter, bool(excels))}"
     (cell,) = [*next(csv.reader([names]), ()), ""][:1]
-    if _known(next(csv.reader([cell]), [])) > 1:
+    if _known(next(csv.reader([cell]), []), columns) > 1:
         return "each line is one quoted cell: remove the quotes around whole lines"
     return ""
 
@@ -91,15 +91,15 @@ def encoding_of(head: bytes) -> str:
     return "utf-8"
 
 
-def delimiter_of(line: str) -> str:
-    """What separates the names of a header; empty when nothing does."""
+def delimiter_of(line: str, columns: Sequence[str]) -> str:
+    """What separates the names of a header, which should be `columns`; empty when nothing does."""
     found = {mark: next(csv.reader([line], delimiter=mark), []) for mark in (",", *_DELIMITERS)}
-    best = max(found, key=lambda mark: (_known(found[mark]), len(found[mark])))
+    best = max(found, key=lambda mark: (_known(found[mark], columns), len(found[mark])))
     return best if len(found[best]) > 1 else ""
 
 
-def _known(names: Iterable[str]) -> int:
-    return len({name.strip() for name in names} & set(COLUMNS))
+def _known(names: Iterable[str], columns: Sequence[str]) -> int:
+    return len({name.strip() for name in names} & set(columns))
 
 
 _CHUNK = 1 << 20
@@ -127,34 +127,30 @@ class Violation:
 
 @dataclass(frozen=True)
 class Shape:
-    """The header as it is, and what is wrong with file, header or rows."""
+    """What a header has beside the expected columns, and what is wrong with file, header or rows."""
 
-    header: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
     violations: tuple[Violation, ...] = ()
 
-    @property
-    def extra(self) -> tuple[str, ...]:
-        return tuple(name for name in self.header if name not in COLUMNS)
 
-
-def inspect(path: Path) -> Shape:
-    """Reads the file twice, in constant memory. Raises OSError."""
-    broken = _encoding(path)
+def inspect(path: Path, columns: Sequence[str]) -> Shape:
+    """Whether the file is CSV with `columns`. Reads it twice, in constant memory. Raises OSError."""
+    broken = _encoding(path, columns)
     if broken:
         return Shape(violations=(broken,))
     try:
         with path.open(newline="", encoding="utf-8") as file:
             records = read_records(file)
             header = tuple(next(records, []))
-            problems = [*_header(header)] or [*_rows(header, records)]
+            problems = [*_header(header, columns)] or [*_rows(header, records)]
     except DatasetInvalid as err:
         return Shape(violations=(Violation(READABLE, "", err.message.rstrip("."), 1),))
-    return Shape(header, tuple(problems))
+    return Shape(tuple(name for name in header if name not in columns), tuple(problems))
 
 
-def refuse_unreadable(path: Path) -> None:
-    """Raises DatasetInvalid for a file that is no CSV with the expected columns, and OSError."""
-    violations = inspect(path).violations
+def refuse_unreadable(path: Path, columns: Sequence[str]) -> None:
+    """Raises DatasetInvalid for a file that is no CSV with `columns`, and OSError."""
+    violations = inspect(path, columns).violations
     if violations:
         raise DatasetInvalid(f"{path} can't be used: {'; '.join(map(str, violations))}.")
 
@@ -196,7 +192,7 @@ def _nameless(places: Sequence[int], columns: int) -> Violation:
     return Violation(COLUMNS_RULE, "", rule, len(places))
 
 
-def _header(header: tuple[str, ...]) -> Iterator[Violation]:
+def _header(header: tuple[str, ...], columns: Sequence[str]) -> Iterator[Violation]:
     if not header:
         yield Violation(READABLE, "", "the file must begin with a header", 1)
         return
@@ -204,17 +200,17 @@ def _header(header: tuple[str, ...]) -> Iterator[Violation]:
     if nameless:
         yield _nameless(nameless, len(header))
         return
-    if not {_plain(name) for name in header} & set(COLUMNS):
-        rule = f"the first line has none of the {len(COLUMNS)} column names: it must be the header"
+    if not {_plain(name) for name in header} & set(map(_plain, columns)):
+        rule = f"the first line has none of the {len(columns)} column names: it must be the header"
         # Not a word of the file: whoever reaches Dagster names any that the lab may read, and sees this.
-        yield Violation(COLUMNS_RULE, "", rule, len(COLUMNS), COLUMNS[0])
+        yield Violation(COLUMNS_RULE, "", rule, len(columns), columns[0])
         return
     for name, times in Counter(header).items():
         if times > 1:
             yield Violation(COLUMNS_RULE, name, "column appears more than once in the header", times)
-    for name in COLUMNS:
+    for name in columns:
         if name not in header:
-            close = next((one for one in header if _plain(one) == name), "")
+            close = next((one for one in header if _plain(one) == _plain(name)), "")
             rule = f"column is missing; write {close!r} so" if close else "column is missing"
             yield Violation(COLUMNS_RULE, name, rule, 1)
 
@@ -223,7 +219,7 @@ def _plain(name: str) -> str:
     return "_".join(name.lower().split())
 
 
-def _encoding(path: Path) -> Violation | None:
+def _encoding(path: Path, columns: Sequence[str]) -> Violation | None:
     """The first reason why the bytes are no UTF-8 text with commas."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     size = nuls = lines = 0
@@ -238,7 +234,7 @@ def _encoding(path: Path) -> Violation | None:
             lines += chunk.count(b"\n")
     if not size:
         return Violation(READABLE, "", "the file is empty", 1)
-    if said := foreign(head):
+    if said := foreign(head, columns):
         return Violation(READABLE, "", said, 1)
     if nuls:
         return Violation(READABLE, "", "the file has NUL bytes: it is binary or damaged", nuls)

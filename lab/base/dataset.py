@@ -1,4 +1,4 @@
-"""The credit data: its columns, its identity (one hash for pipeline, monitor and gate), and where it lies in S3."""
+"""A data set: its identity (one hash for pipeline, monitor and gate), its place in S3, and the reader of its rows."""
 
 import csv
 import json
@@ -8,35 +8,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from lab.base.errors import DatasetInvalid
-
-TARGET = "creditability"
-GOOD, BAD = "good", "bad"
-NUMERIC = (
-    "duration_in_month",
-    "credit_amount",
-    "installment_rate_in_percentage_of_disposable_income",
-    "present_residence_since",
-    "age_in_years",
-    "number_of_existing_credits_at_this_bank",
-    "number_of_people_being_liable_to_provide_maintenance_for",
-)
-CATEGORICAL = (
-    "status_of_existing_checking_account",
-    "credit_history",
-    "purpose",
-    "savings_account_and_bonds",
-    "present_employment_since",
-    "personal_status_and_sex",
-    "other_debtors_or_guarantors",
-    "property",
-    "other_installment_plans",
-    "housing",
-    "job",
-    "telephone",
-    "foreign_worker",
-)
-FEATURES = NUMERIC + CATEGORICAL
-COLUMNS = (*FEATURES, TARGET)
 
 CURRENT_KEY = "current.json"
 BASELINE_KEY = "baseline.json"

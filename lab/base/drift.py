@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lab.base.chance import chance
-from lab.base.dataset import CATEGORICAL, NUMERIC, TARGET
 from lab.base.errors import DatasetInvalid
 
 # Siddiqi's rule of thumb: below 0.1 stable, up to 0.25 worth a look, above it the population has shifted.
@@ -109,11 +108,13 @@ class DriftReport:
         return tuple(feature.name for feature in self.features if feature.state == "drifted")
 
 
-def profile(rows: Iterable[Mapping[str, str]], sha256: str) -> Profile:
-    """The baseline profile of `rows`. Raises DatasetInvalid for no rows or a number that isn't one."""
-    columns, total = _columns(rows)
-    features = [_numeric(name, columns[name], total) for name in NUMERIC]
-    features += [_categorical(name, columns[name]) for name in (*CATEGORICAL, TARGET)]
+def profile(
+    rows: Iterable[Mapping[str, str]], sha256: str, numeric: Sequence[str], categorical: Sequence[str]
+) -> Profile:
+    """The baseline profile of these columns of `rows`. Raises DatasetInvalid for no rows or a number that isn't one."""
+    columns, total = _columns(rows, (*numeric, *categorical))
+    features = [_numeric(name, columns[name], total) for name in numeric]
+    features += [_categorical(name, columns[name]) for name in categorical]
     return Profile(sha256, total, tuple(features))
 
 
@@ -146,7 +147,7 @@ def histograms(baseline: Profile, rows: Iterable[Mapping[str, str]]) -> tuple[tu
 
     Raises DatasetInvalid as `profile` does.
     """
-    columns, total = _columns(rows)
+    columns, total = _columns(rows, [feature.name for feature in baseline.features])
     found = []
     for feature in baseline.features:
         counts = _counts(feature, columns[feature.name])
@@ -182,9 +183,8 @@ def psi_parts(baseline: Sequence[int], current: Sequence[int]) -> tuple[float, .
     return tuple((a - b) * math.log(a / b) for a, b in shares)
 
 
-def _columns(rows: Iterable[Mapping[str, str]]) -> tuple[dict[str, Counter[str]], int]:
-    """Each column as a count per text: memory grows with distinct values, not with rows."""
-    names = (*NUMERIC, *CATEGORICAL, TARGET)
+def _columns(rows: Iterable[Mapping[str, str]], names: Sequence[str]) -> tuple[dict[str, Counter[str]], int]:
+    """Each named column as a count per text: memory grows with distinct values, not with rows."""
     columns: dict[str, Counter[str]] = {name: Counter() for name in names}
     total = 0
     for row in rows:

@@ -13,6 +13,7 @@ from lab.base.account import SEARCH_PATH
 TREES = (
     "pipelines",
     "lab/base",
+    "lab/models",
     "lab/governance/ledger",
     "lab/governance/rules",
     "lab/services",
@@ -20,7 +21,8 @@ TREES = (
     "lab/training",
 )
 _SINGLE = ("lab/__init__.py", "lab/config.py", "lab/governance/__init__.py")
-_SUFFIX = ".py"
+# Contracts of models are part of what a run executes.
+_SUFFIXES = (".py", ".yaml")
 # A file younger than this may be half written: it is read again until it stays the same, for a while at most.
 _FRESH_S, _PAUSE_S, _DEADLINE_S = 1.0, 0.1, 5.0
 
@@ -91,7 +93,7 @@ def _below(root: str, tree: str) -> Iterator[tuple[str, os.stat_result]]:
             if entry.is_dir():
                 if entry.name != "__pycache__":
                     yield from _below(root, path)
-            elif entry.name.endswith(_SUFFIX) and not entry.name.startswith("."):
+            elif entry.name.endswith(_SUFFIXES) and not entry.name.startswith("."):
                 yield path, entry.stat()
         except OSError:
             continue

@@ -70,7 +70,7 @@ def _print_entries(result: "DemoRun") -> None:
 
 def seed(
     voice: Voice,
-    drift: Annotated[bool, Option("plant a drift: the same bank in a downturn")] = False,
+    drift: Annotated[bool, Option("plant a drift: the same population in worse times")] = False,
     reset: Annotated[bool, Option("take a planted drift back")] = False,
     key: Annotated[str, Option("SSH key that signs for a new baseline, where the policy asks for that")] = "",
     reason: Annotated[str, Option("why this baseline, for the audit trail")] = "",

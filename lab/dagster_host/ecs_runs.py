@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from dagster import DagsterInstance, Field, StringSource
-from dagster._config.config_schema import UserConfigSchema
-from dagster._serdes.config_class import ConfigurableClassData
 from dagster_aws.ecs import EcsRunLauncher
+
+from lab.dagster_host.dagster_private import ConfigurableClassData
 
 _SETTINGS: Mapping[str, str] = {
     "cluster": "name of the cluster",
@@ -31,7 +31,7 @@ class LabEcsRunLauncher(EcsRunLauncher[DagsterInstance]):
     """EcsRunLauncher with one task definition, and a network that the environment names."""
 
     @classmethod
-    def config_type(cls) -> UserConfigSchema:
+    def config_type(cls) -> Mapping[str, Field]:
         return {name: Field(StringSource, description=what) for name, what in _SETTINGS.items()}
 
     @classmethod

@@ -23,6 +23,8 @@ FINGERPRINT_VARIABLE = "CODE_FINGERPRINT"
 _PACKAGES = frozenset({"lab", "pipelines"})
 # Path and SHA-256 of its content → compiled. Filled before a fork, it saves every forked process the compiling.
 _COMPILED: dict[tuple[str, bytes], CodeType] = {}
+# Real path → content, once this process has called `take`.
+_held: dict[str, bytes] = {}
 
 
 class _Loader(SourceFileLoader):
@@ -62,6 +64,8 @@ def prime(root: Path = ROOT) -> str:
     """Compiles the code on disk ahead of forks; returns its fingerprint. What doesn't compile is left for later."""
     read = sources(root)
     for path, body in read.items():
+        if not path.endswith(".py"):
+            continue
         try:
             _compiled(str(root / path), body)
         except (SyntaxError, ValueError):
@@ -76,13 +80,20 @@ def take(root: Path = ROOT) -> str:
     To be called once, by a process that is to execute it; the environment has the fingerprint, too.
     """
     read = sources(root)
-    sys.meta_path.insert(0, _Finder({os.path.realpath(root / path): body for path, body in read.items()}))
+    _held.update({os.path.realpath(root / path): body for path, body in read.items()})
+    sys.meta_path.insert(0, _Finder(_held))
     for name in [name for name in sys.modules if name.partition(".")[0] in _PACKAGES]:
         del sys.modules[name]
     # Or a file made within the last moments might not be found.
     invalidate_caches()
     os.environ[FINGERPRINT_VARIABLE] = fingerprint(read)
     return os.environ[FINGERPRINT_VARIABLE]
+
+
+def read_bytes(path: Path) -> bytes:
+    """A source file that is no Python: as `take` read it, or as it is on disk. Raises OSError."""
+    held = _held.get(os.path.realpath(path))
+    return path.read_bytes() if held is None else held
 
 
 def _compiled(path: str, body: bytes) -> CodeType:

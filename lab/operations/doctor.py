@@ -18,6 +18,7 @@ from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OF
 from lab.base.csv_text import HEAD, foreign
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.models.model_folder import the_model
 from lab.operations.finding import Finding, Verdict
 from lab.runtime import neighbours
 from lab.runtime.binaries import NotInstalled, Resolver
@@ -74,7 +75,7 @@ def _places(config: LabConfig) -> tuple[Finding, ...]:
         _disk(config.home),
         _home(config),
         *_settings(config.env_file),
-        _data(config.data_path),
+        _data(config.data_path, tuple(the_model(config.pipelines).contract.columns)),
         _signing(),
         *examine_mlflow(config),
     )
@@ -224,12 +225,12 @@ def _settings(path: Path) -> Iterator[Finding]:
         yield Finding("settings", Verdict.FAIL, f"{path} can't be written", remedy)
 
 
-def _data(path: Path) -> Finding:
+def _data(path: Path, columns: Sequence[str]) -> Finding:
     remedy = "Set DATA_PATH to a CSV file."
     if not (path.is_file() and os.access(path, os.R_OK)):
         return Finding("data set", Verdict.FAIL, f"{path} is not a readable file", remedy)
     with path.open("rb") as file:
-        said = foreign(file.read(HEAD))
+        said = foreign(file.read(HEAD), columns)
     if said:
         return Finding("data set", Verdict.FAIL, f"{path}: {said}", remedy)
     return Finding("data set", Verdict.OK, str(path))

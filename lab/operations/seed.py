@@ -9,12 +9,13 @@ from pathlib import Path
 from lab.base.csv_text import refuse_unreadable
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
 from lab.base.drift import DriftReport, Profile, compare, profile
-from lab.base.drift_simulation import downturn
 from lab.base.errors import LabError, NotFound
 from lab.base.interruption import finished_first
 from lab.config import LabConfig
 from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.signing import Signing
+from lab.models.drift_simulation import worse_times
+from lab.models.model_folder import the_model
 from lab.services.s3 import PIPELINE, S3, AuditStore
 
 
@@ -43,15 +44,15 @@ class Seeder:
 
     def seed(self, signing: Signing | None = None, reason: str = "") -> Seeded:
         """Makes DATA_PATH the current data and the baseline that drift is measured against; a governed action."""
-        path = self._config.data_path
+        path, contract = self._config.data_path, the_model(self._config.pipelines).contract
         store = AuditStore(self._s3, self._config.audit_bucket, self._config.audit_prefix)
         approval = BaselineApproval(self._config, store, signing or Signing())
         approval.admit()
         try:
-            refuse_unreadable(path)
+            refuse_unreadable(path, tuple(contract.columns))
             digest = hash_file(path)
             with path.open(encoding="utf-8", newline="") as file:
-                made = profile(read_rows(file), digest)
+                made = profile(read_rows(file), digest, *contract.profiled)
         except OSError as err:
             raise LabError(f"Can't read the data set {path}: {err.strerror}.", "Set DATA_PATH to a CSV file.") from None
         ref = DatasetRef(digest, made.rows, str(path))
@@ -66,10 +67,10 @@ class Seeder:
         return self._seeded(ref, ref)
 
     def plant_drift(self) -> Seeded:
-        """Replaces the current data by the baseline's population in a downturn; `reset` takes it back."""
+        """Replaces the current data by the baseline's population in worse times; `reset` takes it back."""
         baseline = self._required_baseline()
         rows = read_rows(self._s3.lines(self._config.data_bucket, baseline.key))
-        body = downturn(rows)
+        body = worse_times(rows, the_model(self._config.pipelines).contract)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "drifted.csv"
             path.write_bytes(body)

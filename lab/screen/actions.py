@@ -45,7 +45,7 @@ _ALL = (
     Action(
         "drift",
         "Plant a drift",
-        "As `invoke seed --drift`: the same bank in a downturn",
+        "As `invoke seed --drift`: the same population in worse times",
         ask=Ask.CONFIRM,
         warning="Replaces the current data by a drifted set: alerts fire, and versions trained on it stay blocked.",
     ),

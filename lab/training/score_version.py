@@ -15,7 +15,6 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from lab.base.dataset import NUMERIC, TARGET
 from lab.base.mlflow_private import SCORING_APPLICATION
 from lab.base.model_versions import MODEL_NAME, files_digest
 
@@ -43,10 +42,14 @@ def try_out(version: str, digest: str, path: str) -> dict[str, Any]:
     model = mlflow.pyfunc.load_model(folder)
     import pandas as pd
 
-    rows = pd.read_csv(path).drop(columns=TARGET)
+    taken = model.metadata.get_input_schema()
+    if taken is None:
+        raise ValueError("it has no signature, so nobody can tell which columns it takes")
+    rows = pd.read_csv(path)[taken.input_names()]
+    numbers = rows.select_dtypes("number").columns
     ways: dict[str, Callable[[], list[Any]]] = {
         "as pandas reads them": lambda: list(model.predict(rows)),
-        "with fractions": lambda: list(model.predict(rows.astype(dict.fromkeys(NUMERIC, "float64")))),
+        "with fractions": lambda: list(model.predict(rows.astype(dict.fromkeys(numbers, "float64")))),
         "one by one": lambda: [one for at in range(len(rows)) for one in model.predict(rows.iloc[[at]])],
         "as JSON through MLflow's server": lambda: _served(model, rows),
     }

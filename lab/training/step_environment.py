@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lab.base.errors import SettingsError
 from lab.base.source_code import code_version
-from lab.dagster_host.source_snapshot import FINGERPRINT_VARIABLE, ROOT
+from lab.dagster_host.source_snapshot import FINGERPRINT_VARIABLE, ROOT, read_bytes
+from lab.models.model_folder import Model, the_model
 
 # Whose word a run's role is: the setting's, or that of AWS about the process. Set by Terraform for what runs there.
 ROLE_SOURCE_VARIABLE = "RUN_ROLE_SOURCE"
@@ -41,6 +42,11 @@ class StepEnvironment:
     dagster_url: str
     code_version: str
     journal: Path | None
+
+
+def the_model_here() -> Model:
+    """The model in this project's `pipelines/`, as it was when the run began. Raises SettingsError."""
+    return the_model(ROOT / "pipelines", read_bytes)
 
 
 def read_environment(environ: Mapping[str, str] = os.environ) -> StepEnvironment:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import rel_entr
 
-from lab.base.dataset import CATEGORICAL, NUMERIC, TARGET, DatasetRef, hash_file, read_rows
+from lab.base.dataset import DatasetRef, hash_file, read_rows
 from lab.base.drift import (
     BINS,
     DRIFTED,
@@ -22,11 +22,11 @@ from lab.base.drift import (
     Profile,
     compare,
     histograms,
-    profile,
     psi,
 )
-from lab.base.drift_simulation import downturn
 from lab.base.errors import DatasetInvalid
+from lab.models.drift_simulation import worse_times
+from tests.support.contracts import CONTRACT, profile_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
 COUNTS = st.lists(st.integers(0, 10_000), min_size=1, max_size=12)
@@ -42,7 +42,7 @@ def rows() -> list[Row]:
 
 @pytest.fixture(scope="module")
 def baseline(rows: list[Row]) -> Profile:
-    return profile(rows, hash_file(SAMPLE))
+    return profile_of(rows, hash_file(SAMPLE))
 
 
 def reference(baseline: list[int], current: list[int]) -> float:
@@ -86,7 +86,7 @@ def test_the_order_of_rows_does_not_matter(baseline: Profile, rows: list[Row]) -
     assert compare(baseline, shuffled, "x", 0).features == compare(baseline, rows, "x", 0).features
 
 
-@pytest.mark.parametrize("name", NUMERIC)
+@pytest.mark.parametrize("name", CONTRACT.numeric)
 def test_a_numeric_feature_is_counted_as_numpy_counts_it(baseline: Profile, rows: list[Row], name: str) -> None:
     feature = next(one for one in baseline.features if one.name == name)
     values = np.array([float(row[name]) for row in rows])
@@ -99,7 +99,7 @@ def test_a_numeric_feature_is_counted_as_numpy_counts_it(baseline: Profile, rows
     assert sum(feature.counts) == len(rows)
 
 
-@pytest.mark.parametrize("name", [*CATEGORICAL, TARGET])
+@pytest.mark.parametrize("name", CONTRACT.profiled[1])
 def test_a_category_keeps_a_place_for_those_that_come_later(baseline: Profile, rows: list[Row], name: str) -> None:
     feature = next(one for one in baseline.features if one.name == name)
 
@@ -146,7 +146,7 @@ def drawn(rng: random.Random, rows: list[Row], size: int) -> list[Row]:
 def test_small_samples_of_the_same_data_rarely_alarm(rows: list[Row], n: int, m: int) -> None:
     # Expected: fewer than one of 60. benchmarks/drift.py measures the rate; PSI alone alarms in 33 of 60 at 100 rows.
     rng = random.Random(7)
-    alarms = sum(compare(profile(drawn(rng, rows, n), "b"), drawn(rng, rows, m), "c", 0).detected for _ in range(60))
+    alarms = sum(compare(profile_of(drawn(rng, rows, n), "b"), drawn(rng, rows, m), "c", 0).detected for _ in range(60))
     assert alarms <= 3
 
 
@@ -154,8 +154,8 @@ def test_small_samples_of_the_same_data_rarely_alarm(rows: list[Row], n: int, m:
 def test_a_planted_drift_is_found_in_every_admitted_size(rows: list[Row], size: int) -> None:
     rng = random.Random(3)
     for _ in range(10):
-        planted = read_rows(downturn(drawn(rng, rows, size)).decode().splitlines(keepends=True))
-        assert compare(profile(drawn(rng, rows, size), "b"), planted, "c", 0).detected
+        planted = read_rows(worse_times(drawn(rng, rows, size), CONTRACT).decode().splitlines(keepends=True))
+        assert compare(profile_of(drawn(rng, rows, size), "b"), planted, "c", 0).detected
 
 
 DEGENERATE: dict[str, Callable[[random.Random], str]] = {
@@ -174,19 +174,19 @@ def test_a_degenerate_column_is_no_drift(rows: list[Row], kind: str, n: int, m: 
     draw = DEGENERATE[kind]
     for _ in range(5):
         before, after = ([{**rows[0], "housing": draw(rng)} for _ in range(size)] for size in (n, m))
-        assert not compare(profile(before, "b"), after, "c", 0).detected
+        assert not compare(profile_of(before, "b"), after, "c", 0).detected
 
 
 def test_a_constant_number_is_no_drift_and_another_one_is(rows: list[Row]) -> None:
     before = [{**row, "age_in_years": "33"} for row in rows[:100]]
-    assert not compare(profile(before, "b"), before, "c", 0).detected
+    assert not compare(profile_of(before, "b"), before, "c", 0).detected
     after = [{**row, "age_in_years": "34"} for row in before]
-    assert compare(profile(before, "b"), after, "c", 0).drifted == ("age_in_years",)
+    assert compare(profile_of(before, "b"), after, "c", 0).drifted == ("age_in_years",)
 
 
 def test_missing_numbers_are_refused_by_name(rows: list[Row]) -> None:
     with pytest.raises(DatasetInvalid, match="'age_in_years' holds ''"):
-        profile([{**row, "age_in_years": ""} for row in rows], "x")
+        profile_of([{**row, "age_in_years": ""} for row in rows], "x")
 
 
 def test_screen_and_check_say_the_same(baseline: Profile, rows: list[Row]) -> None:
@@ -216,7 +216,7 @@ def test_a_profile_that_somebody_made_to_stop_its_reader_is_said_to_be_none(body
 
 def test_no_rows_are_refused(baseline: Profile) -> None:
     with pytest.raises(DatasetInvalid, match="no rows"):
-        profile([], "x")
+        profile_of([], "x")
     with pytest.raises(DatasetInvalid, match="no rows"):
         compare(baseline, [], "x", 0)
 
@@ -225,13 +225,13 @@ def test_a_missing_column_is_named(rows: list[Row]) -> None:
     poor = [{name: value for name, value in rows[0].items() if name != "purpose"}]
 
     with pytest.raises(DatasetInvalid, match="'purpose' is missing"):
-        profile(poor, "x")
+        profile_of(poor, "x")
 
 
 @pytest.mark.parametrize("text", ["", "many", "nan", "inf", "-inf", "1,5"])
 def test_a_number_that_is_none_is_named(rows: list[Row], text: str) -> None:
     with pytest.raises(DatasetInvalid, match="'credit_amount'"):
-        profile([{**rows[0], "credit_amount": text}], "x")
+        profile_of([{**rows[0], "credit_amount": text}], "x")
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:

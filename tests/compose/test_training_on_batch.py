@@ -15,7 +15,7 @@ from lab.base.dataset import dataset_key, hash_file
 from lab.base.runs import STEPS
 from lab.governance.ledger import Entry, Status
 from lab.runtime.images.image_names import tag
-from pipelines import tracking
+from lab.training import tracking
 from tests.support import containers
 from tests.support.aws import deployment, emulator, training
 from tests.support.aws.deployment import DATA, NAME, RUN, Deployment

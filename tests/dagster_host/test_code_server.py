@@ -42,6 +42,10 @@ class Served:
     def definitions(self) -> Path:
         return self.root / "pipelines" / "definitions.py"
 
+    @property
+    def contract(self) -> Path:
+        return self.root / "pipelines" / "credit_risk" / "model.yaml"
+
     def assets(self) -> set[str]:
         """What Dagster is told. Raises DagsterUserCodeProcessError with the code's error, when that is served."""
         origin = GrpcServerCodeLocationOrigin(LOOPBACK, self.port, location_name="pipelines")
@@ -100,14 +104,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture
 def whole(served: Served) -> Iterator[Served]:
     """Puts back what a test has edited, and waits until that is in service."""
-    before = served.definitions.read_text()
+    edited = (served.definitions, served.contract)
+    before = [path.read_text() for path in edited]
     yield served
-    served.definitions.write_text(before)
+    for path, text in zip(edited, before, strict=True):
+        path.write_text(text)
     eventually(lambda: served.assets() == STANDARD, DEADLINE_S, "the definitions from before", SWAPPED)
     served.server()
 
 
-STANDARD = {"data/applications", "data/validated_applications", "models/candidate", "models/CreditRiskModel"}
+STANDARD = {"data/credit_risk", "data/credit_risk_validated", "models/credit_risk_candidate", "models/CreditRiskModel"}
 
 
 def test_an_added_asset_is_in_service_and_the_old_server_gone(whole: Served) -> None:
@@ -138,13 +144,26 @@ def test_code_that_does_not_load_leaves_the_definitions_in_service_until_it_is_m
 
 def test_definitions_that_contradict_each_other_are_code_that_does_not_load(whole: Served) -> None:
     text, known = whole.definitions.read_text(), whole.times("doesn't load")
-    rival = '@dg.asset(key=["models", "candidate"])\ndef rival() -> None:\n    pass\n\n\n@dg.definitions\n'
 
-    edited = text.replace("@dg.definitions\n", rival).replace("assets=_STEPS", "assets=[*_STEPS, rival]")
-    whole.definitions.write_text(edited)
+    whole.definitions.write_text(
+        with_asset(text, "rival", "pass").replace("name='rival'", "key=['data', 'credit_risk']")
+    )
     whole.waits_for("doesn't load", known + 1)
 
     assert whole.assets() == STANDARD
+
+
+def test_a_contract_is_code_too(whole: Served) -> None:
+    text, known = whole.contract.read_text(), whole.times("doesn't load")
+
+    whole.contract.write_text(text.replace("task: binary", "task: guess"))
+    whole.waits_for("doesn't load", known + 1)
+    assert "model.yaml, line" in whole.log.read_text()
+    assert whole.assets() == STANDARD
+
+    known = whole.times("are in service")
+    whole.contract.write_text(text.replace("owner: ", "owner: new-"))
+    whole.waits_for("are in service", known + 1)
 
 
 def test_a_file_saved_as_it_was_starts_no_other_server(whole: Served) -> None:
@@ -181,14 +200,14 @@ def test_an_edit_of_equal_length_in_the_same_second_is_seen(whole: Served) -> No
 
 def test_broken_code_at_the_start_is_served_as_an_error_and_heals(tmp_path: Path) -> None:
     def spoil(root: Path) -> None:
-        with (root / "pipelines" / "train.py").open("a") as file:
+        with (root / "lab" / "training" / "train_step.py").open("a") as file:
             file.write(BROKEN)
 
     with serving(tmp_path, spoil) as served:
         served.waits_for("serving the error")
         with pytest.raises(DagsterUserCodeProcessError, match="SyntaxError"):
             eventually(served.assets, DEADLINE_S, ignore=SWAPPED)
-        train = served.root / "pipelines" / "train.py"
+        train = served.root / "lab" / "training" / "train_step.py"
         train.write_text(train.read_text().removesuffix(BROKEN))
         eventually(lambda: served.assets() == STANDARD, DEADLINE_S, ignore=(DagsterUserCodeProcessError, *SWAPPED))
 

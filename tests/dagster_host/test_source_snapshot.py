@@ -63,7 +63,7 @@ def test_the_fingerprint_names_what_was_taken(tmp_path: Path) -> None:
 def test_a_file_that_does_not_compile_hinders_only_who_imports_it(tmp_path: Path) -> None:
     root = project(tmp_path)
     (root / "pipelines" / "later.py").write_text("def oops(:\n")
-    script = "source_snapshot.prime(); source_snapshot.take(); import pipelines.train; print('fine')\n"
+    script = "source_snapshot.prime(); source_snapshot.take(); import pipelines.credit_risk.train; print('fine')\n"
     assert said(root, script) == "fine"
     assert "SyntaxError" in said(
         root, "source_snapshot.take()\ntry:\n    import pipelines.later\nexcept Exception as err:\n    print(type(err))"

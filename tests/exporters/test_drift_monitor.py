@@ -8,9 +8,9 @@ import pytest
 
 from exporters.drift_monitor import DriftCollector, DriftMonitor
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, profile_key, read_rows
-from lab.base.drift import profile
 from lab.base.errors import NotFound, ServiceUnavailable
 from tests.exporters.exposition import names, scrape, value
+from tests.support.contracts import profile_of
 
 DATA = Path(__file__).parents[2] / "data" / "sample_data.csv"
 
@@ -41,7 +41,7 @@ class Store:
         self.objects |= {dataset_key(digest): body, CURRENT_KEY: ref}
         if as_baseline:
             rows = read_rows(io.StringIO(body.decode(), newline=""))
-            self.objects |= {BASELINE_KEY: ref, profile_key(digest): profile(rows, digest).to_json()}
+            self.objects |= {BASELINE_KEY: ref, profile_key(digest): profile_of(rows, digest).to_json()}
         return digest
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from lab.base.account import named
 from lab.base.dataset import BASELINE_KEY, DatasetRef, dataset_key, profile_key, read_rows
-from lab.base.drift import profile
 from lab.base.errors import LabError, NotFound
 from lab.governance.cases.evidence import Collector, Evidence
 from lab.governance.cases.evidence.evidence_page import Grid, Heading, Paragraph, markdown, page
@@ -21,6 +20,7 @@ from lab.governance.ledger import Head, Status
 from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.rules.policy import Action
 from tests.support import governed_lab
+from tests.support.contracts import profile_of
 from tests.support.governed_lab import GovernedLab
 from tests.support.lab import ROOT
 
@@ -33,7 +33,7 @@ class Objects:
     """The data bucket in a dictionary: what a collector asks of S3."""
 
     def __init__(self) -> None:
-        made = profile(read_rows(CSV.decode("utf-8-sig").splitlines(keepends=True)), DIGEST)
+        made = profile_of(read_rows(CSV.decode("utf-8-sig").splitlines(keepends=True)), DIGEST)
         self.objects = {
             dataset_key(DIGEST): CSV,
             profile_key(DIGEST): made.to_json(),

@@ -12,7 +12,7 @@ import pytest
 
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.dataset import DatasetRef, read_rows
-from lab.base.drift import compare, profile
+from lab.base.drift import compare
 from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
 from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.base.runs import Run, RunStatus
@@ -27,6 +27,7 @@ from lab.observe.details.entry_source import EntryDetail, EntrySource, examine
 from lab.observe.details.run_source import RunSource, entries_of
 from lab.observe.details.version_source import VersionSource, decisions_in, next_action
 from tests.services.answers import answer
+from tests.support.contracts import profile_of
 from tests.support.governed_lab import OFFICER, GovernedLab, MemoryStore
 from tests.support.played_lab import config
 
@@ -280,7 +281,7 @@ def lines() -> Iterator[str]:
 
 
 def test_histograms_agree_with_the_drift_report() -> None:
-    baseline = profile(read_rows(lines()), "b")
+    baseline = profile_of(read_rows(lines()), "b")
     shifted = [line for line in lines() if "female" not in line]
     report = compare(baseline, read_rows(shifted), "c", 0.0)
     found = count(baseline, shifted, DatasetRef("c", 0, "x"), DatasetRef("b", 0, "y"))
@@ -294,14 +295,14 @@ def test_histograms_agree_with_the_drift_report() -> None:
 
 
 def test_counting_stops_when_its_time_is_up_and_says_so() -> None:
-    found = count(profile(read_rows(lines()), "b"), lines(), DatasetRef("c", 0, "x"), DatasetRef("b", 0, "y"), 0.0)
+    found = count(profile_of(read_rows(lines()), "b"), lines(), DatasetRef("c", 0, "x"), DatasetRef("b", 0, "y"), 0.0)
     assert not found.whole
     assert 0 < found.rows < 1000
 
 
 def test_data_that_are_no_csv_are_explained() -> None:
     with pytest.raises(DatasetInvalid):
-        count(profile(read_rows(lines()), "b"), ["a,b\n", "1,2\n"], DatasetRef("c", 0, "x"), DatasetRef("b", 0, "y"))
+        count(profile_of(read_rows(lines()), "b"), ["a,b\n", "1,2\n"], DatasetRef("c", 0, "x"), DatasetRef("b", 0, "y"))
 
 
 RULES = Path(__file__).parents[2] / "stack" / "prometheus" / "alert_rules.yml"

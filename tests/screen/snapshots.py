@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 from lab.base.alerts import Alert
 from lab.base.catalogue import CATALOGUE
-from lab.base.dataset import FEATURES, TARGET
 from lab.base.drift import DriftReport, FeatureDrift
 from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.base.runs import JOB, SCHEDULE, STEPS, Run, RunStatus, ScheduleState, Step
 from lab.governance.ledger import AuditView, Entry, Fault, Status, seal
 from lab.observe.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
+from tests.support.contracts import CONTRACT
 
 CLOCK = datetime(2026, 11, 23, 14, 30, 5, tzinfo=UTC)
 NOW = CLOCK.timestamp()
@@ -129,7 +129,7 @@ def _trail() -> tuple[Entry, ...]:
 
 TRAIL = _trail()
 _PSI = (0.021, 0.018, 0.017, 0.013, 0.011, 0.009, 0.008, 0.007, 0.006, 0.006, 0.005, 0.005, 0.004, 0.004, 0.003)
-_NAMES = (*FEATURES, TARGET)
+_NAMES = tuple(CONTRACT.columns)
 
 
 def _report(*high: float) -> DriftReport:

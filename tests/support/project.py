@@ -38,11 +38,13 @@ def with_asset(definitions: str, name: str, body: str, governed: bool = False) -
     """The text of `pipelines/definitions.py` with one more asset, whose function has this body."""
     takes = "context: dg.AssetExecutionContext, governance: Governance" if governed else ""
     guarded = f"with governance.step(context, {name!r}):\n        {body}" if governed else body
-    made = f"\n@dg.asset(name={name!r})\ndef {name}({takes}) -> None:\n    {guarded}\n"
-    head, found, tail = definitions.partition("\n@dg.definitions\n")
+    imported = "from lab.training.governance_resource import Governance\n\n\n" if governed else ""
+    made = f"{imported}@dg.asset(name={name!r})\ndef {name}({takes}) -> None:\n    {guarded}\n\n\n"
+    head, found, tail = definitions.partition("@dg.definitions\n")
+    own = tail.replace("assets=[]", f"assets=[{name}]")
     assert found, "pipelines/definitions.py has no `@dg.definitions`"
-    assert "assets=_STEPS," in tail
-    return f"{head}{made}\n{found}{tail.replace('assets=_STEPS,', f'assets=[*_STEPS, {name}],')}"
+    assert own != tail, "pipelines/definitions.py has no `assets=[]`"
+    return f"{head}{made}{found}{own}"
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.base.dataset import BASELINE_KEY, DatasetRef, hash_file, read_rows
-from lab.base.drift_simulation import downturn
 from lab.base.errors import LabError, RunFailed
 from lab.base.model_versions import ApprovalState
 from lab.base.runs import Run, RunStatus
@@ -22,6 +21,8 @@ from lab.governance.ledger import Entry, Status
 from lab.governance.ledger.writer import entries_of_run
 from lab.governance.rules.approval_states import PROBE
 from lab.governance.rules.policy import Action, Actor, Environment, Role
+from lab.models.drift_simulation import worse_times
+from lab.models.model_folder import the_model
 
 RUN_TAG, VERSION_TAG = "lab/probe", "probe"
 RUN_DEADLINE_S = 120.0
@@ -174,7 +175,8 @@ class Probe:
         bucket, s3 = self._clients.config.data_bucket, self._clients.pipeline
         baseline = DatasetRef.from_json(s3.get(bucket, BASELINE_KEY))
         path = self.home / "drifted.csv"
-        path.write_bytes(downturn(read_rows(s3.lines(bucket, baseline.key))))
+        contract = the_model(self._clients.config.pipelines).contract
+        path.write_bytes(worse_times(read_rows(s3.lines(bucket, baseline.key)), contract))
         ref = DatasetRef(hash_file(path), 0, PROBE)
         if not s3.exists(bucket, ref.key):
             s3.upload(bucket, ref.key, path)

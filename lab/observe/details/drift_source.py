@@ -13,7 +13,7 @@ from lab.config import LabConfig
 from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
 from lab.services.s3 import READER, S3
 
-# Rows of the credit data have about 270 bytes, and an answer is 8 MB at most.
+# A row of the shipped data has about 270 bytes, and an answer is 8 MB at most.
 _SMALL_ROWS = 20_000
 # A big data set is counted as far as it gets in this time: it must not take the screen's breath away.
 BUDGET_S = 6.0

@@ -24,6 +24,7 @@ from lab.governance.rules.history import Fold, Record
 from lab.governance.rules.identities import Identities
 from lab.governance.rules.registry_findings import reconcile
 from lab.governance.rules.registry_tags import RegistryClaims
+from lab.models.model_folder import the_model
 from lab.services import ssh
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
@@ -186,20 +187,20 @@ class Collector:
         return found
 
     def _data(self, digest: str) -> Data:
-        bucket = self._config.data_bucket
+        bucket, contract = self._config.data_bucket, the_model(self._config.pipelines).contract
         try:
             stored = self._s3.sha256(bucket, dataset_key(digest))
         except NotFound:
-            return Data(digest, "")
-        own = profile(read_rows(self._s3.lines(bucket, dataset_key(digest))), digest)
+            return Data(digest, "", contract)
+        own = profile(read_rows(self._s3.lines(bucket, dataset_key(digest))), digest, *contract.profiled)
         try:
             named = self._config.baseline_data_hash
             named = named or DatasetRef.from_json(self._s3.get(bucket, BASELINE_KEY)).sha256
             baseline = Profile.from_json(self._s3.get(bucket, profile_key(named)))
         except NotFound:
-            return Data(digest, stored, own)
+            return Data(digest, stored, contract, own)
         report = compare(baseline, read_rows(self._s3.lines(bucket, dataset_key(digest))), digest, 0.0)
-        return Data(digest, stored, own, baseline, report)
+        return Data(digest, stored, contract, own, baseline, report)
 
     def _policy(self) -> str:
         try:

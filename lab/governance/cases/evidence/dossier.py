@@ -9,6 +9,7 @@ from lab.governance.ledger import Entry, Head, Verification
 from lab.governance.rules.history import Record
 from lab.governance.rules.registry_findings import Finding
 from lab.governance.rules.signers import Signer
+from lab.models.contract import Contract
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Data:
-    """The training data: its hash as audited and as recomputed from what is stored, and its shape."""
+    """The training data: its hash as audited and as recomputed from what is stored, its shape, and the
+    contract that it is read by."""
 
     audited: str
     stored: str
+    contract: Contract
     profile: Profile | None = None
     baseline: Profile | None = None
     drift: DriftReport | None = None

@@ -3,7 +3,6 @@
 import html
 from collections.abc import Iterator
 
-from lab.base.dataset import CATEGORICAL, NUMERIC, TARGET
 from lab.base.drift import DRIFTED, MODERATE, DriftReport
 from lab.base.model_versions import MODEL_NAME
 from lab.governance.cases.evidence.dossier import Dossier
@@ -11,6 +10,7 @@ from lab.governance.cases.evidence.evidence_page import Block, Grid, Heading, Pa
 from lab.governance.ledger import Status
 from lab.governance.rules.policy import METRICS
 from lab.governance.rules.registry_tags import blocked_reason
+from lab.models.contract import Contract
 
 DRIFT_PLOT = "drift.svg"
 _TITLES = {"roc.png": "ROC curve", "confusion_matrix.png": "Confusion matrix", DRIFT_PLOT: "Drift by feature"}
@@ -25,7 +25,7 @@ def card(dossier: Dossier) -> Iterator[Block]:
     for problem in dossier.problems:
         yield Paragraph(f"This evidence can't be relied on: {problem}.", warning=True)
     yield _summary(dossier)
-    yield from _use()
+    yield from _use(dossier.data.contract)
     yield from _quality(dossier)
     yield from _data(dossier)
     yield from _governance(dossier)
@@ -45,17 +45,15 @@ def _summary(dossier: Dossier) -> Grid:
     return Grid([("", "by the audit trail"), *rows])
 
 
-def _use() -> Iterator[Block]:
+def _use(contract: Contract) -> Iterator[Block]:
     yield Heading("Use and limits")
-    yield Paragraph(
-        "The model estimates the probability that a credit application turns bad. It was trained in a lab, on data "
-        "in the form of the German credit data (Statlog, 1994). It is meant for showing and testing governance, "
-        "not for decisions about people."
-    )
-    yield Paragraph(
-        "Its inputs include age, personal status and sex, and whether somebody is a foreign worker. "
-        "Using these for lending is restricted or forbidden in many places. Fairness across groups was not measured."
-    )
+    yield Paragraph(f"{contract.purpose} {contract.owner} answers for it.")
+    yield from map(Paragraph, contract.limits)
+    if contract.protected:
+        yield Paragraph(
+            f"Its inputs include what people must not be judged by: {', '.join(contract.protected)}. "
+            "Using these is restricted or forbidden in many places. Fairness across groups was not measured."
+        )
 
 
 def _quality(dossier: Dossier) -> Iterator[Block]:
@@ -77,8 +75,12 @@ def _data(dossier: Dossier) -> Iterator[Block]:
     rows = [("SHA-256, audited", data.audited), ("SHA-256 of what is stored", data.stored or "not in the store")]
     if data.profile:
         rows.append(("rows", str(data.profile.rows)))
-    rows += [("numeric features", ", ".join(NUMERIC)), ("categorical features", ", ".join(CATEGORICAL))]
-    yield Grid([("data set", ""), *rows, ("target", TARGET), ("drift, audited", dossier.record.drift or "unknown")])
+    contract = data.contract
+    rows += [("numeric features", ", ".join(contract.numeric) or "none")]
+    rows += [("categorical features", ", ".join(contract.categorical) or "none")]
+    yield Grid(
+        [("data set", ""), *rows, ("target", contract.target), ("drift, audited", dossier.record.drift or "unknown")]
+    )
     if data.drift is None:
         yield Paragraph("There is no baseline to compare it with.")
         return

@@ -10,11 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lab.base.dataset import NUMERIC
 from lab.base.errors import NotFound, ServiceUnavailable
 from lab.base.model_versions import EXPERIMENT, deleted_experiment, files_digest
-from pipelines.model import Trained, parameters
-from pipelines.plots import confusion_picture, roc_picture
+from lab.training.fitting import Trained
+from lab.training.plots import confusion_picture, roc_picture
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -157,15 +156,15 @@ def _refuse_deleted(client: "MlflowClient", url: str) -> None:
         raise NotFound(*deleted_experiment(url, found.experiment_id))
 
 
-def log_data(run_id: str, data_hash: str, source: str, rows: int) -> None:
-    """Names the data set as the run's input."""
+def log_data(run_id: str, name: str, data_hash: str, source: str, rows: int) -> None:
+    """Names the data set as the run's input; `name` is what pages call it."""
     import json
 
     import mlflow
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     # MLflow's digest holds 36 characters at most; the whole hash is a tag.
-    named = Dataset("credit-applications", data_hash[:36], "s3", source, profile=json.dumps({"num_rows": rows}))
+    named = Dataset(name, data_hash[:36], "s3", source, profile=json.dumps({"num_rows": rows}))
     use = [InputTag("mlflow.data.context", "training"), InputTag("data_hash", data_hash)]
     mlflow.MlflowClient().log_inputs(run_id, [DatasetInput(named, use)])
 
@@ -184,7 +183,8 @@ def log_training(trained: Trained) -> LoggedModel:
     import mlflow
     import mlflow.sklearn
 
-    mlflow.log_params(parameters() | {"train_rows": trained.train_rows, "test_rows": trained.test_rows})
+    rows = {"train_rows": trained.train_rows, "test_rows": trained.test_rows}
+    mlflow.log_params({**trained.parameters, **rows})
     mlflow.log_figure(roc_picture(trained.evaluation), "plots/roc.png")
     mlflow.log_figure(confusion_picture(trained.evaluation), "plots/confusion_matrix.png")
     info = mlflow.sklearn.log_model(
@@ -211,7 +211,7 @@ def signature(trained: Trained) -> "ModelSignature":
 
     number = AnyType()  # type: ignore[no-untyped-call]  # MLflow leaves it unannotated
     columns: list[ColSpec | TensorSpec] = [
-        ColSpec(number if name in NUMERIC else DataType.string, name) for name in trained.example.columns
+        ColSpec(number if name in trained.numeric else DataType.string, name) for name in trained.example.columns
     ]
     outputs = infer_signature(trained.example, trained.model.predict(trained.example)).outputs
     return ModelSignature(Schema(columns), outputs)

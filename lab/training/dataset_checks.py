@@ -2,15 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.base.csv_text import COLUMNS_RULE, READABLE, Violation, inspect
-from lab.base.dataset import BAD, GOOD, TARGET
+from lab.models.contract import Contract
 from lab.training.frames import frames
-from pipelines.schema import NUMBER, applications_schema
+from lab.training.schema import NUMBER, schema_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +28,12 @@ _DECIMAL_COMMA = re.compile(r"[-+]?[\d. '\u00a0\u202f]*,\d+(\.\d*)?")
 
 @dataclass(frozen=True)
 class Validation:
-    """The outcome for one data set. `checked` names the checks that were applied, in order."""
+    """The outcome for one data set: rows in all and by label of the target. `checked` names the checks that were
+    applied, in order.
+    """
 
     rows: int
-    good: int
-    bad: int
+    classes: Mapping[str, int]
     checked: tuple[str, ...]
     violations: tuple[Violation, ...] = ()
     extra_columns: tuple[str, ...] = ()
@@ -46,23 +47,26 @@ class Validation:
         return tuple(violation for violation in self.violations if violation.check == check)
 
 
-def check_file(path: Path) -> Validation:
+def check_file(path: Path, contract: Contract) -> Validation:
     """Applies every rule that can be applied; columns that aren't known are ignored. Raises OSError."""
-    shape = inspect(path)
+    columns = tuple(contract.columns)
+    shape = inspect(path, columns)
     if shape.violations:
         applied = CHECKS[:1] if any(v.check == READABLE for v in shape.violations) else CHECKS[:2]
-        return Validation(0, 0, 0, applied, shape.violations, shape.extra)
+        return Validation(0, dict.fromkeys(contract.classes, 0), applied, shape.violations, shape.extra)
     broken: dict[tuple[str, str], tuple[int, str]] = {}
-    rows, classes, schema = 0, Counter[str](), applications_schema()
-    for piece in frames(path, _PIECE):
+    rows, classes, schema = 0, Counter[str](), schema_of(contract)
+    for piece in frames(path, columns, _PIECE):
         rows += len(piece)
-        classes.update({str(label): int(times) for label, times in piece[TARGET].value_counts().items()})
+        classes.update({str(label): int(times) for label, times in piece[contract.target].value_counts().items()})
         for place, count, example in _broken(schema, piece):
             seen, first = broken.get(place, (0, example))
             broken[place] = (seen + count, first)
     violations = [Violation(VALUES_RULE, *place, count, example) for place, (count, example) in broken.items()]
-    violations += _size(rows, classes)
-    return Validation(rows, classes[GOOD], classes[BAD], CHECKS, tuple(violations), shape.extra)
+    violations += _size(rows, classes, contract)
+    return Validation(
+        rows, {label: classes[label] for label in contract.classes}, CHECKS, tuple(violations), shape.extra
+    )
 
 
 def _broken(schema: "pa.DataFrameSchema", piece: "pd.DataFrame") -> Iterator[tuple[tuple[str, str], int, str]]:
@@ -81,10 +85,10 @@ def _broken(schema: "pa.DataFrameSchema", piece: "pd.DataFrame") -> Iterator[tup
             yield (str(column), rule), len(cases), example
 
 
-def _size(rows: int, classes: Counter[str]) -> Iterator[Violation]:
+def _size(rows: int, classes: Counter[str], contract: Contract) -> Iterator[Violation]:
     if rows < MIN_ROWS:
         yield Violation(SIZE_RULE, "", f"there must be at least {MIN_ROWS} rows", rows)
-    for label in (GOOD, BAD):
+    for label in contract.classes:
         if classes[label] < MIN_PER_CLASS:
             rule = f"there must be at least {MIN_PER_CLASS} rows with {label!r}"
-            yield Violation(SIZE_RULE, TARGET, rule, classes[label])
+            yield Violation(SIZE_RULE, contract.target, rule, classes[label])

@@ -11,25 +11,21 @@ import mlflow
 import pandas as pd
 import pytest
 
-from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, NUMERIC, DatasetRef, hash_file, profile_key, read_rows
-from lab.base.drift import profile
-from lab.base.drift_simulation import downturn
+from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
 from lab.base.model_versions import MODEL_ASSET, MODEL_NAME, GovernanceTags, files_digest
 from lab.base.runs import INGEST, JOB, OWNER_TAG, REGISTER, STEPS, TRAIN
 from lab.governance.ledger import Status, verify
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.approval_states import PROBE
+from lab.models.drift_simulation import worse_times
 from lab.training.data_store import DataStore, Storage
+from lab.training.definitions import of_model
+from lab.training.fitting import fit_of, load, train
 from lab.training.governance_resource import Governance
 from lab.training.guard import AuditWriter
 from lab.training.score_version import Replaced, try_out
 from lab.training.step_environment import StepEnvironment
-from pipelines.definitions import training_job
-from pipelines.ingest import ingest_data
-from pipelines.model import load, train
-from pipelines.register import register_with_governance
-from pipelines.train import train_model
-from pipelines.validate import validate_data
+from tests.support.contracts import CONTRACT, MODEL, profile_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "sample_data.csv"
@@ -80,14 +76,12 @@ def launch(tracking_uri: str, objects: Any, trail: Any, tmp_path: Path, monkeypa
             return ledger
 
     def run(data: Path | None = None, **claim: str) -> dg.ExecuteInProcessResult:
-        defs = dg.Definitions(
-            assets=[ingest_data, validate_data, train_model, register_with_governance],
-            jobs=[training_job],
-            resources={
-                "governance": MemoryGovernance(**({"owner": "", "role": "", "environment": ""} | claim)),
-                "storage": MemoryStorage(timeout_s=1.0),
-            },
-        )
+        own = {
+            "governance": MemoryGovernance(**({"owner": "", "role": "", "environment": ""} | claim)),
+            "storage": MemoryStorage(timeout_s=1.0),
+        }
+        told = of_model(MODEL, {})
+        defs = dg.Definitions(assets=told.assets, jobs=told.jobs, resources=own)
         config = {"ops": {"ingest_data": {"config": {"data_path": str(data)}}}} if data else {}
         with dg.DagsterInstance.ephemeral() as instance:
             return defs.resolve_job_def(JOB).execute_in_process(config, instance=instance, raise_on_error=False)
@@ -99,7 +93,7 @@ def seed_baseline(objects: Any) -> DatasetRef:
     digest = hash_file(SAMPLE)
     ref = DatasetRef(digest, 1000, str(SAMPLE))
     with SAMPLE.open(newline="") as lines:
-        objects.put("data", profile_key(digest), profile(read_rows(lines), digest).to_json())
+        objects.put("data", profile_key(digest), profile_of(read_rows(lines), digest).to_json())
     objects.put("data", BASELINE_KEY, ref.to_json())
     return ref
 
@@ -226,7 +220,10 @@ def test_the_registered_model_scores_the_csv_as_a_user_reads_it(launch: Launch, 
     assert rows["credit_amount"].dtype == "int64"
     expected = list(model.predict(rows))
     assert set(expected) == {"good", "bad"}
-    for same in (rows.astype(dict.fromkeys(NUMERIC, "float64")), rows.astype(dict.fromkeys(NUMERIC, "int32"))):
+    for same in (
+        rows.astype(dict.fromkeys(CONTRACT.numeric, "float64")),
+        rows.astype(dict.fromkeys(CONTRACT.numeric, "int32")),
+    ):
         assert list(model.predict(same)) == expected
     assert list(model.predict(rows.head(1))) == expected[:1]
     with pytest.raises(ValueError, match="NaN"):
@@ -235,8 +232,8 @@ def test_the_registered_model_scores_the_csv_as_a_user_reads_it(launch: Launch, 
 
 @pytest.mark.usefixtures("served")
 def test_a_model_that_takes_no_integers_is_not_one_that_works(tracking_uri: str, tmp_path: Path) -> None:
-    trained = train(load(SAMPLE))
-    floats = trained.example.astype(dict.fromkeys(NUMERIC, "float64"))
+    trained = train(load(SAMPLE, CONTRACT), CONTRACT, fit_of(MODEL))
+    floats = trained.example.astype(dict.fromkeys(CONTRACT.numeric, "float64"))
     with mlflow.start_run():
         info = mlflow.sklearn.log_model(
             trained.model,
@@ -302,7 +299,7 @@ def test_drifted_data_trains_a_model_that_says_so(
 ) -> None:
     seed_baseline(objects)
     with SAMPLE.open(newline="") as lines:
-        body = downturn(read_rows(lines))
+        body = worse_times(read_rows(lines), CONTRACT)
     result = launch(data_file(body))
     assert result.success
     assert check_results(result)["has_not_drifted"] is False
@@ -365,7 +362,7 @@ def test_a_training_that_fails_leaves_a_failed_mlflow_run(
     def fail(*args: object) -> None:
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr("pipelines.model.train", fail)
+    monkeypatch.setattr("lab.training.fitting.train", fail)
     before = versions(tracking_uri)
     assert not launch().success
     last = trail.entries[-1]

@@ -7,7 +7,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-from pipelines.tracking import created
+from lab.training.tracking import created
 
 REFUSED = MlflowException("API request to http://m/x failed with exception Max retries exceeded: Connection refused")
 LOST = MlflowException("API request to http://m/x failed with exception ('Connection aborted.', RemoteDisconnected())")

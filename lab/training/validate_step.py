@@ -14,47 +14,54 @@ from lab.base.dataset import DatasetRef, read_rows
 from lab.base.drift import DRIFTED, DriftReport, compare
 from lab.base.runs import INGEST, VALIDATE
 from lab.governance.rules.approval_states import PROBE
+from lab.models.contract import Contract
+from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage, lineage
+from lab.training.dataset_checks import CHECKS, SIZE_RULE, VALUES_RULE, Validation, check_file
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
-from pipelines.checks import CHECKS, SIZE_RULE, VALUES_RULE, Validation, check_file
-from pipelines.ingest import APPLICATIONS
 
-VALIDATED = dg.AssetKey(["data", "validated_applications"])
 DRIFT_CHECK = "has_not_drifted"
 _PURPOSE = {
     READABLE: "the file is UTF-8 text, and CSV",
     COLUMNS_RULE: "every expected column is there once, and every row is complete",
     VALUES_RULE: "every cell has a value of the right type, in range, of a known category",
-    SIZE_RULE: "there are enough rows of both classes to train on",
+    SIZE_RULE: "there are enough rows of every class to train on",
 }
 _NO_DRIFT = f"no feature has a PSI above {DRIFTED} that chance doesn't explain"
 
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
-@dg.multi_asset(
-    name=VALIDATE,
-    specs=[dg.AssetSpec(VALIDATED, deps=[APPLICATIONS], description="applications that keep every rule of the schema")],
-    check_specs=[
-        *(dg.AssetCheckSpec(name, asset=VALIDATED, description=_PURPOSE[name], blocking=True) for name in CHECKS),
-        dg.AssetCheckSpec(
-            DRIFT_CHECK,
-            asset=VALIDATED,
-            description=_NO_DRIFT,
-        ),
-    ],
-    group_name="credit_risk",
-)
-def validate_data(context: dg.AssetExecutionContext, governance: Governance, storage: Storage) -> Iterator[Result]:
-    """Checks the ingested data set; a broken rule ends the run here."""
+def validate_step(keys: ModelKeys, contract: Contract) -> dg.AssetsDefinition:
+    """The step of one model."""
+    valid = keys.validated
+    checks = [dg.AssetCheckSpec(name, asset=valid, description=_PURPOSE[name], blocking=True) for name in CHECKS]
+    drift = dg.AssetCheckSpec(DRIFT_CHECK, asset=valid, description=_NO_DRIFT)
+
+    @dg.multi_asset(
+        name=VALIDATE,
+        specs=[dg.AssetSpec(valid, deps=[keys.data], description="the data, which keeps every rule of the contract")],
+        check_specs=[*checks, drift],
+        group_name=keys.group,
+    )
+    def validate_data(context: dg.AssetExecutionContext, governance: Governance, storage: Storage) -> Iterator[Result]:
+        """Checks the ingested data set; a broken rule ends the run here."""
+        yield from _validated(context, governance, storage, valid, contract)
+
+    return validate_data
+
+
+def _validated(
+    context: dg.AssetExecutionContext, governance: Governance, storage: Storage, asset: dg.AssetKey, contract: Contract
+) -> Iterator[Result]:
     with governance.step(context, VALIDATE) as record, tempfile.TemporaryDirectory() as folder:
         store, path = storage.open(), Path(folder) / "data.csv"
         ref = DatasetRef(**store.handed_on(lineage(context), INGEST))
         store.fetch(ref.sha256, path)
-        validation = check_file(path)
+        validation = check_file(path, contract)
         record.note(data_hash=ref.sha256, rows=validation.rows, rules_broken=len(validation.violations))
-        yield from _results(validation)
+        yield from _results(asset, validation)
         if not validation.valid:
             raise dg.Failure(_headline(validation), {"violations": _table(validation.violations)}, allow_retries=False)
         drift = measure(store, read_environment().baseline_hash, path, ref)
@@ -63,9 +70,9 @@ def validate_data(context: dg.AssetExecutionContext, governance: Governance, sto
         if governance.claim(read_environment()).owner != PROBE:
             store.set_current(ref)
         store.hand_on(context.run.run_id, VALIDATE, {"dataset": asdict(ref), "drift": _drift_value(drift)})
-        yield _drift_check(drift)
+        yield _drift_check(asset, drift)
         yield dg.MaterializeResult(
-            asset_key=VALIDATED, metadata=_metadata(ref, validation, drift), data_version=dg.DataVersion(ref.sha256)
+            asset_key=asset, metadata=_metadata(ref, validation, drift), data_version=dg.DataVersion(ref.sha256)
         )
 
 
@@ -96,11 +103,11 @@ def _headline(validation: Validation) -> str:
     return f"The data set can't be used. Broken rules: {broken}."
 
 
-def _results(validation: Validation) -> Iterator[dg.AssetCheckResult]:
+def _results(asset: dg.AssetKey, validation: Validation) -> Iterator[dg.AssetCheckResult]:
     for check in validation.checked:
         broken = validation.of(check)
         yield dg.AssetCheckResult(
-            asset_key=VALIDATED,
+            asset_key=asset,
             check_name=check,
             passed=not broken,
             description="; ".join(map(str, broken)) or f"Kept: {_PURPOSE[check]}.",
@@ -108,7 +115,7 @@ def _results(validation: Validation) -> Iterator[dg.AssetCheckResult]:
         )
 
 
-def _drift_check(drift: DriftReport | None) -> dg.AssetCheckResult:
+def _drift_check(asset: dg.AssetKey, drift: DriftReport | None) -> dg.AssetCheckResult:
     """A warning only: drifted data may train a model, and no such model may be deployed."""
     if drift is None:
         said, metadata = "There is no baseline to compare with. Type `invoke seed`.", dict[str, Any]()
@@ -116,7 +123,7 @@ def _drift_check(drift: DriftReport | None) -> dg.AssetCheckResult:
         said = f"Drifted: {', '.join(drift.drifted)}." if drift.detected else "No feature has drifted."
         metadata = {"psi": _psi_table(drift), "baseline_hash": dg.MetadataValue.text(drift.baseline_hash)}
     return dg.AssetCheckResult(
-        asset_key=VALIDATED,
+        asset_key=asset,
         check_name=DRIFT_CHECK,
         passed=drift is not None and not drift.detected,
         severity=dg.AssetCheckSeverity.WARN,
@@ -129,8 +136,7 @@ def _metadata(ref: DatasetRef, validation: Validation, drift: DriftReport | None
     return {
         "data_hash": ref.sha256,
         "dagster/row_count": validation.rows,
-        "good": validation.good,
-        "bad": validation.bad,
+        **{f"rows/{label}": times for label, times in validation.classes.items()},
         "ignored_columns": ", ".join(validation.extra_columns) or "none",
         "drift": drift_state(drift),
         "largest_psi": drift.features[0].psi if drift and drift.features else 0.0,

@@ -9,9 +9,9 @@ import pytest
 
 from lab.base.dataset import DatasetRef, dataset_key
 from lab.base.errors import DatasetInvalid, NotFound
+from lab.training import ingest_step as ingest_module
 from lab.training.data_store import DataStore
-from pipelines import ingest as ingest_module
-from pipelines.ingest import count_rows, ingest
+from lab.training.ingest_step import count_rows, ingest
 
 Write = Callable[[bytes], Path]
 

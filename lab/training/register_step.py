@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lab.base.model_versions import MODEL_ASSET, MODEL_NAME, ApprovalState, GovernanceTags
+from lab.base.model_versions import ApprovalState, GovernanceTags
 from lab.base.runs import REGISTER, REGISTRATION_REQUEST, TRAIN, VALIDATE
 from lab.governance.ledger import Entry, Status
+from lab.models.contract import Contract
+from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
-from pipelines.train import CANDIDATE
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -78,18 +79,28 @@ def version_tags(candidate: Candidate, vouching: Entry) -> dict[str, str]:
     }
 
 
-@dg.multi_asset(
-    name=REGISTER,
-    specs=[
-        dg.AssetSpec(dg.AssetKey(MODEL_ASSET), deps=[CANDIDATE], description="governed version in MLflow's registry")
-    ],
-    group_name="credit_risk",
-)
-def register_with_governance(
-    context: dg.AssetExecutionContext, governance: Governance, storage: Storage
+def register_step(keys: ModelKeys, contract: Contract) -> dg.AssetsDefinition:
+    """The step of one model."""
+    described = "governed version in MLflow's registry"
+
+    @dg.multi_asset(
+        name=REGISTER,
+        specs=[dg.AssetSpec(keys.registered, deps=[keys.candidate], description=described)],
+        group_name=keys.group,
+    )
+    def register_with_governance(
+        context: dg.AssetExecutionContext, governance: Governance, storage: Storage
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Registers the candidate, blocked from deployment until it is approved."""
+        yield from _registered(context, governance, storage, contract)
+
+    return register_with_governance
+
+
+def _registered(
+    context: dg.AssetExecutionContext, governance: Governance, storage: Storage, contract: Contract
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Registers the candidate, blocked from deployment until it is approved."""
-    from pipelines import tracking
+    from lab.training import tracking
 
     with governance.step(context, REGISTER) as record:
         env, store, runs = read_environment(), storage.open(), lineage(context)
@@ -98,7 +109,7 @@ def register_with_governance(
         request = record.append(
             REGISTRATION_REQUEST,
             Status.REQUESTED,
-            model=MODEL_NAME,
+            model=contract.name,
             mlflow_run_id=candidate.mlflow_run_id,
             model_id=candidate.model_id,
             model_digest=candidate.model_digest,
@@ -108,27 +119,28 @@ def register_with_governance(
         )
         tags = version_tags(candidate, request)
         with tracking.translated():
-            version = create_version(tracking.connect(env.tracking_uri), candidate, tags)
+            version = create_version(tracking.connect(env.tracking_uri), contract, candidate, tags)
         record.model_version = version
         record.note(request_seq=request.seq, mlflow_run_id=candidate.mlflow_run_id, data_hash=candidate.data_hash)
-        yield dg.MaterializeResult(metadata=_metadata(env.mlflow_url, version, tags, trained["metrics"]))
+        page = f"{env.mlflow_url}/#/models/{contract.name}/versions/{version}"
+        yield dg.MaterializeResult(metadata=_metadata(page, version, tags, trained["metrics"]))
 
 
-def create_version(client: "MlflowClient", candidate: Candidate, tags: dict[str, str]) -> str:
+def create_version(client: "MlflowClient", contract: Contract, candidate: Candidate, tags: dict[str, str]) -> str:
     """Creates the version with its tags in one request, never twice, and returns its number. Raises MlflowException."""
     from mlflow.exceptions import MlflowException
 
-    from pipelines import tracking
+    from lab.training import tracking
 
     try:
-        client.create_registered_model(MODEL_NAME, description="Probability that a credit application turns bad.")
+        client.create_registered_model(contract.name, description=contract.purpose)
     except MlflowException as err:
         if err.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
 
     def make() -> "ModelVersion":
         return client.create_model_version(
-            MODEL_NAME,
+            contract.name,
             candidate.model_uri,
             run_id=candidate.mlflow_run_id,
             # MLflow refuses an empty tag value.
@@ -158,10 +170,10 @@ def _candidate(trained: Any, validated: Any) -> Candidate:
     )
 
 
-def _metadata(mlflow_url: str, version: str, tags: dict[str, str], metrics: dict[str, float]) -> dict[str, Any]:
+def _metadata(page: str, version: str, tags: dict[str, str], metrics: dict[str, float]) -> dict[str, Any]:
     return {
         "version": int(version),
-        "model": dg.MetadataValue.url(f"{mlflow_url}/#/models/{MODEL_NAME}/versions/{version}"),
+        "model": dg.MetadataValue.url(page),
         "data_hash": tags["data_hash"],
         "approval_state": tags["approval_state"],
         "deployment_blocked_reason": tags["deployment_blocked_reason"],

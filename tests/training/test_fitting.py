@@ -5,28 +5,34 @@ from pathlib import Path
 
 import pytest
 
-from lab.base.dataset import CATEGORICAL, FEATURES
-from pipelines.model import Trained, load, train
-from pipelines.plots import confusion_picture, roc_picture
+from lab.training import fitting
+from lab.training.fitting import Trained, fit_of
+from lab.training.plots import confusion_picture, roc_picture
+from tests.support.contracts import CONTRACT, MODEL
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
 
 
+def train(path: Path, seed: int = CONTRACT.seed) -> Trained:
+    contract = CONTRACT.model_copy(update={"seed": seed})
+    return fitting.train(fitting.load(path, contract), contract, fit_of(MODEL))
+
+
 @pytest.fixture(scope="module")
 def trained() -> Trained:
-    return train(load(SAMPLE))
+    return train(SAMPLE)
 
 
 def test_training_again_gives_the_same_metrics(trained: Trained) -> None:
-    assert train(load(SAMPLE)).evaluation.metrics == trained.evaluation.metrics
+    assert train(SAMPLE).evaluation.metrics == trained.evaluation.metrics
 
 
 def test_another_seed_gives_other_metrics(trained: Trained) -> None:
-    assert train(load(SAMPLE), seed=1).evaluation.metrics != trained.evaluation.metrics
+    assert train(SAMPLE, seed=1).evaluation.metrics != trained.evaluation.metrics
 
 
 def test_a_byte_order_mark_changes_nothing(sample: bytes, data_file: Callable[[bytes], Path], trained: Trained) -> None:
-    assert train(load(data_file(b"\xef\xbb\xbf" + sample))).evaluation.metrics == trained.evaluation.metrics
+    assert train(data_file(b"\xef\xbb\xbf" + sample)).evaluation.metrics == trained.evaluation.metrics
 
 
 def test_the_model_is_better_than_chance(trained: Trained) -> None:
@@ -47,13 +53,13 @@ def test_the_split_uses_every_row_once(trained: Trained) -> None:
 
 
 def test_the_example_is_what_the_model_takes(trained: Trained) -> None:
-    assert list(trained.example.columns) == list(FEATURES)
+    assert list(trained.example.columns) == list(CONTRACT.features)
     assert set(trained.model.predict(trained.example)) <= {"good", "bad"}
 
 
 def test_a_category_never_seen_is_predicted_all_the_same(trained: Trained) -> None:
     strange = trained.example.copy()
-    strange[CATEGORICAL[0]] = "never seen"
+    strange[CONTRACT.categorical[0]] = "never seen"
     assert len(trained.model.predict(strange)) == len(strange)
 
 

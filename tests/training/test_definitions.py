@@ -7,7 +7,8 @@ import dagster as dg
 
 from lab.base.model_versions import MODEL_ASSET
 from lab.base.runs import JOB, SCHEDULE, STEPS
-from pipelines.definitions import defs, schedule_status
+from lab.training.definitions import schedule_status
+from pipelines.definitions import defs
 
 
 def test_the_job_has_the_four_steps_in_order() -> None:
@@ -34,9 +35,9 @@ def test_the_assets_form_one_chain_up_to_the_model() -> None:
         (parent,) = parents
         chain.append(parent)
     assert [key.to_user_string() for key in reversed(chain)] == [
-        "data/applications",
-        "data/validated_applications",
-        "models/candidate",
+        "data/credit_risk",
+        "data/credit_risk_validated",
+        "models/credit_risk_candidate",
         "models/CreditRiskModel",
     ]
 

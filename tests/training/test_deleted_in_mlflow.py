@@ -7,7 +7,7 @@ import pytest
 
 from lab.base.errors import NotFound
 from lab.base.model_versions import EXPERIMENT
-from pipelines.tracking import training_run
+from lab.training.tracking import training_run
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")
 

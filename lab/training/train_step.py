@@ -9,25 +9,36 @@ import dagster as dg
 
 from lab.base.dataset import DatasetRef
 from lab.base.runs import TRAIN, VALIDATE
+from lab.models.model_folder import Model
+from lab.training.asset_keys import ModelKeys
 from lab.training.backends import Order, Result, carried_out
 from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.governance_resource import Governance
-from lab.training.step_environment import read_environment
-from pipelines.validate import VALIDATED
-
-CANDIDATE = dg.AssetKey(["models", "candidate"])
+from lab.training.step_environment import read_environment, the_model_here
 
 
-@dg.multi_asset(
-    name=TRAIN,
-    specs=[dg.AssetSpec(CANDIDATE, deps=[VALIDATED], description="trained model, logged to MLflow and not registered")],
-    group_name="credit_risk",
-)
-def train_model(
-    context: dg.AssetExecutionContext, governance: Governance, storage: Storage
+def train_step(keys: ModelKeys, model: Model) -> dg.AssetsDefinition:
+    """The step of one model."""
+    described = "trained model, logged to MLflow and not registered"
+
+    @dg.multi_asset(
+        name=TRAIN,
+        specs=[dg.AssetSpec(keys.candidate, deps=[keys.validated], description=described)],
+        group_name=keys.group,
+    )
+    def train_model(
+        context: dg.AssetExecutionContext, governance: Governance, storage: Storage
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Trains on a seeded split: the same data gives the same metrics."""
+        yield from _trained(context, governance, storage, model)
+
+    return train_model
+
+
+def _trained(
+    context: dg.AssetExecutionContext, governance: Governance, storage: Storage, model: Model
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Trains on a seeded split: the same data gives the same metrics."""
-    from pipelines import tracking
+    from lab.training import tracking
 
     with governance.step(context, TRAIN) as record:
         env, store = read_environment(), storage.open()
@@ -40,7 +51,7 @@ def train_model(
             "role": claim.role,
             "environment": claim.environment,
             "mlflow.user": claim.owner,
-            "mlflow.source.name": "pipelines.train",
+            "mlflow.source.name": model.module,
             "code_version": env.code_version,
         }
         name = f"train-{context.run.run_id[:8]}"
@@ -64,15 +75,18 @@ def fit(order: Order, store: DataStore, say: Callable[[str], object]) -> Result:
 
     The run's process calls it, or a job's: see `lab.training.backends`. Raises LabError.
     """
-    from pipelines import model, tracking
+    from lab.training import fitting, tracking
 
-    ref, tracking_uri = DatasetRef(**order["dataset"]), read_environment().tracking_uri
+    model, ref = the_model_here(), DatasetRef(**order["dataset"])
     say(f"Training on {ref.rows} rows of {ref.sha256[:12]}.")
-    with tempfile.TemporaryDirectory() as folder, tracking.continued(tracking_uri, order["mlflow_run_id"]):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tracking.continued(read_environment().tracking_uri, order["mlflow_run_id"]),
+    ):
         path = Path(folder) / "data.csv"
-        tracking.log_data(order["mlflow_run_id"], ref.sha256, ref.key, ref.rows)
+        tracking.log_data(order["mlflow_run_id"], model.slug, ref.sha256, ref.key, ref.rows)
         store.fetch(ref.sha256, path)
-        trained = model.train(model.load(path))
+        trained = fitting.train(fitting.load(path, model.contract), model.contract, fitting.fit_of(model))
         say("Trained; logging the model to MLflow.")
         logged = tracking.log_training(trained)
     return {

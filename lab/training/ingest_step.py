@@ -11,11 +11,11 @@ from pydantic import Field
 from lab.base.dataset import DatasetRef, hash_file, read_records
 from lab.base.errors import DatasetInvalid
 from lab.base.runs import INGEST
+from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
 
-APPLICATIONS = dg.AssetKey(["data", "applications"])
 MAX_BYTES = 2 << 30
 _CHUNK = 1 << 20
 
@@ -29,15 +29,26 @@ class IngestConfig(dg.Config):
     )
 
 
-@dg.multi_asset(
-    name=INGEST,
-    specs=[dg.AssetSpec(APPLICATIONS, description="credit applications as they came, stored under their SHA-256")],
-    group_name="credit_risk",
-)
-def ingest_data(
+def ingest_step(keys: ModelKeys) -> dg.AssetsDefinition:
+    """The step of one model."""
+
+    @dg.multi_asset(
+        name=INGEST,
+        specs=[dg.AssetSpec(keys.data, description="the data as it came, stored under its SHA-256")],
+        group_name=keys.group,
+    )
+    def ingest_data(
+        context: dg.AssetExecutionContext, config: IngestConfig, governance: Governance, storage: Storage
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Stores the data set under its SHA-256 and hands on a reference to it."""
+        yield from _ingested(context, config, governance, storage)
+
+    return ingest_data
+
+
+def _ingested(
     context: dg.AssetExecutionContext, config: IngestConfig, governance: Governance, storage: Storage
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Stores the data set under its SHA-256 and hands on a reference to it."""
     with governance.step(context, INGEST) as record, tempfile.TemporaryDirectory() as folder:
         store = storage.open()
         ref, size, new = ingest(store, config.data_path, read_environment().data_path, Path(folder) / "data.csv")

@@ -10,15 +10,15 @@ import pytest
 
 from lab.base import csv_text
 from lab.base.csv_text import COLUMNS_RULE, READABLE
-from lab.base.dataset import COLUMNS, TARGET, read_rows
-from lab.base.drift import profile
+from lab.base.dataset import read_rows
 from lab.base.errors import DatasetInvalid
-from pipelines import checks
-from pipelines.checks import SIZE_RULE, VALUES_RULE, Validation, check_file
-from pipelines.ingest import count_rows
-from pipelines.model import load
-from pipelines.schema import CATEGORIES, RANGES
+from lab.training import dataset_checks as checks
+from lab.training import fitting
+from lab.training.dataset_checks import SIZE_RULE, VALUES_RULE, Validation
+from lab.training.ingest_step import count_rows
+from tests.support.contracts import CONTRACT, profile_of
 
+COLUMNS, TARGET = tuple(CONTRACT.columns), CONTRACT.target
 Write = Callable[[bytes], Path]
 
 
@@ -35,18 +35,18 @@ COLUMNS_OF_SAMPLE = (
 )
 
 
+def check_file(path: Path) -> Validation:
+    return checks.check_file(path, CONTRACT)
+
+
 def told(validation: Validation) -> str:
     return "; ".join(map(str, validation.violations))
 
 
 def test_the_sample_is_valid(sample: bytes, data_file: Write) -> None:
     validation = check_file(data_file(sample))
-    assert (validation.valid, validation.rows, validation.good, validation.bad) == (True, 1000, 700, 300)
+    assert (validation.valid, validation.rows, validation.classes) == (True, 1000, {"bad": 300, "good": 700})
     assert validation.checked == checks.CHECKS
-
-
-def test_every_column_has_a_rule() -> None:
-    assert set(RANGES) | set(CATEGORIES) | {TARGET} == set(COLUMNS)
 
 
 def test_an_empty_file_is_said_to_be_empty(data_file: Write) -> None:
@@ -170,7 +170,7 @@ def test_a_character_split_between_reads_is_whole(
     chunk: int, sample: bytes, data_file: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_text, "_CHUNK", chunk)
-    assert csv_text.inspect(data_file("ä,ö\n1,2\n".encode())).header == ("ä", "ö")
+    assert csv_text.inspect(data_file("ä,ö\n1,2\n".encode()), ("ä",)).extra == ("ö",)
 
 
 def test_a_file_that_ends_inside_a_character_is_not_utf8(sample: bytes, data_file: Write) -> None:
@@ -261,7 +261,7 @@ def test_what_another_locale_writes_gets_one_sentence_whose_command_mends_it(
     (violation,) = check_file(path).violations
     assert (violation.check, str(violation).startswith(said)) == (READABLE, True), str(violation)
     with pytest.raises(DatasetInvalid, match=r"data\.csv can't be used: "):
-        csv_text.refuse_unreadable(path)
+        csv_text.refuse_unreadable(path, COLUMNS)
     (code,) = re.findall(r'python -c "(.*)"', str(violation))
     monkeypatch.chdir(path.parent)
     path.rename("IN.csv")
@@ -328,10 +328,10 @@ def test_every_reader_sees_the_same_rows(kind: str, sample: bytes, data_file: Wr
     validation = check_file(path)
     assert (validation.valid, validation.rows, count_rows(path)) == (True, 1000, 1000), told(validation)
     with path.open(newline="", encoding="utf-8") as file:
-        shape = profile(read_rows(file), "")
+        shape = profile_of(read_rows(file), "")
     # As lines come from the store.
-    streamed = profile(read_rows(line.decode() for line in path.read_bytes().splitlines(keepends=True)), "")
-    plain = profile(read_rows(sample.decode().splitlines(keepends=True)), "")
+    streamed = profile_of(read_rows(line.decode() for line in path.read_bytes().splitlines(keepends=True)), "")
+    plain = profile_of(read_rows(sample.decode().splitlines(keepends=True)), "")
     assert shape == streamed == plain
-    frame = load(path)
-    assert frame.equals(load(data_file(sample)))
+    frame = fitting.load(path, CONTRACT)
+    assert frame.equals(fitting.load(data_file(sample), CONTRACT))

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.base.dataset import BAD, GOOD
-from pipelines.model import Evaluation
+from lab.training.fitting import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,7 +14,9 @@ def roc_picture(evaluation: Evaluation) -> "Figure":
     axes = figure.add_subplot()
     axes.plot(evaluation.false_positive_rate, evaluation.true_positive_rate, label=f"AUC {evaluation.metrics.auc:.3f}")
     axes.plot([0, 1], [0, 1], linestyle="--", color="grey", label="chance")
-    axes.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC, positive class: bad")
+    axes.set(
+        xlabel="false positive rate", ylabel="true positive rate", title=f"ROC, positive class: {evaluation.labels[1]}"
+    )
     axes.legend(loc="lower right")
     return figure
 
@@ -30,8 +31,8 @@ def confusion_picture(evaluation: Evaluation) -> "Figure":
         for j, count in enumerate(row):
             axes.text(j, i, str(count), ha="center", va="center", color="white" if count > half else "black")
     axes.set(xlabel="predicted", ylabel="true", title="Confusion matrix")
-    axes.set_xticks([0, 1], [GOOD, BAD])
-    axes.set_yticks([0, 1], [GOOD, BAD])
+    axes.set_xticks([0, 1], evaluation.labels)
+    axes.set_yticks([0, 1], evaluation.labels)
     return figure
 
 
