@@ -29,6 +29,7 @@ from tests.support.contracts import CONTRACT, MODEL, profile_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "sample_data.csv"
+TOLD = of_model(MODEL, {})
 Launch = Callable[..., dg.ExecuteInProcessResult]
 # MLflow warns of its own type hints when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")
@@ -80,8 +81,7 @@ def launch(tracking_uri: str, objects: Any, trail: Any, tmp_path: Path, monkeypa
             "governance": MemoryGovernance(**({"owner": "", "role": "", "environment": ""} | claim)),
             "storage": MemoryStorage(timeout_s=1.0),
         }
-        told = of_model(MODEL, {})
-        defs = dg.Definitions(assets=told.assets, jobs=told.jobs, resources=own)
+        defs = dg.Definitions(assets=TOLD.assets, jobs=TOLD.jobs, resources=own)
         config = {"ops": {"ingest_data": {"config": {"data_path": str(data)}}}} if data else {}
         with dg.DagsterInstance.ephemeral() as instance:
             return defs.resolve_job_def(JOB).execute_in_process(config, instance=instance, raise_on_error=False)
