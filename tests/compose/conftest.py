@@ -4,6 +4,7 @@ As long as its images are there, those of any other lab come from the engine's c
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from docker import DockerClient
@@ -15,14 +16,18 @@ from tests.support.project import committed
 
 @pytest.fixture(scope="session")
 def stack(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
-    """A lab in containers that is up and has trained once, from a committed copy of the project.
-
-    Nothing of it is left in the engine afterwards.
-    """
+    """A lab in containers that is up, from a committed copy of the project. Nothing of it is left in the engine."""
     assert containers.everything(engine, containers.STACK) == [], "an earlier test run left this"
     folder = tmp_path_factory.mktemp("stack")
     with LiveLab.prepared(folder, containers.STACK, committed(folder / "project"), **containers.variables()) as lab:
         lab.invoke("build", "--airgap", timeout=1800)
-        lab.invoke("up", "demo-run")
+        lab.invoke("up")
         yield lab
     assert containers.everything(engine, containers.STACK) == []
+
+
+@pytest.fixture(scope="session")
+def first_run(stack: LiveLab) -> dict[str, Any]:
+    """What `demo-run --json` says of the first run of that lab."""
+    done: dict[str, Any] = stack.json("demo-run")
+    return done

@@ -1,69 +1,40 @@
-"""From nothing to a trained, proved model in containers and back to nothing, typed as a user would."""
+"""The main job in containers, typed as a user would: a trained, proved model, and a lab that shows itself up."""
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from docker import DockerClient
 
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.model_versions import MODEL_NAME, GovernanceTags
 from lab.base.runs import STEPS
 from lab.governance.ledger import Status
 from lab.observe.snapshot import Health
-from lab.runtime.layout import Layout
-from lab.runtime.native.orphan_processes import owned
-from tests.support import containers
 from tests.support.lab import LiveLab
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(2400)]
 
 MLOPS_LAB = str(Path(sys.executable).with_name("mlops-lab"))
-NAME = "end-to-end"
 
 
-@pytest.fixture
-def lab(engine: DockerClient, tmp_path: Path) -> Iterator[LiveLab]:
-    assert containers.everything(engine, NAME) == []
-    with LiveLab.prepared(tmp_path, NAME, **containers.variables()) as made:
-        yield made
+def test_the_main_job_trains_and_proves_a_model_and_every_service_is_shown_up(
+    stack: LiveLab, first_run: dict[str, Any]
+) -> None:
+    proofs = stack.json("verify-governance")
+    stack.healthy()
+    shown = stack.command(MLOPS_LAB, "--once")
+    snapshot = eventually(lambda: shows_it_up(stack), 180, "a snapshot without a missed probe")
 
-
-def test_from_nothing_to_a_proved_model_and_back_to_nothing(lab: LiveLab, engine: DockerClient) -> None:
-    lab.invoke("build", "--airgap", timeout=1800)
-    lab.invoke("up")
-    run = lab.json("demo-run")
-    proofs = lab.json("verify-governance")
-    lab.healthy()
-    shown = lab.command(MLOPS_LAB, "--once")
-    snapshot = eventually(lambda: shows_it_up(lab), 60, "a snapshot without a missed probe")
-
-    every_service_is_up(lab)
-    the_run_is_complete(lab, run)
+    every_service_is_up(stack)
+    the_run_is_complete(stack, first_run)
     assert len(proofs) > 20
     assert not [proof for proof in proofs if not proof["passed"]]
-    assert lab.invoke("verify-governance", "--only", "ledger").returncode == 0
-    assert NAME in shown.stdout
+    assert stack.config.name in shown.stdout
     assert snapshot["lab"]["runtime"] == "compose"
     assert snapshot["overall"] == Health.UP
-
-    lab.invoke("down")
-    lab.invoke("up")
-    assert lab.verified().intact
-    assert run["run"]["run_id"] in lab.run_ids()
-
-    home, env_file = lab.home, lab.config.env_file
-    lab.invoke("nuke", "--yes")
-
-    assert containers.everything(engine, NAME) == []
-    assert not list(owned(home))
-    assert not home.exists()
-    assert not env_file.exists()
-    assert not Layout(home).run.exists()
 
 
 def shows_it_up(lab: LiveLab) -> Any:

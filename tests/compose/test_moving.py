@@ -11,6 +11,7 @@ from docker import DockerClient
 from lab.base.catalogue import Service
 from lab.governance.ledger.reader import stored_entries
 from lab.operations.own_lab import KEY
+from lab.runtime.layout import Layout
 from lab.services.s3 import READER, S3
 from tests.support import containers
 from tests.support.keys import make_key
@@ -54,7 +55,20 @@ def act(lab: LiveLab, action: str, key: Path) -> None:
     lab.invoke(action, "--version", "1", "--reason", f"{action} it", "--key", str(key))
 
 
-def test_a_lab_moves_into_containers_and_back_with_its_approvals(engine: DockerClient, tmp_path: Path) -> None:
+def assert_gone(lab: LiveLab, engine: DockerClient) -> None:
+    """No container, network, volume, image, process or file of the lab is left."""
+    assert containers.everything(engine, NAME) == []
+    assert lab.processes() == []
+    assert not lab.home.exists()
+    assert not Path(lab.environ["LAB_ENV_FILE"]).exists()
+    assert not Layout(lab.home).run.exists()
+
+
+# `stack`, because its images make this lab's build a short one.
+def test_a_lab_moves_into_containers_and_back_with_its_approvals(
+    stack: LiveLab, engine: DockerClient, tmp_path: Path
+) -> None:
+    assert containers.everything(engine, NAME) == []
     adam, olga = (make_key(tmp_path, "ed25519", name) for name in ("adam", "olga"))
     there, back = str(tmp_path / "there"), str(tmp_path / "back")
     with lab(tmp_path / "native") as first:
@@ -81,7 +95,8 @@ def test_a_lab_moves_into_containers_and_back_with_its_approvals(engine: DockerC
         second.invoke("up")
         second.invoke("backup", "--output", back)
         moved = contents(second)
-    assert containers.everything(engine, NAME) == []
+        second.invoke("nuke", "--yes")
+        assert_gone(second, engine)
 
     with lab(tmp_path / "home") as third:
         done = third.json("restore", back)

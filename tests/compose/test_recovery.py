@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -27,12 +28,18 @@ _BACK_S = 300.0
 _OWN_ENGINE = "LAB_TEST_ENGINE"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _whole_afterwards(stack: LiveLab, first_run: dict[str, Any]) -> Iterator[None]:
+    """There is something to lose, and the lab is up again for whoever comes next."""
+    yield
+    stack.invoke("up")
+
+
 @pytest.fixture
-def lab(stack: LiveLab) -> Iterator[LiveLab]:
-    """The session's lab, brought up again for whoever comes next."""
+def lab(stack: LiveLab) -> LiveLab:
+    """As an earlier test may have left it, and up again."""
     stack.invoke("up")
-    yield stack
-    stack.invoke("up")
+    return stack
 
 
 def running(lab: LiveLab, engine: DockerClient) -> dict[Service, Container]:
