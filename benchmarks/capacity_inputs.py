@@ -85,7 +85,9 @@ class Sample:
 def sample() -> Sample:
     """What benchmarks/capacity_sample.py measured."""
     raw = _json("runs")
-    return Sample(raw["machine"], raw.get("note", ""), raw["runs"], raw["cpu_seconds_per_run"], raw["artifact_bytes_per_run"])
+    return Sample(
+        raw["machine"], raw.get("note", ""), raw["runs"], raw["cpu_seconds_per_run"], raw["artifact_bytes_per_run"]
+    )
 
 
 def price(name: str) -> float:
