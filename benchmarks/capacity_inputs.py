@@ -51,9 +51,13 @@ class Environment:
 
 @dataclass(frozen=True)
 class Sample:
-    """Runs of a real lab: seconds by step of each, CPU seconds by service and bytes of artifacts of one."""
+    """Runs of a real lab: seconds by step of each, CPU seconds by service and bytes of artifacts of one.
+
+    `note` says what was particular about the measurement.
+    """
 
     machine: str
+    note: str
     runs: Sequence[Mapping[str, float]]
     cpu: Mapping[str, float]
     artifact_bytes: int
@@ -81,7 +85,9 @@ class Sample:
 def sample() -> Sample:
     """What benchmarks/capacity_sample.py measured."""
     raw = _json("runs")
-    return Sample(raw["machine"], raw["runs"], raw["cpu_seconds_per_run"], raw["artifact_bytes_per_run"])
+    return Sample(
+        raw["machine"], raw.get("note", ""), raw["runs"], raw["cpu_seconds_per_run"], raw["artifact_bytes_per_run"]
+    )
 
 
 def price(name: str) -> float:

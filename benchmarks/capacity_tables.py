@@ -54,7 +54,8 @@ def _spread(name: str, seconds: Sequence[float]) -> tuple[str, str, str]:
 def machine() -> str:
     """Where and how it was measured."""
     found = inputs.sample()
-    return f"{len(found.runs)} runs of the shipped model one after the other, without containers, on: {found.machine}"
+    what = f"{len(found.runs)} runs of the shipped model one after the other, without containers, on: {found.machine}"
+    return f"{what} {found.note}".rstrip()
 
 
 def dates() -> str:
