@@ -15,6 +15,8 @@ from lab import wiring
 from lab.base.catalogue import CATALOGUE, Service, stop_order
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.governance.rules.policy import Environment
+from lab.operations.deployment.saved_plan import Workplace
 from lab.runtime.binaries import Resolver
 from lab.runtime.layout import Layout
 from lab.runtime.native.native_runtime import NativeRuntime
@@ -119,6 +121,14 @@ def test_what_an_interrupted_start_leaves_is_the_labs(config: LabConfig, left: l
         (config.home / name).write_text("")
 
     assert not is_strangers(config)
+
+
+def test_a_home_in_which_a_deployment_was_only_looked_at_may_become_a_labs(config: LabConfig) -> None:
+    with Workplace.of(config, Environment.DEV).held(notes.append):
+        pass
+
+    assert not is_strangers(config)
+    assert config.home.stat().st_mode & 0o777 == 0o700
 
 
 def test_scratch_is_emptied(config: LabConfig) -> None:

@@ -152,7 +152,7 @@ class Deployer:
         trail.admit(stage)
         binary()
         need_secret()
-        with work.lock.held(lambda text: self._say("deploy", text)):
+        with work.held(lambda text: self._say("deploy", text)):
             yield trail, work
 
     @contextmanager

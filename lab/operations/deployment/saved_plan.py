@@ -6,6 +6,8 @@ made anew from the files, and the trail says who approved that.
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from lab.config import LabConfig
 from lab.governance.rules.policy import Environment
 from lab.runtime.layout import write_private
 from lab.runtime.lock import HomeLock
+from lab.runtime.runtime import Note
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,12 @@ class Workplace:
         """What `terraform output -raw settings` said after the last apply."""
         return self.folder / "lab.env"
 
-    @property
-    def lock(self) -> HomeLock:
-        """Held by the one command that may be at work here."""
-        return HomeLock(self.folder / "lock")
+    @contextmanager
+    def held(self, note: Note) -> Iterator[None]:
+        """The folder for one command alone; a home that wasn't there is made as `invoke up` makes it."""
+        self.folder.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with HomeLock(self.folder / "lock").held(note):
+            yield
 
     def clear(self) -> None:
         """Takes away the last deployment's files: a plan counts for one apply."""

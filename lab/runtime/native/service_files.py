@@ -80,8 +80,8 @@ def is_strangers(config: LabConfig) -> bool:
     home, marker = config.home, Layout(config.home).marker
     if marker.exists() or not home.exists():
         return False
-    # Images may have been built before the lab was started.
-    own = {marker.name, f"{marker.name}.part", config.env_file.name, LOCK, "compose"}
+    # Images may have been built, and a deployment looked at, before the lab was started.
+    own = {marker.name, f"{marker.name}.part", config.env_file.name, LOCK, "compose", "deploy"}
     return not home.is_dir() or any(path.name not in own for path in home.iterdir())
 
 
