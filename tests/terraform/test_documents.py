@@ -13,7 +13,7 @@ _MADE = {
 }
 _TESTS = {path.name for path in (SOURCE / "tests").glob("*.tftest.hcl")} | {
     name
-    for path in (ROOT / "tests" / "terraform").glob("test_*.py")
+    for path in (ROOT / "tests").glob("*/test_*.py")
     for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
 }
 
