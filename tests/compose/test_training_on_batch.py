@@ -44,8 +44,13 @@ def on_batch(stack: LiveLab, engine: DockerClient, tmp_path_factory: pytest.Temp
     with emulator.running("111111111111", folder / "emulator.log", variables=variables) as aws:
         made = deployment.deployed(aws, stack, folder)
         training.offered(made, tag("pipelines", STACK))
-        yield made
-    assert jobs_of(engine) == []
+        try:
+            yield made
+            assert jobs_of(engine) == []
+        finally:
+            # A test that failed leaves its job to an emulator that is about to go.
+            for job in jobs_of(engine):
+                job.remove(force=True)
 
 
 @pytest.fixture
@@ -93,8 +98,7 @@ def assert_failed(on_batch: Deployment, run: OrderedRun, reason: str, status: st
     assert failed.details["batch_job"]
     assert failed.details["caller"].startswith(f"arn:aws:sts::111111111111:assumed-role/{RUN}/")
     assert mlflow_run(on_batch, failed.details["mlflow_run_id"])["info"]["status"] == "FAILED"
-    verification = on_batch.verified()
-    assert (verification.intact, verification.unfinished) == (True, ())
+    assert on_batch.verified().intact
 
 
 def mlflow_run(on_batch: Deployment, run_id: str) -> Any:

@@ -154,7 +154,7 @@ def test_every_state_and_every_attempt_is_said_once() -> None:
     assert said == [
         "Job job-1 is RUNNABLE.",
         "Job job-1 is RUNNING.",
-        f"Attempt 1 of job job-1 ended: {SPOT}.",
+        f"Attempt 1 of job job-1 ended: {SPOT}",
         "Job job-1 is RUNNABLE.",
         "Job job-1 is RUNNING.",
         "Attempt 2 of job job-1 ended: no reason given.",

@@ -51,7 +51,7 @@ class JobState:
 
 def _why(attempt: Mapping[str, Any]) -> str:
     container = attempt.get("container") or {}
-    return str(attempt.get("statusReason") or container.get("reason") or "no reason given")
+    return str(attempt.get("statusReason") or container.get("reason") or "no reason given").rstrip(".")
 
 
 def why_failed(state: JobState, timeout_s: int = 0) -> str:

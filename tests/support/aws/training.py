@@ -21,7 +21,7 @@ QUEUE, DEFINITION = f"{NAME}-fargate", f"{NAME}-train-fargate"
 BRIEF, SPOT = f"{NAME}-train-brief", f"{NAME}-train-spot"
 # Seconds that an attempt of the definition BRIEF may take.
 BRIEF_S = 20
-_DEADLINE_S = 300.0
+_DEADLINE_S = 600.0
 
 
 def offered(made: Deployment, image: str) -> None:
