@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write tables and pictures into docs/")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--runs", type=_count, help="simulate a day of this many runs instead")
-    parser.add_argument("--slots", type=_count, default=inputs.slots(), help="runs at once (default: as dagster.yaml)")
+    parser.add_argument("--slots", type=_count, default=inputs.slots(), help="runs at once (default: as aws.yaml)")
     parser.add_argument("--jobs", type=_count, help="trainings at once (default: as prod)")
     parser.add_argument("--longer", type=float, default=1.0, help="stretch the training by this factor (default 1)")
     given = parser.parse_args()

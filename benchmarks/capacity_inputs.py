@@ -112,7 +112,7 @@ def assumptions() -> Mapping[str, Mapping[str, Any]]:
 
 def slots() -> int:
     """How many runs Dagster lets run at once."""
-    raw = yaml.safe_load((ROOT / "stack" / "dagster" / "dagster.yaml").read_text())
+    raw = yaml.safe_load((ROOT / "stack" / "dagster" / "aws.yaml").read_text())
     return int(raw["run_coordinator"]["config"]["max_concurrent_runs"])
 
 

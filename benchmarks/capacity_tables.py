@@ -78,7 +78,7 @@ def sized(per_day: int, longer: float = 1.0) -> Day:
 
 
 def _now() -> tuple[int, int]:
-    """Runs at once as dagster.yaml has it, trainings at once as prod has them."""
+    """Runs at once as aws.yaml has it, trainings at once as prod has them."""
     return inputs.slots(), days.job_limit(inputs.environment("prod"))
 
 
