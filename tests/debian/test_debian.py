@@ -1,5 +1,6 @@
 """The main job on a newer Debian than the one that tests run on, with its Python, as an ordinary user."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_the_main_job_as_an_ordinary_user(debian: OtherDebian) -> None:
 
     assert done.returncode == 0, done.stdout[-6000:]
     assert done.stdout.startswith(f"Python {PYTHON}.")
-    assert "28 of 28" in done.stdout
+    assert re.search(r"\b(\d\d) of \1\b", done.stdout), done.stdout[-6000:]
     assert "No such file" in done.stdout.partition("== left")[2]
 
 
