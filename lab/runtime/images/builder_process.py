@@ -41,8 +41,8 @@ def run(
     folder: Path | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """The output's lines. Raises LabError with the last of them when it fails or takes too long."""
-    lines: deque[str] = deque(maxlen=2000)
+    """The last 2,000 lines of the output, both kinds. Raises LabError with them when it fails or takes too long."""
+    lines: deque[str] = deque(maxlen=2_000)
     try:
         with _starting:
             process = subprocess.Popen(

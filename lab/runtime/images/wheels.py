@@ -7,6 +7,7 @@ an image. Every wheel is checked against the lock file's hashes, here and again 
 import re
 import shutil
 import sys
+import tempfile
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +27,11 @@ def requirements(root: Path) -> str:
     """Everything that images of ours install, with hashes, as pip reads it. Raises LabError."""
     argv = [_uv(root), "export", "--frozen", "--quiet", "--no-header", "--no-annotate", "--no-emit-project"]
     argv += [word for group in _GROUPS for word in ("--only-group", group)]
-    return "\n".join(run(argv, "Reading uv.lock", _EXPORT_S, folder=root)) + "\n"
+    with tempfile.TemporaryDirectory() as folder:
+        # Into a file: of what a program prints, the last lines are kept only, and warnings stand among them.
+        listed = Path(folder) / "requirements.txt"
+        run([*argv, "--output-file", str(listed)], "Reading uv.lock", _EXPORT_S, folder=root)
+        return listed.read_text(encoding="utf-8")
 
 
 def wheels_hash(wanted: str, python: str, base: str, dockerfile: Path) -> str:
