@@ -1,4 +1,4 @@
-"""Writes docs/snapshot-schema.json from the dataclasses of a snapshot: `python docs/schema.py`."""
+"""Writes the JSON Schemas of a snapshot and of a model's contract: `python docs/schema.py`."""
 
 import json
 import sys
@@ -7,15 +7,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lab.observe.snapshot_schema import snapshot_schema  # noqa: E402 - run as a file, it must find the package first
+from lab.models.contract import Contract  # noqa: E402 - run as a file, it must find the package first
+from lab.observe.snapshot_schema import snapshot_schema  # noqa: E402
 
-TARGET = ROOT / "docs" / "snapshot-schema.json"
+# The second is for editors, which show what a field means while it is typed.
+FILES = {"snapshot-schema.json": snapshot_schema, "model-schema.json": Contract.model_json_schema}
 
 
-def text() -> str:
-    """The file's content."""
-    return json.dumps(snapshot_schema(), indent=2, ensure_ascii=False) + "\n"
+def text(name: str) -> str:
+    """The content of a file in docs/."""
+    return json.dumps(FILES[name](), indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    TARGET.write_text(text())
+    for name in FILES:
+        (ROOT / "docs" / name).write_text(text(name))

@@ -1,11 +1,14 @@
 """A contract is read whole or refused with file, line and remedy."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
+from docs import schema
 from lab.base.errors import SettingsError
 from lab.models.model_folder import read_contract, the_model
 from tests.support.contracts import CONTRACT, ROOT
@@ -47,6 +50,16 @@ def test_the_shipped_contract_covers_every_column_of_the_shipped_data() -> None:
     assert sorted(CONTRACT.columns) == sorted(header)
     assert (CONTRACT.negative, CONTRACT.positive) == ("good", "bad")
     assert CONTRACT.profiled[1][-1] == CONTRACT.target
+
+
+def test_editors_know_the_contract() -> None:
+    """The shipped contract names the schema in its first line, and keeps it."""
+    path = ROOT / "docs" / "model-schema.json"
+    assert path.read_text() == schema.text(path.name), "type `python docs/schema.py`"
+    folder = ROOT / "pipelines" / "credit_risk"
+    named = TEXT.partition("\n")[0].removeprefix("# yaml-language-server: $schema=")
+    assert (folder / named).resolve() == path
+    Draft202012Validator(json.loads(path.read_text())).validate(yaml.safe_load(TEXT))
 
 
 def test_features_keep_the_contracts_order(tmp_path: Path) -> None:
