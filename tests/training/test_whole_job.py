@@ -234,6 +234,9 @@ def test_the_registered_model_scores_the_csv_as_a_user_reads_it(launch: Launch, 
 def test_a_model_that_takes_no_integers_is_not_one_that_works(tracking_uri: str, tmp_path: Path) -> None:
     trained = train(load(SAMPLE, CONTRACT), CONTRACT, fit_of(MODEL))
     floats = trained.example.astype(dict.fromkeys(CONTRACT.numeric, "float64"))
+    # Or MLflow would make a database and a folder of its own where the tests were started.
+    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.set_experiment("credit-risk")
     with mlflow.start_run():
         info = mlflow.sklearn.log_model(
             trained.model,
