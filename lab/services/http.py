@@ -121,11 +121,13 @@ class Http:
         """An error about this service: `what` continues the sentence that its title begins."""
         return ServiceUnavailable(f"{self.title} {what}", self.remedy)
 
-    def _asks_for_login(self, response: "httpx.Response") -> BadStatus:
-        """None of the services sends anybody elsewhere: what stands before it does."""
-        where = response.next_request.url.host if response.next_request else "another address"
+    def _behind_login(self, response: "httpx.Response") -> BadStatus | None:
+        """What stands before a service sends people to log in elsewhere, over TLS; no service does that itself."""
+        there = response.next_request.url if response.next_request else None
+        if there is None or there.scheme != "https" or there.host == response.url.host:
+            return None
         remedy = "Sign in with a browser, and set PAGES_COOKIE to its session's cookie: see docs/aws.md."
-        return BadStatus(f"{self.title} is behind a login at {where}.", remedy, response.status_code, b"")
+        return BadStatus(f"{self.title} is behind a login at {there.host}.", remedy, response.status_code, b"")
 
     def _json(self, path: str, body: bytes) -> Any:
         try:
@@ -167,8 +169,8 @@ class Http:
                 if len(received) + len(chunk) > MAX_BYTES:
                     raise self.unavailable(f"answered {path} with more than {MAX_BYTES >> 20} MB.")
                 received += chunk
-            if response.has_redirect_location:
-                raise self._asks_for_login(response)
+            if login := self._behind_login(response):
+                raise login
             if not response.is_success:
                 message = f"{self.title} answered {response.status_code} to {method} {path}: {excerpt(received)!r}."
                 raise BadStatus(message, self.remedy, response.status_code, bytes(received[:4096]))
