@@ -79,6 +79,7 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
         "reconcile": ["--repair"],
         "restart": [],
         "seed": [],
+        "upgrade": ["--output", str(tmp_path / "upgrade")],
         "verify-governance": [],
     }
     audit = {name: [] for name in ("verify", "export", "deliver", "close")}
@@ -126,7 +127,11 @@ def test_no_command_acts_on_a_lab_at_the_ports_of_one_that_was_never_started(
         answers = dict(zip(commands, pool.map(said, commands.values()), strict=True))
 
     for name, answer in answers.items():
-        refused = "was never started" if "restart" in name else f"isn't up; at its ports is the lab of {lab.home}"
+        refused = (
+            "was never started"
+            if name.split()[-1] in {"restart", "upgrade"}
+            else f"isn't up; at its ports is the lab of {lab.home}"
+        )
         assert answer.startswith("1 "), f"{name}: {answer}"
         assert refused in answer, f"{name}: {answer}"
         assert "Traceback" not in answer, f"{name}: {answer}"
