@@ -75,7 +75,7 @@ def _places(config: LabConfig) -> tuple[Finding, ...]:
         _disk(config.home),
         _home(config),
         *_settings(config.env_file),
-        _data(config.data_path, tuple(the_model(config.pipelines).contract.columns)),
+        *_model(config),
         _signing(),
         *examine_mlflow(config),
     )
@@ -223,6 +223,17 @@ def _settings(path: Path) -> Iterator[Finding]:
     elif not os.access(path.parent, os.W_OK):
         remedy = "Set LAB_ENV_FILE to a file in a folder of your own."
         yield Finding("settings", Verdict.FAIL, f"{path} can't be written", remedy)
+
+
+def _model(config: LabConfig) -> Iterator[Finding]:
+    """The model's contract, and the data set that it speaks of."""
+    try:
+        model = the_model(config.pipelines)
+    except LabError as err:
+        yield Finding("model", Verdict.FAIL, err.message, err.remedy)
+        return
+    yield Finding("model", Verdict.OK, f"{model.contract.name}, in {model.folder}")
+    yield _data(config.data_path, tuple(model.contract.columns))
 
 
 def _data(path: Path, columns: Sequence[str]) -> Finding:

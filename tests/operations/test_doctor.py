@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -59,7 +60,9 @@ def test_a_host_with_all_that_is_needed_has_nothing_that_fails(make: Make) -> No
     found = findings(config)
 
     assert [one for one in found.values() if one.verdict is Verdict.FAIL] == []
-    assert {"python", "ports", "memory", "disk", "lab home", "data set", "postgres", "weed", "docker"} <= set(found)
+    assert {"python", "ports", "memory", "disk", "lab home", "model", "data set", "postgres", "weed", "docker"} <= set(
+        found
+    )
     refuse(tuple(found.values()))
     assert not config.home.exists()
 
@@ -181,6 +184,17 @@ def test_a_missing_data_set_is_named(make: Make, tmp_path: Path, path: str) -> N
     assert found.verdict is Verdict.FAIL
     assert str(tmp_path) in found.detail
     assert "DATA_PATH" in found.remedy
+
+
+def test_a_contract_that_is_wrong_is_named_with_its_line(make: Make, tmp_path: Path) -> None:
+    contract = tmp_path / "pipelines" / "credit_risk" / "model.yaml"
+    contract.parent.mkdir(parents=True)
+    contract.write_text("version: 1\nname: 1\n")
+    found = findings(replace(make(), root=tmp_path))
+
+    assert found["model"].verdict is Verdict.FAIL
+    assert f"{contract}, line 2: name" in found["model"].detail
+    assert "data set" not in found
 
 
 def test_settings_that_others_may_read_are_named(make: Make) -> None:
