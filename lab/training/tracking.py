@@ -35,6 +35,8 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "20",
+    # Files come through MLflow's server. Without this it names the object store by an address for its own network only.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
     # Or the model's artifacts would depend on the folder that the process was started in.
     "MLFLOW_UV_AUTO_DETECT": "false",
 }

@@ -16,6 +16,7 @@ from lab.base.runs import STEPS
 from lab.governance.ledger import Entry, Status
 from lab.runtime.images.image_names import tag
 from lab.training import tracking
+from tests.conftest import required
 from tests.support import containers
 from tests.support.aws import deployment, emulator, training
 from tests.support.aws.deployment import DATA, NAME, RUN, Deployment
@@ -39,6 +40,8 @@ Order = Callable[..., Any]
 @pytest.fixture(scope="module")
 def on_batch(stack: LiveLab, engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Runs here train in containers of the image that the stack has."""
+    if not required("batch"):
+        pytest.skip("takes as long as all other tests of containers: LAB_REQUIRE=compose,batch")
     folder = tmp_path_factory.mktemp("aws")
     variables = containers.variables() | {"MOTO_DOCKER_NETWORK_MODE": "host"}
     with emulator.running("111111111111", folder / "emulator.log", variables=variables) as aws:

@@ -41,6 +41,8 @@ def try_model(config: LabConfig, version: str, digest: str, data: str, deadline_
         "MLFLOW_TRACKING_URI": config.url(Service.MLFLOW),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+        # Files come through MLflow's server: it would name the object store by an address of the containers' networks.
+        "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
         "PYTHONPATH": str(config.root),
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
