@@ -42,7 +42,7 @@ def test_the_committed_session_can_still_be_read_whole() -> None:
 
 
 def test_what_a_real_lab_answered_fits_the_published_schema() -> None:
-    validator = Draft202012Validator(json.loads(schema.TARGET.read_text()))
+    validator = Draft202012Validator(json.loads(schema.text("snapshot-schema.json")))
     with Recording(pictures.RECORDING) as recording:
         for index in range(0, recording.count, 40):
             snapshot = recording.snapshot(index)
