@@ -37,6 +37,7 @@ _SETTINGS = {
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "20",
     # Files come through MLflow's server. Without this it names the object store by an address for its own network only.
     "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
     # Or the model's artifacts would depend on the folder that the process was started in.
     "MLFLOW_UV_AUTO_DETECT": "false",
 }

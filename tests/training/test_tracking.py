@@ -3,11 +3,16 @@
 import os
 from collections.abc import Callable
 
+import mlflow
 import pytest
+from mlflow.environment_variables import (
+    MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD,
+    MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD,
+)
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-from lab.training.tracking import created
+from lab.training.tracking import connect, created
 
 REFUSED = MlflowException("API request to http://m/x failed with exception Max retries exceeded: Connection refused")
 LOST = MlflowException("API request to http://m/x failed with exception ('Connection aborted.', RemoteDisconnected())")
@@ -90,3 +95,17 @@ def test_other_requests_are_repeated_afterwards(monkeypatch: pytest.MonkeyPatch)
 
 def _environments(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[Callable[[], None], str | None]]:
     return [(lambda: monkeypatch.setenv(name, "4"), "4"), (lambda: monkeypatch.delenv(name, False), None)]
+
+
+def test_files_go_through_mlflows_server_and_never_to_an_address_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That address is one of the containers' networks, and the server offers it to everybody who isn't told."""
+    flags = (MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD, MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD)
+    for flag in flags:
+        monkeypatch.delenv(flag.name, raising=False)
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    try:
+        connect("http://127.0.0.1:1")
+        assert [(flag.is_set(), flag.get()) for flag in flags] == [(True, False)] * 2
+    finally:
+        mlflow.set_tracking_uri(before[0])
+        mlflow.set_registry_uri(before[1])
