@@ -12,11 +12,10 @@ from docker.models.containers import Container
 
 from lab.base.catalogue import Service
 from lab.base.dataset import dataset_key, hash_file
-from lab.base.runs import STEPS
+from lab.base.runs import TRAIN
 from lab.governance.ledger import Entry, Status
 from lab.runtime.images.image_names import tag
 from lab.training import tracking
-from tests.conftest import required
 from tests.support import containers
 from tests.support.aws import deployment, emulator, training
 from tests.support.aws.deployment import DATA, NAME, RUN, Deployment
@@ -40,8 +39,6 @@ Order = Callable[..., Any]
 @pytest.fixture(scope="module")
 def on_batch(stack: LiveLab, engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Runs here train in containers of the image that the stack has."""
-    if not required("batch"):
-        pytest.skip("takes as long as all other tests of containers: LAB_REQUIRE=compose,batch")
     folder = tmp_path_factory.mktemp("aws")
     variables = containers.variables() | {"MOTO_DOCKER_NETWORK_MODE": "host"}
     with emulator.running("111111111111", folder / "emulator.log", variables=variables) as aws:
@@ -90,7 +87,7 @@ def begun(run: OrderedRun) -> None:
 
 def ends(on_batch: Deployment, run: OrderedRun) -> list[Entry]:
     """The entries of the step that trains; the last one says how it ended."""
-    return [entry for entry in on_batch.entries_of(run.run_id) if entry.action == STEPS[2]]
+    return [entry for entry in on_batch.entries_of(run.run_id) if entry.action == TRAIN]
 
 
 def assert_failed(on_batch: Deployment, run: OrderedRun, reason: str) -> None:
@@ -109,7 +106,7 @@ def mlflow_run(on_batch: Deployment, run_id: str) -> Any:
 
 
 def test_a_job_trains_and_reports_while_it_runs(
-    on_batch: Deployment, order: Order, held: Any, engine: DockerClient
+    on_batch: Deployment, order: Order, held: Any, engine: DockerClient, first_run: dict[str, Any]
 ) -> None:
     with order() as run:
         run.says(" waits in ")
@@ -123,7 +120,7 @@ def test_a_job_trains_and_reports_while_it_runs(
         assert (started.status, done.status) == (Status.STARTED, Status.SUCCESS)
         logged = mlflow_run(on_batch, done.details["mlflow_run_id"])
         assert logged["info"]["status"] == "FINISHED"
-        assert_as_trained_here(on_batch, done)
+        assert_as_trained_here(on_batch, done, first_run["run"]["run_id"])
         tags = {tag["key"]: tag["value"] for tag in logged["data"]["tags"]}
         assert (tags["dagster_run_id"], tags["owner"]) == (run.run_id, "ann")
         verification = on_batch.verified()
@@ -131,10 +128,13 @@ def test_a_job_trains_and_reports_while_it_runs(
     eventually(lambda: jobs_of(engine) == [], 60, "the job's container removed")
 
 
-def assert_as_trained_here(on_batch: Deployment, done: Entry) -> None:
-    """The step's entry says what one says whose run trained by itself, with the digest of what lies in MLflow."""
-    steps = [entry for entry in on_batch.lab.entries() if (entry.action, entry.status) == (STEPS[2], Status.SUCCESS)]
-    here = steps[-1].details
+def assert_as_trained_here(on_batch: Deployment, done: Entry, run_id: str) -> None:
+    """The step's entry says what that of a run says which trained by itself, with the digest of what is in MLflow."""
+    (here,) = (
+        entry.details
+        for entry in on_batch.lab.entries()
+        if (entry.run_id, entry.action, entry.status) == (run_id, TRAIN, Status.SUCCESS)
+    )
     own = {"model_id", "model_digest", "mlflow_run_id"}
     assert {name: value for name, value in done.details.items() if name in here.keys() - own} == {
         name: value for name, value in here.items() if name not in own
