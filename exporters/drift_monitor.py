@@ -1,22 +1,23 @@
-"""The drift monitor: compares the lab's current data with the baseline, and says so as metrics."""
+"""The drift monitor: compares each model's current data with its baseline, and says so as metrics."""
 
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from exporters.exporter_config import ExporterConfig
 from exporters.poller import ROUND_PATIENCE_S, Poller
-from exporters.serve import Exporter, LabCollector, counter, gauge, gauges, main
+from exporters.serve import Exporter, LabCollector, gauge, main, series, series_total
 from exporters.watched import Bucket
-from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key, read_rows
+from lab.base.dataset import DatasetRef, profile_key, read_rows
 from lab.base.drift import DriftReport, Profile, compare
 from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
+from lab.base.model_id import ModelId
+from lab.models.model_folder import listed_models
 
 # A 300 MB data set takes about a minute on a slow core; one that takes longer than this isn't arriving.
 CHECK_DEADLINE_S = 300.0
@@ -58,17 +59,20 @@ class DriftStatus:
 
 
 class DriftMonitor:
-    """Checks the current data; the costly comparison happens only when the data or the baseline changed."""
+    """Checks one model's current data; the costly comparison happens only when the data or the baseline changed."""
 
     def __init__(
         self,
+        model: ModelId,
         source: DataSource,
         baseline_hash: str = "",
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         deadline_s: float = CHECK_DEADLINE_S,
     ) -> None:
-        self._source, self._baseline_hash = source, baseline_hash
+        self._model, self._source = model, source
+        # What the settings name is the default model's.
+        self._baseline_hash = baseline_hash if model.default else ""
         self._clock, self._monotonic, self._deadline = clock, monotonic, deadline_s
         self._status = DriftStatus()
 
@@ -86,11 +90,11 @@ class DriftMonitor:
             reason, failures, seeded = str(err), failures + 1, not isinstance(err, _Unseeded)
         duration = self._monotonic() - began
         self._status = DriftStatus(report, before.checks + 1, failures, reason, duration, seeded)
-        _tell(before, self._status)
+        _tell(self._model.name, before, self._status)
 
     def _report(self, known: DriftReport | None, end: float) -> DriftReport:
-        current = self._reference(CURRENT_KEY)
-        baseline = self._baseline_hash or self._reference(BASELINE_KEY).sha256
+        current = self._reference(self._model.current_key)
+        baseline = self._baseline_hash or self._reference(self._model.baseline_key).sha256
         if known and (known.current_hash, known.baseline_hash) == (current.sha256, baseline):
             return replace(known, checked_at=self._clock())
         lines = _until(self._source.lines(current.key), end, self._monotonic)
@@ -100,13 +104,13 @@ class DriftMonitor:
         try:
             return DatasetRef.from_json(self._source.get(key))
         except NotFound as err:
-            raise _Unseeded(f"{err.message} The lab's data isn't seeded yet.", "Run `invoke seed`.") from None
+            raise _Unseeded(f"{err.message} The data aren't seeded yet.", "Run `invoke seed`.") from None
 
     def _profile(self, digest: str) -> Profile:
         try:
             profile = Profile.from_json(self._source.get(profile_key(digest)))
         except NotFound:
-            origin = "BASELINE_DATA_HASH" if self._baseline_hash else BASELINE_KEY
+            origin = "BASELINE_DATA_HASH" if self._baseline_hash else self._model.baseline_key
             raise NotFound(
                 f"{origin} names the baseline {digest}, which has no profile.", "Run `invoke seed`."
             ) from None
@@ -122,10 +126,35 @@ def _until(lines: Iterable[str], end: float, monotonic: Callable[[], float]) -> 
         yield line
 
 
-def _tell(before: DriftStatus, now: DriftStatus) -> None:
+class DriftMonitors:
+    """One monitor for each model that there is just now."""
+
+    def __init__(self, models: Callable[[], Sequence[ModelId]], monitor: Callable[[ModelId], DriftMonitor]) -> None:
+        self._models, self._made = models, monitor
+        self._monitors: dict[ModelId, DriftMonitor] = {}
+        self._rounds = 0
+
+    @property
+    def rounds(self) -> int:
+        return self._rounds
+
+    @property
+    def statuses(self) -> Mapping[str, DriftStatus]:
+        """By the model's name."""
+        return {model.name: monitor.status for model, monitor in self._monitors.items()}
+
+    def check(self) -> None:
+        """One check of each; what is wrong with one is no other one's concern."""
+        self._monitors = {model: self._monitors.get(model) or self._made(model) for model in self._models()}
+        for monitor in self._monitors.values():
+            monitor.check()
+        self._rounds += 1
+
+
+def _tell(model: str, before: DriftStatus, now: DriftStatus) -> None:
     """Logs what changed; a check that found the same as the one before says nothing."""
     if now.reason and now.reason != before.reason:
-        log.warning("event=check-failed reason=%r", now.reason)
+        log.warning("event=check-failed model=%s reason=%r", model, now.reason)
     report = now.report
     if now.reason or report is None:
         return
@@ -136,57 +165,78 @@ def _tell(before: DriftStatus, now: DriftStatus) -> None:
         or (old.current_hash, old.baseline_hash) != (report.current_hash, report.baseline_hash)
     ):
         log.info(
-            "event=checked detected=%d rows=%d current=%.12s baseline=%.12s drifted=%s seconds=%.3f",
-            report.detected, report.rows, report.current_hash, report.baseline_hash,
+            "event=checked model=%s detected=%d rows=%d current=%.12s baseline=%.12s drifted=%s seconds=%.3f",
+            model, report.detected, report.rows, report.current_hash, report.baseline_hash,
             ",".join(report.drifted) or "none", now.duration_s,
         )  # fmt: skip
 
 
 class DriftCollector(LabCollector):
-    """The monitor's status as metrics."""
+    """The monitors' statuses as metrics."""
 
-    def __init__(self, status: Callable[[], DriftStatus], interval_s: float) -> None:
+    def __init__(self, statuses: Callable[[], Mapping[str, DriftStatus]], interval_s: float) -> None:
         super().__init__()
-        self._current, self._interval = status, interval_s
+        self._current, self._interval = statuses, interval_s
 
     def families(self) -> Iterable[Metric]:
         """Zeros stand for "not yet"; a feature's PSI and the hashes are left out until they are known."""
-        status = self._current()
-        report, name = status.report or _NOTHING, "synthetic_data_"
-        drifted, checked_at = report.detected, report.checked_at
-        yield gauge(name + "drift_detected", "1 when a feature drifted: PSI > 0.25, and p-value ≤ 0.005.", drifted)
-        yield gauge(name + "row_count", "Rows of the current data.", report.rows)
-        yield gauge(name + "last_check_timestamp", "Unix time of the last successful check, in seconds.", checked_at)
-        yield gauge(name + "check_success", "1 when the newest check succeeded.", status.success)
-        yield gauge(name + "seeded", "0 when the newest check found no data, or no baseline.", status.seeded)
-        yield gauge(name + "check_duration_seconds", "Duration of the newest check.", status.duration_s)
+        found, name = self._current(), "synthetic_data_"
+        reports = {model: status.report or _NOTHING for model, status in found.items()}
+
+        def each(metric: str, help_text: str, value: Callable[[DriftReport, DriftStatus], float]) -> Metric:
+            rows = {(model,): float(value(reports[model], status)) for model, status in found.items()}
+            return series(name + metric, help_text, ("model",), rows.items())
+
+        said = "1 when a feature drifted: PSI > 0.25, and p-value ≤ 0.005."
+        yield each("drift_detected", said, lambda report, _: report.detected)
+        yield each("row_count", "Rows of the current data.", lambda report, _: report.rows)
+        said = "Unix time of the last successful check, in seconds."
+        yield each("last_check_timestamp", said, lambda report, _: report.checked_at)
+        yield each("check_success", "1 when the newest check succeeded.", lambda _, status: status.success)
+        said = "0 when the newest check found no data, or no baseline."
+        yield each("seeded", said, lambda _, status: status.seeded)
+        yield each("check_duration_seconds", "Duration of the newest check.", lambda _, status: status.duration_s)
         yield gauge(name + "check_interval_seconds", "Time between two checks.", self._interval)
-        yield counter(name + "check_failures", "Checks that failed since the start.", status.failures)
-        match = bool(status.report) and report.current_hash == report.baseline_hash
-        yield gauge(name + "baseline_match", "1 when the current data is the baseline itself.", match)
-        psi = {feature.name: feature.psi for feature in report.features}
-        yield gauges(name + "feature_psi", "Population stability index against the baseline.", "feature", psi)
-        chances = {feature.name: feature.p_value for feature in report.features}
+        failures = {(model,): float(status.failures) for model, status in found.items()}
+        said = "Checks that failed since the start."
+        yield series_total(name + "check_failures", said, ("model",), failures.items())
+        said = "1 when the current data is the baseline itself."
+        yield each("baseline_match", said, lambda one, status: bool(status.report) and _unchanged(one))
+        psi = {(model, one.name): one.psi for model, report in reports.items() for one in report.features}
+        said = "Population stability index against the baseline."
+        yield series(name + "feature_psi", said, ("model", "feature"), psi.items())
+        chances = {(model, one.name): one.p_value for model, report in reports.items() for one in report.features}
         said = "How often chance alone makes any feature differ as much, at most (Bonferroni)."
-        yield gauges(name + "feature_p_value", said, "feature", chances)
-        if status.report:
-            info = GaugeMetricFamily(
-                name + "info", "SHA-256 of the data compared.", labels=["baseline_hash", "current_hash"]
-            )
-            info.add_metric([report.baseline_hash, report.current_hash], 1)
-            yield info
+        yield series(name + "feature_p_value", said, ("model", "feature"), chances.items())
+        hashes = {
+            (model, status.report.baseline_hash, status.report.current_hash): 1.0
+            for model, status in found.items()
+            if status.report
+        }
+        labels = ("model", "baseline_hash", "current_hash")
+        yield series(name + "info", "SHA-256 of the data compared.", labels, hashes.items())
+
+
+def _unchanged(report: DriftReport) -> bool:
+    return report.current_hash == report.baseline_hash
 
 
 def build(config: ExporterConfig) -> Exporter:
     """The monitor of the lab that `config` describes; ready once its first check is over."""
-    monitor = DriftMonitor(Bucket(config.data_bucket), config.baseline_hash)
-    poller = Poller("check", config.check_interval_s, monitor.check, CHECK_DEADLINE_S + ROUND_PATIENCE_S)
+    bucket = Bucket(config.data_bucket)
+    monitors = DriftMonitors(
+        lambda: listed_models(config.pipelines), lambda model: DriftMonitor(model, bucket, config.baseline_hash)
+    )
+    poller = Poller("check", config.check_interval_s, monitors.check, CHECK_DEADLINE_S + ROUND_PATIENCE_S)
 
-    def status() -> DriftStatus:
-        return replace(monitor.status, reason=poller.trouble) if poller.trouble else monitor.status
+    def statuses() -> Mapping[str, DriftStatus]:
+        found = monitors.statuses
+        if not poller.trouble:
+            return found
+        return {model: replace(status, reason=poller.trouble) for model, status in found.items()}
 
-    collector = DriftCollector(status, config.check_interval_s)
-    return Exporter("drift-monitor", [collector], [poller], lambda: monitor.status.checks > 0)
+    collector = DriftCollector(statuses, config.check_interval_s)
+    return Exporter("drift-monitor", [collector], [poller], lambda: monitors.rounds > 0)
 
 
 if __name__ == "__main__":

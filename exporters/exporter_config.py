@@ -6,11 +6,15 @@ from pathlib import Path
 
 from lab.base.errors import SettingsError
 
+# Beside this package, on a host and in an image.
+PIPELINES = Path(__file__).resolve().parent.parent / "pipelines"
+
 
 @dataclass(frozen=True)
 class ExporterConfig:
     """Where an exporter listens and what it watches. `check_interval_s` is in seconds; without `policy` the registry
-    isn't compared with the trail, without `retention_days` the audit bucket's locks aren't looked at.
+    isn't compared with the trail, without `retention_days` the audit bucket's locks aren't looked at. The models are
+    the folders in `pipelines`.
     """
 
     listen_address: str
@@ -30,6 +34,7 @@ class ExporterConfig:
     prod_roles: str = ""
     retention_days: int = 0
     object_store: str = ""
+    pipelines: Path = PIPELINES
 
 
 def from_environment(environ: Mapping[str, str]) -> ExporterConfig:

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -14,8 +14,8 @@ from exporters.bucket_metrics import BucketCollector, BucketWatch
 from exporters.entry_validator import EntryValidator, EntryValidityCollector
 from exporters.exporter_config import ExporterConfig
 from exporters.poller import Poller
-from exporters.reconcile_metrics import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
-from exporters.serve import Exporter, LabCollector, counters, gauge, gauges, main
+from exporters.reconcile_metrics import ReconcileCollector, ReconcileStatus, ReconcileWatch
+from exporters.serve import Exporter, LabCollector, counters, gauge, gauges, main, series
 from exporters.trail_metrics import LedgerStatus, TrailWatch
 from exporters.watched import Bucket, EventLoopThread
 from lab.base.catalogue import Service
@@ -23,6 +23,8 @@ from lab.base.errors import LabError
 from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.ledger.published_heads import PublishedHeads, to_parts
 from lab.governance.rules.policy_file import read_policy
+from lab.governance.rules.registry_findings import Registry
+from lab.models.model_folder import names_in
 from lab.services.bucket_lock import audit_promise
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
@@ -41,10 +43,11 @@ log = logging.getLogger("exporter.governance")
 
 @dataclass(frozen=True)
 class RegistryStatus:
-    """The registered versions at the last good look, and whether the newest look was good."""
+    """The registered versions of `models` at the last good look, and whether the newest look was good."""
 
     up: bool = False
     versions: Sequence[ModelVersion] = ()
+    models: Sequence[str] = ()
     looks: int = 0
     error: str = ""
     known: bool = False
@@ -53,8 +56,8 @@ class RegistryStatus:
 class RegistryWatch:
     """Looks at the registry; a failure keeps what was known."""
 
-    def __init__(self, fetch: Callable[[], Sequence[ModelVersion]]) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Callable[[], Sequence[ModelVersion]], models: Callable[[], Collection[str]]) -> None:
+        self._fetch, self._models = fetch, models
         self._status = RegistryStatus()
 
     @property
@@ -65,7 +68,9 @@ class RegistryWatch:
         """One look."""
         before, looks = self._status, self._status.looks + 1
         try:
-            self._status = RegistryStatus(True, self._fetch(), looks, known=True)
+            models = sorted(self._models())
+            versions = [one for one in self._fetch() if one.name in models]
+            self._status = RegistryStatus(True, versions, models, looks, known=True)
         except LabError as err:
             self._status = replace(before, up=False, looks=looks, error=str(err))
         if self._status.error != before.error:
@@ -137,17 +142,23 @@ def _ledger(status: LedgerStatus) -> Iterable[Metric]:
 
 
 def _registry(status: RegistryStatus) -> Iterable[Metric]:
-    states = Counter(_state(version) for version in status.versions)
-    by_state = {state: float(states[state]) for state in (*ApprovalState, NO_STATE)}
-    blocked = sum(version.tags.get("deployment_blocked") == "true" for version in status.versions)
-    untagged = sum(bool(version.missing_tags) for version in status.versions)
+    states = Counter((version.name, _state(version)) for version in status.versions)
+    by_state = {
+        (model, state): float(states[model, state]) for model in status.models for state in (*ApprovalState, NO_STATE)
+    }
+    blocked = Counter(one.name for one in status.versions if one.tags.get("deployment_blocked") == "true")
+    untagged = Counter(one.name for one in status.versions if one.missing_tags)
     name = "governance_"
     yield gauge(name + "registry_up", "1 when the model registry answers.", status.up)
     if not status.known:
         return
-    yield gauges(name + "model_versions", "Registered versions by approval state.", "approval_state", by_state)
-    yield gauge(name + "versions_blocked", "Versions whose deployment is blocked.", blocked)
-    yield gauge(name + "versions_missing_tags", "Versions that lack a governance tag.", untagged)
+    labels = ("model", "approval_state")
+    yield series(name + "model_versions", "Registered versions by approval state.", labels, by_state.items())
+    for metric, said, counts in (
+        ("versions_blocked", "Versions whose deployment is blocked.", blocked),
+        ("versions_missing_tags", "Versions that lack a governance tag.", untagged),
+    ):
+        yield gauges(name + metric, said, "model", {model: float(counts[model]) for model in status.models})
 
 
 def _state(version: ModelVersion) -> str:
@@ -168,8 +179,7 @@ class _Registry:
 
     def everything(self) -> Registry:
         loop, client = self._client()
-        versions = loop.call(client.all_versions(), REGISTRY_DEADLINE_S)
-        return versions, loop.call(client.aliases(), REGISTRY_DEADLINE_S)
+        return loop.call(client.registry(), REGISTRY_DEADLINE_S)
 
     def _client(self) -> tuple[EventLoopThread, Mlflow]:
         if self._made is None:
@@ -183,7 +193,7 @@ def build(config: ExporterConfig) -> Exporter:
     witness = PublishedHeads.in_folder(config.witness) if config.witness else None
     prefix, days = config.audit_prefix, config.retention_days
     ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(prefix), prefix, witness=witness, locked_days=days))
-    registry = RegistryWatch(mlflow.newest)
+    registry = RegistryWatch(mlflow.newest, lambda: names_in(config.pipelines))
     following = Poller("ledger", LEDGER_INTERVAL_S, ledger.refresh)
     looking = Poller("registry", REGISTRY_INTERVAL_S, registry.refresh)
     pollers = [following, looking]
@@ -200,7 +210,7 @@ def build(config: ExporterConfig) -> Exporter:
         pollers.append(Poller("bucket", BUCKET_INTERVAL_S, protection.refresh))
     if config.policy:
         validator = _validator(config, config.policy, bucket)
-        watch = ReconcileWatch(validator, mlflow.everything)
+        watch = ReconcileWatch(validator, mlflow.everything, lambda: names_in(config.pipelines))
         comparing = Poller("reconcile", RECONCILE_INTERVAL_S, watch.refresh)
         pollers.append(comparing)
         collectors += [

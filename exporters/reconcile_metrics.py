@@ -2,38 +2,39 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from prometheus_client.metrics_core import Metric
 
 from exporters.entry_validator import EntryValidator
-from exporters.serve import LabCollector, gauge, gauges
+from exporters.serve import LabCollector, gauge, series
 from lab.base.errors import LabError
-from lab.base.model_versions import ModelVersion
-from lab.governance.rules.registry_findings import Finding, Kind, reconcile
+from lab.governance.rules.registry_findings import Finding, Kind, Registry, reconcile
 
 log = logging.getLogger("exporter.governance")
-# Every version of the registry, and the aliases that each has.
-Registry = tuple[Sequence[ModelVersion], Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)
 class ReconcileStatus:
-    """The newest comparison. `known` is false until the whole trail was read and the registry answered."""
+    """The newest comparison; `counts` are by model and kind of finding. `known` is false until the whole trail was read
+    and the registry answered.
+    """
 
     known: bool = False
     up: bool = False
     findings: tuple[Finding, ...] = ()
-    by_kind: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     error: str = ""
 
 
 class ReconcileWatch:
     """Compares what the trail tells with the registry; one round per call."""
 
-    def __init__(self, validator: EntryValidator, registry: Callable[[], Registry]) -> None:
-        self._validator, self._registry = validator, registry
+    def __init__(
+        self, validator: EntryValidator, registry: Callable[[], Registry], models: Callable[[], Collection[str]]
+    ) -> None:
+        self._validator, self._registry, self._models = validator, registry, models
         self._status = ReconcileStatus()
 
     @property
@@ -58,10 +59,12 @@ class ReconcileWatch:
         history = self._validator.catch_up()
         if history is None:
             return replace(self._status, up=True, error="")
-        versions, aliases = self._registry()
-        findings = reconcile(versions, aliases, history)
-        counts = Counter(finding.kind for finding in findings)
-        return ReconcileStatus(True, True, findings, {kind.value: counts[kind] for kind in Kind})
+        models = self._models()
+        findings = reconcile(self._registry(), history, models)
+        counts = Counter((finding.model, finding.kind.value) for finding in findings)
+        # Models that somebody registered and took away again are counted only while something is wrong with them.
+        places = {(model, kind.value) for model in models for kind in Kind} | counts.keys()
+        return ReconcileStatus(True, True, findings, {place: counts[place] for place in sorted(places)})
 
 
 class ReconcileCollector(LabCollector):
@@ -75,6 +78,6 @@ class ReconcileCollector(LabCollector):
         status = self._status()
         yield gauge("governance_reconcile_up", "1 when registry and audit trail could be compared.", status.up)
         if status.known:
-            counts = {kind: float(count) for kind, count in status.by_kind.items()}
+            counts = {place: float(count) for place, count in status.counts.items()}
             text = "Differences between registry and audit trail."
-            yield gauges("governance_reconcile_findings", text, "kind", counts)
+            yield series("governance_reconcile_findings", text, ("model", "kind"), counts.items())

@@ -42,6 +42,26 @@ def gauges(name: str, help_text: str, label: str, values: Mapping[str, float]) -
     return family
 
 
+def series(
+    name: str, help_text: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], float]]
+) -> GaugeMetricFamily:
+    """A gauge with one series per combination of `labels`."""
+    family = GaugeMetricFamily(name, help_text, labels=labels)
+    for key, value in values:
+        family.add_metric(key, value)
+    return family
+
+
+def series_total(
+    name: str, help_text: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], float]]
+) -> CounterMetricFamily:
+    """A counter with one series per combination of `labels`; `name` goes without `_total`."""
+    family = CounterMetricFamily(name, help_text, labels=labels)
+    for key, value in values:
+        family.add_metric(key, value)
+    return family
+
+
 def counter(name: str, help_text: str, value: float) -> CounterMetricFamily:
     """A counter with one series; `name` goes without `_total`."""
     return CounterMetricFamily(name, help_text, value=value)

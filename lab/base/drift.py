@@ -91,13 +91,16 @@ class FeatureDrift:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """One check of the current data; features by falling PSI, `checked_at` epoch seconds."""
+    """One check of a model's current data; features by falling PSI, `checked_at` epoch seconds. `model` is empty where
+    it was made for one that is known, and in what was recorded when a lab held one.
+    """
 
     baseline_hash: str
     current_hash: str
     rows: int
     features: tuple[FeatureDrift, ...]
     checked_at: float = 0.0
+    model: str = ""
 
     @property
     def detected(self) -> bool:

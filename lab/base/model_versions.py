@@ -6,16 +6,12 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 
-MODEL_NAME = "CreditRiskModel"
-MODEL_ASSET = ("models", MODEL_NAME)
-EXPERIMENT = "credit-risk"
 
-
-def deleted_experiment(mlflow_url: str, experiment_id: str) -> tuple[str, str]:
+def deleted_experiment(mlflow_url: str, name: str, experiment_id: str) -> tuple[str, str]:
     """What is wrong when the experiment is deleted, and how to get it back with all its runs."""
     call = f"curl -X POST {mlflow_url}/api/2.0/mlflow/experiments/restore"
     body = f"""-H 'Content-Type: application/json' -d '{{"experiment_id": "{experiment_id}"}}'"""
-    return f"MLflow's experiment {EXPERIMENT} is deleted.", f"Bring it back: `{call} {body}`."
+    return f"MLflow's experiment {name} is deleted.", f"Bring it back: `{call} {body}`."
 
 
 class ApprovalState(StrEnum):

@@ -15,6 +15,9 @@ _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+# What MLflow, S3, Prometheus, a file system and Dagster take alike.
+_MODEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
+MODEL_RULE = "a letter, then letters, digits, _ and -, at most 100 in all"
 _RULE = "printable characters without blanks at its ends, in composed form (NFC)"
 ALLOWED = f"a name of 1-{LONGEST_NAME} {_RULE}"
 
@@ -22,6 +25,11 @@ ALLOWED = f"a name of 1-{LONGEST_NAME} {_RULE}"
 def name_problem(name: str) -> str:
     """Why this is no name, to follow its field; empty when it is one."""
     return text_problem(name, LONGEST_NAME)
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a model may be registered under this name."""
+    return _MODEL.fullmatch(name) is not None
 
 
 def text_problem(text: str, longest: int) -> str:

@@ -16,6 +16,8 @@ OWNER_TAG = "lab/owner"
 ROLE_TAG = "lab/role"
 ENVIRONMENT_TAG = "lab/environment"
 TRIGGER_TAG = "lab/trigger"
+# The registered name of the model that a run trains.
+MODEL_TAG = "lab/model"
 
 
 class RunStatus(StrEnum):
@@ -54,7 +56,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """One pipeline run; times are epoch seconds. `steps` is in the order the steps began."""
+    """One pipeline run; times are epoch seconds. `steps` is in the order the steps began; `model` is what it trains,
+    empty where its tags don't say so.
+    """
 
     run_id: str
     job: str
@@ -67,6 +71,7 @@ class Run:
     environment: str = ""
     trigger: str = ""
     steps: tuple[Step, ...] = ()
+    model: str = ""
 
     @property
     def seconds(self) -> float | None:

@@ -73,20 +73,27 @@ def silence(_: Voice, labels: str, reason: str) -> "Silence":
 
 
 def decide(
-    voice: Voice, action: str, version: str, reason: str = "", key: str = "", role: str = "", dry_run: str = ""
+    voice: Voice,
+    action: str,
+    version: str,
+    model: str = "",
+    reason: str = "",
+    key: str = "",
+    role: str = "",
+    dry_run: str = "",
 ) -> "tuple[Outcome, KeyCard | None]":
     """`invoke approve` and its kind; a dry run needs no reason yet, and shows the key."""
     from lab import wiring
     from lab.governance.cases.signing import key_card
 
     why = reason or "looking only"
-    outcome = approval_commands.act(voice, action, version, why, key, role, bool(dry_run))
+    outcome = approval_commands.act(voice, action, version, why, key, role, bool(dry_run), model)
     hand = approval_commands.signing(voice, key, role)
     return outcome, key_card(wiring.load_config(), hand) if dry_run else None
 
 
 def _decision(action: str) -> ActionProcess[Any]:
-    asked = ("reason", "key", "role", "dry_run")
+    asked = ("model", "reason", "key", "role", "dry_run")
     return ActionProcess(decide, results.decided, "version", asked, {"action": action})
 
 
@@ -95,14 +102,14 @@ PROCESSES: Mapping[str, ActionProcess[Any]] = {
     "up": ActionProcess(lifecycle_commands.up, results.started),
     "demo-run": ActionProcess(training_commands.demo_run, results.trained),
     "relaunch": ActionProcess(relaunch, results.trained, "run_id"),
-    "seed": ActionProcess(_SEED, results.seeded, takes=("reason", "key")),
-    "drift": ActionProcess(_SEED, results.seeded, fixed={"drift": True}),
-    "reset": ActionProcess(_SEED, results.seeded, fixed={"reset": True}),
+    "seed": ActionProcess(_SEED, results.seeded, takes=("model", "reason", "key")),
+    "drift": ActionProcess(_SEED, results.seeded, takes=("model",), fixed={"drift": True}),
+    "reset": ActionProcess(_SEED, results.seeded, takes=("model",), fixed={"reset": True}),
     "restart": ActionProcess(restart, results.restarted, "service"),
     "verify-governance": ActionProcess(governance_commands.verify, results.proved),
     "reconcile": ActionProcess(_COMPARE, results.compared),
     "repair": ActionProcess(_COMPARE, results.compared, fixed={"repair": True}),
-    "evidence": ActionProcess(governance_commands.evidence, results.collected, "version"),
+    "evidence": ActionProcess(governance_commands.evidence, results.collected, "version", ("model",)),
     "silence": ActionProcess(silence, results.silenced, takes=("labels", "reason")),
     **{action: _decision(action) for action in ("approve", "reject", "promote", "archive")},
 }

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from lab.base.errors import UsageError
 from lab.commands import printing
 from lab.commands.command import Option, Voice
 
 if TYPE_CHECKING:
+    from lab.config import LabConfig
     from lab.governance.cases.approve import Outcome
     from lab.governance.cases.gates import Gate
     from lab.governance.cases.identity import Change, Known, Registrar
     from lab.governance.cases.signing import Signing
 
+MODEL = Option("model that is meant; without it the default one", "NAME")
 _WHY = Option("why, for the audit trail")
 _SIGN_WITH = Option(
     "SSH key of an identity that may change identities; without it SIGNING_KEY or the usual one", "FILE"
@@ -27,13 +30,14 @@ def act(
     key: Annotated[str, Option("SSH key that signs; without it SIGNING_KEY, or the usual one in ~/.ssh", "FILE")] = "",
     role: Annotated[str, Option("role to act in, where the key's identity holds several")] = "",
     dry_run: Annotated[bool, Option("show the gates and change nothing")] = False,
+    model: Annotated[str, MODEL] = "",
 ) -> "Outcome":
     """Approves, rejects, promotes or archives a version, or finds what keeps that from being done. Raises LabError."""
     from lab.base import interruption
 
     made: list[Outcome] = []
     try:
-        interruption.run(_act(voice, action, version, reason, signing(voice, key, role), dry_run, made))
+        interruption.run(_act(voice, action, model, version, reason, signing(voice, key, role), dry_run, made))
     except KeyboardInterrupt:
         if not made:
             raise
@@ -43,7 +47,14 @@ def act(
 
 
 async def _act(
-    voice: Voice, action: str, version: str, reason: str, hand: "Signing", dry_run: bool, made: "list[Outcome]"
+    voice: Voice,
+    action: str,
+    model: str,
+    version: str,
+    reason: str,
+    hand: "Signing",
+    dry_run: bool,
+    made: "list[Outcome]",
 ) -> None:
     from lab import wiring
     from lab.governance.cases.approve import Approver, Tools
@@ -52,11 +63,29 @@ async def _act(
 
     checked_version(version), checked_reason(reason)  # wrong usage is wrong in a lab that is down, too
     config = wiring.own_lab()
+    name = registered_name(config, model)
     approver = Approver(config, hand, Tools.of_lab(config), voice.say)
     try:
-        made.append(await approver.act(Action(action), version, reason, dry_run))
+        made.append(await approver.act(Action(action), name, version, reason, dry_run))
     finally:
         await approver.aclose()
+
+
+def registered_name(config: "LabConfig", named: str) -> str:
+    """The registered name of the model that a command means; one whose folder is gone can be named all the same.
+
+    Raises UsageError for what can't be a model's name, and where none is named and none is the default one.
+    """
+    from lab.base.names import MODEL_RULE, is_model_name
+    from lab.models.model_folder import listed_models, models_in
+
+    known = listed_models(config.pipelines)
+    if not named:
+        default = next((one for one in known if one.default), known[0] if len(known) == 1 else None)
+        return default.name if default else models_in(config.pipelines).find().contract.name
+    if not is_model_name(named):
+        raise UsageError(f"--model {named[:40]!r} is no name of a model.", f"Type {MODEL_RULE}.")
+    return next((one.name for one in known if named in {one.name, one.slug}), named)
 
 
 def signing(voice: Voice, key: str, role: str = "") -> "Signing":
@@ -110,7 +139,7 @@ def _registrar(voice: Voice, sign_with: str) -> "Registrar":
 def print_outcome(outcome: "Outcome") -> None:
     """The gates as a table, and what happened."""
     print_gates(outcome.gates)
-    done = f"{outcome.action} version {outcome.version}: {outcome.from_state} → {outcome.to_state}"
+    done = f"{outcome.action} {outcome.model} version {outcome.version}: {outcome.from_state} → {outcome.to_state}"
     if outcome.dry_run:
         verdict = "it would be done" if outcome.allowed else "it would be refused"
         printing.say(f"dry run: nothing was changed; {verdict}")
@@ -121,7 +150,7 @@ def print_outcome(outcome: "Outcome") -> None:
     else:
         closed = ", ".join(gate.name for gate in outcome.gates if not gate.passed)
         seq = f"; audit entry {outcome.entry.seq} says so" if outcome.entry else ""
-        printing.say(f"refused: {outcome.action} version {outcome.version}, by the gate {closed}{seq}")
+        printing.say(f"refused: {outcome.action} {outcome.model} version {outcome.version}, by the gate {closed}{seq}")
 
 
 def print_gates(gates: Sequence["Gate"]) -> None:

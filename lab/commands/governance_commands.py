@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from lab.commands import printing
+from lab.commands.approval_commands import MODEL
 from lab.commands.command import Option, Voice
 
 if TYPE_CHECKING:
@@ -61,22 +62,25 @@ def evidence(
     _: Voice,
     version: Annotated[str, Option("number of the model version", "N")],
     output: Annotated[str, Option("folder to write into; without it ./evidence", "DIR")] = "",
+    model: Annotated[str, MODEL] = "",
 ) -> "Evidence":
     """Writes the evidence of a version. Raises LabError."""
     from lab.base import interruption
 
-    return interruption.run(_evidence(version, Path(output or "evidence").expanduser()))
+    return interruption.run(_evidence(model, version, Path(output or "evidence").expanduser()))
 
 
-async def _evidence(version: str, output: Path) -> "Evidence":
+async def _evidence(model: str, version: str, output: Path) -> "Evidence":
     from lab import wiring
     from lab.governance.cases.evidence import Collector
     from lab.governance.rules.approval_states import checked_version
+    from lab.models.model_folder import the_model
 
     checked_version(version)  # wrong usage is wrong in a lab that is down, too
-    collector = Collector.of_lab(wiring.own_lab())
+    config = wiring.own_lab()
+    collector = Collector.of_lab(config)
     try:
-        return await collector.write(version, output.absolute())
+        return await collector.write(the_model(config.pipelines, model), version, output.absolute())
     finally:
         await collector.aclose()
 

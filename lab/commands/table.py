@@ -27,8 +27,12 @@ _DECISIONS = {
 _LAB: tuple[Command[Any], ...] = (
     Command("up", "Start every service, wait until each is healthy, and seed the data.", lifecycle.up,
             lifecycle.print_up, doing="Starting"),
-    Command("demo-run", "Train, evaluate and register the credit-risk model under governance.", training.demo_run,
+    Command("demo-run", "Train, evaluate and register the default model under governance.", training.demo_run,
             training.print_run, json=True, doing="Running"),
+    Command("train", "Train, evaluate and register one model under governance.", training.train,
+            training.print_run, json=True, doing="Training"),
+    Command("models", "Show every model: its versions, how the newest stands, what is champion.", training.models,
+            training.print_models, json=True, code=training.unsound),
     Command("seed", "Record the data set, its baseline profile and hash; plant or take back a drift.", training.seed,
             training.print_seeded, json=True),
     Command("status", "Show every service: health by its deep probe, address, uptime, memory.", lifecycle.status,

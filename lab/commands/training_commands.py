@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from lab.base.errors import UsageError
 from lab.commands import printing
-from lab.commands.approval_commands import signing
+from lab.commands.approval_commands import MODEL, signing
 from lab.commands.command import Option, Voice
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from lab.base.runs import Run
     from lab.operations.demo_run import DemoRun
+    from lab.operations.model_list import ModelList
     from lab.operations.seed import Seeded
 
 _STATES = {"drifted": "red", "moderate": "yellow"}
@@ -27,6 +28,63 @@ def demo_run(voice: Voice, data: Annotated[str, Option("CSV file to train on ins
 
     config = wiring.own_lab(wiring.config_to_run())
     return interruption.run(DemoRunner(config, voice.report).run(Path(data) if data else None))
+
+
+def train(
+    voice: Voice,
+    name: Annotated[str, Option("registered name or folder of the model", "NAME", bare=True)],
+    data: Annotated[str, Option("file to train on instead of the model's own data")] = "",
+) -> "DemoRun":
+    """Trains, evaluates and registers one model. Raises LabError."""
+    from lab import wiring
+    from lab.base import interruption
+    from lab.models.model_folder import the_model
+    from lab.operations.demo_run import DemoRunner
+    from lab.operations.seed import Seeder
+
+    config = wiring.own_lab(wiring.config_to_run())
+    seeder = Seeder(config, the_model(config.pipelines, name))
+    if seeder.baseline() is None:
+        # Without one its drift would be unknown, and that alone blocks every version.
+        baseline = seeder.seed(signing(voice, ""), f"first training of {name}").baseline
+        voice.say(f"baseline of {name}: {baseline.rows} rows, SHA-256 {baseline.sha256[:12]}")
+    return interruption.run(
+        DemoRunner(config, voice.report).run(Path(data) if data else None, model=name, trigger="train")
+    )
+
+
+def models(_: Voice) -> "ModelList":
+    """Every model of the lab. Raises LabError."""
+    from lab import wiring
+    from lab.base import interruption
+    from lab.operations.model_list import list_models
+
+    return interruption.run(list_models(wiring.load_config()))
+
+
+def unsound(found: "ModelList") -> int:
+    """1 when a model can't be trained."""
+    return int(not found.sound)
+
+
+def print_models(found: "ModelList") -> None:
+    """A line for each, and what is wrong with those that can't be trained."""
+    if not found.models:
+        printing.say("no model yet; make one: invoke new-model NAME --data FILE --target COLUMN")
+        return
+    table = printing.new_table("model", "folder", "task", "versions", "newest", "staging", "champion", "schedule")
+    for one in found.models:
+        state = "" if not one.newest else f"{one.newest}: {one.approval.replace('_', ' ') or 'no state'}"
+        count = "?" if one.versions is None else str(one.versions)
+        name = f"{one.name} (default)" if one.default else one.name
+        cells = (name, one.folder or "–", one.task or "–", count, state, one.staging, one.champion, one.schedule or "–")
+        table.add_row(*map(printing.escape, cells))
+    printing.show(table)
+    for one in found.models:
+        if one.problem:
+            printing.show(f"[red]{printing.escape(one.name or one.folder)}: {printing.escape(one.problem)}[/]")
+    if found.unread:
+        printing.show(f"[yellow]versions are unknown: {printing.escape(found.unread)}[/]")
 
 
 def print_run(result: "DemoRun") -> None:
@@ -74,14 +132,17 @@ def seed(
     reset: Annotated[bool, Option("take a planted drift back")] = False,
     key: Annotated[str, Option("SSH key that signs for a new baseline, where the policy asks for that")] = "",
     reason: Annotated[str, Option("why this baseline, for the audit trail")] = "",
+    model: Annotated[str, MODEL] = "",
 ) -> "Seeded":
     """Records data set and baseline, or plants or takes back a drift. Raises LabError."""
     from lab import wiring
+    from lab.models.model_folder import the_model
     from lab.operations.seed import Seeder
 
     if drift and reset:
         raise UsageError("--drift and --reset exclude each other.", "Give one of them.")
-    seeder = Seeder(wiring.own_lab())
+    config = wiring.own_lab()
+    seeder = Seeder(config, the_model(config.pipelines, model))
     if drift or reset:
         return seeder.plant_drift() if drift else seeder.reset()
     return seeder.seed(signing(voice, key), reason)

@@ -7,7 +7,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
+from lab.base.names import MODEL_RULE, is_model_name
+
+_CRON = re.compile(r"[0-9*/,a-zA-Z-]+( [0-9*/,a-zA-Z?#-]+){4}")
 
 
 class Kind(StrEnum):
@@ -65,23 +67,35 @@ class Contract(_Part):
     """A whole contract. `columns` is in the order in which the model takes them."""
 
     version: Literal[1] = Field(description="version of this format: 1")
-    name: str = Field(description="name in the registry: a letter, then letters, digits, _ and -, at most 100")
+    name: str = Field(description=f"name in the registry: {MODEL_RULE}")
     owner: str = Field(min_length=1, description="who answers for the model")
     purpose: str = Field(min_length=1, description="what the model is for, in a sentence")
     limits: tuple[str, ...] = Field((), description="what it must not be used for, a paragraph each")
     task: Literal["binary"] = Field(description="binary: one of two classes")
+    data: str = Field(
+        "", description="CSV or Parquet: a path (below the project, if relative) or s3://bucket/key; empty: DATA_PATH"
+    )
     target: str = Field(description="column that the model predicts")
     positive: str = Field(description="label of the class whose probability is judged")
     columns: dict[str, Column] = Field(min_length=2, description="by name, the target among them")
     parameters: dict[str, str | int | float | bool] = Field(default_factory=dict, description="what `fit` is given")
+    schedule: str = Field("", description="when it trains by itself, five fields as cron has them; empty: never")
+    default: bool = Field(False, description="whether commands that name no model mean this one")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="decides the split and is given to `fit`")
     split: Split = Field(default_factory=lambda: Split(), description="how rows are held out")
 
     @field_validator("name")
     @classmethod
     def _name(cls, value: str) -> str:
-        if not NAME.fullmatch(value):
-            raise ValueError("must be a letter, then letters, digits, _ and -, at most 100 in all")
+        if not is_model_name(value):
+            raise ValueError(f"must be {MODEL_RULE}")
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule(cls, value: str) -> str:
+        if value and not _CRON.fullmatch(value):
+            raise ValueError(f"{value!r} isn't five fields as cron has them, as in 0 */6 * * *")
         return value
 
     @model_validator(mode="after")

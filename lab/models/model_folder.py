@@ -1,18 +1,23 @@
-"""Finds the model's folder below `pipelines/` and reads its contract; every error names file, line and remedy."""
+"""Finds the models' folders below `pipelines/` and reads their contracts; every error names file, line and remedy."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.base.errors import SettingsError
-from lab.base.model_versions import MODEL_NAME
-from lab.models.contract import Contract
+from lab.base.errors import LabError, SettingsError, UsageError
+from lab.base.model_id import SLUG_RULE, ModelId, is_slug
+from lab.base.names import is_model_name, shown
 
 if TYPE_CHECKING:
     import yaml
 
+    from lab.models.contract import Contract
+
 CONTRACT_FILE = "model.yaml"
+# Each has its own metrics, job and checks; nobody looks after more of them in one lab.
+MOST_MODELS = 200
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Model:
     """A folder below `pipelines/` with its contract. The folder's name is that of its Python package."""
 
     folder: Path
-    contract: Contract
+    contract: "Contract"
 
     @property
     def module(self) -> str:
@@ -31,47 +36,172 @@ class Model:
     def slug(self) -> str:
         return self.folder.name
 
+    @property
+    def data(self) -> str:
+        """Where its data set is, s3://bucket/key or an absolute path; empty: where DATA_PATH says."""
+        named = self.contract.data
+        return named if not named or named.startswith("s3://") else str(self.folder.parent.parent / named)
 
-def the_model(pipelines: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> Model:
-    """The one model that the lab governs; `read` gives a file's content.
+    @property
+    def id(self) -> ModelId:
+        return ModelId(self.contract.name, self.slug, self.contract.default)
 
-    Raises SettingsError when there is none or more, or its contract is wrong.
+
+@dataclass(frozen=True)
+class BrokenModel:
+    """A folder whose contract can't be used; `name` is the registered one, empty where that can't be read either."""
+
+    slug: str
+    name: str
+    problem: SettingsError
+
+
+@dataclass(frozen=True)
+class Models:
+    """Every model, by folder; what is wrong with one is no other one's concern."""
+
+    sound: tuple[Model, ...]
+    broken: tuple[BrokenModel, ...]
+
+    def find(self, name: str = "") -> Model:
+        """The model of a registered name or a folder; without a name the default one, or the only one.
+
+        Raises SettingsError when its contract is wrong, UsageError when there is no such model.
+        """
+        found = next((one for one in self.sound if name in {one.contract.name, one.slug}), None) if name else None
+        found = found or (None if name else self.default)
+        if found:
+            return found
+        for one in self.broken:
+            if name in {one.name, one.slug} or (not name and not self.sound):
+                raise one.problem
+        known = ", ".join(sorted(one.contract.name for one in self.sound)) or "none"
+        if name:
+            raise UsageError(f"There is no model {shown(name)}.", f"Known are: {known}.")
+        raise UsageError("No model is named, and none is the default one.", f"Name one of: {known}.")
+
+    @property
+    def default(self) -> Model | None:
+        """The default model, or the only one."""
+        if chosen := next((one for one in self.sound if one.contract.default), None):
+            return chosen
+        return self.sound[0] if len(self.sound) == 1 else None
+
+
+def models_in(pipelines: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> Models:
+    """Every model below `pipelines`; `read` gives a file's content. Raises nothing.
+
+    Where two claim one name, or to be the default one, the first by folder has it and the other one is refused.
     """
-    found = sorted(pipelines.glob(f"*/{CONTRACT_FILE}"))
-    if len(found) != 1:
-        names = ", ".join(path.parent.name for path in found) or "none"
-        raise SettingsError(
-            f"{pipelines} must hold one folder with a {CONTRACT_FILE}, and holds {len(found)}: {names}.",
-            "Keep one model there.",
-        )
-    if not found[0].parent.name.isidentifier():
-        raise SettingsError(f"{found[0].parent} can't be imported.", "Name the folder with a-z, 0-9 and _.")
-    contract = read_contract(found[0], read)
-    if contract.name != MODEL_NAME:
-        # Its audit trail, approvals and aliases are those of this name.
-        raise SettingsError(f"{found[0]}: name: the lab governs {MODEL_NAME} only, not {contract.name}.", "Keep it.")
-    return Model(found[0].parent, contract)
+    sound: list[Model] = []
+    broken: list[BrokenModel] = []
+    for number, path in enumerate(_contracts(pipelines)):
+        try:
+            if number >= MOST_MODELS:
+                raise SettingsError(f"{path}: a lab has at most {MOST_MODELS} models.", "Use another lab for it.")
+            sound.append(_alone(_model(path, read), sound))
+        except SettingsError as err:
+            broken.append(BrokenModel(path.parent.name, _listed(path, read).name, err))
+    return Models(tuple(sound), tuple(broken))
 
 
-def read_contract(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> Contract:
-    """Raises SettingsError naming the file, the line and what is allowed there."""
+def the_model(pipelines: Path, name: str = "", read: Callable[[Path], bytes] = Path.read_bytes) -> Model:
+    """One model, see `Models.find`."""
+    return models_in(pipelines, read).find(name)
+
+
+def listed_models(pipelines: Path) -> tuple[ModelId, ...]:
+    """What the models are called, by folder, as far as that can be read: cheap, and without judging contracts."""
+    found: dict[str, ModelId] = {}
+    for path in _contracts(pipelines)[:MOST_MODELS]:
+        try:
+            status = path.stat()
+            one = _listed_as_of(path, status.st_mtime_ns, status.st_size)
+        except OSError:
+            continue
+        if one.name and one.name not in found and is_slug(one.slug):
+            taken = any(known.default for known in found.values())
+            found[one.name] = ModelId(one.name, one.slug, one.default and not taken)
+    return tuple(found.values())
+
+
+def names_in(pipelines: Path) -> frozenset[str]:
+    """The registered names of the models that a lab governs."""
+    return frozenset(one.name for one in listed_models(pipelines))
+
+
+def _contracts(pipelines: Path) -> list[Path]:
+    return sorted(pipelines.glob(f"*/{CONTRACT_FILE}"))
+
+
+def _model(path: Path, read: Callable[[Path], bytes]) -> Model:
+    if not is_slug(path.parent.name):
+        raise SettingsError(f"{path.parent} is no name for a model's folder.", f"Use {SLUG_RULE}.")
+    return Model(path.parent, read_contract(path, read))
+
+
+def _alone(model: Model, others: Sequence[Model]) -> Model:
+    path, contract = model.folder / CONTRACT_FILE, model.contract
+    for other in others:
+        if other.contract.name == contract.name:
+            raise SettingsError(
+                f"{path}: name: {contract.name} is the model of {other.folder.name} already.", "Give it another name."
+            )
+        if other.contract.default and contract.default:
+            raise SettingsError(
+                f"{path}: default: {other.contract.name} is the default model already.", "Leave the line out."
+            )
+    return model
+
+
+@lru_cache(maxsize=4 * MOST_MODELS)
+def _listed_as_of(path: Path, changed: int, size: int) -> ModelId:  # noqa: ARG001 - what tells one content from another
+    return _listed(path, Path.read_bytes)
+
+
+def _listed(path: Path, read: Callable[[Path], bytes]) -> ModelId:
+    """The name is empty where there is none that can be read."""
+    nothing = ModelId("", path.parent.name)
+    try:
+        raw = _loaded(read(path))[0]
+    except (OSError, LabError, ValueError, RecursionError):
+        return nothing
+    name = raw.get("name") if isinstance(raw, dict) else None
+    if not isinstance(name, str) or not is_model_name(name):
+        return nothing
+    return ModelId(name, path.parent.name, raw.get("default") is True)
+
+
+def _loaded(content: bytes) -> tuple[Any, "yaml.Node | None"]:
+    """What a contract says, and the nodes that know its lines. Raises LabError for what is no YAML."""
     import yaml
 
     try:
         # The C library's loader takes a tenth of the time, where PyYAML has it.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(read(path))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
         node = loader.get_single_node()
-        raw = loader.construct_document(node) if node else None
+        return (loader.construct_document(node) if node else None), node
+    except (yaml.YAMLError, ValueError, RecursionError) as err:
+        raise LabError(_first_words(err)) from None
+
+
+def read_contract(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> "Contract":
+    """Raises SettingsError naming the file, the line and what is allowed there."""
+    try:
+        raw, node = _loaded(read(path))
     except OSError as err:
         raise SettingsError(f"Can't read {path}: {err.strerror}.", "Give the lab's user leave to read it.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as err:
-        raise SettingsError(f"{path} is no YAML: {_first_words(err)}.", "Mend it there.") from None
+    except LabError as err:
+        raise SettingsError(f"{path} is no YAML: {err.message}.", "Mend it there.") from None
     return parse_contract(raw, node, path)
 
 
-def parse_contract(raw: object, node: "yaml.Node | None", path: Path) -> Contract:
+def parse_contract(raw: object, node: "yaml.Node | None", path: Path) -> "Contract":
     """The contract in `raw`, which was loaded from `path`; `node` knows the lines. Raises SettingsError."""
+    # What only asks for names doesn't wait for pydantic.
     from pydantic import ValidationError
+
+    from lab.models.contract import Contract
 
     if node is not None and (twice := next(_repeated(node), None)):
         raise SettingsError(f"{path}, line {twice.start_mark.line + 1}: {twice.value} is there twice.", "Keep one.")
@@ -88,6 +218,8 @@ def parse_contract(raw: object, node: "yaml.Node | None", path: Path) -> Contrac
 
 
 def _allowed(place: Sequence[Any]) -> str:
+    from lab.models.contract import Contract
+
     field = Contract.model_fields.get(str(place[0])) if place else None
     if field is None:
         return f"Known are: {', '.join(Contract.model_fields)}."

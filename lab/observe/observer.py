@@ -9,6 +9,7 @@ from lab.base.catalogue import BY_NAME, ProcessFact, Service
 from lab.base.drift import DriftReport
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.models.model_folder import listed_models
 from lab.observe.audit_source import AuditSource
 from lab.observe.probing import ServicesSource
 from lab.observe.snapshot import Health, LabInfo, Slice, Snapshot
@@ -75,7 +76,7 @@ class Observer:
         """
         self._started = started
         self._clocks = clocks or Clocks()
-        self._lab = lab_info(config, runtime.name)
+        self._lab, self._pipelines = lab_info(config, runtime.name), config.pipelines
         probe_s = min(deadline_s, PROBE_DEADLINE_S)
         self._prober = ServicesSource(
             config,
@@ -196,9 +197,11 @@ class Observer:
         exposition = await http.get_text("/metrics")
         with understanding(http.title, http.remedy):
             found = read_drift(exposition)
-        if found.report is None and found.failing:
+        reports = [one.report for one in found.values() if one.report]
+        if not reports and any(one.failing for one in found.values()):
             raise http.unavailable("has not managed a check of the data yet.")
-        return found.report
+        default = {one.name for one in listed_models(self._pipelines) if one.default}
+        return min(reports, key=lambda one: (not one.detected, one.model not in default, one.model), default=None)
 
 
 def lab_info(config: LabConfig, runtime: str) -> LabInfo:

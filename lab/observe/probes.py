@@ -222,15 +222,16 @@ class Probes:
         with understanding(http.title, http.remedy):
             found = read_drift(exposition)
         _refuse_stalled(http, exposition)
-        if not found.seeded:
+        if not any(one.seeded for one in found.values()):
             raise Unseeded("There is no baseline to compare the data with.", "Type `invoke seed`.")
-        if found.report is None:
-            kind = Incomplete if found.failing else NotReady
-            raise kind(
-                "No check of the data has succeeded yet." if found.failing else "The first check is under way.",
-                http.remedy,
-            )
-        age = self._clock() - found.report.checked_at
+        # A model that has no data yet, or whose data can't be read, keeps no other one's from being checked.
+        checked = [one.report.checked_at for one in found.values() if one.report]
+        if not checked:
+            failing = any(one.failing for one in found.values())
+            kind = Incomplete if failing else NotReady
+            said = "No check of the data has succeeded yet." if failing else "The first check is under way."
+            raise kind(said, http.remedy)
+        age = self._clock() - max(checked)
         if age > _CHECKS_MISSED * self._config.drift_interval_s:
             raise Incomplete(f"The last successful check was {age:.0f} s ago.", http.remedy)
 

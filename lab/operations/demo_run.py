@@ -9,14 +9,16 @@ from typing import TypeVar
 
 from lab.base.catalogue import Service
 from lab.base.errors import ClaimRefused, Interrupted, LabError, NotFound, PolicyDenied, RunFailed, ServiceUnavailable
-from lab.base.model_versions import MODEL_NAME, ModelVersion
+from lab.base.model_id import ModelId, is_training, slug_of
+from lab.base.model_versions import ModelVersion
 from lab.base.progress import Progress, Report
-from lab.base.runs import JOB, Run, RunStatus
+from lab.base.runs import Run, RunStatus
 from lab.config import LabConfig
 from lab.governance.cases.trail import entry_by_actor, entry_by_claim, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.ledger.writer import entries_of_run
 from lab.governance.rules.policy import Action, Claim
+from lab.models.model_folder import models_in
 from lab.runtime.data_mount import visible
 from lab.services.dagster import Dagster
 from lab.services.http import Http
@@ -77,20 +79,27 @@ def _store(config: LabConfig) -> AuditStore:
 
 
 class DemoRunner:
-    """Launches and follows one run of the training job."""
+    """Launches and follows one run of a model's training job."""
 
     def __init__(self, config: LabConfig, report: Report) -> None:
         self._config, self._report = config, report
+        self._models = models_in(config.pipelines)
         self._dagster = Dagster(Http.to(Service.DAGSTER, config.url(Service.DAGSTER), _ANSWER_S))
         self._mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), _ANSWER_S))
         self._store = _store(config)
 
-    async def run(self, data: Path | None = None, deadline_s: float = DEADLINE_S) -> DemoRun:
-        """Raises PolicyDenied before anything starts, RunFailed when the run isn't done in time, LabError otherwise."""
+    async def run(
+        self, data: Path | None = None, deadline_s: float = DEADLINE_S, model: str = "", trigger: str = DEMO_RUN
+    ) -> DemoRun:
+        """Of the model that is named, or the default one.
+
+        Raises PolicyDenied before anything starts, RunFailed when the run isn't done in time, LabError otherwise.
+        """
         try:
-            await asyncio.to_thread(self._guard, DEMO_RUN)
+            chosen = self._models.find(model)
+            await asyncio.to_thread(self._guard, trigger)
             path = None if data is None else str(visible(self._config, _readable(data)))
-            return await self._launch(DEMO_RUN, path, {}, deadline_s)
+            return await self._launch(chosen.id, trigger, path, {}, deadline_s)
         finally:
             await self._aclose()
 
@@ -102,21 +111,23 @@ class DemoRunner:
         try:
             await asyncio.to_thread(self._guard, RELAUNCH)
             job, path = await self._dagster.launched_on(run_id)
-            if job != JOB:
-                raise LabError(f"Run {run_id} is of the job {job}; only {JOB} can be launched here.")
+            if not is_training(job):
+                raise LabError(f"Run {run_id} is of the job {job}, which trains no model of the lab.")
             tags = {"dagster/parent_run_id": run_id, "dagster/root_run_id": run_id}
-            return await self._launch(RELAUNCH, path, tags, deadline_s)
+            return await self._launch(self._models.find(slug_of(job)).id, RELAUNCH, path, tags, deadline_s)
         finally:
             await self._aclose()
 
-    async def _launch(self, trigger: str, path: str | None, tags: dict[str, str], deadline_s: float) -> DemoRun:
-        run_id = await self._dagster.launch(self._config.actor, trigger, path, tags)
+    async def _launch(
+        self, model: ModelId, trigger: str, path: str | None, tags: dict[str, str], deadline_s: float
+    ) -> DemoRun:
+        run_id = await self._dagster.launch(self._config.actor, model, trigger, path, tags)
         self._report(Progress("run", "launched", run_id))
         try:
-            return await self._summarise(await self._follow(run_id, deadline_s))
+            return await self._summarise(model, await self._follow(run_id, deadline_s))
         except asyncio.CancelledError:
             raise Interrupted(
-                f"demo-run was interrupted: run {run_id} goes on, and nobody follows it here.",
+                f"{trigger} was interrupted: run {run_id} goes on, and nobody follows it here.",
                 f"See and stop it at {self._link(run_id)}.",
             ) from None
 
@@ -167,7 +178,7 @@ class DemoRunner:
                 seen[step.name] = step.status
                 self._report(Progress(step.name, step.status.lower(), seconds=step.seconds))
 
-    async def _summarise(self, run: Run) -> DemoRun:
+    async def _summarise(self, model: ModelId, run: Run) -> DemoRun:
         """Never raises a LabError: how the run ended must be told, whatever hangs by now."""
         unread: list[str] = []
         entries = await self._read(asyncio.to_thread(self._entries, run.run_id), "its audit entries", unread) or ()
@@ -179,11 +190,11 @@ class DemoRunner:
         links = {"run": self._link(run.run_id)}
         version, reason = None, ""
         if run.status is RunStatus.SUCCESS:
-            version = await self._read(self._version(entries), "its version in MLflow", unread)
+            version = await self._read(self._version(model, entries), "its version in MLflow", unread)
         else:
             reason = await self._read(self._dagster.failure(run.run_id), "the reason in Dagster", unread) or ""
         if version:
-            links["model"] = f"{self._config.url(Service.MLFLOW)}/#/models/{MODEL_NAME}/versions/{version.version}"
+            links["model"] = f"{self._config.url(Service.MLFLOW)}/#/models/{model.name}/versions/{version.version}"
         return DemoRun(run, version, entries, links, faults, reason, tuple(unread))
 
     async def _read(self, asked: Awaitable[T], what: str, unread: list[str]) -> T | None:
@@ -196,10 +207,10 @@ class DemoRunner:
     def _entries(self, run_id: str) -> tuple[Entry, ...]:
         return entries_of_run(self._store, self._config.audit_prefix, run_id)
 
-    async def _version(self, entries: tuple[Entry, ...]) -> ModelVersion | None:
+    async def _version(self, model: ModelId, entries: tuple[Entry, ...]) -> ModelVersion | None:
         entry = next((one for one in reversed(entries) if one.model_version), None)
         try:
-            found = await self._mlflow.version(entry.model_version) if entry else None
+            found = await self._mlflow.version(model.name, entry.model_version) if entry else None
         except NotFound:
             return None
         # Its number may be another version's, once somebody deleted the model.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -18,7 +19,7 @@ from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OF
 from lab.base.csv_text import HEAD, foreign
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.models.model_folder import the_model
+from lab.models.model_folder import models_in
 from lab.operations.finding import Finding, Verdict
 from lab.runtime import neighbours
 from lab.runtime.binaries import NotInstalled, Resolver
@@ -226,14 +227,22 @@ def _settings(path: Path) -> Iterator[Finding]:
 
 
 def _model(config: LabConfig) -> Iterator[Finding]:
-    """The model's contract, and the data set that it speaks of."""
-    try:
-        model = the_model(config.pipelines)
-    except LabError as err:
-        yield Finding("model", Verdict.FAIL, err.message, err.remedy)
-        return
-    yield Finding("model", Verdict.OK, f"{model.contract.name}, in {model.folder}")
-    yield _data(config.data_path, tuple(model.contract.columns))
+    """Each model's contract, and the data set that it speaks of."""
+    models = models_in(config.pipelines)
+    # Without a sound one there is nothing to train; otherwise a broken one is its own concern.
+    broken = Verdict.WARN if models.sound else Verdict.FAIL
+    for one in models.broken:
+        yield Finding("model", broken, f"{one.slug}: {one.problem.message}", one.problem.remedy)
+    if not models.sound and not models.broken:
+        remedy = "Make one: `invoke new-model NAME --data FILE --target COLUMN`."
+        yield Finding("model", Verdict.FAIL, f"there is no model in {config.pipelines}", remedy)
+    for model in models.sound:
+        yield Finding("model", Verdict.OK, f"{model.contract.name}, in {model.folder}")
+        if model.data.startswith("s3://"):
+            continue
+        found = _data(Path(model.data) if model.data else config.data_path, tuple(model.contract.columns))
+        mild = found.verdict is Verdict.FAIL and not model.id.default
+        yield replace(found, verdict=Verdict.WARN) if mild else found
 
 
 def _data(path: Path, columns: Sequence[str]) -> Finding:

@@ -14,6 +14,7 @@ from lab.base.progress import Progress, Report
 from lab.config import LabConfig
 from lab.envfile import is_own
 from lab.governance.cases.audit import deliver, export_file
+from lab.models.model_folder import models_in
 from lab.operations import bring_up
 from lab.operations.doctor import examine, ports
 from lab.operations.finding import Finding, Verdict
@@ -62,15 +63,7 @@ def provision(config: LabConfig, runtime: Runtime) -> bring_up.Provision:
         inside = runtime.provision(deadline_s)
         made = [f"made bucket {name}" for name in provision_store(config, deadline_s)] if inside is None else [*inside]
         _patiently(lambda: settle(config), deadline_s)
-        seeder = Seeder(config)
-        if _patiently(seeder.baseline, deadline_s) is None:
-            try:
-                baseline = seeder.seed().baseline
-                made.append(f"seeded {baseline.rows} rows, SHA-256 {baseline.sha256[:12]}")
-            except PolicyDenied as err:
-                # Services are useful without it: runs work, and their versions stay blocked for unknown drift.
-                made.append(f"no baseline yet: {err} Then type `invoke seed`.")
-        return [*made, *_late_entries(config)]
+        return [*made, *_baselines(config, deadline_s), *_late_entries(config)]
 
     def postgres(deadline_s: float) -> list[str]:
         if runtime.provision(deadline_s) is not None:
@@ -78,6 +71,29 @@ def provision(config: LabConfig, runtime: Runtime) -> bring_up.Provision:
         return [f"made database {name}" for name in provision_postgres(config, deadline_s)]
 
     return {Service.POSTGRES: postgres, Service.OBJECT_STORE: object_store}
+
+
+def _baselines(config: LabConfig, deadline_s: float) -> Iterator[str]:
+    """Records what is no model's baseline yet; services are useful without one, versions stay blocked for it."""
+    models = models_in(config.pipelines)
+    for model in models.sound:
+        seeder, name = Seeder(config, model), model.contract.name
+        if _patiently(seeder.baseline, deadline_s) is not None:
+            continue
+        try:
+            baseline = seeder.seed().baseline
+            yield f"seeded {baseline.rows} rows of {name}, SHA-256 {baseline.sha256[:12]}"
+        except PolicyDenied as err:
+            yield f"{name} has no baseline yet: {err} Then type `invoke seed --model {name}`."
+        except ServiceUnavailable:
+            raise
+        except LabError as err:
+            if model.id.default:
+                raise
+            # What is wrong with one model's data keeps no other one from its work.
+            yield f"{name} has no baseline yet: {err}"
+    for broken in models.broken:
+        yield f"{broken.slug} is left out: {broken.problem}"
 
 
 def _late_entries(config: LabConfig) -> list[str]:

@@ -1,13 +1,14 @@
-"""The data that the lab starts from: the current data set, the baseline's profile, and a drift planted on purpose."""
+"""The data that a model starts from: the current data set, the baseline's profile, and a drift planted on purpose."""
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base.csv_text import refuse_unreadable
-from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
+from lab.base.dataset import DatasetRef, hash_file, profile_key, read_rows
 from lab.base.drift import DriftReport, Profile, compare, profile
 from lab.base.errors import LabError, NotFound
 from lab.base.interruption import finished_first
@@ -15,7 +16,7 @@ from lab.config import LabConfig
 from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.signing import Signing
 from lab.models.drift_simulation import worse_times
-from lab.models.model_folder import the_model
+from lab.models.model_folder import Model
 from lab.services.s3 import PIPELINE, S3, AuditStore
 
 
@@ -29,40 +30,59 @@ class Seeded:
 
 
 class Seeder:
-    """Sets data and baseline in the store. Methods raise LabError."""
+    """Sets data and baseline of one model in the store. Methods raise LabError."""
 
-    def __init__(self, config: LabConfig, clock: Callable[[], float] = time.time) -> None:
-        self._config, self._clock = config, clock
+    def __init__(self, config: LabConfig, model: Model, clock: Callable[[], float] = time.time) -> None:
+        self._config, self._model, self._clock = config, model, clock
         self._s3 = S3.of_lab(config, PIPELINE, timeout_s=15)
 
     def baseline(self) -> DatasetRef | None:
         """The recorded baseline; None before the first seed."""
         try:
-            return DatasetRef.from_json(self._s3.get(self._config.data_bucket, BASELINE_KEY))
+            return DatasetRef.from_json(self._s3.get(self._config.data_bucket, self._model.id.baseline_key))
         except NotFound:
             return None
 
     def seed(self, signing: Signing | None = None, reason: str = "") -> Seeded:
-        """Makes DATA_PATH the current data and the baseline that drift is measured against; a governed action."""
-        path, contract = self._config.data_path, the_model(self._config.pipelines).contract
+        """Makes the model's data its current ones and the baseline that drift is measured against; governed."""
+        contract = self._model.contract
         store = AuditStore(self._s3, self._config.audit_bucket, self._config.audit_prefix)
-        approval = BaselineApproval(self._config, store, signing or Signing())
+        approval = BaselineApproval(self._config, store, signing or Signing(), contract.name)
         approval.admit()
+        with self._data() as (path, source):
+            return self._set(path, source, approval, reason)
+
+    @contextmanager
+    def _data(self) -> Iterator[tuple[Path, str]]:
+        """A file with the model's data, and where they come from."""
+        named = self._model.data
+        if not named.startswith("s3://"):
+            path = Path(named) if named else self._config.data_path
+            yield path, str(path)
+            return
+        bucket, _, key = named.removeprefix("s3://").partition("/")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / Path(key).name
+            self._s3.download(bucket, key, path)
+            yield path, named
+
+    def _set(self, path: Path, source: str, approval: BaselineApproval, reason: str) -> Seeded:
+        contract = self._model.contract
         try:
             refuse_unreadable(path, tuple(contract.columns))
             digest = hash_file(path)
             with path.open(encoding="utf-8", newline="") as file:
                 made = profile(read_rows(file), digest, *contract.profiled)
         except OSError as err:
-            raise LabError(f"Can't read the data set {path}: {err.strerror}.", "Set DATA_PATH to a CSV file.") from None
-        ref = DatasetRef(digest, made.rows, str(path))
+            raise LabError(f"Can't read the data set {path}: {err.strerror}.", "Name one that you can read.") from None
+        ref = DatasetRef(digest, made.rows, source)
         details = {"data_hash": ref.sha256, "rows": ref.rows, "source": ref.source}
         mandate = approval.ask(details, reason or f"baseline from {path.name}")
         self._upload(ref, path)
         with finished_first():
             self._s3.put(self._config.data_bucket, profile_key(digest), made.to_json())
-            self._s3.put(self._config.data_bucket, BASELINE_KEY, ref.to_json())
-            self._s3.put(self._config.data_bucket, CURRENT_KEY, ref.to_json())
+            self._s3.put(self._config.data_bucket, self._model.id.baseline_key, ref.to_json())
+            self._s3.put(self._config.data_bucket, self._model.id.current_key, ref.to_json())
             approval.done(mandate)
         return self._seeded(ref, ref)
 
@@ -70,19 +90,19 @@ class Seeder:
         """Replaces the current data by the baseline's population in worse times; `reset` takes it back."""
         baseline = self._required_baseline()
         rows = read_rows(self._s3.lines(self._config.data_bucket, baseline.key))
-        body = worse_times(rows, the_model(self._config.pipelines).contract)
+        body = worse_times(rows, self._model.contract)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "drifted.csv"
             path.write_bytes(body)
             ref = DatasetRef(hash_file(path), body.count(b"\n") - 1, "planted drift", planted=True)
             self._upload(ref, path)
-        self._s3.put(self._config.data_bucket, CURRENT_KEY, ref.to_json())
+        self._s3.put(self._config.data_bucket, self._model.id.current_key, ref.to_json())
         return self._seeded(ref, baseline)
 
     def reset(self) -> Seeded:
         """Makes the baseline's data set current again."""
         baseline = self._required_baseline()
-        self._s3.put(self._config.data_bucket, CURRENT_KEY, baseline.to_json())
+        self._s3.put(self._config.data_bucket, self._model.id.current_key, baseline.to_json())
         return self._seeded(baseline, baseline)
 
     def _required_baseline(self) -> DatasetRef:

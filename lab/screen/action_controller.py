@@ -68,7 +68,7 @@ class ActionController:
     def _sign(self, action: Action, title: str, arguments: ActionArguments) -> None:
         from lab.screen.screens.sign_screen import SignScreen
 
-        screen = SignScreen(action.name, title, arguments["target"], self._runner)
+        screen = SignScreen(action.name, title, arguments, self._runner)
 
         def answered(reason: str | None) -> None:
             if reason is not None:
@@ -123,6 +123,8 @@ def arguments_of(action: Action, target: str, view: View) -> ActionArguments:
     """The arguments of the action."""
     alert = find_alert(view, target) if action.name == "silence" else None
     arguments = {"target": _number(action, target)}
+    if action.part == "models":
+        arguments["model"] = target.rpartition("/")[0]
     if alert is None:
         return arguments
     import json

@@ -7,10 +7,10 @@ from importlib import resources
 from typing import Any
 
 from lab.base.errors import RunFailed
+from lab.base.model_id import ModelId
 from lab.base.runs import (
     ENVIRONMENT_TAG,
     INGEST,
-    JOB,
     OWNER_TAG,
     ROLE_TAG,
     SCHEDULE,
@@ -152,13 +152,14 @@ class Dagster:
     async def launch(
         self,
         actor: Actor,
+        model: ModelId,
         trigger: str,
         data_path: str | None = None,
         extra_tags: Mapping[str, str] | None = None,
     ) -> str:
-        """Starts the training job for `actor` and returns its run id. Raises RunFailed when Dagster refuses it."""
+        """Starts a model's training job for `actor`; gives its run id. Raises RunFailed when Dagster refuses it."""
         data = await self._ask(
-            "launch", {"params": _params(actor, trigger, data_path, extra_tags or {})}, LAUNCH_TIMEOUT_S
+            "launch", {"params": _params(actor, model, trigger, data_path, extra_tags or {})}, LAUNCH_TIMEOUT_S
         )
         with understanding(self.title, self._http.remedy):
             run_id, problem = read.launched(data)
@@ -196,15 +197,17 @@ def query(name: str) -> str:
     return resources.files("lab.services").joinpath("queries", f"{name}.graphql").read_text()
 
 
-def _params(actor: Actor, trigger: str, data_path: str | None, extra_tags: Mapping[str, str]) -> dict[str, Any]:
+def _params(
+    actor: Actor, model: ModelId, trigger: str, data_path: str | None, extra_tags: Mapping[str, str]
+) -> dict[str, Any]:
     governance = {"owner": actor.owner, "role": actor.role.value, "environment": actor.environment.value}
     config: dict[str, Any] = {"resources": {"governance": {"config": governance}}}
     if data_path is not None:
-        config["ops"] = {INGEST: {"config": {"data_path": data_path}}}
+        config["ops"] = {model.op(INGEST): {"config": {"data_path": data_path}}}
     tags = {**extra_tags, OWNER_TAG: governance["owner"], ROLE_TAG: governance["role"]}
     tags |= {ENVIRONMENT_TAG: governance["environment"], TRIGGER_TAG: trigger}
     return {
-        "selector": {**_SELECTOR, "jobName": JOB},
+        "selector": {**_SELECTOR, "jobName": model.job},
         "runConfigData": config,
         "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
     }

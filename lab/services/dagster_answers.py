@@ -8,9 +8,11 @@ from typing import Any
 
 from lab.base.errors import NotFound
 from lab.base.heartbeats import DaemonError, current, met_at
+from lab.base.model_id import step_of
 from lab.base.runs import (
     ENVIRONMENT_TAG,
     INGEST,
+    MODEL_TAG,
     OWNER_TAG,
     ROLE_TAG,
     TRIGGER_TAG,
@@ -145,7 +147,8 @@ def launched_on(data: Mapping[str, Any]) -> tuple[str, str | None]:
     """The job of a run, and the path of the data that it was given; None where it took DATA_PATH. Raises NotFound."""
     found = _found(data["runOrError"], "Run")
     config = mapping(found["runConfig"] or {})
-    step = mapping(mapping(config.get("ops") or {}).get(INGEST) or {})
+    ops = mapping(config.get("ops") or {})
+    step = mapping(next((ops[name] for name in ops if step_of(text(name)) == INGEST), None) or {})
     return text(found["jobName"]), mapping(step.get("config") or {}).get("data_path")
 
 
@@ -176,6 +179,7 @@ def run(raw: object) -> Run:
         owner=tags.get(OWNER_TAG, ""),
         role=tags.get(ROLE_TAG, ""),
         environment=tags.get(ENVIRONMENT_TAG, ""),
+        model=tags.get(MODEL_TAG, ""),
         trigger=tags.get(TRIGGER_TAG) or ("schedule" if "dagster/schedule_name" in tags else ""),
         # A step that was skipped has no start.
         steps=tuple(sorted(steps, key=lambda s: float("inf") if s.started_at is None else s.started_at)),
@@ -185,7 +189,7 @@ def run(raw: object) -> Run:
 def step(raw: object) -> Step:
     item = mapping(raw)
     started, ended = number_or_none(item["startTime"]), number_or_none(item["endTime"])
-    return Step(text(item["stepKey"]), text_or(item["status"]), started, ended)
+    return Step(step_of(text(item["stepKey"])), text_or(item["status"]), started, ended)
 
 
 def events(data: Mapping[str, Any]) -> tuple[tuple[RunEvent, ...], str, bool]:
@@ -199,7 +203,7 @@ def event(raw: object) -> RunEvent:
     evaluation = item.get("evaluation")
     return RunEvent(
         kind=text_or(item.get("eventType")) or text(item["__typename"]),
-        step=text_or(item["stepKey"]),
+        step=step_of(text_or(item["stepKey"])),
         at=number(item["timestamp"]) / 1000,
         level=text(item["level"]),
         message=text_or(item["message"]),

@@ -1,7 +1,7 @@
 """Reading the Prometheus text format, as far as the lab's own exporters use it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lab.base.drift import DriftReport, FeatureDrift
@@ -24,7 +24,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class DriftMetrics:
-    """What the drift monitor publishes: the last good report, None before the first, and how checks went.
+    """What the drift monitor publishes of one model: the last good report, None before the first, and how checks went.
 
     `seeded` is whether there is anything to check.
     """
@@ -47,10 +47,20 @@ def samples(exposition: str) -> Iterator[Sample]:
         yield Sample(found["name"], _labels(found["labels"] or ""), value)
 
 
-def read_drift(exposition: str) -> DriftMetrics:
-    """The drift monitor's metrics; KeyError when they aren't there."""
+def read_drift(exposition: str) -> Mapping[str, DriftMetrics]:
+    """The drift monitor's metrics by model; KeyError when they aren't there."""
     found = list(samples(exposition))
-    single = {sample.name: sample.value for sample in found if not sample.labels}
+    if not any(one.name == "synthetic_data_check_interval_seconds" for one in found):
+        raise KeyError("synthetic_data_check_interval_seconds")
+    of_model: dict[str, list[Sample]] = {}
+    for one in found:
+        if one.name.startswith("synthetic_data_") and "model" in one.labels:
+            of_model.setdefault(one.labels["model"], []).append(one)
+    return {model: _drift_of(model, ours) for model, ours in of_model.items()}
+
+
+def _drift_of(model: str, found: list[Sample]) -> DriftMetrics:
+    single = {sample.name: sample.value for sample in found if set(sample.labels) == {"model"}}
     checked_at = single["synthetic_data_last_check_timestamp"]
     failing = (
         single.get("synthetic_data_check_success") == 0 and single.get("synthetic_data_check_failures_total", 0) > 0
@@ -72,6 +82,7 @@ def read_drift(exposition: str) -> DriftMetrics:
         int(single["synthetic_data_row_count"]),
         tuple(psi),
         checked_at,
+        model,
     )
     return DriftMetrics(report, failing, seeded)
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from lab.base.errors import NotFound
-from lab.base.model_versions import MODEL_NAME, ModelVersion
+from lab.base.model_versions import ModelVersion
 from lab.base.names import in_order
 from lab.governance.rules.approval_states import ALIASES
+from lab.governance.rules.registry_findings import Registry
 from lab.services.http import BadStatus, Http
 from lab.services.json_reading import items, mapping, number, text, text_or, understanding
 
@@ -19,6 +20,9 @@ _API = "/api/2.0/mlflow"
 # What MLflow calls the stage of a version that has none.
 NO_STAGE = "None"
 _PAGE = 500
+_MODELS = 100
+# A model, and the number of a version of it.
+Place = tuple[str, str]
 # MLflow takes 100,000 characters; no tag that the lab knows needs as many as these.
 _LONGEST_TAG = 2000
 # Each costs a request at every look.
@@ -60,43 +64,61 @@ class Mlflow:
         with understanding(self.title, self._http.remedy):
             items(answer.get("registered_models", []))
 
-    async def versions(self, limit: int = 25, name: str = MODEL_NAME) -> tuple[ModelVersion, ...]:
-        """Up to `limit` versions, newest first, then older ones that an alias names; with aliases and metrics."""
-        found, aliases = await asyncio.gather(self._search_versions(limit, name), self.aliases(name))
-        known = {one.version for one in found}
-        older = _chosen({version: names for version, names in aliases.items() if version not in known})
-        found += await asyncio.gather(*(self._version(number, name) for number in older))
+    async def versions(self, limit: int = 25, name: str = "") -> tuple[ModelVersion, ...]:
+        """Up to `limit` versions, newest first, then older ones that an alias names; with aliases and metrics.
+
+        Of one model, or without a name of all of them.
+        """
+        found, held = await asyncio.gather(self._search_versions(limit, name), self._all_aliases(name))
+        known = {(one.name, one.version) for one in found}
+        older = _chosen({place: names for place, names in held.items() if place not in known})
+        found += await asyncio.gather(*(self._version(*place) for place in older))
         metrics = await self._metrics_of(list({one.run_id for one in found if one.run_id}))
         return tuple(
-            replace(one, aliases=aliases.get(one.version, ()), metrics=metrics.get(one.run_id, {})) for one in found
+            replace(one, aliases=held.get((one.name, one.version), ()), metrics=metrics.get(one.run_id, {}))
+            for one in found
         )
 
-    async def tagged_versions(self, limit: int, name: str = MODEL_NAME) -> tuple[ModelVersion, ...]:
-        """Up to `limit` versions, newest first, with tags but no aliases or metrics: one request, for counting."""
-        return tuple(await self._search_versions(limit, name))
+    async def tagged_versions(self, limit: int) -> tuple[ModelVersion, ...]:
+        """Up to `limit` versions of all models, newest first, with tags but no aliases or metrics: one request."""
+        return tuple(await self._search_versions(limit, ""))
 
-    async def all_versions(self, name: str = MODEL_NAME) -> tuple[ModelVersion, ...]:
-        """Every version, newest first, as `tagged_versions` gives them; a request for each 500."""
+    async def registry(self) -> Registry:
+        """Every version of every model, newest first, as `tagged_versions` gives them; a request for each 500."""
         found: list[ModelVersion] = []
         token = ""
         while True:
-            page, token = await self._search_page(_PAGE, name, token)
+            page, token = await self._search_page(_PAGE, "", token)
             found += page
             if not token:
-                return tuple(found)
+                break
+        aliases: dict[str, dict[str, tuple[str, ...]]] = {}
+        for (model, version), names in (await self._all_aliases("")).items():
+            aliases.setdefault(model, {})[version] = names
+        return Registry(tuple(found), aliases)
 
-    async def version(self, version: str | int, name: str = MODEL_NAME) -> ModelVersion:
+    async def version(self, name: str, version: str | int) -> ModelVersion:
         """One version with its aliases and metrics. Raises NotFound."""
-        found = await self._version(str(version), name)
+        found = await self._version(name, str(version))
         metrics = await self._metrics_or_none(found.run_id) if found.run_id else {}
         return replace(found, metrics=metrics)
 
-    async def aliases(self, name: str = MODEL_NAME) -> dict[str, tuple[str, ...]]:
-        """The aliases of each version that has some; empty when there is no such model."""
-        # A search costs the same with one version or thousands; `registered-models/get` loads every version.
-        answer = await self._get("registered-models/search", filter=f"name='{name}'", max_results=1)
-        with understanding(self.title, self._http.remedy):
-            return read_aliases(answer)
+    async def aliases(self, name: str) -> dict[str, tuple[str, ...]]:
+        """The aliases of each version of a model that has some; empty when there is no such model."""
+        return {version: names for (_, version), names in (await self._all_aliases(name)).items()}
+
+    async def _all_aliases(self, name: str) -> dict[Place, tuple[str, ...]]:
+        found: dict[Place, tuple[str, ...]] = {}
+        chosen: dict[str, Any] = {"filter": f"name='{name}'", "max_results": 1} if name else {"max_results": _MODELS}
+        while True:
+            # A search costs the same with one version or thousands; `registered-models/get` loads every version.
+            answer = await self._get("registered-models/search", **chosen)
+            with understanding(self.title, self._http.remedy):
+                found |= read_aliases(answer)
+                token = text_or(answer.get("next_page_token"))
+            if name or not token:
+                return found
+            chosen["page_token"] = token
 
     async def run_metrics(self, run_id: str) -> Mapping[str, float]:
         """The last value of each metric of a run. Raises NotFound."""
@@ -144,26 +166,26 @@ class Mlflow:
                 raise NotFound(f"Run {run_id} has no file {path}.", "Type `invoke open mlflow`.") from None
             raise
 
-    async def set_version_tag(self, version: str | int, key: str, value: str, name: str = MODEL_NAME) -> None:
+    async def set_version_tag(self, name: str, version: str | int, key: str, value: str) -> None:
         """Writes one tag of a version. Raises NotFound."""
         body = {"name": name, "version": str(version), "key": key, "value": value}
         await self._post("model-versions/set-tag", body)
 
-    async def delete_version_tag(self, version: str | int, key: str, name: str = MODEL_NAME) -> None:
+    async def delete_version_tag(self, name: str, version: str | int, key: str) -> None:
         """Takes one tag from a version; one that isn't there is no error."""
         body = {"name": name, "version": str(version), "key": key}
         await self._delete("model-versions/delete-tag", body)
 
-    async def clear_stage(self, version: str | int, name: str = MODEL_NAME) -> None:
+    async def clear_stage(self, name: str, version: str | int) -> None:
         """Takes a version out of every stage. Raises NotFound."""
         body = {"name": name, "version": str(version), "stage": NO_STAGE}
         await self._post("model-versions/transition-stage", body)
 
-    async def set_alias(self, alias: str, version: str | int, name: str = MODEL_NAME) -> None:
+    async def set_alias(self, name: str, alias: str, version: str | int) -> None:
         """Moves `alias` to a version. Raises NotFound."""
         await self._post("registered-models/alias", {"name": name, "alias": alias, "version": str(version)})
 
-    async def delete_alias(self, alias: str, name: str = MODEL_NAME) -> None:
+    async def delete_alias(self, name: str, alias: str) -> None:
         """Takes `alias` away from whatever version has it."""
         await self._delete("registered-models/alias", {"name": name, "alias": alias})
 
@@ -174,13 +196,16 @@ class Mlflow:
         return (await self._search_page(limit, name))[0]
 
     async def _search_page(self, limit: int, name: str, token: str = "") -> tuple[list[ModelVersion], str]:
-        chosen = {"filter": f"name='{name}'", "max_results": limit, "order_by": "version_number DESC"}
+        chosen: dict[str, Any] = {"max_results": limit, "order_by": "creation_timestamp DESC"}
+        if name:
+            # Its key, so that a model's newest are found without looking at the others.
+            chosen |= {"filter": f"name='{name}'", "order_by": "version_number DESC"}
         answer = await self._get("model-versions/search", **chosen, **({"page_token": token} if token else {}))
         with understanding(self.title, self._http.remedy):
             found = [read_version(item) for item in items(answer.get("model_versions", []))]
             return found, text_or(answer.get("next_page_token"))
 
-    async def _version(self, version: str, name: str) -> ModelVersion:
+    async def _version(self, name: str, version: str) -> ModelVersion:
         answer = await self._get("model-versions/get", name=name, version=version)
         with understanding(self.title, self._http.remedy):
             return read_version(answer["model_version"])
@@ -231,13 +256,13 @@ def read_version(raw: object) -> ModelVersion:
     )
 
 
-def read_aliases(answer: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Aliases by version out of a search for one model."""
-    found: dict[str, list[str]] = {}
+def read_aliases(answer: Mapping[str, Any]) -> dict[Place, tuple[str, ...]]:
+    """Aliases by model and version out of a search for models."""
+    found: dict[Place, list[str]] = {}
     for model in map(mapping, items(answer.get("registered_models", []))):
         for item in map(mapping, items(model.get("aliases", []))):
-            found.setdefault(text(item["version"]), []).append(text(item["alias"]))
-    return {version: tuple(sorted(names)) for version, names in found.items()}
+            found.setdefault((text(model["name"]), text(item["version"])), []).append(text(item["alias"]))
+    return {place: tuple(sorted(names)) for place, names in found.items()}
 
 
 def read_run(answer: Mapping[str, Any]) -> tuple[bool, dict[str, float]]:
@@ -251,11 +276,15 @@ def _pairs(found: object, convert: Callable[[object], T]) -> dict[str, T]:
     return {text(item["key"]): convert(item.get("value")) for item in map(mapping, items(found))}
 
 
-def _chosen(aliases: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _chosen(aliases: Mapping[Place, tuple[str, ...]]) -> list[Place]:
     """Versions to ask for one by one, newest first: the lab's aliases before those that anybody may have set."""
-    newest = sorted(aliases, key=in_order, reverse=True)
+    newest = sorted(aliases, key=_by_number, reverse=True)
     first = sorted(newest, key=lambda one: set(ALIASES).isdisjoint(aliases[one]))
-    return sorted(first[:_MOST_ALIASED], key=in_order, reverse=True)
+    return sorted(first[:_MOST_ALIASED], key=_by_number, reverse=True)
+
+
+def _by_number(place: Place) -> tuple[tuple[int, str], str]:
+    return in_order(place[1]), place[0]
 
 
 def _tag(value: object) -> str:

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import dagster as dg
 from pydantic import Field
 
-from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, hash_file, profile_key
+from lab.base.dataset import DatasetRef, dataset_key, hash_file, profile_key
 from lab.base.drift import Profile
 from lab.base.errors import DatasetInvalid, NotFound
+from lab.base.model_id import ModelId
 from lab.services.s3 import S3
 from lab.training.step_environment import read_environment
 
@@ -27,10 +28,10 @@ class Objects(Protocol):
 
 
 class DataStore:
-    """The data bucket. Every method raises ServiceUnavailable when the store doesn't answer."""
+    """One model's view of the data bucket. Every method raises ServiceUnavailable when the store doesn't answer."""
 
-    def __init__(self, objects: Objects, bucket: str) -> None:
-        self._objects, self._bucket = objects, bucket
+    def __init__(self, objects: Objects, bucket: str, model: ModelId) -> None:
+        self._objects, self._bucket, self._model = objects, bucket, model
 
     def keep(self, path: Path, digest: str) -> bool:
         """Stores a data set under its hash; False when it was there already."""
@@ -55,19 +56,20 @@ class DataStore:
         self._objects.download(bucket, key, path)
 
     def current(self) -> DatasetRef | None:
-        """The data set in force, if any."""
+        """The model's data set in force, if any."""
         try:
-            return DatasetRef.from_json(self._objects.get(self._bucket, CURRENT_KEY))
+            return DatasetRef.from_json(self._objects.get(self._bucket, self._model.current_key))
         except NotFound:
             return None
 
     def set_current(self, ref: DatasetRef) -> None:
-        self._objects.put(self._bucket, CURRENT_KEY, ref.to_json())
+        self._objects.put(self._bucket, self._model.current_key, ref.to_json())
 
     def baseline(self, digest: str = "") -> Profile | None:
         """The profile named by `digest`, or by the recorded baseline; None when there is no baseline."""
         try:
-            named = digest or DatasetRef.from_json(self._objects.get(self._bucket, BASELINE_KEY)).sha256
+            body = b"" if digest else self._objects.get(self._bucket, self._model.baseline_key)
+            named = digest or DatasetRef.from_json(body).sha256
             return Profile.from_json(self._objects.get(self._bucket, profile_key(named)))
         except NotFound:
             return None
@@ -93,9 +95,9 @@ class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argumen
 
     timeout_s: float = Field(30.0, description="seconds that one part of a transfer may take")
 
-    def open(self) -> DataStore:
+    def open(self, model: ModelId) -> DataStore:
         """Makes no request. Raises SettingsError."""
-        return DataStore(_objects(self.timeout_s), read_environment().data_bucket)
+        return DataStore(_objects(self.timeout_s), read_environment().data_bucket, model)
 
 
 @lru_cache(maxsize=1)

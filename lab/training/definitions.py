@@ -1,11 +1,12 @@
-"""What Dagster is told of a model: its steps as assets, the job that runs them, and its schedule."""
+"""What Dagster is told of the models: their steps as assets, the job that runs each model's, and its schedule."""
 
+import logging
 from collections.abc import Mapping
 
 import dagster as dg
 
-from lab.base.runs import JOB, SCHEDULE, TRIGGER_TAG
-from lab.models.model_folder import Model
+from lab.base.runs import MODEL_TAG, TRIGGER_TAG
+from lab.models.model_folder import Model, Models
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import Storage
 from lab.training.governance_resource import Governance
@@ -14,12 +15,14 @@ from lab.training.register_step import register_step
 from lab.training.train_step import train_step
 from lab.training.validate_step import validate_step
 
+log = logging.getLogger("lab.models")
+
 
 def steps_of(model: Model) -> list[dg.AssetsDefinition]:
     """The model's four steps, in order."""
-    keys, contract = ModelKeys.of(model), model.contract
+    keys, contract = ModelKeys.of(model.id), model.contract
     return [
-        ingest_step(keys),
+        ingest_step(keys, model.data),
         validate_step(keys, contract),
         train_step(keys, model),
         register_step(keys, contract),
@@ -32,31 +35,51 @@ def schedule_status(environ: Mapping[str, str]) -> dg.DefaultScheduleStatus:
     return dg.DefaultScheduleStatus.STOPPED if off else dg.DefaultScheduleStatus.RUNNING
 
 
-def of_model(model: Model, environ: Mapping[str, str]) -> dg.Definitions:
-    """Everything that is needed to run `model`, by hand and by itself."""
-    steps = steps_of(model)
-    job = dg.define_asset_job(
-        JOB,
+def of_models(models: Models, environ: Mapping[str, str]) -> dg.Definitions:
+    """Everything that is needed to run the sound ones, by hand and by themselves; the others are named in the log."""
+    for broken in models.broken:
+        log.error("event=model-left-out folder=%s problem=%r", broken.slug, str(broken.problem))
+    assets: list[dg.AssetsDefinition] = []
+    jobs: list[dg.JobDefinition | dg.UnresolvedAssetJobDefinition] = []
+    schedules: list[dg.ScheduleDefinition] = []
+    for model in models.sound:
+        steps = steps_of(model)
+        job = _job(model, steps)
+        assets += steps
+        jobs.append(job)
+        if model.contract.schedule:
+            schedules.append(_schedule(model, job, schedule_status(environ)))
+    return dg.Definitions(
+        assets=assets,
+        jobs=jobs,
+        schedules=schedules,
+        resources={"governance": Governance(owner="", role="", environment=""), "storage": Storage(timeout_s=30.0)},
+        # Also for what is materialised by hand: a process per step would cost seconds each.
+        executor=dg.in_process_executor,
+    )
+
+
+def _job(model: Model, steps: list[dg.AssetsDefinition]) -> dg.UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        model.id.job,
         selection=dg.AssetSelection.assets(*steps),
         description=(
             f"Ingest, validate, train and register {model.contract.name}; every step is decided by policy and audited."
         ),
+        tags={MODEL_TAG: model.contract.name},
         executor_def=dg.in_process_executor,
     )
-    schedule = dg.ScheduleDefinition(
-        name=SCHEDULE,
+
+
+def _schedule(
+    model: Model, job: dg.UnresolvedAssetJobDefinition, status: dg.DefaultScheduleStatus
+) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=model.id.schedule,
         job=job,
-        cron_schedule="0 */6 * * *",
+        cron_schedule=model.contract.schedule,
         execution_timezone="UTC",
         tags={TRIGGER_TAG: "schedule"},
         # A scheduled run meets the same guard as any other, so it may run without being asked for.
-        default_status=schedule_status(environ),
-    )
-    return dg.Definitions(
-        assets=steps,
-        jobs=[job],
-        schedules=[schedule],
-        resources={"governance": Governance(owner="", role="", environment=""), "storage": Storage(timeout_s=30.0)},
-        # Also for what is materialised by hand: a process per step would cost seconds each.
-        executor=dg.in_process_executor,
+        default_status=status,
     )

@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from lab.base.errors import LabError
+from lab.base.model_id import ModelId
 from lab.base.runs import ENVIRONMENT_TAG, OWNER_TAG, ROLE_TAG
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules import callers
@@ -27,8 +28,8 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
     environment: str = Field("", description="dev, staging or prod; empty: ENVIRONMENT")
 
     @contextmanager
-    def step(self, context: dg.AssetExecutionContext, name: str) -> Iterator[StepRecord]:
-        """As `Guard.step`, for a step of this run; then tags the run with its owner, role and environment."""
+    def step(self, context: dg.AssetExecutionContext, model: ModelId, name: str) -> Iterator[StepRecord]:
+        """As `Guard.step`, for a model's step of this run; then tags the run with its owner, role and environment."""
         try:
             env = read_environment()
             ledger = self.ledger(env)
@@ -46,6 +47,7 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
             env.code_version,
             context.log.warning,
             caller=caller,
+            model=model.name,
         )
         with ExitStack() as guarded:
             try:

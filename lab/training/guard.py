@@ -83,11 +83,12 @@ class Guard:
         warn: Callable[[str], None] = print,
         clock: Callable[[], str] = now_utc,
         caller: Caller | None = None,
+        model: str = "",
     ) -> None:
         self._ledger, self._rules, self._claim = ledger, rules, claim
         self._run_id, self._code_version = run_id, code_version
         self._warn, self._clock, self._caller = warn, clock, caller
-        self._policy_hash = ""
+        self._model, self._policy_hash = model, ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[StepRecord]:
@@ -183,6 +184,8 @@ class Guard:
 
     def _entry(self, action: str, status: Status, details: Mapping[str, Any], model_version: str = "") -> Entry:
         claim = self._claim.shown()
+        if self._model:
+            details = {"model": self._model, **details}
         if self._caller:
             details = {**details, "caller": self._caller.arn}
         return Entry(

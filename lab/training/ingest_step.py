@@ -25,15 +25,15 @@ class IngestConfig(dg.Config):
 
     data_path: str = Field(
         "",
-        description="absolute path or s3://bucket/key of a CSV; empty: a planted drift if there is one, else DATA_PATH",
+        description="absolute path or s3://bucket/key; empty: a planted drift if there is one, else the model's own",
     )
 
 
-def ingest_step(keys: ModelKeys) -> dg.AssetsDefinition:
-    """The step of one model."""
+def ingest_step(keys: ModelKeys, data: str) -> dg.AssetsDefinition:
+    """The step of one model, whose contract names `data`; empty: DATA_PATH."""
 
     @dg.multi_asset(
-        name=INGEST,
+        name=keys.op(INGEST),
         specs=[dg.AssetSpec(keys.data, description="the data as it came, stored under its SHA-256")],
         group_name=keys.group,
     )
@@ -41,17 +41,22 @@ def ingest_step(keys: ModelKeys) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: IngestConfig, governance: Governance, storage: Storage
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Stores the data set under its SHA-256 and hands on a reference to it."""
-        yield from _ingested(context, config, governance, storage)
+        yield from _ingested(context, governance, storage, keys, config.data_path, data)
 
     return ingest_data
 
 
 def _ingested(
-    context: dg.AssetExecutionContext, config: IngestConfig, governance: Governance, storage: Storage
+    context: dg.AssetExecutionContext,
+    governance: Governance,
+    storage: Storage,
+    keys: ModelKeys,
+    asked: str,
+    named: str,
 ) -> Iterator[dg.MaterializeResult[None]]:
-    with governance.step(context, INGEST) as record, tempfile.TemporaryDirectory() as folder:
-        store = storage.open()
-        ref, size, new = ingest(store, config.data_path, read_environment().data_path, Path(folder) / "data.csv")
+    with governance.step(context, keys.model, INGEST) as record, tempfile.TemporaryDirectory() as folder:
+        store = storage.open(keys.model)
+        ref, size, new = ingest(store, asked, named or read_environment().data_path, Path(folder) / "data.csv")
         record.note(data_hash=ref.sha256, rows=ref.rows, bytes=size, source=ref.source, planted=ref.planted)
         store.hand_on(context.run.run_id, INGEST, asdict(ref))
         yield dg.MaterializeResult(

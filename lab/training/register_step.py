@@ -84,7 +84,7 @@ def register_step(keys: ModelKeys, contract: Contract) -> dg.AssetsDefinition:
     described = "governed version in MLflow's registry"
 
     @dg.multi_asset(
-        name=REGISTER,
+        name=keys.op(REGISTER),
         specs=[dg.AssetSpec(keys.registered, deps=[keys.candidate], description=described)],
         group_name=keys.group,
     )
@@ -92,24 +92,24 @@ def register_step(keys: ModelKeys, contract: Contract) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, governance: Governance, storage: Storage
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Registers the candidate, blocked from deployment until it is approved."""
-        yield from _registered(context, governance, storage, contract)
+        yield from _registered(context, governance, storage, keys, contract)
 
     return register_with_governance
 
 
 def _registered(
-    context: dg.AssetExecutionContext, governance: Governance, storage: Storage, contract: Contract
+    context: dg.AssetExecutionContext, governance: Governance, storage: Storage, keys: ModelKeys, contract: Contract
 ) -> Iterator[dg.MaterializeResult[None]]:
     from lab.training import tracking
 
-    with governance.step(context, REGISTER) as record:
-        env, store, runs = read_environment(), storage.open(), lineage(context)
+    with governance.step(context, keys.model, REGISTER) as record:
+        env, store, runs = read_environment(), storage.open(keys.model), lineage(context)
         trained = store.handed_on(runs, TRAIN)
         candidate = _candidate(trained, store.handed_on(runs, VALIDATE))
         request = record.append(
             REGISTRATION_REQUEST,
             Status.REQUESTED,
-            model=contract.name,
+            model=keys.model.name,
             mlflow_run_id=candidate.mlflow_run_id,
             model_id=candidate.model_id,
             model_digest=candidate.model_digest,

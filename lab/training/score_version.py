@@ -1,6 +1,6 @@
 """Loads one registered version and lets it score rows of its training data as a user has them.
 
-`python -m lab.training.score_version VERSION DIGEST CSV`, with the audited digest of the version's files,
+`python -m lab.training.score_version MODEL VERSION DIGEST CSV`, with the audited digest of the version's files,
 others are never loaded, and a file that begins as the training data does.
 
 Runs in a process of its own, because what a model does while it loads must not happen where secrets are in memory.
@@ -16,7 +16,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from lab.base.mlflow_private import SCORING_APPLICATION
-from lab.base.model_versions import MODEL_NAME, files_digest
+from lab.base.model_versions import files_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,12 +27,12 @@ class Replaced(Exception):
     """The files aren't those that training audited."""
 
 
-def try_out(version: str, digest: str, path: str) -> dict[str, Any]:
+def try_out(name: str, version: str, digest: str, path: str) -> dict[str, Any]:
     """The number of rows predicted, the same in each way; raises whatever keeps the model from it."""
     from mlflow.artifacts import download_artifacts
 
     # Downloaded once: what is loaded must be what was hashed.
-    folder = download_artifacts(artifact_uri=f"models:/{MODEL_NAME}/{version}")
+    folder = download_artifacts(artifact_uri=f"models:/{name}/{version}")
     if not any(Path(folder).rglob("*")):
         raise Replaced("the model's files are gone from the artifact store: restore a backup, or train anew")
     if (found := files_digest(Path(folder))) != digest:

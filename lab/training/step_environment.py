@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.base.errors import SettingsError
 from lab.base.source_code import code_version
 from lab.dagster_host.source_snapshot import FINGERPRINT_VARIABLE, ROOT, read_bytes
-from lab.models.model_folder import Model, the_model
+from lab.models.model_folder import Model, Models, models_in
 
 # Whose word a run's role is: the setting's, or that of AWS about the process. Set by Terraform for what runs there.
 ROLE_SOURCE_VARIABLE = "RUN_ROLE_SOURCE"
@@ -44,9 +44,14 @@ class StepEnvironment:
     journal: Path | None
 
 
-def the_model_here() -> Model:
-    """The model in this project's `pipelines/`, as it was when the run began. Raises SettingsError."""
-    return the_model(ROOT / "pipelines", read_bytes)
+def models_here() -> Models:
+    """The models in this project's `pipelines/`, as they were when the run began."""
+    return models_in(ROOT / "pipelines", read_bytes)
+
+
+def the_model_here(slug: str = "") -> Model:
+    """One of them, see `Models.find`. Raises SettingsError, UsageError."""
+    return models_here().find(slug)
 
 
 def read_environment(environ: Mapping[str, str] = os.environ) -> StepEnvironment:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lab.base.errors import NotFound, ServiceUnavailable
-from lab.base.model_versions import EXPERIMENT, deleted_experiment, files_digest
+from lab.base.model_versions import deleted_experiment, files_digest
 from lab.training.fitting import Trained
 from lab.training.plots import confusion_picture, roc_picture
 
@@ -118,8 +118,10 @@ def _run_of(client: "MlflowClient", experiment: str, tags: Mapping[str, str]) ->
 
 
 @contextmanager
-def training_run(tracking_uri: str, name: str, tags: Mapping[str, str], url: str = "") -> Iterator[str]:
-    """An MLflow run around the body, which gets its id; it ends as FAILED when the body raises.
+def training_run(
+    tracking_uri: str, experiment: str, name: str, tags: Mapping[str, str], url: str = ""
+) -> Iterator[str]:
+    """An MLflow run in an experiment around the body, which gets its id; it ends as FAILED when the body raises.
 
     `url` is MLflow's address for a person. Raises ServiceUnavailable, and NotFound when the experiment is deleted.
     """
@@ -128,11 +130,11 @@ def training_run(tracking_uri: str, name: str, tags: Mapping[str, str], url: str
 
     with translated():
         # Not `mlflow.start_run` alone: it would look for a git repository and tag the run with what it finds.
-        _refuse_deleted(client, url or tracking_uri)
-        experiment = mlflow.set_experiment(EXPERIMENT).experiment_id
+        _refuse_deleted(client, experiment, url or tracking_uri)
+        experiment_id = mlflow.set_experiment(experiment).experiment_id
         run = created(
-            lambda: client.create_run(experiment, tags=dict(tags), run_name=name),
-            lambda: _run_of(client, experiment, tags),
+            lambda: client.create_run(experiment_id, tags=dict(tags), run_name=name),
+            lambda: _run_of(client, experiment_id, tags),
         )
         with mlflow.start_run(run_id=run.info.run_id):
             yield str(run.info.run_id)
@@ -152,11 +154,11 @@ def continued(tracking_uri: str, run_id: str) -> Iterator[None]:
                 yield
 
 
-def _refuse_deleted(client: "MlflowClient", url: str) -> None:
+def _refuse_deleted(client: "MlflowClient", experiment: str, url: str) -> None:
     """MLflow keeps a deleted experiment's name, so that no other can have it. Raises NotFound."""
-    found = client.get_experiment_by_name(EXPERIMENT)
+    found = client.get_experiment_by_name(experiment)
     if found and found.lifecycle_stage == "deleted":
-        raise NotFound(*deleted_experiment(url, found.experiment_id))
+        raise NotFound(*deleted_experiment(url, experiment, found.experiment_id))
 
 
 def log_data(run_id: str, name: str, data_hash: str, source: str, rows: int) -> None:

@@ -22,7 +22,7 @@ def train_step(keys: ModelKeys, model: Model) -> dg.AssetsDefinition:
     described = "trained model, logged to MLflow and not registered"
 
     @dg.multi_asset(
-        name=TRAIN,
+        name=keys.op(TRAIN),
         specs=[dg.AssetSpec(keys.candidate, deps=[keys.validated], description=described)],
         group_name=keys.group,
     )
@@ -30,18 +30,18 @@ def train_step(keys: ModelKeys, model: Model) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, governance: Governance, storage: Storage
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Trains on a seeded split: the same data gives the same metrics."""
-        yield from _trained(context, governance, storage, model)
+        yield from _trained(context, governance, storage, keys, model)
 
     return train_model
 
 
 def _trained(
-    context: dg.AssetExecutionContext, governance: Governance, storage: Storage, model: Model
+    context: dg.AssetExecutionContext, governance: Governance, storage: Storage, keys: ModelKeys, model: Model
 ) -> Iterator[dg.MaterializeResult[None]]:
     from lab.training import tracking
 
-    with governance.step(context, TRAIN) as record:
-        env, store = read_environment(), storage.open()
+    with governance.step(context, keys.model, TRAIN) as record:
+        env, store = read_environment(), storage.open(keys.model)
         ref = DatasetRef(**store.handed_on(lineage(context), VALIDATE)["dataset"])
         claim = governance.claim(env)
         tags = {
@@ -55,9 +55,9 @@ def _trained(
             "code_version": env.code_version,
         }
         name = f"train-{context.run.run_id[:8]}"
-        with tracking.training_run(env.tracking_uri, name, tags, env.mlflow_url) as mlflow_run:
+        with tracking.training_run(env.tracking_uri, keys.model.experiment, name, tags, env.mlflow_url) as mlflow_run:
             record.note(data_hash=ref.sha256, mlflow_run_id=mlflow_run)
-            order = {"dataset": asdict(ref), "mlflow_run_id": mlflow_run}
+            order = {"model": model.slug, "dataset": asdict(ref), "mlflow_run_id": mlflow_run}
             logged = carried_out(context, fit, order, store, record.note)
         metrics = dict(logged["metrics"])
         # An audit entry holds no floats: their text form differs between languages.
@@ -77,7 +77,7 @@ def fit(order: Order, store: DataStore, say: Callable[[str], object]) -> Result:
     """
     from lab.training import fitting, tracking
 
-    model, ref = the_model_here(), DatasetRef(**order["dataset"])
+    model, ref = the_model_here(order["model"]), DatasetRef(**order["dataset"])
     say(f"Training on {ref.rows} rows of {ref.sha256[:12]}.")
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -40,23 +40,24 @@ def validate_step(keys: ModelKeys, contract: Contract) -> dg.AssetsDefinition:
     drift = dg.AssetCheckSpec(DRIFT_CHECK, asset=valid, description=_NO_DRIFT)
 
     @dg.multi_asset(
-        name=VALIDATE,
+        name=keys.op(VALIDATE),
         specs=[dg.AssetSpec(valid, deps=[keys.data], description="the data, which keeps every rule of the contract")],
         check_specs=[*checks, drift],
         group_name=keys.group,
     )
     def validate_data(context: dg.AssetExecutionContext, governance: Governance, storage: Storage) -> Iterator[Result]:
         """Checks the ingested data set; a broken rule ends the run here."""
-        yield from _validated(context, governance, storage, valid, contract)
+        yield from _validated(context, governance, storage, keys, contract)
 
     return validate_data
 
 
 def _validated(
-    context: dg.AssetExecutionContext, governance: Governance, storage: Storage, asset: dg.AssetKey, contract: Contract
+    context: dg.AssetExecutionContext, governance: Governance, storage: Storage, keys: ModelKeys, contract: Contract
 ) -> Iterator[Result]:
-    with governance.step(context, VALIDATE) as record, tempfile.TemporaryDirectory() as folder:
-        store, path = storage.open(), Path(folder) / "data.csv"
+    asset = keys.validated
+    with governance.step(context, keys.model, VALIDATE) as record, tempfile.TemporaryDirectory() as folder:
+        store, path = storage.open(keys.model), Path(folder) / "data.csv"
         ref = DatasetRef(**store.handed_on(lineage(context), INGEST))
         store.fetch(ref.sha256, path)
         validation = check_file(path, contract)
@@ -64,7 +65,7 @@ def _validated(
         yield from _results(asset, validation)
         if not validation.valid:
             raise dg.Failure(_headline(validation), {"violations": _table(validation.violations)}, allow_retries=False)
-        drift = measure(store, read_environment().baseline_hash, path, ref)
+        drift = measure(store, _chosen_baseline(keys), path, ref)
         record.note(drift=drift_state(drift))
         # Only data that keeps the rules is in force: the drift monitor can read nothing else. A probe's never is.
         if governance.claim(read_environment()).owner != PROBE:
@@ -74,6 +75,11 @@ def _validated(
         yield dg.MaterializeResult(
             asset_key=asset, metadata=_metadata(ref, validation, drift), data_version=dg.DataVersion(ref.sha256)
         )
+
+
+def _chosen_baseline(keys: ModelKeys) -> str:
+    """The one that the settings name is the default model's."""
+    return read_environment().baseline_hash if keys.model.default else ""
 
 
 def measure(store: DataStore, baseline_hash: str, path: Path, ref: DatasetRef) -> DriftReport | None:

@@ -13,7 +13,7 @@ from lab.base.catalogue import Service
 from lab.base.dataset import dataset_key
 from lab.base.errors import LabError, NotFound
 from lab.base.interruption import finished_first
-from lab.base.model_versions import MODEL_NAME, ModelVersion
+from lab.base.model_versions import ModelVersion
 from lab.config import LabConfig
 from lab.governance.cases.gates import Case, Gate, TooLate, examine, move_of
 from lab.governance.cases.model_smoke_test import SmokeTest, try_model
@@ -45,7 +45,7 @@ _CHANGED = "Somebody changed identities or policy meanwhile; look at `invoke ide
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an action went. `entry` is what the audit trail says of it, None after a dry run."""
+    """How an action on a version of `model` went. `entry` is what the audit trail says of it, None after a dry run."""
 
     action: str
     version: str
@@ -56,6 +56,7 @@ class Outcome:
     to_state: str = ""
     entry: Entry | None = None
     changes: tuple[str, ...] = ()
+    model: str = ""
 
     @property
     def succeeded(self) -> bool:
@@ -65,13 +66,13 @@ class Outcome:
 @dataclass(frozen=True)
 class Tools:
     """What an action needs of the lab. `data_hash` gives the SHA-256 of a stored data set by its audited hash;
-    `try_model` takes a version, the audited digest of its files and its data set's hash.
+    `try_model` takes a model and a version of it, the audited digest of its files and its data set's hash.
     """
 
     mlflow: Mlflow
     store: EntryStore
     data_hash: Callable[[str], str]
-    try_model: Callable[[str, str, str], SmokeTest]
+    try_model: Callable[[str, str, str, str], SmokeTest]
 
     @classmethod
     def of_lab(cls, config: LabConfig) -> "Tools":
@@ -95,15 +96,15 @@ class Approver:
     # Says what is waited for, as for the touch of a hardware key.
     note: Callable[[str], None] = field(default=lambda _: None)
 
-    async def act(self, action: Action, version: str, reason: str, dry_run: bool = False) -> Outcome:
-        """One action on one version. A refusal is an outcome and an audit entry; LabError: nothing was decided.
+    async def act(self, action: Action, model: str, version: str, reason: str, dry_run: bool = False) -> Outcome:
+        """One action on a model's version. A refusal is an outcome and an audit entry; LabError: nothing was decided.
 
         The safe direction tries again by itself when somebody else's decision was written first.
         """
         reason, version = checked_reason(reason), checked_version(version)
         for left in reversed(range(_ATTEMPTS)):
             try:
-                return await self._attempt(action, version, reason, dry_run)
+                return await self._attempt(action, model, version, reason, dry_run)
             except TooLate as late:
                 if late.reached and action in SAFE:
                     return _reached(late)
@@ -112,14 +113,14 @@ class Approver:
                 self.note(f"{late.message} Trying again.")
         raise AssertionError("unreachable")
 
-    async def _attempt(self, action: Action, version: str, reason: str, dry_run: bool) -> Outcome:
-        reader, case = await self._look(action, version)
+    async def _attempt(self, action: Action, model: str, version: str, reason: str, dry_run: bool) -> Outcome:
+        reader, case = await self._look(action, model, version)
         gates = examine(case)
         if action is Action.PROMOTE and (dry_run or all(gate.passed for gate in gates)):
             gates += await self._costly_gates(case)
         allowed = all(gate.passed for gate in gates)
         move = move_of(case)
-        outcome = Outcome(action, case.version, allowed, gates, dry_run, *_states(case, move))
+        outcome = Outcome(action, case.version, allowed, gates, dry_run, *_states(case, move), model=model)
         if dry_run:
             return outcome
         if not allowed or isinstance(move, str):
@@ -137,31 +138,28 @@ class Approver:
         """Closes the connections."""
         await self.tools.mlflow.aclose()
 
-    async def _look(self, action: Action, version: str) -> tuple[TrailReader, Case]:
-        mlflow = self.tools.mlflow
+    async def _look(self, action: Action, model: str, version: str) -> tuple[TrailReader, Case]:
         number, chosen, _ = version.partition("@")
-        found, aliases = await asyncio.gather(self._version(number), mlflow.aliases())
+        found, aliases = await asyncio.gather(self._version(model, number), self.tools.mlflow.aliases(model))
         reader = TrailReader(self.config, self.tools.store)
         trail = await asyncio.to_thread(reader.read)
-        record = trail.history.named(version, found)
+        record = trail.history.named(model, version, found)
         if chosen and found and trail.history.of(found) != record:
             found = None
         if record is None and found is None:
-            raise NotFound(
-                f"There is no version {version} of {MODEL_NAME}.", "Type `mlops-lab` to see which there are."
-            )
-        holder = trail.history.holder(CHAMPION)
-        champion = await self._version(holder.version) if holder else None
+            raise NotFound(f"There is no version {version} of {model}.", "Type `mlops-lab` to see which there are.")
+        holder = trail.history.holder(model, CHAMPION)
+        champion = await self._version(model, holder.version) if holder else None
         environment = acted_in(record.state) if record else self.config.actor.environment
         signed = must_be_signed(self.config.policy, action, environment, record.owner if record else "")
         who = await asyncio.to_thread(
             claimant, self.config, self.signing, trail.history.identities, action, environment, signed
         )
-        return reader, Case(action, version, who, self.config.policy, trail, found, champion, aliases)
+        return reader, Case(action, model, version, who, self.config.policy, trail, found, champion, aliases)
 
-    async def _version(self, version: str) -> ModelVersion | None:
+    async def _version(self, model: str, version: str) -> ModelVersion | None:
         try:
-            return await self.tools.mlflow.version(version) if version else None
+            return await self.tools.mlflow.version(model, version) if version else None
         except NotFound:
             return None
 
@@ -170,7 +168,7 @@ class Approver:
         digest, hashed = (case.record.model_digest, case.record.data_hash) if case.record else ("", "")
         data, tested = await asyncio.gather(
             asyncio.to_thread(self._data_gate, case),
-            asyncio.to_thread(self.tools.try_model, case.number, digest, hashed),
+            asyncio.to_thread(self.tools.try_model, case.model, case.number, digest, hashed),
         )
         return data, Gate("model", tested.works, tested.detail)
 
@@ -212,7 +210,7 @@ class Approver:
         sealed = ledger(self.config, self.tools.store).append(entry)
         history = reader.follow(sealed.seq)
         problem = next((one.problem for one in history.ignored if one.seq == sealed.seq), "")
-        now = history.record(*case.record.key) if case.record else None
+        now = history.record(case.record.key) if case.record else None
         if now and any(one.seq == sealed.seq for one in history.overtaken):
             raise TooLate(case, move, now, sealed, history)
         if problem:
@@ -233,7 +231,7 @@ class Approver:
             for _ in range(_ATTEMPTS):
                 changes += await correct_registry(self.tools.mlflow, history, record)
                 known, history = history, await asyncio.to_thread(reader.catch_up)
-                if history.record(*record.key) == known.record(*record.key) and history.aliases == known.aliases:
+                if history.record(record.key) == known.record(record.key) and history.holders == known.holders:
                     break
             return changes
         except LabError as err:
@@ -251,11 +249,11 @@ class Approver:
 def _statement(lab: str, case: Case, move: Move, entry: Entry, reason: str) -> Statement:
     record = case.record
     if record is None:
-        raise NotFound(f"Version {case.version} isn't in the audit trail.")
+        raise NotFound(f"Version {case.version} of {case.model} isn't in the audit trail.")
     return Statement(
         lab=lab,
         action=case.action.value,
-        model=MODEL_NAME,
+        model=record.model,
         version=record.version,
         from_state=record.state.value,
         to_state=move.to_state.value,
@@ -275,13 +273,13 @@ def _reached(late: TooLate) -> Outcome:
     entry = late.now.decisions[-1]
     by = f"entry {entry.seq} by {entry.owner} was written first and did the same"
     case = late.case
-    return Outcome(case.action, case.version, True, (), False, *_states(case, late.move), entry, (by,))
+    return Outcome(case.action, case.version, True, (), False, *_states(case, late.move), entry, (by,), case.model)
 
 
 def _of_run(case: Case) -> dict[str, str]:
-    """The MLflow run of the version: with its number the version that is meant, whatever is registered later."""
+    """Model and MLflow run: with its number the version that is meant, whatever is registered later."""
     run = case.record.mlflow_run_id if case.record else ""
-    return {"mlflow_run_id": run} if run else {}
+    return {"model": case.model} | ({"mlflow_run_id": run} if run else {})
 
 
 def _states(case: Case, move: Move | str) -> tuple[str, str]:

@@ -25,10 +25,10 @@ class Mandate:
 
 
 class BaselineApproval:
-    """Asks the policy, and for a signature. Methods raise LabError."""
+    """Asks the policy, and for a signature, about the baseline of one model. Methods raise LabError."""
 
-    def __init__(self, config: LabConfig, store: EntryStore, signing: Signing) -> None:
-        self._config, self._store, self._signing = config, store, signing
+    def __init__(self, config: LabConfig, store: EntryStore, signing: Signing, model: str) -> None:
+        self._config, self._store, self._signing, self._model = config, store, signing, model
         needed = config.policy.signature_required(config.actor.environment)
         self._signs = needed or signing.chosen(config) is not None
 
@@ -74,15 +74,16 @@ class BaselineApproval:
             actor=entry.owner,
             role=str(entry.role),
             reason=reason,
-            prior=history.baselines.prior,
+            prior=history.baselines_of(self._model).prior,
             policy_hash=entry.policy_hash,
             time=entry.time,
+            model=self._model,
         )
         armored = self._signing.sign(statement.body(), self._signing.path(self._config))
         if problem := signature_problem(statement.body(), armored, entry, history.identities):
             self._refuse(who.actor, problem)
         proof = {"statement": statement.as_details(), "signature": armored, "signer": entry.owner}
-        return who.actor, replace(entry, details={**details, **proof})
+        return who.actor, replace(entry, details={**entry.details, **proof})
 
     def _decide(self, who: Claimant) -> None:
         decision = self._config.policy.decide(who.actor, Action.BASELINE)
@@ -96,7 +97,9 @@ class BaselineApproval:
         )
 
     def _entry(self, actor: Actor, status: Status, details: Mapping[str, Any]) -> Entry:
-        return entry_by_actor(replace(self._config, actor=actor), Action.BASELINE, status, details)
+        return entry_by_actor(
+            replace(self._config, actor=actor), Action.BASELINE, status, {**details, "model": self._model}
+        )
 
     def _append(self, entry: Entry) -> Entry:
         return ledger(self._config, self._store).append(entry)

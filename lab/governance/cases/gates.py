@@ -44,10 +44,11 @@ class Claimant:
 
 @dataclass(frozen=True)
 class Case:
-    """What the gates look at. `version` is a number, or more where one was given twice. `found`, `aliases` and
-    `champion`, which is the trail's, are as the registry has them; everything else is the trail's."""
+    """What the gates look at. `version` is a number of `model`, or more where one was given twice. `found`, `aliases`
+    and `champion`, which is the trail's, are as the registry has them; everything else is the trail's."""
 
     action: Action
+    model: str
     version: str
     claimant: Claimant
     policy: Policy
@@ -58,7 +59,7 @@ class Case:
 
     @property
     def record(self) -> Record | None:
-        return self.trail.history.named(self.version, self.found)
+        return self.trail.history.named(self.model, self.version, self.found)
 
     @property
     def number(self) -> str:
@@ -129,7 +130,7 @@ def _misplaced(case: Case) -> Sequence[str]:
     known = {one.version: case.trail.history.of(one) for one in (case.found, case.champion) if one}
     wrong = []
     for alias in ALIASES:
-        there, holder = holders.get(alias, ""), case.trail.history.holder(alias)
+        there, holder = holders.get(alias, ""), case.trail.history.holder(case.model, alias)
         audited = holder.version if holder else ""
         other = there == audited and there in known and known[there] != holder
         if there != audited or other:
@@ -144,7 +145,7 @@ def drift(case: Case) -> Gate:
     stable = audited == tag == "stable"
     states = f"training data: audited {audited or 'nothing'}, tagged {tag or 'nothing'}"
     baseline = case.record.baseline_hash if case.record else ""
-    if stable and baseline not in case.trail.history.baselines.audited:
+    if stable and not case.trail.history.may_be_baseline(case.model, baseline):
         return Gate("drift", False, f"{states}, but nobody who may made {baseline[:12] or 'anything'} the baseline")
     return Gate("drift", stable, f"{states}, against baseline {baseline[:12] or 'none'}")
 
@@ -155,7 +156,7 @@ def metric(case: Case) -> Gate:
         return Gate("metric", False, "no metric is audited")
     if altered := [*_altered(case.record, case.found)]:
         return Gate("metric", False, "; ".join(altered))
-    champion = case.trail.history.holder(CHAMPION)
+    champion = case.trail.history.holder(case.model, CHAMPION)
     if champion is None:
         ours = ", ".join(f"{name} {case.record.metrics.get(name, '?')}" for name in case.policy.margins)
         return Gate("metric", True, f"{ours}; there is no champion yet")
@@ -237,8 +238,8 @@ class TooLate(LabError):
         self.reached = bool(now.decisions) and now.state is move.to_state and not move.alias
         problem = next(one.problem for one in history.overtaken if one.seq == sealed.seq)
         super().__init__(
-            f"Version {case.version} was acted on by somebody else at the same time: entry {sealed.seq}, {problem}. "
-            "It is recorded as overtaken, which is no fault.",
+            f"Version {case.version} of {case.model} was acted on by somebody else at the same time: "
+            f"entry {sealed.seq}, {problem}. It is recorded as overtaken, which is no fault.",
             self._next(history),
         )
 
@@ -249,5 +250,5 @@ class TooLate(LabError):
         move = find_move(state, action, history.holds(CHAMPION, self.now))
         if isinstance(move, str):
             return f"Nothing is left to type: {move}."
-        again = f'invoke {action} --version {self.case.version} --reason "…"'
+        again = f'invoke {action} --model {self.case.model} --version {self.case.version} --reason "…"'
         return f"The version is {state} now. Look at what the other one said; if you still want it, type `{again}`."

@@ -28,7 +28,9 @@ class SmokeTest:
     detail: str
 
 
-def try_model(config: LabConfig, version: str, digest: str, data: str, deadline_s: float = DEADLINE_S) -> SmokeTest:
+def try_model(
+    config: LabConfig, model: str, version: str, digest: str, data: str, deadline_s: float = DEADLINE_S
+) -> SmokeTest:
     """Loads the version, if `digest` is that of its files, and lets it score the first rows of the data set `data`.
 
     Never raises for what the model does.
@@ -49,7 +51,7 @@ def try_model(config: LabConfig, version: str, digest: str, data: str, deadline_
     }
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.csv"
-        argv = [sys.executable, "-m", "lab.training.score_version", version, digest, str(rows)]
+        argv = [sys.executable, "-m", "lab.training.score_version", model, version, digest, str(rows)]
         try:
             _write_rows(config, data, rows)
             done = subprocess.run(

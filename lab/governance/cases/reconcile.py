@@ -1,7 +1,7 @@
 """Finding, and taking back, what was done to the registry behind the lab's back: the audit trail is the truth."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lab.base.catalogue import Service
@@ -12,8 +12,9 @@ from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import ALIASES
 from lab.governance.rules.history import History, Record
-from lab.governance.rules.registry_findings import BLOCKED, Finding, Kind, reconcile
+from lab.governance.rules.registry_findings import BLOCKED, Finding, Kind, Registry, reconcile
 from lab.governance.rules.registry_tags import expected_tags, shortened
+from lab.models.model_folder import names_in
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import PIPELINE, S3, AuditStore
@@ -29,12 +30,12 @@ async def correct_registry(mlflow: Mlflow, history: History, record: Record) -> 
     In every moment between two requests the registry allows no more than the trail does: aliases go first and come
     last, and so does a deployment's permission. Raises ServiceUnavailable.
     """
-    record = history.record(*record.key) or record
-    found = await _found(mlflow, record.version)
+    record, model = history.record(record.key) or record, record.model
+    found = await _found(mlflow, model, record.version)
     if found is None or history.of(found) != record:
         return ()
-    held = {alias: holder for holder, names in (await mlflow.aliases()).items() for alias in names}
-    due = {alias: holder for alias in ALIASES if (holder := history.holder(alias))}
+    held = {alias: holder for holder, names in (await mlflow.aliases(model)).items() for alias in names}
+    due = {alias: holder for alias in ALIASES if (holder := history.holder(model, alias))}
     superfluous = [
         alias
         for alias in ALIASES
@@ -43,19 +44,19 @@ async def correct_registry(mlflow: Mlflow, history: History, record: Record) -> 
     ]
     changes = [f"alias {alias} taken from version {held.pop(alias)}" for alias in superfluous]
     for alias in superfluous:
-        await mlflow.delete_alias(alias)
+        await mlflow.delete_alias(model, alias)
     changes += await _set_tags(mlflow, found, record)
     for alias, holder in due.items():
         concerned = holder == record or held.get(alias) == record.version
         if concerned and alias not in superfluous and held.get(alias) != holder.version:
-            await mlflow.set_alias(alias, holder.version)
+            await mlflow.set_alias(model, alias, holder.version)
             changes.append(f"alias {alias} → version {holder.version}")
     return tuple(changes)
 
 
-async def _found(mlflow: Mlflow, number: str) -> ModelVersion | None:
+async def _found(mlflow: Mlflow, model: str, number: str) -> ModelVersion | None:
     try:
-        return await mlflow.version(number)
+        return await mlflow.version(model, number)
     except NotFound:
         return None
 
@@ -68,9 +69,9 @@ async def _set_tags(mlflow: Mlflow, found: ModelVersion, record: Record) -> list
             continue
         changes.append(f"{name}: {shortened(found.tags.get(name, '')) or '–'} → {tags[name] or '–'}")
         if tags[name]:
-            await mlflow.set_version_tag(record.version, name, tags[name])
+            await mlflow.set_version_tag(record.model, record.version, name, tags[name])
         else:
-            await mlflow.delete_version_tag(record.version, name)
+            await mlflow.delete_version_tag(record.model, record.version, name)
     return changes
 
 
@@ -79,8 +80,6 @@ ACTION = "reconcile"
 _LISTED = 50
 # Of how many of the newest versions the metrics are compared, too: that is a request each.
 _MEASURED = 100
-# Every version, and the names that each has.
-Registry = tuple[tuple[ModelVersion, ...], Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -150,21 +149,22 @@ class Reconciler:
         return state.history
 
     async def _compare(self, history: History) -> tuple[int, tuple[Finding, ...]]:
-        versions, aliases = await read_registry(self._mlflow)
-        return len(versions), reconcile(versions, aliases, history)
+        registry, governed = await read_registry(self._mlflow), names_in(self._config.pipelines)
+        known = history.models | governed
+        return sum(one.name in known for one in registry.versions), reconcile(registry, history, governed)
 
     async def _undo(self, finding: Finding) -> None:
-        mlflow, number = self._mlflow, finding.version
+        mlflow, model, number = self._mlflow, finding.model, finding.version
         if finding.kind is Kind.STAGE:
-            await mlflow.clear_stage(number)
+            await mlflow.clear_stage(model, number)
         elif finding.kind is Kind.ALIAS and finding.audited:
-            await mlflow.set_alias(finding.subject, finding.audited)
+            await mlflow.set_alias(model, finding.subject, finding.audited)
         elif finding.kind is Kind.ALIAS:
-            await mlflow.delete_alias(finding.subject)
+            await mlflow.delete_alias(model, finding.subject)
         elif finding.audited:
-            await mlflow.set_version_tag(number, finding.subject, finding.audited)
+            await mlflow.set_version_tag(model, number, finding.subject, finding.audited)
         else:
-            await mlflow.delete_version_tag(number, finding.subject)
+            await mlflow.delete_version_tag(model, number, finding.subject)
 
     def _record(self, status: Status, name: str, texts: Sequence[str]) -> Entry:
         details = {name: list(texts[:_LISTED]), "count": len(texts)}
@@ -172,23 +172,23 @@ class Reconciler:
 
 
 async def read_registry(mlflow: Mlflow) -> Registry:
-    """Every version, the newest with metrics, and the aliases of each. Raises ServiceUnavailable."""
-    versions, measured, aliases = await asyncio.gather(
-        mlflow.all_versions(), mlflow.versions(_MEASURED), mlflow.aliases()
-    )
-    metrics = {one.version: one.metrics for one in measured}
-    return tuple(replace(one, metrics=metrics.get(one.version, {})) for one in versions), aliases
+    """Every version of every model, the newest with metrics. Raises ServiceUnavailable."""
+    registry, measured = await asyncio.gather(mlflow.registry(), mlflow.versions(_MEASURED))
+    metrics = {(one.name, one.version): one.metrics for one in measured}
+    versions = (replace(one, metrics=metrics.get((one.name, one.version), {})) for one in registry.versions)
+    return replace(registry, versions=tuple(versions))
 
 
 def _safest_first(findings: Iterable[Finding]) -> list[Finding]:
     """What forbids comes before what allows, so that the registry never allows more than the trail on the way."""
-    gone = {one.version for one in findings if one.kind in {Kind.GONE, Kind.REPLACED}}
+    gone = {(one.model, one.version) for one in findings if one.kind in {Kind.GONE, Kind.REPLACED}}
     return sorted(filter(None, (_possible(one, gone) for one in findings)), key=_danger)
 
 
-def _possible(finding: Finding, gone: Collection[str]) -> Finding | None:
+def _possible(finding: Finding, gone: Collection[tuple[str, str]]) -> Finding | None:
     """What can be repaired of it: an alias can't go back to a version that was deleted, but it can leave another."""
-    if finding.kind is Kind.ALIAS and (finding.audited in gone or "@" in finding.audited):
+    lost = (finding.model, finding.audited) in gone or "@" in finding.audited
+    if finding.kind is Kind.ALIAS and lost:
         return replace(finding, audited="") if finding.found else None
     return finding if finding.repairable else None
 
@@ -203,6 +203,8 @@ def _danger(finding: Finding) -> int:
 
 def _said(finding: Finding) -> str:
     if finding.kind is Kind.ALIAS:
-        return f"alias {finding.subject}: version {finding.found or 'none'} → {finding.audited or 'none'}"
+        said = f"alias {finding.subject}: version {finding.found or 'none'} → {finding.audited or 'none'}"
+        return f"{finding.model}: {said}"
     what = f"{finding.kind} {finding.subject}".strip()
-    return f"version {finding.version}: {what}: {shortened(finding.found) or 'none'} → {finding.audited or 'none'}"
+    values = f"{shortened(finding.found) or 'none'} → {finding.audited or 'none'}"
+    return f"{finding.model}: version {finding.version}: {what}: {values}"

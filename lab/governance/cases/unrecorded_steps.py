@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from lab.base.runs import JOB, Run, RunStatus, Step
+from lab.base.model_id import is_training
+from lab.base.runs import Run, RunStatus, Step
 from lab.services.dagster import Dagster
 from lab.services.dagster_answers import RunEvent, failure_reason
 
@@ -51,7 +52,7 @@ async def broken_off(dagster: Dagster, run_ids: tuple[str, ...] = ()) -> list[Ru
     while True:
         ended = (RunStatus.FAILURE, RunStatus.CANCELED)
         page = await dagster.runs(_PAGE, cursor, run_ids=run_ids, steps=True, statuses=ended)
-        found += [run for run in page if run.job == JOB]
+        found += [run for run in page if is_training(run.job)]
         if len(page) < _PAGE:
             return found
         cursor = page[-1].run_id

@@ -53,6 +53,10 @@ class ApprovalProofs:
         yield Check("approval: a signature counts once, for one version", self._once)
         yield Check("promotion: drifted training data is refused", self._drifted)
 
+    @property
+    def _model(self) -> str:
+        return self._probe.model.contract.name
+
     async def _own(self) -> Found:
         return self._closed(await self._try(Action.APPROVE, PROBE), "four eyes")
 
@@ -77,11 +81,11 @@ class ApprovalProofs:
         version = await self._probe.version()
         key = await asyncio.to_thread(make_key, self._probe.home / "stranger")
         signing = Signing(key, home=self._probe.home)
-        outcome = await self._probe.act(Action.APPROVE, version, STRANGER, signing)
+        outcome = await self._probe.act(Action.APPROVE, self._model, version, STRANGER, signing)
         passed, evidence = _judged(outcome, "identity")
         if not passed:
             return passed, evidence
-        found = await self._clients.mlflow.version(version)
+        found = await self._clients.mlflow.version(self._model, version)
         state, blocked = found.tags.get("approval_state"), found.tags.get("deployment_blocked")
         if state != ApprovalState.PENDING_STAGING or blocked != "true" or found.aliases:
             return False, f"version {version} is {state} now, with aliases {', '.join(found.aliases) or 'none'}"
@@ -92,11 +96,11 @@ class ApprovalProofs:
         version = await self._probe.version()
         reader = TrailReader(self._clients.config, self._clients.trail)
         before = await asyncio.to_thread(reader.read)
-        forged = approval_entry(self._clients.config, before.history.records[version], STRANGER)
+        forged = approval_entry(self._clients.config, before.history.records[self._model, version], STRANGER)
         sealed = await asyncio.to_thread(ledger(self._clients.config, self._clients.trail).append, forged)
         after = await asyncio.to_thread(reader.follow, sealed.seq)
         problem = next((one.problem for one in after.ignored if one.seq == sealed.seq), "")
-        state = after.records[version].state
+        state = after.records[self._model, version].state
         if not problem or state is not ApprovalState.PENDING_STAGING:
             return False, f"entry {sealed.seq}, which nobody signed, made version {version} {state}"
         return True, f"entry {sealed.seq}: {problem}"
@@ -130,14 +134,14 @@ class ApprovalProofs:
 
     async def _draft(self) -> Entry:
         sandbox = await self._sandboxed()
-        record = (await asyncio.to_thread(sandbox.history)).records[await self._probe.version()]
+        record = (await asyncio.to_thread(sandbox.history)).records[self._model, await self._probe.version()]
         return await asyncio.to_thread(sandbox.approval, record, OFFICER)
 
     async def _append(self, entry: Entry) -> tuple[Entry, str]:
         return await asyncio.to_thread((await self._sandboxed()).append, entry)
 
     async def _try(self, action: Action, by: str) -> Outcome:
-        return await (await self._sandboxed()).act(action, await self._probe.version(), by)
+        return await (await self._sandboxed()).act(action, self._model, await self._probe.version(), by)
 
     def _closed(self, outcome: Outcome, gate: str) -> Found:
         """Whether this gate refused somebody whom the lab knows."""

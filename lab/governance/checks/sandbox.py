@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.base.errors import LabError
-from lab.base.model_versions import MODEL_NAME, ApprovalState
+from lab.base.model_versions import ApprovalState
 from lab.config import LabConfig
 from lab.governance.cases.approve import Approver, Outcome, Tools
 from lab.governance.cases.identity import Registrar
@@ -93,13 +93,13 @@ class Sandbox:
         await asyncio.to_thread(sandbox._fill, entries)
         return sandbox
 
-    async def act(self, action: Action, version: str, by: str | Path) -> Outcome:
+    async def act(self, action: Action, model: str, version: str, by: str | Path) -> Outcome:
         """A real attempt, signed with somebody's key."""
         key = self.keys[by] if isinstance(by, str) else by
         # The costly gates come last: nothing that must be refused gets there.
         tools = Tools(self.clients.mlflow, self.store, lambda _: "", lambda *_: SmokeTest(False, "not tried"))
         attempt = Approver(self.config, Signing(key, home=self.config.home), tools)
-        return await attempt.act(action, version, f"{PROBE} tries whether this is refused")
+        return await attempt.act(action, model, version, f"{PROBE} tries whether this is refused")
 
     def history(self) -> History:
         """What this trail tells."""
@@ -144,7 +144,7 @@ def approval_entry(config: LabConfig, record: Record, actor: Actor) -> Entry:
     statement = Statement(
         lab=config.name,
         action=Action.APPROVE.value,
-        model=MODEL_NAME,
+        model=record.model,
         version=record.version,
         from_state=record.state.value,
         to_state=ApprovalState.APPROVED_STAGING.value,

@@ -5,9 +5,10 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from lab.base.dataset import BASELINE_KEY, DatasetRef, hash_file, read_rows
+from lab.base.dataset import DatasetRef, hash_file, read_rows
 from lab.base.errors import LabError, RunFailed
 from lab.base.model_versions import ApprovalState
 from lab.base.runs import Run, RunStatus
@@ -20,9 +21,10 @@ from lab.governance.checks.proof_clients import ProofClients
 from lab.governance.ledger import Entry, Status
 from lab.governance.ledger.writer import entries_of_run
 from lab.governance.rules.approval_states import PROBE
+from lab.governance.rules.history import Record
 from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.models.drift_simulation import worse_times
-from lab.models.model_folder import the_model
+from lab.models.model_folder import Model, models_in
 
 RUN_TAG, VERSION_TAG = "lab/probe", "probe"
 RUN_DEADLINE_S = 120.0
@@ -59,6 +61,12 @@ class Probe:
         """Whether a version may have been made that isn't put away."""
         return self._trained is not None
 
+    @cached_property
+    def model(self) -> Model:
+        """What is trained: the default model, else the first one. Raises SettingsError, UsageError."""
+        found = models_in(self._clients.config.pipelines)
+        return found.default or (found.sound[0] if found.sound else found.find())
+
     @property
     def home(self) -> Path:
         """An empty folder for throw-away keys."""
@@ -76,7 +84,7 @@ class Probe:
                 data = await asyncio.to_thread(self._drifted_data)
                 self._trained = await self._launched(self.actor(), data)
                 if version := _version(self._trained):
-                    await self._clients.mlflow.set_version_tag(version, VERSION_TAG, PROBE)
+                    await self._clients.mlflow.set_version_tag(self.model.contract.name, version, VERSION_TAG, PROBE)
             return self._trained
 
     def actor(self) -> Actor:
@@ -96,37 +104,39 @@ class Probe:
             raise RunFailed(f"Run {launched.run.run_id} registered no version to try this on.", "Type `invoke status`.")
         return version
 
-    async def act(self, action: Action, version: str, actor: Actor, signing: Signing | None = None) -> Outcome:
-        """A real attempt to act on a version, by default without any key."""
+    async def act(
+        self, action: Action, model: str, version: str, actor: Actor, signing: Signing | None = None
+    ) -> Outcome:
+        """A real attempt to act on a version of a model, by default without any key."""
         clients = self._clients
         config = replace(clients.config, actor=actor, signing_key=None)
         # The costly gates come last: nothing that must be refused gets there.
         tools = Tools(clients.mlflow, clients.trail, lambda _: "", lambda *_: SmokeTest(False, "not tried"))
         attempt = Approver(config, signing or Signing(home=self.home), tools)
-        return await attempt.act(action, version, f"{PROBE} tries whether this is refused")
+        return await attempt.act(action, model, version, f"{PROBE} tries whether this is refused")
 
     async def put_away(self) -> list[str]:
         """Archives every probe's version that isn't yet, also those that a killed verification left; their numbers."""
         history = (await asyncio.to_thread(TrailReader(self._clients.config, self._clients.trail).read)).history
         left = [
-            record.name
-            for record in history.every
-            if record.owner == PROBE and record.state is not ApprovalState.ARCHIVED
+            record for record in history.every if record.owner == PROBE and record.state is not ApprovalState.ARCHIVED
         ]
-        for version in left:
-            outcome = await self._archive(version)
+        for record in left:
+            outcome = await self._archive(record)
             if not outcome.succeeded:
                 closed = [f"{gate.name}: {gate.detail}" for gate in outcome.gates if not gate.passed]
-                raise LabError(f"Version {version}, a probe's, can't be archived: {'; '.join(closed)}.")
+                raise LabError(
+                    f"Version {record.name} of {record.model}, a probe's, can't be archived: {'; '.join(closed)}."
+                )
         self._trained = None
-        return left
+        return [record.name for record in left]
 
-    async def _archive(self, version: str) -> Outcome:
+    async def _archive(self, record: Record) -> Outcome:
         policy = self._clients.config.policy
         for role in Role:
             actor = Actor(PROBE, role, Environment.STAGING)
             if policy.decide(actor, Action.ARCHIVE).allowed:
-                return await self.act(Action.ARCHIVE, version, actor)
+                return await self.act(Action.ARCHIVE, record.model, record.name, actor)
         raise LabError("The policy lets nobody archive a version in staging.", "Look at POLICY_PATH.")
 
     async def end_runs(self) -> None:
@@ -143,7 +153,7 @@ class Probe:
         self._home.cleanup()
 
     async def _launched(self, actor: Actor, data: str) -> Launched:
-        launch = asyncio.create_task(self._clients.dagster.launch(actor, PROBE, data, {RUN_TAG: PROBE}))
+        launch = asyncio.create_task(self._clients.dagster.launch(actor, self.model.id, PROBE, data, {RUN_TAG: PROBE}))
         self._under_way.add(launch)
         run_id = await asyncio.shield(launch)
         run = await self._ended(run_id, RUN_DEADLINE_S)
@@ -173,10 +183,9 @@ class Probe:
     def _drifted_data(self) -> str:
         """Where a data set lies that drifted from the baseline; it never becomes the current one."""
         bucket, s3 = self._clients.config.data_bucket, self._clients.pipeline
-        baseline = DatasetRef.from_json(s3.get(bucket, BASELINE_KEY))
+        baseline = DatasetRef.from_json(s3.get(bucket, self.model.id.baseline_key))
         path = self.home / "drifted.csv"
-        contract = the_model(self._clients.config.pipelines).contract
-        path.write_bytes(worse_times(read_rows(s3.lines(bucket, baseline.key)), contract))
+        path.write_bytes(worse_times(read_rows(s3.lines(bucket, baseline.key)), self.model.contract))
         ref = DatasetRef(hash_file(path), 0, PROBE)
         if not s3.exists(bucket, ref.key):
             s3.upload(bucket, ref.key, path)

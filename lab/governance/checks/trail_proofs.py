@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lab.base.errors import LabError
+from lab.base.model_id import is_training
 from lab.base.model_versions import ModelVersion
-from lab.base.runs import JOB, Run, RunStatus, Step
+from lab.base.runs import Run, RunStatus, Step
 from lab.governance.cases.reconcile import read_registry
 from lab.governance.cases.trail import published_heads
 from lab.governance.cases.unrecorded_steps import unrecorded
@@ -20,6 +21,7 @@ from lab.governance.ledger.retention import REMEDY
 from lab.governance.ledger.writer import verify_trail
 from lab.governance.rules.history import Fold, History
 from lab.governance.rules.registry_findings import BLOCKED, Finding, Kind, reconcile
+from lab.models.model_folder import names_in
 from lab.services import ssh
 
 
@@ -69,17 +71,19 @@ class _Reading:
 
 async def _scan(clients: ProofClients) -> Scan:
     """Raises LabError."""
-    registry = await read_registry(clients.mlflow)
+    registry, governed = await read_registry(clients.mlflow), names_in(clients.config.pipelines)
     verification, reading = await asyncio.to_thread(_read, clients)
     history = reading.fold.history()
-    findings = reconcile(*registry, history)
+    findings = reconcile(registry, history, governed)
     if findings:
         # A registration or a decision in progress differs for a moment.
         again = await read_registry(clients.mlflow)
         history = (await asyncio.to_thread(_read, clients))[1].fold.history()
-        lasting = set(reconcile(*again, history))
+        lasting = set(reconcile(again, history, governed))
         findings = tuple(one for one in findings if one in lasting)
-    return Scan(verification, history, reading.steps, registry[0], findings)
+    known = history.models | governed
+    versions = tuple(one for one in registry.versions if one.name in known)
+    return Scan(verification, history, reading.steps, versions, findings)
 
 
 def _read(clients: ProofClients) -> tuple[Verification, _Reading]:
@@ -127,7 +131,7 @@ class LedgerProofs:
         return passed, evidence if passed else f"{evidence}. {REMEDY}"
 
     async def _runs(self) -> Found:
-        runs = [run for run in await self._clients.dagster.runs(_RUNS, steps=True) if run.job == JOB]
+        runs = [run for run in await self._clients.dagster.runs(_RUNS, steps=True) if is_training(run.job)]
         finished = [run for run in runs if run.status.finished]
         gaps = await self._gaps(finished, (await self._scanner.look()).steps)
         if gaps:
@@ -186,7 +190,7 @@ class RegistryProofs:
 
     async def _complete(self) -> Found:
         versions = (await self._scanner.look()).versions
-        poor = [f"version {one.version} lacks {', '.join(one.missing_tags)}" for one in versions if one.missing_tags]
+        poor = [f"{one.name} {one.version} lacks {', '.join(one.missing_tags)}" for one in versions if one.missing_tags]
         return listed(poor, f"{len(versions)} versions")
 
     async def _tags(self) -> Found:
@@ -196,12 +200,13 @@ class RegistryProofs:
     async def _blocked(self) -> Found:
         found = [one for one in await self._findings((Kind.TAG,)) if one.subject == BLOCKED]
         versions = (await self._scanner.look()).versions
-        free = [one.version for one in versions if one.tags.get(BLOCKED) == "false"]
+        free = [f"{one.name} {one.version}" for one in versions if one.tags.get(BLOCKED) == "false"]
         return listed(found, f"deployable: {', '.join(free) or 'none'} of {len(versions)} versions")
 
     async def _reconciled(self) -> Found:
         history = (await self._scanner.look()).history
-        aliases = ", ".join(f"{alias} on version {number}" for alias, number in sorted(history.aliases.items()))
+        held = sorted(history.holders.items())
+        aliases = ", ".join(f"{alias} on version {key.number} of {model}" for (model, alias), key in held)
         return listed(
             await self._findings(tuple(Kind)),
             f"{len(history.every)} audited versions; {aliases or 'no alias'}",

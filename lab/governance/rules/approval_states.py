@@ -8,7 +8,7 @@ every alias away at once, the champion's too; archiving is tidying up, so the pr
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -141,7 +141,10 @@ class IdentityStatement(_Signed):
 
 @dataclass(frozen=True)
 class BaselineStatement(_Signed):
-    """What a person says about the data set that drift is measured against, and signs."""
+    """What a person says about the data set that the drift of a model's data is measured against, and signs.
+
+    Statements of a time when a lab had one model name none.
+    """
 
     lab: str
     data_hash: str
@@ -152,8 +155,15 @@ class BaselineStatement(_Signed):
     prior: str
     policy_hash: str
     time: str
+    model: str = ""
     action: str = Action.BASELINE.value
     type: str = STATEMENT_TYPE
+
+    def body(self) -> bytes:
+        return canonical(self.as_details())
+
+    def as_details(self) -> dict[str, str]:
+        return {name: text for name, text in asdict(self).items() if (name, text) != ("model", "")}
 
 
 @dataclass(frozen=True)
@@ -189,7 +199,7 @@ def parse_identity_statement(raw: object) -> IdentityStatement:
 
 def parse_baseline_statement(raw: object) -> BaselineStatement:
     """The statement in the details of a baseline's entry. Raises LedgerError."""
-    return BaselineStatement(**_texts(raw, BaselineStatement))
+    return BaselineStatement(**_texts(raw, BaselineStatement, optional={"model"}))
 
 
 def parse_deployment_statement(raw: object) -> DeploymentStatement:
@@ -197,9 +207,10 @@ def parse_deployment_statement(raw: object) -> DeploymentStatement:
     return DeploymentStatement(**_texts(raw, DeploymentStatement))
 
 
-def _texts(raw: object, kind: type[Any]) -> dict[str, str]:
+def _texts(raw: object, kind: type[Any], optional: Set[str] = frozenset()) -> dict[str, str]:
     names = {field.name for field in fields(kind)}
-    if not isinstance(raw, Mapping) or set(raw) != names or not all(isinstance(v, str) for v in raw.values()):
+    complete = isinstance(raw, Mapping) and names - optional <= set(raw) <= names
+    if not isinstance(raw, Mapping) or not complete or not all(isinstance(v, str) for v in raw.values()):
         raise LedgerError("the entry holds no statement that can be read")
     if raw["type"] != STATEMENT_TYPE:
         raise LedgerError(f"the statement is of type {raw['type']!r}, not {STATEMENT_TYPE!r}")

@@ -1,4 +1,4 @@
-"""Which data sets may be a baseline: those that somebody asked for as the policy wants it, and that were then set."""
+"""Which data sets may be a model's baseline: those that somebody asked for as the policy wants it, and then set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ from lab.governance.rules.signers import Signer
 
 @dataclass(frozen=True)
 class Baselines:
-    """`audited` says by SHA-256 which entry asked for a baseline; `prior` is the newest entry's hash."""
+    """Of one model: `audited` says by SHA-256 which entry asked for a baseline; `prior` is the newest entry's hash."""
 
     audited: Mapping[str, int] = field(default_factory=dict)
     asked: Mapping[int, str] = field(default_factory=dict)
@@ -59,10 +59,11 @@ def _check(
         return
     statement = parse_baseline_statement(entry.details.get("statement"))
     expect(
-        statement.as_details(),
+        {**statement.as_details(), "model": statement.model},
         lab=lab,
         action=entry.action,
         data_hash=data_hash,
+        model=str(entry.details.get("model", "")),
         environment=entry.environment,
         actor=entry.owner,
         role=entry.role,

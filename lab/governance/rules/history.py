@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from lab.base.errors import LabError, LedgerError
-from lab.base.model_versions import MODEL_NAME, ApprovalState
+from lab.base.model_versions import ApprovalState
+from lab.base.names import is_model_name
 from lab.base.runs import REGISTER, REGISTRATION_REQUEST, TRAIN
 from lab.governance.ledger import Entry, Fault, Status
 from lab.governance.rules import baselines, deployments, identities
@@ -53,11 +54,12 @@ class Fold:
         self._metrics: dict[str, Mapping[str, str]] = {}
         self._records: dict[Key, Record] = {}
         self._keys: dict[str, list[Key]] = {}
-        self._holders: dict[str, Key] = {}
-        self._identities, self._baselines, self._deployments = Identities(), Baselines(), Deployments()
+        self._holders: dict[tuple[str, str], Key] = {}
+        self._identities, self._deployments = Identities(), Deployments()
+        self._baselines: dict[str, Baselines] = {}
         self._past_records: Past[_Standing] = Past()
         self._past_identities: Past[Identities] = Past()
-        self._past_baselines: Past[Baselines] = Past()
+        self._past_baselines: dict[str, Past[Baselines]] = {}
         self._judged = Judged()
         self._late_requests: set[int] = set()
         self._ignored: list[Fault] = []
@@ -68,7 +70,8 @@ class Fold:
 
     def see(self, entry: Entry) -> None:
         """Takes the next entry; one that doesn't count is listed and changes nothing."""
-        known, set_before = self._identities, self._baselines
+        known, model = self._identities, model_of(entry)
+        set_before = self._baselines.get(model, Baselines())
         before = self._standing(self._key_of(entry))
         try:
             self._take(entry)
@@ -79,27 +82,26 @@ class Fold:
             self._past_identities.note(known.prior, known, entry)
             self._identities = replace(self._identities, prior=entry.hash)
         if entry.action == Action.BASELINE:
-            self._past_baselines.note(set_before.prior, set_before, entry)
-            self._baselines = replace(self._baselines, prior=entry.hash)
+            self._past_baselines.setdefault(model, Past()).note(set_before.prior, set_before, entry)
+            self._baselines[model] = replace(self._baselines.get(model, Baselines()), prior=entry.hash)
         at = moment(entry.time)
         if at and (self._latest is None or at > self._latest):
             self._latest = at
 
     def history(self) -> History:
         """What is known so far."""
-        newest = {number: self._records[keys[-1]] for number, keys in self._keys.items()}
+        newest = {(key.model, key.number): record for key, record in self._records.items()}
         return History(
             newest,
-            {alias: number for alias, (number, _) in self._holders.items()},
+            dict(self._holders),
             self._identities,
             tuple(self._ignored),
             tuple(self._uncounted),
             tuple(self._doubts),
             tuple(self._requests.values()),
-            self._baselines,
-            tuple(one for key, one in self._records.items() if self._keys[one.version][-1] != key),
+            dict(self._baselines),
+            tuple(one for one in self._records.values() if newest[one.model, one.version] is not one),
             tuple(self._overtaken),
-            {alias: run for alias, (_, run) in self._holders.items()},
             self._deployments,
         )
 
@@ -114,13 +116,13 @@ class Fold:
     def _key_of(self, entry: Entry) -> Key:
         """Which version an entry is about: the one of the MLflow run that it names, or that its statement follows.
 
-        Whatever names a number only is about the version that was registered last under it.
+        Whatever names a number only is about the version that was registered last under it, of the model that it names.
         """
-        number, run = entry.model_version, entry.details.get("mlflow_run_id")
-        if isinstance(run, str) and (number, run) in self._records:
-            return number, run
+        number, run, model = entry.model_version, entry.details.get("mlflow_run_id"), model_of(entry)
+        known = [key for key in self._keys.get(number, ()) if model in {key.model, ""}] or [Key(model, number, "")]
+        if exact := next((key for key in reversed(known) if key.run == run), None):
+            return exact
         prior = prior_of(entry)
-        known = self._keys.get(number, [(number, "")])
         late = self._past_records.known(prior) if prior else None
         if late and late.record.key in known:
             return late.record.key
@@ -129,7 +131,7 @@ class Fold:
 
     def _standing(self, key: Key) -> "_Standing | None":
         record = self._records.get(key)
-        return _Standing(record, self._holders.get(CHAMPION) == key) if record else None
+        return _Standing(record, self._holders.get((key.model, CHAMPION)) == key) if record else None
 
     def _follow(self, entry: Entry, before: "_Standing | None") -> None:
         """Makes `entry` the newest one about its version, whether it counts or not."""
@@ -176,18 +178,19 @@ class Fold:
             signers = self._identities.signers
             return baselines.apply(known, entry, self._lab, self._policy, signers, self._verify, self._latest)
 
+        model = model_of(entry)
         seq = entry.details.get("request_seq")
         if isinstance(seq, int) and seq in self._late_requests:
             raise Overtaken("its request came too late")
         if entry.status is Status.REQUESTED:
             try:
-                self._refuse_late(self._past_baselines, entry, applied)
+                self._refuse_late(self._past_baselines.setdefault(model, Past()), entry, applied)
             except Overtaken:
                 self._late_requests.add(entry.seq)
                 raise
-        found = applied(self._baselines)
+        found = applied(self._baselines.get(model, Baselines()))
         self._judged.once(entry)
-        self._baselines = found
+        self._baselines[model] = found
 
     def _refuse_late(self, past: Past[T], entry: Entry, judge: Callable[[T], object]) -> None:
         """Raises Overtaken for what would have counted behind the entry that its statement names."""
@@ -204,8 +207,10 @@ class Fold:
             raise LedgerError("no request to register a version comes before it")
         metrics = self._metrics.get(str(request.details.get("mlflow_run_id", "")), {})
         record = Record(entry.model_version, ApprovalState.PENDING_STAGING, request, entry.hash, metrics)
+        if not is_model_name(record.model):
+            raise LedgerError("its request names no model")
         if record.key in self._records:
-            raise LedgerError(f"version {entry.model_version} is registered already")
+            raise LedgerError(f"version {entry.model_version} of {record.model} is registered already")
         self._records[record.key] = record
         self._keys.setdefault(record.version, []).append(record.key)
 
@@ -251,7 +256,7 @@ class Fold:
             statement.as_details(),
             lab=bound_lab(entry, statement.lab, self._lab),
             action=entry.action,
-            model=MODEL_NAME,
+            model=record.model,
             version=record.version,
             from_state=record.state.value,
             to_state=move.to_state.value,
@@ -269,6 +274,13 @@ class Fold:
         key = record.key
         self._records[key] = replace(record, state=move.to_state, decisions=(*record.decisions, entry))
         if move.alias:
-            self._holders[move.alias] = key
+            self._holders[key.model, move.alias] = key
         elif move.status in {Status.REJECTED, Status.ARCHIVED}:
             self._holders = {alias: holder for alias, holder in self._holders.items() if holder != key}
+
+
+def model_of(entry: Entry) -> str:
+    """The model that an entry names; empty when it names none. What people signed comes first."""
+    statement = entry.details.get("statement")
+    said = statement.get("model") if isinstance(statement, Mapping) else entry.details.get("model")
+    return said if isinstance(said, str) else ""

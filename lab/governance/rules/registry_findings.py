@@ -3,8 +3,8 @@
 The trail is the truth. Aliases other than the lab's own and tags that mean nothing to governance are nobody's business.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lab.base.model_versions import ModelVersion
@@ -30,6 +30,18 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Registry:
+    """What MLflow has: every version with its tags, and by model the aliases of each version that has some."""
+
+    versions: Sequence[ModelVersion]
+    aliases: Mapping[str, Mapping[str, Sequence[str]]]
+
+    def find(self, model: str, number: str) -> ModelVersion | None:
+        """The version of a model that has a number."""
+        return next((one for one in self.versions if (one.name, one.version) == (model, number)), None)
+
+
+@dataclass(frozen=True)
 class Finding:
     """One difference. `subject` is the tag, alias or metric; `found` is the registry's value, `audited` the trail's."""
 
@@ -38,6 +50,7 @@ class Finding:
     subject: str = ""
     found: str = ""
     audited: str = ""
+    model: str = ""
 
     @property
     def repairable(self) -> bool:
@@ -45,6 +58,9 @@ class Finding:
         return self.kind in {Kind.TAG, Kind.ALIAS, Kind.STAGE}
 
     def __str__(self) -> str:
+        return f"{self.model}: {self._said()}" if self.model else self._said()
+
+    def _said(self) -> str:
         found, audited = shortened(self.found) or "none", self.audited or "none"
         match self.kind:
             case Kind.ALIAS:
@@ -61,21 +77,30 @@ class Finding:
         return f"version {self.version}: {what} is {found!r}, by the audit trail {audited!r}"
 
 
-def reconcile(
-    versions: Iterable[ModelVersion], aliases: Mapping[str, Sequence[str]], history: History
-) -> tuple[Finding, ...]:
-    """Every difference; `versions` are all of the registry, `aliases` the names that each version has."""
-    there = {one.version: one for one in versions}
-    numbers = there.keys() | {one.version for one in history.every}
+def reconcile(registry: Registry, history: History, governed: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Every difference about the models that are `governed` or were ever registered here; others are nobody's business.
+
+    Cost grows with versions.
+    """
+    versions: dict[str, dict[str, ModelVersion]] = {name: {} for name in history.models | set(governed)}
+    for one in registry.versions:
+        if one.name in versions:
+            versions[one.name][one.version] = one
+    numbers: dict[str, set[str]] = {name: set(there) for name, there in versions.items()}
+    for record in history.every:
+        numbers[record.model].add(record.version)
     found: list[Finding] = []
-    for number in sorted(numbers, key=in_order):
-        found += _numbered(number, there.get(number), history)
-    return (*found, *_aliases(there, aliases, history))
+    for model in sorted(versions):
+        there, aliases = versions[model], registry.aliases.get(model, {})
+        for number in sorted(numbers[model], key=in_order):
+            found += (replace(one, model=model) for one in _numbered(model, number, there.get(number), history))
+        found += (replace(one, model=model) for one in _aliases(model, there, aliases, history))
+    return tuple(found)
 
 
-def _numbered(number: str, version: ModelVersion | None, history: History) -> Iterator[Finding]:
+def _numbered(model: str, number: str, version: ModelVersion | None, history: History) -> Iterator[Finding]:
     """What differs about the versions that ever had this number, of which the registry can hold one."""
-    known = history.numbered(number)
+    known = history.numbered(model, number)
     record = history.of(version) if version else None
     replaced = known[0] if version and record is None and known and not _began(version, history) else None
     if version and record:
@@ -126,11 +151,11 @@ def _staged(version: ModelVersion) -> Iterator[Finding]:
 
 
 def _aliases(
-    there: Mapping[str, ModelVersion], aliases: Mapping[str, Sequence[str]], history: History
+    model: str, there: Mapping[str, ModelVersion], aliases: Mapping[str, Sequence[str]], history: History
 ) -> Iterator[Finding]:
     holders = {alias: number for number, names in aliases.items() for alias in names}
     for alias in ALIASES:
-        found, holder = holders.get(alias, ""), history.holder(alias)
+        found, holder = holders.get(alias, ""), history.holder(model, alias)
         audited = holder.version if holder else ""
         # The number of a version that was deleted may be another one's by now.
         if holder and audited in there and history.of(there[audited]) != holder:

@@ -1,10 +1,11 @@
 """Model versions as the audit trail knows them.
 
-MLflow gives a number anew once the model was deleted: a version is known by its number and its MLflow run.
+MLflow gives a number anew once the model was deleted: a version is known by its model, number and MLflow run.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.ledger import Entry, Fault, Status
@@ -12,8 +13,15 @@ from lab.governance.rules.baselines import Baselines
 from lab.governance.rules.deployments import Deployments
 from lab.governance.rules.identities import Identities
 
-# Number and MLflow run.
-Key = tuple[str, str]
+
+class Key(NamedTuple):
+    """Which version is meant, whatever else is registered later."""
+
+    model: str
+    number: str
+    run: str
+
+
 # As much of a run's id as tells it from any other.
 _SHOWN = 8
 
@@ -28,6 +36,11 @@ class Record:
     newest: str
     metrics: Mapping[str, str]
     decisions: tuple[Entry, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """The name in the registry."""
+        return str(self.registered.details.get("model", ""))
 
     @property
     def owner(self) -> str:
@@ -56,7 +69,7 @@ class Record:
 
     @property
     def key(self) -> Key:
-        return self.version, self.mlflow_run_id
+        return Key(self.model, self.version, self.mlflow_run_id)
 
     @property
     def name(self) -> str:
@@ -75,25 +88,25 @@ class Record:
 
 @dataclass(frozen=True)
 class History:
-    """Everything up to the head. `records` are by number the versions that were registered last under it, `former`
-    those before them; `aliases` say which version each belongs to, by number, and `runs` by MLflow run.
+    """Everything up to the head. `records` are by model and number the versions that were registered last under it,
+    `former` those before them; `holders` are by model and alias the versions that each alias belongs to.
 
     `ignored` are entries that don't count; `overtaken` those among them that lost a race, `uncounted` those that
     neither did nor are of a verification's own probes. `doubts` are decisions that count and that the policy in force
-    would refuse today; `pending` are requests to register a version that weren't followed by one.
+    would refuse today; `pending` are requests to register a version that weren't followed by one. `baselines` are by
+    model, under the empty name those of a time when an entry about a baseline named no model.
     """
 
-    records: Mapping[str, Record]
-    aliases: Mapping[str, str]
+    records: Mapping[tuple[str, str], Record]
+    holders: Mapping[tuple[str, str], Key]
     identities: Identities
     ignored: tuple[Fault, ...] = ()
     uncounted: tuple[Fault, ...] = ()
     doubts: tuple[Fault, ...] = ()
     pending: tuple[Entry, ...] = ()
-    baselines: Baselines = field(default_factory=Baselines)
+    baselines: Mapping[str, Baselines] = field(default_factory=dict)
     former: tuple[Record, ...] = ()
     overtaken: tuple[Fault, ...] = ()
-    runs: Mapping[str, str] = field(default_factory=dict)
     deployments: Deployments = field(default_factory=Deployments)
 
     @property
@@ -101,40 +114,53 @@ class History:
         """Every version that was ever registered."""
         return (*self.former, *self.records.values())
 
-    def numbered(self, number: str) -> tuple[Record, ...]:
-        """The versions that were registered under a number, the newest first."""
-        newest = (self.records[number],) if number in self.records else ()
-        return (*newest, *(one for one in reversed(self.former) if one.version == number))
+    @property
+    def models(self) -> frozenset[str]:
+        """The names that versions were registered under."""
+        return frozenset(model for model, _ in self.records)
 
-    def record(self, number: str, run_id: str) -> Record | None:
-        """The version of that number and MLflow run; one whose run was never audited counts as of any."""
-        known = self.numbered(number)
-        exact = next((one for one in known if one.mlflow_run_id == run_id), None)
+    def numbered(self, model: str, number: str) -> tuple[Record, ...]:
+        """The versions that were registered under a number of a model, the newest first."""
+        newest = self.records.get((model, number))
+        older = (one for one in reversed(self.former) if (one.model, one.version) == (model, number))
+        return (newest, *older) if newest else tuple(older)
+
+    def record(self, key: Key) -> Record | None:
+        """That very version; one whose run was never audited counts as of any."""
+        known = self.numbered(key.model, key.number)
+        exact = next((one for one in known if one.mlflow_run_id == key.run), None)
         return exact or next((one for one in known if not one.mlflow_run_id), None)
 
     def of(self, version: ModelVersion) -> Record | None:
         """What the trail knows of a version of the registry; None when it is another than was registered."""
-        return self.record(version.version, version.run_id)
+        return self.record(Key(version.name, version.version, version.run_id))
 
-    def named(self, name: str, found: ModelVersion | None = None) -> Record | None:
-        """The version that a command means by `1`, or by `1@` and the beginning of its run's id.
+    def named(self, model: str, name: str, found: ModelVersion | None = None) -> Record | None:
+        """The version of a model that a command means by `1`, or by `1@` and the beginning of its run's id.
 
         A number alone means the version that the registry has under it (`found`), or the one registered last.
         """
         number, chosen, run = name.partition("@")
         if chosen:
-            return next((one for one in self.numbered(number) if one.mlflow_run_id.startswith(run)), None)
-        return self.of(found) if found else self.records.get(number)
+            return next((one for one in self.numbered(model, number) if one.mlflow_run_id.startswith(run)), None)
+        return self.of(found) if found else self.records.get((model, number))
 
-    def holder(self, alias: str) -> Record | None:
-        """The version that an alias belongs to."""
-        number = self.aliases.get(alias, "")
-        return self.record(number, self.runs[alias]) if alias in self.runs else self.records.get(number)
+    def holder(self, model: str, alias: str) -> Record | None:
+        """The version of a model that an alias belongs to."""
+        key = self.holders.get((model, alias))
+        return self.record(key) if key else None
 
     def holds(self, alias: str, record: Record | None) -> bool:
         """Whether an alias belongs to this very version."""
-        holder = self.holder(alias)
-        return holder is not None and record is not None and holder.key == record.key
+        return record is not None and self.holders.get((record.model, alias)) == record.key
 
     def aliases_of(self, record: Record) -> tuple[str, ...]:
-        return tuple(sorted(alias for alias in self.aliases if self.holds(alias, record)))
+        return tuple(sorted(alias for (_, alias), holder in self.holders.items() if holder == record.key))
+
+    def may_be_baseline(self, model: str, data_hash: str) -> bool:
+        """Whether somebody who may made a data set the one that the drift of a model's data is measured against."""
+        return any(data_hash in self.baselines_of(name).audited for name in (model, ""))
+
+    def baselines_of(self, model: str) -> Baselines:
+        """What entries about the baseline of one model tell."""
+        return self.baselines.get(model, Baselines())

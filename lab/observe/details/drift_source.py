@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, profile_key, read_rows
+from lab.base.dataset import DatasetRef, profile_key, read_rows
 from lab.base.drift import Histogram, Profile, histograms
 from lab.base.errors import NotFound
+from lab.base.model_id import ModelId
 from lab.config import LabConfig
+from lab.models.model_folder import listed_models
 from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
 from lab.services.s3 import READER, S3
 
@@ -32,18 +34,23 @@ class DriftDetail:
 
 
 class DriftSource:
-    """Compares the current data with the baseline. Methods raise LabError."""
+    """Compares a model's current data with its baseline. Methods raise LabError."""
 
     def __init__(self, config: LabConfig) -> None:
         self._config = config
         self._details = StoreSource(config)
         self._known: DriftDetail | None = None
 
-    async def drift(self) -> DriftDetail:
-        """The comparison; made anew only when the data or the baseline changed. Raises NotFound before the seed."""
-        known = self._known
-        current, baseline = await asyncio.gather(self._reference(CURRENT_KEY), self._reference(BASELINE_KEY))
-        digest = self._config.baseline_data_hash or baseline.sha256
+    async def drift(self, name: str = "") -> DriftDetail:
+        """The comparison, without a name of the default model; made anew only when the data or the baseline changed.
+
+        Raises NotFound before the seed.
+        """
+        known, model = self._known, self._model(name)
+        current, baseline = await asyncio.gather(
+            self._reference(model.current_key), self._reference(model.baseline_key)
+        )
+        digest = (self._config.baseline_data_hash if model.default else "") or baseline.sha256
         if digest != baseline.sha256:
             baseline = DatasetRef(digest, 0, "BASELINE_DATA_HASH")
         if known and (known.current.sha256, known.baseline.sha256) == (current.sha256, baseline.sha256):
@@ -56,6 +63,14 @@ class DriftSource:
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._details.aclose()
+
+    def _model(self, name: str) -> ModelId:
+        models = listed_models(self._config.pipelines)
+        found = next((one for one in models if one.name == name or (one.default and not name)), None)
+        if found or (models and not name):
+            return found or models[0]
+        what = f"model {name}" if name else "model at all"
+        raise NotFound(f"There is no {what}.", "Type `invoke models` for those there are.")
 
     async def _lines(self, current: DatasetRef) -> Iterable[str]:
         if current.rows <= _SMALL_ROWS:
@@ -71,7 +86,7 @@ class DriftSource:
         try:
             return DatasetRef.from_json(await self._get(key))
         except NotFound:
-            raise NotFound("The lab's data isn't seeded yet.", "Type `invoke seed`.") from None
+            raise NotFound("The data isn't seeded yet.", "Type `invoke seed`.") from None
 
 
 def count(

@@ -12,6 +12,7 @@ from lab.base.threads import OneThread
 from lab.config import LabConfig
 from lab.governance.ledger import Entry, EntryStore, find_head, key_of, parse
 from lab.governance.rules.approval_states import CHAMPION, MOVES
+from lab.governance.rules.history import model_of
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import named_number
 from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
@@ -56,25 +57,25 @@ class VersionSource:
         self._details = StoreSource(config, transport)
         self._store: EntryStore | None = None
 
-    async def version(self, number: str) -> VersionDetail:
+    async def version(self, model: str, number: str) -> VersionDetail:
         """The version as the registry has it. Raises NotFound."""
-        found = await self._mlflow.version(number)
-        holder = next((who for who, names in (await self._mlflow.aliases()).items() if CHAMPION in names), "")
-        champion = found if holder == number else await self._mlflow.version(holder) if holder else None
+        found = await self._mlflow.version(model, number)
+        holder = next((who for who, names in (await self._mlflow.aliases(model)).items() if CHAMPION in names), "")
+        champion = found if holder == number else await self._mlflow.version(model, holder) if holder else None
         try:
             run = await self._mlflow.logged(found.run_id) if found.run_id else None
         except NotFound:  # a run can be deleted while its version stays
             run = None
         return VersionDetail(found, run, champion)
 
-    async def gates(self, action: Action, number: str) -> "Outcome":
+    async def gates(self, action: Action, model: str, number: str) -> "Outcome":
         """The gates before `action` as they stand; changes nothing, and for a promotion takes many seconds."""
         from lab.governance.cases.approve import Approver, Tools
         from lab.governance.cases.signing import Signing
 
         approver = Approver(self._config, Signing(), Tools.of_lab(self._config))
         try:
-            return await approver.act(action, number, "looking only", dry_run=True)
+            return await approver.act(action, model, number, "looking only", dry_run=True)
         finally:
             await approver.aclose()
 
@@ -117,9 +118,9 @@ def decisions_in(store: EntryStore, prefix: str, version: ModelVersion) -> Decis
 
 
 def _is_of(entry: Entry, version: ModelVersion) -> bool:
-    """Whether an entry that names an MLflow run names the version's: a number may be given twice."""
+    """Whether an entry that names a model and an MLflow run names the version's: a number may be given twice."""
     run: object = entry.details.get("mlflow_run_id", version.run_id)
-    return run == version.run_id or not version.run_id
+    return model_of(entry) in {version.name, ""} and (run == version.run_id or not version.run_id)
 
 
 def _ranges(version: ModelVersion, head: int) -> Iterator[tuple[int, int]]:

@@ -37,7 +37,11 @@ class DriftScreen(DetailScreen["DriftSource"]):
         return [self._histograms, TablePage("features", 2), TextPage("about", 3)]
 
     def wants(self, details: "DriftSource") -> Sequence[Want]:
-        return [Want("drift", "The data set", lambda: details.drift(), deadline_s=15.0, every_s=5.0)]
+        return [Want("drift", "The data set", lambda: details.drift(self._model()), deadline_s=15.0, every_s=5.0)]
+
+    def _model(self) -> str:
+        report = self.view.snapshot.drift.value
+        return report.model if report else ""
 
     @property
     def found(self) -> "Slice[DriftDetail]":

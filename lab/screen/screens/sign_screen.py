@@ -7,7 +7,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.widgets import Select
 
-from lab.screen.action_runner import Runner
+from lab.screen.action_runner import ActionArguments, Runner
 from lab.screen.screens.confirm_screen import ConfirmScreen
 from lab.screen.widgets.paint import paragraphs
 from lab.views import formats
@@ -27,9 +27,9 @@ LOCKS = {
 class SignScreen(ConfirmScreen):
     """Dismisses with the reason; `role` is what was chosen, empty for whichever fits."""
 
-    def __init__(self, action: str, title: str, version: str, runner: Runner) -> None:
+    def __init__(self, action: str, title: str, arguments: ActionArguments, runner: Runner) -> None:
         super().__init__(title, _LOOKING, ask_reason=True, confirm=title.split(" ")[0])
-        self._action, self._version, self._runner = action, version, runner
+        self._action, self._arguments, self._runner = action, arguments, runner
         self._roles: Select[str] = Select([(_FITTING, "")], allow_blank=False, compact=True, id="roles")
         self._known: tuple[str, ...] = ()
         self.role = ""
@@ -45,7 +45,7 @@ class SignScreen(ConfirmScreen):
     @work(exclusive=True, group="gates", exit_on_error=False)
     async def look(self) -> None:
         """Asks for the gates; a worker, so that the reason can be typed meanwhile."""
-        given = {"target": self._version, "role": self.role, "dry_run": "yes"}
+        given = {**self._arguments, "role": self.role, "dry_run": "yes"}
         result = await self._runner.run(self._action, given, lambda _: None)
         self._show_key(result)
         self._body.update(paragraphs([*body_lines(result)]))

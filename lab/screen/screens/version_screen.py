@@ -52,6 +52,11 @@ class VersionScreen(DetailScreen["VersionSource"]):
         return self.key.rpartition("/")[2]
 
     @property
+    def model(self) -> str:
+        """The registered name."""
+        return self.key.rpartition("/")[0]
+
+    @property
     def detail(self) -> "VersionDetail | None":
         """The version as fetched."""
         found: VersionDetail | None = self.got("version").value
@@ -66,7 +71,7 @@ class VersionScreen(DetailScreen["VersionSource"]):
 
     def wants(self, details: "VersionSource") -> Sequence[Want]:
         return [
-            Want("version", "MLflow", lambda: details.version(self.number), deadline_s=10.0, every_s=5.0),
+            Want("version", "MLflow", lambda: details.version(self.model, self.number), deadline_s=10.0, every_s=5.0),
             Want("gates", "The gates", lambda: self._gates(details), deadline_s=150.0, lazy=True),
             Want("decisions", "The audit trail", lambda: self._decisions(details), 30.0, every_s=5.0, lazy=True),
         ]
@@ -74,7 +79,7 @@ class VersionScreen(DetailScreen["VersionSource"]):
     async def _gates(self, details: "VersionSource") -> Any:
         """None while it isn't known what comes next."""
         action = self._next()
-        return await details.gates(action, self.number) if action else None
+        return await details.gates(action, self.model, self.number) if action else None
 
     async def _decisions(self, details: "VersionSource") -> Any:
         return await details.decisions(self.version) if self.version else None
@@ -107,7 +112,11 @@ class VersionScreen(DetailScreen["VersionSource"]):
 
     def _draw_metrics(self) -> PanelView:
         listed = self.view.snapshot.models.value or ()
-        champion = self.detail.champion if self.detail else next((v for v in listed if "champion" in v.aliases), None)
+        champion = (
+            self.detail.champion
+            if self.detail
+            else next((v for v in listed if v.name == self.model and "champion" in v.aliases), None)
+        )
         return page(
             "Metrics", self._known(), self.view, "Its run has no metric.", lambda v: present.metrics(v, champion)
         )

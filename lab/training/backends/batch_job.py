@@ -19,6 +19,7 @@ from lab.base.errors import LabError
 from lab.services.s3 import S3
 from lab.training.backends.settings import Work
 from lab.training.data_store import Storage
+from lab.training.step_environment import the_model_here
 
 _WRITE_S = 2.0
 
@@ -53,7 +54,9 @@ def perform(pipes: PipesContext) -> bool:
     """Does what the run ordered, and reports the result or why there is none."""
     try:
         work = work_named(pipes.get_extra("work"))
-        result = work(pipes.get_extra("order"), Storage(timeout_s=30.0).open(), pipes.log.info)
+        order = pipes.get_extra("order")
+        store = Storage(timeout_s=30.0).open(the_model_here(order["model"]).id)
+        result = work(order, store, pipes.log.info)
     except LabError as err:
         pipes.report_custom_message({"failed": {"message": err.message, "remedy": err.remedy}})
     except Exception as err:

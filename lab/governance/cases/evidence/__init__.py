@@ -7,10 +7,10 @@ from heapq import merge
 from pathlib import Path
 
 from lab.base.catalogue import Service
-from lab.base.dataset import BASELINE_KEY, DatasetRef, dataset_key, profile_key, read_rows
+from lab.base.dataset import DatasetRef, dataset_key, profile_key, read_rows
 from lab.base.drift import Profile, compare, profile
 from lab.base.errors import LabError, NotFound
-from lab.base.model_versions import MODEL_NAME, ModelVersion
+from lab.base.model_versions import ModelVersion
 from lab.config import LabConfig
 from lab.governance.cases.evidence import evidence_pack
 from lab.governance.cases.evidence.dossier import Data, Decision, Dossier, Excerpt
@@ -20,11 +20,11 @@ from lab.governance.ledger import PAGE, Entry, EntryStore, Head, Verification, V
 from lab.governance.ledger.entry import utc_text
 from lab.governance.ledger.writer import verify_trail
 from lab.governance.rules.approval_states import checked_version
-from lab.governance.rules.history import Fold, Record
+from lab.governance.rules.history import Fold, Record, model_of
 from lab.governance.rules.identities import Identities
 from lab.governance.rules.registry_findings import reconcile
 from lab.governance.rules.registry_tags import RegistryClaims
-from lab.models.model_folder import the_model
+from lab.models.model_folder import Model
 from lab.services import ssh
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
@@ -56,6 +56,7 @@ class _Reading:
     """What is kept of the trail as it passes; memory grows with runs and versions, not with entries."""
 
     fold: Fold
+    model: str
     number: str
     claims: RegistryClaims
     first: dict[str, int] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class _Reading:
         if entry.run_id:
             self.first.setdefault(entry.run_id, entry.seq)
             self.last[entry.run_id] = entry.seq
-        if entry.model_version == self.number:
+        if entry.model_version == self.number and model_of(entry) in {self.model, ""}:
             self.last[""] = entry.seq
             self.known[entry.seq] = self.fold.history().identities
 
@@ -93,12 +94,12 @@ class Collector:
         mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), timeout_s=30))
         return cls(config, mlflow, s3, AuditStore(s3, config.audit_bucket, config.audit_prefix))
 
-    async def write(self, version: str, output: Path) -> Evidence:
+    async def write(self, model: Model, version: str, output: Path) -> Evidence:
         """Writes a new folder and a zip below `output`."""
-        dossier = await self.collect(version)
+        dossier = await self.collect(model, version)
         made = evidence_pack.files(dossier, self._config.audit_prefix)
         moment = "".join(char for char in dossier.made_at[:19] if char not in "-:")
-        folder = output / f"{MODEL_NAME}-v{dossier.record.version}-{moment}Z"
+        folder = output / f"{dossier.record.model}-v{dossier.record.version}-{moment}Z"
         archive = await asyncio.to_thread(evidence_pack.write, made, folder)
         excerpt, state = dossier.excerpt, dossier.record.state.value
         return Evidence(
@@ -112,22 +113,27 @@ class Collector:
             dossier.problems,
         )
 
-    async def collect(self, version: str) -> Dossier:
+    async def collect(self, model: Model, version: str) -> Dossier:
         """Raises NotFound for a version that the audit trail doesn't know."""
-        version = checked_version(version)
+        version, name = checked_version(version), model.contract.name
+        number = version.partition("@")[0]
         registry = await read_registry(self._mlflow)
         fold = Fold(self._config.name, self._config.policy, ssh.verify)
-        reading = _Reading(fold, version.partition("@")[0], RegistryClaims(registry[0]))
+        reading = _Reading(fold, name, number, RegistryClaims(one for one in registry.versions if one.name == name))
         verification = await asyncio.to_thread(self._verify, reading)
         history = reading.fold.history()
-        found = next((one for one in registry[0] if one.version == version.partition("@")[0]), None)
-        if (record := history.named(version, found)) is None:
+        found = registry.find(name, number)
+        if (record := history.named(name, version, found)) is None:
             raise NotFound(
-                f"Version {version} of {MODEL_NAME} isn't in the audit trail, so there is no evidence.",
+                f"Version {version} of {name} isn't in the audit trail, so there is no evidence.",
                 "Type `mlops-lab` to see which versions there are.",
             )
         names = {record.version, record.name}
-        findings = [one for one in reconcile(*registry, history) if names & {one.version, one.found, one.audited}]
+        findings = [
+            one
+            for one in reconcile(registry, history)
+            if one.model == name and names & {one.version, one.found, one.audited}
+        ]
         found = found if found and history.of(found) == record else None
         excerpt = await asyncio.to_thread(self._excerpt, reading.claims.agreed, verification, *reading.span(record))
         return Dossier(
@@ -137,7 +143,7 @@ class Collector:
             aliases=history.aliases_of(record),
             found=await self._measured(found),
             decisions=tuple(Decision(one, reading.known[one.seq].signers) for one in record.decisions),
-            data=await asyncio.to_thread(self._data, record.data_hash),
+            data=await asyncio.to_thread(self._data, model, record.data_hash),
             excerpt=excerpt,
             verification=verification,
             findings=tuple(findings),
@@ -169,7 +175,7 @@ class Collector:
     async def _measured(self, found: ModelVersion | None) -> ModelVersion | None:
         if found is None or found.metrics:
             return found
-        return replace(found, metrics=(await self._mlflow.version(found.version)).metrics)
+        return replace(found, metrics=(await self._mlflow.version(found.name, found.version)).metrics)
 
     async def _params(self, run_id: str) -> dict[str, str]:
         try:
@@ -186,16 +192,16 @@ class Collector:
                 continue
         return found
 
-    def _data(self, digest: str) -> Data:
-        bucket, contract = self._config.data_bucket, the_model(self._config.pipelines).contract
+    def _data(self, model: Model, digest: str) -> Data:
+        bucket, contract = self._config.data_bucket, model.contract
         try:
             stored = self._s3.sha256(bucket, dataset_key(digest))
         except NotFound:
             return Data(digest, "", contract)
         own = profile(read_rows(self._s3.lines(bucket, dataset_key(digest))), digest, *contract.profiled)
         try:
-            named = self._config.baseline_data_hash
-            named = named or DatasetRef.from_json(self._s3.get(bucket, BASELINE_KEY)).sha256
+            named = self._config.baseline_data_hash if model.id.default else ""
+            named = named or DatasetRef.from_json(self._s3.get(bucket, model.id.baseline_key)).sha256
             baseline = Profile.from_json(self._s3.get(bucket, profile_key(named)))
         except NotFound:
             return Data(digest, stored, contract, own)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from lab.base.errors import LabError, LedgerError
-from lab.base.model_versions import MODEL_NAME
 from lab.governance.cases.evidence.dossier import Data, Decision, Dossier
 from lab.governance.cases.evidence.evidence_page import markdown, page
 from lab.governance.cases.evidence.model_card import DRIFT_PLOT, card, drift_plot
@@ -25,7 +24,7 @@ SUMS = "SHA256SUMS"
 
 def files(dossier: Dossier, prefix: str) -> dict[str, bytes]:
     """Every file by its path in the folder, hashes included; `prefix` is the audit trail's."""
-    title = f"{MODEL_NAME}, version {dossier.record.version}"
+    title = f"{dossier.record.model}, version {dossier.record.version}"
     texts = {
         "README.md": readme(dossier),
         "mapping.md": mapping(),
@@ -78,8 +77,9 @@ def readme(dossier: Dossier) -> str:
 
 def _contents(dossier: Dossier) -> Iterator[str]:
     version = dossier.record.version
-    yield f"# Evidence on {MODEL_NAME}, version {version}\n"
-    yield f"Made by the lab `{dossier.lab}` on {dossier.made_at} with `invoke evidence --version {version}`.\n"
+    yield f"# Evidence on {dossier.record.model}, version {version}\n"
+    command = f"invoke evidence --model {dossier.record.model} --version {version}"
+    yield f"Made by the lab `{dossier.lab}` on {dossier.made_at} with `{command}`.\n"
     if dossier.problems:
         yield "**It can't be relied on:**\n"
         yield from (f"- {problem}" for problem in dossier.problems)

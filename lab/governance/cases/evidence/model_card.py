@@ -4,7 +4,6 @@ import html
 from collections.abc import Iterator
 
 from lab.base.drift import DRIFTED, MODERATE, DriftReport
-from lab.base.model_versions import MODEL_NAME
 from lab.governance.cases.evidence.dossier import Dossier
 from lab.governance.cases.evidence.evidence_page import Block, Grid, Heading, Paragraph, Picture
 from lab.governance.ledger import Status
@@ -20,7 +19,7 @@ _BAR, _WIDTH, _NAMES = 16, 800, 380
 def card(dossier: Dossier) -> Iterator[Block]:
     """Top to bottom; the pictures are those of the dossier."""
     record = dossier.record
-    yield Heading(f"{MODEL_NAME}, version {record.version}", 1)
+    yield Heading(f"{record.model}, version {record.version}", 1)
     yield Paragraph(f"Model card of the lab {dossier.lab}, made on {dossier.made_at} with the command invoke evidence.")
     for problem in dossier.problems:
         yield Paragraph(f"This evidence can't be relied on: {problem}.", warning=True)

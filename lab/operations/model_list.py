@@ -1,0 +1,99 @@
+"""The lab's models, and how each stands: its contract, its versions in the registry, what is champion."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lab.base.catalogue import Service
+from lab.base.errors import LabError
+from lab.base.model_versions import ModelVersion
+from lab.base.names import in_order
+from lab.config import LabConfig
+from lab.governance.rules.approval_states import ALIASES
+from lab.models.model_folder import Model, models_in
+from lab.services.http import Http
+from lab.services.mlflow import Mlflow
+
+_ANSWER_S = 10.0
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """One model. `problem` is why it can't be trained; `versions` is None where the registry doesn't answer.
+
+    `newest` is the number of its newest version, and `approval` and `blocked` are what the registry says of that;
+    `staging` and `champion` are the numbers of the versions that have these aliases.
+    """
+
+    name: str
+    folder: str
+    default: bool = False
+    task: str = ""
+    schedule: str = ""
+    owner: str = ""
+    problem: str = ""
+    versions: int | None = None
+    newest: str = ""
+    approval: str = ""
+    blocked: str = ""
+    staging: str = ""
+    champion: str = ""
+
+
+@dataclass(frozen=True)
+class ModelList:
+    """`unread` says why nothing is known of the registry; empty where it answered."""
+
+    models: tuple[ModelState, ...]
+    unread: str = ""
+
+    @property
+    def sound(self) -> bool:
+        return not any(one.problem for one in self.models)
+
+
+async def list_models(config: LabConfig) -> ModelList:
+    """Every model with a folder, by name, then those that only the registry still has. Never raises for the lab."""
+    found = models_in(config.pipelines)
+    rows = [_of_contract(one) for one in found.sound]
+    rows += (ModelState(one.name, one.slug, problem=str(one.problem)) for one in found.broken)
+    mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), _ANSWER_S))
+    try:
+        registry = await asyncio.wait_for(mlflow.registry(), _ANSWER_S)
+    except (LabError, TimeoutError) as err:
+        why = err.message if isinstance(err, LabError) else f"MLflow didn't answer within {_ANSWER_S:.0f} s."
+        return ModelList(tuple(sorted(rows, key=lambda one: one.name)), why)
+    finally:
+        await mlflow.aclose()
+    versions: dict[str, list[ModelVersion]] = {}
+    for one in registry.versions:
+        versions.setdefault(one.name, []).append(one)
+    known = {row.name for row in rows}
+    # What nobody governed is none of the lab's.
+    governed = {name for name, listed in versions.items() if any(one.tags.get("audit_hash") for one in listed)}
+    rows += (
+        ModelState(name, "", problem="its folder is gone; its versions stay governed") for name in governed - known
+    )
+    made = (_with_versions(row, versions.get(row.name, ()), registry.aliases.get(row.name, {})) for row in rows)
+    return ModelList(tuple(sorted(made, key=lambda one: one.name)))
+
+
+def _of_contract(model: Model) -> ModelState:
+    contract = model.contract
+    return ModelState(
+        contract.name, model.slug, contract.default, str(contract.task), contract.schedule, contract.owner
+    )
+
+
+def _with_versions(row: ModelState, found: Sequence[ModelVersion], aliases: Mapping[str, Sequence[str]]) -> ModelState:
+    newest = max(found, key=lambda one: in_order(one.version), default=None)
+    held = {alias: number for number, names in aliases.items() for alias in names if alias in ALIASES}
+    return replace(
+        row,
+        versions=len(found),
+        newest=newest.version if newest else "",
+        approval=newest.tags.get("approval_state", "") if newest else "",
+        blocked=newest.tags.get("deployment_blocked_reason", "") if newest else "",
+        staging=held.get("staging", ""),
+        champion=held.get("champion", ""),
+    )
