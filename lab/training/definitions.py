@@ -39,28 +39,18 @@ def of_models(models: Models, environ: Mapping[str, str]) -> dg.Definitions:
     """Everything that is needed to run the sound ones, by hand and by themselves; the others are named in the log."""
     for broken in models.broken:
         log.error("event=model-left-out folder=%s problem=%r", broken.slug, str(broken.problem))
-    assets: list[dg.AssetsDefinition] = []
-    jobs: list[dg.JobDefinition | dg.UnresolvedAssetJobDefinition] = []
-    schedules: list[dg.ScheduleDefinition] = []
-    for model in models.sound:
-        steps = steps_of(model)
-        job = _job(model, steps)
-        assets += steps
-        jobs.append(job)
-        if model.contract.schedule:
-            schedules.append(_schedule(model, job, schedule_status(environ)))
-    return dg.Definitions(
-        assets=assets,
-        jobs=jobs,
-        schedules=schedules,
+    shared = dg.Definitions(
         resources={"governance": Governance(owner="", role="", environment=""), "storage": Storage(timeout_s=30.0)},
         # Also for what is materialised by hand: a process per step would cost seconds each.
         executor=dg.in_process_executor,
     )
+    return dg.Definitions.merge(*(of_model(model, schedule_status(environ)) for model in models.sound), shared)
 
 
-def _job(model: Model, steps: list[dg.AssetsDefinition]) -> dg.UnresolvedAssetJobDefinition:
-    return dg.define_asset_job(
+def of_model(model: Model, scheduled: dg.DefaultScheduleStatus) -> dg.Definitions:
+    """The model's assets, its job, and its schedule if it has one; without the resources that all share."""
+    steps = steps_of(model)
+    job = dg.define_asset_job(
         model.id.job,
         selection=dg.AssetSelection.assets(*steps),
         description=(
@@ -69,17 +59,15 @@ def _job(model: Model, steps: list[dg.AssetsDefinition]) -> dg.UnresolvedAssetJo
         tags={MODEL_TAG: model.contract.name},
         executor_def=dg.in_process_executor,
     )
-
-
-def _schedule(
-    model: Model, job: dg.UnresolvedAssetJobDefinition, status: dg.DefaultScheduleStatus
-) -> dg.ScheduleDefinition:
-    return dg.ScheduleDefinition(
+    if not model.contract.schedule:
+        return dg.Definitions(assets=steps, jobs=[job])
+    schedule = dg.ScheduleDefinition(
         name=model.id.schedule,
         job=job,
         cron_schedule=model.contract.schedule,
         execution_timezone="UTC",
         tags={TRIGGER_TAG: "schedule"},
         # A scheduled run meets the same guard as any other, so it may run without being asked for.
-        default_status=status,
+        default_status=scheduled,
     )
+    return dg.Definitions(assets=steps, jobs=[job], schedules=[schedule])
