@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.base.csv_text import COLUMNS_RULE, READABLE, Violation, inspect
+from lab.base.progress import unheard
 from lab.models.contract import Contract
 from lab.training.frames import frames
 from lab.training.schema import NUMBER, schema_of
@@ -47,11 +48,7 @@ class Validation:
         return tuple(violation for violation in self.violations if violation.check == check)
 
 
-def _unheard(_: int) -> None:
-    """Progress that nobody asked for."""
-
-
-def check_file(path: Path, contract: Contract, say: Callable[[int], object] = _unheard) -> Validation:
+def check_file(path: Path, contract: Contract, say: Callable[[int], object] = unheard) -> Validation:
     """Applies every rule that can be applied; columns that aren't known are ignored. Raises OSError.
 
     `say` is told how many rows were checked, from time to time.

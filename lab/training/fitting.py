@@ -31,13 +31,15 @@ Fit = Callable[["pd.DataFrame", Mapping[str, Any], int], Any]
 class Code:
     """What a model's `train.py` has: `fit`, and what it may have.
 
-    `features`: what the model is given instead of the contract's columns, before `fit` and at each prediction.
+    `load`: its data, as a frame. `features`: what the model is given instead of the contract's columns, before `fit`
+    and at each prediction.
     `evaluate`: metrics of its own by name, of the fitted model, held-out features and their target.
     """
 
     fit: Fit
     features: Callable[["pd.DataFrame"], "pd.DataFrame"] | None = None
     evaluate: Callable[[Any, "pd.DataFrame", "pd.Series[Any]"], Mapping[str, float]] | None = None
+    load: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,12 @@ def code_of(model: Model) -> Code:
         module = import_module(model.module)
     except Exception as err:  # whatever somebody's code raises is an answer here
         raise RunFailed(f"{model.folder.name}/train.py can't be imported: {type(err).__name__}: {err}.") from err
-    found = {name: getattr(module, name, None) for name in ("fit", "features", "evaluate")}
+    found: dict[str, Any] = {name: getattr(module, name, None) for name in ("fit", "features", "evaluate", "load")}
     if not callable(found["fit"]):
         raise RunFailed(f"{model.folder.name}/train.py has no function fit.", "Write fit(frame, parameters, seed).")
     if odd := next((name for name, one in found.items() if one is not None and not callable(one)), ""):
         raise RunFailed(f"{odd} in {model.folder.name}/train.py is no function.", "Name it otherwise.")
-    return Code(found["fit"], found["features"], found["evaluate"])
+    return Code(**found)
 
 
 def train(frame: "pd.DataFrame", contract: Contract, code: Code) -> Trained:
