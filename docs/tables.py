@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 from docs.modules import FOLDERS  # noqa: E402 - run as a file, it must find the package first
 from lab.base.catalogue import CATALOGUE, ServiceSpec  # noqa: E402
 from lab.envfile import SECRETS  # noqa: E402
-from lab.models.contract import Column, Contract, Split  # noqa: E402
+from lab.models.contract import Column, Contract, Fairness, Split  # noqa: E402
 from lab.settings import Settings  # noqa: E402
 
 
@@ -48,7 +48,13 @@ def settings() -> str:
 
 def contract() -> str:
     """Every field of a model's contract, and of a column in it."""
-    fields = [*_fields(Contract, ""), *_fields(Column, "columns.<name>."), *_fields(Split, "split.")]
+    parts: tuple[tuple[type[BaseModel], str], ...] = (
+        (Contract, ""),
+        (Column, "columns.<name>."),
+        (Split, "split."),
+        (Fairness, "fairness."),
+    )
+    fields = [row for part, prefix in parts for row in _fields(part, prefix)]
     return table(("field", "needed", "what it means"), fields)
 
 

@@ -4,19 +4,20 @@ PSI = Σ (aᵢ - bᵢ) · ln(aᵢ / bᵢ) over bins, with aᵢ and bᵢ the shar
 (Siddiqi, Credit Risk Scorecards, 2006). The baseline's bin edges are kept, so that bins don't move with the data.
 
 PSI says how large a difference is and nothing about how many rows it was seen in, and small samples differ by chance
-alone. So a feature counts as drifted only when chance explains it badly, too: see `lab.base.chance`.
+alone. So a feature counts as drifted only when chance explains it badly, too: see `lab.base.chance`. A date is compared
+by its day and time, free text by its length.
 """
 
 import json
 import math
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from lab.base.chance import chance
 from lab.base.errors import DatasetInvalid
+from lab.base.tallies import OTHER, Bins, Labels, Reading, Values, tally
 
 # Siddiqi's rule of thumb: below 0.1 stable, up to 0.25 worth a look, above it the population has shifted.
 MODERATE = 0.1
@@ -26,17 +27,27 @@ FALSE_ALARMS = 0.01
 # The test's limit is good for many rows; in small tables it alarms up to twice as often as it says, so half is asked.
 SIGNIFICANT = FALSE_ALARMS / 2
 BINS = 10
-OTHER = "(other)"
+_PLAINLY: Mapping[str, Reading] = {}
 
 
 @dataclass(frozen=True)
 class Feature:
-    """Counts of one column by bin. Numeric: bin i holds values ≤ `edges[i]`, the last bin the rest."""
+    """Counts of one column by bin. Numeric: bin i holds values ≤ `edges[i]`, the next one the rest, and where cells may
+    be empty a last one counts those. `reading` says how a cell becomes a number.
+    """
 
     name: str
     counts: tuple[int, ...]
     edges: tuple[float, ...] = ()
     labels: tuple[str, ...] = ()
+    reading: Reading = Reading.PLAIN
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; without `reading` where it is plain, as profiles were before there was another."""
+        found = asdict(self)
+        if self.reading is Reading.PLAIN:
+            del found["reading"]
+        return found
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,8 @@ class Profile:
     features: tuple[Feature, ...]
 
     def to_json(self) -> bytes:
-        return json.dumps(asdict(self), sort_keys=True).encode()
+        whole = {"sha256": self.sha256, "rows": self.rows, "features": [one.as_dict() for one in self.features]}
+        return json.dumps(whole, sort_keys=True).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> "Profile":
@@ -67,6 +79,7 @@ def _feature(raw: Mapping[str, Any]) -> Feature:
         tuple(int(n) for n in raw["counts"]),
         tuple(float(x) for x in raw["edges"]),
         tuple(str(x) for x in raw["labels"]),
+        Reading(raw.get("reading", "")),
     )
 
 
@@ -112,13 +125,21 @@ class DriftReport:
 
 
 def profile(
-    rows: Iterable[Mapping[str, str]], sha256: str, numeric: Sequence[str], categorical: Sequence[str]
+    rows: Iterable[Mapping[str, str]],
+    sha256: str,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+    readings: Mapping[str, Reading] = _PLAINLY,
 ) -> Profile:
-    """The baseline profile of these columns of `rows`. Raises DatasetInvalid for no rows or a number that isn't one."""
-    columns, total = _columns(rows, (*numeric, *categorical))
-    features = [_numeric(name, columns[name], total) for name in numeric]
-    features += [_categorical(name, columns[name]) for name in categorical]
-    return Profile(sha256, total, tuple(features))
+    """The baseline profile of these columns of `rows`, in memory that doesn't grow with them.
+
+    Raises DatasetInvalid for no rows or a number that isn't one.
+    """
+    numbers = [Values(name, readings.get(name, Reading.PLAIN)) for name in numeric]
+    labels = [Labels(name) for name in categorical]
+    total = tally(rows, [*numbers, *labels])
+    features = [_numeric(column, total) for column in numbers]
+    return Profile(sha256, total, (*features, *map(_categorical, labels)))
 
 
 def compare(baseline: Profile, rows: Iterable[Mapping[str, str]], sha256: str, now: float) -> DriftReport:
@@ -150,25 +171,34 @@ def histograms(baseline: Profile, rows: Iterable[Mapping[str, str]]) -> tuple[tu
 
     Raises DatasetInvalid as `profile` does.
     """
-    columns, total = _columns(rows, [feature.name for feature in baseline.features])
+    columns = {feature.name: _over(feature) for feature in baseline.features}
+    total = tally(rows, list(columns.values()))
     found = []
     for feature in baseline.features:
-        counts = _counts(feature, columns[feature.name])
-        by_chance = min(1.0, chance(*_compared(feature, counts, columns[feature.name])) * len(baseline.features))
+        counts, compared = _counted(feature, columns[feature.name])
+        by_chance = min(1.0, chance(*compared) * len(baseline.features))
         found.append(Histogram(feature, counts, psi_parts(feature.counts, counts), by_chance))
     found.sort(key=lambda one: (-one.psi, one.feature.name))
     return tuple(found), total
 
 
-def _compared(feature: Feature, counts: Sequence[int], texts: Counter[str]) -> tuple[Sequence[int], Sequence[int]]:
-    """Both samples by bin, each label that only the current one has by itself.
+def _over(feature: Feature) -> Bins | Labels:
+    return Bins(feature.name, feature.reading, feature.edges) if feature.edges else Labels(feature.name)
+
+
+def _counted(feature: Feature, column: Bins | Labels) -> tuple[tuple[int, ...], tuple[Sequence[int], Sequence[int]]]:
+    """Rows by the feature's bins; and both samples by bin, each label that only the current one has by itself.
 
     All of them as one would count against data with many rare labels, of which every sample misses some.
     """
-    if feature.edges:
-        return feature.counts, counts
-    new = [times for text, times in texts.items() if text not in feature.labels]
-    return (*feature.counts[:-1], *(0 for _ in new)), (*counts[:-1], *new)
+    if isinstance(column, Bins):
+        counts = column.counts
+        return counts, (feature.counts, counts)
+    known = column.texts
+    labels = feature.labels[:-1]
+    new = [times for text, times in known.items() if text not in set(labels)]
+    counts = (*(known[label] for label in labels), sum(new))
+    return counts, ((*feature.counts[:-1], *(0 for _ in new)), (*counts[:-1], *new))
 
 
 def psi(baseline: Sequence[int], current: Sequence[int]) -> float:
@@ -186,58 +216,24 @@ def psi_parts(baseline: Sequence[int], current: Sequence[int]) -> tuple[float, .
     return tuple((a - b) * math.log(a / b) for a, b in shares)
 
 
-def _columns(rows: Iterable[Mapping[str, str]], names: Sequence[str]) -> tuple[dict[str, Counter[str]], int]:
-    """Each named column as a count per text: memory grows with distinct values, not with rows."""
-    columns: dict[str, Counter[str]] = {name: Counter() for name in names}
-    total = 0
-    for row in rows:
-        total += 1
-        for name in names:
-            if name not in row:
-                raise DatasetInvalid(f"Column {name!r} is missing.")
-            columns[name][row[name]] += 1
-    if not total:
-        raise DatasetInvalid("The data set has no rows.")
-    return columns, total
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except (TypeError, ValueError):
-        raise DatasetInvalid(f"Column {name!r} holds {text!r}, which is no number.") from None
-    if not math.isfinite(value):
-        raise DatasetInvalid(f"Column {name!r} holds {text!r}, which is not finite.")
-    return value
-
-
-def _numeric(name: str, texts: Counter[str], total: int) -> Feature:
+def _numeric(column: Values, total: int) -> Feature:
     """Bins between the deciles; a column with few values gets fewer bins."""
-    values = sorted((_number(name, text), times) for text, times in texts.items())
+    values, missing = column.sorted, column.missing
     edges: list[float] = []
     seen = 0
     for value, times in values[:-1]:
         seen += times
-        if seen * BINS >= total * (len(edges) + 1):
+        if seen * BINS >= (total - missing) * (len(edges) + 1):
             edges.append(value)
-    edges = edges or [values[0][0]]
-    empty = Feature(name, (0,) * (len(edges) + 1), edges=tuple(edges))
-    return Feature(name, _counts(empty, texts), edges=empty.edges)
+    edges = edges or [values[0][0] if values else 0.0]
+    counts = [0] * (len(edges) + 1)
+    for value, times in values:
+        counts[bisect_left(edges, value)] += times
+    last = (missing,) if column.reading.may_miss else ()
+    return Feature(column.name, (*counts, *last), edges=tuple(edges), reading=column.reading)
 
 
-def _categorical(name: str, texts: Counter[str]) -> Feature:
-    labels = tuple(sorted(texts))
-    return Feature(name, (*(texts[label] for label in labels), 0), labels=(*labels, OTHER))
-
-
-def _counts(feature: Feature, texts: Counter[str]) -> tuple[int, ...]:
-    counts = [0] * len(feature.counts)
-    index = {label: i for i, label in enumerate(feature.labels)}
-    for text, times in texts.items():
-        place = (
-            bisect_left(feature.edges, _number(feature.name, text))
-            if feature.edges
-            else index.get(text, len(counts) - 1)
-        )
-        counts[place] += times
-    return tuple(counts)
+def _categorical(column: Labels) -> Feature:
+    labels = tuple(sorted(label for label in column.texts if label != OTHER))
+    counts = (*(column.texts[label] for label in labels), column.texts[OTHER])
+    return Feature(column.name, counts, labels=(*labels, OTHER))

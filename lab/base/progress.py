@@ -15,3 +15,20 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+
+
+def unheard(_: int) -> None:
+    """Progress that nobody asked for."""
+
+
+def every(step: int, say: Callable[[int], object]) -> Callable[[int], None]:
+    """Tells `say` of a growing count only when it has passed another `step`."""
+    said = 0
+
+    def told(count: int) -> None:
+        nonlocal said
+        if count // step > said:
+            said = count // step
+            say(count)
+
+    return told

@@ -1,69 +1,58 @@
 """A model's contract: `model.yaml` in its folder says what it is for, which data it takes, and how it is judged."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lab.base.names import MODEL_RULE, is_model_name
+from lab.base.tallies import Reading
+from lab.models.columns import Column, Kind, Part
+from lab.models.metrics import METRICS, Task, usual
+
+__all__ = ["Column", "Contract", "Fairness", "Kind", "RiskTier", "Split", "Task"]
 
 _CRON = re.compile(r"[0-9*/,a-zA-Z-]+( [0-9*/,a-zA-Z?#-]+){4}")
 
 
-class Kind(StrEnum):
-    """What the cells of a column hold."""
+class RiskTier(StrEnum):
+    """How much harm a wrong prediction does."""
 
-    NUMBER = "number"
-    CATEGORY = "category"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
 
 
-class Column(_Part):
-    """One column of the data: numbers within bounds, or one of the labels in `values`."""
+class Split(Part):
+    """How rows are held out for the evaluation."""
 
-    type: Kind = Field(description="number | category")
-    min: float | None = Field(None, description="lowest value that a number may have")
-    max: float | None = Field(None, description="highest value that a number may have")
-    values: tuple[str, ...] = Field((), description="every label that a category may have")
-    protected: bool = Field(False, description="whether it tells of something that people must not be judged by")
-
-    @field_validator("values", mode="before")
-    @classmethod
-    def _labels(cls, values: object) -> object:
-        odd = next((one for one in values if not isinstance(one, str)), None) if isinstance(values, list) else None
-        if odd is not None:
-            # YAML reads an unquoted `no` as false, and a data set has the text.
-            raise ValueError(f"{odd!r} is no text: write it in quotes")
-        return values
+    by: Literal["stratified", "random", "time"] = Field(
+        "stratified",
+        description="stratified: each class in its share; random; time: the latest rows, by `column`",
+    )
+    test: float = Field(0.25, gt=0, lt=1, description="share of rows that is held out")
+    column: str = Field("", description="for time: the date or number that orders the rows")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.type is Kind.NUMBER:
-            if self.values:
-                raise ValueError("a number has no values: give min and max, or type: category")
-            if self.min is not None and self.max is not None and self.min > self.max:
-                raise ValueError(f"min {self.min:g} is above max {self.max:g}")
-            return self
-        if self.min is not None or self.max is not None:
-            raise ValueError("a category has no min and max: give values, or type: number")
-        if len(set(self.values)) != len(self.values) or len(self.values) < 2:
-            raise ValueError("a category needs at least two values, each once")
+        if (self.by == "time") != bool(self.column):
+            raise ValueError("a split by time needs column, and no other has one")
         return self
 
 
-class Split(_Part):
-    """How rows are held out for the evaluation."""
+class Fairness(Part):
+    """How the groups of a protected column are compared."""
 
-    by: Literal["stratified"] = Field("stratified", description="stratified: each class in its share")
-    test: float = Field(0.25, gt=0, lt=1, description="share of rows that is held out")
+    measure: Literal["selection_rate", "accuracy", "true_positive_rate", "false_positive_rate", "mae", "mean_error"] | (
+        None
+    ) = Field(None, description="what is compared; by default accuracy, or mae of a regression")
+    least: int = Field(30, ge=1, description="held-out rows that a group needs to be compared")
 
 
-class Contract(_Part):
+class Contract(Part):
     """A whole contract. `columns` is in the order in which the model takes them."""
 
     version: Literal[1] = Field(description="version of this format: 1")
@@ -71,18 +60,25 @@ class Contract(_Part):
     owner: str = Field(min_length=1, description="who answers for the model")
     purpose: str = Field(min_length=1, description="what the model is for, in a sentence")
     limits: tuple[str, ...] = Field((), description="what it must not be used for, a paragraph each")
-    task: Literal["binary"] = Field(description="binary: one of two classes")
+    risk_tier: RiskTier = Field(RiskTier.MEDIUM, description="low | medium | high: what a wrong prediction can do")
+    task: Task = Field(description="binary: one of two classes; multiclass: one of more; regression: a number")
     data: str = Field(
         "", description="CSV or Parquet: a path (below the project, if relative) or s3://bucket/key; empty: DATA_PATH"
     )
     target: str = Field(description="column that the model predicts")
-    positive: str = Field(description="label of the class whose probability is judged")
+    positive: str = Field("", description="of a binary task: label of the class whose probability is judged")
     columns: dict[str, Column] = Field(min_length=2, description="by name, the target among them")
+    metrics: tuple[str, ...] = Field((), description="what is computed on held-out rows; empty: what is usual")
+    primary: str = Field("", description="the metric that decides; empty: the first one")
     parameters: dict[str, str | int | float | bool] = Field(default_factory=dict, description="what `fit` is given")
     schedule: str = Field("", description="when it trains by itself, five fields as cron has them; empty: never")
     default: bool = Field(False, description="whether commands that name no model mean this one")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="decides the split and is given to `fit`")
     split: Split = Field(default_factory=lambda: Split(), description="how rows are held out")
+    fairness: Fairness = Field(default_factory=lambda: Fairness(), description="how groups of people are compared")
+    exemptions: dict[str, str] = Field(
+        default_factory=dict, description="by protected column: reference of the signed exemption that lets it be used"
+    )
 
     @field_validator("name")
     @classmethod
@@ -100,14 +96,57 @@ class Contract(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        for problem in (self._target(), self._judged(), self._split(), self._people()):
+            if problem:
+                raise ValueError(problem)
+        if not self.features:
+            raise ValueError("the model is given no column: all are unused, protected or the target")
+        return self
+
+    def _target(self) -> str:
         target = self.columns.get(self.target)
         if target is None:
-            raise ValueError(f"target {self.target!r} is none of the columns")
-        if target.type is not Kind.CATEGORY or len(target.values) != 2:
-            raise ValueError(f"the target of a binary task is a category of two values, and {self.target!r} is not")
-        if self.positive not in target.values:
-            raise ValueError(f"positive {self.positive!r} is none of the target's values")
-        return self
+            return f"target {self.target!r} is none of the columns"
+        if target.nullable or target.unused or target.exempt:
+            return f"the target {self.target!r} can be neither nullable nor unused nor exempt"
+        wanted = _TARGETS[self.task]
+        kind, count = target.type, len(target.values)
+        fits = kind is Kind.NUMBER if self.task is Task.REGRESSION else kind is Kind.CATEGORY
+        if not fits or (self.task is Task.BINARY and count != 2) or (self.task is Task.MULTICLASS and count < 3):
+            return f"the target of a {self.task} task is {wanted}, and {self.target!r} is not"
+        if self.task is Task.BINARY:
+            known = self.positive in target.values
+            return "" if known else f"positive {self.positive!r} is none of the target's values"
+        return f"positive belongs to a binary task, not to {self.task}" if self.positive else ""
+
+    def _judged(self) -> str:
+        known = METRICS[self.task]
+        if odd := next((name for name in (*self.metrics, *filter(None, [self.primary])) if name not in known), ""):
+            return f"{odd!r} is no metric of a {self.task} task: known are {', '.join(known)}"
+        if len(set(self.metrics)) != len(self.metrics):
+            return "metrics names one twice"
+        if self.primary and self.primary not in self.judged:
+            return f"primary {self.primary!r} is none of the metrics"
+        measure, regression = self.fairness.measure, self.task is Task.REGRESSION
+        if measure and (measure in {"mae", "mean_error"}) != regression:
+            return f"fairness.measure {measure!r} doesn't fit a {self.task} task"
+        if measure and measure != "accuracy" and self.task is Task.MULTICLASS:
+            return f"fairness.measure of a multiclass task is accuracy, not {measure!r}"
+        return ""
+
+    def _split(self) -> str:
+        if self.split.by == "stratified" and self.task is Task.REGRESSION:
+            return "rows of a regression can't be stratified: split them by random or time"
+        if self.split.by != "time":
+            return ""
+        column = self.columns.get(self.split.column)
+        if column is None or column.type not in {Kind.DATE, Kind.NUMBER} or column.nullable or column.unused:
+            return f"split.column {self.split.column!r} must be a date or number without empty cells, and not unused"
+        return ""
+
+    def _people(self) -> str:
+        odd = next((name for name in self.exemptions if name not in self.protected), "")
+        return f"exemptions names {odd!r}, which is no protected column" if odd else ""
 
     @cached_property
     def numeric(self) -> tuple[str, ...]:
@@ -120,28 +159,76 @@ class Contract(_Part):
         return self._features(Kind.CATEGORY)
 
     @cached_property
-    def features(self) -> tuple[str, ...]:
-        """What the model is given, in its order."""
-        return tuple(name for name in self.columns if name != self.target)
+    def dates(self) -> tuple[str, ...]:
+        """Features that hold dates."""
+        return self._features(Kind.DATE)
 
     @cached_property
-    def profiled(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What drift is measured of: columns of numbers, and those of labels with the target among them."""
-        return self.numeric, (*self.categorical, self.target)
+    def texts(self) -> tuple[str, ...]:
+        """Features that hold text of any kind."""
+        return self._features(Kind.TEXT)
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """What the model is given, in its order."""
+        return tuple(name for name, column in self.columns.items() if column.is_feature and name != self.target)
+
+    @cached_property
+    def used(self) -> Mapping[str, Column]:
+        """Columns whose cells are looked at: features, the target, protected ones, and what orders a split."""
+        return {name: column for name, column in self.columns.items() if not column.unused}
+
+    @cached_property
+    def profiled(self) -> tuple[tuple[str, ...], tuple[str, ...], Mapping[str, Reading]]:
+        """What drift is measured of: columns read as numbers, those of labels with the target last of its sort, and
+        how a column is read that isn't plain.
+        """
+        regression = self.task is Task.REGRESSION
+        numbers = (*self.numeric, *self.dates, *self.texts, *([self.target] if regression else []))
+        labels = (*self.categorical, *([] if regression else [self.target]))
+        how = {name: _reading(self.columns[name]) for name in (*numbers, *labels)}
+        return numbers, labels, {name: one for name, one in how.items() if one is not Reading.PLAIN}
 
     @cached_property
     def negative(self) -> str:
-        """The label that isn't `positive`."""
+        """Of a binary task: the label that isn't `positive`."""
         return next(label for label in self.classes if label != self.positive)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The target's labels, as the contract orders them."""
+        """The target's labels, as the contract orders them; none of a regression."""
         return self.columns[self.target].values
 
     @cached_property
     def protected(self) -> tuple[str, ...]:
         return tuple(name for name, column in self.columns.items() if column.protected)
 
+    @cached_property
+    def judged(self) -> tuple[str, ...]:
+        """The metrics that are computed."""
+        return self.metrics or usual(self.task)
+
+    @property
+    def decisive(self) -> str:
+        """The metric that decides."""
+        return self.primary or self.judged[0]
+
     def _features(self, kind: Kind) -> tuple[str, ...]:
         return tuple(name for name in self.features if self.columns[name].type is kind)
+
+
+_TARGETS = {
+    Task.BINARY: "a category of two values",
+    Task.MULTICLASS: "a category of three values or more",
+    Task.REGRESSION: "a number",
+}
+
+
+def _reading(column: Column) -> Reading:
+    return {
+        (Kind.DATE, False): Reading.DATE,
+        (Kind.DATE, True): Reading.DATE_OR_NONE,
+        (Kind.TEXT, False): Reading.LENGTH,
+        (Kind.TEXT, True): Reading.LENGTH,
+        (Kind.NUMBER, True): Reading.NUMBER_OR_NONE,
+    }.get((column.type, column.nullable), Reading.PLAIN)

@@ -5,9 +5,9 @@ import io
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import pstdev
+from statistics import median, pstdev
 
-from lab.models.contract import Contract
+from lab.models.contract import Contract, Task
 
 _SEED = 1931
 # Of the columns of labels that may change, one in three does, and at least one.
@@ -20,16 +20,17 @@ _Rows = Sequence[Mapping[str, str]]
 def worse_times(rows: Iterable[Mapping[str, str]], contract: Contract) -> bytes:
     """A CSV of as many rows, drawn anew: more of the positive class, larger numbers, the labels that go with it.
 
+    Without a positive class, of the first one, or of rows whose target is above the median.
+
     Deterministic; every value stays within what the contract allows, and who the people are doesn't change.
     """
     chance = random.Random(_SEED)
     population = list(rows)
-    weights = [3.0 if row[contract.target] == contract.positive else 1.0 for row in population]
+    wanted = _wanted(population, contract)
+    weights = [3.0 if one else 1.0 for one in wanted]
     drawn = chance.choices(population, weights=weights, k=len(population))
     moved = {name: _step(population, name) for name in _moved(population, contract)}
-    labels = {
-        name: _typical(population, name, contract) for name in _third(_unprotected(contract.categorical, contract))
-    }
+    labels = {name: _typical(population, name, wanted) for name in _third(_unprotected(contract.categorical, contract))}
     return _csv([_worse(row, moved, labels, contract, chance) for row in drawn], tuple(contract.columns))
 
 
@@ -42,6 +43,8 @@ def _worse(
 ) -> dict[str, str]:
     changed = {name: row[name] for name in contract.columns}
     for name, (step, whole) in moved.items():
+        if not row[name]:
+            continue
         value = float(row[name]) + chance.uniform(0.3, 1.7) * step
         low, high = contract.columns[name].min, contract.columns[name].max
         value = min(value, value if high is None else high)
@@ -60,20 +63,29 @@ def _unprotected(names: Iterable[str], contract: Contract) -> list[str]:
 
 
 def _third(names: Sequence[str]) -> Sequence[str]:
-    return names[: max(1, -(-len(names) // _CHANGED))]
+    return names[: max(1, -(-len(names) // _CHANGED))] if names else ()
 
 
 def _step(rows: _Rows, name: str) -> tuple[float, bool]:
     """The column's standard deviation, and whether all its numbers are whole."""
-    numbers = [float(row[name]) for row in rows]
+    numbers = [float(row[name]) for row in rows if row[name]]
     return pstdev(numbers), all(number.is_integer() for number in numbers)
 
 
-def _typical(rows: _Rows, name: str, contract: Contract) -> str:
-    """The label that goes with the positive class most."""
-    every = Counter(row[name] for row in rows)
-    positive = Counter(row[name] for row in rows if row[contract.target] == contract.positive)
-    return max(sorted(every), key=lambda label: positive[label] / every[label])
+def _wanted(rows: _Rows, contract: Contract) -> Sequence[bool]:
+    """Which rows there are more of in worse times."""
+    if contract.task is Task.REGRESSION:
+        middle = median(float(row[contract.target]) for row in rows)
+        return [float(row[contract.target]) > middle for row in rows]
+    label = contract.positive or contract.classes[0]
+    return [row[contract.target] == label for row in rows]
+
+
+def _typical(rows: _Rows, name: str, wanted: Sequence[bool]) -> str:
+    """The label that goes with the wanted rows most."""
+    every = Counter(row[name] for row in rows if row[name])
+    among = Counter(row[name] for row, one in zip(rows, wanted, strict=True) if one)
+    return max(sorted(every), key=lambda label: among[label] / every[label], default="")
 
 
 def _csv(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> bytes:

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.base.csv_text import COLUMNS_RULE, READABLE, Violation, inspect
+from lab.base.progress import unheard
 from lab.models.contract import Contract
 from lab.training.frames import frames
 from lab.training.schema import NUMBER, schema_of
@@ -29,7 +30,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?[\d. '\u00a0\u202f]*,\d+(\.\d*)?")
 @dataclass(frozen=True)
 class Validation:
     """The outcome for one data set: rows in all and by label of the target. `checked` names the checks that were
-    applied, in order.
+    applied, in order; a regression has no labels.
     """
 
     rows: int
@@ -47,18 +48,22 @@ class Validation:
         return tuple(violation for violation in self.violations if violation.check == check)
 
 
-def check_file(path: Path, contract: Contract) -> Validation:
-    """Applies every rule that can be applied; columns that aren't known are ignored. Raises OSError."""
-    columns = tuple(contract.columns)
-    shape = inspect(path, columns)
+def check_file(path: Path, contract: Contract, say: Callable[[int], object] = unheard) -> Validation:
+    """Applies every rule that can be applied; columns that aren't known are ignored. Raises OSError.
+
+    `say` is told how many rows were checked, from time to time.
+    """
+    shape = inspect(path, tuple(contract.columns))
     if shape.violations:
         applied = CHECKS[:1] if any(v.check == READABLE for v in shape.violations) else CHECKS[:2]
         return Validation(0, dict.fromkeys(contract.classes, 0), applied, shape.violations, shape.extra)
     broken: dict[tuple[str, str], tuple[int, str]] = {}
     rows, classes, schema = 0, Counter[str](), schema_of(contract)
-    for piece in frames(path, columns, _PIECE):
+    for piece in frames(path, tuple(contract.used), _PIECE):
         rows += len(piece)
-        classes.update({str(label): int(times) for label, times in piece[contract.target].value_counts().items()})
+        say(rows)
+        if contract.classes:
+            classes.update({str(label): int(times) for label, times in piece[contract.target].value_counts().items()})
         for place, count, example in _broken(schema, piece):
             seen, first = broken.get(place, (0, example))
             broken[place] = (seen + count, first)

@@ -22,7 +22,7 @@ def steps_of(model: Model) -> list[dg.AssetsDefinition]:
     """The model's four steps, in order."""
     keys, contract = ModelKeys.of(model.id), model.contract
     return [
-        ingest_step(keys, model.data),
+        ingest_step(keys, model),
         validate_step(keys, contract),
         train_step(keys, model),
         register_step(keys, contract),

@@ -1,52 +1,66 @@
 """From a validated data set to a fitted model and its evaluation, by the model's contract. No tracking here."""
 
+import math
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import RunFailed
-from lab.models.contract import Contract
+from lab.base.tallies import moment
+from lab.models.contract import Contract, Kind, Task
+from lab.models.metrics import METRICS
 from lab.models.model_folder import Model
+from lab.training.fairness import Comparison, caution, compared
 from lab.training.frames import frames
+from lab.training.predictions import Predictions, intervals, predict, scores
 from lab.training.schema import numbers_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-_DIGITS = 6
+OWN_METRIC = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _PIECE = 50_000
 # A frame with features and target, the contract's parameters, its seed → whatever predicts.
 Fit = Callable[["pd.DataFrame", Mapping[str, Any], int], Any]
 
 
 @dataclass(frozen=True)
-class Metrics:
-    """Quality on the held-out part, judged by the contract's positive class. Rounded, so that runs compare as text."""
+class Code:
+    """What a model's `train.py` has: `fit`, and what it may have.
 
-    auc: float
-    gini: float
-    ks: float
-    accuracy: float
-    log_loss: float
+    `load`: its data, as a frame. `features`: what the model is given instead of the contract's columns, before `fit`
+    and at each prediction.
+    `evaluate`: metrics of its own by name, of the fitted model, held-out features and their target.
+    """
 
-    def as_dict(self) -> dict[str, float]:
-        return asdict(self)
+    fit: Fit
+    features: Callable[["pd.DataFrame"], "pd.DataFrame"] | None = None
+    evaluate: Callable[[Any, "pd.DataFrame", "pd.Series[Any]"], Mapping[str, float]] | None = None
+    load: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics and what the pictures show; `confusion` is by true row and predicted column, both by `labels`: the
-    negative class before the positive one.
-    """
+    """Quality on held-out rows: metrics, their 95 % intervals, metrics of the model's own, and what groups show."""
 
-    metrics: Metrics
-    labels: tuple[str, str]
-    confusion: tuple[tuple[int, int], tuple[int, int]]
-    false_positive_rate: "np.ndarray[Any, Any]"
-    true_positive_rate: "np.ndarray[Any, Any]"
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    predictions: Predictions
+    own: Mapping[str, float] = field(default_factory=dict)
+    groups: tuple[Comparison, ...] = ()
+
+    @property
+    def extras(self) -> dict[str, float]:
+        """What is logged beside the metrics that gates compare."""
+        ends = {
+            f"{name}_{end}": value
+            for name, both in self.intervals.items()
+            for end, value in zip(("low", "high"), both, strict=True)
+        }
+        return {**ends, **{one.metric: one.difference for one in self.groups if one.compared}, **self.own}
 
 
 @dataclass(frozen=True)
@@ -60,67 +74,101 @@ class Trained:
     numeric: tuple[str, ...]
     train_rows: int
     test_rows: int
+    nullable: frozenset[str] = frozenset()
+    module: str = ""
+    caution: str = ""
 
 
 def load(path: Path, contract: Contract) -> "pd.DataFrame":
-    """A validated data set, in about 70 bytes a row: numbers as floats, labels as categories."""
+    """A validated data set, in about 70 bytes a row: numbers as floats, labels as categories, others as text."""
     import pandas as pd
 
-    labels = {name: pd.CategoricalDtype(list(contract.columns[name].values)) for name in contract.categorical}
-    labels[contract.target] = pd.CategoricalDtype(list(contract.classes))
-    pieces = []
-    for piece in frames(path, tuple(contract.columns), _PIECE):
-        numbers = {name: numbers_of(piece[name]) for name in contract.numeric}
-        pieces.append(piece.assign(**numbers).astype(labels))
+    used = contract.used
+    kinds = {name: pd.CategoricalDtype(list(one.values)) for name, one in used.items() if one.type is Kind.CATEGORY}
+    numbers = [name for name, one in used.items() if one.type is Kind.NUMBER]
+    pieces = [
+        piece.assign(**{name: numbers_of(piece[name]) for name in numbers}).astype(kinds)
+        for piece in frames(path, tuple(used), _PIECE)
+    ]
     return pd.concat(pieces, ignore_index=True)
 
 
-def fit_of(model: Model) -> Fit:
-    """The model's own `fit`. Raises RunFailed when its code can't be imported or has none."""
+def code_of(model: Model) -> Code:
+    """The model's own code. Raises RunFailed when it can't be imported or lacks `fit`."""
     try:
-        fit = getattr(import_module(model.module), "fit", None)
+        module = import_module(model.module)
     except Exception as err:  # whatever somebody's code raises is an answer here
         raise RunFailed(f"{model.folder.name}/train.py can't be imported: {type(err).__name__}: {err}.") from err
-    if not callable(fit):
+    found: dict[str, Any] = {name: getattr(module, name, None) for name in ("fit", "features", "evaluate", "load")}
+    if not callable(found["fit"]):
         raise RunFailed(f"{model.folder.name}/train.py has no function fit.", "Write fit(frame, parameters, seed).")
-    found: Fit = fit
-    return found
+    if odd := next((name for name, one in found.items() if one is not None and not callable(one)), ""):
+        raise RunFailed(f"{odd} in {model.folder.name}/train.py is no function.", "Name it otherwise.")
+    return Code(**found)
 
 
-def train(frame: "pd.DataFrame", contract: Contract, fit: Fit) -> Trained:
-    """Fits on a stratified, seeded part of `frame` and evaluates on the rest."""
-    from sklearn.model_selection import train_test_split
-
-    share = contract.split.test
-    known, held_out = train_test_split(
-        frame, test_size=share, random_state=contract.seed, stratify=frame[contract.target].astype(object)
-    )
-    model = fit(known, contract.parameters, contract.seed)
+def train(frame: "pd.DataFrame", contract: Contract, code: Code) -> Trained:
+    """Fits on a seeded part of `frame` and evaluates on the rest. Raises RunFailed for what the model can't do."""
+    known, held_out = split(frame, contract)
     features = list(contract.features)
+    given = [name for name in contract.columns if name in {*features, contract.target}]
+    model = _fitted(known[given], contract, code)
     example = _as_read(known[features].head(5).astype(dict.fromkeys(contract.categorical, object)), contract.numeric)
     # MLflow compares the column names with numbers, of which pandas warns for its own kind of text.
     example.columns = example.columns.astype(object)
+    parameters: dict[str, str | int | float] = {"seed": contract.seed, "test_share": contract.split.test}
+    if contract.positive:
+        parameters["positive_class"] = contract.positive
     return Trained(
         model,
-        _evaluate(model, held_out[features], held_out[contract.target].astype(object), contract),
-        {
-            "algorithm": _algorithm(model),
-            **contract.parameters,
-            "seed": contract.seed,
-            "test_share": share,
-            "positive_class": contract.positive,
-        },
+        _evaluate(model, held_out, contract, code),
+        {"algorithm": _algorithm(model), **contract.parameters, **parameters},
         example,
         contract.numeric,
         len(known),
         len(held_out),
+        frozenset(name for name in features if contract.columns[name].nullable),
+        getattr(code.fit, "__module__", ""),
+        caution(contract),
     )
+
+
+def split(frame: "pd.DataFrame", contract: Contract) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """The rows to fit on and those held out, as the contract says."""
+    from sklearn.model_selection import train_test_split
+
+    if contract.split.by == "time":
+        column = frame[contract.split.column]
+        dated = contract.columns[contract.split.column].type is Kind.DATE
+        order = (column.map(moment) if dated else column).argsort(kind="stable")
+        first = round(len(frame) * (1 - contract.split.test))
+        return frame.iloc[order[:first]], frame.iloc[order[first:]]
+    classes = frame[contract.target].astype(object) if contract.split.by == "stratified" else None
+    known, held_out = train_test_split(
+        frame, test_size=contract.split.test, random_state=contract.seed, stratify=classes
+    )
+    return known, held_out
+
+
+def _fitted(known: "pd.DataFrame", contract: Contract, code: Code) -> Any:
+    """The model, which begins with the `features` of its own where it has them."""
+    if code.features is None:
+        return code.fit(known, contract.parameters, contract.seed)
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    made = code.features(known.drop(columns=contract.target))
+    if len(made) != len(known) or contract.target in made.columns:
+        raise RunFailed("features must give a row for each row, and not the target.", "Look at train.py.")
+    model = code.fit(made.assign(**{contract.target: known[contract.target]}), contract.parameters, contract.seed)
+    return Pipeline([("features", FunctionTransformer(code.features)), ("model", model)])
 
 
 def _algorithm(model: Any) -> str:
     """The class of what predicts; a pipeline's last step."""
-    steps = getattr(model, "steps", None)
-    return type(steps[-1][1] if steps else model).__name__
+    while steps := getattr(model, "steps", None):
+        model = steps[-1][1]
+    return type(model).__name__
 
 
 def _as_read(frame: "pd.DataFrame", numeric: tuple[str, ...]) -> "pd.DataFrame":
@@ -129,22 +177,26 @@ def _as_read(frame: "pd.DataFrame", numeric: tuple[str, ...]) -> "pd.DataFrame":
     return frame.astype(dict.fromkeys(whole, "int64"))
 
 
-def _evaluate(model: Any, features: "pd.DataFrame", target: "pd.Series[Any]", contract: Contract) -> Evaluation:
-    from sklearn.metrics import confusion_matrix, log_loss, roc_auc_score, roc_curve
-
-    labels = (contract.negative, contract.positive)
-    positive = target == contract.positive
-    chance = model.predict_proba(features)[:, list(model.classes_).index(contract.positive)]
-    table = confusion_matrix(target, model.predict(features), labels=list(labels))
-    false_rate, true_rate, _ = roc_curve(positive, chance)
-    auc = roc_auc_score(positive, chance)
-    gap, accuracy = (true_rate - false_rate).max(), table.trace() / table.sum()
-    numbers = (auc, 2 * auc - 1, gap, accuracy, log_loss(positive, chance))
-    negatives, positives = table.tolist()
+def _evaluate(model: Any, held_out: "pd.DataFrame", contract: Contract, code: Code) -> Evaluation:
+    target = held_out[contract.target]
+    target = target if contract.task is Task.REGRESSION else target.astype(object)
+    features = held_out[list(contract.features)]
+    found = predict(model, features, target, contract)
+    own = _own(code.evaluate(model, features, target), contract) if code.evaluate else {}
     return Evaluation(
-        Metrics(*(round(float(number), _DIGITS) for number in numbers)),
-        labels,
-        (tuple(negatives), tuple(positives)),
-        false_rate,
-        true_rate,
+        scores(found, contract.judged),
+        intervals(found, contract.judged, contract.seed),
+        found,
+        own,
+        compared(found, held_out, contract),
     )
+
+
+def _own(found: Mapping[str, float], contract: Contract) -> dict[str, float]:
+    """Metrics of the model's own. Raises RunFailed for what can't be logged, or passes for a metric of the lab."""
+    for name, value in found.items():
+        if not OWN_METRIC.fullmatch(name) or name in METRICS[contract.task]:
+            raise RunFailed(f"evaluate gives a metric named {name!r}.", "Take a-z, 0-9, _, no name of the lab's.")
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise RunFailed(f"evaluate gives {value!r} for {name}.", "Let it return finite numbers.")
+    return {name: float(value) for name, value in found.items()}

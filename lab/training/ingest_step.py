@@ -1,22 +1,31 @@
 """Step `ingest_data`: takes a snapshot of the data, names it by its hash and stores it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from lab.base.dataset import DatasetRef, hash_file, read_records
-from lab.base.errors import DatasetInvalid
+from lab.base.errors import DatasetInvalid, RunFailed
+from lab.base.progress import every, unheard
 from lab.base.runs import INGEST
+from lab.dagster_host.source_snapshot import ROOT
+from lab.models.model_folder import Model
+from lab.models.snapshot import as_csv, frame_as_csv, is_parquet
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage
+from lab.training.fitting import code_of
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
 
 MAX_BYTES = 2 << 30
+# Rows between two lines of a run's log.
+ROWS_A_LINE = 200_000
+Source = str | Callable[[], Any]
 _CHUNK = 1 << 20
 
 
@@ -25,12 +34,13 @@ class IngestConfig(dg.Config):
 
     data_path: str = Field(
         "",
-        description="absolute path or s3://bucket/key; empty: a planted drift if there is one, else the model's own",
+        description="absolute path or s3://bucket/key of CSV or Parquet; empty: a planted drift if there is one, else "
+        "what the model says, else DATA_PATH",
     )
 
 
-def ingest_step(keys: ModelKeys, data: str) -> dg.AssetsDefinition:
-    """The step of one model, whose contract names `data`; empty: DATA_PATH."""
+def ingest_step(keys: ModelKeys, model: Model | None = None) -> dg.AssetsDefinition:
+    """The step of one model, whose `load` or contract may say where its data comes from."""
 
     @dg.multi_asset(
         name=keys.op(INGEST),
@@ -41,22 +51,23 @@ def ingest_step(keys: ModelKeys, data: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: IngestConfig, governance: Governance, storage: Storage
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Stores the data set under its SHA-256 and hands on a reference to it."""
-        yield from _ingested(context, governance, storage, keys, config.data_path, data)
+        yield from _ingested(context, config, governance, storage, keys, model)
 
     return ingest_data
 
 
 def _ingested(
     context: dg.AssetExecutionContext,
+    config: IngestConfig,
     governance: Governance,
     storage: Storage,
     keys: ModelKeys,
-    asked: str,
-    named: str,
+    model: Model | None,
 ) -> Iterator[dg.MaterializeResult[None]]:
     with governance.step(context, keys.model, INGEST) as record, tempfile.TemporaryDirectory() as folder:
-        store = storage.open(keys.model)
-        ref, size, new = ingest(store, asked, named or read_environment().data_path, Path(folder) / "data.csv")
+        store, default = storage.open(keys.model), default_source(model, read_environment().data_path)
+        say = every(ROWS_A_LINE, lambda rows: context.log.info(f"{rows:,} rows taken."))
+        ref, size, new = ingest(store, config.data_path, default, Path(folder) / "data.csv", say)
         record.note(data_hash=ref.sha256, rows=ref.rows, bytes=size, source=ref.source, planted=ref.planted)
         store.hand_on(context.run.run_id, INGEST, asdict(ref))
         yield dg.MaterializeResult(
@@ -72,20 +83,47 @@ def _ingested(
         )
 
 
-def ingest(store: DataStore, asked: str, default: str, copy: Path) -> tuple[DatasetRef, int, bool]:
+def default_source(model: Model | None, setting: str) -> Source:
+    """Where a run's data comes from that nobody chose: the model's own `load`, its contract, or DATA_PATH."""
+    if model is None:
+        return setting
+    if (load := code_of(model).load) is not None:
+        return load
+    data = model.contract.data
+    return setting if not data else data if data.startswith("s3://") else str(ROOT / data)
+
+
+def ingest(
+    store: DataStore, asked: str, default: Source, copy: Path, say: Callable[[int], object] = unheard
+) -> tuple[DatasetRef, int, bool]:
     """Puts a data set into the store; gives its reference, size in bytes, and whether it was new there.
 
     `asked` is a run's own choice and comes first, then a planted drift, then `default`. `copy` is a scratch file.
-    Raises DatasetInvalid for a source that can't be read.
+    What isn't CSV becomes it, and `say` is told the rows meanwhile. Raises DatasetInvalid for a source that can't be
+    read, and RunFailed for a `load` that fails.
     """
     current = None if asked else store.current()
     if current and current.planted:
         store.fetch(current.sha256, copy)
         return current, copy.stat().st_size, False
     source = asked or default
-    _snapshot(store, source, copy)
-    ref = DatasetRef(hash_file(copy), count_rows(copy), source)
+    if isinstance(source, str):
+        _snapshot(store, source, copy)
+        if copy.stat().st_size and is_parquet(copy):
+            table = copy.with_suffix(".parquet")
+            copy.rename(table)
+            as_csv(table, copy, MAX_BYTES, say)
+    else:
+        frame_as_csv(_loaded(source), copy, MAX_BYTES, say)
+    ref = DatasetRef(hash_file(copy), count_rows(copy), source if isinstance(source, str) else "load()")
     return ref, copy.stat().st_size, store.keep(copy, ref.sha256)
+
+
+def _loaded(load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except Exception as err:  # whatever somebody's code raises is an answer here
+        raise RunFailed(f"load() failed: {type(err).__name__}: {err}.", "Look at train.py.") from err
 
 
 def _snapshot(store: DataStore, source: str, copy: Path) -> None:

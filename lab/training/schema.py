@@ -2,38 +2,60 @@
 
 import sys
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING
 
+from lab.base.tallies import moment
 from lab.models.contract import Column, Contract, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
 
-NUMBER = "is a number"
+NUMBER, DATE = "is a number", "is a date as 2026-11-29 or 2026-11-29T12:30"
 
 
 def schema_of(contract: Contract) -> "pa.DataFrameSchema":
     """The schema. It reads cells as text, so that a value of the wrong type is a violation and never a crash."""
     import pandera.pandas as pa
 
-    return pa.DataFrameSchema({name: _column(column) for name, column in contract.columns.items()}, strict="filter")
+    return pa.DataFrameSchema({name: _column(column) for name, column in contract.used.items()}, strict="filter")
 
 
 def _column(column: Column) -> "pa.Column":
+    import pandera.pandas as pa
+
     if column.type is Kind.CATEGORY:
-        return _one_of(column.values)
-    return _numeric(column)
+        checks = [pa.Check.isin(column.values, error="is a known category")]
+    else:
+        checks = _numeric(column) if column.type is Kind.NUMBER else _dated(column) if column.type is Kind.DATE else []
+    return pa.Column(nullable=column.nullable, checks=checks)
 
 
-def _numeric(column: Column) -> "pa.Column":
+def _numeric(column: Column) -> "list[pa.Check]":
     import pandera.pandas as pa
 
     number = pa.Check(lambda cells: numbers_of(cells).notna(), error=NUMBER)
     # Without a bound of its own, a number is still none that a computer calls infinite.
     low = -sys.float_info.max if column.min is None else column.min
     high = sys.float_info.max if column.max is None else column.max
-    return pa.Column(nullable=False, checks=[number, pa.Check(_within(low, high), error=_bounds(column))])
+    return [number, pa.Check(_within(low, high), error=_bounds(column))]
+
+
+def _dated(column: Column) -> "list[pa.Check]":
+    import pandera.pandas as pa
+
+    first, last = column.earliest or date.min, column.latest or date.max
+
+    def between(text: str) -> bool:
+        at = moment(text)
+        # What isn't a date at all has broken the other rule already.
+        return at is None or first <= at.date() <= last
+
+    return [
+        pa.Check(lambda cells: cells.map(lambda text: moment(text) is not None).astype(bool), error=DATE),
+        pa.Check(lambda cells: cells.map(between).astype(bool), error=f"lies in {first} to {last}"),
+    ]
 
 
 def _bounds(column: Column) -> str:
@@ -42,12 +64,6 @@ def _bounds(column: Column) -> str:
     if column.min is not None:
         return f"is {column.min:g} or more"
     return "is finite" if column.max is None else f"is {column.max:g} or less"
-
-
-def _one_of(labels: tuple[str, ...]) -> "pa.Column":
-    import pandera.pandas as pa
-
-    return pa.Column(nullable=False, checks=[pa.Check.isin(labels, error="is a known category")])
 
 
 def _within(low: float, high: float) -> "Callable[[pd.Series[str]], pd.Series[bool]]":

@@ -9,6 +9,7 @@ Prints one line of JSON and exits with 0, or with 1 when the model can't be used
 
 import contextlib
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from lab.base.model_versions import files_digest
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow.pyfunc import PyFuncModel
+    from mlflow.types import Schema
 
 
 class Replaced(Exception):
@@ -40,12 +42,10 @@ def try_out(name: str, version: str, digest: str, path: str) -> dict[str, Any]:
     import mlflow
 
     model = mlflow.pyfunc.load_model(folder)
-    import pandas as pd
-
     taken = model.metadata.get_input_schema()
     if taken is None:
         raise ValueError("it has no signature, so nobody can tell which columns it takes")
-    rows = pd.read_csv(path)[taken.input_names()]
+    rows = as_read(path, taken)
     numbers = rows.select_dtypes("number").columns
     ways: dict[str, Callable[[], list[Any]]] = {
         "as pandas reads them": lambda: list(model.predict(rows)),
@@ -60,9 +60,33 @@ def try_out(name: str, version: str, digest: str, path: str) -> dict[str, Any]:
         except Exception as err:
             raise ValueError(f"it can't score rows {way}: {type(err).__name__}: {err}") from err
         first = first or predictions
-        if not predictions or len(predictions) != len(rows) or predictions != first:
+        if not predictions or len(predictions) != len(rows) or not _same(predictions, first):
             raise ValueError(f"{way}: {len(predictions)} predictions for {len(rows)} rows, or others than before")
-    return {"rows": len(rows), "predictions": sorted({str(one) for one in first})}
+    return {"rows": len(rows), "predictions": sorted({_shown(one) for one in first})}
+
+
+def as_read(path: str, taken: "Schema") -> "pd.DataFrame":
+    """The rows as a user reads them: text where the model takes text, whatever it looks like."""
+    import pandas as pd
+    from mlflow.types.schema import DataType
+
+    texts = {one.name: "str" for one in taken.inputs if one.type == DataType.string}
+    # An empty cell alone is a missing one: `None` and `NA` are labels.
+    rows: pd.DataFrame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+    return rows[taken.input_names()]
+
+
+def _same(ours: list[Any], theirs: list[Any]) -> bool:
+    """Numbers may differ by what one row and many at once round differently."""
+    return all(a == b or (_is_float(a) and math.isclose(a, b, rel_tol=1e-6)) for a, b in zip(ours, theirs, strict=True))
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) or type(value).__name__.startswith("float")
+
+
+def _shown(value: Any) -> str:
+    return f"{float(value):.6g}" if _is_float(value) else str(value)
 
 
 def _served(model: "PyFuncModel", rows: "pd.DataFrame") -> list[Any]:

@@ -5,15 +5,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lab.base.errors import NotFound, ServiceUnavailable
 from lab.base.model_versions import deleted_experiment, files_digest
 from lab.training.fitting import Trained
-from lab.training.plots import confusion_picture, roc_picture
+from lab.training.model_logging import log_model
+from lab.training.plots import pictures
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -25,8 +25,6 @@ CREATE_DEADLINE_S = 90.0
 _PAUSE_S = 2.0
 # What MlflowException says when the server is away, or its database.
 _TRANSIENT = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}
-# Given, because MLflow would otherwise load the model in a new process to find out, which takes ten seconds.
-_REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "pandas", "numpy")
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _SETTINGS = {
     # After 0, 4, 8, 16 and 32 seconds: a server that is restarted is there again by then, also on a busy machine.
@@ -184,29 +182,23 @@ class LoggedModel:
 
 
 def log_training(trained: Trained) -> LoggedModel:
-    """Logs parameters, metrics, pictures and the model."""
+    """Logs parameters, metrics, pictures, what groups show, and the model."""
     import mlflow
-    import mlflow.sklearn
 
     rows = {"train_rows": trained.train_rows, "test_rows": trained.test_rows}
     mlflow.log_params({**trained.parameters, **rows})
-    mlflow.log_figure(roc_picture(trained.evaluation), "plots/roc.png")
-    mlflow.log_figure(confusion_picture(trained.evaluation), "plots/confusion_matrix.png")
-    info = mlflow.sklearn.log_model(
-        trained.model,
-        name="model",
-        signature=signature(trained),
-        input_example=trained.example,
-        pip_requirements=[f"{package}=={version(package)}" for package in _REQUIREMENTS],
-        # skops loads no arbitrary code, which a pickle does.
-        serialization_format="skops",
-    )
-    mlflow.log_metrics(trained.evaluation.metrics.as_dict(), model_id=info.model_id)
+    for name, figure in pictures(trained.evaluation):
+        mlflow.log_figure(figure, f"plots/{name}")
+    if trained.evaluation.groups:
+        found = [{**asdict(one), "difference": one.difference, "says": one.says} for one in trained.evaluation.groups]
+        mlflow.log_dict({"groups": found, "caution": trained.caution}, "fairness.json")
+    info = log_model(trained, signature(trained))
+    mlflow.log_metrics({**trained.evaluation.metrics, **trained.evaluation.extras}, model_id=info.model_id)
     return LoggedModel(str(info.model_id), str(info.model_uri), stored_digest(str(info.model_uri)))
 
 
 def signature(trained: Trained) -> "ModelSignature":
-    """The columns that the model takes, labels as text and numbers of any type.
+    """The columns that the model takes, labels, dates and text as text, and numbers of any type.
 
     MLflow refuses integers for `double` and fractions for `long`, and a CSV of the same data has now the one, now the
     other. The model itself refuses what is no number.
@@ -216,7 +208,8 @@ def signature(trained: Trained) -> "ModelSignature":
 
     number = AnyType()  # type: ignore[no-untyped-call]  # MLflow leaves it unannotated
     columns: list[ColSpec | TensorSpec] = [
-        ColSpec(number if name in trained.numeric else DataType.string, name) for name in trained.example.columns
+        ColSpec(number if name in trained.numeric else DataType.string, name, required=name not in trained.nullable)
+        for name in trained.example.columns
     ]
     outputs = infer_signature(trained.example, trained.model.predict(trained.example)).outputs
     return ModelSignature(Schema(columns), outputs)

@@ -86,12 +86,12 @@ def fit(order: Order, store: DataStore, say: Callable[[str], object]) -> Result:
         path = Path(folder) / "data.csv"
         tracking.log_data(order["mlflow_run_id"], model.slug, ref.sha256, ref.key, ref.rows)
         store.fetch(ref.sha256, path)
-        trained = fitting.train(fitting.load(path, model.contract), model.contract, fitting.fit_of(model))
+        trained = fitting.train(fitting.load(path, model.contract), model.contract, fitting.code_of(model))
         say("Trained; logging the model to MLflow.")
         logged = tracking.log_training(trained)
     return {
         "model_id": logged.model_id,
         "model_uri": logged.uri,
         "model_digest": logged.digest,
-        "metrics": trained.evaluation.metrics.as_dict(),
+        "metrics": dict(trained.evaluation.metrics),
     }

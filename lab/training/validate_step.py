@@ -12,6 +12,7 @@ import dagster as dg
 from lab.base.csv_text import COLUMNS_RULE, READABLE, Violation
 from lab.base.dataset import DatasetRef, read_rows
 from lab.base.drift import DRIFTED, DriftReport, compare
+from lab.base.progress import every
 from lab.base.runs import INGEST, VALIDATE
 from lab.governance.rules.approval_states import PROBE
 from lab.models.contract import Contract
@@ -19,6 +20,7 @@ from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.dataset_checks import CHECKS, SIZE_RULE, VALUES_RULE, Validation, check_file
 from lab.training.governance_resource import Governance
+from lab.training.ingest_step import ROWS_A_LINE
 from lab.training.step_environment import read_environment
 
 DRIFT_CHECK = "has_not_drifted"
@@ -60,7 +62,8 @@ def _validated(
         store, path = storage.open(keys.model), Path(folder) / "data.csv"
         ref = DatasetRef(**store.handed_on(lineage(context), INGEST))
         store.fetch(ref.sha256, path)
-        validation = check_file(path, contract)
+        say = every(ROWS_A_LINE, lambda rows: context.log.info(f"{rows:,} rows checked."))
+        validation = check_file(path, contract, say)
         record.note(data_hash=ref.sha256, rows=validation.rows, rules_broken=len(validation.violations))
         yield from _results(asset, validation)
         if not validation.valid:

@@ -1,8 +1,11 @@
 """The views of the data's drift: the features, their histograms, what was compared."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lab.base.drift import DRIFTED, FALSE_ALARMS, MODERATE, Feature, Histogram
+from lab.base.tallies import Reading
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, bar, cell, clip, pad
 from lab.views.document import field_line, text
@@ -122,10 +125,18 @@ def bin_label(feature: Feature, index: int) -> str:
     """What values a bin holds."""
     if feature.labels:
         return formats.clean(feature.labels[index])
-    edges = feature.edges
+    edges = tuple(map(_edge(feature), feature.edges))
+    if index > len(edges):
+        return "(missing)"
     if index == 0:
-        return f"≤ {edges[0]:,.6g}"
-    return f"> {edges[-1]:,.6g}" if index == len(edges) else f"to {edges[index]:,.6g}"
+        return f"≤ {edges[0]}"
+    return f"> {edges[-1]}" if index == len(edges) else f"to {edges[index]}"
+
+
+def _edge(feature: Feature) -> Callable[[float], str]:
+    if feature.reading in {Reading.DATE, Reading.DATE_OR_NONE}:
+        return lambda days: f"{datetime.fromtimestamp(0, UTC) + timedelta(days=days):%Y-%m-%d}"
+    return lambda number: f"{number:,.6g}"
 
 
 def about(detail: "DriftDetail") -> PanelView:

@@ -1,17 +1,22 @@
 """Which data is taken, under what name it is kept, and how a source that can't be read is told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from lab.base.dataset import DatasetRef, dataset_key
-from lab.base.errors import DatasetInvalid, NotFound
+from lab.base.errors import DatasetInvalid, NotFound, RunFailed
 from lab.training import ingest_step as ingest_module
 from lab.training.data_store import DataStore
-from lab.training.ingest_step import count_rows, ingest
+from lab.training.ingest_step import count_rows, default_source, ingest
+from tests.support.contracts import CONTRACT, MODEL, ROOT
 
 Write = Callable[[bytes], Path]
 
@@ -121,3 +126,35 @@ def test_a_result_is_found_in_the_run_that_is_re_executed(store: DataStore) -> N
     assert store.handed_on(["second", "first"], "train_model") == {"n": 2}
     with pytest.raises(NotFound, match="no result of train_model"):
         store.handed_on(["third"], "train_model")
+
+
+def test_parquet_becomes_the_labs_own_csv(store: DataStore, objects: Any, tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"a": pa.array([1, None]), "b c": ["x", "y"]}), path)
+    said = list[int]()
+    ref, _, _ = ingest(store, str(path), "", tmp_path / "copy.csv", said.append)
+    assert objects.bodies["data", ref.key] == b'a,b c\n1,"x"\n,"y"\n'
+    assert (ref.rows, ref.source, said) == (2, str(path), [2])
+
+
+def test_a_models_own_load_is_snapshotted(store: DataStore, objects: Any, tmp_path: Path) -> None:
+    ref, _, _ = ingest(store, "", lambda: pd.DataFrame({"a": [1, 2]}), tmp_path / "copy.csv")
+    assert (objects.bodies["data", ref.key], ref.source) == (b"a\n1\n2\n", "load()")
+
+
+def test_a_load_that_fails_says_why(store: DataStore, tmp_path: Path) -> None:
+    def load() -> None:
+        raise ConnectionError("no warehouse")
+
+    with pytest.raises(RunFailed, match="ConnectionError: no warehouse"):
+        ingest(store, "", load, tmp_path / "copy.csv")
+
+
+def test_a_contract_names_its_data_below_the_project() -> None:
+    def named(data: str) -> Any:
+        return default_source(replace(MODEL, contract=CONTRACT.model_copy(update={"data": data})), "/setting.csv")
+
+    assert named("") == "/setting.csv"
+    assert named("data/x.parquet") == str(ROOT / "data" / "x.parquet")
+    assert named("/elsewhere/x.csv") == "/elsewhere/x.csv"
+    assert named("s3://bucket/x.csv") == "s3://bucket/x.csv"

@@ -20,7 +20,7 @@ from lab.governance.rules.approval_states import PROBE
 from lab.models.drift_simulation import worse_times
 from lab.training.data_store import DataStore, Storage
 from lab.training.definitions import of_model
-from lab.training.fitting import fit_of, load, train
+from lab.training.fitting import code_of, load, train
 from lab.training.governance_resource import Governance
 from lab.training.guard import AuditWriter
 from lab.training.score_version import Replaced, try_out
@@ -232,7 +232,7 @@ def test_the_registered_model_scores_the_csv_as_a_user_reads_it(launch: Launch, 
 
 @pytest.mark.usefixtures("served")
 def test_a_model_that_takes_no_integers_is_not_one_that_works(tracking_uri: str, tmp_path: Path) -> None:
-    trained = train(load(SAMPLE, CONTRACT), CONTRACT, fit_of(MODEL))
+    trained = train(load(SAMPLE, CONTRACT), CONTRACT, code_of(MODEL))
     floats = trained.example.astype(dict.fromkeys(CONTRACT.numeric, "float64"))
     # Or MLflow would make a database and a folder of its own where the tests were started.
     mlflow.set_tracking_uri(tracking_uri)
