@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAGIC = b"PAR1"
+# What a data set may have as CSV.
+MOST_BYTES = 2 << 30
 # Rows that are in memory at once.
 _BATCH = 50_000
 _REMEDY = "Leave the column out, or write it as text, numbers or dates."

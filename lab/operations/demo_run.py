@@ -20,7 +20,7 @@ from lab.governance.ledger.writer import entries_of_run
 from lab.governance.rules.policy import Action, Claim
 from lab.models.model_folder import models_in
 from lab.runtime.data_mount import visible
-from lab.services.dagster import Dagster
+from lab.services.dagster import Dagster, JobUnknown
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import PIPELINE, S3, AuditStore
@@ -30,6 +30,8 @@ DEADLINE_S = 900.0
 DEMO_RUN = "demo-run"
 RELAUNCH = "relaunch"
 _POLL_SECONDS = 0.25
+# Changed code is loaded within seconds.
+_LOADED_S = 45.0
 # Nobody is served by a run that is given up because the machine is busy.
 _ANSWER_S = 20.0
 # How long a webserver that doesn't answer is asked again while a run goes on.
@@ -121,7 +123,7 @@ class DemoRunner:
     async def _launch(
         self, model: ModelId, trigger: str, path: str | None, tags: dict[str, str], deadline_s: float
     ) -> DemoRun:
-        run_id = await self._dagster.launch(self._config.actor, model, trigger, path, tags)
+        run_id = await self._launched(model, trigger, path, tags)
         self._report(Progress("run", "launched", run_id))
         try:
             return await self._summarise(model, await self._follow(run_id, deadline_s))
@@ -130,6 +132,20 @@ class DemoRunner:
                 f"{trigger} was interrupted: run {run_id} goes on, and nobody follows it here.",
                 f"See and stop it at {self._link(run_id)}.",
             ) from None
+
+    async def _launched(self, model: ModelId, trigger: str, path: str | None, tags: dict[str, str]) -> str:
+        """A model that was added just now is known once Dagster has loaded its code anew."""
+        end, told = time.monotonic() + _LOADED_S, False
+        while True:
+            try:
+                return await self._dagster.launch(self._config.actor, model, trigger, path, tags)
+            except JobUnknown:
+                if time.monotonic() > end:
+                    raise
+            if not told:
+                self._report(Progress("run", "waiting", f"until Dagster has loaded {model.name}"))
+                told = True
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _aclose(self) -> None:
         await self._dagster.aclose()

@@ -74,7 +74,15 @@ async def list_models(config: LabConfig) -> ModelList:
     rows += (
         ModelState(name, "", problem="its folder is gone; its versions stay governed") for name in governed - known
     )
-    made = (_with_versions(row, versions.get(row.name, ()), registry.aliases.get(row.name, {})) for row in rows)
+    # A folder that claims another one's name has none of its versions.
+    owners = {row.name for row in rows if not row.problem or row.name in governed}
+    taken = {one.contract.name: one.slug for one in found.sound}
+    made = (
+        _with_versions(row, versions.get(row.name, ()), registry.aliases.get(row.name, {}))
+        if row.name in owners and taken.get(row.name, row.folder) == row.folder
+        else row
+        for row in rows
+    )
     return ModelList(tuple(sorted(made, key=lambda one: one.name)))
 
 

@@ -12,11 +12,13 @@ from lab.base.dataset import DatasetRef, hash_file, profile_key, read_rows
 from lab.base.drift import DriftReport, Profile, compare, profile
 from lab.base.errors import LabError, NotFound
 from lab.base.interruption import finished_first
+from lab.base.progress import unheard
 from lab.config import LabConfig
 from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.signing import Signing
 from lab.models.drift_simulation import worse_times
 from lab.models.model_folder import Model
+from lab.models.snapshot import MOST_BYTES, as_csv, is_parquet
 from lab.services.s3 import PIPELINE, S3, AuditStore
 
 
@@ -45,39 +47,58 @@ class Seeder:
 
     def seed(self, signing: Signing | None = None, reason: str = "") -> Seeded:
         """Makes the model's data its current ones and the baseline that drift is measured against; governed."""
-        contract = self._model.contract
         store = AuditStore(self._s3, self._config.audit_bucket, self._config.audit_prefix)
-        approval = BaselineApproval(self._config, store, signing or Signing(), contract.name)
+        approval = BaselineApproval(self._config, store, signing or Signing(), self._model.contract.name)
         approval.admit()
-        with self._data() as (path, source):
-            return self._set(path, source, approval, reason)
+        try:
+            with self._data() as (path, source):
+                return self._set(path, source, approval, reason)
+        except OSError as err:
+            raise LabError(
+                f"Can't read the data set {err.filename}: {err.strerror}.", "Name one that you can read."
+            ) from None
 
     @contextmanager
     def _data(self) -> Iterator[tuple[Path, str]]:
-        """A file with the model's data, and where they come from."""
-        named = self._model.data
-        if not named.startswith("s3://"):
-            path = Path(named) if named else self._config.data_path
-            yield path, str(path)
-            return
-        bucket, _, key = named.removeprefix("s3://").partition("/")
+        """The model's data as CSV, and where they come from; of a model that loads them itself, those of its last run.
+
+        Raises LabError, and OSError for a file that can't be read.
+        """
+        named = self._model.data or (str(self._config.data_path) if self._model.id.default else "")
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / Path(key).name
-            self._s3.download(bucket, key, path)
+            path, bucket = Path(folder) / "data", self._config.data_bucket
+            if named.startswith("s3://"):
+                elsewhere, _, key = named.removeprefix("s3://").partition("/")
+                self._s3.download(elsewhere, key, path)
+            elif named:
+                path = Path(named)
+            else:
+                current = self._current()
+                self._s3.download(bucket, current.key, path)
+                named = current.source
+            if is_parquet(path):
+                table, path = path, Path(folder) / "data.csv"
+                as_csv(table, path, MOST_BYTES, unheard)
             yield path, named
+
+    def _current(self) -> DatasetRef:
+        try:
+            return DatasetRef.from_json(self._s3.get(self._config.data_bucket, self._model.id.current_key))
+        except NotFound:
+            name = self._model.contract.name
+            raise LabError(
+                f"{name} loads its data itself, and no run of it has yet.", f"Type `invoke train {name}` first."
+            ) from None
 
     def _set(self, path: Path, source: str, approval: BaselineApproval, reason: str) -> Seeded:
         contract = self._model.contract
-        try:
-            refuse_unreadable(path, tuple(contract.columns))
-            digest = hash_file(path)
-            with path.open(encoding="utf-8", newline="") as file:
-                made = profile(read_rows(file), digest, *contract.profiled)
-        except OSError as err:
-            raise LabError(f"Can't read the data set {path}: {err.strerror}.", "Name one that you can read.") from None
+        refuse_unreadable(path, tuple(contract.columns))
+        digest = hash_file(path)
+        with path.open(encoding="utf-8", newline="") as file:
+            made = profile(read_rows(file), digest, *contract.profiled)
         ref = DatasetRef(digest, made.rows, source)
         details = {"data_hash": ref.sha256, "rows": ref.rows, "source": ref.source}
-        mandate = approval.ask(details, reason or f"baseline from {path.name}")
+        mandate = approval.ask(details, reason or f"baseline from {Path(source).name}")
         self._upload(ref, path)
         with finished_first():
             self._s3.put(self._config.data_bucket, profile_key(digest), made.to_json())

@@ -35,6 +35,10 @@ _EVENT_PAGES = 20
 _SELECTOR = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY}
 
 
+class JobUnknown(RunFailed):
+    """The code location has no such job, or not yet."""
+
+
 @dataclass(frozen=True)
 class Dashboard:
     """What one poll of Dagster gives; `runs` newest first and without steps."""
@@ -163,6 +167,12 @@ class Dagster:
         )
         with understanding(self.title, self._http.remedy):
             run_id, problem = read.launched(data)
+            unknown = read.job_unknown(data)
+        if unknown:
+            raise JobUnknown(
+                f"Dagster doesn't know the job {model.job} of {model.name}.",
+                "Type `invoke doctor`, then `invoke logs dagster-code`.",
+            )
         if problem:
             raise RunFailed(f"Dagster didn't start the run: {problem}.", "Type `invoke logs dagster-code`.")
         return run_id

@@ -245,6 +245,11 @@ def launched(data: Mapping[str, Any]) -> tuple[str, str]:
     return "", brief(text_or(answer.get("message"))) or text(answer["__typename"])
 
 
+def job_unknown(data: Mapping[str, Any]) -> bool:
+    """Whether a launch failed because the code location has no such job."""
+    return text(mapping(data["launchRun"])["__typename"]) == "PipelineNotFoundError"
+
+
 def termination_problem(data: Mapping[str, Any]) -> str:
     """Why a run wasn't stopped; empty when it was. Raises NotFound."""
     answer = mapping(data["terminateRun"])

@@ -15,14 +15,13 @@ from lab.base.progress import every, unheard
 from lab.base.runs import INGEST
 from lab.dagster_host.source_snapshot import ROOT
 from lab.models.model_folder import Model
-from lab.models.snapshot import as_csv, frame_as_csv, is_parquet
+from lab.models.snapshot import MOST_BYTES, as_csv, frame_as_csv, is_parquet
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage
 from lab.training.fitting import code_of
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
 
-MAX_BYTES = 2 << 30
 # Rows between two lines of a run's log.
 ROWS_A_LINE = 200_000
 Source = str | Callable[[], Any]
@@ -112,9 +111,9 @@ def ingest(
         if copy.stat().st_size and is_parquet(copy):
             table = copy.with_suffix(".parquet")
             copy.rename(table)
-            as_csv(table, copy, MAX_BYTES, say)
+            as_csv(table, copy, MOST_BYTES, say)
     else:
-        frame_as_csv(_loaded(source), copy, MAX_BYTES, say)
+        frame_as_csv(_loaded(source), copy, MOST_BYTES, say)
     ref = DatasetRef(hash_file(copy), count_rows(copy), source if isinstance(source, str) else "load()")
     return ref, copy.stat().st_size, store.keep(copy, ref.sha256)
 
@@ -152,8 +151,8 @@ def _copy_file(path: Path, copy: Path) -> None:
     with path.open("rb") as source, copy.open("wb") as target:
         while chunk := source.read(_CHUNK):
             copied += len(chunk)
-            if copied > MAX_BYTES:
-                raise DatasetInvalid(f"{path} has more than {MAX_BYTES >> 30} GiB.", "Ingest a sample of it.")
+            if copied > MOST_BYTES:
+                raise DatasetInvalid(f"{path} has more than {MOST_BYTES >> 30} GiB.", "Ingest a sample of it.")
             target.write(chunk)
 
 
