@@ -1,6 +1,6 @@
 """Decisions about model versions, and who may sign them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +11,14 @@ from lab.commands.command import Option, Voice
 if TYPE_CHECKING:
     from lab.config import LabConfig
     from lab.governance.cases.approve import Outcome
+    from lab.governance.cases.criteria import CriteriaView
     from lab.governance.cases.gates import Gate
     from lab.governance.cases.identity import Change, Known, Registrar
     from lab.governance.cases.signing import Signing
 
 MODEL = Option("model that is meant; without it the default one", "NAME")
 _WHY = Option("why, for the audit trail")
+_WHY_NEEDED = Option("why, in a sentence that the audit trail keeps")
 _SIGN_WITH = Option(
     "SSH key of an identity that may change identities; without it SIGNING_KEY or the usual one", "FILE"
 )
@@ -93,6 +95,65 @@ def signing(voice: Voice, key: str, role: str = "") -> "Signing":
     from lab.governance.cases.signing import Signing
 
     return Signing(Path(key).expanduser().absolute() if key else None, role, sign=voice.sign)
+
+
+def criteria(_: Voice, model: Annotated[str, MODEL] = "") -> "CriteriaView":
+    """What a model's contract asks for, and what its versions are judged by. Raises LabError."""
+    from lab import wiring
+    from lab.governance.cases.criteria import CriteriaApproval
+    from lab.governance.cases.signing import Signing
+    from lab.models.model_folder import the_model
+
+    config = wiring.own_lab()
+    return CriteriaApproval(config, the_model(config.pipelines, model), Signing()).look()
+
+
+def set_criteria(
+    voice: Voice,
+    reason: Annotated[str, _WHY_NEEDED],
+    key: Annotated[str, Option("SSH key that signs; without it SIGNING_KEY, or the usual one in ~/.ssh", "FILE")] = "",
+    role: Annotated[str, Option("role to act in, where the key's identity holds several")] = "",
+    model: Annotated[str, MODEL] = "",
+) -> "CriteriaView":
+    """Puts what a model's contract asks for in force, signed where the policy wants that. Raises LabError."""
+    from lab import wiring
+    from lab.governance.cases.criteria import CriteriaApproval
+    from lab.governance.rules.approval_states import checked_reason
+    from lab.models.model_folder import the_model
+
+    checked_reason(reason)
+    config = wiring.own_lab()
+    return CriteriaApproval(config, the_model(config.pipelines, model), signing(voice, key, role)).put_in_force(reason)
+
+
+def looser(found: "CriteriaView") -> int:
+    """1 when the contract asks for less than is in force."""
+    return int(bool(found.problems))
+
+
+def print_criteria(found: "CriteriaView") -> None:
+    """What is asked for beside what is in force."""
+    table = printing.new_table(found.model, "the contract asks for", "in force where a signature is needed")
+    asked, force = found.asked, found.force
+    rows = [
+        ("risk tier", asked.tier, force.tier),
+        ("margins", _pairs(asked.margins) or "the policy's", _pairs(force.margins) or "none"),
+        ("protected", ", ".join(asked.protected) or "none", ", ".join(force.protected) or "none"),
+        ("used all the same", _pairs(asked.exempt) or "none", _pairs(force.exempt) or "none"),
+    ]
+    for row in rows:
+        table.add_row(*map(printing.escape, row))
+    printing.show(table)
+    for problem in found.problems:
+        printing.show(f"[red]less than is in force: {printing.escape(problem)}[/]")
+    if found.entry:
+        printing.say(f"in force now; audit entry {found.entry.seq}")
+    elif found.problems:
+        printing.say(f'invoke set-criteria --model {found.model} --reason "…" puts it in force; who trains can\'t')
+
+
+def _pairs(values: "Mapping[str, str]") -> str:
+    return "; ".join(f"{name}: {text}" for name, text in sorted(values.items()))
 
 
 def add_identity(

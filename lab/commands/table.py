@@ -66,6 +66,10 @@ _LAB: tuple[Command[Any], ...] = (
 _GOVERNANCE: tuple[Command[Any], ...] = (
     *(Command(name, text, approval.act, approval.print_outcome, json=True, fixed={"action": name})
       for name, text in _DECISIONS.items()),
+    Command("criteria", "Show what a model's versions are judged by, and whether its contract asks for less.",
+            approval.criteria, approval.print_criteria, json=True, code=approval.looser),
+    Command("set-criteria", "Put a contract's margins, risk tier, protected columns and exemptions in force, signed.",
+            approval.set_criteria, approval.print_criteria, json=True),
     Command("identity add", "Let an SSH key act as NAME in the roles given; the first identity is taken on trust.",
             approval.add_identity, approval.print_change, json=True),
     Command("identity remove", "Take the keys of NAME out; what they signed before stays signed.",

@@ -15,6 +15,7 @@ from lab.models.metrics import METRICS, Task, usual
 
 __all__ = ["Column", "Contract", "Fairness", "Kind", "RiskTier", "Split", "Task"]
 
+_MARGIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?%?")
 _CRON = re.compile(r"[0-9*/,a-zA-Z-]+( [0-9*/,a-zA-Z?#-]+){4}")
 
 
@@ -75,10 +76,11 @@ class Contract(Part):
     default: bool = Field(False, description="whether commands that name no model mean this one")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="decides the split and is given to `fit`")
     split: Split = Field(default_factory=lambda: Split(), description="how rows are held out")
-    fairness: Fairness = Field(default_factory=lambda: Fairness(), description="how groups of people are compared")
-    exemptions: dict[str, str] = Field(
-        default_factory=dict, description="by protected column: reference of the signed exemption that lets it be used"
+    margins: dict[str, str] = Field(
+        default_factory=dict,
+        description="by metric how much worse than the champion a version may be, in quotes: 0.01 or 2%; else the policy says",
     )
+    fairness: Fairness = Field(default_factory=lambda: Fairness(), description="how groups of people are compared")
 
     @field_validator("name")
     @classmethod
@@ -96,7 +98,7 @@ class Contract(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for problem in (self._target(), self._judged(), self._split(), self._people()):
+        for problem in (self._target(), self._judged(), self._split()):
             if problem:
                 raise ValueError(problem)
         if not self.features:
@@ -121,10 +123,13 @@ class Contract(Part):
 
     def _judged(self) -> str:
         known = METRICS[self.task]
-        if odd := next((name for name in (*self.metrics, *filter(None, [self.primary])) if name not in known), ""):
+        named = (*self.metrics, *filter(None, [self.primary]), *self.margins)
+        if odd := next((name for name in named if name not in known), ""):
             return f"{odd!r} is no metric of a {self.task} task: known are {', '.join(known)}"
         if len(set(self.metrics)) != len(self.metrics):
             return "metrics names one twice"
+        if odd := next((text for text in self.margins.values() if not _MARGIN.fullmatch(text)), ""):
+            return f'{odd!r} is no margin: write "0.01", or "2%" of the champion\'s value'
         if self.primary and self.primary not in self.judged:
             return f"primary {self.primary!r} is none of the metrics"
         measure, regression = self.fairness.measure, self.task is Task.REGRESSION
@@ -143,10 +148,6 @@ class Contract(Part):
         if column is None or column.type not in {Kind.DATE, Kind.NUMBER} or column.nullable or column.unused:
             return f"split.column {self.split.column!r} must be a date or number without empty cells, and not unused"
         return ""
-
-    def _people(self) -> str:
-        odd = next((name for name in self.exemptions if name not in self.protected), "")
-        return f"exemptions names {odd!r}, which is no protected column" if odd else ""
 
     @cached_property
     def numeric(self) -> tuple[str, ...]:

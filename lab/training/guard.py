@@ -65,7 +65,7 @@ class StepRecord:
         """Adds details to the step's last entry."""
         self.details.update(details)
 
-    def append(self, action: str, status: Status, **details: str | int | bool) -> Entry:
+    def append(self, action: str, status: Status, **details: str | int | bool | Mapping[str, Any]) -> Entry:
         """Writes an entry of its own, in mid-step, and returns it sealed. Raises LabError."""
         return self._append(self._entry(action, status, details))
 

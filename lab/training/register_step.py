@@ -18,6 +18,7 @@ import dagster as dg
 from lab.base.model_versions import ApprovalState, GovernanceTags
 from lab.base.runs import REGISTER, REGISTRATION_REQUEST, TRAIN, VALIDATE
 from lab.governance.ledger import Entry, Status
+from lab.governance.rules.criteria import criteria_of
 from lab.models.contract import Contract
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import Storage, lineage
@@ -116,6 +117,9 @@ def _registered(
             data_hash=candidate.data_hash,
             drift=candidate.drift,
             baseline_hash=candidate.baseline_hash,
+            # What the contract asks for as it is now; whoever judges compares it with what is in force then.
+            criteria=criteria_of(contract).as_details(),
+            primary=contract.decisive,
         )
         tags = version_tags(candidate, request)
         with tracking.translated():

@@ -12,6 +12,8 @@ from lab.base.model_versions import ModelVersion
 from lab.governance.cases.trail import TrailState
 from lab.governance.ledger import Entry
 from lab.governance.rules.approval_states import ALIASES, CHAMPION, Move, find_move
+from lab.governance.rules.approvers import approvers_problem
+from lab.governance.rules.criteria import Criteria, allowance, loosened
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.identities import four_eyes_problem
 from lab.governance.rules.policy import METRICS, Action, Actor, Policy
@@ -150,20 +152,60 @@ def drift(case: Case) -> Gate:
     return Gate("drift", stable, f"{states}, against baseline {baseline[:12] or 'none'}")
 
 
+def criteria(case: Case) -> Gate:
+    """What the version's contract asked for against what is in force."""
+    record = case.record
+    asked = record.criteria if record else None
+    if record is None or asked is None:
+        return Gate("criteria", record is not None, "it was registered before criteria were audited")
+    force = _in_force(case, record)
+    if problems := [*loosened(asked, force)]:
+        said = "; ".join(problems)
+        return Gate("criteria", False, f"{said}. Sign what is to hold: invoke set-criteria --model {record.model}")
+    exempt = f", exempt: {', '.join(sorted(asked.exempt))}" if asked.exempt else ""
+    return Gate("criteria", True, f"risk tier {asked.tier}, protected: {', '.join(asked.protected) or 'none'}{exempt}")
+
+
+def approvers(case: Case) -> Gate:
+    """Whether somebody else approved before, where the policy wants two for the risk tier."""
+    move = move_of(case)
+    if case.record is None or isinstance(move, str):
+        return Gate("approvers", True, "nothing to compare")
+    problem = approvers_problem(case.policy, case.record, case.claimant.actor.owner, move)
+    return Gate("approvers", not problem, problem or "as many as the policy asks for")
+
+
+def _in_force(case: Case, record: Record) -> Criteria:
+    move = move_of(case)
+    environment = move.environment if not isinstance(move, str) else case.claimant.actor.environment
+    signed = case.policy.signature_required(environment)
+    return case.trail.history.judged_by(record.model, case.policy, signed, record.registered.seq)
+
+
+def _margins(case: Case, record: Record) -> Mapping[str, str]:
+    """Of the metrics that the version has; of one that no margin speaks of, the decisive metric may not be worse."""
+    found = {name: margin for name, margin in _in_force(case, record).margins.items() if name in record.metrics}
+    # A version of the time when every model had the same metrics lacks none of them for a good reason.
+    if record.criteria is None:
+        return dict(case.policy.margins)
+    return found or ({record.primary: "0"} if record.primary else dict(case.policy.margins))
+
+
 def metric(case: Case) -> Gate:
     """The audited metrics against the champion's, each with its margin."""
     if case.record is None:
         return Gate("metric", False, "no metric is audited")
+    margins = _margins(case, case.record)
     if altered := [*_altered(case.record, case.found)]:
         return Gate("metric", False, "; ".join(altered))
     champion = case.trail.history.holder(case.model, CHAMPION)
     if champion is None:
-        ours = ", ".join(f"{name} {case.record.metrics.get(name, '?')}" for name in case.policy.margins)
+        ours = ", ".join(f"{name} {case.record.metrics.get(name, '?')}" for name in margins)
         return Gate("metric", True, f"{ours}; there is no champion yet")
     theirs = case.champion if case.champion and case.trail.history.of(case.champion) == champion else None
     if altered := [*_altered(champion, theirs)]:
         return Gate("metric", False, f"champion {champion.version}: {'; '.join(altered)}")
-    found = [_compare(name, margin, case.record, champion) for name, margin in case.policy.margins.items()]
+    found = [_compare(name, margin, case.record, champion) for name, margin in margins.items()]
     detail = "; ".join(text for _, text in found) or "the policy compares no metric"
     return Gate("metric", all(good for good, _ in found), detail)
 
@@ -188,7 +230,9 @@ def _compare(name: str, margin: str, ours: Record, champion: Record) -> tuple[bo
         return False, f"{name} isn't audited for both this version and champion {champion.version}"
     worse = theirs - mine if METRICS.get(name, True) else mine - theirs
     text = f"{name} {mine} against {theirs} of champion {champion.version}"
-    return worse <= Decimal(margin), f"{text}: {_by(worse)}, at most {margin} worse is allowed"
+    allowed, relative = allowance(margin) or (Decimal(0), False)
+    most = allowed * abs(theirs) if relative else allowed
+    return worse <= most, f"{text}: {_by(worse)}, at most {margin} worse is allowed"
 
 
 def _by(worse: Decimal) -> str:
@@ -215,8 +259,8 @@ def approvals(case: Case) -> Gate:
 
 _WHO = (state, identity, policy)
 GATES: Mapping[Action, Sequence[Callable[[Case], Gate]]] = {
-    Action.APPROVE: (*_WHO, four_eyes, registry, ledger),
-    Action.PROMOTE: (*_WHO, approvals, registry, drift, metric, ledger),
+    Action.APPROVE: (*_WHO, four_eyes, approvers, criteria, registry, ledger),
+    Action.PROMOTE: (*_WHO, approvals, criteria, registry, drift, metric, ledger),
     # Taking a model out of service is always the safe direction.
     Action.REJECT: _WHO,
     Action.ARCHIVE: _WHO,

@@ -167,6 +167,24 @@ class BaselineStatement(_Signed):
 
 
 @dataclass(frozen=True)
+class CriteriaStatement(_Signed):
+    """What a person says about the criteria that a model's versions are judged by, and signs."""
+
+    lab: str
+    model: str
+    criteria_hash: str
+    environment: str
+    actor: str
+    role: str
+    reason: str
+    prior: str
+    policy_hash: str
+    time: str
+    action: str = Action.CRITERIA.value
+    type: str = STATEMENT_TYPE
+
+
+@dataclass(frozen=True)
 class DeploymentStatement(_Signed):
     """What a person says about one plan of Terraform, and signs. `plan` is its hash, see `lab.governance.rules.plans`;
     `planner` is who made it.
@@ -200,6 +218,11 @@ def parse_identity_statement(raw: object) -> IdentityStatement:
 def parse_baseline_statement(raw: object) -> BaselineStatement:
     """The statement in the details of a baseline's entry. Raises LedgerError."""
     return BaselineStatement(**_texts(raw, BaselineStatement, optional={"model"}))
+
+
+def parse_criteria_statement(raw: object) -> CriteriaStatement:
+    """The statement in the details of an entry about criteria. Raises LedgerError."""
+    return CriteriaStatement(**_texts(raw, CriteriaStatement))
 
 
 def parse_deployment_statement(raw: object) -> DeploymentStatement:

@@ -14,7 +14,7 @@ from lab.base.model_versions import ApprovalState
 from lab.base.names import is_model_name
 from lab.base.runs import REGISTER, REGISTRATION_REQUEST, TRAIN
 from lab.governance.ledger import Entry, Fault, Status
-from lab.governance.rules import baselines, deployments, identities
+from lab.governance.rules import baselines, criteria, deployments, identities
 from lab.governance.rules.approval_states import (
     CHAMPION,
     PROBE,
@@ -24,7 +24,9 @@ from lab.governance.rules.approval_states import (
     must_be_signed,
     parse_statement,
 )
+from lab.governance.rules.approvers import approvers_problem
 from lab.governance.rules.baselines import Baselines
+from lab.governance.rules.criteria import CriteriaHistory
 from lab.governance.rules.deployments import Deployments
 from lab.governance.rules.entry_validity import DECISIONS
 from lab.governance.rules.identities import Identities, Verify, bound_lab, expect, four_eyes_problem, moment, signer_of
@@ -57,9 +59,11 @@ class Fold:
         self._holders: dict[tuple[str, str], Key] = {}
         self._identities, self._deployments = Identities(), Deployments()
         self._baselines: dict[str, Baselines] = {}
+        self._criteria: dict[str, CriteriaHistory] = {}
         self._past_records: Past[_Standing] = Past()
         self._past_identities: Past[Identities] = Past()
         self._past_baselines: dict[str, Past[Baselines]] = {}
+        self._past_criteria: dict[str, Past[CriteriaHistory]] = {}
         self._judged = Judged()
         self._late_requests: set[int] = set()
         self._ignored: list[Fault] = []
@@ -72,6 +76,7 @@ class Fold:
         """Takes the next entry; one that doesn't count is listed and changes nothing."""
         known, model = self._identities, model_of(entry)
         set_before = self._baselines.get(model, Baselines())
+        judged_by = self._criteria.get(model, CriteriaHistory())
         before = self._standing(self._key_of(entry))
         try:
             self._take(entry)
@@ -84,6 +89,9 @@ class Fold:
         if entry.action == Action.BASELINE:
             self._past_baselines.setdefault(model, Past()).note(set_before.prior, set_before, entry)
             self._baselines[model] = replace(self._baselines.get(model, Baselines()), prior=entry.hash)
+        if entry.action == Action.CRITERIA:
+            self._past_criteria.setdefault(model, Past()).note(judged_by.prior, judged_by, entry)
+            self._criteria[model] = replace(self._criteria.get(model, CriteriaHistory()), prior=entry.hash)
         at = moment(entry.time)
         if at and (self._latest is None or at > self._latest):
             self._latest = at
@@ -103,6 +111,7 @@ class Fold:
             tuple(one for one in self._records.values() if newest[one.model, one.version] is not one),
             tuple(self._overtaken),
             self._deployments,
+            dict(self._criteria),
         )
 
     def _ignore(self, entry: Entry, err: LabError) -> None:
@@ -151,6 +160,8 @@ class Fold:
             self._register(entry)
         elif entry.action == Action.BASELINE:
             self._set_baseline(entry)
+        elif entry.action == Action.CRITERIA:
+            self._set_criteria(entry)
         elif entry.action in {Action.DEPLOY, Action.APPROVE_DEPLOY}:
             known = self._identities
             self._deployments = deployments.apply(
@@ -192,6 +203,20 @@ class Fold:
         self._judged.once(entry)
         self._baselines[model] = found
 
+    def _set_criteria(self, entry: Entry) -> None:
+        def applied(known: CriteriaHistory) -> CriteriaHistory:
+            signers = self._identities.signers
+            return criteria.apply(known, entry, self._lab, self._policy, signers, self._verify, self._latest)
+
+        model = model_of(entry)
+        if not is_model_name(model):
+            raise LedgerError("it names no model")
+        if prior_of(entry):
+            self._refuse_late(self._past_criteria.setdefault(model, Past()), entry, applied)
+        found = applied(self._criteria.get(model, CriteriaHistory()))
+        self._judged.once(entry)
+        self._criteria[model] = found
+
     def _refuse_late(self, past: Past[T], entry: Entry, judge: Callable[[T], object]) -> None:
         """Raises Overtaken for what would have counted behind the entry that its statement names."""
         prior = prior_of(entry)
@@ -230,6 +255,8 @@ class Fold:
         )
         if not decision.allowed:
             self._doubts.append(Fault(entry.seq, f"the policy in force would refuse it: {decision}"))
+        elif problem := approvers_problem(self._policy, standing.record, entry.owner, move):
+            self._doubts.append(Fault(entry.seq, f"the policy in force would refuse it: {problem}"))
         self._move(standing.record, move, entry)
 
     def _judge(self, entry: Entry, statement: Statement, standing: "_Standing") -> Move:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from lab.base import names
 from lab.base.errors import SettingsError
 from lab.governance.ledger import canonical
+from lab.models.metrics import MORE_IS_BETTER
 
 
 class Environment(StrEnum):
@@ -41,13 +42,14 @@ class Action(StrEnum):
     REJECT = "reject"
     ARCHIVE = "archive"
     BASELINE = "baseline"
+    CRITERIA = "criteria"
     IDENTITY = "identity"
     DEPLOY = "deploy"
     APPROVE_DEPLOY = "approve-deploy"
 
 
-# The metrics that every version has; True where more is better.
-METRICS: Mapping[str, bool] = {"auc": True, "gini": True, "ks": True, "accuracy": True, "log_loss": False}
+# The metrics that a version may have; True where more is better.
+METRICS: Mapping[str, bool] = MORE_IS_BETTER
 _OWNERS = f"Allowed: {names.ALLOWED}."
 _Known = TypeVar("_Known", Environment, Role, Action)
 
@@ -118,13 +120,15 @@ class Policy:
 
     `signed` are the environments whose approvals and the like need a signature. `allowed_signers` is the path of the
     file of known keys, absolute or below the lab's governance folder. `margins` say by metric how much worse than the
-    champion a promoted version may be, as decimal text.
+    champion a promoted version may be, as decimal text or a share of the champion's in per cent. `approvers` say by
+    risk tier how many different people must have approved a version before it is approved for prod.
     """
 
     rules: tuple[Rule, ...]
     signed: frozenset[Environment] = frozenset({Environment.STAGING, Environment.PROD})
     allowed_signers: str = "allowed_signers"
     margins: Mapping[str, str] = field(default_factory=lambda: {"auc": "0.01"})
+    approvers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -142,6 +146,8 @@ class Policy:
             "signed": sorted(self.signed),
             "allowed_signers": self.allowed_signers,
             "margins": dict(self.margins),
+            # Where a policy says nothing of it, its digest is the one that it always had.
+            **({"approvers": dict(self.approvers)} if self.approvers else {}),
         }
         return sha256(canonical(value)).hexdigest()
 
@@ -227,6 +233,7 @@ LIMITS = (
     Limit("who builds doesn't approve", (Action.APPROVE,), (_STAGING, _PROD), _BUILDERS),
     Limit("who builds doesn't say who may sign", (Action.IDENTITY,), tuple(Environment), _BUILDERS),
     Limit("who builds doesn't set the yardstick of drift", (Action.BASELINE,), (_STAGING, _PROD), _BUILDERS),
+    Limit("who builds doesn't say what it is judged by", (Action.CRITERIA,), (_STAGING, _PROD), _BUILDERS),
     Limit("analysts deploy nothing outside dev", (Action.DEPLOY,), (_STAGING, _PROD), (Role.ANALYST,)),
     Limit("who builds doesn't approve what is deployed", (Action.APPROVE_DEPLOY,), (_STAGING, _PROD), _BUILDERS),
 )

@@ -32,6 +32,8 @@ VERSION = 1
 # The variables that may stand in for a rule's roles.
 ROLE_VARIABLES = ("ALLOWED_STAGING_ROLES", "ALLOWED_PROD_ROLES")
 _TOP = ("version", "rules", "signatures", "allowed_signers", "margins")
+_TIERS = ("low", "medium", "high")
+_MOST_APPROVERS = 2
 _RULE = ("id", "actions", "environments")
 _SIGNATURES = ("required", "optional")
 _ID = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -63,7 +65,7 @@ def parse_policy(raw: object, file: str, variables: Mapping[str, str]) -> Policy
     Raises SettingsError naming the file, the place in it, the value and what is allowed.
     """
     top = _Place(file)
-    content = _mapping(raw, top, _TOP, _TOP)
+    content = _mapping(raw, top, (*_TOP, "approvers"), _TOP)
     if content["version"] != VERSION or isinstance(content["version"], bool):
         top.of("version").wrong(f"{content['version']!r} is unknown", str(VERSION))
     return Policy(
@@ -71,6 +73,7 @@ def parse_policy(raw: object, file: str, variables: Mapping[str, str]) -> Policy
         signed=_signed(content["signatures"], top.of("signatures")),
         allowed_signers=_signers(content["allowed_signers"], top.of("allowed_signers")),
         margins=_margins(content["margins"], top.of("margins")),
+        approvers=_approvers(content.get("approvers", {}), top.of("approvers")),
     )
 
 
@@ -145,16 +148,25 @@ def _margins(raw: object, place: _Place) -> Mapping[str, str]:
 
 
 def _margin(raw: object, place: _Place) -> str:
-    allowed = 'a decimal number from 0 to 1 in quotes, as "0.01"'
+    allowed = 'a decimal number from 0 to 1 in quotes, as "0.01", or a share of the champion\'s value, as "2%"'
     if not isinstance(raw, str):
         place.wrong(f"{raw!r} is no text", allowed)
+    unit = "%" if raw.endswith("%") else ""
     try:
-        number = Decimal(raw)
+        number = Decimal(raw.removesuffix("%"))
     except InvalidOperation:
         place.wrong(f"{raw!r} is no number", allowed)
-    if not number.is_finite() or not 0 <= number <= 1:
+    if not number.is_finite() or not 0 <= number <= (100 if unit else 1):
         place.wrong(f"{raw!r} is out of range", allowed)
-    return f"{number:f}"
+    return f"{number:f}{unit}"
+
+
+def _approvers(raw: object, place: _Place) -> Mapping[str, int]:
+    content = _mapping(raw, place, _TIERS, ())
+    for name, value in content.items():
+        if value not in range(1, _MOST_APPROVERS + 1) or isinstance(value, bool):
+            place.of(name).wrong(f"{value!r} is no number of approvers", f"1 to {_MOST_APPROVERS}")
+    return dict(content)
 
 
 def _mapping(raw: object, place: _Place, known: Iterable[str], needed: Iterable[str]) -> Mapping[str, Any]:

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lab.base.errors import LedgerError
 from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.ledger import Entry, Fault, Status
 from lab.governance.rules.baselines import Baselines
+from lab.governance.rules.criteria import Criteria, CriteriaHistory, in_force, parse_criteria
 from lab.governance.rules.deployments import Deployments
 from lab.governance.rules.identities import Identities
+from lab.governance.rules.policy import Policy
 
 
 class Key(NamedTuple):
@@ -59,6 +62,19 @@ class Record:
         return str(self.registered.details.get("baseline_hash", ""))
 
     @property
+    def criteria(self) -> Criteria | None:
+        """What its contract asked for; None where that wasn't audited, or can't be read."""
+        try:
+            return parse_criteria(self.registered.details.get("criteria"))
+        except LedgerError:
+            return None
+
+    @property
+    def primary(self) -> str:
+        """The metric that its contract calls decisive; empty where none was audited."""
+        return str(self.registered.details.get("primary", ""))
+
+    @property
     def model_digest(self) -> str:
         """Digest of the model's files, empty where none was audited."""
         return str(self.registered.details.get("model_digest", ""))
@@ -91,6 +107,8 @@ class History:
     """Everything up to the head. `records` are by model and number the versions that were registered last under it,
     `former` those before them; `holders` are by model and alias the versions that each alias belongs to.
 
+    `criteria` are by model what its versions are judged by.
+
     `ignored` are entries that don't count; `overtaken` those among them that lost a race, `uncounted` those that
     neither did nor are of a verification's own probes. `doubts` are decisions that count and that the policy in force
     would refuse today; `pending` are requests to register a version that weren't followed by one. `baselines` are by
@@ -108,6 +126,7 @@ class History:
     former: tuple[Record, ...] = ()
     overtaken: tuple[Fault, ...] = ()
     deployments: Deployments = field(default_factory=Deployments)
+    criteria: Mapping[str, CriteriaHistory] = field(default_factory=dict)
 
     @property
     def every(self) -> tuple[Record, ...]:
@@ -160,6 +179,12 @@ class History:
     def may_be_baseline(self, model: str, data_hash: str) -> bool:
         """Whether somebody who may made a data set the one that the drift of a model's data is measured against."""
         return any(data_hash in self.baselines_of(name).audited for name in (model, ""))
+
+    def judged_by(self, model: str, policy: Policy, signed: bool, before: int) -> Criteria:
+        """The criteria for a version of a model that was registered with entry `before`; see `criteria.in_force`."""
+        known = self.criteria.get(model, CriteriaHistory())
+        of_model = (one for one in self.every if one.model == model and one.registered.seq < before)
+        return in_force(known, policy, signed, [one.criteria for one in of_model if one.criteria])
 
     def baselines_of(self, model: str) -> Baselines:
         """What entries about the baseline of one model tell."""

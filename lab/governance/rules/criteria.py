@@ -1,0 +1,172 @@
+"""What versions of a model are judged by, and when a contract asks for less than is in force.
+
+Whoever trains writes the contract, so it can't decide on its own what its versions must keep: criteria count once an
+entry of the audit trail says so, signed where the policy asks for that.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from lab.base.errors import LedgerError
+from lab.governance.ledger import GENESIS, Entry, Status, canonical
+from lab.governance.rules.approval_states import parse_criteria_statement
+from lab.governance.rules.identities import Verify, expect, signer_of
+from lab.governance.rules.policy import Policy, parse_environment
+from lab.governance.rules.signers import Signer
+
+if TYPE_CHECKING:
+    from lab.models.contract import Contract
+
+# From the least harm that a wrong prediction can do to the greatest.
+TIERS = ("low", "medium", "high")
+_USUAL = "medium"
+# Signed criteria are a page; more is a mistake, or meant to exhaust the reader.
+_MOST = 500
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What a version must keep. `margins`: by metric how much worse than the champion it may be, as decimal text or a
+    share of the champion's in per cent. `protected` are the columns that tell of something that people must not be
+    judged by; `exempt` says why the model is given some of them all the same.
+    """
+
+    tier: str = _USUAL
+    margins: Mapping[str, str] = field(default_factory=dict)
+    protected: tuple[str, ...] = ()
+    exempt: Mapping[str, str] = field(default_factory=dict)
+
+    def as_details(self) -> dict[str, Any]:
+        """As an audit entry holds them."""
+        found = asdict(self)
+        return {
+            **found,
+            "protected": sorted(self.protected),
+            "margins": dict(self.margins),
+            "exempt": dict(self.exempt),
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of their canonical JSON."""
+        return sha256(canonical(self.as_details())).hexdigest()
+
+
+def parse_criteria(raw: object) -> Criteria:
+    """What an entry's details say. Raises LedgerError."""
+    if not isinstance(raw, Mapping) or set(raw) != {"tier", "margins", "protected", "exempt"}:
+        raise LedgerError("the entry holds no criteria that can be read")
+    margins, protected, exempt = raw["margins"], raw["protected"], raw["exempt"]
+    sound = (
+        raw["tier"] in TIERS
+        and _are_texts(margins)
+        and _are_texts(exempt)
+        and isinstance(protected, Sequence)
+        and all(isinstance(name, str) for name in protected)
+        and max(len(margins), len(protected), len(exempt)) <= _MOST
+    )
+    if not sound or any(allowance(value) is None for value in margins.values()):
+        raise LedgerError("the entry holds no criteria that can be read")
+    return Criteria(raw["tier"], dict(margins), tuple(protected), dict(exempt))
+
+
+def _are_texts(raw: object) -> bool:
+    return isinstance(raw, Mapping) and all(isinstance(text, str) for pair in raw.items() for text in pair)
+
+
+def allowance(margin: str) -> tuple[Decimal, bool] | None:
+    """How much a margin allows, and whether that is a share of the champion's value; None for what is no margin."""
+    try:
+        number = Decimal(margin.removesuffix("%"))
+    except InvalidOperation:
+        return None
+    relative = margin.endswith("%")
+    if not number.is_finite() or number < 0 or (relative and number > 100):
+        return None
+    return (number / 100 if relative else number), relative
+
+
+def loosened(asked: Criteria, force: Criteria) -> Iterator[str]:
+    """In what the criteria that a contract asks for are weaker than those in force, for a person."""
+    if TIERS.index(asked.tier) < TIERS.index(force.tier):
+        yield f"risk tier {asked.tier}, in force is {force.tier}"
+    for name in sorted(set(force.protected) - set(asked.protected)):
+        yield f"{name} isn't protected any more"
+    for name, why in sorted(asked.exempt.items()):
+        if force.exempt.get(name) != why:
+            yield f"{name} is protected and used all the same, and nobody signed for that"
+    for name, margin in sorted(asked.margins.items()):
+        if not _as_strict(margin, force.margins.get(name, "")):
+            yield f"margin {name} {margin}, in force is {force.margins.get(name, 'none')}"
+
+
+def _as_strict(margin: str, force: str) -> bool:
+    ours, theirs = allowance(margin), allowance(force) if force else None
+    if ours is None or theirs is None:
+        return False
+    return ours[1] == theirs[1] and ours[0] <= theirs[0]
+
+
+@dataclass(frozen=True)
+class CriteriaHistory:
+    """Of one model: the newest criteria, the newest that somebody signed, and the newest entry's hash."""
+
+    newest: Criteria | None = None
+    signed: Criteria | None = None
+    prior: str = GENESIS
+
+
+def apply(
+    known: CriteriaHistory,
+    entry: Entry,
+    lab: str,
+    policy: Policy,
+    signers: Sequence[Signer],
+    verify: Verify,
+    latest: datetime | None,
+) -> CriteriaHistory:
+    """After `entry`. Raises LabError when it doesn't count."""
+    if entry.status is not Status.SUCCESS:
+        return known
+    found = parse_criteria(entry.details.get("criteria"))
+    if not entry.details.get("signature"):
+        if policy.signature_required(parse_environment(entry.environment)):
+            raise LedgerError("it isn't signed")
+        return replace(known, newest=found)
+    statement = parse_criteria_statement(entry.details.get("statement"))
+    expect(
+        statement.as_details(),
+        lab=lab,
+        action=entry.action,
+        model=str(entry.details.get("model", "")),
+        criteria_hash=found.digest,
+        environment=entry.environment,
+        actor=entry.owner,
+        role=entry.role,
+        prior=known.prior,
+        policy_hash=entry.policy_hash,
+        time=entry.time,
+    )
+    signer_of(entry, statement.body(), signers, verify, latest)
+    return replace(known, newest=found, signed=found)
+
+
+def in_force(known: CriteriaHistory, policy: Policy, signed: bool, earlier: Sequence[Criteria]) -> Criteria:
+    """What a version is judged by. `signed`: only what somebody signed counts; `earlier` is what earlier versions of
+    the model were registered with, whose protected columns stay protected until somebody signs that they aren't.
+    """
+    found = known.signed if signed else known.newest
+    if found is None:
+        protected = {name for one in earlier for name in one.protected}
+        return Criteria(_USUAL, dict(policy.margins), tuple(sorted(protected)))
+    return replace(found, margins={**policy.margins, **found.margins})
+
+
+def criteria_of(contract: "Contract") -> Criteria:
+    """What a contract asks for."""
+    exempt = {name: column.exempt for name, column in contract.columns.items() if column.exempt}
+    return Criteria(contract.risk_tier.value, dict(contract.margins), tuple(sorted(contract.protected)), exempt)
