@@ -78,7 +78,7 @@ class Contract(Part):
     split: Split = Field(default_factory=lambda: Split(), description="how rows are held out")
     margins: dict[str, str] = Field(
         default_factory=dict,
-        description="by metric how much worse than the champion a version may be, in quotes: 0.01 or 2%; else the policy says",
+        description="by metric how much worse than the champion a version may be, in quotes: 0.01 or 2%",
     )
     fairness: Fairness = Field(default_factory=lambda: Fairness(), description="how groups of people are compared")
 

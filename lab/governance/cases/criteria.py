@@ -13,7 +13,7 @@ from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import CriteriaStatement, checked_reason
 from lab.governance.rules.criteria import Criteria, CriteriaHistory, criteria_of, loosened
 from lab.governance.rules.identities import uncounted_remedy
-from lab.governance.rules.policy import Action
+from lab.governance.rules.policy import Action, Environment
 from lab.models.model_folder import Model
 from lab.services.s3 import PIPELINE, S3, AuditStore
 
@@ -46,7 +46,10 @@ class CriteriaApproval:
         """Makes the contract's criteria those that versions are judged by; PolicyDenied for who may not."""
         reason, reader = checked_reason(reason), TrailReader(self._config, self._store)
         state = reader.read()
-        identities, environment = state.history.identities, self._config.actor.environment
+        identities = state.history.identities
+        # What is signed holds wherever versions are judged, so it is for those who may say so in prod.
+        signs = self._signing.chosen(self._config) is not None
+        environment = Environment.PROD if signs else self._config.actor.environment
         who = claimant(self._config, self._signing, identities, Action.CRITERIA, environment)
         self._decide(who)
         asked = criteria_of(self._model.contract)

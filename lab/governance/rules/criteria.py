@@ -15,7 +15,7 @@ from lab.base.errors import LedgerError
 from lab.governance.ledger import GENESIS, Entry, Status, canonical
 from lab.governance.rules.approval_states import parse_criteria_statement
 from lab.governance.rules.identities import Verify, expect, signer_of
-from lab.governance.rules.policy import Policy, parse_environment
+from lab.governance.rules.policy import Action, Actor, Environment, Policy, parse_environment, parse_role
 from lab.governance.rules.signers import Signer
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _as_strict(margin: str, force: str) -> bool:
 
 @dataclass(frozen=True)
 class CriteriaHistory:
-    """Of one model: the newest criteria, the newest that somebody signed, and the newest entry's hash."""
+    """Of one model: the newest criteria, the newest that somebody signed who may in prod, and the newest entry's hash."""
 
     newest: Criteria | None = None
     signed: Criteria | None = None
@@ -152,6 +152,11 @@ def apply(
         time=entry.time,
     )
     signer_of(entry, statement.body(), signers, verify, latest)
+    if entry.environment != Environment.PROD:
+        return replace(known, newest=found)
+    author = Actor(entry.owner, parse_role(entry.role), Environment.PROD)
+    if not (decision := policy.decide(author, Action.CRITERIA)).allowed:
+        raise LedgerError(f"the policy refuses it: {decision}")
     return replace(known, newest=found, signed=found)
 
 
