@@ -113,7 +113,7 @@ def _as_strict(margin: str, force: str) -> bool:
 
 @dataclass(frozen=True)
 class CriteriaHistory:
-    """Of one model: the newest criteria, the newest that somebody signed who may in prod, and the newest entry's hash."""
+    """Of one model: the newest criteria, the newest that somebody signed who may in prod, the newest entry's hash."""
 
     newest: Criteria | None = None
     signed: Criteria | None = None
