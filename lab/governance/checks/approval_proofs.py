@@ -133,15 +133,15 @@ class ApprovalProofs:
         return self._counted
 
     async def _draft(self) -> Entry:
-        sandbox = await self._sandboxed()
+        sandbox = await self.sandboxed()
         record = (await asyncio.to_thread(sandbox.history)).records[self._model, await self._probe.version()]
         return await asyncio.to_thread(sandbox.approval, record, OFFICER)
 
     async def _append(self, entry: Entry) -> tuple[Entry, str]:
-        return await asyncio.to_thread((await self._sandboxed()).append, entry)
+        return await asyncio.to_thread((await self.sandboxed()).append, entry)
 
     async def _try(self, action: Action, by: str) -> Outcome:
-        return await (await self._sandboxed()).act(action, self._model, await self._probe.version(), by)
+        return await (await self.sandboxed()).act(action, self._model, await self._probe.version(), by)
 
     def _closed(self, outcome: Outcome, gate: str) -> Found:
         """Whether this gate refused somebody whom the lab knows."""
@@ -149,7 +149,8 @@ class ApprovalProofs:
             return False, f"the key wasn't known, so that {gate!r} wasn't tried: {closed['identity']}"
         return _judged(outcome, gate)
 
-    async def _sandboxed(self) -> Sandbox:
+    async def sandboxed(self) -> Sandbox:
+        """The people and their trail, made when they are first asked for. Raises LabError."""
         if self._broken:
             raise self._broken
         if self._made is None:

@@ -11,6 +11,7 @@ from lab.base.file_lock import taken
 from lab.base.progress import Progress, Report
 from lab.config import LabConfig
 from lab.governance.checks.approval_proofs import ApprovalProofs
+from lab.governance.checks.criteria_proofs import CriteriaProofs
 from lab.governance.checks.network_proofs import NetworkProofs
 from lab.governance.checks.policy_proofs import PolicyProofs
 from lab.governance.checks.proof import Check, Found, Proof
@@ -78,7 +79,9 @@ class Verifier:
 
     def _checks(self, probe: Probe, closing: ExitStack) -> Iterator[Check]:
         yield from PolicyProofs(self._clients, probe).checks()
-        yield from ApprovalProofs(self._clients, probe, closing).checks()
+        approvals = ApprovalProofs(self._clients, probe, closing)
+        yield from approvals.checks()
+        yield from CriteriaProofs(approvals.sandboxed, probe).checks()
         yield from TamperProofs(self._clients).checks()
         yield _cleaning(probe)
         scanner = TrailScanner(self._clients)

@@ -1,0 +1,115 @@
+"""Whoever trains can't loosen what their versions are judged by: tried for real, on the sandbox's trail."""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from lab.base.errors import LabError, PolicyDenied
+from lab.governance.cases.approve import Outcome
+from lab.governance.cases.criteria import CriteriaApproval
+from lab.governance.cases.signing import Signing
+from lab.governance.cases.trail import entry_by_actor
+from lab.governance.checks.proof import Check, Found, listed
+from lab.governance.checks.sandbox import ENGINEER, OFFICER, PEOPLE, Sandbox
+from lab.governance.checks.subject import Probe
+from lab.governance.ledger import Entry, Status
+from lab.governance.rules.criteria import TIERS, Criteria
+from lab.governance.rules.policy import Action, Actor, Environment
+from lab.models.model_folder import CONTRACT_FILE
+
+# Numbers that no version of a lab has: those of the registrations that are played on the sandbox.
+_PLAYED = 900_000
+
+
+class CriteriaProofs:
+    """Attempts to be judged by less; `sandboxed` gives the trail that they are made on."""
+
+    def __init__(self, sandboxed: Callable[[], Awaitable[Sandbox]], probe: Probe) -> None:
+        self._sandboxed, self._probe = sandboxed, probe
+
+    def checks(self) -> Iterator[Check]:
+        yield Check("criteria: a contract that asks for less is refused", self._looser)
+        yield Check("criteria: who trains can't put them in force", self._unproved)
+        yield Check("criteria: a contract edited after approval changes nothing", self._edited)
+
+    async def _looser(self) -> Found:
+        """A version with each of a wider margin, a lighter tier, and an exemption, on which nobody signed."""
+        sandbox, (registered, ended) = await self._sandboxed(), await self._registration()
+        asked = await self._asked()
+        metric = next(iter(sandbox.config.policy.margins), "auc")
+        tries = {
+            "a margin": replace(asked, margins={**asked.margins, metric: "0.9"}),
+            "a lighter tier": replace(asked, tier=TIERS[0]),
+            "an exemption": replace(asked, exempt={**asked.exempt, "probe": "because it is tried"}),
+        }
+        if asked.protected:
+            tries["no protection"] = replace(asked, protected=asked.protected[1:])
+        open_ones, seen = [], []
+        for number, (what, criteria) in enumerate(tries.items(), _PLAYED):
+            await asyncio.to_thread(_registered, sandbox, registered, ended, str(number), criteria)
+            gate = _gate(await sandbox.act(Action.APPROVE, self._probe.model.contract.name, str(number), OFFICER))
+            (open_ones if gate[0] else seen).append(f"{what}: {gate[1].split('; ')[-1].split('. Sign')[0]}")
+        return listed((f"the gate was open for {what}" for what in open_ones), "; ".join(seen))
+
+    async def _unproved(self) -> Found:
+        """What nobody signed doesn't count outside dev, and who builds is refused whatever they sign."""
+        sandbox, asked = await self._sandboxed(), await self._asked()
+        wide = replace(asked, margins={**asked.margins, "auc": "0.9"})
+        actor = Actor(OFFICER, PEOPLE[OFFICER], Environment.PROD)
+        details = {"criteria": wide.as_details(), "model": self._probe.model.contract.name}
+        forged = entry_by_actor(replace(sandbox.config, actor=actor), Action.CRITERIA, Status.SUCCESS, details)
+        problem = (await asyncio.to_thread(sandbox.append, forged))[1]
+        if not problem:
+            return False, "criteria that nobody signed count in prod"
+        signing = Signing(sandbox.keys[ENGINEER], home=sandbox.config.home)
+        approval = CriteriaApproval(sandbox.config, self._probe.model, signing, sandbox.store)
+        try:
+            await asyncio.to_thread(approval.put_in_force, "tries whether this is refused")
+        except PolicyDenied as err:
+            return True, f"unsigned: {problem}; signed by who trains: {err.message}"
+        return False, "an ml-engineer put criteria in force"
+
+    async def _edited(self) -> Found:
+        """The same gates before and behind an edit of the contract, which asks for less."""
+        sandbox, version, model = await self._sandboxed(), await self._probe.version(), self._probe.model
+        before = _gate(await sandbox.act(Action.APPROVE, model.contract.name, version, OFFICER))
+        with tempfile.TemporaryDirectory() as folder:
+            there = Path(folder) / "pipelines" / model.slug
+            there.mkdir(parents=True)
+            text = (model.folder / CONTRACT_FILE).read_text(encoding="utf-8")
+            (there / CONTRACT_FILE).write_text(f'{text}\nmargins: {{auc: "0.9"}}\nrisk_tier: low\n', encoding="utf-8")
+            edited = replace(sandbox, config=replace(sandbox.config, root=Path(folder)))
+            after = _gate(await edited.act(Action.APPROVE, model.contract.name, version, OFFICER))
+        return before == after, f"before and after: {after[1].split('. Sign')[0]}"
+
+    async def _asked(self) -> Criteria:
+        sandbox, version = await self._sandboxed(), await self._probe.version()
+        record = (await asyncio.to_thread(sandbox.history)).records[self._probe.model.contract.name, version]
+        if record.criteria is None:
+            raise LabError(
+                f"The registration of version {version} holds no criteria.", "Type `invoke up` and try again."
+            )
+        return record.criteria
+
+    async def _registration(self) -> tuple[Entry, Entry]:
+        """The probe's request to be registered, and the entry that ended it."""
+        entries = (await self._probe.trained()).entries
+        ended = next(entry for entry in reversed(entries) if entry.model_version)
+        return next(entry for entry in entries if entry.seq == ended.details["request_seq"]), ended
+
+
+def _registered(sandbox: Sandbox, request: Entry, ended: Entry, number: str, criteria: Criteria) -> None:
+    """Plays that a version was registered whose contract asked for `criteria`."""
+    run = f"{number}{request.details['mlflow_run_id']}"[:32]
+    details = {**request.details, "criteria": criteria.as_details(), "mlflow_run_id": run}
+    sealed, _ = sandbox.append(replace(request, details=details))
+    told = {**ended.details, "request_seq": sealed.seq, "mlflow_run_id": run}
+    sandbox.append(replace(ended, model_version=number, details=told))
+
+
+def _gate(outcome: Outcome) -> tuple[bool, str]:
+    """Whether the gate of the criteria was open, and what it saw."""
+    found = next(gate for gate in outcome.gates if gate.name == "criteria")
+    return found.passed, found.detail
