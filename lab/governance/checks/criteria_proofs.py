@@ -46,12 +46,13 @@ class CriteriaProofs:
         }
         if asked.protected:
             tries["no protection"] = replace(asked, protected=asked.protected[1:])
-        open_ones, seen = [], []
+        found: list[tuple[str, tuple[bool, str]]] = []
         for number, (what, criteria) in enumerate(tries.items(), _PLAYED):
             await asyncio.to_thread(_registered, sandbox, registered, ended, str(number), criteria)
-            gate = _gate(await sandbox.act(Action.APPROVE, self._probe.model.contract.name, str(number), OFFICER))
-            (open_ones if gate[0] else seen).append(f"{what}: {gate[1].split('; ')[-1].split('. Sign')[0]}")
-        return listed((f"the gate was open for {what}" for what in open_ones), "; ".join(seen))
+            outcome = await sandbox.act(Action.APPROVE, self._probe.model.contract.name, str(number), OFFICER)
+            found.append((what, _gate(outcome)))
+        seen = "; ".join(f"{what}: {detail.split('. Sign')[0].split('; ')[-1]}" for what, (_, detail) in found)
+        return listed((f"the gate was open for {what}" for what, (passed, _) in found if passed), seen)
 
     async def _unproved(self) -> Found:
         """What nobody signed doesn't count outside dev, and who builds is refused whatever they sign."""
