@@ -61,6 +61,11 @@ class Probe:
         """Whether a version may have been made that isn't put away."""
         return self._trained is not None
 
+    @property
+    def clients(self) -> ProofClients:
+        """The lab's services."""
+        return self._clients
+
     @cached_property
     def model(self) -> Model:
         """What is trained: the default model, else the first one. Raises SettingsError, UsageError."""
