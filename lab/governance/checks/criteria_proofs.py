@@ -125,9 +125,9 @@ def _registered(sandbox: Sandbox, request: Entry, ended: Entry, number: str, cri
     """Plays that a version was registered whose contract asked for `criteria`."""
     run = f"{number}{request.details['mlflow_run_id']}"[:32]
     details = {**request.details, "criteria": criteria.as_details(), "mlflow_run_id": run}
-    sealed, _ = sandbox.append(replace(request, details=details))
+    sealed = sandbox.write(replace(request, details=details))
     told = {**ended.details, "request_seq": sealed.seq, "mlflow_run_id": run}
-    sandbox.append(replace(ended, model_version=number, details=told))
+    sandbox.write(replace(ended, model_version=number, details=told))
 
 
 def _gate(outcome: Outcome) -> tuple[bool, str]:

@@ -19,7 +19,7 @@ from lab.governance.cases.identity import Registrar
 from lab.governance.cases.model_smoke_test import SmokeTest
 from lab.governance.cases.signing import Signing
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
-from lab.governance.checks.proof_clients import ProofClients
+from lab.governance.checks.proof_clients import ProofClients, Remembering
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import PROBE, Statement
 from lab.governance.rules.history import History, Record
@@ -87,7 +87,7 @@ class Sandbox:
     async def set_up(cls, config: LabConfig, clients: ProofClients, home: Path, entries: Sequence[Entry]) -> "Sandbox":
         """With everybody known, and the entries of the probe's run copied."""
         config = replace(config, home=home, signing_key=None)
-        store = AuditStore(clients.pipeline, config.audit_bucket, config.audit_prefix)
+        store = Remembering(AuditStore(clients.pipeline, config.audit_bucket, config.audit_prefix))
         keys = {name: make_key(home / f"key-{number}") for number, name in enumerate(PEOPLE)}
         sandbox = cls(config, clients, store, keys)
         await asyncio.to_thread(sandbox._fill, entries)
@@ -107,9 +107,12 @@ class Sandbox:
 
     def append(self, entry: Entry) -> tuple[Entry, str]:
         """Writes an entry as whoever has the pipeline's credential can; with why it doesn't count, if it doesn't."""
-        plain = replace(entry, seq=0, previous_hash="", hash="")
-        sealed = ledger(self.config, self.store).append(plain)
+        sealed = self.write(entry)
         return sealed, next((one.problem for one in self.history().ignored if one.seq == sealed.seq), "")
+
+    def write(self, entry: Entry) -> Entry:
+        """As `append`, without asking whether it counts."""
+        return ledger(self.config, self.store).append(replace(entry, seq=0, previous_hash="", hash=""))
 
     def approval(self, record: Record, by: str) -> Entry:
         """An approval of a version for staging that is right in everything."""
