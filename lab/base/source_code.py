@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -51,9 +51,19 @@ def fingerprint(read: Mapping[str, bytes]) -> str:
     return sha256("".join(lines).encode()).hexdigest() if read else ""
 
 
+def exporters_fingerprint(root: Path) -> str:
+    """As `fingerprint`, of what an exporter's process executes; models' folders aren't code to it."""
+    trees = ("exporters", *(tree for tree in TREES if tree.startswith("lab/")))
+    return fingerprint(_contents(root, (found for tree in trees for found in _below(str(root), tree))))
+
+
 def _read(root: Path) -> dict[str, bytes]:
+    return _contents(root, _files(root))
+
+
+def _contents(root: Path, files: Iterable[tuple[str, os.stat_result]]) -> dict[str, bytes]:
     read = {}
-    for path, _ in _files(root):
+    for path, _ in files:
         try:
             read[path] = (root / path).read_bytes()
         except OSError:

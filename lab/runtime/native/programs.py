@@ -8,12 +8,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from lab.base.catalogue import Service
+from lab.base.source_code import exporters_fingerprint
 from lab.runtime.layout import Layout, write_private
 from lab.runtime.native.service_commands import Command, python
 from lab.runtime.native.service_files import Input
 from lab.runtime.native.supervisor import Program, render
 
 _DIGITS = 12
+_ROOT = Path(__file__).resolve().parents[3]
+_EXPORTERS = frozenset({Service.DRIFT_MONITOR, Service.DAGSTER_METRICS, Service.GOVERNANCE_METRICS})
 _SECTION = re.compile(r"(?m)^(?=\[program:)")
 
 
@@ -40,6 +43,9 @@ class Plan:
 def plan(service: Service, command: Command, files: Sequence[Input], layout: Layout) -> Plan:
     """`command` as supervisord starts it: by `launch.py`, which reads it from a file."""
     read = {one.path.name: _digest(one.text) for one in files if service in one.readers}
+    if service in _EXPORTERS:
+        # Nothing else tells them that their code was updated, and front ends read what they say.
+        read["exporters"] = exporters_fingerprint(_ROOT)[:_DIGITS]
     spec = launch_spec(command, read)
     path = layout.config / f"{service}.json"
     launch = Path(__file__).resolve().with_name("launch.py")
