@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from lab.base.model_versions import MODEL_NAME, ApprovalState, ModelVersion
+from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.identities import Identities
 from lab.governance.rules.registry_findings import Finding, Kind, reconcile
 from lab.governance.rules.registry_tags import expected_tags
+from tests.support.contracts import MODEL_NAME
 
 METRICS = {"auc": "0.75", "ks": "0.4"}
 

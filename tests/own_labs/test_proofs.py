@@ -22,6 +22,7 @@ from lab.governance.rules.policy import Actor, Environment, Role
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import ADMIN, PIPELINE, S3, AuditStore
+from tests.support.contracts import MODEL_NAME
 from tests.support.lab import LiveLab
 from tests.support.waiting import eventually
 
@@ -206,7 +207,7 @@ def test_evidence_of_a_live_version_checks_without_the_lab(lab: LiveLab) -> None
 def test_a_self_approved_version_fails_its_lines(lab: LiveLab) -> None:
     """The last test: an entry can't be taken back."""
     store = AuditStore(S3.of_lab(lab.config, PIPELINE), lab.config.audit_bucket, lab.config.audit_prefix)
-    record = TrailReader(lab.config, store).read().history.records[TRAINED]
+    record = TrailReader(lab.config, store).read().history.records[MODEL_NAME, TRAINED]
     owner = Actor(record.owner, Role.RISK_OFFICER, Environment.STAGING)
     eventually(lambda: "EntriesWithoutProof" not in alerts(lab), 120, "an end of alarms: own probes must not alarm")
     forged = Ledger(store, lab.config.audit_prefix).append(approval_entry(lab.config, record, owner))

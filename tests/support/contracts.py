@@ -9,6 +9,9 @@ from lab.models.model_folder import the_model
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = the_model(ROOT / "pipelines")
 CONTRACT = MODEL.contract
+# What the shipped model is called in the registry, in MLflow's experiments and among the assets.
+MODEL_NAME, EXPERIMENT = CONTRACT.name, MODEL.id.experiment
+MODEL_ASSET = ("models", MODEL_NAME)
 
 
 def profile_of(rows: Iterable[Mapping[str, str]], sha256: str) -> Profile:

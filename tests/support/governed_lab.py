@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 
 from lab.base.errors import NotFound
-from lab.base.model_versions import MODEL_NAME
 from lab.base.runs import REGISTRATION_REQUEST
 from lab.config import LabConfig
 from lab.governance.cases.approve import Approver, Outcome, Tools
@@ -25,6 +24,7 @@ from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import expected_tags
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
+from tests.support.contracts import MODEL_NAME
 from tests.support.keys import make_key
 from tests.support.played_lab import config
 

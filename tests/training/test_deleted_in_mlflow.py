@@ -6,8 +6,8 @@ import mlflow
 import pytest
 
 from lab.base.errors import NotFound
-from lab.base.model_versions import EXPERIMENT
 from lab.training.tracking import training_run
+from tests.support.contracts import EXPERIMENT
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
-from lab.base.model_versions import MODEL_ASSET, MODEL_NAME, GovernanceTags, files_digest
+from lab.base.model_versions import GovernanceTags, files_digest
 from lab.base.runs import INGEST, JOB, OWNER_TAG, REGISTER, STEPS, TRAIN
 from lab.governance.ledger import Status, verify
 from lab.governance.ledger.writer import Ledger
@@ -25,7 +25,7 @@ from lab.training.governance_resource import Governance
 from lab.training.guard import AuditWriter
 from lab.training.score_version import Replaced, try_out
 from lab.training.step_environment import StepEnvironment
-from tests.support.contracts import CONTRACT, MODEL, profile_of
+from tests.support.contracts import CONTRACT, MODEL, MODEL_ASSET, MODEL_NAME, profile_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "sample_data.csv"
