@@ -17,7 +17,6 @@ from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.services.metrics import read_entry_validity
 from tests.exporters.exposition import exposed, names, parse, value
 from tests.governance.test_races import meanwhile
-from tests.support.contracts import MODEL_NAME
 from tests.support.governed_lab import ADMIN, OFFICER, GovernedLab, MemoryStore
 
 STRANGER = Actor("eve@example.com", Role.RISK_OFFICER, Environment.STAGING)
@@ -34,7 +33,7 @@ class Court:
 
     def forge(self, version: str) -> Entry:
         """An approval by somebody who has the pipeline's credential and nobody's key."""
-        record = self.governed.history().records[MODEL_NAME, version]
+        record = self.governed.record(version)
         return self.governed.ledger.append(approval_entry(self.governed.config, record, STRANGER))
 
     def exposed(self) -> str:

@@ -218,7 +218,7 @@ async def test_a_signature_that_proves_something_else_is_refused(
     outcome = await governed.act(APPROVE, version, signing=forge(governed, Signing(governed.keys[OFFICER])))
     assert problem in closed(outcome)["signature"]
     assert governed.store.entries[-1].status is Status.REFUSED
-    assert governed.history().records[MODEL_NAME, version].state is ApprovalState.PENDING_STAGING
+    assert governed.record(version).state is ApprovalState.PENDING_STAGING
 
 
 async def test_a_signature_of_an_earlier_statement_is_refused(governed: GovernedLab) -> None:
@@ -240,9 +240,9 @@ async def test_entries_copied_into_the_bucket_do_not_count(governed: GovernedLab
     governed.copy(genuine, model_version=second)
     altered = {**genuine.details, "statement": {**statement, "version": second}}
     governed.copy(genuine, model_version=second, details=altered)
-    fitting = {**statement, "version": second, "prior": governed.history().records[MODEL_NAME, second].newest}
+    fitting = {**statement, "version": second, "prior": governed.record(second).newest}
     governed.copy(genuine, model_version=second, details={**genuine.details, "statement": fitting})
-    fitting = {**statement, "version": second, "prior": governed.history().records[MODEL_NAME, second].newest}
+    fitting = {**statement, "version": second, "prior": governed.record(second).newest}
     governed.copy(genuine, model_version=second, details={"statement": fitting})
     other_lab = {**genuine.details, "statement": {**statement, "lab": "another-lab"}}
     governed.copy(genuine, details=other_lab)
@@ -388,22 +388,15 @@ async def test_a_registry_that_fails_after_the_entry_is_said_and_can_be_repaired
     with pytest.raises(LabError, match=r"Audit entry \d+ holds, but the registry") as caught:
         await governed.act(APPROVE, version)
     assert "reconcile --repair" in caught.value.remedy
-    assert governed.history().records[MODEL_NAME, version].state is ApprovalState.APPROVED_STAGING
+    assert governed.record(version).state is ApprovalState.APPROVED_STAGING
     assert not governed.in_step()
     governed.registry.broken = False
     from lab.governance.cases.reconcile import correct_registry
 
-    changes = await correct_registry(
-        governed.registry.client(), governed.history(), governed.history().records[MODEL_NAME, version]
-    )
+    changes = await correct_registry(governed.registry.client(), governed.history(), governed.record(version))
     assert "approval_state: pending_staging → approved_staging" in changes
     assert governed.in_step()
-    assert (
-        await correct_registry(
-            governed.registry.client(), governed.history(), governed.history().records[MODEL_NAME, version]
-        )
-        == ()
-    )
+    assert await correct_registry(governed.registry.client(), governed.history(), governed.record(version)) == ()
 
 
 async def test_two_people_at_once_cannot_both_decide(governed: GovernedLab) -> None:
@@ -419,7 +412,7 @@ async def test_two_people_at_once_cannot_both_decide(governed: GovernedLab) -> N
     assert caught.value.remedy == (
         "Nothing is left to type: the state is rejected: approve isn't possible, only archive."
     )
-    assert governed.history().records[MODEL_NAME, version].state is ApprovalState.REJECTED
+    assert governed.record(version).state is ApprovalState.REJECTED
     assert governed.in_step()
 
 

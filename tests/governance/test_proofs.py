@@ -131,7 +131,7 @@ def removed_entry(governed: GovernedLab) -> None:
 
 
 def self_approved(governed: GovernedLab) -> None:
-    record = governed.history().records[MODEL_NAME, "1"]
+    record = governed.record("1")
     owner = Actor(record.owner, Role.RISK_OFFICER, Environment.STAGING)
     governed.ledger.append(approval_entry(governed.config, record, owner))
     governed.registry.tags["1"] |= {"approval_state": "approved_staging", "deployment_blocked": "false"}
@@ -230,7 +230,7 @@ async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pyt
         found = await once(mlflow)
         from lab.governance.cases.reconcile import correct_registry
 
-        await correct_registry(mlflow, room.governed.history(), room.governed.history().records[MODEL_NAME, version])
+        await correct_registry(mlflow, room.governed.history(), room.governed.record(version))
         return found
 
     monkeypatch.setattr(survey, "read_registry", late)
@@ -239,7 +239,7 @@ async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pyt
 
 async def test_what_a_verification_forges_on_its_own_version_is_expected(room: Room) -> None:
     version = room.governed.train(owner=PROBE)
-    record = room.governed.history().records[MODEL_NAME, version]
+    record = room.governed.record(version)
     room.governed.ledger.append(
         approval_entry(room.governed.config, record, Actor("x", Role.RISK_OFFICER, Environment.STAGING))
     )

@@ -120,9 +120,9 @@ def test_only_chosen_proofs_are_made(lab: LiveLab) -> None:
 
 
 def test_tags_and_an_alias_past_the_lab_fail_their_lines_alarm_and_are_repaired(lab: LiveLab) -> None:
-    mlflow(lab, lambda client: client.set_version_tag(TRAINED, "owner", "eve@example.com"))
-    mlflow(lab, lambda client: client.set_version_tag(TRAINED, "deployment_blocked", "false"))
-    mlflow(lab, lambda client: client.set_alias("champion", TRAINED))
+    mlflow(lab, lambda client: client.set_version_tag(MODEL_NAME, TRAINED, "owner", "eve@example.com"))
+    mlflow(lab, lambda client: client.set_version_tag(MODEL_NAME, TRAINED, "deployment_blocked", "false"))
+    mlflow(lab, lambda client: client.set_alias(MODEL_NAME, "champion", TRAINED))
     try:
         assert failed(lab, *READ) == {TAGS, BLOCKED, RECONCILED}
         assert not reconciled(lab)["succeeded"]
@@ -212,7 +212,7 @@ def test_a_self_approved_version_fails_its_lines(lab: LiveLab) -> None:
     eventually(lambda: "EntriesWithoutProof" not in alerts(lab), 120, "an end of alarms: own probes must not alarm")
     forged = Ledger(store, lab.config.audit_prefix).append(approval_entry(lab.config, record, owner))
     for name, value in (("approval_state", "approved_staging"), ("deployment_blocked", "false")):
-        mlflow(lab, lambda client, n=name, v=value: client.set_version_tag(TRAINED, n, v))
+        mlflow(lab, lambda client, n=name, v=value: client.set_version_tag(MODEL_NAME, TRAINED, n, v))
 
     eventually(lambda: "EntriesWithoutProof" in alerts(lab), 120, "the alert")
     eventually(lambda: forged.seq in shown_without_proof(lab), 60, "the mark", (TypeError,))

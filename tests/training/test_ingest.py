@@ -12,19 +12,20 @@ from lab.base.errors import DatasetInvalid, NotFound
 from lab.training import ingest_step as ingest_module
 from lab.training.data_store import DataStore
 from lab.training.ingest_step import count_rows, ingest
+from tests.support.contracts import MODEL
 
 Write = Callable[[bytes], Path]
 
 
 @pytest.fixture
 def store(objects: Any) -> DataStore:
-    return DataStore(objects, "data")
+    return DataStore(objects, "data", MODEL.id)
 
 
 def planted(objects: Any, body: bytes) -> DatasetRef:
     ref = DatasetRef(sha256(body).hexdigest(), 3, "planted drift", planted=True)
     objects.put("data", ref.key, body)
-    DataStore(objects, "data").set_current(ref)
+    DataStore(objects, "data", MODEL.id).set_current(ref)
     return ref
 
 
