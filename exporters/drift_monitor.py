@@ -131,7 +131,8 @@ class DriftMonitors:
 
     def __init__(self, models: Callable[[], Sequence[ModelId]], monitor: Callable[[ModelId], DriftMonitor]) -> None:
         self._models, self._made = models, monitor
-        self._monitors: dict[ModelId, DriftMonitor] = {}
+        # What isn't checked yet has metrics already: a series that isn't there would answer no alert.
+        self._monitors = {model: monitor(model) for model in models()}
         self._rounds = 0
 
     @property

@@ -1,6 +1,7 @@
 """The exporter's comparison of registry and trail: what it counts, what it survives, what it never claims."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +38,9 @@ class Watched:
     def registry(self) -> Registry:
         if self.broken:
             raise self.broken
-        return asyncio.run(self.governed.registry.client().registry())
+        # As the exporter does: from a thread that runs no event loop.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(self.governed.registry.client().registry())).result()
 
     def round(self) -> ReconcileStatus:
         self.watch.refresh()
@@ -53,9 +56,8 @@ async def test_differences_are_counted_by_kind_and_vanish_with_their_cause(watch
     governed = watched.governed
     version = governed.train()
     await governed.promoted(version, "staging")
-    assert watched.round() == ReconcileStatus(
-        True, True, (), dict.fromkeys(((MODEL_NAME, str(kind)) for kind in sorted(Kind)), 0)
-    )
+    none = {(MODEL_NAME, str(kind)): 0 for kind in Kind}
+    assert watched.round() == ReconcileStatus(True, True, (), none)
     governed.registry.aliases["champion"] = version
     governed.registry.tags[version]["owner"] = "eve"
     found = scrape([ReconcileCollector(watched.round)])

@@ -133,6 +133,6 @@ def test_where_no_signature_is_required_a_name_is_enough() -> None:
 @pytest.mark.parametrize("ours", ["NaN", "sNaN", "Infinity"])
 def test_a_metric_that_is_no_number_closes_the_gate(ours: str) -> None:
     one = case({"auc": "0.7"}, {"auc": "0.7"}, {"auc": "0.01"})
-    records = {**one.trail.history.records, "2": record("2", auc=ours)}
+    records = {**one.trail.history.records, (MODEL_NAME, "2"): record("2", auc=ours)}
     odd = replace(one, trail=replace(one.trail, history=replace(one.trail.history, records=records)))
     assert not gates.metric(replace(odd, found=found("2"))).passed

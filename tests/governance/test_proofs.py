@@ -105,7 +105,7 @@ async def test_a_governed_lab_passes_at_every_stage(room: Room) -> None:
     found = await room.proofs()
     assert {name for name, (passed, _) in found.items() if not passed} == set()
     assert found[DECISIONS][1].startswith("4 decisions on 2 versions")
-    assert found[BLOCKED][1] == "deployable: 1 of 2 versions"
+    assert found[BLOCKED][1] == "deployable: CreditRiskModel 1 of 2 versions"
     assert "champion on version 1" in found[RECONCILED][1]
 
 

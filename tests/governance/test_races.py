@@ -113,7 +113,7 @@ async def test_an_approval_says_what_to_type_when_it_is_still_possible(governed:
 
     with pytest.raises(LabError) as caught:
         await governed.act(APPROVE, version, signing=meanwhile(governed, OFFICER, refused))
-    assert f"invoke approve --version {version} --reason" in caught.value.remedy
+    assert f"invoke approve --model {MODEL_NAME} --version {version} --reason" in caught.value.remedy
     assert (await governed.act(APPROVE, version)).succeeded
     assert governed.history().uncounted == ()
 

@@ -201,9 +201,7 @@ async def test_a_launch_carries_actor_data_and_tags() -> None:
         )
 
     client = Dagster(http(serve, "Dagster"))
-    assert (
-        await client.launch(ACTOR, MODEL.id, "demo-run", "/data/x.csv", {"lab/owner": "mallory", "note": "n"}) == "r1"
-    )
+    assert await client.launch(ACTOR, MODEL.id, "demo-run", "/data/x.csv", {"lab/owner": "m", "note": "n"}) == "r1"
     assert sent["selector"] == {
         "repositoryLocationName": "pipelines", "repositoryName": "__repository__", "jobName": JOB,
     }  # fmt: skip
@@ -256,7 +254,7 @@ WRONG: list[Any] = [None, [], "x", 1, {}, {"data": None}, {"data": []}, {"data":
     "call", ["ping", "daemons", "schedule", "dashboard", "runs", "run", "failure", "launch", "terminate"]
 )
 async def test_a_wrong_shape_is_our_error(body: Any, call: str) -> None:
-    args = {"run": ("x",), "failure": ("x",), "terminate": ("x",), "launch": (ACTOR, "t")}.get(call, ())
+    args = {"run": ("x",), "failure": ("x",), "terminate": ("x",), "launch": (ACTOR, MODEL.id, "t")}.get(call, ())
     with pytest.raises(ServiceUnavailable):
         await getattr(dagster(body), call)(*args)
 
