@@ -17,9 +17,9 @@ from prometheus_client.metrics_core import Metric
 from exporters.exporter_config import ExporterConfig, from_environment
 from exporters.poller import Poller
 from exporters.serve import REQUEST_THREADS, Exporter, LabCollector, gauge, registry, serve
-from tests.support.contracts import MODEL_NAME
 from lab.base.errors import LabError, SettingsError
 from tests.exporters.exposition import names, parse, value
+from tests.support.contracts import MODEL_NAME
 from tests.support.ports import reserved_port
 from tests.support.waiting import eventually
 
@@ -256,7 +256,7 @@ def test_an_exporter_whose_sources_hang_serves_and_ends_cleanly_at_sigterm(modul
             "exporters.governance_metrics": "governance_ledger_up",
         }
         labels = {"model": MODEL_NAME} if module == "exporters.drift_monitor" else {}
-            assert value(samples, expected[module], **labels) == 0
+        assert value(samples, expected[module], **labels) == 0
         started.send_signal(signal.SIGTERM)
         assert started.wait(DEADLINE_S) == 0
 

@@ -1,5 +1,6 @@
 """The shipped model's contract, which the shipped data keeps."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -17,3 +18,28 @@ MODEL_ASSET = ("models", MODEL_NAME)
 def profile_of(rows: Iterable[Mapping[str, str]], sha256: str) -> Profile:
     """The baseline profile of rows of the shipped data."""
     return profile(rows, sha256, *CONTRACT.profiled)
+
+
+_SMALL = """\
+version: 1
+name: {name}
+owner: ann
+purpose: Who leaves.
+task: binary
+target: left
+positive: "yes"
+columns:
+  months: {{type: number, min: 0}}
+  left: {{type: category, values: ["no", "yes"]}}
+"""
+
+
+def write_model(pipelines: Path, folder: str, name: str = "", text: str | None = None, **more: str) -> Path:
+    """A model's folder below `pipelines`, with a small sound contract and what `more` adds, or with `text`."""
+    made = pipelines / folder
+    made.mkdir(parents=True, exist_ok=True)
+    lines = (
+        f"{key}: {json.dumps(value) if value not in {'true', 'false'} else value}\n" for key, value in more.items()
+    )
+    (made / "model.yaml").write_text(_SMALL.format(name=name) + "".join(lines) if text is None else text)
+    return made
