@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import dagster as dg
 from pydantic import Field
 
-from lab.base.dataset import DatasetRef, dataset_key, hash_file, profile_key
+from lab.base.dataset import DatasetRef, dataset_key, hash_file
 from lab.base.drift import Profile
 from lab.base.errors import DatasetInvalid, NotFound
 from lab.base.model_id import ModelId
@@ -70,7 +70,7 @@ class DataStore:
         try:
             body = b"" if digest else self._objects.get(self._bucket, self._model.baseline_key)
             named = digest or DatasetRef.from_json(body).sha256
-            return Profile.from_json(self._objects.get(self._bucket, profile_key(named)))
+            return Profile.from_json(self._objects.get(self._bucket, self._model.profile_key(named)))
         except NotFound:
             return None
 
