@@ -76,13 +76,15 @@ class DataStore:
 
     def hand_on(self, run_id: str, step: str, value: Mapping[str, Any]) -> None:
         """Keeps a step's result for the steps after it, in this run or in a re-execution."""
-        self._objects.put(self._bucket, _handoff_key(run_id, step), json.dumps(value, sort_keys=True).encode())
+        self._objects.put(
+            self._bucket, _handoff_key(run_id, self._model.op(step)), json.dumps(value, sort_keys=True).encode()
+        )
 
     def handed_on(self, run_ids: list[str], step: str) -> Mapping[str, Any]:
         """The result of `step` in the first of the runs that has one. Raises NotFound when none has."""
         for run_id in run_ids:
             try:
-                value = json.loads(self._objects.get(self._bucket, _handoff_key(run_id, step)))
+                value = json.loads(self._objects.get(self._bucket, _handoff_key(run_id, self._model.op(step))))
             except NotFound:
                 continue
             if isinstance(value, dict):

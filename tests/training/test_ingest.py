@@ -9,6 +9,8 @@ import pytest
 
 from lab.base.dataset import DatasetRef, dataset_key
 from lab.base.errors import DatasetInvalid, NotFound
+from lab.base.model_id import ModelId
+from lab.base.runs import TRAIN
 from lab.training import ingest_step as ingest_module
 from lab.training.data_store import DataStore
 from lab.training.ingest_step import count_rows, ingest
@@ -122,3 +124,16 @@ def test_a_result_is_found_in_the_run_that_is_re_executed(store: DataStore) -> N
     assert store.handed_on(["second", "first"], "train_model") == {"n": 2}
     with pytest.raises(NotFound, match="no result of train_model"):
         store.handed_on(["third"], "train_model")
+
+
+def test_models_that_one_run_makes_hand_on_nothing_to_each_other(objects: Any) -> None:
+    """As when somebody materialises everything at once in Dagster's pages."""
+    ours = DataStore(objects, "data", MODEL.id)
+    theirs = DataStore(objects, "data", ModelId("Churn", "churn"))
+    ours.hand_on("r", TRAIN, {"mlflow_run_id": "ours"})
+    theirs.hand_on("r", TRAIN, {"mlflow_run_id": "theirs"})
+    assert ours.handed_on(["r"], TRAIN) == {"mlflow_run_id": "ours"}
+    assert theirs.handed_on(["r"], TRAIN) == {"mlflow_run_id": "theirs"}
+    ref = DatasetRef("d" * 64, 3, "x")
+    theirs.set_current(ref)
+    assert (ours.current(), theirs.current()) == (None, ref)
