@@ -13,7 +13,7 @@ from exporters.exporter_config import ExporterConfig
 from exporters.poller import ROUND_PATIENCE_S, Poller
 from exporters.serve import Exporter, LabCollector, gauge, main, series, series_total
 from exporters.watched import Bucket
-from lab.base.dataset import DatasetRef, profile_key, read_rows
+from lab.base.dataset import DatasetRef, read_rows
 from lab.base.drift import DriftReport, Profile, compare
 from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
 from lab.base.model_id import ModelId
@@ -104,18 +104,20 @@ class DriftMonitor:
         try:
             return DatasetRef.from_json(self._source.get(key))
         except NotFound as err:
-            raise _Unseeded(f"{err.message} The data aren't seeded yet.", "Run `invoke seed`.") from None
+            raise _Unseeded(f"{err.message} The data aren't seeded yet.", f"Run `{self._model.seeding}`.") from None
 
     def _profile(self, digest: str) -> Profile:
         try:
-            profile = Profile.from_json(self._source.get(profile_key(digest)))
+            profile = Profile.from_json(self._source.get(self._model.profile_key(digest)))
         except NotFound:
             origin = "BASELINE_DATA_HASH" if self._baseline_hash else self._model.baseline_key
             raise NotFound(
-                f"{origin} names the baseline {digest}, which has no profile.", "Run `invoke seed`."
+                f"{origin} names the baseline {digest}, which has no profile.", f"Run `{self._model.seeding}`."
             ) from None
         if profile.sha256 != digest:
-            raise DatasetInvalid(f"The profile of baseline {digest} belongs to {profile.sha256}.", "Run `invoke seed`.")
+            raise DatasetInvalid(
+                f"The profile of baseline {digest} belongs to {profile.sha256}.", f"Run `{self._model.seeding}`."
+            )
         return profile
 
 
@@ -131,7 +133,8 @@ class DriftMonitors:
 
     def __init__(self, models: Callable[[], Sequence[ModelId]], monitor: Callable[[ModelId], DriftMonitor]) -> None:
         self._models, self._made = models, monitor
-        self._monitors: dict[ModelId, DriftMonitor] = {}
+        # What isn't checked yet has metrics already: a series that isn't there would answer no alert.
+        self._monitors = {model: monitor(model) for model in models()}
         self._rounds = 0
 
     @property

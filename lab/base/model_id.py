@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from lab.base.dataset import BASELINE_KEY, CURRENT_KEY
+from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, profile_key
 from lab.base.runs import JOB, SCHEDULE, STEPS
 
 _SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -48,6 +48,15 @@ class ModelId:
     def baseline_key(self) -> str:
         """Where the data bucket says which of them is the baseline."""
         return self._key(BASELINE_KEY)
+
+    @property
+    def seeding(self) -> str:
+        """What to type for a baseline."""
+        return "invoke seed" if self.default else f"invoke seed --model {self.name}"
+
+    def profile_key(self, digest: str) -> str:
+        """Where the profile of a baseline lies: another model on the same data may look at other columns of them."""
+        return self._key(profile_key(digest))
 
     def op(self, step: str) -> str:
         """What Dagster calls one of its steps."""

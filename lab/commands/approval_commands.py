@@ -87,7 +87,9 @@ def registered_name(config: "LabConfig", named: str) -> str:
         return default.name if default else models_in(config.pipelines).find().contract.name
     if not is_model_name(named):
         raise UsageError(f"--model {named[:40]!r} is no name of a model.", f"Type {MODEL_RULE}.")
-    return next((one.name for one in known if named in {one.name, one.slug}), named)
+    if any(one.name == named for one in known):
+        return named
+    return next((one.name for one in known if one.slug == named), named)
 
 
 def signing(voice: Voice, key: str, role: str = "") -> "Signing":

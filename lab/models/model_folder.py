@@ -147,6 +147,13 @@ def _alone(model: Model, others: Sequence[Model]) -> Model:
             raise SettingsError(
                 f"{path}: name: {contract.name} is the model of {other.folder.name} already.", "Give it another name."
             )
+        if contract.name == other.slug or other.contract.name == model.slug:
+            # Commands take either, and must never mean another model than the one that was asked for.
+            raise SettingsError(
+                f"{path}: {other.slug} is the folder of {other.contract.name}, and no model's name may be another's "
+                "folder.",
+                "Give it another name or folder.",
+            )
         if other.contract.default and contract.default:
             raise SettingsError(
                 f"{path}: default: {other.contract.name} is the default model already.", "Leave the line out."

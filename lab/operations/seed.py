@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base.csv_text import refuse_unreadable
-from lab.base.dataset import DatasetRef, hash_file, profile_key, read_rows
+from lab.base.dataset import DatasetRef, hash_file, read_rows
 from lab.base.drift import DriftReport, Profile, compare, profile
 from lab.base.errors import LabError, NotFound
 from lab.base.interruption import finished_first
@@ -101,7 +101,7 @@ class Seeder:
         mandate = approval.ask(details, reason or f"baseline from {Path(source).name}")
         self._upload(ref, path)
         with finished_first():
-            self._s3.put(self._config.data_bucket, profile_key(digest), made.to_json())
+            self._s3.put(self._config.data_bucket, self._model.id.profile_key(digest), made.to_json())
             self._s3.put(self._config.data_bucket, self._model.id.baseline_key, ref.to_json())
             self._s3.put(self._config.data_bucket, self._model.id.current_key, ref.to_json())
             approval.done(mandate)
@@ -129,7 +129,7 @@ class Seeder:
     def _required_baseline(self) -> DatasetRef:
         baseline = self.baseline()
         if baseline is None:
-            raise LabError("No baseline is recorded.", "Type `invoke seed`.")
+            raise LabError("No baseline is recorded.", f"Type `{self._model.id.seeding}`.")
         return baseline
 
     def _upload(self, ref: DatasetRef, path: Path) -> None:
@@ -137,6 +137,6 @@ class Seeder:
             self._s3.upload(self._config.data_bucket, ref.key, path)
 
     def _seeded(self, current: DatasetRef, baseline: DatasetRef) -> Seeded:
-        stored = Profile.from_json(self._s3.get(self._config.data_bucket, profile_key(baseline.sha256)))
+        stored = Profile.from_json(self._s3.get(self._config.data_bucket, self._model.id.profile_key(baseline.sha256)))
         rows = read_rows(self._s3.lines(self._config.data_bucket, current.key))
         return Seeded(current, baseline, compare(stored, rows, current.sha256, self._clock()))

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import dagster as dg
 from pydantic import Field
 
-from lab.base.dataset import DatasetRef, dataset_key, hash_file, profile_key
+from lab.base.dataset import DatasetRef, dataset_key, hash_file
 from lab.base.drift import Profile
 from lab.base.errors import DatasetInvalid, NotFound
 from lab.base.model_id import ModelId
@@ -70,19 +70,21 @@ class DataStore:
         try:
             body = b"" if digest else self._objects.get(self._bucket, self._model.baseline_key)
             named = digest or DatasetRef.from_json(body).sha256
-            return Profile.from_json(self._objects.get(self._bucket, profile_key(named)))
+            return Profile.from_json(self._objects.get(self._bucket, self._model.profile_key(named)))
         except NotFound:
             return None
 
     def hand_on(self, run_id: str, step: str, value: Mapping[str, Any]) -> None:
         """Keeps a step's result for the steps after it, in this run or in a re-execution."""
-        self._objects.put(self._bucket, _handoff_key(run_id, step), json.dumps(value, sort_keys=True).encode())
+        self._objects.put(
+            self._bucket, _handoff_key(run_id, self._model.op(step)), json.dumps(value, sort_keys=True).encode()
+        )
 
     def handed_on(self, run_ids: list[str], step: str) -> Mapping[str, Any]:
         """The result of `step` in the first of the runs that has one. Raises NotFound when none has."""
         for run_id in run_ids:
             try:
-                value = json.loads(self._objects.get(self._bucket, _handoff_key(run_id, step)))
+                value = json.loads(self._objects.get(self._bucket, _handoff_key(run_id, self._model.op(step))))
             except NotFound:
                 continue
             if isinstance(value, dict):

@@ -39,35 +39,38 @@ def of_models(models: Models, environ: Mapping[str, str]) -> dg.Definitions:
     """Everything that is needed to run the sound ones, by hand and by themselves; the others are named in the log."""
     for broken in models.broken:
         log.error("event=model-left-out folder=%s problem=%r", broken.slug, str(broken.problem))
-    shared = dg.Definitions(
+    made = [(model, steps_of(model)) for model in models.sound]
+    jobs = [
+        dg.define_asset_job(
+            model.id.job,
+            selection=dg.AssetSelection.assets(*steps),
+            description=_said_of(model),
+            tags={MODEL_TAG: model.contract.name},
+            executor_def=dg.in_process_executor,
+        )
+        for model, steps in made
+    ]
+    return dg.Definitions(
+        assets=[step for _, steps in made for step in steps],
+        jobs=jobs,
+        schedules=[_schedule(model, schedule_status(environ)) for model in models.sound if model.contract.schedule],
         resources={"governance": Governance(owner="", role="", environment=""), "storage": Storage(timeout_s=30.0)},
         # Also for what is materialised by hand: a process per step would cost seconds each.
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(*(of_model(model, schedule_status(environ)) for model in models.sound), shared)
 
 
-def of_model(model: Model, scheduled: dg.DefaultScheduleStatus) -> dg.Definitions:
-    """The model's assets, its job, and its schedule if it has one; without the resources that all share."""
-    steps = steps_of(model)
-    job = dg.define_asset_job(
-        model.id.job,
-        selection=dg.AssetSelection.assets(*steps),
-        description=(
-            f"Ingest, validate, train and register {model.contract.name}; every step is decided by policy and audited."
-        ),
-        tags={MODEL_TAG: model.contract.name},
-        executor_def=dg.in_process_executor,
-    )
-    if not model.contract.schedule:
-        return dg.Definitions(assets=steps, jobs=[job])
-    schedule = dg.ScheduleDefinition(
+def _said_of(model: Model) -> str:
+    return f"Ingest, validate, train and register {model.contract.name}; every step is decided by policy and audited."
+
+
+def _schedule(model: Model, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
         name=model.id.schedule,
-        job=job,
+        job_name=model.id.job,
         cron_schedule=model.contract.schedule,
         execution_timezone="UTC",
         tags={TRIGGER_TAG: "schedule"},
         # A scheduled run meets the same guard as any other, so it may run without being asked for.
-        default_status=scheduled,
+        default_status=status,
     )
-    return dg.Definitions(assets=steps, jobs=[job], schedules=[schedule])

@@ -27,7 +27,9 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("action", ["approve", "reject", "promote", "archive"])
 def test_an_action_is_passed_on_with_its_exit_code(called: list[tuple[str, dict[str, Any]]], action: str) -> None:
     line = [action, "--version", "3", "--reason", "why not", "--key", "k", "--role", "risk-officer", "--dry-run"]
+    line += ["--model", "Churn"]
     given = {"version": "3", "reason": "why not", "key": "k", "role": "risk-officer", "dry_run": True, "json": True}
+    given["model"] = "Churn"
     assert cli.main([*line, "--json"]) == 1
     assert called == [(action, given)]
 

@@ -55,11 +55,11 @@ def test_a_task_offers_what_the_table_says(command: Command[Any]) -> None:
 
 # A script may hold them: a letter must not come to mean another option.
 SHORT = {
-    "approve": "j v r k o d",
+    "approve": "j v r k o d m",
     "identity-add": "j n k r e u s",
     "logs": "s f i l",
     "nuke": "y k d",
-    "seed": "j d r k e",
+    "seed": "j d r k e m",
     "verify-governance": "j u o",
 }
 

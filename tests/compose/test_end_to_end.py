@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from lab.base.catalogue import BY_NAME, Service
-from lab.base.model_versions import MODEL_NAME, GovernanceTags
+from lab.base.model_versions import GovernanceTags
 from lab.base.runs import STEPS
 from lab.governance.ledger import Status
 from lab.observe.snapshot import Health
+from tests.support.contracts import MODEL_NAME
 from tests.support.lab import LiveLab
 from tests.support.waiting import eventually
 

@@ -10,7 +10,7 @@ from exporters.drift_monitor import DriftCollector, DriftMonitor
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, profile_key, read_rows
 from lab.base.errors import NotFound, ServiceUnavailable
 from tests.exporters.exposition import names, scrape, value
-from tests.support.contracts import profile_of
+from tests.support.contracts import MODEL, MODEL_NAME, profile_of
 
 DATA = Path(__file__).parents[2] / "data" / "sample_data.csv"
 
@@ -71,35 +71,35 @@ def store() -> Store:
 
 
 def test_the_baseline_itself_has_not_drifted(store: Store) -> None:
-    monitor = DriftMonitor(store, clock=lambda: 42.0)
+    monitor = DriftMonitor(MODEL.id, store, clock=lambda: 42.0)
     monitor.check()
-    samples = scrape([DriftCollector(lambda: monitor.status, 30)])
-    assert value(samples, "synthetic_data_drift_detected") == 0
-    assert value(samples, "synthetic_data_row_count") == 1000
-    assert value(samples, "synthetic_data_last_check_timestamp") == 42
-    assert value(samples, "synthetic_data_baseline_match") == 1
-    assert value(samples, "synthetic_data_check_success") == 1
+    samples = scrape([DriftCollector(lambda: {MODEL_NAME: monitor.status}, 30)])
+    assert value(samples, "synthetic_data_drift_detected", model=MODEL_NAME) == 0
+    assert value(samples, "synthetic_data_row_count", model=MODEL_NAME) == 1000
+    assert value(samples, "synthetic_data_last_check_timestamp", model=MODEL_NAME) == 42
+    assert value(samples, "synthetic_data_baseline_match", model=MODEL_NAME) == 1
+    assert value(samples, "synthetic_data_check_success", model=MODEL_NAME) == 1
     assert value(samples, "synthetic_data_check_interval_seconds") == 30
-    assert value(samples, "synthetic_data_feature_psi", feature="credit_amount") == 0
+    assert value(samples, "synthetic_data_feature_psi", model=MODEL_NAME, feature="credit_amount") == 0
 
 
 def test_a_shifted_feature_is_drift_and_the_others_are_not(store: Store) -> None:
     baseline = sha256(DATA.read_bytes()).hexdigest()
     current = store.put_data(shifted(DATA.read_bytes()))
-    monitor = DriftMonitor(store)
+    monitor = DriftMonitor(MODEL.id, store)
     monitor.check()
-    samples = scrape([DriftCollector(lambda: monitor.status, 30)])
-    assert value(samples, "synthetic_data_drift_detected") == 1
-    assert value(samples, "synthetic_data_feature_psi", feature="credit_amount") > 0.25
-    assert value(samples, "synthetic_data_feature_psi", feature="age_in_years") == 0
-    assert value(samples, "synthetic_data_feature_p_value", feature="credit_amount") < 0.005
-    assert value(samples, "synthetic_data_feature_p_value", feature="age_in_years") == 1
-    assert value(samples, "synthetic_data_baseline_match") == 0
-    assert value(samples, "synthetic_data_info", baseline_hash=baseline, current_hash=current) == 1
+    samples = scrape([DriftCollector(lambda: {MODEL_NAME: monitor.status}, 30)])
+    assert value(samples, "synthetic_data_drift_detected", model=MODEL_NAME) == 1
+    assert value(samples, "synthetic_data_feature_psi", model=MODEL_NAME, feature="credit_amount") > 0.25
+    assert value(samples, "synthetic_data_feature_psi", model=MODEL_NAME, feature="age_in_years") == 0
+    assert value(samples, "synthetic_data_feature_p_value", model=MODEL_NAME, feature="credit_amount") < 0.005
+    assert value(samples, "synthetic_data_feature_p_value", model=MODEL_NAME, feature="age_in_years") == 1
+    assert value(samples, "synthetic_data_baseline_match", model=MODEL_NAME) == 0
+    assert value(samples, "synthetic_data_info", model=MODEL_NAME, baseline_hash=baseline, current_hash=current) == 1
 
 
 def test_unchanged_data_is_compared_once_but_every_check_counts(store: Store) -> None:
-    monitor = DriftMonitor(store, clock=Clock())
+    monitor = DriftMonitor(MODEL.id, store, clock=Clock())
     monitor.check()
     first = monitor.status
     monitor.check()
@@ -114,7 +114,7 @@ def test_unchanged_data_is_compared_once_but_every_check_counts(store: Store) ->
 
 
 def test_a_new_baseline_alone_makes_a_new_comparison(store: Store) -> None:
-    monitor = DriftMonitor(store)
+    monitor = DriftMonitor(MODEL.id, store)
     monitor.check()
     store.put_data(shifted(DATA.read_bytes()), as_baseline=True)
     store.put_data(DATA.read_bytes())
@@ -125,13 +125,13 @@ def test_a_new_baseline_alone_makes_a_new_comparison(store: Store) -> None:
 
 def test_a_lab_without_data_is_no_crash_and_recovers_when_seeded(store: Store) -> None:
     empty = Store()
-    monitor = DriftMonitor(empty)
+    monitor = DriftMonitor(MODEL.id, empty)
     monitor.check()
-    samples = scrape([DriftCollector(lambda: monitor.status, 30)])
-    assert value(samples, "synthetic_data_check_success") == 0
-    assert value(samples, "synthetic_data_last_check_timestamp") == 0
-    assert value(samples, "synthetic_data_seeded") == 0
-    assert value(samples, "synthetic_data_check_failures_total") == 1
+    samples = scrape([DriftCollector(lambda: {MODEL_NAME: monitor.status}, 30)])
+    assert value(samples, "synthetic_data_check_success", model=MODEL_NAME) == 0
+    assert value(samples, "synthetic_data_last_check_timestamp", model=MODEL_NAME) == 0
+    assert value(samples, "synthetic_data_seeded", model=MODEL_NAME) == 0
+    assert value(samples, "synthetic_data_check_failures_total", model=MODEL_NAME) == 1
     assert "synthetic_data_feature_psi" not in names(samples)
     assert "invoke seed" in monitor.status.reason
     empty.objects = store.objects
@@ -141,19 +141,19 @@ def test_a_lab_without_data_is_no_crash_and_recovers_when_seeded(store: Store) -
 
 def test_a_store_that_went_away_keeps_the_last_good_values_and_lets_them_age(store: Store) -> None:
     store.put_data(shifted(DATA.read_bytes()))
-    monitor = DriftMonitor(store, clock=Clock())
+    monitor = DriftMonitor(MODEL.id, store, clock=Clock())
     monitor.check()
     good = monitor.status.report
     store.broken = True
     monitor.check()
     assert monitor.status.report is good
-    samples = scrape([DriftCollector(lambda: monitor.status, 30)])
-    assert value(samples, "synthetic_data_drift_detected") == 1
-    assert value(samples, "synthetic_data_check_success") == 0
+    samples = scrape([DriftCollector(lambda: {MODEL_NAME: monitor.status}, 30)])
+    assert value(samples, "synthetic_data_drift_detected", model=MODEL_NAME) == 1
+    assert value(samples, "synthetic_data_check_success", model=MODEL_NAME) == 0
 
 
 def test_a_named_baseline_without_a_profile_fails_with_its_name(store: Store) -> None:
-    monitor = DriftMonitor(store, baseline_hash="f" * 64)
+    monitor = DriftMonitor(MODEL.id, store, baseline_hash="f" * 64)
     monitor.check()
     assert not monitor.status.success
     assert "BASELINE_DATA_HASH" in monitor.status.reason
@@ -163,7 +163,7 @@ def test_a_named_baseline_without_a_profile_fails_with_its_name(store: Store) ->
 def test_a_named_baseline_wins_over_the_recorded_one(store: Store) -> None:
     original = sha256(DATA.read_bytes()).hexdigest()
     store.put_data(shifted(DATA.read_bytes()), as_baseline=True)
-    monitor = DriftMonitor(store, baseline_hash=original)
+    monitor = DriftMonitor(MODEL.id, store, baseline_hash=original)
     monitor.check()
     assert monitor.status.report
     assert monitor.status.report.baseline_hash == original
@@ -178,7 +178,7 @@ def test_data_that_never_stops_arriving_ends_at_the_deadline(store: Store) -> No
             yield lines[1]
 
     store.lines = endless  # type: ignore[method-assign,assignment]
-    monitor = DriftMonitor(store, monotonic=Clock(), deadline_s=5000)
+    monitor = DriftMonitor(MODEL.id, store, monotonic=Clock(), deadline_s=5000)
     monitor.check()
     assert "in time" in monitor.status.reason
 
@@ -190,7 +190,7 @@ def test_data_that_never_stops_arriving_ends_at_the_deadline(store: Store) -> No
 )
 def test_data_that_is_no_credit_data_is_a_failed_check(store: Store, body: bytes) -> None:
     store.put_data(body)
-    monitor = DriftMonitor(store)
+    monitor = DriftMonitor(MODEL.id, store)
     monitor.check()
     assert monitor.status.reason
     assert not monitor.status.success
@@ -198,6 +198,6 @@ def test_data_that_is_no_credit_data_is_a_failed_check(store: Store, body: bytes
 
 def test_a_reference_that_is_no_reference_is_a_failed_check(store: Store) -> None:
     store.objects[CURRENT_KEY] = b"[]"
-    monitor = DriftMonitor(store)
+    monitor = DriftMonitor(MODEL.id, store)
     monitor.check()
     assert monitor.status.failures == 1

@@ -13,6 +13,7 @@ from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.governance.ledger import Fault
 from lab.governance.ledger.published_heads import PARTS, from_parts
 from tests.exporters.exposition import names, scrape, value
+from tests.support.contracts import MODEL_NAME
 from tests.support.waiting import eventually
 
 HASH = "0123456789abcdef" * 4
@@ -20,11 +21,11 @@ LEDGER = LedgerStatus(up=True, known=True, entries=7, checked=7, head_hash=HASH,
 
 
 def version(number: int, **tags: str) -> ModelVersion:
-    return ModelVersion("CreditRiskModel", str(number), 0.0, tags=tags)
+    return ModelVersion(MODEL_NAME, str(number), 0.0, tags=tags)
 
 
 def samples(ledger: LedgerStatus = LEDGER, versions: Sequence[ModelVersion] = (), journal: Path | None = None) -> Any:
-    registry = RegistryStatus(True, versions, 1, known=True)
+    registry = RegistryStatus(True, versions, (MODEL_NAME,), 1, known=True)
     return scrape([GovernanceCollector(lambda: ledger, lambda: registry, journal)])
 
 
@@ -67,12 +68,12 @@ def test_versions_are_counted_by_state_and_lacks() -> None:
             version(5),
         ]
     )
-    assert value(found, "governance_model_versions", approval_state="approved_prod") == 2
-    assert value(found, "governance_model_versions", approval_state="pending_staging") == 1
-    assert value(found, "governance_model_versions", approval_state="other") == 2
-    assert value(found, "governance_model_versions", approval_state="archived") == 0
-    assert value(found, "governance_versions_blocked") == 1
-    assert value(found, "governance_versions_missing_tags") == 3
+    assert value(found, "governance_model_versions", model=MODEL_NAME, approval_state="approved_prod") == 2
+    assert value(found, "governance_model_versions", model=MODEL_NAME, approval_state="pending_staging") == 1
+    assert value(found, "governance_model_versions", model=MODEL_NAME, approval_state="other") == 2
+    assert value(found, "governance_model_versions", model=MODEL_NAME, approval_state="archived") == 0
+    assert value(found, "governance_versions_blocked", model=MODEL_NAME) == 1
+    assert value(found, "governance_versions_missing_tags", model=MODEL_NAME) == 3
 
 
 def test_entries_in_the_journal_are_counted(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_what_a_poller_found_is_not_up_any_more_when_the_poller_is_gone(monkeypa
         raise RuntimeError("nobody foresaw this")
 
     monkeypatch.setattr(RegistryWatch, "refresh", fail)
-    monkeypatch.setattr(RegistryWatch, "status", RegistryStatus(True, (version(1),), 1, known=True))
+    monkeypatch.setattr(RegistryWatch, "status", RegistryStatus(True, (version(1),), (MODEL_NAME,), 1, known=True))
     exporter, stop = build(from_environment({})), threading.Event()
     _, registry = exporter.pollers
     assert value(scrape(exporter.collectors), "governance_registry_up") == 1
@@ -97,7 +98,7 @@ def test_what_a_poller_found_is_not_up_any_more_when_the_poller_is_gone(monkeypa
     eventually(lambda: bool(registry.trouble), 60, "that the poller's end is noticed")
     found = scrape(exporter.collectors)
     assert value(found, "governance_registry_up") == 0
-    assert value(found, "governance_versions_missing_tags") == 1
+    assert value(found, "governance_versions_missing_tags", model=MODEL_NAME) == 1
     stop.set()
 
 
@@ -110,7 +111,7 @@ def test_a_registry_that_went_away_keeps_its_last_versions() -> None:
             raise answer
         return answer  # type: ignore[no-any-return]
 
-    watch = RegistryWatch(fetch)
+    watch = RegistryWatch(fetch, lambda: [MODEL_NAME])
     watch.refresh()
     watch.refresh()
     assert (watch.status.up, len(watch.status.versions)) == (False, 1)

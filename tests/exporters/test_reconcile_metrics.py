@@ -1,18 +1,20 @@
 """The exporter's comparison of registry and trail: what it counts, what it survives, what it never claims."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exporters.entry_validator import EntryValidator
-from exporters.reconcile_metrics import ReconcileCollector, ReconcileStatus, ReconcileWatch, Registry
+from exporters.reconcile_metrics import ReconcileCollector, ReconcileStatus, ReconcileWatch
 from lab.base.errors import LabError, ServiceUnavailable
-from lab.base.model_versions import ModelVersion
 from lab.governance.cases.signing import Signing
 from lab.governance.rules.policy import Action
-from lab.governance.rules.registry_findings import Kind
+from lab.governance.rules.registry_findings import Kind, Registry
 from tests.exporters.exposition import names, scrape, value
+from tests.support.contracts import MODEL_NAME
 from tests.support.governed_lab import GovernedLab
 
 
@@ -30,18 +32,15 @@ class Watched:
             lambda: self.policy,
             lambda: self.now,
         )
-        self.watch = ReconcileWatch(self.validator, self.registry)
+        self.watch = ReconcileWatch(self.validator, self.registry, lambda: self.models)
+        self.models = [MODEL_NAME]
 
     def registry(self) -> Registry:
         if self.broken:
             raise self.broken
-        registry = self.governed.registry
-        versions = [
-            ModelVersion("CreditRiskModel", number, 0.0, f"run{number}", tags=tags)
-            for number, tags in registry.tags.items()
-        ]
-        held = {number: [a for a, holder in registry.aliases.items() if holder == number] for number in registry.tags}
-        return versions, held
+        # As the exporter does: from a thread that runs no event loop.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(self.governed.registry.client().registry())).result()
 
     def round(self) -> ReconcileStatus:
         self.watch.refresh()
@@ -57,13 +56,14 @@ async def test_differences_are_counted_by_kind_and_vanish_with_their_cause(watch
     governed = watched.governed
     version = governed.train()
     await governed.promoted(version, "staging")
-    assert watched.round() == ReconcileStatus(True, True, (), dict.fromkeys(map(str, Kind), 0))
+    none = {(MODEL_NAME, str(kind)): 0 for kind in Kind}
+    assert watched.round() == ReconcileStatus(True, True, (), none)
     governed.registry.aliases["champion"] = version
     governed.registry.tags[version]["owner"] = "eve"
     found = scrape([ReconcileCollector(watched.round)])
-    assert value(found, "governance_reconcile_findings", kind="alias") == 1
-    assert value(found, "governance_reconcile_findings", kind="tag") == 1
-    assert value(found, "governance_reconcile_findings", kind="gone") == 0
+    assert value(found, "governance_reconcile_findings", model=MODEL_NAME, kind="alias") == 1
+    assert value(found, "governance_reconcile_findings", model=MODEL_NAME, kind="tag") == 1
+    assert value(found, "governance_reconcile_findings", model=MODEL_NAME, kind="gone") == 0
     governed.registry.aliases.pop("champion")
     governed.registry.tags[version]["owner"] = "dora@example.com"
     assert watched.round().findings == ()
@@ -86,10 +86,10 @@ def test_nothing_is_claimed_before_the_first_comparison(watched: Watched) -> Non
 
 def test_a_failure_keeps_what_was_found(watched: Watched) -> None:
     watched.governed.registry.tags["1"] = {"deployment_blocked": "true"}
-    assert watched.round().by_kind["unaudited"] == 1
+    assert watched.round().counts[MODEL_NAME, "unaudited"] == 1
     watched.broken = ServiceUnavailable("MLflow is down.")
     status = watched.round()
-    assert (status.up, status.known, status.by_kind["unaudited"]) == (False, True, 1)
+    assert (status.up, status.known, status.counts[MODEL_NAME, "unaudited"]) == (False, True, 1)
     watched.broken = None
     assert watched.round().up
 

@@ -19,6 +19,7 @@ from exporters.poller import Poller
 from exporters.serve import REQUEST_THREADS, Exporter, LabCollector, gauge, registry, serve
 from lab.base.errors import LabError, SettingsError
 from tests.exporters.exposition import names, parse, value
+from tests.support.contracts import MODEL_NAME
 from tests.support.ports import reserved_port
 from tests.support.waiting import eventually
 
@@ -254,7 +255,8 @@ def test_an_exporter_whose_sources_hang_serves_and_ends_cleanly_at_sigterm(modul
             "exporters.dagster_metrics": "dagster_webserver_up",
             "exporters.governance_metrics": "governance_ledger_up",
         }
-        assert value(samples, expected[module]) == 0
+        labels = {"model": MODEL_NAME} if module == "exporters.drift_monitor" else {}
+        assert value(samples, expected[module], **labels) == 0
         started.send_signal(signal.SIGTERM)
         assert started.wait(DEADLINE_S) == 0
 

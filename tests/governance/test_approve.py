@@ -15,6 +15,7 @@ from lab.governance.cases.signing import Signing, read_signers
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_statement
 from lab.governance.rules.policy import Action
+from tests.support.contracts import MODEL_NAME
 from tests.support.governed_lab import ADMIN, DATA, ENGINEER, OFFICER, OWNER, GovernedLab, closed
 from tests.support.keys import make_key, stock_verify
 
@@ -156,7 +157,7 @@ async def test_a_removed_identity_is_refused_and_its_old_approval_still_counts(g
     governed.registrar(ADMIN).remove(OFFICER, "left the bank")
     assert "has been removed" in closed(await governed.act(APPROVE, second))["identity"]
     history = governed.history()
-    assert history.records[first].state is ApprovalState.APPROVED_STAGING
+    assert history.records[MODEL_NAME, first].state is ApprovalState.APPROVED_STAGING
     assert history.ignored == ()
 
 
@@ -217,7 +218,7 @@ async def test_a_signature_that_proves_something_else_is_refused(
     outcome = await governed.act(APPROVE, version, signing=forge(governed, Signing(governed.keys[OFFICER])))
     assert problem in closed(outcome)["signature"]
     assert governed.store.entries[-1].status is Status.REFUSED
-    assert governed.history().records[version].state is ApprovalState.PENDING_STAGING
+    assert governed.record(version).state is ApprovalState.PENDING_STAGING
 
 
 async def test_a_signature_of_an_earlier_statement_is_refused(governed: GovernedLab) -> None:
@@ -239,15 +240,15 @@ async def test_entries_copied_into_the_bucket_do_not_count(governed: GovernedLab
     governed.copy(genuine, model_version=second)
     altered = {**genuine.details, "statement": {**statement, "version": second}}
     governed.copy(genuine, model_version=second, details=altered)
-    fitting = {**statement, "version": second, "prior": governed.history().records[second].newest}
+    fitting = {**statement, "version": second, "prior": governed.record(second).newest}
     governed.copy(genuine, model_version=second, details={**genuine.details, "statement": fitting})
-    fitting = {**statement, "version": second, "prior": governed.history().records[second].newest}
+    fitting = {**statement, "version": second, "prior": governed.record(second).newest}
     governed.copy(genuine, model_version=second, details={"statement": fitting})
     other_lab = {**genuine.details, "statement": {**statement, "lab": "another-lab"}}
     governed.copy(genuine, details=other_lab)
     history = governed.history()
-    assert history.records[first].state is ApprovalState.APPROVED_STAGING
-    assert history.records[second].state is ApprovalState.PENDING_STAGING
+    assert history.records[MODEL_NAME, first].state is ApprovalState.APPROVED_STAGING
+    assert history.records[MODEL_NAME, second].state is ApprovalState.PENDING_STAGING
     problems = [fault.problem for fault in history.ignored]
     expected = (
         "the same statement came before",
@@ -387,20 +388,15 @@ async def test_a_registry_that_fails_after_the_entry_is_said_and_can_be_repaired
     with pytest.raises(LabError, match=r"Audit entry \d+ holds, but the registry") as caught:
         await governed.act(APPROVE, version)
     assert "reconcile --repair" in caught.value.remedy
-    assert governed.history().records[version].state is ApprovalState.APPROVED_STAGING
+    assert governed.record(version).state is ApprovalState.APPROVED_STAGING
     assert not governed.in_step()
     governed.registry.broken = False
     from lab.governance.cases.reconcile import correct_registry
 
-    changes = await correct_registry(
-        governed.registry.client(), governed.history(), governed.history().records[version]
-    )
+    changes = await correct_registry(governed.registry.client(), governed.history(), governed.record(version))
     assert "approval_state: pending_staging → approved_staging" in changes
     assert governed.in_step()
-    assert (
-        await correct_registry(governed.registry.client(), governed.history(), governed.history().records[version])
-        == ()
-    )
+    assert await correct_registry(governed.registry.client(), governed.history(), governed.record(version)) == ()
 
 
 async def test_two_people_at_once_cannot_both_decide(governed: GovernedLab) -> None:
@@ -416,7 +412,7 @@ async def test_two_people_at_once_cannot_both_decide(governed: GovernedLab) -> N
     assert caught.value.remedy == (
         "Nothing is left to type: the state is rejected: approve isn't possible, only archive."
     )
-    assert governed.history().records[version].state is ApprovalState.REJECTED
+    assert governed.record(version).state is ApprovalState.REJECTED
     assert governed.in_step()
 
 

@@ -9,6 +9,7 @@ from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.signing import Signing, read_signers
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_baseline_statement
+from tests.support.contracts import MODEL_NAME
 from tests.support.governed_lab import ADMIN, BASELINE, ENGINEER, OFFICER, GovernedLab
 from tests.support.keys import stock_verify
 
@@ -22,13 +23,13 @@ def governed(tmp_path: Path) -> GovernedLab:
 
 def baseline(governed: GovernedLab, by: str | None) -> BaselineApproval:
     return BaselineApproval(
-        governed.config, governed.store, Signing(governed.keys[by] if by else None, home=governed.folder)
+        governed.config, governed.store, Signing(governed.keys[by] if by else None, home=governed.folder), MODEL_NAME
     )
 
 
 def test_in_dev_a_name_is_enough(tmp_path: Path) -> None:
     governed = GovernedLab(tmp_path).staffed()
-    assert list(governed.history().baselines.audited) == [BASELINE]
+    assert list(governed.history().baselines_of(MODEL_NAME).audited) == [BASELINE]
     asked = governed.store.entries[-2]
     assert (asked.status, asked.environment, "signature" in asked.details) == (Status.REQUESTED, "dev", False)
 
@@ -41,7 +42,7 @@ def test_in_prod_it_is_signed_and_stock_ssh_keygen_verifies_it(governed: Governe
     message = parse_baseline_statement(asked.details["statement"]).body()
     known = read_signers(governed.config)
     assert stock_verify(tmp_path, message, asked.details["signature"], known, "role=risk-officer")
-    assert governed.history().baselines.audited == {NEW["data_hash"]: asked.seq}
+    assert governed.history().baselines_of(MODEL_NAME).audited == {NEW["data_hash"]: asked.seq}
     assert governed.history().ignored == ()
 
 
@@ -50,7 +51,7 @@ def test_in_prod_nobody_else_sets_it(governed: GovernedLab, by: str | None, prob
     with pytest.raises(PolicyDenied, match=problem):
         baseline(governed, by).ask(NEW, "why not")
     assert governed.store.entries[-1].status is Status.BLOCKED
-    assert governed.history().baselines.audited == {}
+    assert governed.history().baselines_of(MODEL_NAME).audited == {}
 
 
 def test_entries_that_nobody_signed_or_that_were_signed_before_do_not_count(governed: GovernedLab) -> None:
@@ -63,7 +64,7 @@ def test_entries_that_nobody_signed_or_that_were_signed_before_do_not_count(gove
         governed.copy(done, details={**done.details, "data_hash": forged["data_hash"], "request_seq": copy.seq})
     governed.copy(done, details={**done.details, "data_hash": "e" * 64})
     history = governed.history()
-    assert history.baselines.audited == {NEW["data_hash"]: asked.seq}
+    assert history.baselines_of(MODEL_NAME).audited == {NEW["data_hash"]: asked.seq}
     assert len(history.ignored) == 7
 
 
@@ -74,4 +75,4 @@ def test_an_end_whose_request_is_no_number_does_not_count_and_stops_no_reader(
     done = governed.append("baseline", Status.SUCCESS, details={"request_seq": seq, "data_hash": "e" * 64})
     history = governed.history()
     assert [one.seq for one in history.uncounted] == [done.seq]
-    assert history.baselines.audited == {}
+    assert history.baselines_of("").audited == {}

@@ -20,7 +20,7 @@ from lab.governance.ledger import Head, Status
 from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.rules.policy import Action
 from tests.support import governed_lab
-from tests.support.contracts import profile_of
+from tests.support.contracts import MODEL, profile_of
 from tests.support.governed_lab import GovernedLab
 from tests.support.lab import ROOT
 
@@ -67,7 +67,7 @@ def collector(governed: GovernedLab, objects: Objects | None = None) -> Collecto
 
 
 async def written(governed: GovernedLab, version: str, objects: Objects | None = None) -> tuple[Evidence, Path]:
-    made = await collector(governed, objects).write(version, governed.folder / "evidence")
+    made = await collector(governed, objects).write(MODEL, version, governed.folder / "evidence")
     return made, Path(made.folder)
 
 
@@ -158,7 +158,7 @@ async def test_the_excerpt_ends_at_a_head_that_was_published(governed: GovernedL
     head = governed.store.entries[-2]
     PublishedHeads.in_folder(governed.config.home / "witness").note(head.seq, head.hash)
     governed.train()
-    dossier = await collector(governed).collect(version)
+    dossier = await collector(governed).collect(MODEL, version)
     assert dossier.excerpt.anchor == Head(head.seq, head.hash, "in heads.jsonl")
     assert [seq for seq, _ in dossier.excerpt.bodies] == list(range(last - 2, head.seq + 1))
     made, folder = await written(governed, version)
@@ -208,7 +208,7 @@ async def test_a_version_nobody_audited_has_no_evidence(governed: GovernedLab) -
 
 async def test_evidence_is_never_written_over(governed: GovernedLab) -> None:
     version = governed.train()
-    made = replace(await collector(governed).collect(version), made_at="2026-11-23T00:00:00Z")
+    made = replace(await collector(governed).collect(MODEL, version), made_at="2026-11-23T00:00:00Z")
     from lab.governance.cases.evidence import evidence_pack
 
     files = evidence_pack.files(made, governed.config.audit_prefix)

@@ -14,6 +14,7 @@ from lab.governance.rules.identities import four_eyes_problem
 from lab.governance.rules.policy import Action, Role
 from lab.governance.rules.signers import make_line, parse_line
 from lab.services import ssh
+from tests.support.contracts import MODEL_NAME
 from tests.support.governed_lab import ADMIN, DATA, ENGINEER, OFFICER, GovernedLab, closed
 from tests.support.keys import make_key, rewritten
 
@@ -39,7 +40,7 @@ def approval(governed: GovernedLab, version: str, by: str = OFFICER, role: str =
         role=role,
         reason="written by hand",
         data_hash=DATA,
-        prior=governed.history().records[version].newest,
+        prior=governed.record(version).newest,
         policy_hash="p",
         time=TIME,
     )
@@ -63,7 +64,7 @@ def approval(governed: GovernedLab, version: str, by: str = OFFICER, role: str =
 def test_a_fitting_entry_counts_however_it_was_written(governed: GovernedLab) -> None:
     version = governed.train()
     approval(governed, version)
-    assert governed.history().records[version].state is ApprovalState.APPROVED_STAGING
+    assert governed.record(version).state is ApprovalState.APPROVED_STAGING
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_statement_about_anything_else_does_not_count(
     version = governed.train()
     approval(governed, version, **{f"said_{name}": value for name, value in changes.items()})
     history = governed.history()
-    assert history.records[version].state is ApprovalState.PENDING_STAGING
+    assert history.records[MODEL_NAME, version].state is ApprovalState.PENDING_STAGING
     assert problem in history.ignored[-1].problem
 
 
@@ -107,7 +108,7 @@ def test_a_probe_that_was_put_away_stays_so_under_another_name_of_the_lab(govern
         role="platform-admin",
         reason="written by the lab itself",
         data_hash=DATA,
-        prior=governed.history().records[version].newest,
+        prior=governed.record(version).newest,
         policy_hash="p",
         time=TIME,
     )
@@ -124,14 +125,14 @@ def test_a_probe_that_was_put_away_stays_so_under_another_name_of_the_lab(govern
             details={"statement": archived.as_details()},
         )
     )
-    assert governed.history().records[version].state is ApprovalState.ARCHIVED
+    assert governed.record(version).state is ApprovalState.ARCHIVED
     assert governed.history().ignored == ()
 
 
 def test_a_role_that_the_signer_does_not_hold_does_not_count(governed: GovernedLab) -> None:
     version = governed.train()
     approval(governed, version, by=ENGINEER, role="risk-officer")
-    assert governed.history().records[version].state is ApprovalState.PENDING_STAGING
+    assert governed.record(version).state is ApprovalState.PENDING_STAGING
     assert "doesn't hold the role risk-officer" in governed.history().ignored[-1].problem
 
 
@@ -235,7 +236,7 @@ async def test_an_owner_in_another_spelling_is_the_owner_for_whoever_reads_the_t
     assert gates == {
         "four eyes": f"the version belongs to {OFFICER.upper()}, who can't approve it, as {OFFICER} neither"
     }
-    record = governed.history().records[version]
+    record = governed.record(version)
     statement = Statement(
         *(
             governed.config.name,
@@ -253,7 +254,7 @@ async def test_an_owner_in_another_spelling_is_the_owner_for_whoever_reads_the_t
         "approve", Status.APPROVED, OFFICER, "risk-officer", "staging", TIME, policy_hash="p", details=details
     )
     governed.ledger.append(replace(entry, model_version=version))
-    assert governed.history().records[version].state is ApprovalState.PENDING_STAGING
+    assert governed.record(version).state is ApprovalState.PENDING_STAGING
     assert "can't approve it" in governed.history().ignored[-1].problem
 
 

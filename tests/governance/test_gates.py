@@ -13,8 +13,9 @@ from lab.governance.rules.baselines import Baselines
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.identities import Identities
 from lab.governance.rules.policy import Action, Actor, Environment, Policy, Role
+from tests.support.contracts import MODEL_NAME
 
-DETAILS = {"drift": "stable", "baseline_hash": "b"}
+DETAILS = {"model": MODEL_NAME, "drift": "stable", "baseline_hash": "b"}
 ACTOR = Actor("emil", Role.ML_ENGINEER, Environment.PROD)
 
 
@@ -24,14 +25,17 @@ def record(version: str, **metrics: str) -> Record:
 
 
 def found(version: str, **metrics: float) -> ModelVersion:
-    return ModelVersion("CreditRiskModel", version, 0.0, tags={"drift_state": "stable"}, metrics=metrics)
+    return ModelVersion(MODEL_NAME, version, 0.0, tags={"drift_state": "stable"}, metrics=metrics)
 
 
 def case(ours: dict[str, str], champion: dict[str, str] | None, margins: dict[str, str]) -> Case:
-    records = {"2": record("2", **ours)} | ({"1": record("1", **champion)} if champion else {})
-    history = History(records, {"champion": "1"} if champion else {}, Identities(), baselines=Baselines({"b": 1}))
+    known = (record("2", **ours), *((record("1", **champion),) if champion else ()))
+    records = {(MODEL_NAME, one.version): one for one in known}
+    holders = {(MODEL_NAME, "champion"): known[1].key} if champion else {}
+    history = History(records, holders, Identities(), baselines={MODEL_NAME: Baselines({"b": 1})})
     return Case(
         action=Action.PROMOTE,
+        model=MODEL_NAME,
         version="2",
         claimant=Claimant(ACTOR),
         policy=Policy((), margins=margins),
@@ -93,14 +97,14 @@ def test_a_champions_metric_changed_in_mlflow_closes_the_gate() -> None:
 def test_only_data_that_is_known_to_be_stable_passes(audited: str, tag: str, passed: bool) -> None:
     one = case({}, None, {})
     changed = replace(record("2"), registered=replace(record("2").registered, details={**DETAILS, "drift": audited}))
-    trail = replace(one.trail, history=replace(one.trail.history, records={"2": changed}))
+    trail = replace(one.trail, history=replace(one.trail.history, records={(MODEL_NAME, "2"): changed}))
     one = replace(one, trail=trail, found=replace(found("2"), tags={"drift_state": tag}))
     assert gates.drift(one).passed is passed
 
 
 def test_a_baseline_that_nobody_audited_proves_no_stability() -> None:
     one = case({}, None, {})
-    trail = replace(one.trail, history=replace(one.trail.history, baselines=Baselines({"c": 1})))
+    trail = replace(one.trail, history=replace(one.trail.history, baselines={MODEL_NAME: Baselines({"c": 1})}))
     gate = gates.drift(replace(one, trail=trail))
     assert (gate.passed, "nobody who may made b the baseline" in gate.detail) == (False, True)
 
@@ -129,6 +133,6 @@ def test_where_no_signature_is_required_a_name_is_enough() -> None:
 @pytest.mark.parametrize("ours", ["NaN", "sNaN", "Infinity"])
 def test_a_metric_that_is_no_number_closes_the_gate(ours: str) -> None:
     one = case({"auc": "0.7"}, {"auc": "0.7"}, {"auc": "0.01"})
-    records = {**one.trail.history.records, "2": record("2", auc=ours)}
+    records = {**one.trail.history.records, (MODEL_NAME, "2"): record("2", auc=ours)}
     odd = replace(one, trail=replace(one.trail, history=replace(one.trail.history, records=records)))
     assert not gates.metric(replace(odd, found=found("2"))).passed

@@ -24,6 +24,7 @@ from lab.governance.ledger.retention import Weakness
 from lab.governance.rules.approval_states import PROBE, must_be_signed
 from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.services.s3 import S3
+from tests.support.contracts import MODEL_NAME
 from tests.support.governed_lab import OFFICER, GovernedLab, closed
 
 CHAIN = "ledger: the chain is intact, up to every published head"
@@ -104,7 +105,7 @@ async def test_a_governed_lab_passes_at_every_stage(room: Room) -> None:
     found = await room.proofs()
     assert {name for name, (passed, _) in found.items() if not passed} == set()
     assert found[DECISIONS][1].startswith("4 decisions on 2 versions")
-    assert found[BLOCKED][1] == "deployable: 1 of 2 versions"
+    assert found[BLOCKED][1] == "deployable: CreditRiskModel 1 of 2 versions"
     assert "champion on version 1" in found[RECONCILED][1]
 
 
@@ -130,7 +131,7 @@ def removed_entry(governed: GovernedLab) -> None:
 
 
 def self_approved(governed: GovernedLab) -> None:
-    record = governed.history().records["1"]
+    record = governed.record("1")
     owner = Actor(record.owner, Role.RISK_OFFICER, Environment.STAGING)
     governed.ledger.append(approval_entry(governed.config, record, owner))
     governed.registry.tags["1"] |= {"approval_state": "approved_staging", "deployment_blocked": "false"}
@@ -229,7 +230,7 @@ async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pyt
         found = await once(mlflow)
         from lab.governance.cases.reconcile import correct_registry
 
-        await correct_registry(mlflow, room.governed.history(), room.governed.history().records[version])
+        await correct_registry(mlflow, room.governed.history(), room.governed.record(version))
         return found
 
     monkeypatch.setattr(survey, "read_registry", late)
@@ -238,7 +239,7 @@ async def test_a_decision_in_progress_is_no_finding(room: Room, monkeypatch: pyt
 
 async def test_what_a_verification_forges_on_its_own_version_is_expected(room: Room) -> None:
     version = room.governed.train(owner=PROBE)
-    record = room.governed.history().records[version]
+    record = room.governed.record(version)
     room.governed.ledger.append(
         approval_entry(room.governed.config, record, Actor("x", Role.RISK_OFFICER, Environment.STAGING))
     )
@@ -254,8 +255,8 @@ async def test_a_probe_is_archived_without_a_key_and_nobody_elses_version_is(roo
     assert "no SSH key" in closed(await governed.act(Action.APPROVE, own, signing=nobody))["identity"]
     assert (await governed.act(Action.ARCHIVE, own, signing=nobody)).succeeded
     history = governed.history()
-    assert history.records[own].state is ApprovalState.ARCHIVED
-    assert history.records[other].state is ApprovalState.PENDING_STAGING
+    assert history.records[MODEL_NAME, own].state is ApprovalState.ARCHIVED
+    assert history.records[MODEL_NAME, other].state is ApprovalState.PENDING_STAGING
     assert history.ignored == ()
 
 

@@ -24,6 +24,7 @@ from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.services import ssh
 from tests.governance.test_forgery import approval
 from tests.governance.test_proofs import Room
+from tests.support.contracts import MODEL_NAME
 from tests.support.governed_lab import ADMIN, ENGINEER, OFFICER, GovernedLab
 from tests.support.keys import make_key
 
@@ -69,7 +70,7 @@ async def test_a_decision_that_lost_a_race_is_no_fault_for_anybody_who_reads_the
         assert late.seq == governed.store.entries[-1].seq
         assert "too late: entry" in late.problem
         assert (history.ignored, history.uncounted) == ((late,), ())
-        assert history.records[version].state is ApprovalState.REJECTED
+        assert history.records[MODEL_NAME, version].state is ApprovalState.REJECTED
 
 
 async def test_a_rejection_tries_again_by_itself(governed: GovernedLab) -> None:
@@ -79,7 +80,7 @@ async def test_a_rejection_tries_again_by_itself(governed: GovernedLab) -> None:
     assert outcome.succeeded
     assert (outcome.from_state, outcome.to_state) == ("approved_staging", "rejected")
     history = governed.history()
-    assert history.records[version].state is ApprovalState.REJECTED
+    assert history.records[MODEL_NAME, version].state is ApprovalState.REJECTED
     assert (len(history.overtaken), history.uncounted) == (1, ())
     assert governed.in_step()
 
@@ -100,7 +101,7 @@ async def test_a_champion_that_was_followed_meanwhile_can_still_be_archived(gove
     await governed.promoted(second)
     slow = meanwhile(governed, ENGINEER, lambda: asyncio.run(governed.act(REJECT, first, OFFICER)))
     assert (await governed.act(ARCHIVE, first, signing=slow)).succeeded
-    assert governed.history().records[first].state is ApprovalState.ARCHIVED
+    assert governed.record(first).state is ApprovalState.ARCHIVED
     assert governed.history().uncounted == ()
 
 
@@ -112,7 +113,7 @@ async def test_an_approval_says_what_to_type_when_it_is_still_possible(governed:
 
     with pytest.raises(LabError) as caught:
         await governed.act(APPROVE, version, signing=meanwhile(governed, OFFICER, refused))
-    assert f"invoke approve --version {version} --reason" in caught.value.remedy
+    assert f"invoke approve --model {MODEL_NAME} --version {version} --reason" in caught.value.remedy
     assert (await governed.act(APPROVE, version)).succeeded
     assert governed.history().uncounted == ()
 
@@ -140,7 +141,7 @@ async def test_a_copy_or_an_unsigned_or_an_old_statement_is_never_excused(govern
 
 async def test_what_would_not_have_counted_in_time_is_no_lost_race(governed: GovernedLab) -> None:
     version = governed.train()
-    before = governed.history().records[version].newest
+    before = governed.record(version).newest
     assert (await governed.act(REJECT, version)).succeeded
     time = governed.store.entries[-1].time
     approval(governed, version, by=ENGINEER, role="risk-officer", said_prior=before, said_time=time)
@@ -173,14 +174,15 @@ def test_two_baselines_asked_for_at_once(governed: GovernedLab) -> None:
     config = replace(governed.config, actor=actor)
 
     def ask(digest: str, signing: Signing) -> None:
-        baselines = BaselineApproval(config, governed.store, signing)
+        baselines = BaselineApproval(config, governed.store, signing, MODEL_NAME)
         baselines.done(baselines.ask({"data_hash": digest * 64}, "better"))
 
     slow = meanwhile(governed, ADMIN, lambda: ask("1", Signing(governed.keys[ADMIN])))
     with pytest.raises(LabError, match="No baseline was set"):
         ask("2", slow)
     history = governed.history()
-    assert ("1" * 64 in history.baselines.audited, "2" * 64 in history.baselines.audited) == (True, False)
+    audited = history.baselines_of(MODEL_NAME).audited
+    assert ("1" * 64 in audited, "2" * 64 in audited) == (True, False)
     assert (len(history.overtaken), history.uncounted) == (1, ())
 
 
@@ -198,6 +200,6 @@ async def test_the_registry_ends_as_the_later_of_two_decisions_left_the_trail(go
 
     governed.registry._write = late  # type: ignore[method-assign]
     assert (await governed.act(APPROVE, version)).succeeded
-    assert governed.history().records[version].state is ApprovalState.REJECTED
+    assert governed.record(version).state is ApprovalState.REJECTED
     assert governed.in_step()
     assert governed.registry.tags[version]["deployment_blocked"] == "true"

@@ -65,7 +65,7 @@ async def test_whatever_can_be_repaired_is_and_the_trail_says_so(governed: Gover
     assert [one[0] for one in governed.registry.writes][-2:] == ["registered-models/alias"] * 2
     begun, ended = governed.store.entries[-2:]
     assert (begun.action, begun.status, ended.status) == ("reconcile", Status.STARTED, Status.SUCCESS)
-    assert "alias champion: version 2 → 1" in ended.details["changes"]
+    assert "CreditRiskModel: alias champion: version 2 → 1" in ended.details["changes"]
     assert done.entry == ended
     assert (await reconciler(governed).look()).succeeded
 

@@ -1,23 +1,25 @@
 """Every way in which the registry can differ from the audit trail, and that what agrees is left in peace."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lab.base.model_versions import MODEL_NAME, ApprovalState, ModelVersion
+from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.identities import Identities
-from lab.governance.rules.registry_findings import Finding, Kind, reconcile
+from lab.governance.rules.registry_findings import Finding, Kind, Registry
+from lab.governance.rules.registry_findings import reconcile as compare
 from lab.governance.rules.registry_tags import expected_tags
+from tests.support.contracts import MODEL_NAME
 
 METRICS = {"auc": "0.75", "ks": "0.4"}
 
 
 def request(number: str, **fields: Any) -> Entry:
-    details = {"mlflow_run_id": f"run{number}", "data_hash": "d" * 64, "drift": "stable"}
+    details = {"model": MODEL_NAME, "mlflow_run_id": f"run{number}", "data_hash": "d" * 64, "drift": "stable"}
     made = Entry("register_model", Status.REQUESTED, "dora", "ml-engineer", "dev", "2026-11-23T00:00:00Z", **fields)
     return replace(made, details=details, seq=int(number), hash=number * 64)
 
@@ -36,7 +38,16 @@ def registered(known: Record, **changes: Any) -> ModelVersion:
 
 
 def history(*records: Record, aliases: Mapping[str, str] | None = None, pending: tuple[Entry, ...] = ()) -> History:
-    return History({one.version: one for one in records}, aliases or {}, Identities(), pending=pending)
+    known = {(MODEL_NAME, one.version): one for one in records}
+    holders = {(MODEL_NAME, alias): known[MODEL_NAME, number].key for alias, number in (aliases or {}).items()}
+    return History(known, holders, Identities(), pending=pending)
+
+
+def reconcile(
+    versions: Sequence[ModelVersion], aliases: Mapping[str, Sequence[str]], known: History
+) -> tuple[Finding, ...]:
+    """Of a lab with the shipped model."""
+    return compare(Registry(versions, {MODEL_NAME: aliases}), known, {MODEL_NAME})
 
 
 def test_what_agrees_is_no_finding() -> None:
@@ -64,7 +75,7 @@ def test_a_changed_tag_is_found_with_both_values(name: str, value: str) -> None:
     version = registered(known)
     audited = version.tags.get(name, "")
     [finding] = reconcile([replace(version, tags={**version.tags, name: value})], {}, history(known))
-    assert finding == Finding(Kind.TAG, "1", name, value, audited)
+    assert finding == Finding(Kind.TAG, "1", name, value, audited, MODEL_NAME)
     assert finding.repairable
     assert value in str(finding)
 
@@ -89,7 +100,7 @@ def test_a_moved_alias_is_found(aliases: dict[str, tuple[str, ...]], audited: di
     first, second = record("1"), record("2")
     [finding] = reconcile([registered(first), registered(second)], aliases, history(first, second, aliases=audited))
     assert finding.kind is Kind.ALIAS
-    assert str(finding) == text
+    assert str(finding) == f"{MODEL_NAME}: {text}"
 
 
 def test_a_stage_is_somebodys_doing() -> None:
@@ -129,7 +140,7 @@ def test_a_registration_that_was_cut_short_is_told_from_a_foreign_version() -> N
 
 def test_a_version_that_is_gone_is_found() -> None:
     [finding] = reconcile([], {}, history(record("1", ApprovalState.APPROVED_PROD)))
-    assert str(finding) == "version 1, approved_prod by the audit trail, isn't in the registry"
+    assert str(finding) == f"{MODEL_NAME}: version 1, approved_prod by the audit trail, isn't in the registry"
     assert not finding.repairable
 
 
@@ -149,7 +160,7 @@ def test_a_number_that_was_given_anew_is_another_version() -> None:
     old, new = record("1"), anew("1", "other")
     both = replace(history(new), former=(old,))
     [gone] = reconcile([registered(new)], {}, both)
-    assert str(gone) == "version 1@run1, pending_staging by the audit trail, isn't in the registry"
+    assert str(gone) == f"{MODEL_NAME}: version 1@run1, pending_staging by the audit trail, isn't in the registry"
     # Whichever of the two the registry holds, its own tags are right.
     [gone] = reconcile([registered(old)], {}, both)
     assert (gone.kind, gone.version) == (Kind.GONE, "1@other")
@@ -157,10 +168,10 @@ def test_a_number_that_was_given_anew_is_another_version() -> None:
 
 def test_an_alias_of_a_deleted_version_is_not_on_the_one_that_got_its_number() -> None:
     old, new = record("1", ApprovalState.APPROVED_PROD), anew("1", "other")
-    both = replace(history(new, aliases={"champion": "1"}), former=(old,), runs={"champion": "run1"})
+    both = replace(history(new), former=(old,), holders={(MODEL_NAME, "champion"): old.key})
     gone, alias = reconcile([registered(new)], {"1": ("champion",)}, both)
     assert gone.kind is Kind.GONE
-    assert str(alias) == "alias champion is on version 1, by the audit trail on 1@run1"
+    assert str(alias) == f"{MODEL_NAME}: alias champion is on version 1, by the audit trail on 1@run1"
 
 
 def test_a_version_in_anothers_place_gets_none_of_its_tags_and_is_blocked() -> None:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from lab.base.model_versions import MODEL_NAME, ModelVersion
+from lab.base.model_versions import ModelVersion
 from lab.base.names import GREATEST, in_order, whole_number
 from lab.governance.ledger import Entry, Status, seal
 from lab.governance.rules.registry_tags import RegistryClaims, named_entries, named_number
+from tests.support.contracts import MODEL_NAME
 
 HASH = "a" * 64
 

@@ -29,7 +29,7 @@ async def test_a_right_tag_is_never_made_false(governed: GovernedLab) -> None:
     governed.delete_model()
     assert governed.train() == "1"
     tags = dict(governed.registry.tags["1"])
-    gone = "version 1@run1, pending_staging by the audit trail, isn't in the registry"
+    gone = "CreditRiskModel: version 1@run1, pending_staging by the audit trail, isn't in the registry"
     assert await reconciled(governed) == [gone]
     assert await reconciled(governed, repair=True) == [gone]
     assert governed.registry.tags["1"] == tags
@@ -61,7 +61,7 @@ async def test_an_alias_put_on_the_new_version_by_hand_is_taken_away(governed: G
     governed.delete_model()
     governed.train()
     governed.registry.aliases["champion"] = "1"
-    assert "alias champion is on version 1, by the audit trail on 1@run1" in await reconciled(governed)
+    assert "CreditRiskModel: alias champion is on version 1, by the audit trail on 1@run1" in await reconciled(governed)
     await reconciled(governed, repair=True)
     assert governed.registry.aliases == {}
 

@@ -16,13 +16,14 @@ import pytest
 from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
 from lab.base.dataset import hash_file
 from lab.base.errors import LabError
-from lab.base.model_versions import MODEL_NAME, GovernanceTags
+from lab.base.model_versions import GovernanceTags
 from lab.base.runs import JOB, OWNER_TAG, SCHEDULE, STEPS
 from lab.governance.ledger import Status
 from lab.observe.snapshot import Health
 from lab.runtime.native.service_files import scrape_targets
 from lab.services.s3 import PIPELINE, READER, S3
 from tests.stack.toolbox import complaints
+from tests.support.contracts import MODEL_NAME
 from tests.support.lab import ROOT, LiveLab
 from tests.support.launching import REPOSITORY, launch, run_tags
 from tests.support.waiting import eventually

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from docs import schema
 from lab.base.errors import SettingsError
-from lab.models.model_folder import read_contract, the_model
+from lab.models.model_folder import read_contract
 from tests.support.contracts import CONTRACT, ROOT
 
 TEXT = (ROOT / "pipelines" / "credit_risk" / "model.yaml").read_text()
@@ -109,27 +109,3 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.yaml").write_bytes(b"name: \xff\xfe")
     with pytest.raises(SettingsError, match="no YAML"):
         read_contract(tmp_path / "model.yaml")
-
-
-def test_the_lab_has_one_model(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="holds 0: none"):
-        the_model(tmp_path)
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "model.yaml").write_text(yaml.safe_dump({}))
-    with pytest.raises(SettingsError, match="holds 2: a, b"):
-        the_model(tmp_path)
-
-
-def test_another_name_than_the_audited_one_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "churn").mkdir()
-    (tmp_path / "churn" / "model.yaml").write_text(SMALL)
-    with pytest.raises(SettingsError, match="governs CreditRiskModel only, not Churn"):
-        the_model(tmp_path)
-
-
-def test_a_folder_that_python_cannot_import_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "my-model").mkdir()
-    (tmp_path / "my-model" / "model.yaml").write_text(TEXT)
-    with pytest.raises(SettingsError, match="can't be imported"):
-        the_model(tmp_path)

@@ -27,7 +27,7 @@ from lab.observe.details.entry_source import EntryDetail, EntrySource, examine
 from lab.observe.details.run_source import RunSource, entries_of
 from lab.observe.details.version_source import VersionSource, decisions_in, next_action
 from tests.services.answers import answer
-from tests.support.contracts import profile_of
+from tests.support.contracts import MODEL_NAME, profile_of
 from tests.support.governed_lab import OFFICER, GovernedLab, MemoryStore
 from tests.support.played_lab import config
 
@@ -265,7 +265,7 @@ async def test_a_version_comes_with_its_run_and_the_champion(tmp_path: Path) -> 
         return httpx.Response(200, json=answer(names[path]))
 
     details = VersionSource(config(tmp_path), httpx.MockTransport(serve))
-    found = await details.version("1")
+    found = await details.version(MODEL_NAME, "1")
     await details.aclose()
     assert found.run is not None
     assert [one.path for one in found.run.files] == ["plots/confusion_matrix.png", "plots/roc.png"]

@@ -230,10 +230,13 @@ async def test_a_run_under_way_is_looked_at_again(observed: ObservedLab) -> None
 
 
 async def test_a_young_drift_monitor_leaves_its_part_waiting(observed: ObservedLab) -> None:
-    text = "synthetic_data_last_check_timestamp 0.0\nsynthetic_data_check_success 0.0\n"
+    text = (
+        "synthetic_data_check_interval_seconds 30.0\n"
+        'synthetic_data_last_check_timestamp{model="M"} 0.0\nsynthetic_data_check_success{model="M"} 0.0\n'
+    )
     observed.services.broken[Service.DRIFT_MONITOR] = lambda _request: httpx.Response(200, text=text)
     assert (await observed.tick()).drift.state is SliceState.WAITING
-    failing = text + "synthetic_data_check_failures_total 1.0\n"
+    failing = text + 'synthetic_data_check_failures_total{model="M"} 1.0\n'
     observed.services.broken[Service.DRIFT_MONITOR] = lambda _request: httpx.Response(200, text=failing)
     assert (await observed.tick()).drift.state is SliceState.FAILED
 

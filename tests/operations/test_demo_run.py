@@ -14,6 +14,7 @@ from lab.governance.ledger import Status
 from lab.operations import demo_run
 from lab.operations.demo_run import DemoRun, DemoRunner
 from lab.services.s3 import S3, AuditStore
+from tests.support.contracts import MODEL
 from tests.support.governed_lab import MemoryStore
 from tests.support.played_lab import config
 from tests.support.ports import NEVER_STARTED
@@ -147,7 +148,7 @@ async def test_how_a_run_ended_is_told_whatever_cannot_be_read_any_more(tmp_path
     for status in (RunStatus.SUCCESS, RunStatus.FAILURE):
         runner = DemoRunner(config(tmp_path), lambda _: None)
         runner._store = AuditStore(S3.connect("http://127.0.0.1:9", "a", "b", 0.2), "audit", "p/")
-        found = await runner._summarise(Run("r", JOB, status))
+        found = await runner._summarise(MODEL.id, Run("r", JOB, status))
         assert found.run.status is status
         assert not found.succeeded
         assert any("its audit entries" in what for what in found.unread)
@@ -168,7 +169,7 @@ async def test_an_interrupted_demo_run_says_that_its_run_goes_on(tmp_path: Path)
 
     runner = DemoRunner(config(tmp_path), lambda _: None)
     runner._dagster = Launched()  # type: ignore[assignment]
-    task = asyncio.create_task(runner._launch("demo-run", None, {}, 60))
+    task = asyncio.create_task(runner._launch(MODEL.id, "demo-run", None, {}, 60))
     await followed.wait()
     task.cancel()
     with pytest.raises(Interrupted, match="run r-1 goes on") as caught:

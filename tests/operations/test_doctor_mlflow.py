@@ -7,6 +7,7 @@ import pytest
 
 from lab.operations.doctor_mlflow import _deleted
 from lab.operations.finding import Finding, Verdict
+from tests.support.contracts import MODEL as SHIPPED
 
 URL = "http://127.0.0.1:5000"
 GONE = (404, {"error_code": "RESOURCE_DOES_NOT_EXIST"})
@@ -38,7 +39,7 @@ def found(
         return httpx.Response(status, json=body)
 
     with httpx.Client(base_url=f"{URL}/api/2.0/", transport=httpx.MockTransport(answer)) as client:
-        return list(_deleted(client, URL))
+        return list(_deleted(client, URL, SHIPPED.id))
 
 
 def test_a_deleted_experiment_comes_with_the_call_that_restores_it() -> None:

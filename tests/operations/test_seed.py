@@ -8,6 +8,7 @@ import pytest
 from lab.base.errors import LabError
 from lab.operations.seed import Seeder
 from lab.wiring import load_config
+from tests.support.contracts import MODEL
 from tests.support.ports import NEVER_STARTED
 
 SAMPLE = (Path(__file__).resolve().parents[2] / "data" / "sample_data.csv").read_text(encoding="utf-8")
@@ -23,7 +24,7 @@ def seeder(tmp_path: Path) -> Callable[[bytes | None], Seeder]:
         if data is not None:
             path.write_bytes(data)
         environ = {"LAB_ENV_FILE": str(tmp_path / "env"), "DATA_PATH": str(path), "PORT_OFFSET": str(NEVER_STARTED)}
-        return Seeder(load_config(environ))
+        return Seeder(load_config(environ), MODEL)
 
     return make
 

@@ -22,6 +22,7 @@ from lab.governance.rules.policy import Actor, Environment, Role
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import ADMIN, PIPELINE, S3, AuditStore
+from tests.support.contracts import MODEL_NAME
 from tests.support.lab import LiveLab
 from tests.support.waiting import eventually
 
@@ -119,9 +120,9 @@ def test_only_chosen_proofs_are_made(lab: LiveLab) -> None:
 
 
 def test_tags_and_an_alias_past_the_lab_fail_their_lines_alarm_and_are_repaired(lab: LiveLab) -> None:
-    mlflow(lab, lambda client: client.set_version_tag(TRAINED, "owner", "eve@example.com"))
-    mlflow(lab, lambda client: client.set_version_tag(TRAINED, "deployment_blocked", "false"))
-    mlflow(lab, lambda client: client.set_alias("champion", TRAINED))
+    mlflow(lab, lambda client: client.set_version_tag(MODEL_NAME, TRAINED, "owner", "eve@example.com"))
+    mlflow(lab, lambda client: client.set_version_tag(MODEL_NAME, TRAINED, "deployment_blocked", "false"))
+    mlflow(lab, lambda client: client.set_alias(MODEL_NAME, "champion", TRAINED))
     try:
         assert failed(lab, *READ) == {TAGS, BLOCKED, RECONCILED}
         assert not reconciled(lab)["succeeded"]
@@ -206,12 +207,12 @@ def test_evidence_of_a_live_version_checks_without_the_lab(lab: LiveLab) -> None
 def test_a_self_approved_version_fails_its_lines(lab: LiveLab) -> None:
     """The last test: an entry can't be taken back."""
     store = AuditStore(S3.of_lab(lab.config, PIPELINE), lab.config.audit_bucket, lab.config.audit_prefix)
-    record = TrailReader(lab.config, store).read().history.records[TRAINED]
+    record = TrailReader(lab.config, store).read().history.records[MODEL_NAME, TRAINED]
     owner = Actor(record.owner, Role.RISK_OFFICER, Environment.STAGING)
     eventually(lambda: "EntriesWithoutProof" not in alerts(lab), 120, "an end of alarms: own probes must not alarm")
     forged = Ledger(store, lab.config.audit_prefix).append(approval_entry(lab.config, record, owner))
     for name, value in (("approval_state", "approved_staging"), ("deployment_blocked", "false")):
-        mlflow(lab, lambda client, n=name, v=value: client.set_version_tag(TRAINED, n, v))
+        mlflow(lab, lambda client, n=name, v=value: client.set_version_tag(MODEL_NAME, TRAINED, n, v))
 
     eventually(lambda: "EntriesWithoutProof" in alerts(lab), 120, "the alert")
     eventually(lambda: forged.seq in shown_without_proof(lab), 60, "the mark", (TypeError,))

@@ -12,6 +12,7 @@ from lab.services import dagster_answers as read
 from lab.services.dagster import Dagster, query
 from lab.services.http import Incomplete, NotReady
 from tests.services.answers import QUERIES, answer, http, query_name, says
+from tests.support.contracts import MODEL
 
 ACTOR = Actor("ada@example.com", Role.ML_ENGINEER, Environment.DEV)
 
@@ -200,7 +201,7 @@ async def test_a_launch_carries_actor_data_and_tags() -> None:
         )
 
     client = Dagster(http(serve, "Dagster"))
-    assert await client.launch(ACTOR, "demo-run", "/data/x.csv", {"lab/owner": "mallory", "note": "n"}) == "r1"
+    assert await client.launch(ACTOR, MODEL.id, "demo-run", "/data/x.csv", {"lab/owner": "m", "note": "n"}) == "r1"
     assert sent["selector"] == {
         "repositoryLocationName": "pipelines", "repositoryName": "__repository__", "jobName": JOB,
     }  # fmt: skip
@@ -211,7 +212,7 @@ async def test_a_launch_carries_actor_data_and_tags() -> None:
     tags = {tag["key"]: tag["value"] for tag in sent["executionMetadata"]["tags"]}
     who = {"lab/owner": ACTOR.owner, "lab/role": "ml-engineer", "lab/environment": "dev"}
     assert tags == {**who, "lab/trigger": "demo-run", "note": "n"}
-    await client.launch(ACTOR, "demo-run")
+    await client.launch(ACTOR, MODEL.id, "demo-run")
     assert "ops" not in sent["runConfigData"]
 
 
@@ -224,7 +225,7 @@ async def test_a_launch_carries_actor_data_and_tags() -> None:
 )
 async def test_a_refused_launch_says_why(captured: str, said: str) -> None:
     with pytest.raises(RunFailed) as caught:
-        await dagster(answer(captured)).launch(ACTOR, "demo-run")
+        await dagster(answer(captured)).launch(ACTOR, MODEL.id, "demo-run")
     assert said in caught.value.message
 
 
@@ -253,7 +254,7 @@ WRONG: list[Any] = [None, [], "x", 1, {}, {"data": None}, {"data": []}, {"data":
     "call", ["ping", "daemons", "schedule", "dashboard", "runs", "run", "failure", "launch", "terminate"]
 )
 async def test_a_wrong_shape_is_our_error(body: Any, call: str) -> None:
-    args = {"run": ("x",), "failure": ("x",), "terminate": ("x",), "launch": (ACTOR, "t")}.get(call, ())
+    args = {"run": ("x",), "failure": ("x",), "terminate": ("x",), "launch": (ACTOR, MODEL.id, "t")}.get(call, ())
     with pytest.raises(ServiceUnavailable):
         await getattr(dagster(body), call)(*args)
 

@@ -8,14 +8,15 @@ from lab.services.metrics import read_drift, read_entry_validity, samples
 DRIFT = """
 # HELP synthetic_data_drift_detected 1 when drifted.
 # TYPE synthetic_data_drift_detected gauge
-synthetic_data_drift_detected 1.0
-synthetic_data_row_count 1000.0
-synthetic_data_last_check_timestamp 1.7954447e+09
-synthetic_data_check_success 1.0
-synthetic_data_check_failures_total 2.0
-synthetic_data_feature_psi{feature="age_in_years"} 0.05
-synthetic_data_feature_psi{feature="credit_amount"} 0.41
-synthetic_data_info{baseline_hash="b",current_hash="c"} 1.0
+synthetic_data_drift_detected{model="M"} 1.0
+synthetic_data_row_count{model="M"} 1000.0
+synthetic_data_last_check_timestamp{model="M"} 1.7954447e+09
+synthetic_data_check_success{model="M"} 1.0
+synthetic_data_check_interval_seconds 30.0
+synthetic_data_check_failures_total{model="M"} 2.0
+synthetic_data_feature_psi{model="M",feature="age_in_years"} 0.05
+synthetic_data_feature_psi{model="M",feature="credit_amount"} 0.41
+synthetic_data_info{model="M",baseline_hash="b",current_hash="c"} 1.0
 """
 
 
@@ -39,25 +40,29 @@ def test_text_that_is_not_metrics_holds_no_samples() -> None:
 
 
 def test_the_drift_monitors_metrics_are_its_report() -> None:
-    found = read_drift(DRIFT)
+    found = read_drift(DRIFT)["M"]
     features = (FeatureDrift("credit_amount", 0.41), FeatureDrift("age_in_years", 0.05))
-    assert found.report == DriftReport("b", "c", 1000, features, 1795444700.0)
+    assert found.report == DriftReport("b", "c", 1000, features, 1795444700.0, "M")
     assert found.report.drifted == ("credit_amount",)
     assert not found.failing
 
 
 def test_a_feature_that_chance_explains_has_not_drifted() -> None:
-    found = read_drift(DRIFT + 'synthetic_data_feature_p_value{feature="credit_amount"} 0.2\n')
+    found = read_drift(DRIFT + 'synthetic_data_feature_p_value{model="M",feature="credit_amount"} 0.2\n')["M"]
     assert found.report is not None
     assert found.report.features[0] == FeatureDrift("credit_amount", 0.41, 0.2)
     assert found.report.drifted == ()
 
 
 def test_before_the_first_check_there_is_no_report() -> None:
-    young = "synthetic_data_last_check_timestamp 0.0\nsynthetic_data_check_success 0.0\n"
-    assert (read_drift(young).report, read_drift(young).failing) == (None, False)
-    failing = young + "synthetic_data_check_failures_total 3.0\n"
-    assert (read_drift(failing).report, read_drift(failing).failing) == (None, True)
+    young = (
+        "synthetic_data_check_interval_seconds 30.0\n"
+        'synthetic_data_last_check_timestamp{model="M"} 0.0\nsynthetic_data_check_success{model="M"} 0.0\n'
+    )
+    found = read_drift(young)["M"]
+    assert (found.report, found.failing) == (None, False)
+    found = read_drift(young + 'synthetic_data_check_failures_total{model="M"} 3.0\n')["M"]
+    assert (found.report, found.failing) == (None, True)
 
 
 def test_verdicts_are_there_once_the_whole_trail_was_read() -> None:

@@ -10,6 +10,7 @@ from lab.services.http import BadStatus
 from lab.services.mlflow import Mlflow, _chosen, read_version
 from tests.services.answers import answer, http, says
 
+NAME = "CreditRiskModel"
 RUN = "a2f12492f8294392b00a6146abe7af34"
 
 
@@ -27,7 +28,8 @@ class Registry:
         params = request.url.params
         versions = answer("mlflow_versions")["model_versions"]
         if path == "model-versions/search":
-            assert params["order_by"] == "version_number DESC"
+            # Over several models numbers say nothing of what is newest.
+            assert params["order_by"] == ("version_number DESC" if "filter" in params else "creation_timestamp DESC")
             return httpx.Response(200, json={"model_versions": versions[: self._shown]})
         if path == "registered-models/search":
             return httpx.Response(200, json=answer("mlflow_models"))
@@ -86,7 +88,7 @@ async def test_a_version_without_its_run_has_no_metrics() -> None:
             return httpx.Response(404, json=body)
         return httpx.Response(200, json=answer("mlflow_version"))
 
-    version = await Mlflow(http(serve)).version(3)
+    version = await Mlflow(http(serve)).version(NAME, 3)
     assert (version.version, version.metrics) == ("3", {})
 
 
@@ -101,7 +103,11 @@ async def test_a_metric_that_is_not_a_number_is_kept_as_nan() -> None:
 @pytest.mark.parametrize(("captured", "status"), [("mlflow_version_unknown", 404), ("mlflow_alias_unknown", 400)])
 async def test_what_mlflow_does_not_have_is_not_found(captured: str, status: int) -> None:
     client = Mlflow(http(says(answer(captured), status)))
-    for call in (client.version(99), client.set_alias("champion", 99), client.set_version_tag(99, "a", "b")):
+    for call in (
+        client.version(NAME, 99),
+        client.set_alias(NAME, "champion", 99),
+        client.set_version_tag(NAME, 99, "a", "b"),
+    ):
         with pytest.raises(NotFound, match="not found"):
             await call
 
@@ -109,7 +115,7 @@ async def test_what_mlflow_does_not_have_is_not_found(captured: str, status: int
 async def test_a_refusal_keeps_mlflows_words() -> None:
     client = Mlflow(http(says({"error_code": "INVALID_PARAMETER_VALUE", "message": "Invalid alias name"}, 400)))
     with pytest.raises(BadStatus, match="Invalid alias name"):
-        await client.delete_alias("a b")
+        await client.delete_alias(NAME, "a b")
 
 
 async def test_writing_sends_name_version_and_value() -> None:
@@ -120,10 +126,10 @@ async def test_writing_sends_name_version_and_value() -> None:
         return httpx.Response(200, json={})
 
     client = Mlflow(http(serve))
-    await client.set_version_tag(3, "approval_state", "rejected")
-    await client.set_alias("champion", 3)
-    await client.delete_alias("champion")
-    name = {"name": "CreditRiskModel"}
+    await client.set_version_tag(NAME, 3, "approval_state", "rejected")
+    await client.set_alias(NAME, "champion", 3)
+    await client.delete_alias(NAME, "champion")
+    name = {"name": NAME}
     assert sent == [
         ("POST", "model-versions/set-tag", {**name, "version": "3", "key": "approval_state", "value": "rejected"}),
         ("POST", "registered-models/alias", {**name, "alias": "champion", "version": "3"}),
@@ -132,17 +138,18 @@ async def test_writing_sends_name_version_and_value() -> None:
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 1, {"model_versions": 1, "registered_models": 2, "run": []}])
-@pytest.mark.parametrize("call", ["versions", "ping", "version", "run_metrics", "aliases"])
+@pytest.mark.parametrize("call", ["versions", "registry", "ping", "version", "run_metrics", "aliases"])
 async def test_a_wrong_shape_is_our_error(body: Any, call: str) -> None:
+    asked = {"version": (NAME, "1"), "run_metrics": ("1",), "aliases": (NAME,)}
     client = Mlflow(http(says(body)))
     with pytest.raises(ServiceUnavailable):
-        await getattr(client, call)(*(("1",) if call in {"version", "run_metrics"} else ()))
+        await getattr(client, call)(*asked.get(call, ()))
 
 
 def test_however_many_aliases_somebody_sets_the_labs_own_are_asked_for() -> None:
-    aliases = {str(number): ("somebodys",) for number in range(2, 500)} | {"1": ("champion",)}
+    aliases = {(NAME, str(number)): ("somebodys",) for number in range(2, 500)} | {(NAME, "1"): ("champion",)}
     chosen = _chosen(aliases)
-    assert (len(chosen), chosen[0], chosen[-1]) == (20, "499", "1")
+    assert (len(chosen), chosen[0], chosen[-1]) == (20, (NAME, "499"), (NAME, "1"))
 
 
 def test_a_tag_is_cut_before_it_is_kept() -> None:

@@ -59,13 +59,13 @@ def exporters() -> dict[str, Exporter]:
     dashboard = Dashboard(runs, ScheduleState("s", "RUNNING", "* * * * *", 4.0), (DaemonStatus("SCHEDULER", 5.0),))
     ledger = LedgerStatus(up=True, known=True, entries=1, by_status={"success": 1})
     governance = [
-        GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), 1, known=True)),
+        GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), ("M",), 1, known=True)),
         EntryValidityCollector(lambda: Validated(1, History({}, {}, Identities()))),
         BucketCollector(lambda: BucketStatus(True, True)),
-        ReconcileCollector(lambda: ReconcileStatus(True, True, by_kind={"tag": 1})),
+        ReconcileCollector(lambda: ReconcileStatus(True, True, counts={("M", "tag"): 1})),
     ]
     collectors: dict[str, list[Any]] = {
-        "drift": [DriftCollector(lambda: DriftStatus(report, 1), 30)],
+        "drift": [DriftCollector(lambda: {"M": DriftStatus(report, 1)}, 30)],
         "dagster": [DagsterCollector(lambda: DagsterStatus(True, 0.1, True, dashboard))],
         "governance": governance,
     }

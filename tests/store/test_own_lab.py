@@ -70,6 +70,7 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
         "approve-deploy": ["--env", "staging", "--reason", "x", "--key", key],
         "backup": ["--output", str(tmp_path / "backup")],
         "demo-run": [],
+        "train": ["CreditRiskModel"],
         "deploy": ["--env", "dev"],
         "evidence": ["--version", "1", "--output", str(tmp_path / "evidence")],
         "identity-add": ["eve@example.com", "--key", f"{key}.pub", "--role", "platform-admin"],
@@ -144,7 +145,7 @@ def test_no_command_acts_on_a_lab_at_the_ports_of_one_that_was_never_started(
 def test_every_task_either_acts_and_is_tried_or_acts_on_no_other_lab(tmp_path: Path) -> None:
     listed = subprocess.run([INVOKE, "--list"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
     tasks = {line.split()[0] for line in listed.splitlines() if line[:2] == "  " and line[2:3].strip()}
-    looking = {"doctor", "exec", "logs", "open", "status"}  # at this home's own processes or containers
+    looking = {"doctor", "exec", "logs", "models", "open", "status"}  # at this home's own processes or containers
     making = {
         "build",
         "bundle",

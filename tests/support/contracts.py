@@ -1,5 +1,6 @@
 """The shipped model's contract, which the shipped data keeps."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,8 +10,36 @@ from lab.models.model_folder import the_model
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = the_model(ROOT / "pipelines")
 CONTRACT = MODEL.contract
+# What the shipped model is called in the registry, in MLflow's experiments and among the assets.
+MODEL_NAME, EXPERIMENT = CONTRACT.name, MODEL.id.experiment
+MODEL_ASSET = ("models", MODEL_NAME)
 
 
 def profile_of(rows: Iterable[Mapping[str, str]], sha256: str) -> Profile:
     """The baseline profile of rows of the shipped data."""
     return profile(rows, sha256, *CONTRACT.profiled)
+
+
+_SMALL = """\
+version: 1
+name: {name}
+owner: ann
+purpose: Who leaves.
+task: binary
+target: left
+positive: "yes"
+columns:
+  months: {{type: number, min: 0}}
+  left: {{type: category, values: ["no", "yes"]}}
+"""
+
+
+def write_model(pipelines: Path, folder: str, name: str = "", text: str | None = None, **more: str) -> Path:
+    """A model's folder below `pipelines`, with a small sound contract and what `more` adds, or with `text`."""
+    made = pipelines / folder
+    made.mkdir(parents=True, exist_ok=True)
+    lines = (
+        f"{key}: {json.dumps(value) if value not in {'true', 'false'} else value}\n" for key, value in more.items()
+    )
+    (made / "model.yaml").write_text(_SMALL.format(name=name) + "".join(lines) if text is None else text)
+    return made

@@ -1,14 +1,10 @@
 """A governed lab without servers: a trail in memory, a registry behind a mock transport, people with real SSH keys."""
 
-import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from lab.base.errors import NotFound
-from lab.base.model_versions import MODEL_NAME
 from lab.base.runs import REGISTRATION_REQUEST
 from lab.config import LabConfig
 from lab.governance.cases.approve import Approver, Outcome, Tools
@@ -20,13 +16,14 @@ from lab.governance.cases.trail import TrailReader
 from lab.governance.ledger import Entry, Status, parse
 from lab.governance.ledger.writer import Ledger, now_utc
 from lab.governance.rules.approval_states import ALIASES
-from lab.governance.rules.history import History
+from lab.governance.rules.history import History, Record
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import expected_tags
-from lab.services.http import Http
-from lab.services.mlflow import Mlflow
+from lab.governance.rules.version_records import Key
+from tests.support.contracts import MODEL_NAME
 from tests.support.keys import make_key
 from tests.support.played_lab import config
+from tests.support.played_registry import Registry
 
 DATA, BASELINE = "d" * 64, "b" * 64
 OWNER = "dora@example.com"
@@ -56,80 +53,6 @@ class MemoryStore:
         return [parse(self.objects[key]) for key in sorted(self.objects)]
 
 
-@dataclass
-class Registry:
-    """MLflow's registry; `broken` makes it answer 503 to every write, `writes` lists them."""
-
-    tags: dict[str, dict[str, str]] = field(default_factory=dict)
-    aliases: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
-    stages: dict[str, str] = field(default_factory=dict)
-    files: dict[str, bytes] = field(default_factory=dict)
-    runs: dict[str, str] = field(default_factory=dict)
-    writes: list[tuple[str, str, str]] = field(default_factory=list)
-    broken: bool = False
-
-    def client(self) -> Mlflow:
-        return Mlflow(Http("http://mlflow", "MLflow", transport=httpx.MockTransport(self._serve), logs="mlflow"))
-
-    def _serve(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.path.removeprefix("/api/2.0/mlflow/")
-        if path == "/get-artifact":
-            body = self.files.get(request.url.params["path"])
-            return httpx.Response(500) if body is None else httpx.Response(200, content=body)
-        if request.method == "GET":
-            return self._read(path, request.url.params)
-        if self.broken:
-            return httpx.Response(503)
-        return self._write(request.method, path, json.loads(request.content))
-
-    def _read(self, path: str, params: httpx.QueryParams) -> httpx.Response:
-        if path == "registered-models/search":
-            aliases = [{"alias": alias, "version": holder} for alias, holder in self.aliases.items()]
-            return httpx.Response(200, json={"registered_models": [{"name": MODEL_NAME, "aliases": aliases}]})
-        if path == "model-versions/search":
-            return httpx.Response(200, json=self._page(params))
-        if path == "runs/get":
-            numbers = [{"key": name, "value": value} for name, value in self.metrics[params["run_id"]].items()]
-            return httpx.Response(200, json={"run": {"info": {"status": "FINISHED"}, "data": {"metrics": numbers}}})
-        if params["version"] not in self.tags:
-            return httpx.Response(404, json={"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not found"})
-        return httpx.Response(200, json={"model_version": self._version(params["version"])})
-
-    def _page(self, params: httpx.QueryParams) -> dict[str, Any]:
-        first, limit = int(params.get("page_token") or 0), int(params["max_results"])
-        newest = sorted(self.tags, key=int, reverse=True)
-        more = {"next_page_token": str(first + limit)} if len(newest) > first + limit else {}
-        return {"model_versions": [self._version(one) for one in newest[first : first + limit]], **more}
-
-    def _version(self, number: str) -> dict[str, Any]:
-        return {
-            "name": MODEL_NAME,
-            "version": number,
-            "creation_timestamp": 1_795_444_716_991,
-            "run_id": self.runs.get(number, f"run{number}"),
-            "current_stage": self.stages.get(number, "None"),
-            "aliases": [alias for alias, holder in self.aliases.items() if holder == number],
-            "tags": [{"key": name, "value": value} for name, value in self.tags[number].items()],
-        }
-
-    def _write(self, method: str, path: str, body: dict[str, str]) -> httpx.Response:
-        self.writes.append(
-            (path, body.get("key") or body.get("alias", ""), body.get("value") or body.get("version", ""))
-        )
-        if path == "model-versions/set-tag":
-            self.tags[body["version"]][body["key"]] = body["value"]
-        elif path == "model-versions/transition-stage":
-            self.stages[body["version"]] = body["stage"]
-        elif path == "model-versions/delete-tag":
-            del self.tags[body["version"]][body["key"]]
-        elif method == "DELETE":
-            del self.aliases[body["alias"]]
-        else:
-            self.aliases[body["alias"]] = body["version"]
-        return httpx.Response(200, json={})
-
-
 class GovernedLab:
     """The lab and its people: dora trains, adam administers, olga is the risk officer, emil the engineer."""
 
@@ -147,30 +70,37 @@ class GovernedLab:
         for name, role in ((ADMIN, "platform-admin"), (OFFICER, "risk-officer"), (ENGINEER, "ml-engineer")):
             self.registrar(ADMIN).add(name, self.keys[name], [role], f"add {name}")
         if baseline:
-            governed = BaselineApproval(self.config, self.store, Signing())
-            governed.done(governed.ask({"data_hash": BASELINE}, "first"))
+            self.set_baseline()
         return self
+
+    def set_baseline(self, model: str = MODEL_NAME, data_hash: str = BASELINE) -> None:
+        """As `invoke seed` does, by whoever the settings name."""
+        governed = BaselineApproval(self.config, self.store, Signing(), model)
+        governed.done(governed.ask({"data_hash": data_hash}, "first"))
 
     def registrar(self, by: str) -> Registrar:
         return Registrar(self.config, Signing(self.keys[by]), self.store)
 
-    def train(self, auc: float = 0.75, drift: str = "stable", owner: str = OWNER) -> str:
+    def train(
+        self, auc: float = 0.75, drift: str = "stable", owner: str = OWNER, model: str = MODEL_NAME, run: str = ""
+    ) -> str:
         """One more version, as the pipeline leaves it in trail and registry; its number."""
-        number = str(len(self.registry.tags) + 1)
+        registry = self.registry.of(model)
+        number = str(len(registry.tags) + 1)
         self._trained += 1
-        run = self.registry.runs[number] = f"run{self._trained}"
+        run = registry.runs[number] = run or f"run{self._trained}"
         metrics = {"auc": str(auc), "mlflow_run_id": run}
         self.append("train_model", Status.SUCCESS, owner, run_id=f"dagster{number}", details=metrics)
-        details = {"model": MODEL_NAME, "mlflow_run_id": run, "data_hash": DATA, "drift": drift}
+        details = {"model": model, "mlflow_run_id": run, "data_hash": DATA, "drift": drift}
         details["baseline_hash"] = BASELINE
         request = self.append(REGISTRATION_REQUEST, Status.REQUESTED, owner, run_id=f"dagster{number}", details=details)
         done = {"request_seq": request.seq, "data_hash": DATA}
         step = "register_with_governance"
         self.append(step, Status.SUCCESS, owner, run_id=f"dagster{number}", model_version=number, details=done)
-        record = self.history().record(number, run)
+        record = self.history().record(Key(model, number, run))
         assert record
         tags = expected_tags(record)
-        self.registry.tags[number] = tags | {"deployment_blocked_reason": "awaiting approval"}
+        registry.tags[number] = tags | {"deployment_blocked_reason": "awaiting approval"}
         self.registry.metrics[run] = {"auc": auc}
         return number
 
@@ -192,6 +122,10 @@ class GovernedLab:
     def history(self) -> History:
         return TrailReader(self.config, self.store).read().history
 
+    def record(self, version: str, model: str = MODEL_NAME) -> Record:
+        """What the trail knows of the version that was registered last under a number of a model."""
+        return self.history().records[model, version]
+
     async def act(
         self,
         action: Action,
@@ -200,12 +134,13 @@ class GovernedLab:
         role: str = "",
         dry_run: bool = False,
         signing: Signing | None = None,
+        model: str = MODEL_NAME,
     ) -> Outcome:
         """One action by the holder of a key."""
         key = self.keys[by] if isinstance(by, str) else by
         approver = Approver(self.config, signing or Signing(key, role), self.tools())
         try:
-            return await approver.act(action, version, "because it is right", dry_run)
+            return await approver.act(action, model, version, "because it is right", dry_run)
         finally:
             await approver.aclose()
 
@@ -218,28 +153,32 @@ class GovernedLab:
         except KeyError:
             raise NotFound("no such data set") from None
 
-    async def promoted_from_approved(self, version: str) -> None:
+    async def promoted_from_approved(self, version: str, model: str = MODEL_NAME) -> None:
         """Takes a version that was approved for staging to `champion`."""
         for action, by in ((Action.PROMOTE, ENGINEER), (Action.APPROVE, OFFICER), (Action.PROMOTE, ENGINEER)):
-            outcome = await self.act(action, version, by)
+            outcome = await self.act(action, version, by, model=model)
             assert outcome.succeeded, closed(outcome)
 
-    async def promoted(self, version: str, to: str = "champion") -> None:
+    async def promoted(self, version: str, to: str = "champion", model: str = MODEL_NAME) -> None:
         """Takes a version to `staging` or `champion`."""
         for _ in ("staging", "champion")[: ("staging", "champion").index(to) + 1]:
             for action, by in ((Action.APPROVE, OFFICER), (Action.PROMOTE, ENGINEER)):
-                outcome = await self.act(action, version, by)
+                outcome = await self.act(action, version, by, model=model)
                 assert outcome.succeeded, closed(outcome)
 
     def in_step(self) -> bool:
         """Whether the registry says exactly what the trail says."""
         history = self.history()
         tags = all(
-            self.registry.tags[record.version].get(name, "") == value
+            self.registry.of(record.model).tags[record.version].get(name, "") == value
             for record in history.records.values()
             for name, value in expected_tags(record).items()
         )
-        return tags and {a: v for a, v in self.registry.aliases.items() if a in ALIASES} == dict(history.aliases)
+        return tags and self._held() == {place: key.number for place, key in history.holders.items()}
+
+    def _held(self) -> dict[tuple[str, str], str]:
+        models = (self.registry, *self.registry.others.values())
+        return {(one.name, a): held for one in models for a, held in one.aliases.items() if a in ALIASES}
 
 
 def closed(outcome: Outcome) -> dict[str, str]:

@@ -5,10 +5,10 @@ import sys
 
 import dagster as dg
 
-from lab.base.model_versions import MODEL_ASSET
 from lab.base.runs import JOB, SCHEDULE, STEPS
 from lab.training.definitions import schedule_status
 from pipelines.definitions import defs
+from tests.support.contracts import MODEL_ASSET
 
 
 def test_the_job_has_the_four_steps_in_order() -> None:

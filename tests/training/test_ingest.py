@@ -13,6 +13,8 @@ from pyarrow import parquet
 
 from lab.base.dataset import DatasetRef, dataset_key
 from lab.base.errors import DatasetInvalid, NotFound, RunFailed
+from lab.base.model_id import ModelId
+from lab.base.runs import TRAIN
 from lab.training import ingest_step as ingest_module
 from lab.training.data_store import DataStore
 from lab.training.ingest_step import count_rows, default_source, ingest
@@ -23,13 +25,13 @@ Write = Callable[[bytes], Path]
 
 @pytest.fixture
 def store(objects: Any) -> DataStore:
-    return DataStore(objects, "data")
+    return DataStore(objects, "data", MODEL.id)
 
 
 def planted(objects: Any, body: bytes) -> DatasetRef:
     ref = DatasetRef(sha256(body).hexdigest(), 3, "planted drift", planted=True)
     objects.put("data", ref.key, body)
-    DataStore(objects, "data").set_current(ref)
+    DataStore(objects, "data", MODEL.id).set_current(ref)
     return ref
 
 
@@ -158,3 +160,16 @@ def test_a_contract_names_its_data_below_the_project() -> None:
     assert named("data/x.parquet") == str(ROOT / "data" / "x.parquet")
     assert named("/elsewhere/x.csv") == "/elsewhere/x.csv"
     assert named("s3://bucket/x.csv") == "s3://bucket/x.csv"
+
+
+def test_models_that_one_run_makes_hand_on_nothing_to_each_other(objects: Any) -> None:
+    """As when somebody materialises everything at once in Dagster's pages."""
+    ours = DataStore(objects, "data", MODEL.id)
+    theirs = DataStore(objects, "data", ModelId("Churn", "churn"))
+    ours.hand_on("r", TRAIN, {"mlflow_run_id": "ours"})
+    theirs.hand_on("r", TRAIN, {"mlflow_run_id": "theirs"})
+    assert ours.handed_on(["r"], TRAIN) == {"mlflow_run_id": "ours"}
+    assert theirs.handed_on(["r"], TRAIN) == {"mlflow_run_id": "theirs"}
+    ref = DatasetRef("d" * 64, 3, "x")
+    theirs.set_current(ref)
+    assert (ours.current(), theirs.current()) == (None, ref)

@@ -12,24 +12,26 @@ import pandas as pd
 import pytest
 
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
-from lab.base.model_versions import MODEL_ASSET, MODEL_NAME, GovernanceTags, files_digest
+from lab.base.model_id import ModelId
+from lab.base.model_versions import GovernanceTags, files_digest
 from lab.base.runs import INGEST, JOB, OWNER_TAG, REGISTER, STEPS, TRAIN
 from lab.governance.ledger import Status, verify
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.approval_states import PROBE
 from lab.models.drift_simulation import worse_times
+from lab.models.model_folder import Models
 from lab.training.data_store import DataStore, Storage
-from lab.training.definitions import of_model
+from lab.training.definitions import of_models
 from lab.training.fitting import code_of, load, train
 from lab.training.governance_resource import Governance
 from lab.training.guard import AuditWriter
 from lab.training.score_version import Replaced, try_out
 from lab.training.step_environment import StepEnvironment
-from tests.support.contracts import CONTRACT, MODEL, profile_of
+from tests.support.contracts import CONTRACT, MODEL, MODEL_ASSET, MODEL_NAME, profile_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "sample_data.csv"
-TOLD = of_model(MODEL, {})
+TOLD = of_models(Models((MODEL,), ()), {})
 Launch = Callable[..., dg.ExecuteInProcessResult]
 # MLflow warns of its own type hints when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")
@@ -69,8 +71,8 @@ def launch(tracking_uri: str, objects: Any, trail: Any, tmp_path: Path, monkeypa
     ledger = Ledger(trail, "audit/", tmp_path / "journal")
 
     class MemoryStorage(Storage):
-        def open(self) -> DataStore:
-            return DataStore(objects, "data")
+        def open(self, model: ModelId) -> DataStore:
+            return DataStore(objects, "data", model)
 
     class MemoryGovernance(Governance):
         def ledger(self, env: StepEnvironment) -> AuditWriter:
@@ -201,7 +203,7 @@ def test_the_audited_files_are_loaded_and_no_others(
     (digest,) = {e.details["model_digest"] for e in trail.entries if "model_digest" in e.details}
     rows = tmp_path / "rows.csv"
     rows.write_text("".join(SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)[:11]), encoding="utf-8")
-    assert try_out(number, digest, str(rows)) == {"rows": 10, "predictions": ["bad", "good"]}
+    assert try_out(MODEL_NAME, number, digest, str(rows)) == {"rows": 10, "predictions": ["bad", "good"]}
 
     source = mlflow.MlflowClient().get_model_version_download_uri(MODEL_NAME, number)
     mlmodel = Path(unquote(urlsplit(source).path)) / "MLmodel"
@@ -209,7 +211,7 @@ def test_the_audited_files_are_loaded_and_no_others(
     marker = tmp_path / "loaded"
     (tmp_path / "planted.py").write_text(f"open({str(marker)!r}, 'w')")
     with pytest.raises(Replaced, match=f"audited {digest[:12]}"):
-        try_out(number, digest, str(rows))
+        try_out(MODEL_NAME, number, digest, str(rows))
     assert not marker.exists()
 
 
@@ -248,7 +250,7 @@ def test_a_model_that_takes_no_integers_is_not_one_that_works(tracking_uri: str,
         )
     digest = files_digest(Path(mlflow.artifacts.download_artifacts(info.model_uri, dst_path=str(tmp_path))))
     with pytest.raises(ValueError, match="it can't score rows as pandas reads them"):
-        try_out(str(info.registered_model_version), digest, str(SAMPLE))
+        try_out(MODEL_NAME, str(info.registered_model_version), digest, str(SAMPLE))
 
 
 def test_the_registered_model_predicts_its_own_example(launch: Launch, tracking_uri: str) -> None:

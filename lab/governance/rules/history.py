@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from lab.base.errors import LabError, LedgerError
 from lab.base.model_versions import ApprovalState
-from lab.base.names import is_model_name
+from lab.base.names import is_model_name, shown
 from lab.base.runs import REGISTER, REGISTRATION_REQUEST, TRAIN
 from lab.governance.ledger import Entry, Fault, Status
 from lab.governance.rules import baselines, criteria, deployments, identities
@@ -128,7 +128,12 @@ class Fold:
         Whatever names a number only is about the version that was registered last under it, of the model that it names.
         """
         number, run, model = entry.model_version, entry.details.get("mlflow_run_id"), model_of(entry)
-        known = [key for key in self._keys.get(number, ()) if model in {key.model, ""}] or [Key(model, number, "")]
+        numbered = self._keys.get(number, [])
+        known = [key for key in numbered if model in {key.model, ""}]
+        if not known and "model" not in entry.details:
+            # When a lab held one model, entries named none, and what a statement made up was held against that one.
+            known = numbered
+        known = known or [Key(model, number, "")]
         if exact := next((key for key in reversed(known) if key.run == run), None):
             return exact
         prior = prior_of(entry)
@@ -243,7 +248,8 @@ class Fold:
         key = self._key_of(entry)
         standing = self._standing(key)
         if standing is None:
-            raise LedgerError(f"version {entry.model_version or '?'} was never registered")
+            of_model = f" of {shown(key.model)}" if key.model else ""
+            raise LedgerError(f"version {entry.model_version or '?'}{of_model} was never registered")
         statement = parse_statement(entry.details.get("statement"))
         late = self._past_records.known(statement.prior)
         if late and late.record.key == key:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lab.base.dataset import DatasetRef, profile_key, read_rows
+from lab.base.dataset import DatasetRef, read_rows
 from lab.base.drift import Histogram, Profile, histograms
 from lab.base.errors import NotFound
 from lab.base.model_id import ModelId
@@ -55,7 +55,7 @@ class DriftSource:
             baseline = DatasetRef(digest, 0, "BASELINE_DATA_HASH")
         if known and (known.current.sha256, known.baseline.sha256) == (current.sha256, baseline.sha256):
             return known
-        profile = Profile.from_json(await self._get(profile_key(digest)))
+        profile = Profile.from_json(await self._get(model.profile_key(digest)))
         lines = await self._lines(current)
         self._known = await asyncio.to_thread(count, profile, lines, current, baseline)
         return self._known

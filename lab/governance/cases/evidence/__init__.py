@@ -7,7 +7,7 @@ from heapq import merge
 from pathlib import Path
 
 from lab.base.catalogue import Service
-from lab.base.dataset import DatasetRef, dataset_key, profile_key, read_rows
+from lab.base.dataset import DatasetRef, dataset_key, read_rows
 from lab.base.drift import Profile, compare, profile
 from lab.base.errors import LabError, NotFound
 from lab.base.model_versions import ModelVersion
@@ -202,7 +202,7 @@ class Collector:
         try:
             named = self._config.baseline_data_hash if model.id.default else ""
             named = named or DatasetRef.from_json(self._s3.get(bucket, model.id.baseline_key)).sha256
-            baseline = Profile.from_json(self._s3.get(bucket, profile_key(named)))
+            baseline = Profile.from_json(self._s3.get(bucket, model.id.profile_key(named)))
         except NotFound:
             return Data(digest, stored, contract, own)
         report = compare(baseline, read_rows(self._s3.lines(bucket, dataset_key(digest))), digest, 0.0)

@@ -1,0 +1,173 @@
+"""Several models below `pipelines/`: each is found by name or folder, and what is wrong with one harms no other."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.base.errors import SettingsError, UsageError
+from lab.base.model_id import ModelId, is_slug, is_training, slug_of, step_of
+from lab.base.runs import INGEST, JOB, SCHEDULE
+from lab.models import model_folder
+from lab.models.model_folder import listed_models, models_in, names_in, the_model
+from tests.support.contracts import write_model
+
+
+def test_a_lab_without_models_says_so(tmp_path: Path) -> None:
+    assert models_in(tmp_path) == model_folder.Models((), ())
+    assert models_in(tmp_path / "absent").sound == ()
+    with pytest.raises(UsageError, match="No model is named") as caught:
+        the_model(tmp_path)
+    assert "none" in caught.value.remedy
+
+
+def test_the_only_model_is_meant_without_a_name(tmp_path: Path) -> None:
+    write_model(tmp_path, "churn", "Churn")
+    assert the_model(tmp_path).contract.name == "Churn"
+    assert the_model(tmp_path).module == f"{tmp_path.name}.churn.train"
+
+
+def test_of_several_the_default_one_is_meant_without_a_name(tmp_path: Path) -> None:
+    write_model(tmp_path, "churn", "Churn")
+    write_model(tmp_path, "fraud", "Fraud", default="true")
+    assert the_model(tmp_path).contract.name == "Fraud"
+    assert the_model(tmp_path, "Churn").slug == the_model(tmp_path, "churn").slug == "churn"
+
+
+def test_of_several_without_a_default_one_must_be_named(tmp_path: Path) -> None:
+    write_model(tmp_path, "churn", "Churn")
+    write_model(tmp_path, "fraud", "Fraud")
+    with pytest.raises(UsageError, match="none is the default") as caught:
+        the_model(tmp_path)
+    assert "Churn, Fraud" in caught.value.remedy
+
+
+def test_a_model_that_is_not_there_is_wrong_usage_and_shown_safely(tmp_path: Path) -> None:
+    write_model(tmp_path, "churn", "Churn")
+    with pytest.raises(UsageError, match="There is no model"):
+        the_model(tmp_path, "Fraud")
+    with pytest.raises(UsageError) as caught:
+        the_model(tmp_path, "\x1b[31mred")
+    assert "\x1b" not in caught.value.message
+
+
+def test_the_second_that_claims_a_name_is_refused(tmp_path: Path) -> None:
+    write_model(tmp_path, "a", "Churn")
+    write_model(tmp_path, "b", "Churn")
+    found = models_in(tmp_path)
+    assert [one.slug for one in found.sound] == ["a"]
+    [broken] = found.broken
+    assert (broken.slug, broken.name) == ("b", "Churn")
+    assert "Churn is the model of a already" in broken.problem.message
+    assert found.find("Churn").slug == "a"
+    with pytest.raises(SettingsError, match="already"):
+        found.find("b")
+    assert [one.slug for one in listed_models(tmp_path)] == ["a"]
+
+
+def test_the_second_default_one_is_refused(tmp_path: Path) -> None:
+    write_model(tmp_path, "a", "Churn", default="true")
+    write_model(tmp_path, "b", "Fraud", default="true")
+    found = models_in(tmp_path)
+    assert (found.find().contract.name, [one.slug for one in found.broken]) == ("Churn", ["b"])
+    assert "Churn is the default model already" in found.broken[0].problem.message
+    assert [one.default for one in listed_models(tmp_path)] == [True, False]
+
+
+@pytest.mark.parametrize(("first", "second"), [("b", "Churn"), ("Churn", "a")])
+def test_a_name_that_is_anothers_folder_is_refused_as_commands_take_either(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    write_model(tmp_path, "a", first)
+    write_model(tmp_path, "b", second)
+    found = models_in(tmp_path)
+    assert ([one.slug for one in found.sound], [one.slug for one in found.broken]) == (["a"], ["b"])
+    assert "no model's name may be another's folder" in found.broken[0].problem.message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("columns: [", "is no YAML"),
+        ("", "the contract"),
+        ("name: Broken\nversion: 1\n", "field required"),
+        ("name: 1 Broken\n", "field required"),
+    ],
+)
+def test_a_broken_contract_is_its_own_concern(tmp_path: Path, text: str, said: str) -> None:
+    write_model(tmp_path, "churn", "Churn", default="true")
+    write_model(tmp_path, "broken", text=text)
+    found = models_in(tmp_path)
+    assert [one.slug for one in found.sound] == ["churn"]
+    [broken] = found.broken
+    assert broken.slug == "broken"
+    assert said in broken.problem.message
+    assert found.find().slug == "churn"
+    with pytest.raises(SettingsError) as caught:
+        found.find("broken")
+    assert caught.value is broken.problem
+
+
+def test_the_name_of_a_broken_contract_stays_governed(tmp_path: Path) -> None:
+    write_model(tmp_path, "broken", text="name: Broken\nversion: 7\n")
+    write_model(tmp_path, "unread", text="columns: [")
+    assert names_in(tmp_path) == {"Broken"}
+
+
+def test_a_broken_contract_alone_is_named_whatever_was_asked(tmp_path: Path) -> None:
+    write_model(tmp_path, "broken", text="columns: [")
+    with pytest.raises(SettingsError, match="is no YAML"):
+        the_model(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["my-model", "Churn", "two__underscores", "_hidden", "ends_", "a" * 51, "é"])
+def test_a_folder_that_can_name_no_step_is_refused(tmp_path: Path, folder: str) -> None:
+    assert not is_slug(folder)
+    write_model(tmp_path, folder, "Churn")
+    [broken] = models_in(tmp_path).broken
+    assert "is no name for a model's folder" in broken.problem.message
+    assert listed_models(tmp_path) == ()
+
+
+def test_as_many_models_as_a_lab_holds_and_one_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert model_folder.MOST_MODELS == 200
+    monkeypatch.setattr(model_folder, "MOST_MODELS", 3)
+    for number in range(4):
+        write_model(tmp_path, f"m{number}", f"M{number}")
+    found = models_in(tmp_path)
+    assert ([one.slug for one in found.sound], [one.slug for one in found.broken]) == (["m0", "m1", "m2"], ["m3"])
+    assert "at most 3 models" in found.broken[0].problem.message
+    assert names_in(tmp_path) == {"M0", "M1", "M2"}
+
+
+def test_a_changed_contract_is_read_anew(tmp_path: Path) -> None:
+    write_model(tmp_path, "churn", "Churn")
+    assert names_in(tmp_path) == {"Churn"}
+    write_model(tmp_path, "churn", "Leavers")
+    assert names_in(tmp_path) == {"Leavers"}
+
+
+def test_where_a_models_data_are(tmp_path: Path) -> None:
+    pipelines = tmp_path / "pipelines"
+    pipelines.mkdir()
+    for folder, data in (("a", "data/a.csv"), ("b", "/srv/b.csv"), ("c", "s3://bucket/c.csv"), ("d", "")):
+        write_model(pipelines, folder, folder.upper(), data=data)
+    found = {one.slug: one.data for one in models_in(pipelines).sound}
+    assert found == {"a": str(tmp_path / "data" / "a.csv"), "b": "/srv/b.csv", "c": "s3://bucket/c.csv", "d": ""}
+
+
+def test_the_default_model_is_called_as_a_lab_of_one_called_it_and_any_other_by_its_folder() -> None:
+    default, other = ModelId("Fraud", "fraud", True), ModelId("Churn", "my_churn")
+    assert (default.job, default.schedule, default.op(INGEST)) == (JOB, SCHEDULE, INGEST)
+    assert (default.current_key, default.baseline_key) == ("current.json", "baseline.json")
+    assert (other.job, other.schedule) == ("my_churn_training", "my_churn_training_schedule")
+    assert (other.op(INGEST), other.experiment) == ("my_churn__ingest_data", "my-churn")
+    assert (other.current_key, other.baseline_key) == (
+        "models/my_churn/current.json",
+        "models/my_churn/baseline.json",
+    )
+    for model in (default, other):
+        assert step_of(model.op(INGEST)) == INGEST
+        assert is_training(model.job)
+    assert (slug_of(default.job), slug_of(other.job), slug_of("my_own_job")) == ("", "my_churn", "")
+    assert step_of("somebodys__own_op") == "somebodys__own_op"
+    assert not is_training("my_own_job")
