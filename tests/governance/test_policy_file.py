@@ -29,6 +29,7 @@ WHO = {
     "promote": everywhere({ML, PA}),
     "archive": everywhere({ML, RO, PA}),
     "baseline": {"dev": {DS, ML, RO, PA}, "staging": {RO, PA}, "prod": {RO, PA}},
+    "criteria": {"dev": {DS, ML, RO, PA}, "staging": {RO, PA}, "prod": {RO, PA}},
     "identity": everywhere({PA}),
     "deploy": {"dev": {DS, ML, PA}, "staging": {ML, PA}, "prod": {ML, PA}},
     "approve-deploy": everywhere({RO, PA}),

@@ -105,7 +105,7 @@ def test_an_unknown_role_in_a_variable_names_the_variable() -> None:
         (changed("signatures", "production", to="required"), ["signatures.production: 'production' is no key"]),
         (changed("allowed_signers", to=""), ["allowed_signers: '' is no path"]),
         (changed("allowed_signers", to=7), ["allowed_signers: 7 is no path"]),
-        (changed("margins", "f1", to="0.1"), ["margins.f1: 'f1' is no key here", "auc"]),
+        (changed("margins", "elegance", to="0.1"), ["margins.elegance: 'elegance' is no key here", "auc"]),
         (changed("margins", "auc", to=0.01), ["margins.auc: 0.01 is no text"]),
         (changed("margins", "auc", to="little"), ["margins.auc: 'little' is no number"]),
         (changed("margins", "auc", to="NaN"), ["margins.auc: 'NaN' is out of range"]),

@@ -220,7 +220,7 @@ async def test_a_launch_carries_actor_data_and_tags() -> None:
     ("captured", "said"),
     [
         ("dagster_launch_invalid", "nonsense"),
-        ("dagster_launch_no_job", "Could not find Pipeline pipelines.__repository__.nope"),
+        ("dagster_launch_no_job", "Dagster doesn't know the job ml_training_pipeline of CreditRiskModel"),
     ],
 )
 async def test_a_refused_launch_says_why(captured: str, said: str) -> None:

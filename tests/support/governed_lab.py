@@ -16,6 +16,7 @@ from lab.governance.cases.trail import TrailReader
 from lab.governance.ledger import Entry, Status, parse
 from lab.governance.ledger.writer import Ledger, now_utc
 from lab.governance.rules.approval_states import ALIASES
+from lab.governance.rules.criteria import Criteria
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import expected_tags
@@ -82,17 +83,26 @@ class GovernedLab:
         return Registrar(self.config, Signing(self.keys[by]), self.store)
 
     def train(
-        self, auc: float = 0.75, drift: str = "stable", owner: str = OWNER, model: str = MODEL_NAME, run: str = ""
+        self,
+        auc: float = 0.75,
+        drift: str = "stable",
+        owner: str = OWNER,
+        model: str = MODEL_NAME,
+        run: str = "",
+        asked: Criteria | None = None,
+        **audited: str,
     ) -> str:
         """One more version, as the pipeline leaves it in trail and registry; its number."""
         registry = self.registry.of(model)
         number = str(len(registry.tags) + 1)
         self._trained += 1
         run = registry.runs[number] = run or f"run{self._trained}"
-        metrics = {"auc": str(auc), "mlflow_run_id": run}
+        metrics = {"auc": str(auc), "mlflow_run_id": run} | audited
         self.append("train_model", Status.SUCCESS, owner, run_id=f"dagster{number}", details=metrics)
-        details = {"model": model, "mlflow_run_id": run, "data_hash": DATA, "drift": drift}
+        details: dict[str, Any] = {"model": model, "mlflow_run_id": run, "data_hash": DATA, "drift": drift}
         details["baseline_hash"] = BASELINE
+        if asked is not None:
+            details |= {"criteria": asked.as_details(), "primary": "auc"}
         request = self.append(REGISTRATION_REQUEST, Status.REQUESTED, owner, run_id=f"dagster{number}", details=details)
         done = {"request_seq": request.seq, "data_hash": DATA}
         step = "register_with_governance"

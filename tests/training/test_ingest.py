@@ -92,7 +92,7 @@ def test_a_source_that_cannot_be_read_is_told_with_its_name(source: str, store: 
 def test_a_file_beyond_the_limit_is_refused(
     store: DataStore, objects: Any, data_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest_module, "MAX_BYTES", 3)
+    monkeypatch.setattr(ingest_module, "MOST_BYTES", 3)
     with pytest.raises(DatasetInvalid, match="more than"):
         ingest(store, str(data_file(b"a\n1\n")), "", tmp_path / "copy")
     assert objects.uploads == 0

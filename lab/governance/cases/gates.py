@@ -182,26 +182,24 @@ def _in_force(case: Case, record: Record) -> Criteria:
     return case.trail.history.judged_by(record.model, case.policy, signed, record.registered.seq)
 
 
-def _margins(case: Case, record: Record) -> Mapping[str, str]:
-    """Of the metrics that the version has; of one that no margin speaks of, the decisive metric may not be worse."""
-    found = {name: margin for name, margin in _in_force(case, record).margins.items() if name in record.metrics}
-    # A version of the time when every model had the same metrics lacks none of them for a good reason.
-    if record.criteria is None:
-        return dict(case.policy.margins)
-    return found or ({record.primary: "0"} if record.primary else dict(case.policy.margins))
+def _margins(case: Case, record: Record, champion: Record | None) -> Mapping[str, str]:
+    """Of the metrics that either version has; of one that no margin speaks of, the decisive metric may not be worse."""
+    known = {*record.metrics, *(champion.metrics if champion else ())}
+    found = {name: margin for name, margin in _in_force(case, record).margins.items() if name in known}
+    return found or ({record.primary: "0"} if record.primary else {})
 
 
 def metric(case: Case) -> Gate:
     """The audited metrics against the champion's, each with its margin."""
     if case.record is None:
         return Gate("metric", False, "no metric is audited")
-    margins = _margins(case, case.record)
     if altered := [*_altered(case.record, case.found)]:
         return Gate("metric", False, "; ".join(altered))
     champion = case.trail.history.holder(case.model, CHAMPION)
+    margins = _margins(case, case.record, champion)
     if champion is None:
         ours = ", ".join(f"{name} {case.record.metrics.get(name, '?')}" for name in margins)
-        return Gate("metric", True, f"{ours}; there is no champion yet")
+        return Gate("metric", True, f"{ours or 'no metric is compared'}; there is no champion yet")
     theirs = case.champion if case.champion and case.trail.history.of(case.champion) == champion else None
     if altered := [*_altered(champion, theirs)]:
         return Gate("metric", False, f"champion {champion.version}: {'; '.join(altered)}")

@@ -65,7 +65,7 @@ def parse_criteria(raw: object) -> Criteria:
         raw["tier"] in TIERS
         and _are_texts(margins)
         and _are_texts(exempt)
-        and isinstance(protected, Sequence)
+        and isinstance(protected, list)
         and all(isinstance(name, str) for name in protected)
         and max(len(margins), len(protected), len(exempt)) <= _MOST
     )
