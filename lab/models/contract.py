@@ -12,9 +12,11 @@ from lab.base.tallies import Reading
 from lab.models.columns import Column, Kind, Part
 from lab.models.metrics import METRICS, Task, usual
 
-__all__ = ["NAME", "Column", "Contract", "Fairness", "Kind", "RiskTier", "Split", "Task"]
+__all__ = ["MIN_PER_CLASS", "MIN_ROWS", "NAME", "Column", "Contract", "Fairness", "Kind", "RiskTier", "Split", "Task"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
+# Fewer rows, in all or of a class, are nothing to train on.
+MIN_ROWS, MIN_PER_CLASS = 100, 20
 
 
 class RiskTier(StrEnum):
