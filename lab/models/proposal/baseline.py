@@ -17,7 +17,7 @@ TARGET = {target}
 {dates}{texts}
 
 def fit(frame: "pd.DataFrame", parameters: Mapping[str, Any], seed: int) -> "Pipeline":
-    """Fits on `frame`: numbers as floats, labels as pandas categories that know every label of the contract{rest}."""
+    """Fits on `frame`: numbers as floats, labels as pandas categories that know every one, {rest}the rest as text."""
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import {estimator}
     from sklearn.pipeline import Pipeline
@@ -45,7 +45,7 @@ _TEXTS = """TEXTS = {names}
 """
 _DATE_PART = """            ("dates", FunctionTransformer(calendar), DATES),
 """
-_TEXT_PART = """            *((f"words {place}", words(seed), name) for place, name in enumerate(TEXTS)),
+_TEXT_PART = """            *((f"words {place}", words(), name) for place, name in enumerate(TEXTS)),
 """
 _CALENDAR = '''
 
@@ -63,16 +63,19 @@ def calendar(dates: "pd.DataFrame") -> "pd.DataFrame":
 '''
 _WORDS = '''
 
-def words(seed: int) -> "Pipeline":
-    """Text as twenty numbers, by the words that are in it."""
-    from sklearn.decomposition import TruncatedSVD
+def words() -> "Pipeline":
+    """Text as numbers, one for each of the most frequent words."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer
 
-    counts = TfidfVectorizer(token_pattern=r"\\S+", max_features=2000, strip_accents="unicode")
-    fewer = TruncatedSVD(20, algorithm="arpack", random_state=seed)
-    return Pipeline([("filled", FunctionTransformer(filled)), ("words", counts), ("fewer", fewer)])
+    weights = TfidfVectorizer(analyzer=split, max_features=200)
+    return Pipeline([("filled", FunctionTransformer(filled)), ("weights", weights)])
+
+
+def split(text: str) -> list[str]:
+    """The words of a text, whatever their case."""
+    return text.casefold().split()
 
 
 def filled(texts: "pd.Series[str]") -> "pd.Series[str]":
@@ -80,7 +83,7 @@ def filled(texts: "pd.Series[str]") -> "pd.Series[str]":
     missing = texts.isna() | (texts.astype(str).str.strip() == "")
     return texts.astype(object).where(~missing, "(missing)").astype(str)
 '''
-_TEST = '''"""The contract is read, the model is fitted on its data, and does better than a guess: `pytest {folder}`."""
+_TEST = '''"""The model is fitted on its data and does better than a guess: `pytest {folder}`."""
 
 from pathlib import Path
 
@@ -92,8 +95,8 @@ HERE = Path(__file__).resolve().parent
 
 def test_the_model_is_better_than_a_guess() -> None:
     model = Model(HERE, read_contract(HERE / "model.yaml"))
-    ours, guessed = better_than_guessing(model, Path({data}))
-    assert ours, f"{{model.contract.decisive}} is no better than {{guessed:g}}, which a guess has"
+    better, guessed = better_than_guessing(model, {data})
+    assert better, f"{{model.contract.decisive}} is no better than {{guessed:g}}, which a guess has"
 '''
 
 
@@ -104,7 +107,7 @@ def code(name: str, target: str, task: Task, dates: Sequence[str], texts: Sequen
     body = _HEAD.format(
         name=name,
         more="".join(f" and {one}" for one in also),
-        rest=", dates as text in ISO 8601" if dates else "",
+        rest="dates in ISO 8601, " if dates else "",
         target=_quoted(target),
         dates=_DATES.format(names=_listed(dates)) if dates else "",
         texts=_TEXTS.format(names=_listed(texts)) if texts else "",
@@ -117,8 +120,9 @@ def code(name: str, target: str, task: Task, dates: Sequence[str], texts: Sequen
 
 
 def test_code(folder: str, data: str) -> str:
-    """The text of `test_model.py`."""
-    return _TEST.format(folder=folder, data=data)
+    """The text of `test_model.py`; `data` is a path, below the project if it is relative."""
+    at = f"Path({_quoted(data)})" if data.startswith("/") else f"HERE.parents[1] / {_quoted(data)}"
+    return _TEST.format(folder=folder, data=at)
 
 
 def _quoted(text: str) -> str:

@@ -114,11 +114,10 @@ def _texts(names: Names, target: str, decided: Decided, data: str) -> dict[str, 
     kinds: dict[str, Sequence[str]] = {
         kind: [n for n, one in given.items() if one["type"] == kind] for kind in ("date", "text")
     }
-    at = f"{data!r}" if data.startswith("/") else f"HERE.parents[1] / {data!r}"
     return {
         CONTRACT_FILE: contract_text(fields, columns),
         "train.py": baseline.code(names.registered, target, decided.task, kinds["date"], kinds["text"]),
-        "test_model.py": baseline.test_code(f"pipelines/{names.slug}", at.replace("'", '"')),
+        "test_model.py": baseline.test_code(f"pipelines/{names.slug}", data),
     }
 
 
