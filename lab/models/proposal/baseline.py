@@ -17,7 +17,7 @@ TARGET = {target}
 {dates}{texts}
 
 def fit(frame: "pd.DataFrame", parameters: Mapping[str, Any], seed: int) -> "Pipeline":
-    """Fits on `frame`: numbers as floats, labels as pandas categories that know every one, {rest}the rest as text."""
+    """Fits on `frame`: numbers as floats, labels as pandas categories that know every one, the rest as text."""
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import {estimator}
     from sklearn.pipeline import Pipeline
@@ -107,7 +107,6 @@ def code(name: str, target: str, task: Task, dates: Sequence[str], texts: Sequen
     body = _HEAD.format(
         name=name,
         more="".join(f" and {one}" for one in also),
-        rest="dates in ISO 8601, " if dates else "",
         target=_quoted(target),
         dates=_DATES.format(names=_listed(dates)) if dates else "",
         texts=_TEXTS.format(names=_listed(texts)) if texts else "",
