@@ -17,6 +17,8 @@ from lab.base.errors import DatasetInvalid
 OTHER = "(other)"
 # Distinct values that a column is kept by; a value takes about 100 bytes.
 LIMIT = 1 << 16
+# More of them than these are not worth a bin's edge.
+_MOST_DIGITS = 24
 # Rows between two looks at how much there is.
 _PIECE = 1 << 14
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,8 +76,8 @@ class Labels:
 
     def settle(self) -> None:
         if len(self.texts) > LIMIT:
-            for text in [*self.texts][LIMIT:]:
-                self.texts[OTHER] += self.texts.pop(text)
+            rest = sum(self.texts.pop(text) for text in [*self.texts][LIMIT:])
+            self.texts[OTHER] += rest
 
 
 class _Numbers:
@@ -109,7 +111,8 @@ class Values(_Numbers):
             self._coarsen()
 
     def _coarsen(self) -> None:
-        self._digits = max(2, self._digits - 4) if self._digits else 40
+        # With two digits there are at most 8,184 floats.
+        self._digits = max(2, self._digits - 1) if self._digits else _MOST_DIGITS
         before, self._values = self._values, Counter[float]()
         for value, times in before.items():
             self._values[_rounded_up(value, self._digits)] += times

@@ -12,6 +12,7 @@ from lab.commands import deploy_commands as deployment
 from lab.commands import governance_commands as governance
 from lab.commands import image_commands as images
 from lab.commands import lifecycle_commands as lifecycle
+from lab.commands import model_commands as models
 from lab.commands import training_commands as training
 from lab.commands import upgrade_commands as upgrade
 from lab.commands.command import Command
@@ -33,6 +34,8 @@ _LAB: tuple[Command[Any], ...] = (
             training.print_run, json=True, doing="Training"),
     Command("models", "Show every model: its versions, how the newest stands, what is champion.", training.models,
             training.print_models, json=True, code=training.unsound),
+    Command("new-model", "Look at a data set, and write a model's folder for it: contract, baseline, test.",
+            models.new_model, models.print_proposal, json=True, document=models.document),
     Command("seed", "Record the data set, its baseline profile and hash; plant or take back a drift.", training.seed,
             training.print_seeded, json=True),
     Command("status", "Show every service: health by its deep probe, address, uptime, memory.", lifecycle.status,

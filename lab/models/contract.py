@@ -13,10 +13,12 @@ from lab.base.tallies import Reading
 from lab.models.columns import Column, Kind, Part
 from lab.models.metrics import METRICS, Task, usual
 
-__all__ = ["Column", "Contract", "Fairness", "Kind", "RiskTier", "Split", "Task"]
+__all__ = ["MIN_PER_CLASS", "MIN_ROWS", "Column", "Contract", "Fairness", "Kind", "RiskTier", "Split", "Task"]
 
 _MARGIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?%?")
 _CRON = re.compile(r"[0-9*/,a-zA-Z-]+( [0-9*/,a-zA-Z?#-]+){4}")
+# Fewer rows, in all or of a class, are nothing to train on.
+MIN_ROWS, MIN_PER_CLASS = 100, 20
 
 
 class RiskTier(StrEnum):

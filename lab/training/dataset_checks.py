@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lab.base.csv_text import COLUMNS_RULE, READABLE, Violation, inspect
 from lab.base.progress import unheard
-from lab.models.contract import Contract
+from lab.models.contract import MIN_PER_CLASS, MIN_ROWS, Contract
 from lab.training.frames import frames
 from lab.training.schema import NUMBER, schema_of
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 VALUES_RULE, SIZE_RULE = "has_valid_values", "has_enough_rows"
 # In the order they are applied: a data set that breaks one isn't asked the next.
 CHECKS = (READABLE, COLUMNS_RULE, VALUES_RULE, SIZE_RULE)
-MIN_ROWS = 100
-MIN_PER_CLASS = 20
 _PIECE = 50_000
 _RULES = {"not_nullable": "has a value"}
 _DECIMAL_COMMA = re.compile(r"[-+]?[\d. '\u00a0\u202f]*,\d+(\.\d*)?")

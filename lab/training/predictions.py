@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import RunFailed
@@ -63,11 +64,18 @@ class Predictions:
         return self.by_label[1]
 
 
+def answer(model: Any, features: "pd.DataFrame") -> Any:
+    """What the model's `predict` says; one for MLflow's pyfunc may take a context first."""
+    if "context" in signature(model.predict).parameters:
+        return model.predict(None, features)
+    return model.predict(features)
+
+
 def predict(model: Any, features: "pd.DataFrame", target: "pd.Series[Any]", contract: Contract) -> Predictions:
     """Asks the model. Raises RunFailed when what it answers can't be judged."""
     import numpy as np
 
-    guessed = np.asarray(model.predict(features)).ravel()
+    guessed = np.asarray(answer(model, features)).ravel()
     if len(guessed) != len(target):
         raise RunFailed(f"The model gave {len(guessed)} predictions for {len(target)} rows.", "Look at its predict.")
     if contract.task is Task.REGRESSION:
@@ -77,7 +85,7 @@ def predict(model: Any, features: "pd.DataFrame", target: "pd.Series[Any]", cont
         return Predictions(contract.task, (), target.to_numpy(dtype=float), numbers)
     labels = (contract.negative, contract.positive) if contract.task is Task.BINARY else contract.classes
     places = {label: place for place, label in enumerate(labels)}
-    if odd := next((one for one in guessed if str(one) not in places), None):
+    if odd := next((str(one) for one in guessed if str(one) not in places), ""):
         raise RunFailed(f"The model predicts {odd!r}, none of {', '.join(labels)}.", "Let predict return labels.")
     guess = np.array([places[str(one)] for one in guessed])
     truth = np.array([places[str(one)] for one in target])

@@ -14,6 +14,7 @@ from lab.base.model_versions import deleted_experiment, files_digest
 from lab.training.fitting import Trained
 from lab.training.model_logging import log_model
 from lab.training.plots import pictures
+from lab.training.predictions import answer
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -211,7 +212,7 @@ def signature(trained: Trained) -> "ModelSignature":
         ColSpec(number if name in trained.numeric else DataType.string, name, required=name not in trained.nullable)
         for name in trained.example.columns
     ]
-    outputs = infer_signature(trained.example, trained.model.predict(trained.example)).outputs
+    outputs = infer_signature(trained.example, answer(trained.model, trained.example)).outputs
     return ModelSignature(Schema(columns), outputs)
 
 

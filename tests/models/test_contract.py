@@ -109,3 +109,87 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.yaml").write_bytes(b"name: \xff\xfe")
     with pytest.raises(SettingsError, match="no YAML"):
         read_contract(tmp_path / "model.yaml")
+
+
+OTHER = """\
+version: 1
+name: Sales
+owner: ann
+purpose: What is sold.
+task: regression
+target: amount
+columns:
+  day: {type: date, earliest: 2020-01-01}
+  "store's \\"name\\" ü": {type: text, nullable: true}
+  age: {type: number, protected: true}
+  code: {type: text, unused: an id}
+  class: {type: category, values: [a, b, c]}
+  amount: {type: number}
+split: {by: time, column: day}
+"""
+
+
+def test_each_kind_of_column_has_its_place(tmp_path: Path) -> None:
+    (tmp_path / "model.yaml").write_text(OTHER, encoding="utf-8")
+    contract = read_contract(tmp_path / "model.yaml")
+    assert contract.features == ("day", 'store\'s "name" ü', "class")
+    assert (contract.dates, contract.categorical, contract.numeric) == (("day",), ("class",), ())
+    assert (contract.judged, contract.decisive) == (("rmse", "mae", "r2"), "rmse")
+    assert "code" not in contract.used
+    assert "age" in contract.used
+    numbers, labels, readings = contract.profiled
+    assert (numbers, labels) == (("day", 'store\'s "name" ü', "amount"), ("class",))
+    assert {name: str(how) for name, how in readings.items()} == {"day": "date", 'store\'s "name" ü': "length"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("by: time, column: day", "by: stratified", "can't be stratified"),
+        ("by: time, column: day", "by: time", "a split by time needs column"),
+        ("column: day", "column: class", "split.column 'class' must be a date or number"),
+        ("column: day", "column: code", "split.column 'code' must be"),
+        ("task: regression", "task: multiclass", "a category of three values or more, and 'amount' is not"),
+        ("task: regression", "task: regression\npositive: a", "positive belongs to a binary task"),
+        (
+            "task: regression",
+            "task: regression\nmetrics: [auc]",
+            "'auc' is no metric of a regression task: known are rmse",
+        ),
+        ("task: regression", "task: regression\nmetrics: [mae, mae]", "metrics names one twice"),
+        ("task: regression", "task: regression\nmetrics: [mae]\nprimary: rmse", "none of the metrics"),
+        ("task: regression", "task: regression\nfairness: {measure: accuracy}", "doesn't fit a regression"),
+        ("task: regression", "task: regression\nmargins: {auc: '0.1'}", "'auc' is no metric of a regression task"),
+        ("task: regression", "task: regression\nmargins: {rmse: little}", "'little' is no margin"),
+        ("task: regression", "task: regression\nschedule: daily", "five fields as cron has them"),
+        ("task: regression", "task: regression\nrisk_tier: huge", "risk_tier"),
+        ("amount: {type: number}", "amount: {type: number, nullable: true}", "neither nullable nor unused"),
+        ("type: date, earliest: 2020-01-01", "type: date, min: 3", "a date has no min and max"),
+        ("earliest: 2020-01-01", "earliest: 2020-01-01, latest: 2019-01-01", "is after latest"),
+        ("values: [a, b, c]", "values: [a, '']", "an empty label is a missing value"),
+        ("unused: an id", "exempt: why", "this one isn't protected"),
+        ("protected: true", "protected: true, exempt: x, unused: y", "unused or exempt, not both"),
+    ],
+)
+def test_what_does_not_fit_together_is_said(
+    refused: Callable[[str], SettingsError], before: str, after: str, said: str
+) -> None:
+    assert before in OTHER
+    assert said in refused(OTHER.replace(before, after, 1)).message
+
+
+def test_a_model_that_is_given_nothing_is_refused(refused: Callable[[str], SettingsError]) -> None:
+    text = SMALL.replace("min: 0", "protected: true").replace('["a", "b"]', '["a", "b"]\n    unused: "no"')
+    assert "the model is given no column" in refused(text).message
+
+
+def test_an_exemption_makes_a_protected_column_a_feature(tmp_path: Path) -> None:
+    text = OTHER.replace("protected: true", "protected: true, exempt: the tariff asks for it")
+    (tmp_path / "model.yaml").write_text(text, encoding="utf-8")
+    assert "age" in read_contract(tmp_path / "model.yaml").features
+
+
+def test_the_shipped_contract_says_why_it_uses_protected_columns() -> None:
+    assert set(CONTRACT.protected) < set(CONTRACT.features)
+    assert all(CONTRACT.columns[name].exempt for name in CONTRACT.protected)
+    assert CONTRACT.risk_tier == "high"

@@ -1,0 +1,279 @@
+"""`new-model`: what it finds in data, what it leaves to a person, and that it writes whole or not at all."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lab.base.errors import LabError, UsageError
+from lab.models.contract import Contract
+from lab.models.metrics import Task
+from lab.models.model_folder import read_contract
+from lab.models.proposal import writing
+from lab.models.proposal.naming import names_of
+from lab.models.proposal.people import likelihood
+from lab.models.proposal.proposing import Proposal, propose
+from tests.support import datasets
+from tests.support.contracts import ROOT
+
+Propose = Callable[..., Proposal]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    (root / "pipelines").mkdir(parents=True)
+    return root
+
+
+@pytest.fixture
+def proposed(project: Path, tmp_path: Path) -> Propose:
+    """Proposes a model of a frame, or of the bytes of a file."""
+
+    def make(data: "pd.DataFrame | bytes", target: str, name: str = "Model1", **options: Any) -> Proposal:
+        path = tmp_path / "given.csv"
+        if isinstance(data, bytes):
+            path.write_bytes(data)
+        else:
+            data.to_csv(path, index=False)
+        return propose(project, name, path, target, **options)
+
+    return make
+
+
+def contract_of(made: Proposal) -> Contract:
+    return read_contract(made.folder / "model.yaml")
+
+
+def says(made: Proposal, column: str) -> str:
+    return "; ".join(look.says for look in made.looks if look.column == column)
+
+
+def test_ids_constants_and_people_are_no_features(proposed: Propose) -> None:
+    made = proposed(datasets.churn(), "left")
+    contract = contract_of(made)
+    assert contract.features == ("months", "monthly", "plan", "last call")
+    assert contract.protected == ("gender", "age")
+    assert "an id" in contract.columns["customer_id"].unused
+    assert "every cell is 'NL'" in contract.columns["country"].unused
+    assert contract.columns["monthly"].nullable
+    assert not contract.columns["months"].nullable
+    assert (contract.task, contract.positive) == (Task.BINARY, "yes")
+    assert "certain" in says(made, "gender")
+
+
+@pytest.mark.parametrize(
+    ("leak", "kind"),
+    [
+        (lambda left: np.where(left == "yes", "2024-03-01", ""), "whether it is there"),
+        (lambda left: np.where(left == "yes", 7, 3), "a code of it"),
+        (lambda left: (left == "yes") * 5.0 + np.random.default_rng(0).random(len(left)), "a number behind it"),
+    ],
+)
+def test_a_column_that_gives_the_target_away_is_left_out(leak: Any, kind: str, proposed: Propose) -> None:
+    frame = datasets.churn()
+    made = proposed(frame.assign(closed=leak(frame["left"].to_numpy())), "left")
+    assert "gives the target away" in contract_of(made).columns["closed"].unused, kind
+    assert "left out" in says(made, "closed")
+
+
+def test_a_copy_of_a_number_is_a_leak_and_a_strong_feature_is_none(proposed: Propose) -> None:
+    frame = datasets.sales()
+    made = proposed(frame.assign(cents=(frame["amount"] * 100).round(), half=frame["celsius"] * 2), "amount")
+    contract = contract_of(made)
+    assert contract.columns["cents"].unused
+    assert set(contract.features) == {"day", "store", "celsius", "half"}
+
+
+@pytest.mark.parametrize("name", datasets.NAMES)
+def test_every_proposal_is_formatted_and_free_of_faults(name: str, project: Path, tmp_path: Path) -> None:
+    data, target = datasets.written(name, tmp_path)
+    made = propose(project, name, data, target)
+    for command in (["check"], ["format", "--check"]):
+        argv = [sys.executable, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml"), str(made.folder)]
+        # Rules of the project by path don't hold for a folder elsewhere.
+        argv += ["--ignore", "S101"] if command == ["check"] else []
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+    assert {path.name for path in made.folder.iterdir()} == {"model.yaml", "train.py", "test_model.py"}
+    assert list(contract_of(made).columns)[-1] == target
+
+
+def test_dialects_are_read_and_what_changed_is_said(proposed: Propose, project: Path) -> None:
+    rows = [
+        f'"Größe {number % 3}";{number},5;{number % 28 + 1:02}.03.2024;{"ja" if number % 3 else "nein"}'
+        for number in range(200)
+    ]
+    text = "sep=;\r\nGröße;Wert;Tag;Ziel\r\n" + "\r\n".join(rows) + "\r\n"
+    made = proposed(text.encode("cp1252"), "Ziel", dry=False)
+    assert made.changes == (
+        "read as cp1252",
+        "split at ';'",
+        "Wert: decimal commas made points",
+        "Tag: dates read as %d.%m.%Y",
+    )
+    first = (project / made.data).read_text(encoding="utf-8").splitlines()[:2]
+    assert first == ["Größe,Wert,Tag,Ziel", "Größe 0,0.5,2024-03-01,nein"]
+
+
+def test_marks_for_missing_values_become_empty_cells(proposed: Propose, project: Path) -> None:
+    frame = datasets.five_classes()
+    frame["width"] = frame["width"].round(3).astype(str).mask(np.arange(len(frame)) % 9 == 0, "N/A")
+    made = proposed(frame, "class")
+    assert made.changes == ("width: 'N/A' is a missing value",)
+    assert contract_of(made).columns["width"].nullable
+    assert "N/A" not in (project / made.data).read_text()
+
+
+def few(rows: int) -> pd.DataFrame:
+    return datasets.five_classes(rows)
+
+
+@pytest.mark.parametrize(
+    ("frame", "target", "said"),
+    [
+        (few(60), "class", "has 60 rows, and 100 are the fewest"),
+        (
+            few(700).assign(**{"class": lambda f: f["class"].mask(np.arange(700) % 33 == 0)}),
+            "class",
+            "3.1 % of the rows",
+        ),
+        (few(6000).assign(label=[f"l{n % 60}" for n in range(6000)]), "label", "has 60 classes, and 50 are the most"),
+        (
+            few(700).assign(label=lambda f: ["rare"] * 5 + ["a", "b"] * 347 + ["a"]),
+            "label",
+            "'rare' has fewer than 20 rows",
+        ),
+        (few(700).assign(stars=[n % 15 for n in range(700)]), "stars", "may be classes or amounts"),
+        (few(700).assign(same="x"), "same", "Every row has the same 'same'"),
+        (few(700), "klass", "Did you mean 'class'?"),
+        (few(700)[["class"]].assign(id=range(700)), "class", "Nothing is left to predict"),
+        (datasets.sales()[["day", "amount"]], "amount", "dates, and a row's date alone is no forecast"),
+    ],
+)
+def test_what_a_person_must_decide_is_one_sentence_and_writes_nothing(
+    frame: pd.DataFrame, target: str, said: str, proposed: Propose, project: Path
+) -> None:
+    with pytest.raises(LabError) as told:
+        proposed(frame, target)
+    assert said in told.value.message
+    assert told.value.remedy
+    assert told.value.exit_code == 1
+    assert list((project / "pipelines").iterdir()) == []
+    assert not (project / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("Kündigung", "Take Kundigung."),
+        ("", "Take another."),
+        ("a/../b", "Take a-b."),
+        ("2nd", "Take nd."),
+        ("x" * 101, ""),
+        ("class", ""),
+        ("con", ""),
+        ("definitions", ""),
+        ("模型", "Take another."),
+        ("a" * 60, ""),
+    ],
+)
+def test_a_name_that_one_of_its_places_cannot_hold_is_refused(name: str, remedy: str, project: Path) -> None:
+    with pytest.raises(UsageError) as told:
+        names_of(name, project / "pipelines", {})
+    assert remedy in told.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"), [("Churn", "churn"), ("CreditRisk-2", "credit_risk_2"), ("HTTPLoad", "http_load"), ("a_B", "a_b")]
+)
+def test_a_folder_is_named_as_packages_are(name: str, slug: str, project: Path) -> None:
+    assert names_of(name, project / "pipelines", {}).slug == slug
+
+
+def test_a_second_model_of_a_name_is_refused(proposed: Propose, project: Path) -> None:
+    proposed(datasets.sales(), "amount", "Sales")
+    before = (project / "pipelines" / "sales" / "model.yaml").read_bytes()
+    for name in ("Sales", "sales", "SALES"):
+        with pytest.raises(UsageError, match="too close to Sales"):
+            proposed(datasets.sales(), "amount", name)
+    (project / "pipelines" / "taken").mkdir()
+    with pytest.raises(UsageError, match="never overwritten"):
+        proposed(datasets.sales(), "amount", "Taken")
+    assert (project / "pipelines" / "sales" / "model.yaml").read_bytes() == before
+
+
+def test_an_interruption_leaves_nothing(proposed: Propose, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: writing.Files) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writing, "_written", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        proposed(datasets.sales(), "amount")
+    assert list((project / "pipelines").iterdir()) == list((project / "data").iterdir()) == []
+
+
+def test_data_of_another_model_is_never_overwritten(proposed: Propose, project: Path) -> None:
+    (project / "data").mkdir()
+    (project / "data" / "model1.csv").write_text("other\n")
+    with pytest.raises(LabError, match="is there already, with other data"):
+        proposed(datasets.sales(), "amount")
+    assert list((project / "pipelines").iterdir()) == []
+
+
+def test_a_dry_run_writes_nothing(proposed: Propose, project: Path) -> None:
+    made = proposed(datasets.sales(), "amount", dry=True)
+    assert "columns:" in made.files["model.yaml"]
+    assert [path.name for path in project.rglob("*")] == ["pipelines"]
+
+
+def test_data_in_the_project_stays_where_it_is(project: Path) -> None:
+    (project / "data").mkdir()
+    datasets.sales().to_csv(project / "data" / "s.csv", index=False)
+    assert propose(project, "Sales", project / "data" / "s.csv", "amount").data == "data/s.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "sure"),
+    [
+        ("Geschlecht", "certain"),
+        ("customerGender", "certain"),
+        ("AGE", "certain"),
+        ("fecha_nacimiento", "certain"),
+        ("nationalité", "certain"),
+        ("place of birth", "likely"),
+        ("foreign_worker", "likely"),
+        ("page", ""),
+        ("average", ""),
+        ("message_count", ""),
+        ("storage", ""),
+    ],
+)
+def test_columns_of_people_are_known_by_their_words(name: str, sure: str) -> None:
+    assert likelihood(name) == sure
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\x89PNG\r\n\x1a\n\x00", b"PK\x03\x04rest", b"one\n1\n2\n", b"a,b\n1,2,3\n", b"PAR1"]
+)
+def test_what_is_no_table_is_told(body: bytes, proposed: Propose) -> None:
+    with pytest.raises(LabError) as told:
+        proposed(body, "a")
+    assert told.value.message
+
+
+def test_the_command_prints_one_document(tmp_path: Path) -> None:
+    datasets.sales().to_csv(tmp_path / "s.csv", index=False)
+    argv: Sequence[str] = ["new-model", "TrySales", "--data", str(tmp_path / "s.csv"), "--target", "amount"]
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", *argv, "--dry-run", "--json"], cwd=ROOT, capture_output=True, check=True
+    )
+    found = json.loads(done.stdout)
+    assert (found["task"], found["rows"], found["written"]) == ("regression", 600, False)
+    assert not (ROOT / "pipelines" / "try_sales").exists()
