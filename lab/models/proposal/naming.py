@@ -41,7 +41,8 @@ def names_of(name: str, pipelines: Path, known: Mapping[str, str]) -> Names:
         raise UsageError(f"The folder of {name} would be {slug}, which Python or the lab keeps.", "Take another name.")
     if not is_slug(slug):
         longer = f", longer than {LONGEST_SLUG} characters" if len(slug) > LONGEST_SLUG else ""
-        raise UsageError(
+        rule = f"It must be {SLUG_RULE}: take another name."
+        raise UsageError(f"The folder of {name} would be {slug}{longer}.", rule)
             f"The folder of {name} would be {slug}{longer}.", f"It must be {SLUG_RULE}: take another name."
         )
     for folder, registered in known.items():
