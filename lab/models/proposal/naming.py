@@ -43,8 +43,6 @@ def names_of(name: str, pipelines: Path, known: Mapping[str, str]) -> Names:
         longer = f", longer than {LONGEST_SLUG} characters" if len(slug) > LONGEST_SLUG else ""
         rule = f"It must be {SLUG_RULE}: take another name."
         raise UsageError(f"The folder of {name} would be {slug}{longer}.", rule)
-            f"The folder of {name} would be {slug}{longer}.", f"It must be {SLUG_RULE}: take another name."
-        )
     for folder, registered in known.items():
         if folder == slug or _snake(registered) == slug:
             raise UsageError(
