@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lab.base.errors import SettingsError
 from lab.base.runs import JOB, SCHEDULE, STEPS
 from lab.models.model_folder import Models, models_in
 from lab.training.definitions import of_models, schedule_status
@@ -107,8 +108,11 @@ def test_a_broken_model_is_left_out_and_named_in_the_log(several: Models, caplog
     assert "is no YAML" in record.getMessage()
 
 
-def test_a_lab_without_a_sound_model_loads_all_the_same(tmp_path: Path) -> None:
+def test_a_lab_without_models_loads_and_one_whose_only_model_is_broken_says_why(tmp_path: Path) -> None:
     assert list(of_models(models_in(tmp_path), {}).resolve_asset_graph().get_all_asset_keys()) == []
+    write_model(tmp_path, "broken", text="columns: [")
+    with pytest.raises(SettingsError, match="is no YAML"):
+        of_models(models_in(tmp_path), {})
 
 
 def test_loading_imports_none_of_the_heavy_libraries() -> None:
