@@ -204,7 +204,7 @@ def test_a_second_model_that_is_broken_is_a_warning_and_keeps_nothing_from_start
     write_model(tmp_path / "pipelines", "fraud", "Fraud", default="true", data=str(data))
     write_model(tmp_path / "pipelines", "broken", text="version: 1\nname: 1\n")
     write_model(tmp_path / "pipelines", "lost", "Lost", data=str(tmp_path / "absent.csv"))
-    found = list(doctor._model(replace(make(), root=tmp_path)))
+    found = tuple(doctor._model(replace(make(), root=tmp_path)))
     assert [(one.name, one.verdict) for one in found] == [
         ("model", Verdict.WARN),
         ("model", Verdict.OK),
