@@ -42,8 +42,11 @@ def train(
     from lab.operations.demo_run import DemoRunner
     from lab.operations.seed import Seeder
 
-    config = wiring.own_lab(wiring.config_to_run())
-    seeder = Seeder(config, the_model(config.pipelines, name))
+    config = wiring.config_to_run()
+    # Wrong usage is wrong in a lab that is down, too.
+    model = the_model(config.pipelines, name)
+    config = wiring.own_lab(config)
+    seeder = Seeder(config, model)
     if seeder.baseline() is None:
         # Without one its drift would be unknown, and that alone blocks every version.
         baseline = seeder.seed(signing(voice, ""), f"first training of {name}").baseline

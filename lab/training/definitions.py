@@ -36,7 +36,12 @@ def schedule_status(environ: Mapping[str, str]) -> dg.DefaultScheduleStatus:
 
 
 def of_models(models: Models, environ: Mapping[str, str]) -> dg.Definitions:
-    """Everything that is needed to run the sound ones, by hand and by themselves; the others are named in the log."""
+    """Everything that is needed to run the sound ones, by hand and by themselves; the others are named in the log.
+
+    Raises SettingsError when none is sound: code that was in service before stays so until one is mended.
+    """
+    if models.broken and not models.sound:
+        raise models.broken[0].problem
     for broken in models.broken:
         log.error("event=model-left-out folder=%s problem=%r", broken.slug, str(broken.problem))
     made = [(model, steps_of(model)) for model in models.sound]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from exporters.drift_monitor import DriftCollector, DriftMonitor
+from exporters.drift_monitor import DriftCollector, DriftMonitor, DriftMonitors
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, profile_key, read_rows
 from lab.base.errors import NotFound, ServiceUnavailable
+from lab.base.model_id import ModelId
 from tests.exporters.exposition import names, scrape, value
 from tests.support.contracts import MODEL, MODEL_NAME, profile_of
 
@@ -201,3 +202,74 @@ def test_a_reference_that_is_no_reference_is_a_failed_check(store: Store) -> Non
     monitor = DriftMonitor(MODEL.id, store)
     monitor.check()
     assert monitor.status.failures == 1
+
+
+OTHER = ModelId("Churn", "churn")
+
+
+def several(store: Store, *models: ModelId) -> DriftMonitors:
+    return DriftMonitors(lambda: models, lambda model: DriftMonitor(model, store, clock=lambda: 42.0))
+
+
+def test_each_model_is_compared_with_its_own_baseline(store: Store) -> None:
+    shifted_ref = store.put_data(shifted(DATA.read_bytes()), as_baseline=True)
+    # As `invoke seed --model Churn` leaves it: the shipped data is current, and the baseline.
+    store.put_data(DATA.read_bytes())
+    digest = sha256(DATA.read_bytes()).hexdigest()
+    ref = DatasetRef(digest, 1000, "test").to_json()
+    store.objects |= {OTHER.current_key: ref, OTHER.baseline_key: ref}
+    store.objects[OTHER.profile_key(digest)] = store.objects[profile_key(digest)]
+    monitors = several(store, MODEL.id, OTHER)
+    monitors.check()
+    samples = scrape([DriftCollector(lambda: monitors.statuses, 30)])
+    assert value(samples, "synthetic_data_drift_detected", model=MODEL_NAME) == 1
+    assert value(samples, "synthetic_data_drift_detected", model="Churn") == 0
+    assert value(samples, "synthetic_data_info", model=MODEL_NAME, baseline_hash=shifted_ref, current_hash=digest) == 1
+    assert value(samples, "synthetic_data_info", model="Churn", baseline_hash=digest, current_hash=digest) == 1
+    assert value(samples, "synthetic_data_feature_psi", model="Churn", feature="credit_amount") == 0
+
+
+@pytest.mark.parametrize("content", [None, b"[]", b"\xff"])
+def test_a_model_whose_data_cannot_be_read_keeps_no_other_from_being_checked(
+    store: Store, content: bytes | None
+) -> None:
+    if content is not None:
+        store.objects |= {OTHER.current_key: content, OTHER.baseline_key: content}
+    monitors = several(store, OTHER, MODEL.id)
+    monitors.check()
+    samples = scrape([DriftCollector(lambda: monitors.statuses, 30)])
+    assert value(samples, "synthetic_data_check_success", model="Churn") == 0
+    assert value(samples, "synthetic_data_check_failures_total", model="Churn") == 1
+    assert value(samples, "synthetic_data_last_check_timestamp", model="Churn") == 0
+    assert value(samples, "synthetic_data_seeded", model="Churn") == (0 if content is None else 1)
+    assert value(samples, "synthetic_data_check_success", model=MODEL_NAME) == 1
+    if content is None:
+        assert "invoke seed --model Churn" in monitors.statuses["Churn"].reason
+
+
+def test_what_is_not_checked_yet_has_metrics_already(store: Store) -> None:
+    samples = scrape([DriftCollector(lambda: several(store, MODEL.id).statuses, 30)])
+    assert value(samples, "synthetic_data_last_check_timestamp", model=MODEL_NAME) == 0
+    assert value(samples, "synthetic_data_check_failures_total", model=MODEL_NAME) == 0
+
+
+def test_models_come_and_go_and_what_is_known_of_the_others_stays(store: Store) -> None:
+    models = [MODEL.id]
+    monitors = DriftMonitors(lambda: models, lambda model: DriftMonitor(model, store))
+    monitors.check()
+    models.append(OTHER)
+    monitors.check()
+    assert (store.streamed, set(monitors.statuses)) == (1, {MODEL_NAME, "Churn"})
+    models.remove(MODEL.id)
+    monitors.check()
+    assert set(monitors.statuses) == {"Churn"}
+
+
+def test_the_baseline_in_the_settings_is_the_default_models(store: Store) -> None:
+    monitor = DriftMonitor(OTHER, store, baseline_hash="f" * 64)
+    monitor.check()
+    assert "f" * 64 not in monitor.status.reason
+
+
+def test_a_lab_without_models_still_says_how_often_it_looks() -> None:
+    assert scrape([DriftCollector(dict, 30)]) == {("synthetic_data_check_interval_seconds", frozenset()): 30}

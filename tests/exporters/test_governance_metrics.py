@@ -76,6 +76,18 @@ def test_versions_are_counted_by_state_and_lacks() -> None:
     assert value(found, "governance_versions_missing_tags", model=MODEL_NAME) == 3
 
 
+def test_versions_are_counted_by_model_and_what_nobody_governs_is_not() -> None:
+    others = [ModelVersion(name, "1", 0.0, tags={"deployment_blocked": "true"}) for name in ("Churn", "Somebodys")]
+    watch = RegistryWatch(lambda: [version(1), *others], lambda: {MODEL_NAME, "Churn", "Young"})
+    watch.refresh()
+    found = scrape([GovernanceCollector(LedgerStatus, lambda: watch.status)])
+    counted = {model: value(found, "governance_versions_blocked", model=model) for model in (MODEL_NAME, "Churn")}
+    assert counted == {MODEL_NAME: 0, "Churn": 1}
+    assert value(found, "governance_model_versions", model="Young", approval_state="pending_staging") == 0
+    assert value(found, "governance_versions_missing_tags", model="Young") == 0
+    assert not any(("model", "Somebodys") in labels for _, labels in found)
+
+
 def test_entries_in_the_journal_are_counted(tmp_path: Path) -> None:
     assert value(samples(journal=tmp_path / "absent"), "governance_entries_undelivered") == 0
     (tmp_path / "1.json").write_text("{}")

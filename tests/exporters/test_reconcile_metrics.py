@@ -69,6 +69,21 @@ async def test_differences_are_counted_by_kind_and_vanish_with_their_cause(watch
     assert watched.round().findings == ()
 
 
+async def test_differences_are_counted_by_model_and_only_of_governed_ones(watched: Watched) -> None:
+    governed = watched.governed
+    governed.train()
+    governed.train(model="Churn")
+    watched.models = [MODEL_NAME, "Young"]
+    governed.registry.of("Churn").tags["1"]["owner"] = "eve"
+    governed.registry.of("Somebodys").aliases["champion"] = "1"
+    found = scrape([ReconcileCollector(watched.round)])
+    assert value(found, "governance_reconcile_findings", model=MODEL_NAME, kind="tag") == 0
+    assert value(found, "governance_reconcile_findings", model="Young", kind="tag") == 0
+    # Its folder is gone, and the trail still knows it.
+    assert value(found, "governance_reconcile_findings", model="Churn", kind="tag") == 1
+    assert not any(("model", "Somebodys") in labels for _, labels in found)
+
+
 async def test_new_entries_are_taken_once(watched: Watched) -> None:
     watched.round()
     version = watched.governed.train()

@@ -19,8 +19,9 @@ from lab.governance.cases.evidence.evidence_page import Grid, Heading, Paragraph
 from lab.governance.ledger import Head, Status
 from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.rules.policy import Action
+from lab.models.model_folder import Model
 from tests.support import governed_lab
-from tests.support.contracts import MODEL, profile_of
+from tests.support.contracts import CONTRACT, MODEL, profile_of
 from tests.support.governed_lab import GovernedLab
 from tests.support.lab import ROOT
 
@@ -251,3 +252,22 @@ def test_a_page_says_the_same_in_both_forms() -> None:
     assert "<title>A &lt;b&gt;</title>" in html
     assert "<td>x|y</td><td>1</td>" in html
     assert "<p class=warning>careful</p>" in html
+
+
+async def test_evidence_of_one_model_holds_nothing_of_another_with_the_same_number(governed: GovernedLab) -> None:
+    other = Model(MODEL.folder, CONTRACT.model_copy(update={"name": "Churn", "default": False}))
+    governed.train()
+    governed.train(model="Churn")
+    await governed.act(Action.REJECT, "1")
+    governed.registry.tags["1"]["owner"] = "eve"
+    objects = Objects()
+    objects.objects[other.id.profile_key(DIGEST)] = objects.objects[profile_key(DIGEST)]
+    objects.objects[other.id.baseline_key] = objects.objects[BASELINE_KEY]
+    made = await collector(governed, objects).write(other, "1", governed.folder / "evidence")
+    assert (made.succeeded, made.state, made.problems) == (True, "pending_staging", ())
+    assert Path(made.folder).name.startswith("Churn-v1-")
+    text = (Path(made.folder) / "README.md").read_text()
+    assert "invoke evidence --model Churn --version 1" in text
+    assert "Nobody has signed" in text
+    ours = await collector(governed, objects).write(MODEL, "1", governed.folder / "evidence")
+    assert (ours.succeeded, ours.state) == (False, "rejected")

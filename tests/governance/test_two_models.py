@@ -12,7 +12,7 @@ from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.reconcile import Reconciler, Reconciliation
 from lab.governance.cases.signing import Signing
 from lab.governance.ledger import Status
-from lab.governance.rules.policy import Action
+from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.governance.rules.registry_findings import Kind, Registry, reconcile
 from lab.governance.rules.version_records import Key
 from tests.governance.test_forgery import approval
@@ -163,7 +163,7 @@ def test_baselines_of_two_models_asked_for_at_once_are_no_race(governed: Governe
         baselines = BaselineApproval(config, governed.store, signing, model)
         baselines.done(baselines.ask({"data_hash": digest * 64}, "better"))
 
-    actor = replace(governed.config.actor, owner=ADMIN, role="platform-admin", environment="staging")
+    actor = Actor(ADMIN, Role.PLATFORM_ADMIN, Environment.STAGING)
     config = replace(governed.config, actor=actor)
     slow = meanwhile(governed, ADMIN, lambda: ask(CHURN, "1", Signing(governed.keys[ADMIN])))
     ask(MODEL_NAME, "2", slow)

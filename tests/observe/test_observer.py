@@ -17,7 +17,7 @@ from lab.observe.snapshot_json import snapshot_json
 from lab.observe.sources import Backoff, Clocks, Source
 from tests.services.answers import answer, query_name
 from tests.support import observed_lab
-from tests.support.played_lab import NOW
+from tests.support.played_lab import DRIFT, NOW
 
 PARTS = {
     "runs": Service.DAGSTER,
@@ -239,6 +239,24 @@ async def test_a_young_drift_monitor_leaves_its_part_waiting(observed: ObservedL
     failing = text + 'synthetic_data_check_failures_total{model="M"} 1.0\n'
     observed.services.broken[Service.DRIFT_MONITOR] = lambda _request: httpx.Response(200, text=failing)
     assert (await observed.tick()).drift.state is SliceState.FAILED
+
+
+async def test_the_drift_that_is_shown_is_one_that_drifted_else_the_default_models(observed: ObservedLab) -> None:
+    def answers(**detected: float) -> None:
+        others = (
+            DRIFT.replace("CreditRiskModel", model).replace('"} 0.05', f'"}} {psi}') for model, psi in detected.items()
+        )
+        text = DRIFT + "".join(others)
+        observed.services.broken[Service.DRIFT_MONITOR] = lambda _request: httpx.Response(200, text=text)
+
+    answers(Aardvark=0.1, Zebra=0.1)
+    shown = (await observed.tick()).drift.value
+    assert shown
+    assert (shown.model, shown.detected) == ("CreditRiskModel", False)
+    answers(Aardvark=0.1, Zebra=0.9)
+    shown = (await observed.tick(60)).drift.value
+    assert shown
+    assert (shown.model, shown.detected) == ("Zebra", True)
 
 
 async def test_a_snapshot_becomes_json_with_its_version(observed: ObservedLab) -> None:

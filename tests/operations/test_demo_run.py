@@ -1,12 +1,14 @@
 """What counts as a successful run, and what is said when the lab isn't there."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab import wiring
-from lab.base.errors import Interrupted, LabError, PolicyDenied, ServiceUnavailable
+from lab.base.errors import Interrupted, LabError, PolicyDenied, RunFailed, ServiceUnavailable, UsageError
+from lab.base.model_id import ModelId
 from lab.base.model_versions import ModelVersion
 from lab.base.progress import Progress
 from lab.base.runs import JOB, Run, RunStatus, Step
@@ -14,7 +16,7 @@ from lab.governance.ledger import Status
 from lab.operations import demo_run
 from lab.operations.demo_run import DemoRun, DemoRunner
 from lab.services.s3 import S3, AuditStore
-from tests.support.contracts import MODEL
+from tests.support.contracts import MODEL, write_model
 from tests.support.governed_lab import MemoryStore
 from tests.support.played_lab import config
 from tests.support.ports import NEVER_STARTED
@@ -175,3 +177,47 @@ async def test_an_interrupted_demo_run_says_that_its_run_goes_on(tmp_path: Path)
     with pytest.raises(Interrupted, match="run r-1 goes on") as caught:
         await task
     assert "/runs/r-1" in caught.value.remedy
+
+
+class Asked(Busy):
+    """Dagster that knows one run, and says which model was launched."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__()
+        self.job, self.launched = job, list[tuple[ModelId, str | None]]()
+
+    async def launched_on(self, _: str) -> tuple[str, str | None]:
+        return self.job, "/data/x.csv"
+
+    async def launch(self, _actor: object, model: ModelId, _trigger: str, path: str | None, _tags: object) -> str:
+        self.launched.append((model, path))
+        raise RunFailed("Enough is known.")
+
+    async def aclose(self) -> None:
+        return
+
+
+async def launched(tmp_path: Path, job: str) -> list[tuple[ModelId, str | None]]:
+    write_model(tmp_path / "pipelines", "fraud", "Fraud", default="true")
+    write_model(tmp_path / "pipelines", "churn", "Churn")
+    runner = DemoRunner(replace(config(tmp_path), root=tmp_path), lambda _: None)
+    dagster = runner._dagster = Asked(job)  # type: ignore[assignment]
+    with pytest.raises(RunFailed):
+        await runner.again("r-1")
+    return dagster.launched
+
+
+async def test_a_run_that_is_launched_again_is_of_the_same_model(tmp_path: Path) -> None:
+    assert await launched(tmp_path, JOB) == [(ModelId("Fraud", "fraud", True), "/data/x.csv")]
+    assert await launched(tmp_path, "churn_training") == [(ModelId("Churn", "churn"), "/data/x.csv")]
+
+
+@pytest.mark.parametrize(("job", "said"), [("my_own_job", "trains no"), ("gone_training", "no model gone")])
+async def test_a_run_of_no_model_that_there_is_is_not_launched_again(tmp_path: Path, job: str, said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        await launched(tmp_path, job)
+
+
+async def test_a_model_that_is_not_there_is_said_before_dagster_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is no model Nobody"):
+        await DemoRunner(config(tmp_path), lambda _: None).run(model="Nobody")

@@ -24,6 +24,7 @@ from lab.operations.lifecycle import refuse
 from lab.runtime.binaries import Resolver
 from lab.runtime.native.service_commands import OWNED_BY
 from lab.wiring import load_config
+from tests.support.contracts import write_model
 from tests.support.ports import ports_at, reserved_offset, reserved_port
 
 Make = Callable[..., LabConfig]
@@ -195,6 +196,32 @@ def test_a_contract_that_is_wrong_is_named_with_its_line(make: Make, tmp_path: P
     assert found["model"].verdict is Verdict.FAIL
     assert f"{contract}, line 2: name" in found["model"].detail
     assert "data set" not in found
+
+
+def test_a_second_model_that_is_broken_is_a_warning_and_keeps_nothing_from_starting(make: Make, tmp_path: Path) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text("months,left\n1,no\n")
+    write_model(tmp_path / "pipelines", "fraud", "Fraud", default="true", data=str(data))
+    write_model(tmp_path / "pipelines", "broken", text="version: 1\nname: 1\n")
+    write_model(tmp_path / "pipelines", "lost", "Lost", data=str(tmp_path / "absent.csv"))
+    found = tuple(doctor._model(replace(make(), root=tmp_path)))
+    assert [(one.name, one.verdict) for one in found] == [
+        ("model", Verdict.WARN),
+        ("model", Verdict.OK),
+        ("data set", Verdict.OK),
+        ("model", Verdict.OK),
+        ("data set", Verdict.WARN),
+    ]
+    assert "broken: " in found[0].detail
+    assert "line 2: name" in found[0].detail
+    assert "absent.csv" in found[-1].detail
+    refuse(found)
+
+
+def test_a_lab_without_any_model_says_how_to_make_one(make: Make, tmp_path: Path) -> None:
+    [found] = doctor._model(replace(make(), root=tmp_path))
+    assert (found.verdict, "there is no model" in found.detail) == (Verdict.FAIL, True)
+    assert found.remedy
 
 
 def test_settings_that_others_may_read_are_named(make: Make) -> None:

@@ -1,17 +1,22 @@
 """Logs, pages and exports as their user asks for them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from lab.base.catalogue import ProcessFact, Service
-from lab.base.errors import LabError, UsageError
+from lab.base.dataset import DatasetRef
+from lab.base.drift import DriftReport
+from lab.base.errors import LabError, PolicyDenied, UsageError
 from lab.base.log_lines import newer
 from lab.envfile import prepare
 from lab.operations import lifecycle
+from lab.operations.seed import Seeded, Seeder
 from lab.runtime.runtime import Note
+from tests.support.contracts import write_model
 from tests.support.played_lab import config
 
 
@@ -182,3 +187,33 @@ def test_what_would_go_includes_what_lies_in_an_engine(tmp_path: Path) -> None:
     lab.home.mkdir()
 
     assert lifecycle.doomed(lab, Logs())[:2] == ["volume of-it", str(lab.home)]
+
+
+def test_each_model_gets_its_baseline_and_one_without_data_keeps_no_other_from_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipelines = tmp_path / "pipelines"
+    write_model(pipelines, "churn", "Churn")
+    write_model(pipelines, "fraud", "Fraud", default="true")
+    write_model(pipelines, "lost", "Lost")
+    write_model(pipelines, "known", "Known")
+    write_model(pipelines, "broken", text="columns: [")
+    ref = DatasetRef("d" * 64, 7, "x")
+    refused = {"Churn": PolicyDenied("Refused.", "Use a role."), "Lost": LabError("Can't read the data set.")}
+
+    def seed(self: Seeder) -> Seeded:
+        if error := refused.get(self._model.contract.name):
+            raise error
+        return Seeded(ref, ref, DriftReport("", "", 0, ()))
+
+    monkeypatch.setattr(Seeder, "baseline", lambda self: ref if self._model.slug == "known" else None)
+    monkeypatch.setattr(Seeder, "seed", seed)
+    said = list(lifecycle._baselines(replace(config(tmp_path), root=tmp_path), 60))
+    assert said[0] == "Churn has no baseline yet: Refused. Use a role. Then type `invoke seed --model Churn`."
+    assert said[1] == f"seeded 7 rows of Fraud, SHA-256 {'d' * 12}"
+    assert said[2].startswith("Lost has no baseline yet: Can't read the data set.")
+    assert said[3].startswith("broken is left out: ")
+
+    refused["Fraud"] = LabError("Can't read the data set.")
+    with pytest.raises(LabError, match="Can't read"):
+        list(lifecycle._baselines(replace(config(tmp_path), root=tmp_path), 60))

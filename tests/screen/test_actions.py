@@ -47,10 +47,26 @@ KEYS = {
     "n": ("2 n", "demo-run", {"target": ""}),
     "re-launch": ("2 R enter", "relaunch", {"target": RUN}),
     "restart": ("1 R enter", "restart", {"target": SERVICE}),
-    "approve": ("3 a w h y enter", "approve", {"target": VERSION, "reason": "why", "role": ""}),
-    "promote": ("3 P w h y enter", "promote", {"target": VERSION, "reason": "why", "role": ""}),
-    "reject": ("3 x w h y enter", "reject", {"target": VERSION, "reason": "why", "role": ""}),
-    "archive": ("3 X w h y enter", "archive", {"target": VERSION, "reason": "why", "role": ""}),
+    "approve": (
+        "3 a w h y enter",
+        "approve",
+        {"target": VERSION, "model": "CreditRiskModel", "reason": "why", "role": ""},
+    ),
+    "promote": (
+        "3 P w h y enter",
+        "promote",
+        {"target": VERSION, "model": "CreditRiskModel", "reason": "why", "role": ""},
+    ),
+    "reject": (
+        "3 x w h y enter",
+        "reject",
+        {"target": VERSION, "model": "CreditRiskModel", "reason": "why", "role": ""},
+    ),
+    "archive": (
+        "3 X w h y enter",
+        "archive",
+        {"target": VERSION, "model": "CreditRiskModel", "reason": "why", "role": ""},
+    ),
 }
 
 

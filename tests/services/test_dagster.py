@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from lab.base.errors import NotFound, RunFailed, ServiceUnavailable
-from lab.base.runs import JOB, RunStatus
+from lab.base.model_id import ModelId
+from lab.base.runs import INGEST, JOB, RunStatus
 from lab.governance.rules.policy import Actor, Environment, Role
 from lab.services import dagster_answers as read
 from lab.services.dagster import Dagster, query
@@ -214,6 +215,44 @@ async def test_a_launch_carries_actor_data_and_tags() -> None:
     assert tags == {**who, "lab/trigger": "demo-run", "note": "n"}
     await client.launch(ACTOR, MODEL.id, "demo-run")
     assert "ops" not in sent["runConfigData"]
+
+
+async def test_a_launch_of_another_model_names_its_job_and_its_own_step() -> None:
+    sent: dict[str, Any] = {}
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        sent.update(json.loads(request.content)["variables"]["params"])
+        done = {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "r1"}}}
+        return httpx.Response(200, json={"data": done})
+
+    await Dagster(http(serve, "Dagster")).launch(ACTOR, ModelId("Churn", "churn"), "train", "/data/x.csv")
+    assert sent["selector"]["jobName"] == "churn_training"
+    assert sent["runConfigData"]["ops"] == {"churn__ingest_data": {"config": {"data_path": "/data/x.csv"}}}
+
+
+@pytest.mark.parametrize(
+    ("op", "path"),
+    [("ingest_data", "/data/x.csv"), ("churn__ingest_data", "/data/x.csv"), ("somebodys__own", None)],
+)
+async def test_the_data_that_a_run_was_launched_on_are_found_whichever_model_it_was_of(
+    op: str, path: str | None
+) -> None:
+    config = {"ops": {"churn__train_model": {}, op: {"config": {"data_path": "/data/x.csv"}}}}
+    found = {"__typename": "Run", "jobName": "churn_training", "runConfig": config}
+    client = dagster({"data": {"runOrError": found}})
+    assert await client.launched_on("r1") == ("churn_training", path)
+
+
+async def test_steps_and_runs_of_another_model_are_read_as_steps_of_a_model() -> None:
+    body = json.loads(
+        json.dumps(answer("dagster_run")).replace(f'"stepKey": "{INGEST}"', f'"stepKey": "churn__{INGEST}"')
+    )
+    body["data"]["runOrError"]["tags"].append({"key": "lab/model", "value": "Churn"})
+    run = await dagster(body).run("x")
+    assert run.model == "Churn"
+    before = await dagster(answer("dagster_run")).run("x")
+    assert INGEST in {one.name for one in run.steps}
+    assert (run.steps, before.model) == (before.steps, "")
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,20 @@ def test_the_drift_monitors_metrics_are_its_report() -> None:
     assert not found.failing
 
 
+def test_each_model_has_its_own_report() -> None:
+    other = DRIFT.replace('model="M"', 'model="N"').replace("0.41", "0.01")
+    waiting = 'synthetic_data_last_check_timestamp{model="O"} 0.0\nsynthetic_data_seeded{model="O"} 0.0\n'
+    found = read_drift(DRIFT + other + waiting)
+    assert sorted(found) == ["M", "N", "O"]
+    reports = {name: one.report.drifted if one.report else None for name, one in found.items()}
+    assert reports == {"M": ("credit_amount",), "N": (), "O": None}
+    assert {name: one.seeded for name, one in found.items()} == {"M": True, "N": True, "O": False}
+
+
+def test_a_lab_without_models_has_no_report() -> None:
+    assert read_drift("synthetic_data_check_interval_seconds 30.0\n") == {}
+
+
 def test_a_feature_that_chance_explains_has_not_drifted() -> None:
     found = read_drift(DRIFT + 'synthetic_data_feature_p_value{model="M",feature="credit_amount"} 0.2\n')["M"]
     assert found.report is not None

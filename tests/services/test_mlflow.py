@@ -155,3 +155,72 @@ def test_however_many_aliases_somebody_sets_the_labs_own_are_asked_for() -> None
 def test_a_tag_is_cut_before_it_is_kept() -> None:
     raw = {"name": "M", "version": "1", "creation_timestamp": 1, "tags": [{"key": "owner", "value": "x" * 100_000}]}
     assert len(read_version(raw).tags["owner"]) == 2001
+
+
+class Several:
+    """A registry of many models with a version each, in pages of `page` models; counts what is asked."""
+
+    def __init__(self, models: int, page: int = 2) -> None:
+        self.names, self._page = [f"M{number}" for number in range(models)], page
+        self.asked: Counter[str] = Counter()
+        self.client = Mlflow(http(self._serve))
+
+    def _serve(self, request: httpx.Request) -> httpx.Response:
+        path, params = request.url.path.removeprefix("/api/2.0/mlflow/"), request.url.params
+        self.asked[path] += 1
+        if path == "runs/get":
+            return httpx.Response(200, json=answer("mlflow_run"))
+        if path == "model-versions/get":
+            return httpx.Response(200, json={"model_version": self._version(params["name"], params["version"])})
+        named = params.get("filter", "").removeprefix("name='").removesuffix("'")
+        names = [one for one in self.names if not named or one == named]
+        first, limit = int(params.get("page_token", 0)), min(self._page, int(params["max_results"]))
+        page = names[first : first + limit]
+        more = {"next_page_token": str(first + limit)} if len(names) > first + limit else {}
+        if path == "registered-models/search":
+            models = [{"name": one, "aliases": [{"alias": "champion", "version": "1"}]} for one in page]
+            return httpx.Response(200, json={"registered_models": models, **more})
+        return httpx.Response(200, json={"model_versions": [self._version(one, "1") for one in page], **more})
+
+    def _version(self, name: str, number: str) -> dict[str, Any]:
+        return {"name": name, "version": number, "creation_timestamp": 1, "run_id": RUN}
+
+
+async def test_the_registry_is_read_page_by_page_with_every_models_aliases() -> None:
+    several = Several(5)
+    found = await several.client.registry()
+    assert [one.name for one in found.versions] == several.names
+    assert found.aliases == {name: {"1": ("champion",)} for name in several.names}
+    assert several.asked == {"model-versions/search": 3, "registered-models/search": 3}
+    version = found.find("M4", "1")
+    assert version
+    assert (version.name, found.find("M9", "1"), found.find("M4", "2")) == ("M4", None, None)
+
+
+async def test_versions_of_several_models_keep_their_own_aliases() -> None:
+    several = Several(5)
+    found = await several.client.versions(limit=2)
+    # Two that the search gave, and those that only an alias names.
+    assert sorted(one.name for one in found) == several.names
+    assert {one.aliases for one in found} == {("champion",)}
+    assert several.asked["model-versions/get"] == 3
+
+
+async def test_one_models_aliases_and_versions_cost_a_request_each() -> None:
+    several = Several(5)
+    assert await several.client.aliases("M3") == {"1": ("champion",)}
+    assert await several.client.aliases("M9") == {}
+    assert [one.name for one in await several.client.versions(name="M3")] == ["M3"]
+    assert several.asked == {"registered-models/search": 3, "model-versions/search": 1, "runs/get": 1}
+
+
+async def test_an_alias_of_a_version_of_the_same_number_is_not_another_models() -> None:
+    def serve(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("registered-models/search"):
+            models = [{"name": "A", "aliases": [{"alias": "champion", "version": "1"}]}, {"name": "B"}]
+            return httpx.Response(200, json={"registered_models": models})
+        versions = [{"name": one, "version": "1", "creation_timestamp": 1} for one in ("A", "B")]
+        return httpx.Response(200, json={"model_versions": versions})
+
+    first, second = await Mlflow(http(serve)).versions()
+    assert (first.name, first.aliases, second.name, second.aliases) == ("A", ("champion",), "B", ())

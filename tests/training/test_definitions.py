@@ -2,13 +2,17 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
+import pytest
 
+from lab.base.errors import SettingsError
 from lab.base.runs import JOB, SCHEDULE, STEPS
-from lab.training.definitions import schedule_status
+from lab.models.model_folder import Models, models_in
+from lab.training.definitions import of_models, schedule_status
 from pipelines.definitions import defs
-from tests.support.contracts import MODEL_ASSET
+from tests.support.contracts import MODEL_ASSET, write_model
 
 
 def test_the_job_has_the_four_steps_in_order() -> None:
@@ -57,6 +61,58 @@ def test_defaults_leave_owner_role_and_environment_to_the_process() -> None:
         "role": "",
         "environment": "",
     }
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Models:
+    """A default model, one that trains by itself at night, one that never does, and one that is broken."""
+    write_model(tmp_path, "fraud", "Fraud", default="true", schedule="0 */6 * * *")
+    write_model(tmp_path, "churn", "Churn", schedule="0 3 * * *")
+    write_model(tmp_path, "prices", "Prices")
+    write_model(tmp_path, "broken", text="columns: [")
+    return models_in(tmp_path)
+
+
+def test_each_model_has_a_job_of_its_own_steps(several: Models) -> None:
+    made = of_models(several, {})
+    repository = made.get_repository_def()
+    jobs = {name for name in repository.job_names if not name.startswith("__")}
+    assert jobs == {JOB, "churn_training", "prices_training"}
+    steps = {name: [node.name for node in made.resolve_job_def(name).nodes_in_topological_order] for name in jobs}
+    assert steps[JOB] == list(STEPS)
+    assert steps["churn_training"] == [f"churn__{step}" for step in STEPS]
+    every = [one for names in steps.values() for one in names]
+    assert len(set(every)) == len(every) == 3 * len(STEPS)
+    assert {name: made.resolve_job_def(name).tags["lab/model"] for name in jobs} == {
+        JOB: "Fraud",
+        "churn_training": "Churn",
+        "prices_training": "Prices",
+    }
+
+
+def test_a_model_trains_by_itself_only_where_its_contract_says_when(several: Models) -> None:
+    repository = of_models(several, {"TRAINING_SCHEDULE": "off"}).get_repository_def()
+    assert {one.name: (one.job_name, one.cron_schedule) for one in repository.schedule_defs} == {
+        SCHEDULE: (JOB, "0 */6 * * *"),
+        "churn_training_schedule": ("churn_training", "0 3 * * *"),
+    }
+    assert {one.default_status for one in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
+
+
+def test_a_broken_model_is_left_out_and_named_in_the_log(several: Models, caplog: pytest.LogCaptureFixture) -> None:
+    made = of_models(several, {})
+    groups = {made.resolve_asset_graph().get(key).group_name for key in made.resolve_asset_graph().get_all_asset_keys()}
+    assert groups == {"fraud", "churn", "prices"}
+    [record] = caplog.records
+    assert "model-left-out folder=broken" in record.getMessage()
+    assert "is no YAML" in record.getMessage()
+
+
+def test_a_lab_without_models_loads_and_one_whose_only_model_is_broken_says_why(tmp_path: Path) -> None:
+    assert list(of_models(models_in(tmp_path), {}).resolve_asset_graph().get_all_asset_keys()) == []
+    write_model(tmp_path, "broken", text="columns: [")
+    with pytest.raises(SettingsError, match="is no YAML"):
+        of_models(models_in(tmp_path), {})
 
 
 def test_loading_imports_none_of_the_heavy_libraries() -> None:

@@ -14,12 +14,12 @@ import pytest
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
 from lab.base.model_id import ModelId
 from lab.base.model_versions import GovernanceTags, files_digest
-from lab.base.runs import INGEST, JOB, OWNER_TAG, REGISTER, STEPS, TRAIN
+from lab.base.runs import INGEST, OWNER_TAG, REGISTER, STEPS, TRAIN
 from lab.governance.ledger import Status, verify
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.approval_states import PROBE
 from lab.models.drift_simulation import worse_times
-from lab.models.model_folder import Models
+from lab.models.model_folder import Model, Models
 from lab.training.data_store import DataStore, Storage
 from lab.training.definitions import of_models
 from lab.training.fitting import code_of, load, train
@@ -31,7 +31,9 @@ from tests.support.contracts import CONTRACT, MODEL, MODEL_ASSET, MODEL_NAME, pr
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "sample_data.csv"
-TOLD = of_models(Models((MODEL,), ()), {})
+# As if the folder were another, not the default, model's: its steps, keys and experiment have other names.
+SECOND = Model(MODEL.folder, CONTRACT.model_copy(update={"name": "Second", "default": False}))
+TOLD = {model.contract.name: of_models(Models((model,), ()), {}) for model in (MODEL, SECOND)}
 Launch = Callable[..., dg.ExecuteInProcessResult]
 # MLflow warns of its own type hints when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")
@@ -78,15 +80,18 @@ def launch(tracking_uri: str, objects: Any, trail: Any, tmp_path: Path, monkeypa
         def ledger(self, env: StepEnvironment) -> AuditWriter:
             return ledger
 
-    def run(data: Path | None = None, **claim: str) -> dg.ExecuteInProcessResult:
+    def run(data: Path | None = None, model: Model = MODEL, **claim: str) -> dg.ExecuteInProcessResult:
         own = {
             "governance": MemoryGovernance(**({"owner": "", "role": "", "environment": ""} | claim)),
             "storage": MemoryStorage(timeout_s=1.0),
         }
-        defs = dg.Definitions(assets=TOLD.assets, jobs=TOLD.jobs, resources=own)
-        config = {"ops": {"ingest_data": {"config": {"data_path": str(data)}}}} if data else {}
+        told = TOLD[model.contract.name]
+        defs = dg.Definitions(assets=told.assets, jobs=told.jobs, resources=own)
+        config = {"ops": {model.id.op(INGEST): {"config": {"data_path": str(data)}}}} if data else {}
         with dg.DagsterInstance.ephemeral() as instance:
-            return defs.resolve_job_def(JOB).execute_in_process(config, instance=instance, raise_on_error=False)
+            return defs.resolve_job_def(model.id.job).execute_in_process(
+                config, instance=instance, raise_on_error=False
+            )
 
     return run
 
@@ -140,6 +145,29 @@ def test_a_run_ends_in_a_version_that_the_trail_vouches_for(
     assert (trail.entries[-1].action, trail.entries[-1].model_version) == (REGISTER, str(version.version))
     assert (tags["approval_state"], tags["deployment_blocked"]) == ("pending_staging", "true")
     assert tags["deployment_blocked_reason"] == "awaiting approval"
+
+
+def test_another_model_is_registered_under_its_own_name_and_measured_against_its_own_baseline(
+    launch: Launch, objects: Any, trail: Any, tracking_uri: str
+) -> None:
+    seed_baseline(objects)
+    before = versions(tracking_uri)
+    assert launch(model=SECOND).success
+    client = mlflow.MlflowClient(tracking_uri)
+    [version] = client.search_model_versions("name='Second'")
+    assert versions(tracking_uri) == before
+    # The baseline of the default model says nothing of this one.
+    assert version.tags["drift_state"] == "unknown"
+    assert {entry.details["model"] for entry in trail.entries} == {"Second"}
+    assert [entry.action for entry in trail.entries if entry.status is Status.SUCCESS] == list(STEPS)
+
+    body = objects.get("data", BASELINE_KEY)
+    objects.put("data", SECOND.id.baseline_key, body)
+    digest = DatasetRef.from_json(body).sha256
+    objects.put("data", SECOND.id.profile_key(digest), objects.get("data", profile_key(digest)))
+    assert launch(model=SECOND).success
+    newest = max(client.search_model_versions("name='Second'"), key=lambda one: int(one.version))
+    assert (newest.version, newest.tags["drift_state"]) in {("2", "stable"), (2, "stable")}
 
 
 def test_every_step_has_its_two_entries_and_the_trail_verifies(launch: Launch, trail: Any) -> None:

@@ -1,0 +1,104 @@
+"""`invoke models` and `invoke train` as typed, in a lab that is up or down, with models that are sound or broken."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.base.errors import UsageError
+from lab.commands import training_commands
+from lab.commands.approval_commands import registered_name
+from lab.config import LabConfig
+from lab.operations import model_list
+from lab.operations.model_list import list_models
+from tests.commands.test_cli_governance import run
+from tests.support.contracts import write_model
+from tests.support.governed_lab import GovernedLab
+from tests.support.lab import INVOKE
+from tests.support.played_lab import config
+from tests.support.ports import NEVER_STARTED
+
+
+@pytest.fixture
+def down(tmp_path: Path) -> dict[str, str]:
+    """The environment of a lab that was never started."""
+    own = {"LAB_NAME": "nowhere", "LAB_HOME": str(tmp_path / "home"), "LAB_ENV_FILE": str(tmp_path / ".env")}
+    return {**os.environ, **own, "PORT_OFFSET": str(NEVER_STARTED), "RUNTIME": "native"}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> LabConfig:
+    """A lab that is down, with three models of which one is broken."""
+    write_model(tmp_path / "pipelines", "fraud", "Fraud", default="true", schedule="0 3 * * *")
+    write_model(tmp_path / "pipelines", "churn", "Churn")
+    write_model(tmp_path / "pipelines", "broken", text="name: Broken\nversion: 7\n")
+    return replace(config(tmp_path), root=tmp_path)
+
+
+async def test_models_are_listed_of_a_lab_that_is_down(lab: LabConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    found = await list_models(lab)
+    assert [(one.name, one.default, one.versions) for one in found.models] == [
+        ("Broken", False, None),
+        ("Churn", False, None),
+        ("Fraud", True, None),
+    ]
+    assert (found.sound, training_commands.unsound(found)) == (False, 1)
+    training_commands.print_models(found)
+    shown = capsys.readouterr().out
+    assert "Fraud (default)" in shown
+    assert "versions are unknown" in shown
+
+
+async def test_models_are_listed_with_how_their_versions_stand(
+    lab: LabConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    governed = GovernedLab(tmp_path).staffed()
+    governed.set_baseline("Churn")
+    for model in ("Churn", "Churn", "Gone"):
+        governed.train(model=model)
+    await governed.promoted("1", "staging", "Churn")
+    governed.registry.of("Somebodys").tags["1"] = {}
+    monkeypatch.setattr(model_list, "Mlflow", lambda _: governed.registry.client())
+    found = {one.name: one for one in (await list_models(lab)).models}
+    assert sorted(found) == ["Broken", "Churn", "Fraud", "Gone"]
+    churn = found["Churn"]
+    assert (churn.versions, churn.newest, churn.approval) == (2, "2", "pending_staging")
+    assert (churn.staging, churn.champion, churn.folder) == ("1", "", "churn")
+    assert (found["Fraud"].versions, found["Fraud"].schedule) == (0, "0 3 * * *")
+    assert "its folder is gone" in found["Gone"].problem
+
+
+def test_a_model_is_trained_only_by_a_name_that_there_is_in_a_lab_that_is_up(down: dict[str, str]) -> None:
+    said = {line: run([INVOKE], *line.split(), env=down) for line in ("train CreditRiskModel", "train", "train Nobody")}
+    assert [done.returncode for done in said.values()] == [1, 2, 2]
+    assert "isn't up" in said["train CreditRiskModel"].stderr
+    assert "There is no model Nobody" in said["train Nobody"].stderr
+    assert not any("Traceback" in done.stderr for done in said.values())
+
+
+def test_models_of_a_lab_that_is_down_are_one_json_document(down: dict[str, str]) -> None:
+    done = run([INVOKE], "models", "--json", env=down)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [one["name"] for one in told["models"]] == ["CreditRiskModel"]
+    assert told["unread"]
+
+
+def test_a_command_takes_a_models_name_or_folder_and_means_the_default_one_without(lab: LabConfig) -> None:
+    assert registered_name(lab, "") == "Fraud"
+    assert registered_name(lab, "Churn") == registered_name(lab, "churn") == "Churn"
+    # Its folder is gone, and its versions are governed all the same.
+    assert registered_name(lab, "Gone") == "Gone"
+    # One can't be trained, and still be rejected.
+    assert registered_name(lab, "broken") == "Broken"
+    with pytest.raises(UsageError, match="is no name of a model"):
+        registered_name(lab, "a'b")
+
+
+def test_without_a_default_one_a_model_must_be_named(tmp_path: Path) -> None:
+    for folder in ("churn", "fraud"):
+        write_model(tmp_path / "pipelines", folder, folder.title())
+    with pytest.raises(UsageError, match="No model is named"):
+        registered_name(replace(config(tmp_path), root=tmp_path), "")
