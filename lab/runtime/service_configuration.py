@@ -97,6 +97,8 @@ def alertmanager_options(view: EndpointView, config_file: str, web_file: str, st
         f"--storage.path={storage}",
         f"--web.listen-address={view.listen}:{view.port(Service.ALERTMANAGER)}",
         "--cluster.listen-address=",
+        # Only so does it say that a notification arrived, which `invoke alert-test` reads.
+        "--log.level=debug",
     ]
 
 

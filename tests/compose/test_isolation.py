@@ -293,7 +293,12 @@ def test_a_secret_is_readable_only_where_it_is_needed(running: dict[Service, Con
             Service.DAGSTER_METRICS: set(),
             Service.PROMETHEUS: {"alertmanager-password"},
             Service.GRAFANA: {"grafana-password"},
-            Service.ALERTMANAGER: {"alertmanager-web", "alertmanager-password", "alertmanager-check"},
+            Service.ALERTMANAGER: {
+                "alertmanager-config",
+                "alertmanager-web",
+                "alertmanager-password",
+                "alertmanager-check",
+            },
         }
         if service in allowed:
             assert set(listed) == allowed[service], service

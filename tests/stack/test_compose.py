@@ -321,7 +321,12 @@ def test_a_service_is_granted_the_secrets_it_needs_and_no_other(models: list[Mod
         "drift-monitor": {"s3-reader"},
         "governance-metrics": {"s3-reader"},
         "prometheus": {"alertmanager-password"},
-        "alertmanager": {"alertmanager-web", "alertmanager-password", "alertmanager-check"},
+        "alertmanager": {
+            "alertmanager-config",
+            "alertmanager-web",
+            "alertmanager-password",
+            "alertmanager-check",
+        },
         "grafana": {"grafana-password"},
     }
     for model in models:
@@ -329,6 +334,22 @@ def test_a_service_is_granted_the_secrets_it_needs_and_no_other(models: list[Mod
         assert {name: names for name, names in found.items() if names} == expected
     assert granted(models[0]["services"]["object-store"]) == {"minio-password"}
     assert all(name.startswith("seaweedfs-") for name in granted(models[1]["services"]["object-store"]))
+
+
+def test_only_alertmanager_gets_a_way_out_and_only_when_somebody_is_to_be_told(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "url"
+    path.write_text("https://hooks.example.com/very-secret")
+    path.chmod(0o600)
+    stack = make(OBJECT_STORE="seaweedfs", LAB_NAME="static", ALERT_WEBHOOK_URL_FILE=str(path))
+    found = resolved(stack)
+
+    assert [name for name, one in found["services"].items() if "alerting" in one.get("networks", {})] == ["alertmanager"]
+    assert set(found["services"]["alertmanager"]["networks"]) == {"edge", "monitoring", "alerting"}
+    assert "com.docker.network.bridge.enable_ip_masquerade" not in found["networks"]["alerting"]["driver_opts"]
+    shown = json.dumps(found) + stack.variables_file.read_text()
+    shown += "".join(file.read_text() for part in ("env", "config") for file in (stack.folder / part).iterdir())
+    assert "very-secret" not in shown
+    assert "very-secret" in (stack.folder / "secrets" / "alertmanager-config").read_text()
 
 
 @pytest.mark.parametrize("service", sorted(PYTHON))
@@ -349,7 +370,7 @@ def test_servers_of_others_get_the_options_that_they_get_on_the_host(minio: Stac
     assert services["postgres"]["command"][3:] == service_configuration.postgres_options()
     prometheus = service_configuration.prometheus_options(place, "/lab/prometheus/prometheus.yml", "/prometheus/data")
     assert services["prometheus"]["command"] == prometheus
-    files = ("/lab/alertmanager/alertmanager.yml", "/run/secrets/alertmanager-web", "/alertmanager/data")
+    files = ("/run/secrets/alertmanager-config", "/run/secrets/alertmanager-web", "/alertmanager/data")
     assert services["alertmanager"]["command"] == service_configuration.alertmanager_options(place, *files)
     grafana = service_configuration.grafana_environment(place, "/lab/grafana/provisioning", "/lab/grafana/dashboards")
     assert grafana.items() <= services["grafana"]["environment"].items()
