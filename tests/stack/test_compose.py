@@ -343,7 +343,9 @@ def test_only_alertmanager_gets_a_way_out_and_only_when_somebody_is_to_be_told(m
     stack = make(OBJECT_STORE="seaweedfs", LAB_NAME="static", ALERT_WEBHOOK_URL_FILE=str(path))
     found = resolved(stack)
 
-    assert [name for name, one in found["services"].items() if "alerting" in one.get("networks", {})] == ["alertmanager"]
+    assert [name for name, one in found["services"].items() if "alerting" in one.get("networks", {})] == [
+        "alertmanager"
+    ]
     assert set(found["services"]["alertmanager"]["networks"]) == {"edge", "monitoring", "alerting"}
     assert "com.docker.network.bridge.enable_ip_masquerade" not in found["networks"]["alerting"]["driver_opts"]
     shown = json.dumps(found) + stack.variables_file.read_text()
