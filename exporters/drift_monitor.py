@@ -180,7 +180,13 @@ class DriftCollector(LabCollector):
 def build(config: ExporterConfig) -> Exporter:
     """The monitor of the lab that `config` describes; ready once its first check is over."""
     monitor = DriftMonitor(Bucket(config.data_bucket), config.baseline_hash)
-    poller = Poller("check", config.check_interval_s, monitor.check, CHECK_DEADLINE_S + ROUND_PATIENCE_S)
+    poller = Poller(
+        "check",
+        config.check_interval_s,
+        monitor.check,
+        CHECK_DEADLINE_S + ROUND_PATIENCE_S,
+        succeeded=lambda: monitor.status.success,
+    )
 
     def status() -> DriftStatus:
         return replace(monitor.status, reason=poller.trouble) if poller.trouble else monitor.status

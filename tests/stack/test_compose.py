@@ -51,7 +51,7 @@ TIERS: Mapping[str, set[str]] = {
     "dagster": {"edge", "database", "code", "orchestration"},
     "dagster-daemon": {"database", "code", "storage", "tracking"},
     "drift-monitor": {"edge", "storage", "monitoring"},
-    "dagster-metrics": {"edge", "orchestration", "monitoring"},
+    "dagster-metrics": {"edge", "database", "orchestration", "monitoring"},
     "governance-metrics": {"edge", "storage", "tracking", "monitoring"},
     "prometheus": {"edge", "storage", "tracking", "monitoring"},
     "alertmanager": {"edge", "monitoring"},
@@ -254,9 +254,13 @@ def test_each_service_is_on_the_networks_of_its_tiers_only(models: list[Model]) 
         assert model["services"]["volumes"]["network_mode"] == "none"
 
 
-def test_exporters_and_pages_do_not_meet_the_database(model: Model) -> None:
+def test_exporters_and_pages_do_not_meet_the_database_but_for_the_one_that_asks_whether_it_is_there(
+    model: Model,
+) -> None:
     meets = {name for name, tiers in TIERS.items() if "database" in tiers}
-    assert meets == {"provision", "postgres", "mlflow", "dagster-code", "dagster", "dagster-daemon"}
+    users = {"provision", "postgres", "mlflow", "dagster-code", "dagster", "dagster-daemon"}
+    assert meets == users | {"dagster-metrics"}
+    assert granted(model["services"]["dagster-metrics"]) == set(), "it knows no password"
 
 
 def test_only_the_network_for_publishing_leads_outside_and_containers_do_not_meet_there(model: Model) -> None:
