@@ -54,8 +54,10 @@ class Poller:
     def start(self, stop: threading.Event) -> None:
         """Begins, and ends with the process or soon after `stop` is set."""
         self._moved_at = self._monotonic()
-        self._thread = threading.Thread(target=self._run, args=(stop,), name=self.name, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=(stop,), name=self.name, daemon=True)
+        thread.start()
+        # Only now: a thread that hasn't begun yet looks as one that has ended.
+        self._thread = thread
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
