@@ -13,7 +13,8 @@ from prometheus_client.metrics_core import Metric
 
 from exporters.exporter_config import ExporterConfig
 from exporters.machine_metrics import MachineCollector
-from exporters.postgres_metrics import PostgresCollector
+from exporters.poller import Poller
+from exporters.postgres_metrics import INTERVAL_S, PostgresCollector, PostgresWatch
 from exporters.run_metrics import RunWatch, oldest
 from exporters.schedule_metrics import ScheduleWatch
 from exporters.serve import Exporter, LabCollector, gauge, gauges, main
@@ -218,11 +219,14 @@ def build(config: ExporterConfig) -> Exporter:
     watch = DashboardWatch(RunWatch(asker.steps), ScheduleWatch(config.schedule_expected, asker.last_tick))
     probe = DagsterProbe(asker.look, seen=watch.see)
     collectors: list[LabCollector] = [DagsterCollector(probe.status, watch)]
+    pollers: list[Poller] = []
     if config.postgres:
-        collectors.append(PostgresCollector(*config.postgres))
+        database = PostgresWatch(*config.postgres)
+        collectors.append(PostgresCollector(database))
+        pollers.append(Poller("postgres", INTERVAL_S, database.refresh))
     if config.disk:
         collectors.append(MachineCollector(config.disk))
-    return Exporter("dagster-metrics", collectors, [], lambda: True)
+    return Exporter("dagster-metrics", collectors, pollers, lambda: True)
 
 
 if __name__ == "__main__":

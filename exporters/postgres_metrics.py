@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 
 from exporters.serve import LabCollector, gauge
 
-TIMEOUT_S = 2.0
+INTERVAL_S, TIMEOUT_S = 5.0, 2.0
 _PROTOCOL_3 = 196608
 _WORDS = (b"user", b"probe", b"database", b"postgres")
 
@@ -25,12 +25,25 @@ def accepts(host: str, port: int, timeout_s: float = TIMEOUT_S) -> bool:
         return False
 
 
-class PostgresCollector(LabCollector):
-    """One question per scrape."""
+class PostgresWatch:
+    """Asks again and again, so that a server that hangs holds up no scrape; `up` is None before the first answer."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, timeout_s: float = TIMEOUT_S) -> None:
+        self._host, self._port, self._timeout_s = host, port, timeout_s
+        self.up: bool | None = None
+
+    def refresh(self) -> None:
+        """One question."""
+        self.up = accepts(self._host, self._port, self._timeout_s)
+
+
+class PostgresCollector(LabCollector):
+    """The newest answer as a metric."""
+
+    def __init__(self, watch: PostgresWatch) -> None:
         super().__init__()
-        self._host, self._port = host, port
+        self._watch = watch
 
     def families(self) -> Iterable[Metric]:
-        yield gauge("postgres_up", "1 when PostgreSQL takes connections.", accepts(self._host, self._port))
+        if self._watch.up is not None:
+            yield gauge("postgres_up", "1 when PostgreSQL takes connections.", self._watch.up)

@@ -9,7 +9,7 @@ import pytest
 from exporters.approval_metrics import waiting_since
 from exporters.backup_metrics import BackupCollector
 from exporters.machine_metrics import MachineCollector
-from exporters.postgres_metrics import accepts
+from exporters.postgres_metrics import PostgresCollector, PostgresWatch, accepts
 from exporters.serve import LabCollector
 from lab.base import last_backup
 from lab.base.model_versions import ModelVersion
@@ -46,6 +46,13 @@ def test_a_server_is_up_when_it_asks_who_is_there(answer: bytes, up: bool) -> No
 def test_a_server_that_says_nothing_is_down_after_the_time_it_was_given() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert not accepts("127.0.0.1", server.getsockname()[1], 0.05)
+
+
+def test_nothing_is_claimed_of_a_server_before_it_was_asked() -> None:
+    watch = PostgresWatch("127.0.0.1", 1)
+    assert values(PostgresCollector(watch)) == {}
+    watch.refresh()
+    assert values(PostgresCollector(watch)) == {"postgres_up": 0.0}
 
 
 def test_the_machine_is_read_as_linux_tells_it(tmp_path: Path) -> None:

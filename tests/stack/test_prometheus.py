@@ -16,7 +16,7 @@ from exporters.entry_validator import EntryValidityCollector, Validated
 from exporters.governance_metrics import GovernanceCollector, RegistryStatus
 from exporters.machine_metrics import MachineCollector
 from exporters.poller import Poller
-from exporters.postgres_metrics import PostgresCollector
+from exporters.postgres_metrics import PostgresCollector, PostgresWatch
 from exporters.reconcile_metrics import ReconcileCollector, ReconcileStatus
 from exporters.run_metrics import RunWatch
 from exporters.schedule_metrics import ScheduleWatch
@@ -67,6 +67,8 @@ def exporters() -> dict[str, Exporter]:
     ledger = LedgerStatus(up=True, known=True, entries=1, by_status={"success": 1})
     watch = DashboardWatch(RunWatch(lambda _: ()), ScheduleWatch(True, lambda: 1.0))
     watch.schedule.ask_for_ticks()
+    database = PostgresWatch("127.0.0.1", 1)
+    database.refresh()
     governance = [
         GovernanceCollector(lambda: ledger, lambda: RegistryStatus(True, (), 1, known=True)),
         EntryValidityCollector(lambda: Validated(1, History({}, {}, Identities()))),
@@ -78,7 +80,7 @@ def exporters() -> dict[str, Exporter]:
         "drift": [DriftCollector(lambda: DriftStatus(report, 1), 30)],
         "dagster": [
             DagsterCollector(lambda: DagsterStatus(True, 0.1, True, dashboard), watch),
-            PostgresCollector("127.0.0.1", 1),
+            PostgresCollector(database),
             MachineCollector(ROOT),
         ],
         "governance": governance,
