@@ -42,7 +42,7 @@ OWN: Mapping[Service, tuple[str, float]] = {
     _S.GOVERNANCE_METRICS: ("ServiceDown", 60),
 }
 # Children have time to fire as well, and must not arrive.
-_WATCHED_S = 75.0
+_WATCHED_S = 60.0
 _RESOLVED_S = 240.0
 
 

@@ -97,6 +97,8 @@ def alertmanager_options(view: EndpointView, config_file: str, web_file: str, st
         f"--storage.path={storage}",
         f"--web.listen-address={view.listen}:{view.port(Service.ALERTMANAGER)}",
         "--cluster.listen-address=",
+        # Where a link in a message leads.
+        f"--web.external-url={view.config.url(Service.ALERTMANAGER)}/",
         # Only so does it say that a notification arrived, which `invoke alert-test` reads.
         "--log.level=debug",
     ]
