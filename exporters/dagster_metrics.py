@@ -6,12 +6,17 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client.metrics_core import Metric
 
 from exporters.exporter_config import ExporterConfig
+from exporters.machine_metrics import MachineCollector
+from exporters.poller import Poller
+from exporters.postgres_metrics import INTERVAL_S, PostgresCollector, PostgresWatch
+from exporters.run_metrics import RunWatch, oldest
+from exporters.schedule_metrics import ScheduleWatch
 from exporters.serve import Exporter, LabCollector, gauge, gauges, main
 from exporters.watched import EventLoopThread
 from lab.base.catalogue import Service
@@ -25,6 +30,8 @@ from lab.services.http import Http
 PING_TIMEOUT_S = 2.0
 QUERY_TIMEOUT_S = 2.0
 DEADLINE_S = 4.5
+# What is asked for beyond that comes later when the look was slow.
+QUICK_S, MORE_DEADLINE_S = 1.0, 1.0
 # Scrapes that come within this time of each other share one answer.
 REUSE_S = 1.0
 WINDOW = 50
@@ -73,10 +80,15 @@ async def _ping(http: Http) -> None:
 
 
 class DagsterProbe:
-    """The newest look at Dagster; scrapes at the same time share one."""
+    """The newest look at Dagster; scrapes at the same time share one. `seen` is told of each."""
 
-    def __init__(self, ask: Callable[[], DagsterStatus], monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._ask, self._monotonic = ask, monotonic
+    def __init__(
+        self,
+        ask: Callable[[], DagsterStatus],
+        monotonic: Callable[[], float] = time.monotonic,
+        seen: Callable[[Dashboard, float], None] = lambda _dashboard, _seconds: None,
+    ) -> None:
+        self._ask, self._monotonic, self._seen = ask, monotonic, seen
         self._lock = threading.Lock()
         self._taken_at = float("-inf")
         self._status = DagsterStatus()
@@ -85,35 +97,70 @@ class DagsterProbe:
         """What Dagster looks like now."""
         with self._lock:
             if self._monotonic() - self._taken_at > REUSE_S:
+                began = self._monotonic()
                 status = self._ask()
+                if status.dashboard:
+                    self._seen(status.dashboard, self._monotonic() - began)
                 if status.errors != self._status.errors:
                     log.log(logging.WARNING if status.errors else logging.INFO, "event=looked errors=%r", status.errors)
                 self._status, self._taken_at = status, self._monotonic()
             return self._status
 
 
-def asker(url: str) -> Callable[[], DagsterStatus]:
-    """Looks at the Dagster at `url`; its client is made at the first call, because importing it takes time."""
-    made: list[tuple[EventLoopThread, Http]] = []
+class Asker:
+    """Asks the Dagster at `url`; its client is made at the first call, because importing it takes time."""
 
-    def ask() -> DagsterStatus:
-        if not made:
-            made.append((EventLoopThread(), Http.to(Service.DAGSTER, url, QUERY_TIMEOUT_S)))
-        loop, http = made[0]
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._made: tuple[EventLoopThread, Http] | None = None
+
+    def look(self) -> DagsterStatus:
+        """One look. Never raises a LabError."""
+        loop, http = self._client()
         try:
             return loop.call(look(http), DEADLINE_S)
         except LabError as err:
             return DagsterStatus(response_s=DEADLINE_S, errors=(err.message,))
 
-    return ask
+    def steps(self, run_ids: tuple[str, ...]) -> Sequence[Run]:
+        """These runs with their steps. Raises LabError."""
+        loop, http = self._client()
+        return loop.call(Dagster(http).runs(len(run_ids), run_ids=run_ids, steps=True), MORE_DEADLINE_S)
+
+    def last_tick(self) -> float:
+        """When the schedule last ticked (epoch seconds); 0: never. Raises LabError."""
+        loop, http = self._client()
+        return loop.call(Dagster(http).last_tick(), MORE_DEADLINE_S)
+
+    def _client(self) -> tuple[EventLoopThread, Http]:
+        if self._made is None:
+            self._made = EventLoopThread(), Http.to(Service.DAGSTER, self._url, QUERY_TIMEOUT_S)
+        return self._made
+
+
+class DashboardWatch:
+    """What follows from looks that follow one another: how long runs took, and whether ticks came when due."""
+
+    def __init__(self, runs: RunWatch, schedule: ScheduleWatch) -> None:
+        self.runs, self.schedule = runs, schedule
+
+    def see(self, dashboard: Dashboard, seconds: float) -> None:
+        """Takes a look that took that long, and asks for more where the scrape has time left for it."""
+        self.runs.note(dashboard.runs)
+        if dashboard.schedule:
+            self.schedule.note(dashboard.schedule)
+        if seconds < QUICK_S:
+            self.runs.ask_for_steps()
+            if dashboard.schedule:
+                self.schedule.ask_for_ticks()
 
 
 class DagsterCollector(LabCollector):
     """A look at Dagster as metrics; what isn't known is left out, except that a time of 0 means never."""
 
-    def __init__(self, status: Callable[[], DagsterStatus]) -> None:
+    def __init__(self, status: Callable[[], DagsterStatus], watch: DashboardWatch | None = None) -> None:
         super().__init__()
-        self._current = status
+        self._current, self._watch = status, watch
 
     def families(self) -> Iterable[Metric]:
         status = self._current()
@@ -127,6 +174,11 @@ class DagsterCollector(LabCollector):
             yield from _runs(status.dashboard.runs)
             yield from _daemons(status.dashboard)
             yield from _schedule(status.dashboard)
+            yield oldest(status.dashboard.runs)
+            if self._watch and status.dashboard.schedule:
+                yield from self._watch.schedule.families(status.dashboard.schedule)
+        if self._watch:
+            yield from self._watch.runs.families()
 
 
 def _runs(runs: tuple[Run, ...]) -> Iterable[Metric]:
@@ -163,8 +215,18 @@ def _schedule(dashboard: Dashboard) -> Iterable[Metric]:
 
 def build(config: ExporterConfig) -> Exporter:
     """The exporter of the Dagster that `config` names; ready at once, since every scrape asks anew."""
-    probe = DagsterProbe(asker(config.dagster_url))
-    return Exporter("dagster-metrics", [DagsterCollector(probe.status)], [], lambda: True)
+    asker = Asker(config.dagster_url)
+    watch = DashboardWatch(RunWatch(asker.steps), ScheduleWatch(config.schedule_expected, asker.last_tick))
+    probe = DagsterProbe(asker.look, seen=watch.see)
+    collectors: list[LabCollector] = [DagsterCollector(probe.status, watch)]
+    pollers: list[Poller] = []
+    if config.postgres:
+        database = PostgresWatch(*config.postgres)
+        collectors.append(PostgresCollector(database))
+        pollers.append(Poller("postgres", INTERVAL_S, database.refresh))
+    if config.disk:
+        collectors.append(MachineCollector(config.disk))
+    return Exporter("dagster-metrics", collectors, pollers, lambda: True)
 
 
 if __name__ == "__main__":

@@ -230,7 +230,14 @@ def build(config: ExporterConfig) -> Exporter:
     monitors = DriftMonitors(
         lambda: listed_models(config.pipelines), lambda model: DriftMonitor(model, bucket, config.baseline_hash)
     )
-    poller = Poller("check", config.check_interval_s, monitors.check, CHECK_DEADLINE_S + ROUND_PATIENCE_S)
+    poller = Poller(
+        "check",
+        config.check_interval_s,
+        monitors.check,
+        CHECK_DEADLINE_S + ROUND_PATIENCE_S,
+        # One model whose data can't be read is told by that model's own metrics.
+        succeeded=lambda: any(one.success for one in monitors.statuses.values()),
+    )
 
     def statuses() -> Mapping[str, DriftStatus]:
         found = monitors.statuses

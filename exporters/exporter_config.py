@@ -14,7 +14,7 @@ PIPELINES = Path(__file__).resolve().parent.parent / "pipelines"
 class ExporterConfig:
     """Where an exporter listens and what it watches. `check_interval_s` is in seconds; without `policy` the registry
     isn't compared with the trail, without `retention_days` the audit bucket's locks aren't looked at. The models are
-    the folders in `pipelines`.
+    the folders in `pipelines`; `postgres` is where that listens, `disk` a folder on the disk that holds the lab's data.
     """
 
     listen_address: str
@@ -35,12 +35,16 @@ class ExporterConfig:
     retention_days: int = 0
     object_store: str = ""
     pipelines: Path = PIPELINES
+    postgres: tuple[str, int] | None = None
+    disk: Path | None = None
+    schedule_expected: bool = True
 
 
 def from_environment(environ: Mapping[str, str]) -> ExporterConfig:
     """Raises SettingsError for a number that isn't one."""
     journal, policy = environ.get("LAB_JOURNAL_DIR", ""), environ.get("POLICY_PATH", "")
-    witness = environ.get("LAB_WITNESS_DIR", "")
+    witness, disk = environ.get("LAB_WITNESS_DIR", ""), environ.get("LAB_DISK", "")
+    postgres = environ.get("POSTGRES_HOST", "")
     return ExporterConfig(
         listen_address=environ.get("LISTEN_ADDRESS") or "127.0.0.1",
         listen_port=int(_number(environ, "LISTEN_PORT", 0)),
@@ -59,6 +63,9 @@ def from_environment(environ: Mapping[str, str]) -> ExporterConfig:
         prod_roles=environ.get("ALLOWED_PROD_ROLES", ""),
         retention_days=int(_number(environ, "AUDIT_RETENTION_DAYS", 0)),
         object_store=environ.get("OBJECT_STORE", ""),
+        postgres=(postgres, int(_number(environ, "POSTGRES_PORT", 5432))) if postgres else None,
+        disk=Path(disk) if disk else None,
+        schedule_expected=environ.get("TRAINING_SCHEDULE", "on") == "on",
     )
 
 

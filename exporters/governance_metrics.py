@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from prometheus_client.metrics_core import Metric
 
+from exporters.approval_metrics import waiting_since
+from exporters.backup_metrics import BackupCollector
 from exporters.bucket_metrics import BucketCollector, BucketWatch
 from exporters.entry_validator import EntryValidator, EntryValidityCollector
 from exporters.exporter_config import ExporterConfig
@@ -137,6 +139,8 @@ def _ledger(status: LedgerStatus) -> Iterable[Metric]:
     parts = to_parts(status.head_hash)
     yield gauges(name + "head_hash", "SHA-256 of the newest entry in five numbers of 13 hex digits.", "part", parts)
     yield gauge("governance_steps_unfinished", "Steps that began and have no end in the trail.", len(status.unfinished))
+    text = "Unix time of the newest entry of what the policy blocked, but for the lab's own probes; 0: nothing was."
+    yield gauge("governance_last_blocked_timestamp_seconds", text, status.blocked_at)
     counts = {state: float(count) for state, count in status.by_status.items()}
     yield counters("governance_entries", "Checked entries by status.", "status", counts)
 
@@ -159,6 +163,9 @@ def _registry(status: RegistryStatus) -> Iterable[Metric]:
         ("versions_missing_tags", "Versions that lack a governance tag.", untagged),
     ):
         yield gauges(name + metric, said, "model", {model: float(counts[model]) for model in status.models})
+    text = "Unix time at which the oldest version was made that waits in this state; 0: none does."
+    since = waiting_since(status.versions, status.models)
+    yield series(name + "approval_waiting_since_timestamp_seconds", text, labels, since.items())
 
 
 def _state(version: ModelVersion) -> str:
@@ -194,8 +201,8 @@ def build(config: ExporterConfig) -> Exporter:
     prefix, days = config.audit_prefix, config.retention_days
     ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(prefix), prefix, witness=witness, locked_days=days))
     registry = RegistryWatch(mlflow.newest, lambda: names_in(config.pipelines))
-    following = Poller("ledger", LEDGER_INTERVAL_S, ledger.refresh)
-    looking = Poller("registry", REGISTRY_INTERVAL_S, registry.refresh)
+    following = Poller("ledger", LEDGER_INTERVAL_S, ledger.refresh, succeeded=lambda: ledger.status.up)
+    looking = Poller("registry", REGISTRY_INTERVAL_S, registry.refresh, succeeded=lambda: registry.status.up)
     pollers = [following, looking]
     collectors: list[LabCollector] = [
         GovernanceCollector(
@@ -207,16 +214,19 @@ def build(config: ExporterConfig) -> Exporter:
     if days:
         protection = BucketWatch(bucket.settings, audit_promise(config.audit_bucket, prefix, days, config.object_store))
         collectors.append(BucketCollector(lambda: protection.status))
-        pollers.append(Poller("bucket", BUCKET_INTERVAL_S, protection.refresh))
+        looked = Poller("bucket", BUCKET_INTERVAL_S, protection.refresh, succeeded=lambda: protection.status.up)
+        pollers.append(looked)
     if config.policy:
         validator = _validator(config, config.policy, bucket)
         watch = ReconcileWatch(validator, mlflow.everything, lambda: names_in(config.pipelines))
-        comparing = Poller("reconcile", RECONCILE_INTERVAL_S, watch.refresh)
+        comparing = Poller("reconcile", RECONCILE_INTERVAL_S, watch.refresh, succeeded=lambda: watch.status.up)
         pollers.append(comparing)
         collectors += [
             EntryValidityCollector(lambda: None if comparing.trouble else validator.found),
             ReconcileCollector(lambda: _while_polled(comparing, watch.status)),
         ]
+    if config.witness:
+        collectors.append(BackupCollector(config.witness))
     return Exporter(
         "governance-metrics", collectors, pollers, lambda: ledger.status.rounds > 0 and registry.status.looks > 0
     )

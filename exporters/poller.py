@@ -14,7 +14,8 @@ log = logging.getLogger("exporter")
 class Poller:
     """Does `work` at once and then every `interval_s`, in a thread of its own; two rounds never overlap.
 
-    A round that takes longer than `patience_s` hangs. `clock` gives epoch seconds.
+    A round that takes longer than `patience_s` hangs. `clock` gives epoch seconds. `succeeded` says after a round
+    whether it got what it asked for: one that came to its end may have met a source that doesn't answer.
     """
 
     def __init__(
@@ -25,7 +26,9 @@ class Poller:
         patience_s: float = ROUND_PATIENCE_S,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        succeeded: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._succeeded = succeeded
         self.name, self._interval, self._work = name, interval_s, work
         self._patience, self._clock, self._monotonic = patience_s, clock, monotonic
         self._thread: threading.Thread | None = None
@@ -35,7 +38,7 @@ class Poller:
 
     @property
     def last_success(self) -> float:
-        """When a round last came to its end, in epoch seconds; 0: never."""
+        """When a round last got what it asked for, in epoch seconds; 0: never."""
         return self._last_success
 
     @property
@@ -51,8 +54,10 @@ class Poller:
     def start(self, stop: threading.Event) -> None:
         """Begins, and ends with the process or soon after `stop` is set."""
         self._moved_at = self._monotonic()
-        self._thread = threading.Thread(target=self._run, args=(stop,), name=self.name, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=(stop,), name=self.name, daemon=True)
+        thread.start()
+        # Only now: a thread that hasn't begun yet looks as one that has ended.
+        self._thread = thread
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -63,6 +68,8 @@ class Poller:
                 self._failure = f"its newest round failed: {type(err).__name__}"
                 log.exception("event=poll-failed poller=%s", self.name)
             else:
-                self._failure, self._last_success = "", self._clock()
+                self._failure = ""
+                if self._succeeded():
+                    self._last_success = self._clock()
             self._moved_at = self._monotonic()
             stop.wait(max(0.0, self._interval - (self._moved_at - began)))

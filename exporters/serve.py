@@ -2,13 +2,16 @@
 
 import logging
 import os
+import platform
 import signal
 import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import Any
 
@@ -126,6 +129,9 @@ class SelfCollector(LabCollector):
         self._exporter = exporter
 
     def families(self) -> Iterable[Metric]:
+        info = GaugeMetricFamily("exporter_build_info", "What runs here.", labels=["exporter", "version", "python"])
+        info.add_metric([self._exporter.name, _version(), platform.python_version()], 1)
+        yield info
         made = (one for one in self._exporter.collectors if isinstance(one, LabCollector))
         failures = sum(one.failures for one in made)
         yield counter("exporter_collect_failures", "Scrapes for which a metric couldn't be made.", failures)
@@ -134,7 +140,16 @@ class SelfCollector(LabCollector):
             yield gauges("exporter_poller_up", "0 when the poller ended, hangs or failed.", "poller", up)
             at = {one.name: one.last_success for one in pollers}
             name = "exporter_poller_last_success_timestamp_seconds"
-            yield gauges(name, "Unix time at which a round last came to its end; 0 means never.", "poller", at)
+            yield gauges(name, "Unix time at which a round last got what it asked for; 0 means never.", "poller", at)
+
+
+@cache
+def _version() -> str:
+    """The lab's version; `source` in an image, which holds the code and not the package."""
+    try:
+        return version("mlops-lab")
+    except PackageNotFoundError:
+        return "source"
 
 
 class MetricsServer(ThreadingHTTPServer):

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from heapq import merge
 
 from lab.base.errors import LabError, NotFound
 from lab.governance.ledger import Entry, EntryStore, Fault, Head, Kind, Status, find_head, key_of
 from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.ledger.reader import Trail, Walk
+from lab.governance.rules.approval_states import PROBE
 
 # New entries taken in one round, and old ones checked again in one: both bound what a round costs the store.
 CATCH_UP = 200
@@ -18,7 +20,8 @@ RECHECK = 10
 @dataclass(frozen=True)
 class LedgerStatus:
     """What is known of the trail. `entries` is the head's number, `checked` how far the first check has come,
-    `exposed` how many entries were found that the store would let somebody delete too early.
+    `exposed` how many entries were found that the store would let somebody delete too early, `blocked_at` when
+    something was last blocked that was no probe (epoch seconds; 0: never).
     """
 
     up: bool = False
@@ -32,6 +35,7 @@ class LedgerStatus:
     error: str = ""
     known: bool = False
     exposed: int = 0
+    blocked_at: float = 0.0
 
 
 class TrailWatch:
@@ -56,6 +60,7 @@ class TrailWatch:
         self._faults: dict[Fault, None] = {}
         self._counts: Counter[str] = Counter()
         self._counted = 0
+        self._blocked_at = 0.0
         self._status = LedgerStatus()
         self._first = Trail(store, prefix, window=catch_up, from_start=True, heads=self._heads())
         self._walk: Walk | None = None
@@ -92,11 +97,16 @@ class TrailWatch:
             faults=tuple(self._faults),
             unfinished=view.unfinished,
             exposed=self._exposed,
+            blocked_at=self._blocked_at,
             by_status={status.value: self._counts[status.value] for status in Status},
         )
 
     def _count(self, newest_first: tuple[Entry, ...]) -> None:
-        self._counts.update(entry.status.value for entry in newest_first if entry.seq > self._counted)
+        new = [entry for entry in newest_first if entry.seq > self._counted]
+        self._counts.update(entry.status.value for entry in new)
+        # A probe has to be blocked.
+        blocked = [_moment(entry) for entry in new if entry.status is Status.BLOCKED and entry.owner != PROBE]
+        self._blocked_at = max([self._blocked_at, *blocked])
         if newest_first:
             self._head = newest_first[0]
 
@@ -142,3 +152,11 @@ class TrailWatch:
 
     def _note(self, faults: tuple[Fault, ...]) -> None:
         self._faults |= dict.fromkeys(faults)
+
+
+def _moment(entry: Entry) -> float:
+    """When an entry says that it was written; 0 for one that doesn't."""
+    try:
+        return datetime.fromisoformat(entry.time).timestamp()
+    except ValueError:
+        return 0.0

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.base.alerts import AlertSettings
 from lab.base.catalogue import BY_NAME, Service
 from lab.governance.rules.policy import Actor, Policy
 
@@ -70,6 +71,7 @@ class LabConfig:
     secrets: Secrets = field(repr=False)
     endpoints: Mapping[Service, str] = field(default_factory=dict)
     pages_cookie: str = field(default="", repr=False)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @property
     def pipelines(self) -> Path:

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lab.base.account import expanded
+from lab.base.alerts import AlertSettings
 from lab.base.catalogue import MAX_PORT_OFFSET
 from lab.base.errors import ClaimRefused, SettingsError
 from lab.base.names import ALLOWED
@@ -73,6 +74,21 @@ class Settings(BaseSettings):
     object_store: Literal["auto", "seaweedfs", "minio"] = Field(
         "auto", description="auto | seaweedfs | minio (legacy, in containers only)"
     )
+    alert_slack_url_file: Path | None = Field(
+        None, description="file with the URL of a Slack-compatible webhook that is told of alerts"
+    )
+    alert_webhook_url_file: Path | None = Field(
+        None, description="file with the URL to which Alertmanager's JSON about alerts is posted"
+    )
+    alert_watchdog_url_file: Path | None = Field(
+        None, description="file with the URL of a dead man's switch, which is told every minute that alerts work"
+    )
+    alert_email_to: str = Field("", description="e-mail addresses that are told of alerts, separated by commas")
+    alert_email_from: str = Field("", description="sender of these e-mails")
+    alert_smtp_server: str = Field("", description="SMTP server that takes them: host:port")
+    alert_smtp_user: str = Field("", description="user at that server; empty: no login")
+    alert_smtp_password_file: Path | None = Field(None, description="file with that user's password")
+    alert_smtp_tls: Literal["on", "off"] = Field("on", description="on | off: whether the server must speak TLS")
     postgres_password: str = Field("", description="password of the database's superuser")
     dagster_db_password: str = Field("", description="password of the role dagster")
     mlflow_db_password: str = Field("", description="password of the role mlflow")
@@ -186,6 +202,24 @@ def _config(settings: Settings, actor: Actor, read_policy: ReadPolicy, environ: 
         run_container_memory_mb=settings.run_container_memory_mb,
         secrets=_secrets(settings),
         pages_cookie=settings.pages_cookie,
+        alerts=_alerts(settings),
+    )
+
+
+def _alerts(settings: Settings) -> AlertSettings:
+    def file(path: Path | None) -> Path | None:
+        return _absolute(path) if path else None
+
+    return AlertSettings(
+        slack_url_file=file(settings.alert_slack_url_file),
+        webhook_url_file=file(settings.alert_webhook_url_file),
+        watchdog_url_file=file(settings.alert_watchdog_url_file),
+        email_to=settings.alert_email_to,
+        email_from=settings.alert_email_from,
+        smtp_server=settings.alert_smtp_server,
+        smtp_user=settings.alert_smtp_user,
+        smtp_password_file=file(settings.alert_smtp_password_file),
+        smtp_tls=settings.alert_smtp_tls == "on",
     )
 
 

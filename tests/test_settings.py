@@ -284,6 +284,14 @@ def test_the_example_can_be_copied_by_hand(tmp_path: Path) -> None:
         "BASELINE_DATA_HASH=",
         "LAB_PAGES=",
         "PAGES_COOKIE=",
+        "ALERT_SLACK_URL_FILE=",
+        "ALERT_WEBHOOK_URL_FILE=",
+        "ALERT_WATCHDOG_URL_FILE=",
+        "ALERT_EMAIL_TO=",
+        "ALERT_EMAIL_FROM=",
+        "ALERT_SMTP_SERVER=",
+        "ALERT_SMTP_USER=",
+        "ALERT_SMTP_PASSWORD_FILE=",
     ]
 
 

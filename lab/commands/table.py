@@ -5,6 +5,7 @@ Nothing heavy is imported here or by the modules of the commands: `invoke --list
 
 from typing import Any
 
+from lab.commands import alert_commands as alerts
 from lab.commands import approval_commands as approval
 from lab.commands import audit_commands as audit
 from lab.commands import backup_commands as backup
@@ -55,6 +56,8 @@ _LAB: tuple[Command[Any], ...] = (
             "fails.", upgrade.upgrade, upgrade.print_upgraded, json=True, doing="Upgrading"),
     Command("doctor", "Find what would keep the lab from starting, with the remedy of each.", lifecycle.doctor,
             lifecycle.print_findings, json=True, code=lifecycle.ill),
+    Command("alert-test", "Send a test alert to every receiver, and say what each answered.", alerts.alert_test,
+            alerts.print_test, json=True),
     Command("build", "Fetch and prepare all that `up` needs, so that it starts quickly and offline; with containers: "
             "their images.", images.build),
     Command("bundle", "Save images and wheels of an air-gapped build into one file, which `invoke build --bundle` "
@@ -89,6 +92,8 @@ _GOVERNANCE: tuple[Command[Any], ...] = (
 
 # `mlops-lab`'s alone.
 _AUDIT: tuple[Command[Any], ...] = (
+    Command("alerts", "Show which alerts fired lately, and which of them were resolved.", alerts.history,
+            alerts.print_history, json=True),
     Command("audit verify", "Check every entry, and compare with the published heads.", audit.verify,
             audit.print_verified, json=True, document=audit.verified_document),
     Command("audit export", "Write the trail as JSON Lines, to FILE or standard output.", audit.export),

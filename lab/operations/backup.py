@@ -4,12 +4,13 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lab.base import last_backup
 from lab.base.catalogue import LOOPBACK, Service
 from lab.base.errors import LabError
 from lab.base.progress import Progress, Report
@@ -102,6 +103,7 @@ def back_up(config: LabConfig, runtime: str, tools: Path, target: Path, report: 
         if counts(config, known) != before or (manifest.head.seq != before.entries and not manifest.faults):
             raise LabError("Somebody worked on the lab during the backup.", "Type `invoke backup` again.")
         part.rename(target)
+    _note(config)
     return Backup(
         file=str(target),
         sha256=digest,
@@ -115,6 +117,12 @@ def back_up(config: LabConfig, runtime: str, tools: Path, target: Path, report: 
         faults=manifest.faults,
         seconds=time.monotonic() - began,
     )
+
+
+def _note(config: LabConfig) -> None:
+    """Lets exporters tell how old the newest backup is; one that can't be noted is a backup nevertheless."""
+    with suppress(OSError):
+        last_backup.note(config.witness, time.time())
 
 
 def _write(

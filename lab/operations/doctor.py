@@ -20,6 +20,7 @@ from lab.base.csv_text import HEAD, foreign
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.models.model_folder import models_in
+from lab.operations.doctor_alerts import examine_alerts
 from lab.operations.finding import Finding, Verdict
 from lab.runtime import neighbours
 from lab.runtime.binaries import NotInstalled, Resolver
@@ -41,7 +42,13 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
         from lab.operations.doctor_compose import examine_containers
 
         engine, mine = examine_containers(config)
-        return (_python(), *engine, *_ports(config, mine.__contains__, _published()), *_places(config))
+        return (
+            _python(),
+            *engine,
+            *_ports(config, mine.__contains__, _published()),
+            *_places(config),
+            examine_alerts(config),
+        )
     mine_here = {process.pid for process in owned(config.home)}
     return (
         _python(),
@@ -50,6 +57,7 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
         _open_files(),
         *_places(config),
         *_binaries(binaries),
+        examine_alerts(config, binaries),
         *_store(config),
         *_root(),
         _engine(),

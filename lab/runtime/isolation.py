@@ -34,7 +34,9 @@ def refuse(config: LabConfig) -> None:
 def compose_files(config: LabConfig) -> Sequence[Path]:
     """The files that Compose merges."""
     stack = config.root / "stack"
-    return [stack / "compose.yaml", *([stack / "compose.isolation.yaml"] if wanted(config) else [])]
+    # Without a receiver no container has a way out.
+    chosen = {"compose.isolation.yaml": wanted(config), "compose.alerts.yaml": config.alerts.any}
+    return [stack / "compose.yaml", *(stack / name for name, there in chosen.items() if there)]
 
 
 def variables(config: LabConfig, environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -97,6 +97,10 @@ def alertmanager_options(view: EndpointView, config_file: str, web_file: str, st
         f"--storage.path={storage}",
         f"--web.listen-address={view.listen}:{view.port(Service.ALERTMANAGER)}",
         "--cluster.listen-address=",
+        # Where a link in a message leads.
+        f"--web.external-url={view.config.url(Service.ALERTMANAGER)}/",
+        # Only so does it say that a notification arrived, which `invoke alert-test` reads.
+        "--log.level=debug",
     ]
 
 
@@ -242,7 +246,14 @@ def _exporter(service: Service, view: EndpointView) -> dict[str, str]:
     config = view.config
     told = {"LISTEN_ADDRESS": view.listen, "LISTEN_PORT": str(view.port(service))}
     if service is Service.DAGSTER_METRICS:
-        return told | {"DAGSTER_URL": view.url(Service.DAGSTER)}
+        return told | {
+            "DAGSTER_URL": view.url(Service.DAGSTER),
+            "TRAINING_SCHEDULE": "on" if config.training_schedule else "off",
+            "POSTGRES_HOST": view.host(Service.POSTGRES),
+            "POSTGRES_PORT": str(view.port(Service.POSTGRES)),
+            # A container's own files are on the engine's disk, as the volumes are.
+            "LAB_DISK": "/" if view.inside else str(config.home),
+        }
     told |= _s3(view, "reader")
     if service is Service.GOVERNANCE_METRICS:
         return told | _governed(view) | {

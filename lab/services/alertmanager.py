@@ -1,5 +1,6 @@
-"""Alertmanager through its HTTP API: silencing an alert, and the silences that there are."""
+"""Alertmanager through its HTTP API: sending an alert, silencing one, and the silences that there are."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -13,6 +14,21 @@ class Alertmanager:
 
     def __init__(self, http: Http) -> None:
         self._http = http
+
+    async def alert(
+        self, labels: Mapping[str, str], annotations: Mapping[str, str], begin: datetime, end: datetime
+    ) -> None:
+        """Hands over an alert that fires from `begin` to `end`."""
+        times = {"startsAt": begin.isoformat(), "endsAt": end.isoformat()}
+        body = json.dumps([{"labels": dict(labels), "annotations": dict(annotations), **times}])
+        # Answered with nothing at all, which isn't JSON.
+        await self._http.send("POST", "/api/v2/alerts", {}, body.encode(), {"Content-Type": "application/json"})
+
+    async def receivers(self) -> frozenset[str]:
+        """The names of the receivers that it was started with."""
+        answer = await self._http.get_json("/api/v2/receivers")
+        with understanding(self._http.title, self._http.remedy):
+            return frozenset(text(mapping(item)["name"]) for item in items(answer))
 
     async def silence(
         self, labels: Mapping[str, str], begin: datetime, end: datetime, author: str, comment: str

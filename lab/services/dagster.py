@@ -82,6 +82,12 @@ class Dagster:
         with understanding(self.title, self._http.remedy):
             return read.schedule(data)
 
+    async def last_tick(self) -> float:
+        """When the training schedule last ticked (epoch seconds); 0: never, or it isn't defined."""
+        data = await self._ask("ticks", {"selector": {**_SELECTOR, "scheduleName": SCHEDULE}})
+        with understanding(self.title, self._http.remedy):
+            return read.last_tick(data)
+
     async def dashboard(self, limit: int = 25) -> Dashboard:
         """Runs, schedule and daemons in one request, for polling."""
         selector = {**_SELECTOR, "scheduleName": SCHEDULE}

@@ -135,6 +135,13 @@ def schedule(data: Mapping[str, Any]) -> ScheduleState | None:
     return ScheduleState(text(found["name"]), text(state["status"]), text(found["cronSchedule"]), next_tick)
 
 
+def last_tick(data: Mapping[str, Any]) -> float:
+    """The time of the schedule's newest tick; 0 where there is none."""
+    found = mapping(data["scheduleOrError"])
+    ticks = items(mapping(found["scheduleState"])["ticks"]) if found["__typename"] == "Schedule" else []
+    return max((number(mapping(tick)["timestamp"]) for tick in ticks), default=0.0)
+
+
 def runs(data: Mapping[str, Any]) -> tuple[Run, ...]:
     """Runs in the order they came."""
     found = mapping(data["runsOrError"])

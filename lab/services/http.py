@@ -101,9 +101,16 @@ class Http:
         """The text at `path`; bytes that aren't UTF-8 become U+FFFD. Raises ServiceUnavailable."""
         return (await self._call("GET", path, params=params, timeout_s=timeout_s)).decode(errors="replace")
 
-    async def send(self, method: str, path: str, params: Mapping[str, Any], content: bytes = b"") -> bytes:
+    async def send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any],
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         """What is answered to `content` as it is. Raises ServiceUnavailable."""
-        return await self._call(method, path, params=params, content=content)
+        return await self._call(method, path, params=params, content=content, headers=headers)
 
     async def head(self, path: str) -> None:
         """Returns when there is something at `path`. Raises ServiceUnavailable."""
@@ -145,13 +152,14 @@ class Http:
         body: object = None,
         timeout_s: float | None = None,
         content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         import httpx
 
         allowed = self._timeout_s if timeout_s is None else timeout_s
         try:
             async with asyncio.timeout(allowed):
-                return await self._stream(method, path, params, body, content)
+                return await self._stream(method, path, params, body, content, headers)
         except TimeoutError:
             raise self.unavailable(f"didn't answer {path} at {self.base_url} within {allowed:g} s.") from None
         except httpx.ConnectError:
@@ -161,9 +169,16 @@ class Http:
             raise self.unavailable(f"broke off the call to {path} at {self.base_url}: {why}.") from None
 
     async def _stream(
-        self, method: str, path: str, params: Mapping[str, Any] | None, body: object, content: bytes | None
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: object,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
     ) -> bytes:
-        async with self._client.stream(method, path, params=params, json=body, content=content) as response:
+        asked = self._client.stream(method, path, params=params, json=body, content=content, headers=headers)
+        async with asked as response:
             received = bytearray()
             async for chunk in response.aiter_bytes():
                 if len(received) + len(chunk) > MAX_BYTES:

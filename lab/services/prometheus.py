@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
-from lab.base.alerts import Alert, Target
+from lab.base.alerts import Alert, Firing, Target
 from lab.governance.ledger import Head
 from lab.governance.ledger.published_heads import ENTRIES, HASH, from_parts
 from lab.services.http import BadStatus, Http, NotReady
 from lab.services.json_reading import Said, items, mapping, text, text_or, understanding
+
+# How close together the points of a look back are, unless that would be more of them than Prometheus answers with.
+_STEP_S, _MOST_POINTS = 15.0, 10_000
+_FIRING = 'ALERTS{alertstate="firing", severity!="none"}'
+_OF_ALERTS = {"__name__", "alertname", "alertstate", "severity"}
 
 
 class Prometheus:
@@ -35,10 +41,18 @@ class Prometheus:
             return read_targets(answer)
 
     async def alerts(self) -> tuple[Alert, ...]:
-        """Pending and firing alerts, the longest active first."""
+        """Pending and firing alerts, the longest active first; the one that always fires, as it must, is none."""
         answer = await self._http.get_json("/api/v1/alerts")
         with understanding(self._http.title, self._http.remedy):
             return read_alerts(answer)
+
+    async def firings(self, begin: float, end: float) -> tuple[Firing, ...]:
+        """Each time that an alert fired between both (epoch seconds), the newest first."""
+        step = max(_STEP_S, (end - begin) / _MOST_POINTS)
+        asked = {"query": _FIRING, "start": f"{begin:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
+        answer = await self._http.get_json("/api/v1/query_range", asked)
+        with understanding(self._http.title, self._http.remedy):
+            return read_firings(answer, step, end)
 
     async def published_head(self) -> Head | None:
         """The head of the audit trail as the governance exporter published it last; None when it didn't."""
@@ -59,8 +73,24 @@ def read_targets(answer: object) -> tuple[Target, ...]:
 
 def read_alerts(answer: object) -> tuple[Alert, ...]:
     """The alerts in an answer of `/api/v1/alerts`."""
-    found = [_alert(item) for item in items(_data(answer)["alerts"])]
+    found = [one for one in map(_alert, items(_data(answer)["alerts"])) if one.severity != "none"]
     return tuple(sorted(found, key=lambda alert: (alert.active_at, alert.name)))
+
+
+def read_firings(answer: object, step: float, end: float) -> tuple[Firing, ...]:
+    """The times that alerts fired in an answer of `/api/v1/query_range`, asked for up to `end` every `step` seconds."""
+    found: list[Firing] = []
+    for item in items(_data(answer)["result"]):
+        labels = {text(key): text(value) for key, value in mapping(mapping(item)["metric"]).items()}
+        name, severity = labels["alertname"], labels.get("severity", "")
+        about = {key: value for key, value in labels.items() if key not in _OF_ALERTS}
+        times = [float(items(point)[0]) for point in items(mapping(item)["values"])]
+        gaps = [i for i, (one, other) in enumerate(pairwise(times), 1) if other - one > 1.5 * step]
+        for first, past in pairwise([0, *gaps, len(times)]):
+            # A point that is missing tells that it was over by then.
+            over = times[past - 1] + step
+            found.append(Firing(name, severity, times[first], None if over > end else over, about))
+    return tuple(sorted(found, key=lambda one: (-one.fired_at, one.name)))
 
 
 def read_head(answer: object) -> Head | None:

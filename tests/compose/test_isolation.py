@@ -25,7 +25,7 @@ T, R = TypeVar("T"), TypeVar("R")
 _S = Service
 # Who may speak to whom: a container reaches those with which it shares a tier, and nobody else.
 TIERS: Mapping[str, set[Service]] = {
-    "database": {_S.POSTGRES, _S.MLFLOW, _S.DAGSTER_CODE, _S.DAGSTER, _S.DAGSTER_DAEMON},
+    "database": {_S.POSTGRES, _S.MLFLOW, _S.DAGSTER_CODE, _S.DAGSTER, _S.DAGSTER_DAEMON, _S.DAGSTER_METRICS},
     "storage": {
         *(_S.OBJECT_STORE, _S.MLFLOW, _S.DAGSTER_DAEMON),
         *(_S.DRIFT_MONITOR, _S.GOVERNANCE_METRICS, _S.PROMETHEUS),
@@ -293,7 +293,12 @@ def test_a_secret_is_readable_only_where_it_is_needed(running: dict[Service, Con
             Service.DAGSTER_METRICS: set(),
             Service.PROMETHEUS: {"alertmanager-password"},
             Service.GRAFANA: {"grafana-password"},
-            Service.ALERTMANAGER: {"alertmanager-web", "alertmanager-password", "alertmanager-check"},
+            Service.ALERTMANAGER: {
+                "alertmanager-config",
+                "alertmanager-web",
+                "alertmanager-password",
+                "alertmanager-check",
+            },
         }
         if service in allowed:
             assert set(listed) == allowed[service], service

@@ -269,3 +269,18 @@ def test_an_exporter_that_cannot_listen_ends_with_code_1(hanging: str) -> None:
     assert ended.returncode == 1
     assert b"PORT_OFFSET" in ended.stderr
     assert b"Traceback" not in ended.stderr
+
+
+def test_a_round_that_got_nothing_is_no_success() -> None:
+    rounds, stop, now = 0, threading.Event(), 5.0
+
+    def work() -> None:
+        nonlocal rounds, now
+        rounds, now = rounds + 1, now + 1.0
+        if rounds == 3:
+            stop.set()
+
+    poller = Poller("test", 0.0, work, clock=lambda: now, succeeded=lambda: rounds == 2)
+    poller.start(stop)
+    eventually(lambda: rounds == 3, DEADLINE_S, "three rounds")
+    assert poller.last_success == 7.0

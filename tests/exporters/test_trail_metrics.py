@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from lab.base.errors import NotFound, ServiceUnavailable
 from lab.governance.ledger import Entry, Kind, Status, key_of, seal
 from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.ledger.reader import Trail
+from lab.governance.rules.approval_states import PROBE
 
 PREFIX = "governance/audit/"
 
@@ -216,3 +218,15 @@ def test_a_tick_over_a_checked_trail_follows_with_one_list_request(store: Store)
     before = store.lists
     assert trail.refresh().length == 55
     assert store.lists - before == 1
+
+
+def test_when_something_was_blocked_last_is_told_but_not_of_a_probe() -> None:
+    store, found = Store(), []
+    for owner, minute in (("ada", 1), ("eve", 2), (PROBE, 3)):
+        entry = Entry("ingest_data", Status.BLOCKED, owner, "analyst", "prod", f"2026-01-01T00:0{minute}:00Z", "run")
+        found.append(seal(entry, found[-1] if found else None))
+    watch = TrailWatch(store, PREFIX)
+    assert watch.status.blocked_at == 0.0
+    write(store, found)
+    watch.refresh()
+    assert datetime.fromtimestamp(watch.status.blocked_at, UTC) == datetime(2026, 1, 1, 0, 2, tzinfo=UTC)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from lab import wiring
+from lab.base import last_backup
 from lab.base.catalogue import Service
 from lab.base.progress import Progress
 from lab.base.runs import SCHEDULE
@@ -97,6 +98,8 @@ def test_a_backup_holds_what_it_says_and_no_secret(live: LiveLab, made: dict[str
     again = live.invoke("backup", "--output", str(file), check=False)
     assert again.returncode == 1
     assert "exists already" in again.stderr
+    # Exporters tell of it, so that one that is too old alarms.
+    assert last_backup.read(live.config.witness) > 0
 
 
 def test_an_empty_lab_becomes_the_one_in_the_backup_also_after_a_killed_restore_and_goes_on_from_there(

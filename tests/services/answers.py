@@ -25,6 +25,7 @@ QUERIES = (
     "runs_with_steps",
     "schedule",
     "terminate",
+    "ticks",
 )
 
 

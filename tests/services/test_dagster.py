@@ -131,6 +131,14 @@ async def test_an_unknown_run_is_not_found() -> None:
             await getattr(dagster(answer(f"dagster_{captured}_unknown")), call)("nope")
 
 
+@pytest.mark.parametrize(("times", "last"), [([], 0.0), ([20.5, 10.0], 20.5)])
+async def test_the_last_tick_is_the_newest_and_none_is_never(times: list[float], last: float) -> None:
+    ticks = {"ticks": [{"timestamp": at} for at in times]}
+    body = {"data": {"scheduleOrError": {"__typename": "Schedule", "scheduleState": ticks}}}
+    assert await dagster(body).last_tick() == last
+    assert await dagster(answer("dagster_schedule_unknown")).last_tick() == 0.0
+
+
 async def test_an_undefined_schedule_is_none() -> None:
     assert await dagster(answer("dagster_schedule_unknown")).schedule() is None
 

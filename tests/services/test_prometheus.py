@@ -32,6 +32,15 @@ async def test_alerts_carry_state_severity_and_summary() -> None:
     assert (alerts["Odd"].state, alerts["Odd"].summary) == ("pending", "")
 
 
+async def test_the_alert_that_always_fires_is_none() -> None:
+    body = answer("prometheus_alerts")
+    before = await prometheus(body).alerts()
+    watchdog = {"alertname": "Watchdog", "severity": "none"}
+    found = {"labels": watchdog, "annotations": {}, "state": "firing", "activeAt": "2026-11-29T15:00:00Z", "value": "1"}
+    body["data"]["alerts"].append(found)
+    assert await prometheus(body).alerts() == before
+
+
 async def test_an_error_of_prometheus_is_told_in_its_own_words() -> None:
     with pytest.raises(ServiceUnavailable, match="parse error"):
         await prometheus(answer("prometheus_error")).alerts()

@@ -51,7 +51,7 @@ TIERS: Mapping[str, set[str]] = {
     "dagster": {"edge", "database", "code", "orchestration"},
     "dagster-daemon": {"database", "code", "storage", "tracking"},
     "drift-monitor": {"edge", "storage", "monitoring"},
-    "dagster-metrics": {"edge", "orchestration", "monitoring"},
+    "dagster-metrics": {"edge", "database", "orchestration", "monitoring"},
     "governance-metrics": {"edge", "storage", "tracking", "monitoring"},
     "prometheus": {"edge", "storage", "tracking", "monitoring"},
     "alertmanager": {"edge", "monitoring"},
@@ -254,9 +254,13 @@ def test_each_service_is_on_the_networks_of_its_tiers_only(models: list[Model]) 
         assert model["services"]["volumes"]["network_mode"] == "none"
 
 
-def test_exporters_and_pages_do_not_meet_the_database(model: Model) -> None:
+def test_exporters_and_pages_do_not_meet_the_database_but_for_the_one_that_asks_whether_it_is_there(
+    model: Model,
+) -> None:
     meets = {name for name, tiers in TIERS.items() if "database" in tiers}
-    assert meets == {"provision", "postgres", "mlflow", "dagster-code", "dagster", "dagster-daemon"}
+    users = {"provision", "postgres", "mlflow", "dagster-code", "dagster", "dagster-daemon"}
+    assert meets == users | {"dagster-metrics"}
+    assert granted(model["services"]["dagster-metrics"]) == set(), "it knows no password"
 
 
 def test_only_the_network_for_publishing_leads_outside_and_containers_do_not_meet_there(model: Model) -> None:
@@ -321,7 +325,12 @@ def test_a_service_is_granted_the_secrets_it_needs_and_no_other(models: list[Mod
         "drift-monitor": {"s3-reader"},
         "governance-metrics": {"s3-reader"},
         "prometheus": {"alertmanager-password"},
-        "alertmanager": {"alertmanager-web", "alertmanager-password", "alertmanager-check"},
+        "alertmanager": {
+            "alertmanager-config",
+            "alertmanager-web",
+            "alertmanager-password",
+            "alertmanager-check",
+        },
         "grafana": {"grafana-password"},
     }
     for model in models:
@@ -329,6 +338,24 @@ def test_a_service_is_granted_the_secrets_it_needs_and_no_other(models: list[Mod
         assert {name: names for name, names in found.items() if names} == expected
     assert granted(models[0]["services"]["object-store"]) == {"minio-password"}
     assert all(name.startswith("seaweedfs-") for name in granted(models[1]["services"]["object-store"]))
+
+
+def test_only_alertmanager_gets_a_way_out_and_only_when_somebody_is_to_be_told(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "url"
+    path.write_text("https://hooks.example.com/very-secret")
+    path.chmod(0o600)
+    stack = make(OBJECT_STORE="seaweedfs", LAB_NAME="static", ALERT_WEBHOOK_URL_FILE=str(path))
+    found = resolved(stack)
+
+    assert [name for name, one in found["services"].items() if "alerting" in one.get("networks", {})] == [
+        "alertmanager"
+    ]
+    assert set(found["services"]["alertmanager"]["networks"]) == {"edge", "monitoring", "alerting"}
+    assert "com.docker.network.bridge.enable_ip_masquerade" not in found["networks"]["alerting"]["driver_opts"]
+    shown = json.dumps(found) + stack.variables_file.read_text()
+    shown += "".join(file.read_text() for part in ("env", "config") for file in (stack.folder / part).iterdir())
+    assert "very-secret" not in shown
+    assert "very-secret" in (stack.folder / "secrets" / "alertmanager-config").read_text()
 
 
 @pytest.mark.parametrize("service", sorted(PYTHON))
@@ -349,7 +376,7 @@ def test_servers_of_others_get_the_options_that_they_get_on_the_host(minio: Stac
     assert services["postgres"]["command"][3:] == service_configuration.postgres_options()
     prometheus = service_configuration.prometheus_options(place, "/lab/prometheus/prometheus.yml", "/prometheus/data")
     assert services["prometheus"]["command"] == prometheus
-    files = ("/lab/alertmanager/alertmanager.yml", "/run/secrets/alertmanager-web", "/alertmanager/data")
+    files = ("/run/secrets/alertmanager-config", "/run/secrets/alertmanager-web", "/alertmanager/data")
     assert services["alertmanager"]["command"] == service_configuration.alertmanager_options(place, *files)
     grafana = service_configuration.grafana_environment(place, "/lab/grafana/provisioning", "/lab/grafana/dashboards")
     assert grafana.items() <= services["grafana"]["environment"].items()

@@ -181,7 +181,7 @@ def _shared(stack: Stack) -> dict[str, str]:
     """Files of the project that are mounted as they stand."""
     root = stack.config.root / "stack"
     names = ("dagster/dagster.yaml", "dagster/workspace.yaml", "prometheus/alert_rules.yml", "grafana/start.sh")
-    return {name: (root / name).read_text() for name in (*names, "alertmanager/alertmanager.yml", "health/health.py")}
+    return {name: (root / name).read_text() for name in (*names, "health/health.py")}
 
 
 _INSTANCE = ("dagster/dagster.yaml", "dagster/workspace.yaml", "pgpass-dagster", "health/health.py")
@@ -198,7 +198,7 @@ _READS: Mapping[str, Sequence[str]] = {
     Service.DAGSTER_METRICS: ("health/health.py",),
     Service.GOVERNANCE_METRICS: ("s3-reader", "health/health.py"),
     Service.PROMETHEUS: ("prometheus.yml", "prometheus/alert_rules.yml", "alertmanager-password"),
-    Service.ALERTMANAGER: ("alertmanager-web", "alertmanager-password", "alertmanager/alertmanager.yml"),
+    Service.ALERTMANAGER: ("alertmanager-web", "alertmanager-password", "alertmanager-config"),
     Service.GRAFANA: ("grafana-password", "grafana/start.sh"),
 }
 

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from lab.base.catalogue import LOOPBACK, Service
 from lab.config import LabConfig
-from lab.runtime import service_configuration
+from lab.runtime import alertmanager_config, service_configuration
 from lab.runtime.credentials import (
     USER,
     certificate_text,
@@ -34,6 +34,7 @@ def secret_files(config: LabConfig, view: EndpointView, folder: Path) -> dict[st
         "minio-password": secrets.s3_admin,
         "alertmanager-web": web_configuration(secrets.alertmanager, web),
         "alertmanager-password": secrets.alertmanager,
+        "alertmanager-config": alertmanager_config.render(config.alerts),
         "alertmanager-check": json.dumps(
             {"basic_auth": {"username": USER, "password_file": str(SECRETS / "alertmanager-password")}}
         ),

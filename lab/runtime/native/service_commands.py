@@ -16,6 +16,8 @@ from lab.runtime.layout import Layout
 
 # Name of the file below the lab's configuration that holds Alertmanager's login.
 ALERTMANAGER_WEB = "alertmanager-web.yml"
+# And of the one that says whom it tells: it holds URLs and a password.
+ALERTMANAGER_CONFIG = "alertmanager.yml"
 # Marks every process of a lab, so that those that lost their supervisor can be found.
 OWNED_BY = "MLOPS_LAB_OWNED_BY"
 _HOSTS = (LOOPBACK, "localhost")
@@ -152,7 +154,7 @@ def _alertmanager(config: LabConfig, layout: Layout, tools: Tools) -> Command:
         raise KeyError("alertmanager")
     options = service_configuration.alertmanager_options(
         on_host(config, layout),
-        str(config.root / "stack" / "alertmanager" / "alertmanager.yml"),
+        str(layout.config / ALERTMANAGER_CONFIG),
         str(layout.config / ALERTMANAGER_WEB),
         str(layout.alertmanager),
     )

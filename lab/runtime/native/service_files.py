@@ -13,11 +13,11 @@ from pathlib import Path
 from lab.base.catalogue import LOOPBACK, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.runtime import service_configuration
+from lab.runtime import alertmanager_config, service_configuration
 from lab.runtime.credentials import USER, credential_files, web_configuration
 from lab.runtime.endpoints import on_host
 from lab.runtime.layout import Layout, write_private
-from lab.runtime.native.service_commands import ALERTMANAGER_WEB, store_options
+from lab.runtime.native.service_commands import ALERTMANAGER_CONFIG, ALERTMANAGER_WEB, store_options
 
 # Name of the file below LAB_HOME that the command at work on the lab has locked.
 LOCK = "lock"
@@ -48,7 +48,7 @@ def inputs(config: LabConfig, layout: Layout, services: Sequence[Service]) -> tu
     from lab.runtime.prometheus_config import render
 
     stack = config.root / "stack"
-    rules, routes = stack / "prometheus" / "alert_rules.yml", stack / "alertmanager" / "alertmanager.yml"
+    rules = stack / "prometheus" / "alert_rules.yml"
     login = (USER, config.secrets.alertmanager)
     alertmanager = f"{LOOPBACK}:{config.port(Service.ALERTMANAGER)}" if Service.ALERTMANAGER in services else None
     prometheus = render(scrape_targets(config, services), str(rules), alertmanager, {Service.ALERTMANAGER: login})
@@ -64,7 +64,7 @@ def inputs(config: LabConfig, layout: Layout, services: Sequence[Service]) -> tu
         Input(own / "prometheus.yml", prometheus, (Service.PROMETHEUS,)),
         Input(rules, rules.read_text(), (Service.PROMETHEUS,), ours=False),
         Input(own / ALERTMANAGER_WEB, web, (Service.ALERTMANAGER,)),
-        Input(routes, routes.read_text(), (Service.ALERTMANAGER,), ours=False),
+        Input(own / ALERTMANAGER_CONFIG, alertmanager_config.render(config.alerts), (Service.ALERTMANAGER,)),
     )
 
 

@@ -75,14 +75,22 @@ resource "aws_prometheus_alert_manager_definition" "this" {
 
   definition = yamlencode({
     alertmanager_config = yamlencode({
-      route = { receiver = "sns", group_by = ["alertname"] }
-      receivers = [{
-        name = "sns"
-        sns_configs = [{
-          topic_arn = aws_sns_topic.alerts.arn
-          sigv4     = { region = data.aws_region.this.name }
-        }]
-      }]
+      route = {
+        receiver = "sns"
+        group_by = ["alertname"]
+        # The alert that always fires is for a dead man's switch, not for people.
+        routes = [{ receiver = "nobody", matchers = ["severity=\"none\""] }]
+      }
+      receivers = [
+        {
+          name = "sns"
+          sns_configs = [{
+            topic_arn = aws_sns_topic.alerts.arn
+            sigv4     = { region = data.aws_region.this.name }
+          }]
+        },
+        { name = "nobody" },
+      ]
     })
   })
 }

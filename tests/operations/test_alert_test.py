@@ -1,0 +1,132 @@
+"""`invoke alert-test` and `mlops-lab alerts`, over what Alertmanager and Prometheus say."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from lab.base.alerts import Firing
+from lab.base.catalogue import ProcessFact, Service
+from lab.base.errors import LabError, ServiceUnavailable
+from lab.operations.alert_history import alert_history
+from lab.operations.alert_test import Answer, Outcome, alert_test, answers
+from lab.runtime.alert_receivers import Kind, Receiver
+from tests.support.played_lab import config
+
+KNOWN = [Receiver(kind, f"{kind}.example.com", {}) for kind in Kind]
+# As Alertmanager 0.25 wrote them; the fourth is of 0.27 and newer, which names the group, too.
+LINES = r"""
+ts=2026-11-29T15:02:19.697Z caller=dispatch.go:163 level=debug component=dispatcher msg="Received alert" alert=T[9478b21][active]
+ts=2026-11-29T15:02:19.700Z caller=notify.go:732 level=warn component=dispatcher receiver=webhook integration=webhook[0] msg="Notify attempt failed, will retry later" attempts=1 err="Post \"http://127.0.0.1:1/SECRET/x\": dial tcp 127.0.0.1:1: connect: connection refused"
+ts=2026-11-29T15:02:19.709Z caller=notify.go:743 level=debug component=dispatcher receiver=email integration=email[0] msg="Notify success" attempts=1
+time=2026-11-29T15:02:19.709Z level=DEBUG source=notify.go:943 msg="Notify success" component=dispatcher receiver=watchdog integration=webhook[0] aggrGroup="{}:{}" attempts=1
+ts=2026-11-29T15:02:19.718Z caller=dispatch.go:354 level=error component=dispatcher msg="Notify for alerts failed" num_alerts=1 err="slack/slack[0]: notify retry canceled due to unrecoverable error after 1 attempts: channel \"\": unexpected status code 404: no_such_team"
+""".strip().splitlines()  # noqa: E501 - captured
+
+
+def test_the_log_tells_what_each_receiver_answered() -> None:
+    found = answers(LINES, KNOWN)
+
+    assert found["email"] == Answer("email", "email.example.com", Outcome.SENT)
+    assert found["watchdog"].outcome is Outcome.SENT
+    assert (found["slack"].outcome, found["slack"].status) == (Outcome.REFUSED, 404)
+    assert found["slack"].detail == 'channel "": unexpected status code 404: no_such_team'
+    assert found["webhook"].outcome is Outcome.UNREACHABLE
+    assert "connection refused" in found["webhook"].detail
+    assert "SECRET" not in str(found)
+
+
+def test_what_a_receiver_answered_last_counts() -> None:
+    sent = 'receiver=webhook integration=webhook[0] msg="Notify success" attempts=2'
+    assert answers([*LINES, sent], KNOWN)["webhook"].outcome is Outcome.SENT
+
+
+def test_an_smtp_server_that_refuses_is_told_with_its_code() -> None:
+    line = 'receiver=email integration=email[0] msg="Notify attempt failed" err="*email.loginAuth auth: 535 5.7.8 no"'
+    found = answers([line], KNOWN)["email"]
+    assert (found.outcome, found.status) == (Outcome.REFUSED, 535)
+
+
+class Running:
+    """A runtime with an Alertmanager whose log has `lines`."""
+
+    def __init__(self, lines: Sequence[str] = (), state: str = "running") -> None:
+        self.lines, self.state = lines, state
+
+    def facts(self) -> Mapping[Service, ProcessFact]:
+        return {Service.ALERTMANAGER: ProcessFact(self.state, reason="no binary on PATH", remedy="Install it.")}
+
+    def tail(self, _service: Service, _lines: int, since: datetime) -> Sequence[str]:
+        assert since.microsecond == 0, "times of log lines are cut to the second"
+        return self.lines
+
+
+def webhook(tmp_path: Path) -> dict[str, str]:
+    path = tmp_path / "url"
+    path.write_text("http://127.0.0.1:1/SECRET")
+    path.chmod(0o600)
+    return {"ALERT_WEBHOOK_URL_FILE": str(path), "ALERTMANAGER_PASSWORD": "secret"}
+
+
+def served(asked: list[Any], names: Sequence[str]) -> httpx.MockTransport:
+    def serve(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/v2/receivers":
+            return httpx.Response(200, json=[{"name": name} for name in names])
+        asked.append(json.loads(request.content))
+        return httpx.Response(200)
+
+    return httpx.MockTransport(serve)
+
+
+async def test_each_receiver_gets_an_alert_of_its_own(tmp_path: Path) -> None:
+    asked: list[Any] = []
+    runtime: Any = Running(LINES)
+    result = await alert_test(
+        config(tmp_path, **webhook(tmp_path)), runtime, transport=served(asked, ["nobody", "webhook"])
+    )
+
+    (alert,) = asked[0]
+    assert (alert["labels"]["alertname"], alert["labels"]["receiver_tried"]) == ("AlertTest", "webhook")
+    assert [one.outcome for one in result.answers] == [Outcome.UNREACHABLE]
+    assert not result.succeeded
+
+
+async def test_a_receiver_of_which_nothing_is_heard_has_failed_at_the_deadline(tmp_path: Path) -> None:
+    runtime: Any = Running()
+    result = await alert_test(
+        config(tmp_path, **webhook(tmp_path)), runtime, deadline_s=0.1, transport=served([], ["webhook"])
+    )
+    assert [one.outcome for one in result.answers] == [Outcome.SILENT]
+    assert not result.succeeded
+
+
+async def test_what_stands_in_the_way_is_said_with_a_remedy(tmp_path: Path) -> None:
+    runtime: Any = Running()
+    with pytest.raises(LabError, match=r"No receiver is set: .*docs/alerts.md"):
+        await alert_test(config(tmp_path), runtime)
+    absent: Any = Running(state="absent")
+    with pytest.raises(LabError, match=r"no Alertmanager here, .*no binary on PATH.* Install it\."):
+        await alert_test(config(tmp_path, **webhook(tmp_path)), absent)
+    with pytest.raises(ServiceUnavailable, match="Type `invoke up`"):
+        await alert_test(config(tmp_path, **webhook(tmp_path)), runtime, transport=served([], ["nobody"]))
+
+
+async def test_the_history_tells_each_time_that_an_alert_fired(tmp_path: Path) -> None:
+    def serve(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/api/v1/query_range"
+        labels = {"__name__": "ALERTS", "alertname": "ServiceDown", "alertstate": "firing", "severity": "critical"}
+        times = [100, 115, 130, 200, 215]
+        found = {"metric": {**labels, "job": "mlflow"}, "values": [[at, "1"] for at in times]}
+        return httpx.Response(200, json={"status": "success", "data": {"result": [found]}})
+
+    found = await alert_history(config(tmp_path), 1, httpx.MockTransport(serve), lambda: 220.0)
+
+    about = {"job": "mlflow"}
+    assert found == (
+        Firing("ServiceDown", "critical", 200.0, None, about),
+        Firing("ServiceDown", "critical", 100.0, 145.0, about),
+    )

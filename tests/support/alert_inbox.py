@@ -1,0 +1,114 @@
+"""Receivers of alerts that a test starts: an HTTP server for webhooks, and just enough SMTP to take a message."""
+
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class Webhook:
+    """A server on loopback that keeps what is posted; `status` is what it answers."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.messages: list[tuple[str, Any]] = []
+        self.arrived = threading.Condition()
+        inbox = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with inbox.arrived:
+                    inbox.messages.append((self.path, body))
+                    inbox.arrived.notify_all()
+                self.send_response(inbox.status)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def statuses(self, alert: str) -> list[str]:
+        """`firing` or `resolved` of each time that this alert was told of, the oldest first."""
+        with self.arrived:
+            return [
+                one["status"]
+                for _, body in self.messages
+                for one in body.get("alerts", ())
+                if one["labels"].get("alertname") == alert
+            ]
+
+    def wait_for(self, alert: str, status: str, deadline_s: float) -> None:
+        """Returns when the newest that was told of this alert is `status`. Raises AssertionError at the deadline."""
+        with self.arrived:
+            there = self.arrived.wait_for(lambda: self.statuses(alert)[-1:] == [status], deadline_s)
+            assert there, f"{alert} isn't {status}: {self.messages}"
+
+    @contextmanager
+    def running(self) -> Iterator["Webhook"]:
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join(10)
+
+
+class Mail:
+    """An SMTP server on loopback without login or TLS that keeps what it takes; `refusing` answers 550 to senders."""
+
+    def __init__(self) -> None:
+        self.refusing = False
+        self.messages: list[str] = []
+        mail = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def say(self, text: str) -> None:
+                self.wfile.write(f"{text}\r\n".encode())
+
+            def handle(self) -> None:
+                self.say("220 test")
+                while line := self.rfile.readline().decode():
+                    word = line.split()[0].upper() if line.split() else ""
+                    if word == "DATA":
+                        self.say("354 go on")
+                        text = b""
+                        while (part := self.rfile.readline()) not in {b".\r\n", b""}:
+                            text += part
+                        mail.messages.append(text.decode())
+                        self.say("250 taken")
+                    elif word == "MAIL" and mail.refusing:
+                        self.say("550 5.7.1 not from you")
+                    elif word == "QUIT":
+                        self.say("221 bye")
+                        return
+                    else:
+                        self.say("250 ok")
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    @contextmanager
+    def running(self) -> Iterator["Mail"]:
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join(10)
