@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.startup import settle
+from lab.cli_dash import register as register_dash
 from lab.cli_record import register as register_record
 from lab.commands.arguments import register as register_commands
 from lab.commands.cli_remote import config_of, endpoints
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code := ended("", parse, own_signals=True):
         return code
     # The screen and what shows or records it go on until they are told to end, and end themselves.
-    own = options.own_signals or (options.command is None and not options.once)
+    own = options.own_signals or options.screen(options)
     name = " ".join(filter(None, (options.command, options.part)))
     return ended(name, lambda: options.run(options), own)
 
@@ -62,14 +63,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--readonly", action="store_true", help="offer nothing that changes the lab")
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     register_remote(parser)
-    parser.set_defaults(run=lambda options: _run(parser, options), own_signals=False, part=None)
+    parser.set_defaults(run=lambda options: _run(parser, options), own_signals=False, part=None, screen=_opens_screen)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     register_commands(commands)
     register_record(commands, _seconds, lambda options: partial(connect, endpoints(options)))
+    register_dash(commands)
     completion = commands.add_parser("completion", help="print what makes a shell complete this command")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     completion.set_defaults(run=lambda options: _completion(parser, options.shell))
     return parser
+
+
+def _opens_screen(options: argparse.Namespace) -> bool:
+    return options.command is None and not options.once
 
 
 class _Version(argparse.Action):
