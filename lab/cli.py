@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lab.observe.details import DetailSource
     from lab.observe.polling import Connection
     from lab.observe.snapshot import Snapshot
+    from lab.screen.dash.dash_loop import Dashboards
 
 FASTEST_S, SLOWEST_S = 0.5, 3600.0
 # Addresses of a lab elsewhere; none: the one on this machine.
@@ -142,6 +143,7 @@ def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
         interval_s=refresh_s,
         readonly=readonly,
         open_details=partial(open_details, places=places),
+        dashboards=partial(dashboards, places),
         memory=SavedLayout.of_user(os.environ),
         painted=painted,
     )
@@ -194,6 +196,15 @@ def open_details(kind: str, places: Places = NOWHERE) -> "DetailSource":
     from lab import wiring
 
     return wiring.details(config_of(places), kind)
+
+
+def dashboards(places: Places = NOWHERE) -> "Dashboards":
+    """What dashboards need of the lab that the settings name, or of the one at `places`. Raises LabError."""
+    from lab import wiring
+    from lab.screen.dash.dash_loop import Dashboards
+
+    config = config_of(places)
+    return Dashboards(lambda: wiring.prometheus_data(config), config.root)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ def _once(options: argparse.Namespace, wish: "Wish") -> int:
         dash.print_json(looked)
     elif options.once:
         dash.print_once(looked, now)
-    return dash.code(looked)
+    dash.need_answers(looked)
+    return 0
 
 
 def _screen(options: argparse.Namespace, wish: "Wish") -> int:
@@ -78,7 +79,7 @@ def _screen(options: argparse.Namespace, wish: "Wish") -> int:
 
     need_terminal()
     from lab.screen.dash.dash_app import DashApp, read_pause
-    from lab.screen.dash.dash_screen import DEFAULT_PAUSE_S, Dashboards
+    from lab.screen.dash.dash_loop import DEFAULT_PAUSE_S, Dashboards
 
     config = config_of(endpoints(options))
     pause_s = read_pause(options.pause) if options.pause else wish.board.refresh_s or DEFAULT_PAUSE_S

@@ -146,7 +146,10 @@ def export(looked: Looked, target: Path, now: datetime) -> None:
     write(looked, target, now, head(looked))
 
 
-def code(looked: Looked) -> int:
-    """1 when no panel that asks for something was told anything."""
-    asking = [panel for panel in each(looked.panels) if panel.targets]
-    return int(bool(asking) and all(looked.data[one.key].troubles for one in asking if one.key in looked.data))
+def need_answers(looked: Looked) -> None:
+    """Raises LabError when every panel that asks for something failed: then nothing was shown but reasons."""
+    told = [looked.data[panel.key] for panel in each(looked.panels) if panel.targets and panel.key in looked.data]
+    if told and all(one.troubles and not one.count for one in told):
+        sys.stdout.flush()
+        why = told[0].troubles[0]
+        raise LabError(f"No panel of {looked.board.title} was answered: {why}", "Type `invoke status`.")

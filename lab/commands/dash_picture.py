@@ -81,7 +81,8 @@ class _Page:
             spine.set_color(_FRAME)
         frame.set_title(title, loc="left", fontsize=8.5, color=_INK, y=1.0, pad=-11, x=0.012 * _WIDTH / one.width)
         wide = one.panel.kind in {Kind.TIMESERIES, Kind.STATES, Kind.HEATMAP, Kind.BARGAUGE}
-        margin = min((9.0 if one.panel.kind is not Kind.STATES else 16.0) / _WIDTH, width / 3) if wide else 0.008
+        names = 16.0 if one.panel.kind in {Kind.STATES, Kind.BARGAUGE} else 9.0
+        margin = min(names / _WIDTH, width / 3) if wide else 0.008
         below = 1.6 if one.panel.kind in {Kind.TIMESERIES, Kind.STATES, Kind.HEATMAP} else 0.4
         inner = (left + margin, bottom + below / self._height, width - margin - 0.01,
                  max(one.height - below - 1.6, 0.5) / self._height)  # fmt: skip
@@ -198,9 +199,12 @@ def _bars(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -> Non
     low, high = bounds(drawn[0].field)
     values = [one.value if one.value is not None and isfinite(one.value) else 0.0 for one in found]
     axes.barh(range(len(found)), values, color=[one.color or color("green") for one in found], height=0.7)
-    axes.set_yticks(range(len(found)), [_plain(one.name[:24]) for one in found])
+    axes.set_yticks(range(len(found)), [_plain(one.name[:22]) for one in found])
     axes.tick_params(labelsize=6.5, colors=_MUTED, length=0)
     axes.set_xticks([])
+    # Few bars stay bars, and their values have room behind them.
+    axes.set_ylim(min(0, len(found) - 5) - 0.6, len(found) - 0.4)
+    axes.set_xlim(min([0.0, *values]), (max([*values, 0.0]) or 1.0) * 1.2)
     if panel.kind is Kind.GAUGE or drawn[0].field.maximum is not None:
         axes.set_xlim(low, high)
     for number, one in enumerate(found):

@@ -71,7 +71,7 @@ class Asking:
             try:
                 found[variable.name] = choose(variable, await self._choices(variable, scope, span), given)
             except LabError as err:
-                found[variable.name] = replace(choose(variable, (), given), trouble=str(err))
+                found[variable.name] = replace(choose(variable, (), given), trouble=err.message)
         return found
 
     async def _choices(self, variable: Variable, scope: Scope, span: Span) -> tuple[Choice, ...]:
@@ -120,8 +120,8 @@ class Asking:
         least = scope.in_query(target.interval) or scope.in_query(panel.interval)
         span = span_for(begin, end, columns, least)
         own = replace(scope, span=span).within(panel.scope)
-        if missing := own.missing(target.expr):
-            return Answer(target, trouble=f"the variable {missing[0]} has no value here")
+        if trouble := own.trouble(target.expr):
+            return Answer(target, trouble=trouble)
         expr = own.in_query(target.expr)
         try:
             async with self._places:
@@ -131,6 +131,8 @@ class Asking:
                     series, warnings = await self._source.query_range(expr, span.begin, span.end, span.step_s)
         except LabError as err:
             return Answer(target, trouble=err.message)
+        if not series:
+            warnings = (*warnings, *(f"the variable {name} has no value" for name in own.empty(target.expr)))
         if len(series) > MOST_SERIES:
             warnings = (*warnings, f"only the first {MOST_SERIES} of {len(series)} series are drawn")
         return Answer(target, series[:MOST_SERIES], warnings=warnings)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from math import inf, isnan, nan
 
@@ -12,7 +12,7 @@ from lab.dashboards.ink import Ink, Line, Lines, block, clip, pad, width_of
 from lab.dashboards.model import Field
 from lab.dashboards.palette import color, of_series
 from lab.dashboards.scales import Scale, fitting, time_marks
-from lab.dashboards.units import shown
+from lab.dashboards.units import BINARY, shown
 
 Points = list[float]
 # From this height on there is a time axis; from that one on a legend that takes a line of its own.
@@ -109,7 +109,7 @@ def _scale(seen: Sequence[Drawn], columns: Sequence[Points], first: Field) -> Sc
         values += [step.value for step in first.thresholds.steps if step.value > -inf and not first.thresholds.percent]
     if any(one.field.stacked or one.field.bars for one in seen) and low is None:
         values.append(0.0)
-    return fitting(values, low, high, log=first.scale == "log")
+    return replace(fitting(values, low, high, log=first.scale == "log"), binary=first.unit in BINARY)
 
 
 def _picture(

@@ -16,6 +16,7 @@ from lab.dashboards.variables import Scope
 
 _EXAMPLE = "Type it as 15m, 6h, 2d, or now-6h..now-1h."
 SHORTEST_S = 10.0
+_LENGTHS = ("5m", "15m", "30m", "1h", "3h", "6h", "12h", "1d", "2d", "7d", "30d", "90d")
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,36 @@ class Times:
             return now.timestamp() - 21_600, now.timestamp()
         return begin, end
 
+    def wider(self, by: int, now: datetime) -> "Times":
+        """The next longer (1) or shorter (-1) usual length, with the same end."""
+        begin, end = self.between(now)
+        lengths = [seconds(text) or 0.0 for text in _LENGTHS]
+        at = min(range(len(lengths)), key=lambda number: abs(lengths[number] - (end - begin)))
+        length = lengths[max(0, min(at + by, len(lengths) - 1))]
+        if self.end == "now":
+            return Times(f"now-{written(length)}", "now")
+        return Times(f"{round((end - length) * 1000)}", f"{round(end * 1000)}")
+
+    def shifted(self, by: int, now: datetime) -> "Times":
+        """Half of it earlier (-1) or later (1), never beyond now."""
+        begin, end = self.between(now)
+        move = min(by * (end - begin) / 2, now.timestamp() - end)
+        return Times(f"{round((begin + move) * 1000)}", f"{round((end + move) * 1000)}")
+
     @property
     def shown(self) -> str:
         """For people: `last 6h`, or both ends."""
         back = self.begin.removeprefix("now-")
-        return f"last {back}" if self.end == "now" and self.begin.startswith("now-") else f"{self.begin} to {self.end}"
+        if self.end == "now" and self.begin.startswith("now-"):
+            return f"last {back}"
+        return f"{_readable(self.begin)} to {_readable(self.end)}"
+
+
+def _readable(text: str) -> str:
+    """Milliseconds as a date of this machine's zone; anything else as it is written."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 14):
+        return text
+    return datetime.fromtimestamp(int(text) / 1000).astimezone().strftime("%m-%d %H:%M:%S")
 
 
 def read_times(text: str) -> Times:

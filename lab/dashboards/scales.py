@@ -13,6 +13,7 @@ class Scale:
     low: float
     high: float
     log: bool = False
+    binary: bool = False
 
     def row(self, value: float, rows: int) -> int | None:
         """The row of dots, counted from the top; None for what is no number. Beyond the scale is beyond the rows."""
@@ -29,7 +30,7 @@ class Scale:
             return tuple(10.0**ten for ten in tens)[:: max(1, len(tens) // max(most, 1))]
         if self.high <= self.low:
             return (self.low,)
-        step = _round_step((self.high - self.low) / max(most, 1))
+        step = (_binary_step if self.binary else _round_step)((self.high - self.low) / max(most, 1))
         first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
         return tuple(number * step for number in range(first, min(last, first + 50) + 1))
 
@@ -53,6 +54,12 @@ def fitting(values: Iterable[float], low: float | None, high: float | None, log:
     room = (top - bottom) * 0.05
     bottom = bottom if low is not None or 0 <= bottom < room else bottom - room
     return Scale(bottom, top if high is not None else top + room)
+
+
+def _binary_step(least: float) -> float:
+    """A round number of bytes, as people count them: 512 MiB, not 500 million."""
+    unit = 1024.0 ** max(floor(log10(least) / log10(1024)), 0)
+    return next((unit * size for size in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512) if unit * size >= least), unit * 1024)
 
 
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800,

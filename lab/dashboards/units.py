@@ -11,7 +11,7 @@ _SI = ("", "k", "M", "G", "T", "P", "E")
 _IEC = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _SMALL = ("", "m", "µ", "n", "p", "f")
 # Scaled by 1024 or 1000; what follows the prefix.
-_BINARY = {"bytes": "B", "bits": "b", "binBps": "B/s", "binbps": "b/s"}
+BINARY = {"bytes": "B", "bits": "b", "binBps": "B/s", "binbps": "b/s"}
 _DECIMAL = {
     "decbytes": "B", "decbits": "b", "Bps": "B/s", "bps": "b/s", "hertz": "Hz", "watt": "W", "watth": "Wh",
     "joule": "J",
@@ -62,7 +62,7 @@ def shown(
     if unit in _SCALED:
         base, factor = _SCALED[unit]
         return shown(value * factor, base, decimals)
-    for known, draw in ((_BINARY, _binary), (_DECIMAL, _decimal)):
+    for known, draw in ((BINARY, _binary), (_DECIMAL, _decimal)):
         if unit in known:
             return draw(value, known[unit], decimals)
     return _counted(value, unit, decimals)
@@ -143,8 +143,13 @@ def number(value: float, decimals: int | None = None) -> str:
         if 0 < size < 0.001:
             return f"{value:.2g}"
         text = f"{value:.{decimals}f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{value:.{decimals}f}"
+        return _unsigned(text.rstrip("0").rstrip(".") if "." in text else text)
+    return _unsigned(f"{value:.{decimals}f}")
+
+
+def _unsigned(text: str) -> str:
+    """Nothing has no sign, also when it was rounded to nothing."""
+    return text if text.strip("-0.") else text.lstrip("-")
 
 
 def _time(seconds: float, unit: str, decimals: int | None) -> str:

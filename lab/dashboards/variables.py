@@ -98,14 +98,25 @@ class Scope:
         """`text` with values as people read them."""
         return self._filled(text, "text")[:LONGEST]
 
-    def missing(self, text: str) -> tuple[str, ...]:
-        """Names in `text` that stand for nothing."""
-        names = [found[1] or found[2] or found[4] for found in _PLACE.finditer(text)]
-        return tuple(dict.fromkeys(name for name in names if self._unknown(name)))
+    def named(self, text: str) -> tuple[str, ...]:
+        """The names that stand in `text`, but for Grafana's own."""
+        names = (found[1] or found[2] or found[4] for found in _PLACE.finditer(text))
+        return tuple(dict.fromkeys(name for name in names if name not in self._built_in))
 
-    def _unknown(self, name: str) -> bool:
-        found = self.variables.get(name)
-        return name not in self._built_in and name not in self.repeated and (found is None or not found.values)
+    def trouble(self, text: str) -> str:
+        """Why `text` can't be filled in; empty when it can. As in Grafana, a variable without values is empty."""
+        for name in self.named(text):
+            found = self.variables.get(name)
+            if found is None and name not in self.repeated:
+                return f"the dashboard has no variable {name}"
+            if found is not None and found.trouble:
+                return f"variable {name}: {found.trouble}"
+        return ""
+
+    def empty(self, text: str) -> tuple[str, ...]:
+        """Variables in `text` that have no value."""
+        chosen = (name for name in self.named(text) if name not in self.repeated)
+        return tuple(name for name in chosen if name in self.variables and not self.variables[name].values)
 
     @property
     def _built_in(self) -> Mapping[str, str]:
@@ -154,7 +165,7 @@ def written_as(values: Sequence[str], form: str, several: bool = False) -> str:
         return ",".join(mark + value.replace(mark, "\\" + mark) + mark for value in values)
     if form in {"percentencode", "uriencode"}:
         return quote(",".join(values), safe="")
-    return values[0] if len(values) == 1 else "{" + ",".join(values) + "}"
+    return "".join(values) if len(values) < 2 else "{" + ",".join(values) + "}"
 
 
 def _for_prometheus(values: Sequence[str], several: bool) -> str:
@@ -167,7 +178,9 @@ def _for_prometheus(values: Sequence[str], several: bool) -> str:
 
 
 def _either(values: Sequence[str]) -> str:
-    return values[0] if len(values) == 1 else "(" + "|".join(values) + ")"
+    if len(values) < 2:
+        return "".join(values)
+    return "(" + "|".join(values) + ")"
 
 
 def filtered(texts: Sequence[str], regex: str, sort: int) -> tuple[Choice, ...]:

@@ -40,6 +40,7 @@ from lab.dashboards.units import shown
         (86400, "s", "1 day"),
         (1.5, "ms", "1.5 ms"),
         (0, "s", "0 s"),
+        (-0.0, "percentunit", "0%"),
         (1e-7, "s", "100 ns"),
         (3723, "dthms", "01:02:03"),
         (90061, "dtdhms", "1 d 01:01:01"),

@@ -136,7 +136,7 @@ def test_a_variable_that_cannot_be_asked_for_says_why_and_the_others_go_on() -> 
     assert found["any"].values
 
 
-def test_a_query_with_a_variable_of_no_value_is_not_asked() -> None:
+def test_a_query_with_a_variable_that_is_not_there_is_not_asked() -> None:
     source = Played()
     (one,) = board(panel("timeseries", 'up{job="$nothing"}')).panels
     data = asyncio.run(Asking(source).panel(one, Scope(), 100, NOW - 3600, NOW))
@@ -150,3 +150,30 @@ def test_a_query_with_a_variable_of_no_value_is_not_asked() -> None:
 )
 def test_steps_follow_the_width_and_the_files_least(length: float, columns: int, least: str, step: float) -> None:
     assert span_for(NOW - length, NOW, columns, least).step_s == step
+
+
+def test_a_variable_without_values_is_empty_and_said_where_nothing_came() -> None:
+    source = Played(jobs=())
+    read = board(
+        panel("timeseries", 'up{cluster=~"$cluster"}'),
+        templating={
+            "list": [{"name": "cluster", "type": "query", "query": "label_values(cluster)", "includeAll": True}]
+        },
+    )
+    asking = Asking(source)
+    scope = Scope(asyncio.run(asking.variables(read.variables, {}, SPAN)), SPAN)
+    data = asyncio.run(asking.panel(read.panels[0], scope, 100, NOW - 3600, NOW))
+    assert 'up{cluster=~""}' in source.asked
+    assert "cluster" in data.answers[0].warnings[0]
+
+
+def test_a_query_is_not_asked_when_its_variable_could_not_be() -> None:
+    source = Played(faults={"cluster": "Prometheus is away."})
+    read = board(
+        panel("timeseries", 'up{c="$c"}'),
+        templating={"list": [{"name": "c", "type": "query", "query": "label_values(cluster)"}]},
+    )
+    asking = Asking(source)
+    scope = Scope(asyncio.run(asking.variables(read.variables, {}, SPAN)), SPAN)
+    data = asyncio.run(asking.panel(read.panels[0], scope, 100, NOW - 3600, NOW))
+    assert "Prometheus is away." in data.troubles[0]

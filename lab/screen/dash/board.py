@@ -70,13 +70,13 @@ class Board(ScrollView, can_focus=True):
 
     @property
     def wanted(self) -> dict[str, int]:
-        """Dots across of each panel that can be seen, by key."""
+        """Dots across of each panel that asks for something and can be seen, by key."""
         top, bottom = round(self.scroll_offset.y), round(self.scroll_offset.y) + self.size.height
         near = self.size.height // 4
         return {
             one.panel.key: max(one.width - FRAME, 1) * 2
             for one in self._placed
-            if one.panel.kind is not Kind.ROW and one.y < bottom + near and one.y + one.height > top
+            if one.panel.targets and one.y < bottom + near and one.y + one.height > top
         }
 
     @property
@@ -165,7 +165,8 @@ class Board(ScrollView, can_focus=True):
         """The panel's lines; as they were while nothing about it changed."""
         key, chosen = one.panel.key, one.panel.key == self._selected and self.has_focus
         data = looked.data.get(key)
-        state = (data, one, chosen, self._legend, self.zoomed, looked.scope if data is None else None)
+        title = looked.scope.within(one.panel.scope).in_text(one.panel.title)
+        state = (data, one, title, chosen, self._legend, self.zoomed)
         kept = self._drawn.get(key)
         if kept and kept[0] == state:
             return kept[1]

@@ -13,7 +13,8 @@ from lab.base.errors import UsageError
 from lab.commands.dash_commands import Wish
 from lab.dashboards.times import seconds
 from lab.screen import themes
-from lab.screen.dash.dash_screen import DEFAULT_PAUSE_S, Dashboards, DashScreen
+from lab.screen.dash.dash_loop import DEFAULT_PAUSE_S, Dashboards
+from lab.screen.dash.dash_screen import DashScreen
 
 SHORTEST_PAUSE_S = 1.0
 
@@ -57,7 +58,7 @@ class DashApp(App[None]):
         for own in themes.OWN:
             self.register_theme(own)
         self.theme = themes.DARK.name
-        self._dash = DashScreen(dashboards, wish, pause_s, clock)
+        self._dash = DashScreen(dashboards, wish, pause_s, clock, own_app=True)
 
     def on_mount(self) -> None:
         self.push_screen(self._dash)
