@@ -10,7 +10,7 @@ from lab.base.errors import LabError
 from lab.dashboards.answers import Drawn, PanelData, named
 from lab.dashboards.draw import draw, legends_of
 from lab.dashboards.draw_lines import View
-from lab.dashboards.draw_states import bucket, sampled
+from lab.dashboards.draw_states import apart, sampled
 from lab.dashboards.draw_values import bounds, singles, text_of
 from lab.dashboards.layout import Placed, bottom_of, lay_out
 from lab.dashboards.looking import Looked, view_of
@@ -236,7 +236,7 @@ def _states(axes: "Axes", _: Panel, drawn: Sequence[Drawn], view: View) -> None:
 
 
 def _heat(axes: "Axes", _: Panel, drawn: Sequence[Drawn], view: View) -> None:
-    ordered = sorted(drawn, key=bucket)
+    ordered = apart(drawn)
     rows = [[0.0 if isnan(value) else value for value in sampled(one, view, 200)] for one in ordered]
     axes.imshow(rows, aspect="auto", origin="lower", extent=(view.begin, view.end, -0.5, len(rows) - 0.5), cmap="magma")
     axes.set_yticks(range(len(ordered)), [_plain(one.name[:16]) for one in ordered])

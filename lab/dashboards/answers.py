@@ -33,6 +33,7 @@ class Drawn:
     field: Field
     series: Series
     ref: str = "A"
+    buckets: bool = False
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -67,7 +68,7 @@ def named(panel: Panel, answers: Sequence[Answer], legends: Mapping[str, str] | 
         alone = _distinct(answer.series)
         for series in answer.series[:MOST_SERIES]:
             name = _name(series.labels, legend, alone)
-            drawn = Drawn(name, panel.look, series, answer.target.ref)
+            drawn = Drawn(name, panel.look, series, answer.target.ref, answer.target.buckets)
             found.append(replace(drawn, field=look_of(panel, drawn)))
     return tuple(
         replace(one, name=(one.field.name and _filled(one.field.name, one.labels)) or one.name) for one in found

@@ -12,7 +12,7 @@ from lab.dashboards.ink import Ink, Line, Lines, block, clip, pad, width_of
 from lab.dashboards.model import Field
 from lab.dashboards.palette import color, of_series
 from lab.dashboards.scales import Scale, fitting, time_marks
-from lab.dashboards.units import BINARY, shown
+from lab.dashboards.units import BINARY, SECONDS, shown
 
 Points = list[float]
 # From this height on there is a time axis; from that one on a legend that takes a line of its own.
@@ -109,7 +109,8 @@ def _scale(seen: Sequence[Drawn], columns: Sequence[Points], first: Field) -> Sc
         values += [step.value for step in first.thresholds.steps if step.value > -inf and not first.thresholds.percent]
     if any(one.field.stacked or one.field.bars for one in seen) and low is None:
         values.append(0.0)
-    return replace(fitting(values, low, high, log=first.scale == "log"), binary=first.unit in BINARY)
+    found = fitting(values, low, high, log=first.scale == "log")
+    return replace(found, binary=first.unit in BINARY, seconds=SECONDS.get(first.unit, 0.0))
 
 
 def _picture(
@@ -146,10 +147,16 @@ def _value_labels(scale: Scale, height: int, look: Field) -> dict[int, str]:
     found: dict[int, str] = {}
     for value in scale.marks(max(height * 2 // 3, 1)):
         row = scale.row(value, height * 4)
-        if row is not None and 0 <= row < height * 4:
+        if row is not None and 0 <= row < height * 4 and _worth_a_mark(value, look):
             text = shown(abs(value) if look.negative else value, look.unit, look.decimals)
             found.setdefault(row >> 2, text)
     return found
+
+
+def _worth_a_mark(value: float, look: Field) -> bool:
+    """Whether its text, with the file's decimals, says where it stands: half a run is none."""
+    plain = look.unit in {"", "none", "short"} and look.decimals is not None
+    return not plain or abs(round(value, look.decimals) - value) < 1e-9
 
 
 def _label(text: str, width: int) -> Line:

@@ -2,8 +2,10 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf, isfinite, isnan, log1p, nan
 
+from lab.base.series import Series
 from lab.dashboards.answers import Drawn
 from lab.dashboards.draw_lines import View, time_axis
 from lab.dashboards.draw_values import bounds, text_of
@@ -73,7 +75,7 @@ def _state_legend(drawn: Sequence[Drawn], view: View) -> list[Line]:
 
 def draw_heatmap(drawn: Sequence[Drawn], view: View) -> Lines:
     """Buckets from the lowest at the bottom; how hot a moment is, by its share of the greatest value."""
-    ordered = sorted(drawn, key=bucket, reverse=True)
+    ordered = list(reversed(apart(drawn)))
     axis = 2 if view.height >= 5 else 0
     room = max(view.height - axis, 1)
     kept = _thinned(ordered, room)
@@ -86,10 +88,22 @@ def draw_heatmap(drawn: Sequence[Drawn], view: View) -> Lines:
         for one, row in zip(kept, rows, strict=True)
     ]
     if axis:
-        unit = drawn[0].field if drawn else None
-        text = shown(top, unit.unit if unit else "short", unit.decimals if unit else None)
+        text = shown(top, "short")
         lines += [(Ink(" " * (left + 1)), *time_axis(view, width)), _heat_legend(text)]
     return block(lines, view.width, view.height)
+
+
+def apart(drawn: Sequence[Drawn]) -> list[Drawn]:
+    """Buckets from the lowest up, each with what is in it alone: Prometheus counts all below along with it."""
+    found: list[Drawn] = []
+    below: dict[float, float] = {}
+    for one in sorted(drawn, key=bucket):
+        own = dict(zip(one.series.times, one.series.values, strict=True))
+        values = tuple(max(value - below.get(at, 0.0), 0.0) for at, value in own.items())
+        cumulative = one.buckets and "le" in one.labels
+        found.append(replace(one, series=Series(one.labels, tuple(own), values)) if cumulative else one)
+        below = own
+    return found
 
 
 def _heat(row: Sequence[float], top: float) -> Line:

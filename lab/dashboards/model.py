@@ -98,13 +98,14 @@ class Override:
 
 @dataclass(frozen=True)
 class Target:
-    """A query. `table` is for an answer with a row for each series."""
+    """A query. `table` is for an answer with a row for each series, `buckets` for one with those of a histogram."""
 
     ref: str
     expr: str
     legend: str = ""
     instant: bool = False
     table: bool = False
+    buckets: bool = False
     interval: str = ""
 
 

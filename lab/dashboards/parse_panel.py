@@ -108,6 +108,7 @@ def _target(item: Object, number: int) -> Target:
         legend=line(item.get("legendFormat")),
         instant=yes(item.get("instant")) and not yes(item.get("range")),
         table=form == "table",
+        buckets=form == "heatmap",
         interval=line(item.get("interval")),
     )
 

@@ -8,12 +8,16 @@ from math import ceil, floor, isfinite, log10
 
 @dataclass(frozen=True)
 class Scale:
-    """From `low`, at the bottom, to `high`; `log` takes tens as equal steps."""
+    """From `low`, at the bottom, to `high`; `log` takes tens as equal steps.
+
+    Marks are round for people: in bytes when `binary`, in time when a value of 1 is so many `seconds`.
+    """
 
     low: float
     high: float
     log: bool = False
     binary: bool = False
+    seconds: float = 0.0
 
     def row(self, value: float, rows: int) -> int | None:
         """The row of dots, counted from the top; None for what is no number. Beyond the scale is beyond the rows."""
@@ -30,9 +34,14 @@ class Scale:
             return tuple(10.0**ten for ten in tens)[:: max(1, len(tens) // max(most, 1))]
         if self.high <= self.low:
             return (self.low,)
-        step = (_binary_step if self.binary else _round_step)((self.high - self.low) / max(most, 1))
+        step = self._step((self.high - self.low) / max(most, 1))
         first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
         return tuple(number * step for number in range(first, min(last, first + 50) + 1))
+
+    def _step(self, least: float) -> float:
+        if self.seconds and least * self.seconds > 1:
+            return next((step / self.seconds for step in _STEPS if step >= least * self.seconds), _round_step(least))
+        return _binary_step(least) if self.binary else _round_step(least)
 
 
 def _round_step(least: float) -> float:

@@ -38,7 +38,7 @@ _PLAIN = {
 }  # fmt: skip
 _STATES = {"bool": ("False", "True"), "bool_yes_no": ("No", "Yes"), "bool_on_off": ("Off", "On")}
 _MONEY = {"currencyUSD": "$", "currencyEUR": "€", "currencyGBP": "£", "currencyJPY": "¥"}
-_SECONDS = {"ns": 1e-9, "µs": 1e-6, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0,
+SECONDS = {"ns": 1e-9, "µs": 1e-6, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0,
             "dtdurations": 1.0, "dtdurationms": 1e-3, "dthms": 1.0, "dtdhms": 1.0, "timeticks": 0.01, "clocks": 1.0,
             "clockms": 1e-3}  # fmt: skip
 _TIMES = ((31_536_000.0, "year"), (2_592_000.0, "month"), (604_800.0, "week"), (86_400.0, "day"), (3600.0, "hour"),
@@ -77,8 +77,8 @@ def _counted(value: float, unit: str, decimals: int | None) -> str:
         return number(value, decimals) + _PLAIN[unit]
     if unit == "percentunit":
         return number(value * 100, decimals) + "%"
-    if unit in _SECONDS:
-        return _time(value * _SECONDS[unit], unit, decimals)
+    if unit in SECONDS:
+        return _time(value * SECONDS[unit], unit, decimals)
     if unit in _STATES:
         return _STATES[unit][bool(value)]
     if unit in _MONEY:

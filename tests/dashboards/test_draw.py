@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from lab.base.series import Series
-from lab.dashboards.answers import Answer, PanelData
+from lab.dashboards.answers import Answer, PanelData, named
 from lab.dashboards.asking import Asking
 from lab.dashboards.draw import draw
 from lab.dashboards.draw_lines import View
+from lab.dashboards.draw_states import apart
 from lab.dashboards.ink import Lines, width_of
 from lab.dashboards.layout import bottom_of, lay_out, repeated
 from lab.dashboards.model import Panel, Target
@@ -124,6 +125,14 @@ def test_a_heat_map_has_its_lowest_bucket_at_the_bottom() -> None:
     targets = [{"refId": "A", "expr": "x", "legendFormat": "{{le}}", "format": "heatmap"}]
     lines = picture("heatmap", *buckets, targets=targets).splitlines()
     assert [line.split()[0] for line in lines[:3]] == ["+Inf", "10", "0.1"]
+
+
+def test_buckets_of_prometheus_are_taken_apart() -> None:
+    targets = [{"refId": "A", "expr": "x", "legendFormat": "{{le}}", "format": "heatmap"}]
+    (one,) = board(panel("heatmap", targets=targets)).panels
+    buckets = [Series({"le": bound}, (NOW,), (value,)) for bound, value in (("+Inf", 9.0), ("10", 9.0), ("0.1", 4.0))]
+    found = apart(named(one, told(one, *buckets).answers))
+    assert [(each.name, each.series.values) for each in found] == [("0.1", (4.0,)), ("10", (5.0,)), ("+Inf", (0.0,))]
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ class Board(ScrollView, can_focus=True):
         style = Style()
         for word in text.split():
             if word in _WORDS:
-                style += self.get_component_rich_style(f"board--{word}", partial=True)
+                style += self.get_component_rich_style(f"board--{word}")
             elif word.startswith("#"):
                 style += Style(bgcolor=word) if ground else Style(color=word)
         return style
