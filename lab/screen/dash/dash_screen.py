@@ -21,7 +21,7 @@ from lab.dashboards.model import Choice
 from lab.dashboards.times import written
 from lab.dashboards.variables import Resolved
 from lab.screen.dash.board import Board
-from lab.screen.dash.dash_loop import Dashboards, DashLoop
+from lab.screen.dash.dash_loop import DEFAULT_PAUSE_S, Dashboards, DashLoop
 from lab.screen.dash.head import head_of
 from lab.screen.dash.picking import Picking, with_all
 from lab.screen.widgets.keybar import KeyBar
@@ -180,6 +180,8 @@ class DashScreen(Screen[None]):
                 self.notify(str(err), severity="error", markup=False)
                 return
             self._board.unzoom()
+            if self._loop.pause_s is not None:
+                self._loop.pause_s = board.refresh_s or DEFAULT_PAUSE_S
             self._change(Wish(board, Times(board.begin, board.end), {}))
 
     @work(exclusive=True, group="pick")
