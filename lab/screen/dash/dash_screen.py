@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -46,6 +47,7 @@ class Unreachable(Message):
 class DashScreen(Screen[None]):
     """Shows the dashboard of a wish; `pause_s` None asks only when a person does."""
 
+    CSS_PATH = Path(__file__).parents[1] / "dash.tcss"
     AUTO_FOCUS = "Board"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "back", "Back", key_display="esc"),
