@@ -15,7 +15,7 @@ from tests.support.lab import LiveLab
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-# Nothing fires on a healthy lab, and a table of what fires is then empty; the tests' labs have their schedule turned off.
+# Nothing fires on a healthy lab, and a table of what fires is then empty. The schedule of tests' labs is turned off.
 EMPTY = {"Pending and firing alerts", "Next run", "Next scheduled run"}
 # Dashboards that this project didn't write, to be tried besides: a folder of files that Grafana exported.
 OTHERS = os.environ.get("LAB_OTHER_DASHBOARDS", "")
