@@ -1,7 +1,7 @@
 """Draws the pictures of the screen in docs/images from a recorded session: `python docs/pictures.py`.
 
-The session is docs/session/lab.jsonl.gz; what drill-downs and dashboards were told is beside it. `python
-docs/pictures.py tape` asks a lab that is up for what drill-downs show again, `python docs/pictures.py dash` for what dashboards show.
+The session is docs/session/lab.jsonl.gz; what drill-downs and dashboards were told is beside it. Asked again of a lab
+that is up: `python docs/pictures.py tape` for what drill-downs show, `python docs/pictures.py dash` for dashboards.
 Needs rsvg-convert and the font Fira Code (Debian: librsvg2-bin, fonts-firacode).
 """
 
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -158,7 +159,7 @@ async def board_drawing(picture: BoardPicture, source: "DashTape | DashTaping") 
         for key in picture.keys:
             await pilot.press(key)
             await rest(pilot)
-        return stable(app.export_screenshot(title="mlops-lab dash"))
+        return dots_in_their_cells(stable(app.export_screenshot(title="mlops-lab dash")))
 
 
 async def rest(pilot: "Pilot[None]") -> None:
@@ -175,6 +176,28 @@ def stable(svg: str) -> str:
     number = re.search(r"terminal-(\d+)-", svg)
     svg = svg.replace(f"terminal-{number[1]}-", "terminal-") if number else svg
     return svg.replace("<svg ", '<svg xml:space="preserve" ', 1) if "xml:space" not in svg else svg
+
+
+# A piece of a line with Braille dots: its look, where it begins, how long it is, where it is cut off, and its text.
+_PIECE = re.compile(
+    r'<text class="([\w-]+)" x="([\d.]+)" y="([\d.]+)" textLength="([\d.]+)"([^>]*)>([^<]*[\u2801-\u28ff][^<]*)</text>'
+)
+
+
+def dots_in_their_cells(svg: str) -> str:
+    """Puts each Braille character into its own place: the fonts that have them aren't as wide as the others."""
+
+    def placed(found: re.Match[str]) -> str:
+        look, x, y, length, rest, text = found.groups()
+        characters = unescape(text)
+        step = float(length) / len(characters)
+        return "".join(
+            f'<text class="{look}" x="{float(x) + step * at:g}" y="{y}"{rest}>{character}</text>'
+            for at, character in enumerate(characters)
+            if not character.isspace()
+        )
+
+    return _PIECE.sub(placed, svg)
 
 
 def to_png(svg: str, target: Path) -> None:

@@ -70,9 +70,7 @@ def named(panel: Panel, answers: Sequence[Answer], legends: Mapping[str, str] | 
             name = _name(series.labels, legend, alone)
             drawn = Drawn(name, panel.look, series, answer.target.ref, answer.target.buckets)
             found.append(replace(drawn, field=look_of(panel, drawn)))
-    return tuple(
-        replace(one, name=(one.field.name and _filled(one.field.name, one.labels)) or one.name) for one in found
-    )
+    return tuple(replace(one, name=line(_filled(one.field.name, one.labels)) or one.name) for one in found)
 
 
 def _name(labels: Mapping[str, str], legend: str, alone: Sequence[str]) -> str:

@@ -10,6 +10,8 @@ from lab.dashboards.draw_text import draw_text
 from lab.dashboards.draw_values import draw_bars, draw_gauges, draw_stats
 from lab.dashboards.ink import Ink, Line, Lines, block, clip, words
 from lab.dashboards.model import Kind, Panel
+from lab.dashboards.reading import block as block_of_text
+from lab.dashboards.reading import line
 from lab.dashboards.transform import renamed, series_table, tables, transformed
 from lab.dashboards.variables import Scope
 
@@ -34,14 +36,14 @@ def draw(panel: Panel, data: PanelData | None, scope: Scope, view: View) -> Line
 def notes_of(panel: Panel, data: PanelData) -> tuple[str, ...]:
     """What isn't as in Grafana, and queries that failed beside others that didn't."""
     warned = tuple(warning for answer in data.answers for warning in answer.warnings)
-    return tuple(dict.fromkeys((*data.troubles, *data.notes, *panel.notes, *warned)))
+    return tuple(dict.fromkeys(line(one) for one in (*data.troubles, *data.notes, *panel.notes, *warned)))
 
 
 def _said(text: str, look: str, view: View) -> Lines:
-    lines = words(text, max(view.width, 1))
+    lines = words(block_of_text(text), max(view.width, 1))
     if len(lines) > view.height:
         lines = [*lines[: view.height - 1], lines[view.height - 1][: max(view.width - 1, 0)] + "…"]
-    return block([(Ink(line, look),) for line in lines], view.width, view.height)
+    return block([(Ink(one, look),) for one in lines], view.width, view.height)
 
 
 def legends_of(panel: Panel, scope: Scope) -> Mapping[str, str]:

@@ -145,7 +145,7 @@ def _threshold_lines(canvas: Canvas, scale: Scale, look: Field) -> None:
 def _value_labels(scale: Scale, height: int, look: Field) -> dict[int, str]:
     """Texts by row of characters."""
     found: dict[int, str] = {}
-    for value in scale.marks(max(height * 2 // 3, 1)):
+    for value in scale.marks(max(min(height * 2 // 3, 5), height // 3, 1)):
         row = scale.row(value, height * 4)
         if row is not None and 0 <= row < height * 4 and _worth_a_mark(value, look):
             text = shown(abs(value) if look.negative else value, look.unit, look.decimals)

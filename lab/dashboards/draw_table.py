@@ -10,6 +10,7 @@ from lab.dashboards.draw_values import bounds, text_of
 from lab.dashboards.ink import Ink, Line, Lines, block, pad, width_of
 from lab.dashboards.model import Field, Panel
 from lab.dashboards.palette import of_value
+from lab.dashboards.reading import line
 from lab.dashboards.transform import TIME, ordered
 
 _GAP, _LEAST = 2, 5
@@ -22,7 +23,7 @@ def draw_table(panel: Panel, table: Table, view: View) -> Lines:
     kept = [name for name in table.columns if not looks[name].hidden and name != "__name__"]
     table = replace(table, columns=table.columns)
     cells = [[_cell(row[table.columns.index(name)], looks[name], view) for name in kept] for row in table.rows]
-    heads = [looks[name].name or name for name in kept]
+    heads = [line(looks[name].name or name) for name in kept]
     widths = _widths(heads, cells, view.width)
     lines: list[Line] = [_line([(Ink(head, "muted"),) for head in heads], widths, _right(cells, len(heads)))]
     room = view.height - 1
@@ -40,10 +41,7 @@ def _look(panel: Panel, column: str) -> Field:
 
 def _cell(value: float | str | None, look: Field, view: View) -> Ink:
     low, high = bounds(look)
-    colored = look.color_mode != "palette-classic" and not isinstance(value, str)
-    mapped = isinstance(value, str) and look.mappings
-    tone = of_value(value, look, low, high) if colored or mapped else ""
-    return Ink(text_of(value, look, view), tone)
+    return Ink(text_of(value, look, view), of_value(value, look, low, high) if look.colored else "")
 
 
 def _right(cells: Sequence[Sequence[Ink]], count: int) -> list[bool]:

@@ -9,6 +9,7 @@ from lab.dashboards.draw_lines import View
 from lab.dashboards.ink import Ink, Line, Lines, block, clip, pad, width_of
 from lab.dashboards.model import Field, Panel
 from lab.dashboards.palette import of_value, on
+from lab.dashboards.reading import line
 from lab.dashboards.reduce import reduced
 from lab.dashboards.units import shown
 
@@ -48,7 +49,7 @@ def text_of(value: float | str | None, look: Field, view: View) -> str:
     if mapped and mapped.text:
         return mapped.text
     if isinstance(value, str):
-        return value
+        return line(value)
     if value is None and look.no_value:
         return look.no_value
     return shown(value, look.unit, look.decimals, view.zone, view.now)

@@ -67,7 +67,7 @@ class ValueText:
 
 @dataclass(frozen=True)
 class Field:
-    """How values of a series look. `scale` is `linear` or `log`."""
+    """How values of a series look. `scale` is `linear` or `log`; cells of a table have colours when it is `colored`."""
 
     unit: str = ""
     decimals: int | None = None
@@ -84,6 +84,7 @@ class Field:
     bars: bool = False
     hidden: bool = False
     threshold_lines: bool = False
+    colored: bool = False
     scale: str = "linear"
 
 

@@ -74,6 +74,9 @@ def _custom(name: str, value: Any) -> Iterator[tuple[str, object]]:
         yield "hidden", yes(obj(value).get("viz"))
     elif name == "thresholdsStyle":
         yield "threshold_lines", line(obj(value).get("mode")) not in {"", "off"}
+    elif name in {"cellOptions", "displayMode"}:
+        kind = line(obj(value).get("type")) or line(value)
+        yield "colored", kind.startswith("color-")
     elif name == "scaleDistribution":
         yield "scale", "log" if line(obj(value).get("type")) in {"log", "symlog"} else "linear"
 

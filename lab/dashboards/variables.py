@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from lab.dashboards.model import ALL, Choice, Variable
 from lab.dashboards.patterns import LONGEST_TEXT, compiled
+from lab.dashboards.reading import block, line
 from lab.dashboards.times import written
 
 _PLACE = re.compile(r"\$(\w+)|\[\[(\w+)(?::(\w+))?\]\]|\$\{(\w+)(?:\.\w+)?(?::([^}]*))?\}")
@@ -41,7 +42,7 @@ class Resolved:
         if self.everything:
             return "All"
         names = {choice.value: choice.text for choice in self.choices}
-        return " + ".join(names.get(value, value) for value in self.chosen)
+        return line(" + ".join(names.get(value, value) for value in self.chosen))
 
     @property
     def several(self) -> bool:
@@ -96,7 +97,7 @@ class Scope:
 
     def in_text(self, text: str) -> str:
         """`text` with values as people read them."""
-        return self._filled(text, "text")[:LONGEST]
+        return block(self._filled(text, "text"))[:LONGEST]
 
     def named(self, text: str) -> tuple[str, ...]:
         """The names that stand in `text`, but for Grafana's own."""
@@ -191,7 +192,7 @@ def filtered(texts: Sequence[str], regex: str, sort: int) -> tuple[Choice, ...]:
 
 def _cut(text: str, regex: str) -> list[Choice]:
     if not regex:
-        return [Choice(text, text)]
+        return [Choice(line(text), text)]
     pattern = compiled(regex)
     match = pattern.search(text[:LONGEST_TEXT]) if pattern else None
     if match is None:
@@ -199,9 +200,9 @@ def _cut(text: str, regex: str) -> list[Choice]:
     groups = match.groupdict()
     if groups.get("value") or groups.get("text"):
         value = groups.get("value") or groups.get("text") or ""
-        return [Choice(groups.get("text") or value, value)]
+        return [Choice(line(groups.get("text") or value), value)]
     value = match[1] if match.groups() and match[1] is not None else text
-    return [Choice(value, value)]
+    return [Choice(line(value), value)]
 
 
 def _sorted(choices: list[Choice], sort: int) -> list[Choice]:

@@ -15,7 +15,7 @@ from lab.dashboards.draw_states import apart
 from lab.dashboards.ink import Lines, width_of
 from lab.dashboards.layout import bottom_of, lay_out, repeated
 from lab.dashboards.model import Panel, Target
-from lab.dashboards.variables import Scope
+from lab.dashboards.variables import Scope, Span
 from tests.dashboards.boards import NOW, Played, at, board, panel
 
 ROOM = View(60, 12, NOW - 3600, NOW)
@@ -170,6 +170,22 @@ def test_markup_in_a_text_panel_is_text_and_tags_are_gone() -> None:
     assert "go" in shown
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "stat"])
+def test_what_prometheus_says_cannot_steer_the_terminal_either(kind: str) -> None:
+    told_names = ("a\x1b[31m", "b\u202e\n")
+    targets = [{"refId": "A", "expr": "up", "format": "table", "instant": True}, {"refId": "B", "expr": "bad"}]
+    (one,) = board(panel(kind, title="$job", targets=targets)).panels
+    source = Played(told_names, faults={"bad": "Prometheus: \x1b[2J gone."})
+    read = board(panel(kind), templating={"list": [{"name": "job", "type": "query", "query": "label_values(job)"}]})
+    asking = Asking(source)
+    span = Span(NOW - 3600, NOW)
+    scope = Scope(asyncio.run(asking.variables(read.variables, {}, span)), span)
+    data = asyncio.run(asking.panel(one, scope, 50, NOW - 3600, NOW))
+    shown = text(draw(one, data, scope, ROOM)) + scope.in_text("$job") + scope.variables["job"].shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
 # --- where panels stand ---
 
 BOARD = board(
@@ -228,3 +244,13 @@ def test_a_panel_is_repeated_for_each_value() -> None:
     assert len({one.key for one in found} | {one.panels[0].key for one in found}) == 4
     side = repeated(board(panel("stat", repeat="job")).panels, {"job": ("a", "b", "c")})
     assert len({(one.grid.x, one.grid.y) for one in side}) == 3
+
+
+def test_cells_of_a_table_have_colours_only_where_the_file_says_so() -> None:
+    steps = {"steps": [{"color": "red", "value": None}]}
+    targets = [{"refId": "A", "expr": "up", "format": "table", "instant": True}]
+    for options, colours in (({}, set()), ({"cellOptions": {"type": "color-text"}}, {"#F2495C"})):
+        defaults = {"thresholds": steps, "color": {"mode": "thresholds"}, "custom": options}
+        (one,) = board(panel("table", targets=targets, fieldConfig={"defaults": defaults})).panels
+        looks = {ink.look for line in draw(one, told(one, *values(("a", 1.0))), Scope(), ROOM) for ink in line}
+        assert {look for look in looks if look.startswith("#")} == colours

@@ -43,6 +43,7 @@ def _variables(looked: Looked) -> list[Part]:
 
 def _freshness(loop: DashLoop, looked: Looked, wanted: Mapping[str, int], now: datetime) -> Part:
     asked = [data.asked_at for key in wanted if (data := looked.data.get(key)) and data.asked_at]
-    since = f"{age(now.timestamp() - min(asked))} old" if asked else "asking"
+    since = age(now.timestamp() - min(asked)) if asked else "asking"
+    since = f"{since} old" if asked and since != "now" else since
     every = "paused" if loop.paused else f"every {written(loop.pause_s)}" if loop.pause_s else "no refresh"
     return f" {since} · {every} ", "$foreground-muted"
