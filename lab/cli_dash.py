@@ -22,9 +22,11 @@ def register(commands: "Commands") -> None:
         description="Draws a Grafana dashboard with the data of the lab's Prometheus: one of grafana/dashboards, or "
         "any file that Grafana exported. With --once, --json or --export no screen opens.",
     )
-    parser.add_argument(
+    name = parser.add_argument(
         "name", nargs="?", metavar="NAME|FILE", default="", help="default: the overview; a wrong name lists them all"
     )
+    # shtab, which writes a shell's completion, reads this.
+    name.complete = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}  # type: ignore[attr-defined]
     parser.add_argument("--at", metavar="HOST[:OFFSET]|FILE", default=argparse.SUPPRESS, help="a lab elsewhere")
     parser.add_argument("--range", metavar="6h", default="", dest="times", help="15m, 6h, 2d, or now-6h..now-1h")
     parser.add_argument("--refresh", metavar="30s", default="", dest="pause", help="pause between two looks; `off`")

@@ -15,7 +15,7 @@ from lab.dashboards.draw_values import bounds, singles, text_of
 from lab.dashboards.layout import Placed, bottom_of, lay_out
 from lab.dashboards.looking import Looked, view_of
 from lab.dashboards.model import Kind, Panel
-from lab.dashboards.palette import color, of_series, of_value
+from lab.dashboards.palette import color, of_series, of_value, on
 from lab.dashboards.units import shown
 from lab.dashboards.variables import Scope
 
@@ -183,15 +183,10 @@ def _tiles(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -> No
         x, y = (number % most + 0.5) / most, 1 - (number // most + 0.5) / rows
         ground = one.color if panel.background and one.color else ""
         box = {"boxstyle": "round,pad=0.35", "facecolor": ground, "edgecolor": "none"} if ground else None
-        tint = _on(ground) if ground else one.color or _INK
+        tint = on(ground).split()[0] if ground else one.color or _INK
         axes.text(x, y, _plain(one.text), fontsize=10, ha="center", va="center", color=tint, weight="bold", bbox=box)
         if len(found) > 1 and not panel.value_only:
             axes.text(x, y - 0.42 / rows, _plain(one.name[:24]), fontsize=6, ha="center", va="center", color=_MUTED)
-
-
-def _on(ground: str) -> str:
-    red, green, blue = (int(ground[at : at + 2], 16) for at in (1, 3, 5))
-    return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 140 else _INK
 
 
 def _bars(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -> None:

@@ -1,12 +1,7 @@
 """All panels of a dashboard on one scrolling widget: only what is seen is drawn, and only when it changed."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -14,15 +9,13 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from lab.dashboards.compose import FRAME, framed, note_of, row_line
-from lab.dashboards.draw import draw
+from lab.dashboards.compose import FRAME
 from lab.dashboards.ink import Ink, Line, Lines, block, words
 from lab.dashboards.layout import Placed, bottom_of, lay_out
-from lab.dashboards.looking import Looked, each, view_of
+from lab.dashboards.looking import Looked, each
 from lab.dashboards.model import Kind, Panel
+from lab.screen.dash.painting import WORDS, Clock, Painter, beside, nearest
 
-Clock = Callable[[], datetime]
-_WORDS = ("muted", "strong", "bad", "warn", "ok", "accent")
 # A zoomed panel leaves this many lines to its description and queries, and no more than a third.
 _EXPLAINED = 6
 
@@ -30,7 +23,7 @@ _EXPLAINED = 6
 class Board(ScrollView, can_focus=True):
     """Shows a `Looked`; knows which panel a person is on, and which panels can be seen."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"board--{word}" for word in _WORDS}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"board--{word}" for word in WORDS}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(0, 1)", "Panel below", show=False),
         Binding("up,k", "move(0, -1)", "Panel above", show=False),
@@ -49,12 +42,12 @@ class Board(ScrollView, can_focus=True):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
-        self._clock = clock
+        self._painter = Painter(
+            clock, lambda: self.rich_style, lambda word: self.get_component_rich_style(f"board--{word}")
+        )
         self._looked: Looked | None = None
         self._placed: tuple[Placed, ...] = ()
         self._by_line: list[list[Placed]] = []
-        self._drawn: dict[str, tuple[tuple[object, ...], list[Strip]]] = {}
-        self._styles_by_look: dict[str, Style] = {}
         self._toggled: set[str] = set()
         self._selected = ""
         self._legend = True
@@ -135,81 +128,30 @@ class Board(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the visible part."""
-        at = y + round(self.scroll_offset.y)
-        width = self.size.width
-        if self._looked is None:
-            return self._strip((Ink(" waiting for the first answer", "muted"),) if y == 0 else ()).adjust_cell_length(
-                width
+        at, looked = y + round(self.scroll_offset.y), self._looked
+        if looked is None:
+            found = self._painter.strip((Ink(" waiting for the first answer", "muted"),) if y == 0 else ())
+        elif at < len(self._by_line):
+            found = beside(
+                [(one.x, self._panel(looked, one)[at - one.y]) for one in self._by_line[at]], self.rich_style
             )
-        if at >= len(self._by_line):
-            return self._below(at - len(self._by_line), width)
-        pieces = [(one.x, self._panel(self._looked, one)[at - one.y]) for one in self._by_line[at]]
-        return self._row(pieces).adjust_cell_length(width, self.rich_style)
+        else:
+            found = self._below(at - len(self._by_line))
+        return found.adjust_cell_length(self.size.width, self.rich_style)
 
-    def _below(self, number: int, width: int) -> Strip:
+    def _below(self, number: int) -> Strip:
         panel = self._placed[0].panel if self.zoomed and self._placed else None
-        lines = self._explained(panel, width) if panel else ()
-        return self._strip(lines[number] if number < len(lines) else ()).adjust_cell_length(width, self.rich_style)
-
-    def _row(self, pieces: Sequence[tuple[int, Strip]]) -> Strip:
-        strips: list[Strip] = []
-        at = 0
-        for x, strip in pieces:
-            if x > at:
-                strips.append(Strip.blank(x - at, self.rich_style))
-            strips.append(strip)
-            at = x + strip.cell_length
-        return Strip.join(strips)
+        lines = self._explained(panel, self.size.width) if panel else ()
+        return self._painter.strip(lines[number] if number < len(lines) else ())
 
     def _panel(self, looked: Looked, one: Placed) -> list[Strip]:
-        """The panel's lines; as they were while nothing about it changed."""
-        key, chosen = one.panel.key, one.panel.key == self._selected and self.has_focus
-        data = looked.data.get(key)
-        title = looked.scope.within(one.panel.scope).in_text(one.panel.title)
-        state = (data, one, title, chosen, self._legend, self.zoomed)
-        kept = self._drawn.get(key)
-        if kept and kept[0] == state:
-            return kept[1]
-        strips = [self._strip(line) for line in self._lines(looked, one, chosen)]
-        self._drawn[key] = (state, strips)
-        return strips
-
-    def _lines(self, looked: Looked, one: Placed, chosen: bool) -> Lines:
-        scope = looked.scope.within(one.panel.scope)
-        title = scope.in_text(one.panel.title)
-        if one.panel.kind is Kind.ROW:
-            look = "accent" if chosen else "muted"
-            return (row_line(title, one.width, len(one.panel.panels), one.open, look),)
-        view = view_of(looked, one.panel, one.width - FRAME, one.height - FRAME, self._clock(), self._legend)
-        data = looked.data.get(one.panel.key)
-        inner = draw(one.panel, data, looked.scope, replace(view, large=bool(self.zoomed)))
-        return framed(inner, title, one.width, "accent" if chosen else "muted", note_of(data))
-
-    def _strip(self, line: Line) -> Strip:
-        return Strip([Segment(ink.text, self._style(ink.look)) for ink in line if ink.text])
-
-    def _style(self, look: str) -> Style:
-        if look not in self._styles_by_look:
-            found = self.rich_style
-            for word in look.split(" on "):
-                found += self._words(word, ground=word is not look and look.endswith(f" on {word}"))
-            self._styles_by_look[look] = found
-        return self._styles_by_look[look]
-
-    def _words(self, text: str, ground: bool) -> Style:
-        style = Style()
-        for word in text.split():
-            if word in _WORDS:
-                style += self.get_component_rich_style(f"board--{word}")
-            elif word.startswith("#"):
-                style += Style(bgcolor=word) if ground else Style(color=word)
-        return style
+        chosen = one.panel.key == self._selected and self.has_focus
+        return self._painter.panel(looked, one, chosen, self._legend, bool(self.zoomed))
 
     def notify_style_update(self) -> None:
         """Another theme: nothing that was drawn is right any more."""
         super().notify_style_update()
-        self._styles_by_look.clear()
-        self._drawn.clear()
+        self._painter.forget()
 
     def on_focus(self) -> None:
         self.refresh()
@@ -293,20 +235,3 @@ class Board(ScrollView, can_focus=True):
         self._select(hit)
         if hit.panel.kind is Kind.ROW or (again and event.chain > 1):
             self.action_zoom()
-
-
-def nearest(here: Placed, placed: Sequence[Placed], right: int, down: int) -> Placed | None:
-    """The panel that lies next in a direction, the one most in line first."""
-
-    def ahead(one: Placed) -> int:
-        if right:
-            return one.x - here.x - here.width + 1 if right > 0 else here.x - one.x - one.width + 1
-        return one.y - here.y - here.height + 1 if down > 0 else here.y - one.y - one.height + 1
-
-    def aside(one: Placed) -> int:
-        if right:
-            return max(one.y - here.y - here.height + 1, here.y - one.y - one.height + 1, 0)
-        return max(one.x - here.x - here.width + 1, here.x - one.x - one.width + 1, 0)
-
-    found = [one for one in placed if one is not here and ahead(one) > 0 and (not right or aside(one) == 0)]
-    return min(found, key=lambda one: (ahead(one), aside(one), one.x, one.y), default=None)
