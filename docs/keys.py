@@ -6,6 +6,9 @@ from typing import Any
 from textual.binding import Binding
 
 from lab.screen.app import LabApp
+from lab.screen.dash.board import Board
+from lab.screen.dash.dash_screen import DashScreen
+from lab.screen.dash.picking import Picking
 from lab.screen.replay.replay_app import ReplayApp
 from lab.screen.screens.alert_screen import AlertScreen
 from lab.screen.screens.detail_screen import DetailScreen
@@ -38,6 +41,8 @@ _PLACES: Sequence[tuple[str, Sequence[Any]]] = (
     ("drift in full", (DriftScreen,)),
     ("an alert in full", (AlertScreen,)),
     ("a replay", (ReplayApp,)),
+    ("a dashboard", (Board, DashScreen)),
+    ("a list to pick from", (Picking,)),
 )
 
 

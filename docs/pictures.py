@@ -1,7 +1,8 @@
 """Draws the pictures of the screen in docs/images from a recorded session: `python docs/pictures.py`.
 
-The session is docs/session/lab.jsonl.gz, what drill-downs were told is beside it; `python docs/pictures.py tape` asks a
-lab that is up for that again. Needs rsvg-convert and the font Fira Code (Debian: librsvg2-bin, fonts-firacode).
+The session is docs/session/lab.jsonl.gz; what drill-downs and dashboards were told is beside it. Asked again of a lab
+that is up: `python docs/pictures.py tape` for what drill-downs show, `python docs/pictures.py dash` for dashboards.
+Needs rsvg-convert and the font Fira Code (Debian: librsvg2-bin, fonts-firacode).
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -19,17 +21,23 @@ sys.path.insert(0, str(ROOT))
 
 from textual.pilot import Pilot  # noqa: E402 - run as a file, it must find the packages first
 
+from docs.dash_tape import DashTape, DashTaping  # noqa: E402
 from docs.tape import Tape, Taping  # noqa: E402
+from lab.commands.dash_commands import Wish, open_board  # noqa: E402
+from lab.dashboards.looking import Times  # noqa: E402
 from lab.observe.polling import Connection  # noqa: E402
 from lab.observe.snapshot import Snapshot  # noqa: E402
 from lab.recording.playback import Recording  # noqa: E402
 from lab.screen.app import LabApp  # noqa: E402
+from lab.screen.dash.dash_app import DashApp  # noqa: E402
+from lab.screen.dash.dash_loop import Dashboards  # noqa: E402
 from lab.screen.replay.player import REMEMBERED  # noqa: E402
 from lab.screen.replay.replay_app import ReplayApp  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 SESSION = ROOT / "docs" / "session"
 RECORDING, TAPE = SESSION / "lab.jsonl.gz", SESSION / "details.json.gz"
+DASH_TAPE = SESSION / "dashboards.json.gz"
 NORMAL = (120, 40)
 SETTLE_S = 120.0
 # The gates before a promotion load the model in a process of its own.
@@ -70,6 +78,25 @@ PICTURES = (
     Picture("help", DRIFTED, ["3", "question_mark"]),
     Picture("palette", DRIFTED, ["ctrl+p"]),
     Picture("replay", "2026-11-23T18:59:55", replay=True),
+)
+
+
+@dataclass(frozen=True)
+class BoardPicture:
+    """A dashboard with what a lab's Prometheus once answered."""
+
+    name: str
+    board: str
+    keys: Sequence[str] = ()
+    size: tuple[int, int] = NORMAL
+
+
+BOARDS = (
+    BoardPicture("dash-overview", "observability"),
+    BoardPicture("dash-drift", "drift"),
+    BoardPicture("dash-infrastructure", "infrastructure", size=(200, 60)),
+    BoardPicture("dash-narrow", "governance", size=(80, 24)),
+    BoardPicture("dash-zoomed", "drift", ["down", "down", "down", "enter"]),
 )
 
 
@@ -117,6 +144,24 @@ async def drawing(recording: Recording, picture: Picture) -> str:
         return stable(app.export_screenshot(title="mlops-lab"))
 
 
+def board(picture: BoardPicture, source: "DashTape | DashTaping") -> DashApp:
+    """The dashboard's screen at the moment of its tape."""
+    wish = Wish(open_board(ROOT, picture.board), Times("now-15m", "now"), {})
+    moment = datetime.fromtimestamp(source.at, UTC)
+    return DashApp(Dashboards(lambda: source, ROOT), wish, None, lambda: moment)  # type: ignore[arg-type, return-value]
+
+
+async def board_drawing(picture: BoardPicture, source: "DashTape | DashTaping") -> str:
+    """The picture as SVG. Raises TimeoutError when the screen doesn't come to rest."""
+    app = board(picture, source)
+    async with app.run_test(size=picture.size) as pilot:
+        await rest(pilot)
+        for key in picture.keys:
+            await pilot.press(key)
+            await rest(pilot)
+        return dots_in_their_cells(stable(app.export_screenshot(title="mlops-lab dash")))
+
+
 async def rest(pilot: "Pilot[None]") -> None:
     """Waits until three looks in a row, with everything that waits done between them, show the same."""
     looks = [""]
@@ -131,6 +176,28 @@ def stable(svg: str) -> str:
     number = re.search(r"terminal-(\d+)-", svg)
     svg = svg.replace(f"terminal-{number[1]}-", "terminal-") if number else svg
     return svg.replace("<svg ", '<svg xml:space="preserve" ', 1) if "xml:space" not in svg else svg
+
+
+# A piece of a line with Braille dots: its look, where it begins, how long it is, where it is cut off, and its text.
+_PIECE = re.compile(
+    r'<text class="([\w-]+)" x="([\d.]+)" y="([\d.]+)" textLength="([\d.]+)"([^>]*)>([^<]*[\u2801-\u28ff][^<]*)</text>'
+)
+
+
+def dots_in_their_cells(svg: str) -> str:
+    """Puts each Braille character into its own place: the fonts that have them aren't as wide as the others."""
+
+    def placed(found: re.Match[str]) -> str:
+        look, x, y, length, rest, text = found.groups()
+        characters = unescape(text)
+        step = float(length) / len(characters)
+        return "".join(
+            f'<text class="{look}" x="{float(x) + step * at:g}" y="{y}"{rest}>{character}</text>'
+            for at, character in enumerate(characters)
+            if not character.isspace()
+        )
+
+    return _PIECE.sub(placed, svg)
 
 
 def to_png(svg: str, target: Path) -> None:
@@ -152,6 +219,21 @@ async def draw(names: Sequence[str]) -> None:
                 continue
             to_png(await drawing(recording, picture), IMAGES / f"{picture.name}.png")
             sys.stdout.write(f"{picture.name}\n")
+    for one in BOARDS:
+        if not names or one.name in names:
+            to_png(await board_drawing(one, DashTape(DASH_TAPE)), IMAGES / f"{one.name}.png")
+            sys.stdout.write(f"{one.name}\n")
+
+
+async def tape_boards() -> None:
+    """Asks the lab that is up, at this moment, everything that the pictures of dashboards show."""
+    from lab import wiring
+
+    taping = DashTaping(lambda: wiring.prometheus_data(wiring.load_config()), datetime.now(UTC).timestamp())
+    for picture in BOARDS:
+        await board_drawing(picture, taping)
+        sys.stdout.write(f"{picture.name}: {len(taping.answers)} answers\n")
+    taping.save(DASH_TAPE, lambda text: text.replace(str(ROOT), "/home/ada/mlops-lab"))
 
 
 async def tape(names: Sequence[str]) -> None:
@@ -183,6 +265,8 @@ def main() -> None:
     """Draws, or with `tape` asks again what drill-downs show."""
     if sys.argv[1:2] == ["tape"]:
         asyncio.run(tape(sys.argv[2:]))
+    elif sys.argv[1:2] == ["dash"]:
+        asyncio.run(tape_boards())
     else:
         asyncio.run(draw(sys.argv[1:]))
 

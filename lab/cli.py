@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.startup import settle
+from lab.cli_dash import register as register_dash
 from lab.cli_record import register as register_record
 from lab.commands.arguments import register as register_commands
 from lab.commands.cli_remote import config_of, endpoints
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lab.observe.details import DetailSource
     from lab.observe.polling import Connection
     from lab.observe.snapshot import Snapshot
+    from lab.screen.dash.dash_loop import Dashboards
 
 FASTEST_S, SLOWEST_S = 0.5, 3600.0
 # Addresses of a lab elsewhere; none: the one on this machine.
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code := ended("", parse, own_signals=True):
         return code
     # The screen and what shows or records it go on until they are told to end, and end themselves.
-    own = options.own_signals or (options.command is None and not options.once)
+    own = options.own_signals or options.screen(options)
     name = " ".join(filter(None, (options.command, options.part)))
     return ended(name, lambda: options.run(options), own)
 
@@ -62,14 +64,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--readonly", action="store_true", help="offer nothing that changes the lab")
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     register_remote(parser)
-    parser.set_defaults(run=lambda options: _run(parser, options), own_signals=False, part=None)
+    parser.set_defaults(run=lambda options: _run(parser, options), own_signals=False, part=None, screen=_opens_screen)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     register_commands(commands)
     register_record(commands, _seconds, lambda options: partial(connect, endpoints(options)))
+    register_dash(commands)
     completion = commands.add_parser("completion", help="print what makes a shell complete this command")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     completion.set_defaults(run=lambda options: _completion(parser, options.shell))
     return parser
+
+
+def _opens_screen(options: argparse.Namespace) -> bool:
+    return options.command is None and not options.once
 
 
 class _Version(argparse.Action):
@@ -136,6 +143,7 @@ def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
         interval_s=refresh_s,
         readonly=readonly,
         open_details=partial(open_details, places=places),
+        dashboards=partial(dashboards, places),
         memory=SavedLayout.of_user(os.environ),
         painted=painted,
     )
@@ -188,6 +196,15 @@ def open_details(kind: str, places: Places = NOWHERE) -> "DetailSource":
     from lab import wiring
 
     return wiring.details(config_of(places), kind)
+
+
+def dashboards(places: Places = NOWHERE) -> "Dashboards":
+    """What dashboards need of the lab that the settings name, or of the one at `places`. Raises LabError."""
+    from lab import wiring
+    from lab.screen.dash.dash_loop import Dashboards
+
+    config = config_of(places)
+    return Dashboards(lambda: wiring.prometheus_data(config), config.root)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class Secrets:
     store_jwt: str
     alertmanager: str
     grafana_admin: str
+    grafana_signing: str
 
     @property
     def complete(self) -> bool:

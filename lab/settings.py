@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     store_jwt_secret: str = Field("", description="signs the object store's internal requests")
     alertmanager_password: str = Field("", description="password of Alertmanager's user admin")
     grafana_admin_password: str = Field("", description="password of Grafana's user admin")
+    grafana_secret_key: str = Field("", description="encrypts what Grafana keeps secret in its database")
 
     @classmethod
     def settings_customise_sources(
@@ -280,4 +281,5 @@ def _secrets(settings: Settings) -> Secrets:
         store_jwt=settings.store_jwt_secret,
         alertmanager=settings.alertmanager_password,
         grafana_admin=settings.grafana_admin_password,
+        grafana_signing=settings.grafana_secret_key,
     )

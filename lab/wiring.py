@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import envfile, settings
+from lab.base.catalogue import Service
 from lab.base.errors import ClaimRefused, LabError, SettingsError
 from lab.config import LabConfig
 from lab.governance.rules.policy import Policy
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lab.observe.observer import Observer
     from lab.observe.snapshot import Snapshot
     from lab.runtime.binaries import Resolver
+    from lab.services.prometheus_data import PrometheusData
 
 
 def load_config(environ: Mapping[str, str] = os.environ) -> LabConfig:
@@ -120,6 +122,17 @@ def observer(config: LabConfig, once: bool = False) -> "Observer":
     from lab.runtime.lab_marker import recorded_runtime
 
     return Observer(config, runtime(config), patience_s=patience_s, started=lambda: bool(recorded_runtime(config.home)))
+
+
+def prometheus_data(config: LabConfig) -> "PrometheusData":
+    """What dashboards ask: the Prometheus of this lab, and nobody else. Raises LabError where it has no address."""
+    from lab.observe.remote import login
+    from lab.services.http import Http
+    from lab.services.prometheus_data import PrometheusData
+
+    if config.endpoints and Service.PROMETHEUS not in config.endpoints:
+        raise LabError("Prometheus of that lab has no address here.", "Give it by --prometheus-url.")
+    return PrometheusData(Http.to(Service.PROMETHEUS, config.url(Service.PROMETHEUS), transport=login(config)))
 
 
 def first_snapshot(config: LabConfig, now: float) -> "Snapshot":

@@ -18,8 +18,9 @@ SERVICES = "Services never import the control plane"
 TEXTUAL = "Only the screen imports Textual"
 FRONT_ENDS = "Only front ends draw"
 RULES = "Rules and ledger decide over values"
+VALUES = "Dashboards are values"
 BASE = "The base needs the standard library only"
-CONTRACTS = (LAYERS, HOST, SERVICES, TEXTUAL, FRONT_ENDS, RULES, BASE)
+CONTRACTS = (LAYERS, HOST, SERVICES, TEXTUAL, FRONT_ENDS, VALUES, RULES, BASE)
 # Contract, importing module, what it must not import: one for every arrow between neighbours, and some longer ones.
 PLANTS = (
     (LAYERS, "lab.screen.themes", "lab.cli"),
@@ -27,6 +28,9 @@ PLANTS = (
     (LAYERS, "lab.recording.marks", "lab.commands.ending"),
     (LAYERS, "lab.views.formats", "lab.recording.marks"),
     (LAYERS, "lab.wiring", "lab.views.formats"),
+    (LAYERS, "lab.dashboards.times", "lab.commands.ending"),
+    (LAYERS, "lab.dashboards.times", "lab.recording.marks"),
+    (LAYERS, "lab.views.formats", "lab.dashboards.times"),
     (LAYERS, "lab.governance.checks.proof", "lab.wiring"),
     (LAYERS, "lab.operations.silence", "lab.governance.checks.proof"),
     (LAYERS, "lab.observe.service_state", "lab.operations.silence"),
@@ -56,9 +60,12 @@ PLANTS = (
     (SERVICES, "lab.dagster_host.daemon", "lab.observe.snapshot"),
     (TEXTUAL, "lab.views.cells", "textual"),
     (TEXTUAL, "lab.recording.recorder", "textual"),
+    (TEXTUAL, "lab.dashboards.canvas", "textual"),
     (TEXTUAL, "lab.commands.printing", "textual"),
     (FRONT_ENDS, "lab.operations.seed", "rich"),
     (FRONT_ENDS, "lab.training.plots", "rich"),
+    (VALUES, "lab.dashboards.asking", "httpx"),
+    (VALUES, "lab.dashboards.draw", "lab.services.http"),
     (RULES, "lab.governance.rules.history", "httpx"),
     (RULES, "lab.governance.ledger.writer", "boto3"),
     (BASE, "lab.base.dataset", "pandas"),

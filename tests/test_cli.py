@@ -278,3 +278,58 @@ def test_a_terminal_that_cannot_show_the_screen_is_told_what_to_set(
     with pytest.raises(LabError, match=message) as caught:
         terminal.need_terminal()
     assert "LC_ALL=C.UTF-8" in caught.value.remedy
+
+
+# --- dashboards ---
+
+
+@pytest.mark.parametrize("how", [["--once"], ["--json"]], ids=" ".join)
+def test_a_dashboard_of_a_lab_that_is_not_up_says_so_and_shows_its_panels(
+    nowhere: dict[str, str], how: list[str]
+) -> None:
+    found = run("dash", *how, env=nowhere)
+    assert found.returncode == 1
+    assert "No panel of MLOps observability was answered: Prometheus doesn't listen" in found.stderr
+    assert "Traceback" not in found.stderr
+    if how == ["--json"]:
+        assert json.loads(found.stdout)["title"] == "MLOps observability"
+    else:
+        assert "Services" in found.stdout
+
+
+def test_a_dashboard_with_a_wrong_name_lists_those_that_are_there(nowhere: dict[str, str]) -> None:
+    found = run("dash", "nonsense", "--once", env=nowhere)
+    assert found.returncode == 1
+    assert "mlops-governance, mlops-infrastructure" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--range", "soon", "--once"], 2),
+        (["--range", "now..now-1h", "--once"], 2),
+        (["--var", "job", "--once"], 2),
+        (["--export", "board.gif"], 1),
+        (["/nonexistent.json", "--once"], 1),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else str(given),
+)
+def test_what_a_dashboard_cannot_be_asked_for_is_explained(
+    nowhere: dict[str, str], arguments: list[str], code: int
+) -> None:
+    found = run("dash", *arguments, env=nowhere)
+    assert found.returncode == code
+    assert found.stderr.startswith("error: ")
+    assert "  → " in found.stderr
+
+
+def test_a_dashboard_needs_a_terminal_for_its_screen(nowhere: dict[str, str]) -> None:
+    found = run("dash", env=nowhere)
+    assert found.returncode == 1
+    assert found.stderr.startswith("error: The screen needs a terminal.")
+
+
+def test_dashboards_cost_nothing_until_they_are_wanted() -> None:
+    script = "import sys, lab.cli; lab.cli._parser(); print([m for m in sys.modules if m.startswith('lab.dashboards')])"
+    found = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"

@@ -50,6 +50,10 @@ class ActionApp(App[None]):
         """The keys of the place where the focus is."""
         raise NotImplementedError
 
+    def action_dashboards(self) -> None:
+        """A Grafana dashboard, drawn here."""
+        raise NotImplementedError
+
     def take_jobs(self, jobs: "Jobs") -> None:
         """Shows what is under way and done."""
         raise NotImplementedError

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
+from lab.base.errors import LabError
 from lab.observe.polling import Factory, Poller
 from lab.observe.snapshot import LabInfo, Snapshot
 from lab.screen import themes
@@ -26,6 +27,7 @@ from lab.views import View
 from lab.views.jobs import Jobs
 
 if TYPE_CHECKING:
+    from lab.screen.dash.dash_loop import Dashboards
     from lab.screen.screens.detail_screen import OpenDetails
 
 
@@ -46,6 +48,7 @@ class LabApp(ActionApp):
 
     `runner` does what the screen is asked for, `memory` keeps how it was left; without one it isn't kept.
     `open_details` is where drill-downs ask, by the kind of thing; None where there is nobody to ask, as in a recording.
+    `dashboards` is what dashboards need of the lab; None where there is no lab.
     `painted` is called after the first paint.
     """
 
@@ -64,6 +67,7 @@ class LabApp(ActionApp):
         Binding("r", "refresh_now", "Refresh"),
         Binding("t", "next_theme", "Theme", show=False),
         Binding("A", "activity", "Activity", show=False),
+        Binding("D", "dashboards", "Dashboards", show=False),
         Binding("colon", "command_palette", "Palette", key_display=":"),
         Binding("ctrl+p", "command_palette", "Palette", key_display="^p"),
         Binding("question_mark", "help", "Help", key_display="?"),
@@ -80,6 +84,7 @@ class LabApp(ActionApp):
         clock: Callable[[], datetime] = local_time,
         theme: str = themes.DARK.name,
         open_details: "OpenDetails | None" = None,
+        dashboards: "Callable[[], Dashboards] | None" = None,
         runner: Runner | None = None,
         memory: SavedLayout | None = None,
         painted: Callable[[], None] = lambda: None,
@@ -87,6 +92,7 @@ class LabApp(ActionApp):
         # Asked for no colour, Textual draws in greys; with the terminal's own colours it draws in none.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.open_details = open_details
+        self._dashboards = dashboards
         for own in themes.OWN:
             self.register_theme(own)
         self._begin_with(self.remember(memory, theme))
@@ -186,6 +192,25 @@ class LabApp(ActionApp):
         """The next of the cycle."""
         self.theme = themes.following(self.theme)
         self.notify(self.theme, title="Theme", timeout=2)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a lab there are no dashboards."""
+        return (
+            False if action == "dashboards" and self._dashboards is None else super().check_action(action, parameters)
+        )
+
+    def action_dashboards(self) -> None:
+        """A Grafana dashboard, drawn here."""
+        from lab.screen.dash.dash_loop import overview
+        from lab.screen.dash.dash_screen import DashScreen
+
+        if self._dashboards is None or isinstance(self.screen, DashScreen):
+            return
+        try:
+            dashboards = self._dashboards()
+            self.push_screen(DashScreen(dashboards, *overview(dashboards.root), self._clock))
+        except LabError as err:
+            self.notify(str(err), title="Dashboards", severity="error", markup=False)
 
     def action_help(self) -> None:
         """The keys of the place where the focus is."""

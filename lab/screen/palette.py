@@ -38,6 +38,8 @@ def commands(app: "ActionApp") -> Iterable[SystemCommand]:
             )
     yield SystemCommand("Refresh now", "Key r: ask every source again", app.action_refresh_now)
     yield SystemCommand("Activity", "Key A: what was done from this screen", app.action_activity)
+    if app.check_action("dashboards", ()):
+        yield SystemCommand("Dashboards", "Key D: Grafana's dashboards, drawn here", app.action_dashboards)
     yield SystemCommand("Export the snapshot", "As JSON, into a file", app.action_export)
     recording = (
         ("Stop recording", view.recording) if view.recording else ("Record", "What the screen shows, into a file")

@@ -292,7 +292,7 @@ def test_a_secret_is_readable_only_where_it_is_needed(running: dict[Service, Con
             Service.GOVERNANCE_METRICS: {"s3-reader"},
             Service.DAGSTER_METRICS: set(),
             Service.PROMETHEUS: {"alertmanager-password"},
-            Service.GRAFANA: {"grafana-password"},
+            Service.GRAFANA: {"grafana-password", "grafana-secret-key"},
             Service.ALERTMANAGER: {
                 "alertmanager-config",
                 "alertmanager-web",

@@ -80,7 +80,7 @@ def test_no_secret_is_on_a_command_line(make: Make, service: Service) -> None:
 # Every other secret reaches its service by a file.
 ALLOWED: Mapping[Service, set[str]] = {
     Service.OBJECT_STORE: {"store_jwt"},
-    Service.GRAFANA: {"grafana_admin"},
+    Service.GRAFANA: {"grafana_admin", "grafana_signing"},
 }
 FILES = {
     Service.MLFLOW: {"mlflow_db", "s3_mlflow"},
@@ -224,6 +224,24 @@ def test_grafana_is_started_by_what_sets_its_password(make: Make) -> None:
     assert words[4:] == argv
     # A changed password changes what the service is given, so that `invoke up` starts it anew.
     assert made.environment["GF_SECURITY_ADMIN_PASSWORD"] == config.secrets.grafana_admin
+
+
+def test_grafana_knows_its_address_has_a_key_of_its_own_and_asks_nobody(make: Make) -> None:
+    config, layout = make()
+    told = command(Service.GRAFANA, config, layout, TOOLS).environment
+    assert told["GF_SERVER_ROOT_URL"] == f"{config.url(Service.GRAFANA)}/"
+    assert told["GF_SECURITY_SECRET_KEY"] == config.secrets.grafana_signing
+    assert {
+        told[f"GF_{name}"]
+        for name in (
+            "ANALYTICS_REPORTING_ENABLED",
+            "ANALYTICS_CHECK_FOR_UPDATES",
+            "ANALYTICS_CHECK_FOR_PLUGIN_UPDATES",
+            "NEWS_NEWS_FEED_ENABLED",
+            "PLUGINS_PLUGIN_ADMIN_ENABLED",
+        )
+    } == {"false"}
+    assert told["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
 
 
 def test_postgres_is_asked_to_end_at_once_and_by_itself(commands: Mapping[Service, Command]) -> None:

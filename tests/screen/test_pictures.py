@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from docs import pictures, schema, tape
+from docs.dash_tape import DashTape
 from lab.observe.snapshot import SliceState
 from lab.observe.snapshot_decode import snapshot_from_json
 from lab.observe.snapshot_json import snapshot_json
@@ -25,11 +26,19 @@ async def test_a_picture_is_the_same_whenever_it_is_drawn(name: str) -> None:
     assert "approved" in first
 
 
+@pytest.mark.parametrize("picture", pictures.BOARDS, ids=lambda picture: picture.name)
+async def test_a_picture_of_a_dashboard_has_answers_to_all_that_it_asks(picture: pictures.BoardPicture) -> None:
+    drawn = await pictures.board_drawing(picture, DashTape(pictures.DASH_TAPE))
+    assert "isn&#x27;t&#160;on&#160;the&#160;tape" not in drawn
+    assert drawn == await pictures.board_drawing(picture, DashTape(pictures.DASH_TAPE))
+
+
 def test_every_picture_is_in_the_folder_and_shown_or_linked() -> None:
-    page = (ROOT / "docs" / "screen.md").read_text() + (ROOT / "README.md").read_text()
+    pages = (ROOT / "docs" / "screen.md", ROOT / "docs" / "dashboards.md", ROOT / "README.md")
+    page = "".join(path.read_text() for path in pages)
     shown = set(re.findall(r"images/([\w-]+)\.png", page))
     drawn = {path.stem for path in pictures.IMAGES.glob("*.png")}
-    assert drawn == set(BY_NAME)
+    assert drawn == set(BY_NAME) | {one.name for one in pictures.BOARDS}
     assert shown <= drawn
 
 

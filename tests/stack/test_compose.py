@@ -28,6 +28,7 @@ from lab.runtime.images.image_names import images, write_override
 from lab.wiring import first_config
 
 ROOT = Path(__file__).resolve().parents[2]
+DASHBOARDS = ROOT / "grafana" / "dashboards"
 COMPOSE = ROOT / "stack" / "compose.yaml"
 ONCE = {"volumes", "provision"}
 PYTHON = {
@@ -331,7 +332,7 @@ def test_a_service_is_granted_the_secrets_it_needs_and_no_other(models: list[Mod
             "alertmanager-password",
             "alertmanager-check",
         },
-        "grafana": {"grafana-password"},
+        "grafana": {"grafana-password", "grafana-secret-key"},
     }
     for model in models:
         found = {name: granted(one) for name, one in model["services"].items() if name != "object-store"}
@@ -448,7 +449,8 @@ def test_grafana_finds_its_provisioning_where_it_is_mounted(model: Model) -> Non
 
     assert {path.name for path in provisioning.iterdir()} >= {"dashboards", "datasources"}
     dashboards = mounts[grafana["environment"]["DASHBOARDS_DIR"]]
-    assert (dashboards / "mlops-observability.json").is_file()
+    assert {path.name for path in dashboards.glob("*.json")} == {path.name for path in DASHBOARDS.glob("*.json")}
+    assert grafana["environment"]["GF_SECURITY_SECRET_KEY__FILE"] == "/run/secrets/grafana-secret-key"
     assert grafana["environment"]["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana-password"
 
 

@@ -12,6 +12,7 @@ from lab.runtime.binaries.packages import ALERTMANAGER, PROMETHEUS, Package
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "stack" / "prometheus" / "alert_rules.yml"
 DASHBOARD = ROOT / "grafana" / "dashboards" / "mlops-observability.json"
+DASHBOARDS = sorted(DASHBOARD.parent.glob("*.json"))
 
 
 def run(tool: str, *arguments: str, folder: Path = ROOT, given: str = "") -> "subprocess.CompletedProcess[str]":

@@ -199,7 +199,7 @@ _READS: Mapping[str, Sequence[str]] = {
     Service.GOVERNANCE_METRICS: ("s3-reader", "health/health.py"),
     Service.PROMETHEUS: ("prometheus.yml", "prometheus/alert_rules.yml", "alertmanager-password"),
     Service.ALERTMANAGER: ("alertmanager-web", "alertmanager-password", "alertmanager-config"),
-    Service.GRAFANA: ("grafana-password", "grafana/start.sh"),
+    Service.GRAFANA: ("grafana-password", "grafana-secret-key", "grafana/start.sh"),
 }
 
 

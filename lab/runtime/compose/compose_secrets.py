@@ -39,6 +39,7 @@ def secret_files(config: LabConfig, view: EndpointView, folder: Path) -> dict[st
             {"basic_auth": {"username": USER, "password_file": str(SECRETS / "alertmanager-password")}}
         ),
         "grafana-password": secrets.grafana_admin,
+        "grafana-secret-key": secrets.grafana_signing,
     }
 
 

@@ -171,6 +171,7 @@ def _grafana(config: LabConfig, layout: Layout, tools: Tools) -> Command:
     )
     environment = base_environment(layout) | told | {
         "GF_SECURITY_ADMIN_PASSWORD": config.secrets.grafana_admin,
+        "GF_SECURITY_SECRET_KEY": config.secrets.grafana_signing,
         "GF_PATHS_DATA": str(layout.grafana),
         "GF_PATHS_LOGS": str(layout.logs),
     }  # fmt: skip

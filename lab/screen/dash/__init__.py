@@ -1,0 +1,1 @@
+"""Dashboards on the screen: the board of panels, its application, and what it asks a person."""
