@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from lab.base.errors import UsageError
+from lab.base.errors import LabError, UsageError
 from lab.commands import printing
 from lab.commands.approval_commands import MODEL, signing
 from lab.commands.command import Option, Voice
@@ -62,7 +62,13 @@ def models(_: Voice) -> "ModelList":
     from lab.base import interruption
     from lab.operations.model_list import list_models
 
-    return interruption.run(list_models(wiring.load_config()))
+    config = wiring.load_config()
+    try:
+        wiring.own_lab(config)
+    except LabError as err:
+        # The folders are this project's all the same.
+        return interruption.run(list_models(config, unread=err.message))
+    return interruption.run(list_models(config))
 
 
 def unsound(found: "ModelList") -> int:

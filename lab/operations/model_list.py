@@ -52,11 +52,16 @@ class ModelList:
         return not any(one.problem for one in self.models)
 
 
-async def list_models(config: LabConfig) -> ModelList:
-    """Every model with a folder, by name, then those that only the registry still has. Never raises for the lab."""
+async def list_models(config: LabConfig, unread: str = "") -> ModelList:
+    """Every model with a folder, by name, and those that only the registry still has. Never raises for the lab.
+
+    `unread`: why the registry isn't asked, where it isn't.
+    """
     found = models_in(config.pipelines)
     rows = [_of_contract(one) for one in found.sound]
     rows += (ModelState(one.name, one.slug, problem=str(one.problem)) for one in found.broken)
+    if unread:
+        return ModelList(tuple(sorted(rows, key=lambda one: one.name)), unread)
     mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), _ANSWER_S))
     try:
         registry = await asyncio.wait_for(mlflow.registry(), _ANSWER_S)

@@ -68,6 +68,9 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
     key, actions = str(make_key(tmp_path, "ed25519", "somebody")), ("approve", "reject", "promote", "archive")
     tasks = {name: ["--version", "1", "--reason", "x", "--key", key] for name in actions} | {
         "approve-deploy": ["--env", "staging", "--reason", "x", "--key", key],
+        "alert-test": [],
+        "criteria": [],
+        "set-criteria": ["--reason", "x", "--key", key],
         "backup": ["--output", str(tmp_path / "backup")],
         "demo-run": [],
         "train": ["CreditRiskModel"],
@@ -151,6 +154,7 @@ def test_every_task_either_acts_and_is_tried_or_acts_on_no_other_lab(tmp_path: P
         "bundle",
         "check",
         "down",
+        "new-model",
         "restore",
         "test",
         "tf-test",
