@@ -15,6 +15,7 @@ from docs.modules import FOLDERS  # noqa: E402 - run as a file, it must find the
 from lab.base.catalogue import CATALOGUE, ServiceSpec  # noqa: E402
 from lab.envfile import SECRETS  # noqa: E402
 from lab.models.contract import Column, Contract, Fairness, Split  # noqa: E402
+from lab.models.metrics import METRICS  # noqa: E402
 from lab.settings import Settings  # noqa: E402
 
 
@@ -47,7 +48,7 @@ def settings() -> str:
 
 
 def contract() -> str:
-    """Every field of a model's contract, and of a column in it."""
+    """Every field of a model's contract, and of a column in it; then every metric."""
     parts: tuple[tuple[type[BaseModel], str], ...] = (
         (Contract, ""),
         (Column, "columns.<name>."),
@@ -55,7 +56,23 @@ def contract() -> str:
         (Fairness, "fairness."),
     )
     fields = [row for part, prefix in parts for row in _fields(part, prefix)]
-    return table(("field", "needed", "what it means"), fields)
+    return f"{table(('field', 'needed', 'what it means'), fields)}\n\n{metrics()}"
+
+
+def metrics() -> str:
+    """Every metric of each task."""
+    rows = [
+        (
+            str(task),
+            f"`{name}`",
+            "higher" if one.more_is_better else "lower",
+            one.meaning,
+            "" if one.usual else "if named",
+        )
+        for task, known in METRICS.items()
+        for name, one in known.items()
+    ]
+    return table(("task", "metric", "better is", "what it is", "computed"), rows)
 
 
 def _fields(part: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 OWN_METRIC = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _PIECE = 50_000
+_FEW = 50_000
 # A frame with features and target, the contract's parameters, its seed → whatever predicts.
 Fit = Callable[["pd.DataFrame", Mapping[str, Any], int], Any]
 
@@ -112,7 +114,9 @@ def train(frame: "pd.DataFrame", contract: Contract, code: Code) -> Trained:
     known, held_out = split(frame, contract)
     features = list(contract.features)
     given = [name for name in contract.columns if name in {*features, contract.target}]
-    model = _fitted(known[given], contract, code)
+    with single_threaded(len(frame)):
+        model = _fitted(known[given], contract, code)
+        evaluation = _evaluate(model, held_out, contract, code)
     example = _as_read(known[features].head(5).astype(dict.fromkeys(contract.categorical, object)), contract.numeric)
     # MLflow compares the column names with numbers, of which pandas warns for its own kind of text.
     example.columns = example.columns.astype(object)
@@ -121,7 +125,7 @@ def train(frame: "pd.DataFrame", contract: Contract, code: Code) -> Trained:
         parameters["positive_class"] = contract.positive
     return Trained(
         model,
-        _evaluate(model, held_out, contract, code),
+        evaluation,
         {"algorithm": _algorithm(model), **contract.parameters, **parameters},
         example,
         contract.numeric,
@@ -131,6 +135,18 @@ def train(frame: "pd.DataFrame", contract: Contract, code: Code) -> Trained:
         getattr(code.fit, "__module__", ""),
         caution(contract),
     )
+
+
+@contextmanager
+def single_threaded(rows: int) -> Iterator[None]:
+    """One thread for OpenMP where there are few rows.
+
+    Its threads wait for each other by computing: where runs share cores, that takes many times as long as the work.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1 if rows <= _FEW else None, user_api="openmp"):
+        yield
 
 
 def split(frame: "pd.DataFrame", contract: Contract) -> "tuple[pd.DataFrame, pd.DataFrame]":

@@ -10,6 +10,7 @@ Prints one line of JSON and exits with 0, or with 1 when the model can't be used
 import contextlib
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,8 @@ def _served(model: "PyFuncModel", rows: "pd.DataFrame") -> list[Any]:
 
 def main(arguments: list[str]) -> int:
     """Tries the version named on the command line."""
+    # For a few rows, threads that wait for each other on cores that others use cost more than they bring.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         # Libraries print on the way; only the answer may stand on standard output.
         with contextlib.redirect_stdout(sys.stderr):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lab.base.errors import NotFound, ServiceUnavailable
 from lab.base.model_versions import deleted_experiment, files_digest
-from lab.training.fitting import Trained
+from lab.training.fitting import Trained, single_threaded
 from lab.training.model_logging import log_model
 from lab.training.plots import pictures
 from lab.training.predictions import answer
@@ -193,7 +193,9 @@ def log_training(trained: Trained) -> LoggedModel:
     if trained.evaluation.groups:
         found = [{**asdict(one), "difference": one.difference, "says": one.says} for one in trained.evaluation.groups]
         mlflow.log_dict({"groups": found, "caution": trained.caution}, "fairness.json")
-    info = log_model(trained, signature(trained))
+    # MLflow lets the model predict the example.
+    with single_threaded(len(trained.example)):
+        info = log_model(trained, signature(trained))
     mlflow.log_metrics({**trained.evaluation.metrics, **trained.evaluation.extras}, model_id=info.model_id)
     return LoggedModel(str(info.model_id), str(info.model_uri), stored_digest(str(info.model_uri)))
 

@@ -122,6 +122,12 @@ def test_dialects_are_read_and_what_changed_is_said(proposed: Propose, project: 
     assert first == ["Größe,Wert,Tag,Ziel", "Größe 0,0.5,2024-03-01,nein"]
 
 
+def test_an_index_without_a_name_gets_one_and_is_left_out(proposed: Propose) -> None:
+    made = proposed(datasets.sales().to_csv().encode(), "amount")
+    assert made.changes == ("column 1 had no name",)
+    assert "an id" in contract_of(made).columns["column 1"].unused
+
+
 def test_marks_for_missing_values_become_empty_cells(proposed: Propose, project: Path) -> None:
     frame = datasets.five_classes()
     frame["width"] = frame["width"].round(3).astype(str).mask(np.arange(len(frame)) % 9 == 0, "N/A")

@@ -67,11 +67,11 @@ def folder(tmp_path: Path) -> Iterator[Callable[[str], Model]]:
     pipelines.__path__.remove(str(tmp_path / "pipelines"))
 
 
-@pytest.fixture
-def logging(tmp_path: Path) -> Iterator[None]:
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("x", artifact_location=(tmp_path / "a").as_uri()))
+@pytest.fixture(scope="module")
+def logging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder, before = tmp_path_factory.mktemp("mlflow"), mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("x", artifact_location=(folder / "a").as_uri()))
     yield
     mlflow.set_tracking_uri(before)
 

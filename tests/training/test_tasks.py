@@ -62,14 +62,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], M
     pipelines.__path__.remove(str(root / "pipelines"))
 
 
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[mlflow.MlflowClient]:
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow.MlflowClient]:
+    folder = tmp_path_factory.mktemp("mlflow")
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("x", artifact_location=(tmp_path / "a").as_uri()))
-    yield mlflow.MlflowClient()
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("x", artifact_location=(folder / "a").as_uri()))
+    client = mlflow.MlflowClient()
+    client.create_registered_model(MODEL_NAME)
+    yield client
     mlflow.set_tracking_uri(before[0])
     mlflow.set_registry_uri(before[1])
 
@@ -92,12 +95,11 @@ def test_what_is_logged_is_loaded_and_scores_rows_in_each_way(
     one = made(name)
     with mlflow.start_run() as run:
         logged = log_training(one.trained)
-    registry.create_registered_model(MODEL_NAME)
-    registry.create_model_version(MODEL_NAME, logged.uri, run_id=run.info.run_id, model_id=logged.model_id)
+    version = registry.create_model_version(MODEL_NAME, logged.uri, run_id=run.info.run_id, model_id=logged.model_id)
     rows = tmp_path / "rows.csv"
     with one.data.open(newline="", encoding="utf-8") as file:
         rows.write_text("".join(islice(file, 30)), encoding="utf-8", newline="")
-    answer = try_out("1", logged.digest, str(rows))
+    answer = try_out(str(version.version), logged.digest, str(rows))
     assert answer["rows"] > 10
     if name in PICTURES:
         found = {Path(item.path).name for item in registry.list_artifacts(run.info.run_id, "plots")}

@@ -62,25 +62,28 @@ def _text(source: Path, folder: Path) -> Taken:
     excels = _EXCELS_LINE.fullmatch(lines[skip]) if lines else None
     skip += bool(excels)
     delimiter = (excels[1] if excels else delimiter_of(lines[skip], ()) if len(lines) > skip else "") or ","
-    changes = [f"read as {encoding}"] if not encoding.startswith("utf-8") else []
+    changes: list[str] = []
+    changes += [f"read as {encoding}"] if not encoding.startswith("utf-8") else []
     changes += [f"split at {delimiter!r}"] if delimiter != "," else []
     if not changes and not excels and (said := foreign(head, ())):
         raise DatasetInvalid(f"{source}: {said}.")
     plain = folder / "plain.csv"
-    _rewrite(source, plain, encoding, delimiter, skip)
+    changes += _rewrite(source, plain, encoding, delimiter, skip)
     repaired, mended = _repaired(plain, folder / "table.csv", delimiter)
     changed = (*changes, *mended)
     return Taken(repaired, changed, not changed and not excels)
 
 
-def _rewrite(source: Path, target: Path, encoding: str, delimiter: str, skip: int) -> None:
-    """UTF-8, commas, one line for each row."""
+def _rewrite(source: Path, target: Path, encoding: str, delimiter: str, skip: int) -> list[str]:
+    """UTF-8, commas, one line for each row, a name for each column; and the names that were made."""
     try:
         with source.open(newline="", encoding=encoding) as file, target.open("w", newline="", encoding="utf-8") as out:
             for _ in range(skip):
                 next(file)
             writer = csv.writer(out, lineterminator="\n")
             reader = csv.reader(_unmarked(file), delimiter=delimiter, strict=True)
+            named, said = _named(next(reader, []))
+            writer.writerow(named)
             writer.writerows(record for record in reader if any(map(str.strip, record)))
         with target.open(newline="", encoding="utf-8") as file:
             header = next(read_records(file), [])
@@ -90,6 +93,13 @@ def _rewrite(source: Path, target: Path, encoding: str, delimiter: str, skip: in
         raise DatasetInvalid(f"{source} has no two columns.", "Save it as CSV with commas between the columns.")
     if broken := inspect(target, header).violations:
         raise DatasetInvalid(f"{source} can't be used: {'; '.join(map(str, broken))}.", "Mend it there.")
+    return said
+
+
+def _named(header: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names where there is none: pandas writes its index so."""
+    names = [name if name.strip() else f"column {place}" for place, name in enumerate(header, 1)]
+    return names, [f"{new} had no name" for new, old in zip(names, header, strict=True) if new != old]
 
 
 def _unmarked(lines: Iterator[str]) -> Iterator[str]:
