@@ -19,7 +19,8 @@ from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OF
 from lab.base.csv_text import HEAD, foreign
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.models.model_folder import models_in
+from lab.models.model_folder import CONTRACT_FILE, models_in
+from lab.models.snapshot import MAGIC
 from lab.operations.doctor_alerts import examine_alerts
 from lab.operations.finding import Finding, Verdict
 from lab.runtime import neighbours
@@ -248,17 +249,19 @@ def _model(config: LabConfig) -> Iterator[Finding]:
         yield Finding("model", Verdict.OK, f"{model.contract.name}, in {model.folder}")
         if model.data.startswith("s3://"):
             continue
-        found = _data(Path(model.data) if model.data else config.data_path, tuple(model.contract.columns))
+        path = Path(model.data) if model.data else config.data_path
+        remedy = f"Mend `data` in {model.folder / CONTRACT_FILE}." if model.data else "Set DATA_PATH to a CSV file."
+        found = _data(path, tuple(model.contract.columns), remedy)
         mild = found.verdict is Verdict.FAIL and not model.id.default
         yield replace(found, verdict=Verdict.WARN) if mild else found
 
 
-def _data(path: Path, columns: Sequence[str]) -> Finding:
-    remedy = "Set DATA_PATH to a CSV file."
+def _data(path: Path, columns: Sequence[str], remedy: str) -> Finding:
     if not (path.is_file() and os.access(path, os.R_OK)):
         return Finding("data set", Verdict.FAIL, f"{path} is not a readable file", remedy)
     with path.open("rb") as file:
-        said = foreign(file.read(HEAD), columns)
+        head = file.read(HEAD)
+    said = "" if head.startswith(MAGIC) else foreign(head, columns)
     if said:
         return Finding("data set", Verdict.FAIL, f"{path}: {said}", remedy)
     return Finding("data set", Verdict.OK, str(path))

@@ -43,7 +43,10 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 
 def findings(config: LabConfig, binaries: Resolver | None = None) -> dict[str, Finding]:
-    return {finding.name: finding for finding in examine(config, binaries or Resolver())}
+    """By name; of several with one name the gravest."""
+    gravity = [Verdict.OK, Verdict.WARN, Verdict.FAIL]
+    found = sorted(examine(config, binaries or Resolver()), key=lambda one: gravity.index(one.verdict))
+    return {finding.name: finding for finding in found}
 
 
 @contextmanager

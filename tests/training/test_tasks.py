@@ -10,7 +10,6 @@ import pytest
 import pipelines
 from lab.base.dataset import read_rows
 from lab.base.drift import compare, profile
-from lab.base.model_versions import MODEL_NAME
 from lab.models.drift_simulation import worse_times
 from lab.models.model_folder import Model, read_contract
 from lab.models.proposal.proposing import propose
@@ -21,6 +20,7 @@ from lab.training.score_version import try_out
 from lab.training.tracking import log_training
 from lab.training.trying import better_than_guessing, tried
 from tests.support import datasets
+from tests.support.contracts import MODEL_NAME
 
 pytestmark = [pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")]
 # What each reaches at least by its decisive metric; rmse of the sales at most.
@@ -99,7 +99,7 @@ def test_what_is_logged_is_loaded_and_scores_rows_in_each_way(
     rows = tmp_path / "rows.csv"
     with one.data.open(newline="", encoding="utf-8") as file:
         rows.write_text("".join(islice(file, 30)), encoding="utf-8", newline="")
-    answer = try_out(str(version.version), logged.digest, str(rows))
+    answer = try_out(MODEL_NAME, str(version.version), logged.digest, str(rows))
     assert answer["rows"] > 10
     if name in PICTURES:
         found = {Path(item.path).name for item in registry.list_artifacts(run.info.run_id, "plots")}

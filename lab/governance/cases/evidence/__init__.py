@@ -1,6 +1,7 @@
 """Collecting everything that is on record about a model version, and writing it down for whoever has to judge it."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import merge
@@ -30,7 +31,9 @@ from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import READER, S3, AuditStore
 
-PLOTS = ("roc.png", "confusion_matrix.png")
+PLOTS = ("roc.png", "confusion_matrix.png", "predicted_vs_actual.png", "residuals.png")
+# Of what MLflow says about groups of people, which anybody who reaches it can write.
+_LONGEST, _MOST = 1000, 100
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,7 @@ class Collector:
             findings=tuple(findings),
             params=await self._params(record.mlflow_run_id),
             plots=await self._plots(record.mlflow_run_id),
+            fairness=await self._fairness(record.mlflow_run_id),
             policy=self._policy(),
         )
 
@@ -192,6 +196,12 @@ class Collector:
                 continue
         return found
 
+    async def _fairness(self, run_id: str) -> tuple[str, ...]:
+        try:
+            return fairness_sentences(await self._mlflow.artifact(run_id, "fairness.json"))
+        except NotFound:
+            return ()
+
     def _data(self, model: Model, digest: str) -> Data:
         bucket, contract = self._config.data_bucket, model.contract
         try:
@@ -213,6 +223,16 @@ class Collector:
             return self._config.policy_path.read_text(encoding="utf-8")
         except OSError as err:
             raise LabError(f"Can't read the policy {self._config.policy_path}: {err.strerror}.") from None
+
+
+def fairness_sentences(body: bytes) -> tuple[str, ...]:
+    """What the run says of groups of people, bounded; nothing for what isn't of the form that training logs."""
+    try:
+        raw = json.loads(body)
+        said = [*(group["says"] for group in raw["groups"]), raw["caution"]]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ()
+    return tuple(one[:_LONGEST] for one in said[:_MOST] if isinstance(one, str))
 
 
 def _bodies(store: EntryStore, prefix: str, first: int, last: int) -> Iterator[tuple[int, bytes]]:

@@ -52,7 +52,9 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Dossier:
-    """`made_at` is UTC in ISO 8601; `plots` are pictures by file name; `policy` is the text of the policy in force."""
+    """`made_at` is UTC in ISO 8601; `plots` are pictures by file name; `policy` is the text of the policy in force;
+    `fairness` are sentences on how groups of people compare, as the run logged them.
+    """
 
     lab: str
     made_at: str
@@ -67,6 +69,7 @@ class Dossier:
     params: Mapping[str, str] = field(default_factory=dict)
     plots: Mapping[str, bytes] = field(default_factory=dict)
     policy: str = ""
+    fairness: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -12,7 +12,13 @@ from lab.governance.rules.registry_tags import blocked_reason
 from lab.models.contract import Contract
 
 DRIFT_PLOT = "drift.svg"
-_TITLES = {"roc.png": "ROC curve", "confusion_matrix.png": "Confusion matrix", DRIFT_PLOT: "Drift by feature"}
+_TITLES = {
+    "roc.png": "ROC curve",
+    "confusion_matrix.png": "Confusion matrix",
+    "predicted_vs_actual.png": "Predicted against actual",
+    "residuals.png": "Residuals",
+    DRIFT_PLOT: "Drift by feature",
+}
 _BAR, _WIDTH, _NAMES = 16, 800, 380
 
 
@@ -25,6 +31,7 @@ def card(dossier: Dossier) -> Iterator[Block]:
         yield Paragraph(f"This evidence can't be relied on: {problem}.", warning=True)
     yield _summary(dossier)
     yield from _use(dossier.data.contract)
+    yield from _groups(dossier)
     yield from _quality(dossier)
     yield from _data(dossier)
     yield from _governance(dossier)
@@ -48,11 +55,25 @@ def _use(contract: Contract) -> Iterator[Block]:
     yield Heading("Use and limits")
     yield Paragraph(f"{contract.purpose} {contract.owner} answers for it.")
     yield from map(Paragraph, contract.limits)
-    if contract.protected:
+    if used := [name for name in contract.protected if name in contract.features]:
+        reasons = "; ".join(f"{name}: {contract.columns[name].exempt}" for name in used)
         yield Paragraph(
-            f"Its inputs include what people must not be judged by: {', '.join(contract.protected)}. "
-            "Using these is restricted or forbidden in many places. Fairness across groups was not measured."
+            f"Its inputs include what people must not be judged by: {', '.join(used)}. "
+            f"Using these is restricted or forbidden in many places. The contract says why: {reasons}."
         )
+    if kept := [name for name in contract.protected if name not in contract.features]:
+        yield Paragraph(f"It isn't given what people must not be judged by: {', '.join(kept)}.")
+
+
+def _groups(dossier: Dossier) -> Iterator[Block]:
+    if not dossier.data.contract.protected:
+        return
+    yield Heading("Groups of people")
+    if not dossier.fairness:
+        yield Paragraph("How groups of people compare was not measured.")
+        return
+    yield Paragraph("Measured on held-out rows; as MLflow has it, and not audited.")
+    yield from map(Paragraph, dossier.fairness)
 
 
 def _quality(dossier: Dossier) -> Iterator[Block]:
@@ -77,6 +98,7 @@ def _data(dossier: Dossier) -> Iterator[Block]:
     contract = data.contract
     rows += [("numeric features", ", ".join(contract.numeric) or "none")]
     rows += [("categorical features", ", ".join(contract.categorical) or "none")]
+    rows += [(f"{kind} features", ", ".join(names)) for kind, names in _other_kinds(contract) if names]
     yield Grid(
         [("data set", ""), *rows, ("target", contract.target), ("drift, audited", dossier.record.drift or "unknown")]
     )
@@ -90,6 +112,11 @@ def _data(dossier: Dossier) -> Iterator[Block]:
     worst = [(one.name, f"{one.psi:.4f}", one.state) for one in data.drift.features[:8]]
     yield Grid([("feature", "PSI", "state"), *worst])
     yield Picture(f"plots/{DRIFT_PLOT}", _TITLES[DRIFT_PLOT], drift_plot(data.drift))
+
+
+def _other_kinds(contract: Contract) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "date", contract.dates
+    yield "text", contract.texts
 
 
 def _governance(dossier: Dossier) -> Iterator[Block]:
