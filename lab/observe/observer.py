@@ -9,8 +9,8 @@ from lab.base.catalogue import BY_NAME, ProcessFact, Service
 from lab.base.drift import DriftReport
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.models.model_folder import listed_models
 from lab.observe.audit_source import AuditSource
+from lab.observe.model_infos import model_infos
 from lab.observe.probing import ServicesSource
 from lab.observe.snapshot import Health, LabInfo, Slice, Snapshot
 from lab.observe.sources import PATIENCE_S, Clocks, RunsSource, Source
@@ -76,7 +76,7 @@ class Observer:
         """
         self._started = started
         self._clocks = clocks or Clocks()
-        self._lab, self._pipelines = lab_info(config, runtime.name), config.pipelines
+        self._pipelines, self._lab = config.pipelines, lab_info(config, runtime.name)
         probe_s = min(deadline_s, PROBE_DEADLINE_S)
         self._prober = ServicesSource(
             config,
@@ -172,7 +172,9 @@ class Observer:
         for part in done:
             del self._under_way[part]
         slices = {part: task.result() for part, task in done.items() if not task.cancelled()}
-        after = replace(before, taken_at=self._clocks.wall(), lab=self._lab, **slices)
+        # A model's folder may come and go while the screen is open.
+        lab = self._lab = replace(self._lab, models=model_infos(self._pipelines))
+        after = replace(before, taken_at=self._clocks.wall(), lab=lab, **slices)
         self._draw_conclusions(before, after)
         return after
 
@@ -192,22 +194,21 @@ class Observer:
             if service in up - was_up:
                 self._sources[part].backoff.hurry()
 
-    async def _fetch_drift(self) -> DriftReport | None:
+    async def _fetch_drift(self) -> tuple[DriftReport, ...] | None:
         http = self._http[Service.DRIFT_MONITOR]
         exposition = await http.get_text("/metrics")
         with understanding(http.title, http.remedy):
             found = read_drift(exposition)
-        reports = [one.report for one in found.values() if one.report]
+        reports = tuple(sorted((one.report for one in found.values() if one.report), key=lambda one: one.model))
         if not reports and any(one.failing for one in found.values()):
             raise http.unavailable("has not managed a check of the data yet.")
-        default = {one.name for one in listed_models(self._pipelines) if one.default}
-        return min(reports, key=lambda one: (not one.detected, one.model not in default, one.model), default=None)
+        return reports or None
 
 
 def lab_info(config: LabConfig, runtime: str) -> LabInfo:
     """Whose lab it is; `runtime` is the one in use, which `auto` in the settings doesn't tell."""
     actor = config.actor
-    return LabInfo(config.name, actor.environment, actor.role, actor.owner, runtime)
+    return LabInfo(config.name, actor.environment, actor.role, actor.owner, runtime, model_infos(config.pipelines))
 
 
 def first_snapshot(config: LabConfig, runtime: str, now: float) -> Snapshot:

@@ -90,9 +90,13 @@ def _trail(before: Snapshot, after: Snapshot) -> _Found:
 
 
 def _drift(before: Snapshot, after: Snapshot) -> _Found:
-    was, now = before.drift.value, after.drift.value
-    if was is not None and now is not None and was.detected != now.detected:
-        yield (Tone.BAD, "data drifted") if now.detected else (Tone.OK, "data stable")
+    if before.drift.value is None or before.drift.value is after.drift.value:
+        return
+    old = {report.model: report.detected for report in before.drift.value}
+    for report in after.drift.value or ():
+        if old.get(report.model, report.detected) != report.detected:
+            data = f"data of {report.model}" if len(old) > 1 else "data"
+            yield (Tone.BAD, f"{data} drifted") if report.detected else (Tone.OK, f"{data} stable")
 
 
 def _alerts(before: Snapshot, after: Snapshot) -> _Found:

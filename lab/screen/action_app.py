@@ -58,6 +58,10 @@ class ActionApp(App[None]):
         """Shows that the file at `path` is being recorded to, or with an empty one that none is."""
         raise NotImplementedError
 
+    def narrow(self, model: str) -> None:
+        """Shows one model only; all of them when `model` is empty."""
+        raise NotImplementedError
+
     def want(self, name: str, target: str = "") -> None:
         """Does one of the `ACTIONS`, after asking what has to be asked."""
         if self._controller is None:

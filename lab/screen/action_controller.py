@@ -50,6 +50,8 @@ class ActionController:
             return "This screen is read-only: it was started with --readonly."
         if action.part and not target:
             return f"Choose a row of the panel {action.part} first."
+        if action.part == "models" and target.endswith("/"):
+            return "Choose a version first: this row is about the whole model."
         if action.name == "silence" and find_alert(view, target) is None:
             return "Choose an alert first: drift by itself can't be silenced."
         if self.jobs.of(action.name):

@@ -12,6 +12,7 @@ from textual.system_commands import SystemCommandsProvider
 from lab.screen.action_controller import find_alert, title_of
 from lab.screen.actions import ACTIONS, Action
 from lab.views import PARTS
+from lab.views.by_model import names, several
 
 if TYPE_CHECKING:
     from lab.screen.action_app import ActionApp
@@ -45,6 +46,13 @@ def commands(app: "ActionApp") -> Iterable[SystemCommand]:
     yield SystemCommand(*recording, app.action_record)
     yield SystemCommand("Keys", "Key ?: the keys that work here", app.action_help)
     yield SystemCommand("Theme", "Choose a theme; key t walks through them", app.action_change_theme)
+    if view.model:
+        yield SystemCommand(
+            "Show every model", f"Esc or M: the screen shows {view.model} only", partial(app.narrow, "")
+        )
+    for name in names(view.snapshot) if several(view) else ():
+        if name != view.model:
+            yield SystemCommand(f"Only model {name}", "Key M on one of its rows", partial(app.narrow, name))
     for number, name in enumerate(PARTS, 1):
         yield SystemCommand(f"Go to {name}", f"Key {number}", partial(app.go_to, name))
     for service in view.snapshot.services.value or ():

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 from lab.governance.ledger import AuditView, Entry
 from lab.views import formats
+from lab.views.by_model import model_of_entry, models_of_runs, several
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail, field_line, heading, text
 from lab.views.view import UNCOUNTED, View, is_overtaken, is_probe, is_uncounted, ledger_mark, marked, source_panel
@@ -21,6 +22,7 @@ COLUMNS = (
     Column("owner", "owner", 6, 10, 28),
     Column("hash", "hash", 7, 8, 12),
 )
+MODEL = Column("model", "model", 5, 10, 20)
 EMPTY = "No audit entry yet.\nEvery governed step writes one: `invoke demo-run`."
 
 
@@ -31,7 +33,17 @@ def panel(view: View) -> PanelView:
 
 def _audit(value: AuditView, view: View) -> PanelView:
     rows = tuple(_entry(entry, view) for entry in value.entries)
-    return PanelView("", (chain(value),), columns=COLUMNS, rows=rows, lines=_lines(value, view))
+    columns: tuple[Column, ...] = COLUMNS
+    if several(view):
+        of_run = models_of_runs(view.snapshot)
+        rows = tuple(
+            replace(
+                row, cells={**row.cells, "model": cell(formats.clean(model_of_entry(entry, view.snapshot, of_run)))}
+            )
+            for row, entry in zip(rows, value.entries, strict=True)
+        )
+        columns = (*COLUMNS[:4], MODEL, *COLUMNS[4:])
+    return PanelView("", (chain(value),), columns=columns, rows=rows, lines=_lines(value, view))
 
 
 def chain(value: AuditView) -> Span:

@@ -38,6 +38,7 @@ def _left(view: View) -> tuple[_Part, ...]:
     parts: tuple[_Part, ...] = (
         (1, (Span(formats.clean(lab.name) or "mlops-lab", Tone.STRONG),)),
         (1, (health_mark(health), Span(f" {word}", health_tone(health)))),
+        (1, (Span(f"only {formats.clean(view.model)}", Tone.ACCENT),) if view.model else ()),
         (3, (Span(formats.clean(lab.environment), Tone.ACCENT),)),
         (4, (Span(formats.clean(lab.role)),)),
         (6, (Span(formats.clean(lab.owner), Tone.MUTED),)),

@@ -3,6 +3,7 @@
 from lab.base.runs import STEPS, Run, RunStatus, ScheduleState
 from lab.observe.snapshot import RunsView
 from lab.views import formats
+from lab.views.by_model import model_of_run, several
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail
 from lab.views.view import View, source_panel
@@ -36,12 +37,18 @@ COLUMNS = (
     Column("environment", "env", 7, 7),
     Column("job", "job", 8, 20, 24),
 )
+MODEL = Column("model", "model", 3, 10, 20)
 EMPTY = "No run yet.\nStart one with `invoke demo-run`."
 
 
 def panel(view: View) -> PanelView:
     """The newest runs and the schedule."""
-    return source_panel("Runs", view.snapshot.runs, view, EMPTY, lambda value: _runs(value, view))
+    empty = (
+        f"No run of {view.model} among the newest.\nStart one with `invoke train {view.model}`."
+        if view.model
+        else EMPTY
+    )
+    return source_panel("Runs", view.snapshot.runs, view, empty, lambda value: _runs(value, view))
 
 
 def _runs(value: RunsView, view: View) -> PanelView:
@@ -49,7 +56,8 @@ def _runs(value: RunsView, view: View) -> PanelView:
     status: Line = (Span(f"{active} active", Tone.ACCENT), Span(" · ", Tone.MUTED)) if active else ()
     status = (*status, *schedule_line(value.schedule, view))
     rows = tuple(_run(run, view) for run in value.runs)
-    return PanelView("", status, columns=COLUMNS, rows=rows)
+    columns = (*COLUMNS[:2], MODEL, *COLUMNS[2:]) if several(view) else COLUMNS
+    return PanelView("", status, columns=columns, rows=rows)
 
 
 def schedule_line(schedule: ScheduleState | None, view: View) -> Line:
@@ -80,6 +88,8 @@ def _run(run: Run, view: View) -> Row:
         "environment": cell(formats.clean(run.environment), Tone.MUTED),
         "job": cell(formats.clean(run.job), Tone.MUTED),
     }
+    if several(view):
+        cells["model"] = cell(formats.clean(model_of_run(run, view.snapshot)), Tone.ACCENT)
     return Row(run.run_id, cells)
 
 

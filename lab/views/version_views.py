@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.governance.ledger import Entry
-from lab.governance.rules.policy import METRICS
+from lab.models.metrics import MORE_IS_BETTER
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
 from lab.views.document import NAME, field_line, heading, text
@@ -72,8 +72,8 @@ def subject_spans(key: str, version: ModelVersion | None) -> tuple[Span, ...]:
     )
 
 
-def metrics(version: ModelVersion, champion: ModelVersion | None) -> PanelView:
-    """Every metric, against the champion's."""
+def metrics(version: ModelVersion, champion: ModelVersion | None, decisive: str) -> PanelView:
+    """Every metric, against the champion's; `decisive` is the one that decides."""
     theirs = champion.metrics if champion else {}
     rows = tuple(_metric(name, value, theirs.get(name)) for name, value in sorted(version.metrics.items()))
     if champion is None:
@@ -82,12 +82,14 @@ def metrics(version: ModelVersion, champion: ModelVersion | None) -> PanelView:
         said = Span("is the champion", Tone.OK)
     else:
         said = Span(f"champion v{formats.clean(champion.version)} ", Tone.MUTED)
-    status = (said, change(version, champion)) if champion and champion.version != version.version else (said,)
+    status = (
+        (said, change(version, champion, decisive)) if champion and champion.version != version.version else (said,)
+    )
     return PanelView("Metrics", status, columns=METRIC_COLUMNS, rows=rows)
 
 
 def _metric(name: str, value: float, theirs: float | None) -> Row:
-    known = METRICS.get(name)
+    known = MORE_IS_BETTER.get(name)
     better = None if theirs is None or known is None or value == theirs else (value > theirs) is known
     tone = Tone.PLAIN if better is None else Tone.OK if better else Tone.WARN
     said = formats.NOTHING

@@ -50,6 +50,8 @@ class View:
     trouble: str = ""
     recording: str = ""
     jobs: Jobs = field(default_factory=Jobs)
+    # The one model that the panels are narrowed to; empty for all.
+    model: str = ""
 
     @property
     def epoch(self) -> float:

@@ -284,15 +284,17 @@ async def test_the_drift_monitor_is_judged_by_the_age_of_its_check(probed: Probe
 async def test_a_drift_monitor_without_a_check_is_young_or_failing(
     probed: ProbedLab, failures: int, health: Health
 ) -> None:
-    young = DRIFT.replace("1795444690.0", "0.0").replace("check_success 1.0", "check_success 0.0")
-    text = f"{young}synthetic_data_check_failures_total {failures}\n"
+    young = DRIFT.replace("1795444690.0", "0.0").replace(
+        'check_success{model="CreditRiskModel"} 1.0', 'check_success{model="CreditRiskModel"} 0.0'
+    )
+    text = f'{young}synthetic_data_check_failures_total{{model="CreditRiskModel"}} {failures}\n'
     probed.answers(Service.DRIFT_MONITOR, httpx.Response(200, text=text))
     assert (await probed.check(Service.DRIFT_MONITOR)).health is health
 
 
 async def test_a_drift_monitor_without_a_baseline_waits_for_a_person(probed: ProbedLab) -> None:
     assert not (await probed.check(Service.DRIFT_MONITOR)).waits_for_person
-    text = f"{DRIFT}synthetic_data_seeded 0.0\n"
+    text = f'{DRIFT}synthetic_data_seeded{{model="CreditRiskModel"}} 0.0\n'
     probed.answers(Service.DRIFT_MONITOR, httpx.Response(200, text=text))
     result = await probed.check(Service.DRIFT_MONITOR)
     assert result.health is Health.DEGRADED

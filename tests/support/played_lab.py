@@ -20,12 +20,13 @@ Handler = Callable[[httpx.Request], Any]
 # Heartbeats and checks in the captured answers are this old at most.
 NOW = 1795444700.0
 DRIFT = """
-synthetic_data_drift_detected 0.0
-synthetic_data_row_count 1000.0
-synthetic_data_last_check_timestamp 1795444690.0
-synthetic_data_check_success 1.0
-synthetic_data_feature_psi{feature="age_in_years"} 0.05
-synthetic_data_info{baseline_hash="b",current_hash="b"} 1.0
+synthetic_data_drift_detected{model="CreditRiskModel"} 0.0
+synthetic_data_row_count{model="CreditRiskModel"} 1000.0
+synthetic_data_last_check_timestamp{model="CreditRiskModel"} 1795444690.0
+synthetic_data_check_success{model="CreditRiskModel"} 1.0
+synthetic_data_feature_psi{model="CreditRiskModel",feature="age_in_years"} 0.05
+synthetic_data_info{model="CreditRiskModel",baseline_hash="b",current_hash="b"} 1.0
+synthetic_data_check_interval_seconds 30.0
 """
 
 

@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
+from lab.screen.messages import Narrowed
 from lab.screen.saved_layout import Layout
 from lab.screen.screens.row_actions import browse, copy
 from lab.screen.widgets.keybar import KeyBar
@@ -18,6 +19,7 @@ from lab.screen.widgets.parts import PANELS
 from lab.screen.widgets.titlebar import TitleBar
 from lab.views import PARTS, Detail, View, banner
 from lab.views.activity import line as activity_line
+from lab.views.by_model import model_of_row, narrowed, several
 from lab.views.cells import Line
 from lab.views.sorting import Order
 
@@ -35,6 +37,8 @@ class MainScreen(Screen[None]):
             Binding(str(number), f"focus_panel('{name}')", name.capitalize(), show=False)
             for name, number in NUMBERS.items()
         ),
+        Binding("M", "narrow", "Model"),
+        Binding("escape", "widen", "Every model", key_display="esc"),
         Binding("o", "browse", "Browser"),
         Binding("y", "copy", "Copy"),
     ]
@@ -78,9 +82,35 @@ class MainScreen(Screen[None]):
             self._banner = line
             self._strip.display = bool(line)
             self._strip.update(content(line))
+        shown = narrowed(view)
         for name, panel in self._panels.items():
-            panel.show(PARTS[name].panel(view))
+            panel.show(PARTS[name].panel(shown))
         self._show_activity(view)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """With one model there is nothing to choose from."""
+        if action == "narrow":
+            return bool(self._view.model) or several(self._view)
+        if action == "widen":
+            return bool(self._view.model)
+        return super().check_action(action, parameters)
+
+    def action_narrow(self) -> None:
+        """Shows the chosen row's model only, or every model again."""
+        if self._view.model:
+            self.action_widen()
+            return
+        panel = self.focused_panel
+        key = panel.rows.current if panel else None
+        model = model_of_row(str(panel.id), key, self._view.snapshot) if panel and key else ""
+        if model:
+            self.post_message(Narrowed(model))
+        else:
+            self.notify("This row is of no model: choose another one, or type its name after `:`.", markup=False)
+
+    def action_widen(self) -> None:
+        """Shows every model again."""
+        self.post_message(Narrowed(""))
 
     def show_time(self, view: View) -> None:
         """Only the header moves on, and the line of what is under way."""
@@ -138,7 +168,9 @@ class MainScreen(Screen[None]):
     @on(Panel.Opened)
     def _open(self, event: Panel.Opened) -> None:
         event.stop()
-        if PARTS[event.part].detail(event.key, self._view):
+        if event.part == "models" and event.key.endswith("/"):
+            self.post_message(Narrowed(event.key.rstrip("/")))
+        elif PARTS[event.part].detail(event.key, self._view):
             # Its screens are imported when they are wanted: before the first paint that would cost time.
             from lab.screen.screens.opening import detail_screen
 

@@ -1,5 +1,6 @@
 """A titled frame around one source: its state, its lines, its table, its filter."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, Self
 
@@ -14,9 +15,13 @@ from textual.widgets import Static
 
 from lab.screen.widgets.paint import content, paragraphs
 from lab.screen.widgets.rows import RowList
-from lab.views.cells import Line, PanelState, PanelView, Span, Tone
+from lab.views.cells import Line, PanelState, PanelView, Row, Span, Tone
 from lab.views.feed import select
 from lab.views.sorting import Order, arrow, in_order, next_order
+
+
+def _count(rows: Sequence[Row]) -> int:
+    return sum(not row.heading for row in rows)
 
 
 class Panel(Vertical):
@@ -75,7 +80,7 @@ class Panel(Vertical):
     def _draw(self) -> None:
         view = self._view
         chosen = in_order(select(view.rows, self._pattern), self.order)
-        found = Span(f"/{self._pattern}  {len(chosen)} of {len(view.rows)}", Tone.ACCENT)
+        found = Span(f"/{self._pattern}  {_count(chosen)} of {_count(view.rows)}", Tone.ACCENT)
         self._set_frame(view.title, (found,) if self._pattern else view.status)
         self.rows.mark(*((self.order.column, arrow(self.order)) if self.order else ("", "")))
         self._set_lines(view.lines if view.rows else (*view.lines, *view.message))
@@ -123,6 +128,9 @@ class Panel(Vertical):
         """In the filter line a slash is text."""
         if action == "filter":
             return self.screen.focused is self.rows
+        if action == "clear_filter":
+            # Without one the key is the screen's.
+            return self._filtered and bool(self._pattern or self.screen.focused is not self.rows)
         return super().check_action(action, parameters)
 
     async def action_filter(self) -> None:
