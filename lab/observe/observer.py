@@ -9,6 +9,7 @@ from lab.base.catalogue import BY_NAME, ProcessFact, Service
 from lab.base.drift import DriftReport
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.observe.audit_source import AuditSource
 from lab.observe.model_infos import model_infos
 from lab.observe.probing import ServicesSource
@@ -36,6 +37,7 @@ TOGETHER_S = 0.15
 _SOURCE_DEADLINES = 2.5
 # Each probe has its own deadline; this one only guards against a mistake in them.
 _SERVICES_DEADLINE_S = 20.0
+_DECIDED_IN = (Environment.STAGING, Environment.PROD)
 # What a part of the snapshot can't be read without.
 NEEDS: Mapping[str, Service] = {
     "runs": Service.DAGSTER,
@@ -207,8 +209,16 @@ class Observer:
 
 def lab_info(config: LabConfig, runtime: str) -> LabInfo:
     """Whose lab it is; `runtime` is the one in use, which `auto` in the settings doesn't tell."""
-    actor = config.actor
-    return LabInfo(config.name, actor.environment, actor.role, actor.owner, runtime, model_infos(config.pipelines))
+    actor, policy = config.actor, config.policy
+    deciding = [(action, place) for action in (Action.APPROVE, Action.PROMOTE) for place in _DECIDED_IN]
+    may = {
+        f"{action} {place}": tuple(
+            str(role) for role in Role if policy.decide(Actor(actor.owner, role, place), action).allowed
+        )
+        for action, place in deciding
+    }
+    models = model_infos(config.pipelines)
+    return LabInfo(config.name, actor.environment, actor.role, actor.owner, runtime, models, may)
 
 
 def first_snapshot(config: LabConfig, runtime: str, now: float) -> Snapshot:

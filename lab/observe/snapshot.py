@@ -1,6 +1,6 @@
 """One frozen picture of the whole lab: what every screen and `--json` shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -108,7 +108,10 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class LabInfo:
-    """Whose lab it is, where it runs, and the models that it has folders of."""
+    """Whose lab it is, where it runs, and the models that it has folders of.
+
+    `may` are the policy's roles by action and environment, as in `approve staging`; empty where it isn't known.
+    """
 
     name: str
     environment: str
@@ -116,6 +119,7 @@ class LabInfo:
     owner: str
     runtime: str
     models: tuple[ModelInfo, ...] = ()
+    may: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

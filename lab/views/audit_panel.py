@@ -28,7 +28,8 @@ EMPTY = "No audit entry yet.\nEvery governed step writes one: `invoke demo-run`.
 
 def panel(view: View) -> PanelView:
     """The newest entries and whether the chain holds."""
-    return source_panel("Audit", view.snapshot.audit, view, EMPTY, lambda value: _audit(value, view))
+    empty = f"No entry of {view.model} among the newest." if view.model else EMPTY
+    return source_panel("Audit", view.snapshot.audit, view, empty, lambda value: _audit(value, view))
 
 
 def _audit(value: AuditView, view: View) -> PanelView:

@@ -31,7 +31,7 @@ def panel(view: View) -> PanelView:
     """Drift by feature, under the alerts that are pending or firing."""
     panel = source_panel("Drift & alerts", view.snapshot.drift, view, EMPTY, lambda _: _drift(view))
     alerts = view.snapshot.alerts
-    rows = tuple(_alert(alert, view) for alert in _by_urgency(alerts.value or ()))
+    rows = tuple(_alert(alert, view) for alert in by_urgency(alerts.value or ()))
     if alerts.state in {SliceState.FAILED, SliceState.STALE} and not view.lab_down:
         panel = _with_line(
             panel, (Span("▲ alerts unknown: ", Tone.WARN), Span(formats.clean(alerts.error), Tone.MUTED))
@@ -109,7 +109,8 @@ def _feature(feature: FeatureDrift, report: DriftReport) -> Row:
     return Row(f"feature/{report.model}/{feature.name}", cells)
 
 
-def _by_urgency(alerts: Sequence[Alert]) -> list[Alert]:
+def by_urgency(alerts: Sequence[Alert]) -> list[Alert]:
+    """What fires first, then what is critical."""
     return sorted(
         alerts, key=lambda a: (a.state != "firing", a.severity != "critical", a.name, sorted(a.labels.items()))
     )

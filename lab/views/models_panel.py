@@ -11,6 +11,7 @@ from lab.views.by_model import champions, label, names, primary, several
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail
 from lab.views.view import View, source_panel
+from lab.views.waiting import waits_for
 
 APPROVAL: dict[str, tuple[str, Tone]] = {
     "pending_staging": ("◐", Tone.WARN),
@@ -25,8 +26,8 @@ COLUMNS = (
     Column("approval", "approval", 1, 18),
     Column("metric", "metric", 2, 5, 8, right=True),
     Column("change", "Δ champion", 6, 10, right=True),
-    Column("blocked", "gate", 4, 4),
-    Column("tags", "tags", 3, 4),
+    Column("waits", "waits for", 3, 11, 24),
+    Column("tags", "tags", 4, 4),
     Column("data", "data", 5, 8),
     Column("owner", "owner", 8, 16, 26),
     Column("environment", "env", 9, 7),
@@ -37,7 +38,8 @@ EMPTY = "No model version yet.\nTrain one with `invoke demo-run`."
 
 def panel(view: View) -> PanelView:
     """The newest versions."""
-    empty = f"No version of {view.model} yet.\nTrain one with `invoke train {view.model}`." if view.model else EMPTY
+    train = f"Train one with `invoke train {view.model}`."
+    empty = f"No version of {view.model} yet.\n{train}" if view.model else EMPTY
     return source_panel("Models", view.snapshot.models, view, empty, lambda value: _models(value, view))
 
 
@@ -50,7 +52,9 @@ def _models(versions: Sequence[ModelVersion], view: View) -> PanelView:
         status = (Span(f"▲ {flagged} with missing tags", Tone.WARN),)
     decisive = {version.name: primary(version.name, view) for version in versions}
     title = label(next(iter(decisive.values()))) if len(set(decisive.values())) == 1 else ""
-    columns = tuple(replace(c, title=title or "metric") if c.key == "metric" else c for c in COLUMNS)
+    columns = tuple(
+        replace(c, title=title or "metric", least=5 if title else 6) if c.key == "metric" else c for c in COLUMNS
+    )
     return PanelView("", status, columns=columns, rows=tuple(_rows(versions, decisive, view)))
 
 
@@ -66,14 +70,14 @@ def _rows(versions: Sequence[ModelVersion], decisive: dict[str, str], view: View
 def _heading(model: str, versions: Sequence[ModelVersion], champion: ModelVersion | None, metric: str) -> Row:
     """Says how the model stands: its champion, and the state of the newest version."""
     newest = versions[0]
-    best: Line = (Span(" no champion", Tone.MUTED),)
+    best = Span(" · no champion", Tone.MUTED)
     if champion:
-        value = f" {label(metric)} {figure(measure(champion, metric))}" if metric else ""
-        best = (Span(f" champion v{formats.clean(champion.version)}", Tone.OK), Span(value, Tone.MUTED))
+        best = Span(f" · champion v{formats.clean(champion.version)}", Tone.OK)
     spans = (
         Span(formats.clean(model), Tone.ACCENT),
-        *best,
-        Span(f" · newest v{formats.clean(newest.version)} ", Tone.MUTED),
+        Span(f" {label(metric)}" if metric else "", Tone.MUTED),
+        best,
+        Span(f" · v{formats.clean(newest.version)} ", Tone.MUTED),
         approval(newest.tags.get("approval_state", "")),
     )
     return Row(f"{model}/", {}, ("version", Cell(spans)), heading=True)
@@ -84,7 +88,7 @@ def _version(version: ModelVersion, champion: ModelVersion | None, metric: str, 
     cells = {
         "version": Cell((Span(f"v{formats.clean(version.version)}", Tone.STRONG), *aliases(version))),
         "approval": Cell((approval(tags.get("approval_state", "")),)),
-        "blocked": Cell((blocked(tags.get("deployment_blocked", "")),)),
+        "waits": Cell((waits_for(version, view),)),
         "metric": cell(figure(measure(version, metric))),
         "change": Cell((change(version, champion, metric),)),
         "data": cell(formats.short(tags.get("data_hash", "")), Tone.MUTED),
@@ -118,13 +122,6 @@ def approval(state: str) -> Span:
         return Span("? no approval state", Tone.WARN)
     glyph, tone = APPROVAL.get(state, ("?", Tone.WARN))
     return Span(f"{glyph} {formats.clean(state).replace('_', ' ')}", tone)
-
-
-def blocked(value: str) -> Span:
-    """Whether deployment is blocked, as the tag says it."""
-    if value.lower() == "true":
-        return Span("✗ no", Tone.BAD)
-    return Span("✓ ok", Tone.OK) if value.lower() == "false" else Span("?", Tone.WARN)
 
 
 def missing(version: ModelVersion) -> Span:

@@ -8,8 +8,9 @@ from lab.models.metrics import MORE_IS_BETTER
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
 from lab.views.document import NAME, field_line, heading, text
-from lab.views.models_panel import aliases, approval, blocked, change
+from lab.views.models_panel import aliases, approval, change
 from lab.views.view import View, is_uncounted, ledger_mark
+from lab.views.waiting import waits_for
 
 if TYPE_CHECKING:
     from lab.governance.cases.approve import Outcome
@@ -131,7 +132,7 @@ def lineage(detail: "VersionDetail", view: View) -> PanelView:
     lines += [
         field_line("MLflow run", text(version.run_id)),
         field_line("created", Span(formats.moment(version.created_at, view.now))),
-        field_line("gate", blocked(version.tags.get("deployment_blocked", ""))),
+        field_line("waits for", waits_for(version, view)),
     ]
     if detail.run:
         lines += heading("Parameters of the training")

@@ -26,13 +26,13 @@ LEDGER_STATUS: dict[Status, tuple[str, Tone]] = {
     Status.STARTED: ("▶", Tone.MUTED),
     Status.SUCCESS: ("✓", Tone.OK),
     Status.FAILURE: ("✗", Tone.BAD),
-    Status.BLOCKED: ("⊘", Tone.BAD),
+    Status.BLOCKED: ("⊘", Tone.WARN),
     Status.REQUESTED: ("◐", Tone.WARN),
     Status.APPROVED: ("✓", Tone.OK),
     Status.REJECTED: ("✗", Tone.BAD),
     Status.PROMOTED: ("★", Tone.OK),
     Status.ARCHIVED: ("○", Tone.MUTED),
-    Status.REFUSED: ("⊘", Tone.BAD),
+    Status.REFUSED: ("⊘", Tone.WARN),
 }
 # What claims something and doesn't prove it: nothing acts on it, whatever its status says.
 UNCOUNTED = ("∅", Tone.BAD)

@@ -14,7 +14,20 @@ from tests.support.contracts import CONTRACT
 
 CLOCK = datetime(2026, 11, 23, 14, 30, 5, tzinfo=UTC)
 NOW = CLOCK.timestamp()
-LAB = LabInfo("mlops-lab", "staging", "ml-engineer", "ada.lovelace@example.com", "native")
+_JUDGES, _MOVERS = ("risk-officer", "platform-admin"), ("ml-engineer", "platform-admin")
+LAB = LabInfo(
+    "mlops-lab",
+    "staging",
+    "ml-engineer",
+    "ada.lovelace@example.com",
+    "native",
+    may={
+        "approve staging": _JUDGES,
+        "approve prod": _JUDGES,
+        "promote staging": _MOVERS,
+        "promote prod": _MOVERS,
+    },
+)
 OWNER = LAB.owner
 BASELINE = "3fa9c1d27be04a55" * 4
 CURRENT = "b81d0c44e2f7196a" * 4

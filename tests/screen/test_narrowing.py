@@ -69,7 +69,7 @@ async def test_a_heading_is_no_version_to_decide_on() -> None:
         await pilot.press("3", "a")
         await pilot.pause()
         assert app.screen is app.main_screen
-        assert "Choose a version first" in [note.message for note in app._notifications][0]
+        assert "Choose a version first" in next(note.message for note in app._notifications)
 
 
 async def test_the_palette_offers_every_model_and_the_way_back() -> None:

@@ -24,9 +24,9 @@ def spilt(view: PanelView) -> list[Line]:
 
 def test_versions_stand_under_their_model_the_default_one_first() -> None:
     assert [text(line) for line in spilt(panel("models"))] == [
-        "CreditRiskModel champion v5 AUC 0.780 · newest v7 ◐ pending staging",
-        "ChurnModel no champion · newest v2 ✓ approved staging",
-        "house-prices champion v2 RMSE 33.900 · newest v3 ◐ pending staging",
+        "CreditRiskModel AUC · champion v5 · v7 ◐ pending staging",
+        "ChurnModel F1 · no champion · v2 ✓ approved staging",
+        "house-prices RMSE · champion v2 · v3 ◐ pending staging",
     ]
     assert [row.key for row in panel("models").rows][:3] == [
         "CreditRiskModel/",
@@ -87,7 +87,7 @@ def test_one_model_alone_is_shown_as_in_a_lab_that_has_no_other() -> None:
     assert [row.key for row in models.rows] == ["house-prices/3", "house-prices/2"]
     assert next(column.title for column in models.columns if column.key == "metric") == "RMSE"
     assert text(drift.status) == "✗ 1 drifted · 20,640 rows · checked 9s"
-    assert [row.key for row in drift.rows][0] == "feature/house-prices/median_income"
+    assert drift.rows[0].key == "feature/house-prices/median_income"
     assert [row.key for row in panel("runs", "house-prices").rows] == [snapshots._id(31)]
     assert panel("audit", "house-prices").rows == ()
     assert len(panel("audit", "CreditRiskModel").rows) > 10

@@ -161,7 +161,12 @@ def test_missing_and_odd_governance_tags_are_flagged() -> None:
     odd = ModelVersion("CreditRiskModel", "9", snapshots.NOW, tags={"approval_state": "whatever"})
     shown = panel("models", replace(snapshots.HEALTHY, models=Slice((odd,), snapshots.NOW)))
     found = cells(shown, "CreditRiskModel/9")
-    assert (found["approval"], found["tags"], found["metric"], found["blocked"]) == ("? whatever", "▲ 10", "–", "?")
+    assert (found["approval"], found["tags"], found["metric"], found["waits"]) == (
+        "? whatever",
+        "▲ 10",
+        "–",
+        "? unknown",
+    )
     assert "1 with missing tags" in text(shown.status)
 
 

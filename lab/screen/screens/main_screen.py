@@ -13,6 +13,7 @@ from lab.screen.messages import Narrowed
 from lab.screen.saved_layout import Layout
 from lab.screen.screens.row_actions import browse, copy
 from lab.screen.widgets.keybar import KeyBar
+from lab.screen.widgets.needs_strip import NeedsStrip
 from lab.screen.widgets.paint import content
 from lab.screen.widgets.panel import Panel
 from lab.screen.widgets.parts import PANELS
@@ -21,6 +22,7 @@ from lab.views import PARTS, Detail, View, banner
 from lab.views.activity import line as activity_line
 from lab.views.by_model import model_of_row, narrowed, several
 from lab.views.cells import Line
+from lab.views.needs import needs
 from lab.views.sorting import Order
 
 LEFT = ("services", "audit")
@@ -37,6 +39,7 @@ class MainScreen(Screen[None]):
             Binding(str(number), f"focus_panel('{name}')", name.capitalize(), show=False)
             for name, number in NUMBERS.items()
         ),
+        Binding("exclamation_mark", "next_need", "What needs you", key_display="!", show=False),
         Binding("M", "narrow", "Model"),
         Binding("escape", "widen", "Every model", key_display="esc"),
         Binding("o", "browse", "Browser"),
@@ -51,6 +54,7 @@ class MainScreen(Screen[None]):
         # Held here, not looked up: a snapshot may come while the screen is being built or taken down.
         self._bar = TitleBar()
         self._strip = Static(id="banner", markup=False)
+        self._needs = NeedsStrip()
         self._activity = Static(id="activity-line", markup=False)
         self._doing: Line = ()
         self._panels = {name: PANELS[name](name, number, view.readonly) for name, number in NUMBERS.items()}
@@ -58,6 +62,7 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self._bar
         yield self._strip
+        yield self._needs
         with Vertical(id="columns"):
             with Vertical(id="left"):
                 yield from (panel for name, panel in self._panels.items() if name in LEFT)
@@ -83,6 +88,7 @@ class MainScreen(Screen[None]):
             self._strip.display = bool(line)
             self._strip.update(content(line))
         shown = narrowed(view)
+        self._needs.show(needs(shown))
         for name, panel in self._panels.items():
             panel.show(PARTS[name].panel(shown))
         self._show_activity(view)
@@ -94,6 +100,25 @@ class MainScreen(Screen[None]):
         if action == "widen":
             return bool(self._view.model)
         return super().check_action(action, parameters)
+
+    def action_next_need(self) -> None:
+        """Goes to the row of the next thing that needs a person."""
+        need = self._needs.step()
+        if need is None:
+            self.notify("Nothing needs you now.", timeout=3, markup=False)
+        else:
+            self.go_to_row(need.part, need.key)
+
+    @on(NeedsStrip.Chosen)
+    def _need_chosen(self, event: NeedsStrip.Chosen) -> None:
+        event.stop()
+        self.go_to_row(event.need.part, event.need.key)
+        self.post_message(Panel.Opened(event.need.part, event.need.key))
+
+    def go_to_row(self, part: str, key: str) -> None:
+        """Focuses the panel and puts its cursor on the row; what is filtered away comes back."""
+        self._panels[part].reveal(key)
+        self.action_focus_panel(part)
 
     def action_narrow(self) -> None:
         """Shows the chosen row's model only, or every model again."""

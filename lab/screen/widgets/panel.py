@@ -150,6 +150,14 @@ class Panel(Vertical):
 
             self.query_one(FilterLine).close()
 
+    def reveal(self, key: str) -> bool:
+        """Puts the cursor on a row, one that the filter hides as well; False where there is none."""
+        if self.rows.go_to(key):
+            return True
+        self._take_pattern("")
+        self.action_clear_filter()
+        return self.rows.go_to(key)
+
     def sort_by(self, order: Order | None) -> None:
         """Puts the rows in that order, now and as they come."""
         if order != self.order:
