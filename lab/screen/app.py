@@ -141,6 +141,7 @@ class LabApp(ActionApp):
     @on(SnapshotTaken)
     def _taken(self, event: SnapshotTaken) -> None:
         self.record_shown(event.snapshot)
+        self.tell_news(self.view.snapshot, event.snapshot)
         history = self.view.history.with_snapshot(event.snapshot)
         self._show(replace(self.view, snapshot=event.snapshot, history=history, trouble="", now=self._clock()))
 

@@ -1,15 +1,16 @@
 """The audit panel: the newest entries, the chain's state, steps without an end."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 
-from lab.governance.ledger import AuditView, Entry
+from lab.governance.ledger import AuditView, Entry, Status
 from lab.views import formats
 from lab.views.by_model import model_of_entry, models_of_runs, several
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail, field_line, heading, text
 from lab.views.view import UNCOUNTED, View, is_overtaken, is_probe, is_uncounted, ledger_mark, marked, source_panel
+from lab.views.waiting import PROBE
 
 COLUMNS = (
     Column("seq", "#", 1, 3, right=True),
@@ -33,18 +34,51 @@ def panel(view: View) -> PanelView:
 
 
 def _audit(value: AuditView, view: View) -> PanelView:
-    rows = tuple(_entry(entry, view) for entry in value.entries)
-    columns: tuple[Column, ...] = COLUMNS
-    if several(view):
-        of_run = models_of_runs(view.snapshot)
-        rows = tuple(
-            replace(
-                row, cells={**row.cells, "model": cell(formats.clean(model_of_entry(entry, view.snapshot, of_run)))}
-            )
-            for row, entry in zip(rows, value.entries, strict=True)
-        )
-        columns = (*COLUMNS[:4], MODEL, *COLUMNS[4:])
-    return PanelView("", (chain(value),), columns=columns, rows=rows, lines=_lines(value, view))
+    columns = (*COLUMNS[:4], MODEL, *COLUMNS[4:]) if several(view) else COLUMNS
+    return PanelView("", (chain(value),), columns=columns, rows=tuple(_rows(value, view)), lines=_lines(value, view))
+
+
+# What people decided and what was refused: a run's steps are under the run.
+FIRST = frozenset({Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status.ARCHIVED, Status.REFUSED, Status.BLOCKED})
+
+
+def _rows(value: AuditView, view: View) -> Iterator[Row]:
+    """Decisions, refusals and whatever belongs to no run; then each run, newest first, over its entries."""
+    shot = view.snapshot
+    of_run = models_of_runs(shot) if several(view) else {}
+    probes = (
+        {run.run_id for run in shot.runs.value.runs if PROBE in {run.trigger, run.owner}} if shot.runs.value else ()
+    )
+    groups: dict[str, list[Entry]] = {}
+    for entry in value.entries:
+        if entry.owner == PROBE or entry.run_id in probes:
+            groups.setdefault(PROBE, []).append(entry)
+        elif entry.run_id and entry.status not in FIRST:
+            groups.setdefault(entry.run_id, []).append(entry)
+        else:
+            yield _entry(entry, view, of_run)
+    for name, entries in groups.items():
+        yield _fold(name, entries, view, of_run)
+        yield from (_entry(entry, view, of_run) for entry in entries)
+
+
+def _fold(name: str, entries: Sequence[Entry], view: View, of_run: dict[str, str]) -> Row:
+    """One line for a run: its newest entry, how many there are, and how it stands."""
+    newest = entries[0]
+    row = _entry(newest, view, of_run)
+    title = f"▸ {name}" if name == PROBE else f"▸ run {formats.short(name)}"
+    glyph, tone = ledger_mark(newest, view)
+    word = str(newest.status)
+    if bad := next((entry for entry in entries if entry.status is Status.FAILURE), None):
+        (glyph, tone), word = ledger_mark(bad, view), str(bad.status)
+    if name == PROBE:
+        tone = Tone.MUTED
+    cells = {
+        **row.cells,
+        "action": Cell((Span(title, Tone.STRONG), Span(f" ({len(entries)})", Tone.MUTED))),
+        "status": Cell((Span(f"{glyph} {word}", tone),)),
+    }
+    return Row(f"run/{name}", cells, heading=True, folds=True)
 
 
 def chain(value: AuditView) -> Span:
@@ -77,7 +111,7 @@ def is_running(entry: Entry, view: View) -> bool:
     return runs is not None and any(run.run_id == entry.run_id and not run.status.finished for run in runs.runs)
 
 
-def _entry(entry: Entry, view: View) -> Row:
+def _entry(entry: Entry, view: View, of_run: dict[str, str]) -> Row:
     glyph, tone = ledger_mark(entry, view)
     cells = {
         "seq": cell(entry.seq, Tone.MUTED),
@@ -92,6 +126,8 @@ def _entry(entry: Entry, view: View) -> Row:
         "owner": cell(formats.clean(entry.owner), Tone.MUTED),
         "hash": cell(formats.short(entry.hash, 12), Tone.MUTED),
     }
+    if several(view):
+        cells["model"] = cell(formats.clean(model_of_entry(entry, view.snapshot, of_run)))
     return Row(str(entry.seq), cells)
 
 
@@ -102,6 +138,9 @@ def entry_json(entry: Entry) -> str:
 
 def detail(key: str, view: View) -> Detail | None:
     audit = view.snapshot.audit.value
+    kind, _, name = key.partition("/")
+    if kind == "run" and audit and any(e.run_id == name or e.owner == name for e in audit.entries):
+        return Detail(f"Audit entries · {formats.clean(name)}", copy=name)
     entry = next((e for e in audit.entries if str(e.seq) == key), None) if audit else None
     if entry is None or audit is None:
         return None

@@ -76,7 +76,7 @@ class Row:
 
     `spill` names a column from which one cell runs to the end of the line, where a reason matters more than figures;
     a `pinned` row stays on top however the table is sorted. A `heading` says what the rows up to the next one have in
-    common: they stay under it.
+    common: they stay under it, and out of sight where it `folds` until it is opened.
     """
 
     key: str
@@ -84,6 +84,7 @@ class Row:
     spill: tuple[str, Cell] | None = None
     pinned: bool = False
     heading: bool = False
+    folds: bool = False
 
     @property
     def text(self) -> str:
