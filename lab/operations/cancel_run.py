@@ -9,12 +9,12 @@ from lab.base.errors import LabError, NotFound, PolicyDenied, RunFailed
 from lab.base.progress import Progress, Report
 from lab.base.runs import Run
 from lab.config import LabConfig
-from lab.governance.cases.trail import AuditStore, entry_by_actor, ledger
+from lab.governance.cases.trail import entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.policy import Action
 from lab.services.dagster import Dagster
 from lab.services.http import Http
-from lab.services.s3 import PIPELINE, S3
+from lab.services.s3 import PIPELINE, S3, AuditStore
 
 CANCEL = "cancel"
 _ANSWER_S = 20.0
@@ -90,7 +90,7 @@ class RunCanceller:
 
     async def _follow(self, run: Run, deadline_s: float) -> Run:
         end = time.monotonic() + deadline_s
-        while not run.status.finished:
+        while not (run := await self._dagster.run(run.run_id)).status.finished:
             if time.monotonic() > end:
                 raise RunFailed(
                     f"Run {run.run_id} was asked to stop and is {run.status.lower()} after {deadline_s:.0f} s.",
@@ -98,5 +98,4 @@ class RunCanceller:
                 )
             self._report(Progress("run", run.status.lower(), run.run_id))
             await asyncio.sleep(_POLL_SECONDS)
-            run = await self._dagster.run(run.run_id)
         return run

@@ -1,4 +1,4 @@
-"""What the screen remembers from one day to the next: theme, panel, order of the rows, bell. Never what is filtered away."""
+"""What the screen remembers from one day to the next: theme, panel, orders, bell. Never what is filtered away."""
 
 import contextlib
 import json

@@ -51,7 +51,9 @@ def _rows(value: AuditView, view: View) -> Iterator[Row]:
     )
     groups: dict[str, list[Entry]] = {}
     for entry in value.entries:
-        if entry.owner == PROBE or entry.run_id in probes:
+        if entry.seq in value.uncounted and not is_probe(entry, view):
+            yield _entry(entry, view, of_run)
+        elif entry.owner == PROBE or entry.run_id in probes or is_probe(entry, view):
             groups.setdefault(PROBE, []).append(entry)
         elif entry.run_id and entry.status not in FIRST:
             groups.setdefault(entry.run_id, []).append(entry)

@@ -42,16 +42,17 @@ def test_every_action_has_its_process() -> None:
 
 
 # Keys, which questions are answered how, and what is done then.
-VERSION, RUN, SERVICE = snapshots.MODELS[0].version, snapshots.RUNS[0].run_id, snapshots.SERVICES[0].name
+VERSION = {"target": snapshots.MODELS[0].version, "model": snapshots.MODELS[0].name}
+RUN, SERVICE = snapshots.RUNS[0].run_id, snapshots.SERVICES[0].name
 KEYS = {
     "n": ("2 n left enter", "demo-run", {"target": ""}),
     "re-launch": ("2 R left enter", "relaunch", {"target": RUN}),
     "cancel": ("2 j c left enter", "cancel", {"target": snapshots.RUNS[1].run_id}),
     "restart": ("1 R left enter", "restart", {"target": SERVICE}),
-    "approve": ("3 a w h y enter left enter", "approve", {"target": VERSION, "reason": "why", "role": ""}),
-    "promote": ("3 P w h y enter left enter", "promote", {"target": VERSION, "reason": "why", "role": ""}),
-    "reject": ("3 x w h y enter left enter", "reject", {"target": VERSION, "reason": "why", "role": ""}),
-    "archive": ("3 X w h y enter left enter", "archive", {"target": VERSION, "reason": "why", "role": ""}),
+    "approve": ("3 a w h y enter left enter", "approve", {**VERSION, "reason": "why", "role": ""}),
+    "promote": ("3 P w h y enter left enter", "promote", {**VERSION, "reason": "why", "role": ""}),
+    "reject": ("3 x w h y enter left enter", "reject", {**VERSION, "reason": "why", "role": ""}),
+    "archive": ("3 X w h y enter left enter", "archive", {**VERSION, "reason": "why", "role": ""}),
 }
 
 
@@ -126,8 +127,8 @@ async def test_a_failure_is_told_as_one() -> None:
 
 async def test_keys_go_on_working_while_an_action_does() -> None:
     async with doing(Scripted()) as (app, pilot):
-        await pilot.press("2", "n", "left", "enter", "4", "j", "j")
-        assert app.chosen("audit") == str(snapshots.TRAIL[2].seq)
+        await pilot.press("2", "n", "left", "enter", "4", "j", "enter", "j", "j")
+        assert app.chosen("audit") == str(snapshots.TRAIL[1].seq)
         await pilot.press("q")
         await pilot.pause()
         assert not app.is_running
@@ -315,7 +316,11 @@ async def test_a_lab_that_is_not_up_can_be_started_from_the_palette() -> None:
     async with doing(runner, with_down_lab(snapshots.HEALTHY)) as (app, pilot):
         assert "Start the lab" in titles(app)
         assert not any(title.startswith(("Approve", "Re-launch", "Silence")) for title in titles(app))
-        await pilot.press("colon", *"start the lab", "enter", "enter")
+        await pilot.press("colon", *"start the lab")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        if not isinstance(app.screen, ConfirmScreen):
+            await pilot.press("enter")
         await confirming(app, pilot)
         await pilot.press("left", "enter")
         await ended(app, pilot)
