@@ -49,11 +49,17 @@ def _rows(value: AuditView, view: View) -> Iterator[Row]:
     probes = (
         {run.run_id for run in shot.runs.value.runs if PROBE in {run.trigger, run.owner}} if shot.runs.value else ()
     )
+    tried = {(v.name, v.version) for v in shot.models.value or () if v.tags.get("owner") == PROBE}
     groups: dict[str, list[Entry]] = {}
     for entry in value.entries:
         if entry.seq in value.uncounted and not is_probe(entry, view):
             yield _entry(entry, view, of_run)
-        elif entry.owner == PROBE or entry.run_id in probes or is_probe(entry, view):
+        elif (
+            entry.owner == PROBE
+            or entry.run_id in probes
+            or is_probe(entry, view)
+            or (entry.model_version and (model_of_entry(entry, shot, of_run), entry.model_version) in tried)
+        ):
             groups.setdefault(PROBE, []).append(entry)
         elif entry.run_id and entry.status not in FIRST:
             groups.setdefault(entry.run_id, []).append(entry)
@@ -68,13 +74,13 @@ def _fold(name: str, entries: Sequence[Entry], view: View, of_run: dict[str, str
     """One line for a run: its newest entry, how many there are, and how it stands."""
     newest = entries[0]
     row = _entry(newest, view, of_run)
-    title = f"▸ {name}" if name == PROBE else f"▸ run {formats.short(name)}"
+    title = "▸ verification" if name == PROBE else f"▸ run {formats.short(name)}"
     glyph, tone = ledger_mark(newest, view)
     word = str(newest.status)
     if bad := next((entry for entry in entries if entry.status is Status.FAILURE), None):
         (glyph, tone), word = ledger_mark(bad, view), str(bad.status)
     if name == PROBE:
-        tone = Tone.MUTED
+        glyph, word, tone = "○", "tried", Tone.MUTED
     cells = {
         **row.cells,
         "action": Cell((Span(title, Tone.STRONG), Span(f" ({len(entries)})", Tone.MUTED))),

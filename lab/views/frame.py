@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lab.observe.snapshot import Health, SliceState, Snapshot
 from lab.views import formats
+from lab.views.by_model import narrowed
 from lab.views.cells import Line, Span, Tone, clip, width_of
 from lab.views.needs import needs, worst
 from lab.views.view import View, health_mark, health_tone, marked
@@ -37,7 +38,7 @@ def _left(view: View) -> tuple[_Part, ...]:
     waiting = view.snapshot.services.state is SliceState.WAITING
     word = "connecting" if waiting else "not up" if view.lab_down else str(health)
     mark, tone = health_mark(health), health_tone(health)
-    if health is Health.UP and (found := needs(view)):
+    if health is Health.UP and (found := needs(narrowed(view))):
         # Everything runs, and still something waits for a person: that isn't green.
         mark, tone = Span("▲", worst(found)), worst(found)
         word = f"up, {len(found)} need{'s' if len(found) == 1 else ''} you"

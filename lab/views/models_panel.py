@@ -11,7 +11,7 @@ from lab.views.by_model import champions, label, names, primary, several
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail
 from lab.views.view import View, source_panel
-from lab.views.waiting import waits_for
+from lab.views.waiting import PROBE, waits_for
 
 APPROVAL: dict[str, tuple[str, Tone]] = {
     "pending_staging": ("◐", Tone.WARN),
@@ -52,9 +52,7 @@ def _models(versions: Sequence[ModelVersion], view: View) -> PanelView:
         status = (Span(f"▲ {flagged} with missing tags", Tone.WARN),)
     decisive = {version.name: primary(version.name, view) for version in versions}
     title = label(next(iter(decisive.values()))) if len(set(decisive.values())) == 1 else ""
-    columns = tuple(
-        replace(c, title=title or "metric", least=5 if title else 6) if c.key == "metric" else c for c in COLUMNS
-    )
+    columns = tuple(replace(c, title=title or "value") if c.key == "metric" else c for c in COLUMNS)
     return PanelView("", status, columns=columns, rows=tuple(_rows(versions, decisive, view)))
 
 
@@ -69,7 +67,8 @@ def _rows(versions: Sequence[ModelVersion], decisive: dict[str, str], view: View
 
 def _heading(model: str, versions: Sequence[ModelVersion], champion: ModelVersion | None, metric: str) -> Row:
     """Says how the model stands: its champion, and the state of the newest version."""
-    newest = versions[0]
+    # What a verification registered for a moment says nothing of the model.
+    newest = next((one for one in versions if one.tags.get("owner") != PROBE), versions[0])
     best = Span(" · no champion", Tone.MUTED)
     if champion:
         best = Span(f" · champion v{formats.clean(champion.version)}", Tone.OK)

@@ -22,9 +22,10 @@ PROBE = "verify-governance"
 
 
 def awaits_approval(version: ModelVersion) -> bool:
-    """Whether a person has to judge the version."""
+    """Whether a person has to judge the version; nobody can as long as its data are no sound ones."""
     action, _ = NEXT.get(version.tags.get("approval_state", ""), ("", ""))
-    return action == "approve" and version.tags.get("owner", "") != PROBE
+    sound = version.tags.get("drift_state", "stable") == "stable"
+    return action == "approve" and sound and version.tags.get("owner", "") != PROBE
 
 
 def is_yours(version: ModelVersion, lab: LabInfo) -> bool:

@@ -74,6 +74,11 @@ def test_what_a_verification_registered_awaits_nobody() -> None:
     assert waiting.PROBE == PROBE
 
 
+def test_a_version_of_drifted_data_awaits_nobody() -> None:
+    drifted = replace(snapshots.MODELS[4], tags={**snapshots.MODELS[4].tags, "drift_state": "drifted"})
+    assert said(replace(CALM, models=Slice((drifted,), snapshots.NOW))) == []
+
+
 def test_with_several_models_each_is_named() -> None:
     assert said(snapshots.MANY) == [
         "data of house-prices drifted",

@@ -26,6 +26,8 @@ from lab.views.needs import needs
 from lab.views.sorting import Order
 
 LEFT = ("services", "audit")
+# All five panels, header and keys need as many lines.
+LEAST_HEIGHT = 24
 NUMBERS = {name: number for number, name in enumerate(PARTS, 1)}
 
 
@@ -40,6 +42,7 @@ class MainScreen(Screen[None]):
             for name, number in NUMBERS.items()
         ),
         Binding("exclamation_mark", "next_need", "What needs you", key_display="!", show=False),
+        Binding("z", "zoom", "Zoom", show=False),
         Binding("M", "narrow", "Model"),
         Binding("escape", "widen", "Every model", key_display="esc"),
         Binding("o", "browse", "Browser"),
@@ -57,6 +60,8 @@ class MainScreen(Screen[None]):
         self._needs = NeedsStrip()
         self._activity = Static(id="activity-line", markup=False)
         self._doing: Line = ()
+        self._zoomed = False
+        self._choice = ("", False)
         self._panels = {name: PANELS[name](name, number, view.readonly) for name, number in NUMBERS.items()}
 
     def compose(self) -> ComposeResult:
@@ -64,9 +69,9 @@ class MainScreen(Screen[None]):
         yield self._strip
         yield self._needs
         with Vertical(id="columns"):
-            with Vertical(id="left"):
+            with Vertical(id="left", classes="column"):
                 yield from (panel for name, panel in self._panels.items() if name in LEFT)
-            with Vertical(id="right"):
+            with Vertical(id="right", classes="column"):
                 yield from (panel for name, panel in self._panels.items() if name not in LEFT)
         yield self._activity
         yield KeyBar()
@@ -87,6 +92,10 @@ class MainScreen(Screen[None]):
             self._banner = line
             self._strip.display = bool(line)
             self._strip.update(content(line))
+        choice = (view.model, several(view))
+        if choice != self._choice:
+            self._choice = choice
+            self.refresh_bindings()
         shown = narrowed(view)
         self._needs.show(needs(shown))
         for name, panel in self._panels.items():
@@ -151,7 +160,25 @@ class MainScreen(Screen[None]):
             self._activity.display = bool(line)
             self._activity.update(content(line), layout=False)
 
+    def on_resize(self) -> None:
+        self._zoom_on(self.panel_name)
+
+    def action_zoom(self) -> None:
+        """Gives the whole room to the panel that has the focus, or shows all of them again."""
+        self._zoomed = not self._zoomed
+        self._zoom_on(self.panel_name)
+
+    def _zoom_on(self, name: str) -> None:
+        """In a window too low for all panels the one with the focus is alone: no key acts on what can't be seen."""
+        alone = self._zoomed or 0 < self.size.height < LEAST_HEIGHT
+        self.set_class(alone, "-zoomed")
+        for panel in self._panels.values():
+            panel.set_class(alone and panel.id == name, "-zoom")
+        for column in self.query(".column"):
+            column.set_class(alone and (column.id == "left") is (name in LEFT), "-zoom")
+
     def action_focus_panel(self, name: str) -> None:
+        self._zoom_on(name)
         # At once, so that a key pressed right after goes to the new panel; `focus()` would wait for the next round.
         self.set_focus(self._panels[name].rows)
 
