@@ -131,6 +131,8 @@ class Observer:
         """
         if at_once:
             self._prober.hurry()
+        # A model's folder may come and go while the screen is open.
+        self._lab = replace(self._lab, models=model_infos(self._pipelines))
         for part, source in self._sources.items():
             if part not in self._under_way and (at_once or not source.backoff.waiting):
                 task = self._under_way[part] = asyncio.create_task(source.settle(getattr(before, part)))
@@ -174,9 +176,7 @@ class Observer:
         for part in done:
             del self._under_way[part]
         slices = {part: task.result() for part, task in done.items() if not task.cancelled()}
-        # A model's folder may come and go while the screen is open.
-        lab = self._lab = replace(self._lab, models=model_infos(self._pipelines))
-        after = replace(before, taken_at=self._clocks.wall(), lab=lab, **slices)
+        after = replace(before, taken_at=self._clocks.wall(), lab=self._lab, **slices)
         self._draw_conclusions(before, after)
         return after
 

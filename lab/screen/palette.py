@@ -12,7 +12,7 @@ from textual.system_commands import SystemCommandsProvider
 from lab.screen.action_controller import find_alert, find_run, title_of
 from lab.screen.actions import ACTIONS, Action
 from lab.views import PARTS
-from lab.views.by_model import names, several
+from lab.views.by_model import names
 
 if TYPE_CHECKING:
     from lab.screen.action_app import ActionApp
@@ -50,7 +50,7 @@ def commands(app: "ActionApp") -> Iterable[SystemCommand]:
         yield SystemCommand(
             "Show every model", f"Esc or M: the screen shows {view.model} only", partial(app.narrow, "")
         )
-    for name in names(view.snapshot) if several(view) else ():
+    for name in names(view.snapshot) if view.several else ():
         if name != view.model:
             yield SystemCommand(f"Only model {name}", "Key M on one of its rows", partial(app.narrow, name))
     bell = "off" if app.layout_kept.bell else "on"

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 from lab.governance.ledger import AuditView, Entry, Status
 from lab.views import formats
-from lab.views.by_model import model_of_entry, models_of_runs, several
+from lab.views.by_model import model_of_entry, models_of_runs
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail, field_line, heading, text
 from lab.views.view import UNCOUNTED, View, is_overtaken, is_probe, is_uncounted, ledger_mark, marked, source_panel
@@ -34,7 +34,7 @@ def panel(view: View) -> PanelView:
 
 
 def _audit(value: AuditView, view: View) -> PanelView:
-    columns = (*COLUMNS[:4], MODEL, *COLUMNS[4:]) if several(view) else COLUMNS
+    columns = (*COLUMNS[:4], MODEL, *COLUMNS[4:]) if view.several else COLUMNS
     return PanelView("", (chain(value),), columns=columns, rows=tuple(_rows(value, view)), lines=_lines(value, view))
 
 
@@ -45,7 +45,7 @@ FIRST = frozenset({Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status.ARC
 def _rows(value: AuditView, view: View) -> Iterator[Row]:
     """Decisions, refusals and whatever belongs to no run; then each run, newest first, over its entries."""
     shot = view.snapshot
-    of_run = models_of_runs(shot) if several(view) else {}
+    of_run = models_of_runs(shot) if view.several else {}
     probes = (
         {run.run_id for run in shot.runs.value.runs if PROBE in {run.trigger, run.owner}} if shot.runs.value else ()
     )
@@ -58,7 +58,7 @@ def _rows(value: AuditView, view: View) -> Iterator[Row]:
             entry.owner == PROBE
             or entry.run_id in probes
             or is_probe(entry, view)
-            or (entry.model_version and (model_of_entry(entry, shot, of_run), entry.model_version) in tried)
+            or (tried and (model_of_entry(entry, shot, of_run), entry.model_version) in tried)
         ):
             groups.setdefault(PROBE, []).append(entry)
         elif entry.run_id and entry.status not in FIRST:
@@ -134,7 +134,7 @@ def _entry(entry: Entry, view: View, of_run: dict[str, str]) -> Row:
         "owner": cell(formats.clean(entry.owner), Tone.MUTED),
         "hash": cell(formats.short(entry.hash, 12), Tone.MUTED),
     }
-    if several(view):
+    if view.several:
         cells["model"] = cell(formats.clean(model_of_entry(entry, view.snapshot, of_run)))
     return Row(str(entry.seq), cells)
 

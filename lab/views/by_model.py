@@ -9,7 +9,7 @@ from lab.base.model_versions import ModelVersion
 from lab.base.runs import JOB, REGISTRATION_REQUEST, STEPS, Run
 from lab.governance.ledger import Entry
 from lab.observe.snapshot import Snapshot
-from lab.views.view import View
+from lab.views.view import View, known_models
 
 # Where no contract says what decides, as in what was recorded before it could: each task's first metric.
 _USUAL = ("auc", "macro_f1", "rmse")
@@ -28,15 +28,7 @@ def default_model(snapshot: Snapshot) -> str:
 def names(snapshot: Snapshot) -> tuple[str, ...]:
     """Every model that the lab has a folder, a version or a drift report of; the default one first, then by name."""
     default = next((one.name for one in snapshot.lab.models if one.default), "")
-    found = {one.name for one in snapshot.lab.models}
-    found |= {version.name for version in snapshot.models.value or ()}
-    found |= {report.model for report in snapshot.drift.value or () if report.model}
-    return tuple(sorted(found, key=lambda name: (name != default, name)))
-
-
-def several(view: View) -> bool:
-    """Whether the screen must say which model is meant."""
-    return len(names(view.snapshot)) > 1
+    return tuple(sorted(known_models(snapshot), key=lambda name: (name != default, name)))
 
 
 def model_of_run(run: Run, snapshot: Snapshot) -> str:

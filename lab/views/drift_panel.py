@@ -6,7 +6,7 @@ from lab.base.alerts import Alert
 from lab.base.drift import DRIFTED, MODERATE, DriftReport, FeatureDrift
 from lab.observe.snapshot import SliceState
 from lab.views import formats
-from lab.views.by_model import foremost, report_of, several
+from lab.views.by_model import foremost, report_of
 from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, bar, cell, pad
 from lab.views.document import Detail, browsable, field_line, heading, text
 from lab.views.view import View, source_panel
@@ -58,7 +58,7 @@ def _drift(view: View) -> PanelView:
     checked = formats.age(view.epoch - report.checked_at) if report.checked_at else formats.NOTHING
     features = tuple(_feature(f, report) for f in report.features)
     rows = f" · {report.rows:,} rows · checked {checked}"
-    if not several(view):
+    if not view.several:
         return PanelView("", (verdict(report), Span(rows, Tone.MUTED)), columns=COLUMNS, rows=features)
     reports = sorted(
         (one for one in view.snapshot.drift.value or () if one.features),
@@ -149,7 +149,7 @@ def detail(key: str, view: View) -> Detail | None:
         name = pad((Span(formats.clean(feature.name)),), 58)
         track = bar(feature.psi / FULL, 24, tone)
         lines.append((Span(f"{glyph} ", tone), Span(f"{feature.psi:7.3f}  "), *track, Span("  "), *name))
-    title = f"Drift · {formats.clean(report.model)}" if several(view) else "Drift"
+    title = f"Drift · {formats.clean(report.model)}" if view.several else "Drift"
     return Detail(title, tuple(lines), report.current_hash, _page(view))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lab.base.drift import DRIFTED, FALSE_ALARMS, MODERATE, Feature, Histogram
 from lab.base.tallies import Reading
 from lab.views import formats
-from lab.views.by_model import report_of, several
+from lab.views.by_model import report_of
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, bar, cell, clip, pad
 from lab.views.document import field_line, text
 from lab.views.drift_panel import FULL, STATES
@@ -39,7 +39,7 @@ def subject_spans(detail: "DriftDetail | None", model: str, view: View) -> tuple
     planted = detail is not None and detail.current.planted
     return (
         Span("Drift", Tone.STRONG),
-        Span(formats.clean(model) if several(view) else "", Tone.ACCENT),
+        Span(formats.clean(model) if view.several else "", Tone.ACCENT),
         verdict,
         Span(f"{report.rows:,} rows"),
         Span("planted on purpose" if planted else "", Tone.WARN),

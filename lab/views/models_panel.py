@@ -7,7 +7,7 @@ from itertools import groupby
 from lab.base.model_versions import ModelVersion
 from lab.models.metrics import MORE_IS_BETTER
 from lab.views import formats
-from lab.views.by_model import champions, label, names, primary, several
+from lab.views.by_model import champions, label, names, primary
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail
 from lab.views.view import View, source_panel
@@ -60,7 +60,7 @@ def _rows(versions: Sequence[ModelVersion], decisive: dict[str, str], view: View
     place, best = {name: index for index, name in enumerate(names(view.snapshot))}, champions(versions)
     for model, found in groupby(sorted(versions, key=lambda one: place[one.name]), key=lambda one: one.name):
         listed = list(found)
-        if several(view):
+        if view.several:
             yield _heading(model, listed, best.get(model), decisive[model])
         yield from (_version(one, best.get(model), decisive[model], view) for one in listed)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from lab.base.model_versions import ModelVersion
 from lab.observe.snapshot import Health
 from lab.views import formats
-from lab.views.by_model import several
 from lab.views.cells import Line, Span, Tone, width_of
 from lab.views.view import View, is_probe
 from lab.views.waiting import awaits_approval, deciders, is_yours
@@ -65,7 +64,7 @@ def _trail(view: View) -> Iterator[Need]:
 
 
 def _drift(view: View) -> Iterator[Need]:
-    many = several(view)
+    many = view.several
     for report in view.snapshot.drift.value or ():
         if report.detected:
             key = f"model/{report.model}" if many else f"feature/{report.model}/{report.drifted[0]}"
@@ -79,7 +78,7 @@ def _versions(view: View) -> Iterator[Need]:
     for version in view.snapshot.models.value or ():
         if awaits_approval(version):
             waiting.setdefault(version.name, []).append(version)
-    lab, many = view.snapshot.lab, several(view)
+    lab, many = view.snapshot.lab, view.several
     found = []
     for model, versions in waiting.items():
         first = min(versions, key=lambda one: not is_yours(one, lab))

@@ -6,7 +6,7 @@ from lab.base.runs import STEPS, Run, RunStatus, ScheduleState
 from lab.governance.ledger import Status
 from lab.observe.snapshot import RunsView
 from lab.views import formats
-from lab.views.by_model import model_of_run, several
+from lab.views.by_model import model_of_run
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail
 from lab.views.view import View, source_panel
@@ -61,7 +61,7 @@ def _runs(value: RunsView, view: View) -> PanelView:
     status = (*status, *schedule_line(value.schedule, view))
     blocked = blocked_runs(view)
     rows = tuple(_run(run, blocked, view) for run in value.runs)
-    columns = (*COLUMNS[:2], MODEL, *COLUMNS[2:]) if several(view) else COLUMNS
+    columns = (*COLUMNS[:2], MODEL, *COLUMNS[2:]) if view.several else COLUMNS
     return PanelView("", status, columns=columns, rows=rows)
 
 
@@ -133,7 +133,7 @@ def _run(run: Run, blocked: frozenset[str], view: View) -> Row:
         "environment": cell(formats.clean(run.environment), Tone.MUTED),
         "job": cell(formats.clean(run.job), Tone.MUTED),
     }
-    if several(view):
+    if view.several:
         cells["model"] = cell(formats.clean(model_of_run(run, view.snapshot)), Tone.ACCENT)
     return Row(run.run_id, cells)
 

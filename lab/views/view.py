@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 
 from lab.base.catalogue import UNSEEN
@@ -53,6 +54,11 @@ class View:
     # The one model that the panels are narrowed to; empty for all.
     model: str = ""
 
+    @cached_property
+    def several(self) -> bool:
+        """Whether there is more than one model, so that the screen must say which one is meant."""
+        return len(known_models(self.snapshot)) > 1
+
     @property
     def epoch(self) -> float:
         return self.now.timestamp()
@@ -65,6 +71,13 @@ class View:
     def service_url(self, name: str) -> str:
         """The URL of a service, empty when it is unknown or not installed."""
         return next((page_url(s) for s in self.snapshot.services.value or () if s.name == name), "")
+
+
+def known_models(snapshot: Snapshot) -> set[str]:
+    """Every model that the lab has a folder, a version or a drift report of."""
+    found = {one.name for one in snapshot.lab.models}
+    found |= {version.name for version in snapshot.models.value or ()}
+    return found | {report.model for report in snapshot.drift.value or () if report.model}
 
 
 def is_uncounted(entry: Entry, view: View) -> bool:

@@ -20,7 +20,7 @@ from lab.screen.widgets.parts import PANELS
 from lab.screen.widgets.titlebar import TitleBar
 from lab.views import PARTS, Detail, View, banner
 from lab.views.activity import line as activity_line
-from lab.views.by_model import model_of_row, narrowed, several
+from lab.views.by_model import model_of_row, narrowed
 from lab.views.cells import Line
 from lab.views.needs import needs
 from lab.views.sorting import Order
@@ -92,7 +92,7 @@ class MainScreen(Screen[None]):
             self._banner = line
             self._strip.display = bool(line)
             self._strip.update(content(line))
-        choice = (view.model, several(view))
+        choice = (view.model, view.several)
         if choice != self._choice:
             self._choice = choice
             self.refresh_bindings()
@@ -105,7 +105,7 @@ class MainScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """With one model there is nothing to choose from."""
         if action == "narrow":
-            return bool(self._view.model) or several(self._view)
+            return bool(self._view.model) or self._view.several
         if action == "widen":
             return bool(self._view.model)
         return super().check_action(action, parameters)
