@@ -67,7 +67,7 @@ class Simulated:
             now = START + tick * REFRESH_S
             if tick % RUN_EVERY < RUN_TICKS:
                 self._go_on(tick // RUN_EVERY, tick % RUN_EVERY, now)
-            report = DriftReport("a" * 64, "a" * 64, 1000, features, now - tick % 15 * REFRESH_S)
+            report = (DriftReport("a" * 64, "a" * 64, 1000, features, now - tick % 15 * REFRESH_S),)
             parts = (RunsView(self._runs), self._models, AuditView(self._entries, len(self._entries)), report, ())
             down = tick % OUTAGE_EVERY >= OUTAGE_EVERY - OUTAGE_TICKS
             slices = [Slice(part, now - 0.05 * i, "", now - 0.05 * i) for i, part in enumerate(parts)]

@@ -102,6 +102,7 @@ PROCESSES: Mapping[str, ActionProcess[Any]] = {
     "up": ActionProcess(lifecycle_commands.up, results.started),
     "demo-run": ActionProcess(training_commands.demo_run, results.trained),
     "relaunch": ActionProcess(relaunch, results.trained, "run_id"),
+    "cancel": ActionProcess(training_commands.cancel, results.cancelled, "run"),
     "seed": ActionProcess(_SEED, results.seeded, takes=("model", "reason", "key")),
     "drift": ActionProcess(_SEED, results.seeded, takes=("model",), fixed={"drift": True}),
     "reset": ActionProcess(_SEED, results.seeded, takes=("model",), fixed={"reset": True}),

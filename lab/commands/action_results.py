@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lab.governance.cases.signing import KeyCard
     from lab.governance.checks import Proof
     from lab.operations.bring_up import UpResult
+    from lab.operations.cancel_run import Cancelled
     from lab.operations.demo_run import DemoRun
     from lab.operations.seed import Seeded
     from lab.operations.silence import Silence
@@ -29,6 +30,11 @@ def started(made: "tuple[LabConfig, UpResult]") -> ActionResult:
 def restarted(made: "tuple[str, UpResult]") -> ActionResult:
     """After a service was restarted, with its name."""
     return ActionResult(True, f"{made[0]} is back after {made[1].seconds:.1f} s")
+
+
+def cancelled(made: "Cancelled") -> ActionResult:
+    """After a run was stopped; one that ended by itself meanwhile is as good."""
+    return ActionResult(True, f"run {made.run.run_id[:8]} is {made.run.status.lower()}; audit entry {made.entry.seq}")
 
 
 def trained(result: "DemoRun") -> ActionResult:

@@ -33,6 +33,8 @@ _LAB: tuple[Command[Any], ...] = (
             training.print_run, json=True, doing="Running"),
     Command("train", "Train, evaluate and register one model under governance.", training.train,
             training.print_run, json=True, doing="Training"),
+    Command("cancel", "Stop a run that goes on; the audit trail says who asked.", training.cancel,
+            training.print_cancelled, json=True, doing="Stopping"),
     Command("models", "Show every model: its versions, how the newest stands, what is champion.", training.models,
             training.print_models, json=True, code=training.unsound),
     Command("new-model", "Look at a data set, and write a model's folder for it: contract, baseline, test.",

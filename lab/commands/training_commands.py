@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from lab.base.runs import Run
+    from lab.operations.cancel_run import Cancelled
     from lab.operations.demo_run import DemoRun
     from lab.operations.model_list import ModelList
     from lab.operations.seed import Seeded
@@ -94,6 +95,22 @@ def print_models(found: "ModelList") -> None:
             printing.show(f"[red]{printing.escape(one.name or one.folder)}: {printing.escape(one.problem)}[/]")
     if found.unread:
         printing.show(f"[yellow]versions are unknown: {printing.escape(found.unread)}[/]")
+
+
+def cancel(
+    voice: Voice, run: Annotated[str, Option("id of the run, or enough of its beginning", "RUN", bare=True)]
+) -> "Cancelled":
+    """Stops a run that goes on. Raises LabError."""
+    from lab import wiring
+    from lab.base import interruption
+    from lab.operations.cancel_run import RunCanceller
+
+    return interruption.run(RunCanceller(wiring.own_lab(), voice.report).cancel(run))
+
+
+def print_cancelled(made: "Cancelled") -> None:
+    """How the run ended, and where that is on record."""
+    printing.say(f"run {made.run.run_id} is {made.run.status.lower()}; audit entry {made.entry.seq} says who asked")
 
 
 def print_run(result: "DemoRun") -> None:

@@ -9,8 +9,9 @@ from lab.base.catalogue import BY_NAME, ProcessFact, Service
 from lab.base.drift import DriftReport
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.models.model_folder import listed_models
+from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.observe.audit_source import AuditSource
+from lab.observe.model_infos import model_infos
 from lab.observe.probing import ServicesSource
 from lab.observe.snapshot import Health, LabInfo, Slice, Snapshot
 from lab.observe.sources import PATIENCE_S, Clocks, RunsSource, Source
@@ -36,6 +37,7 @@ TOGETHER_S = 0.15
 _SOURCE_DEADLINES = 2.5
 # Each probe has its own deadline; this one only guards against a mistake in them.
 _SERVICES_DEADLINE_S = 20.0
+_DECIDED_IN = (Environment.STAGING, Environment.PROD)
 # What a part of the snapshot can't be read without.
 NEEDS: Mapping[str, Service] = {
     "runs": Service.DAGSTER,
@@ -76,7 +78,7 @@ class Observer:
         """
         self._started = started
         self._clocks = clocks or Clocks()
-        self._lab, self._pipelines = lab_info(config, runtime.name), config.pipelines
+        self._pipelines, self._lab = config.pipelines, lab_info(config, runtime.name)
         probe_s = min(deadline_s, PROBE_DEADLINE_S)
         self._prober = ServicesSource(
             config,
@@ -129,6 +131,8 @@ class Observer:
         """
         if at_once:
             self._prober.hurry()
+        # A model's folder may come and go while the screen is open.
+        self._lab = replace(self._lab, models=model_infos(self._pipelines))
         for part, source in self._sources.items():
             if part not in self._under_way and (at_once or not source.backoff.waiting):
                 task = self._under_way[part] = asyncio.create_task(source.settle(getattr(before, part)))
@@ -192,22 +196,29 @@ class Observer:
             if service in up - was_up:
                 self._sources[part].backoff.hurry()
 
-    async def _fetch_drift(self) -> DriftReport | None:
+    async def _fetch_drift(self) -> tuple[DriftReport, ...] | None:
         http = self._http[Service.DRIFT_MONITOR]
         exposition = await http.get_text("/metrics")
         with understanding(http.title, http.remedy):
             found = read_drift(exposition)
-        reports = [one.report for one in found.values() if one.report]
+        reports = tuple(sorted((one.report for one in found.values() if one.report), key=lambda one: one.model))
         if not reports and any(one.failing for one in found.values()):
             raise http.unavailable("has not managed a check of the data yet.")
-        default = {one.name for one in listed_models(self._pipelines) if one.default}
-        return min(reports, key=lambda one: (not one.detected, one.model not in default, one.model), default=None)
+        return reports or None
 
 
 def lab_info(config: LabConfig, runtime: str) -> LabInfo:
     """Whose lab it is; `runtime` is the one in use, which `auto` in the settings doesn't tell."""
-    actor = config.actor
-    return LabInfo(config.name, actor.environment, actor.role, actor.owner, runtime)
+    actor, policy = config.actor, config.policy
+    deciding = [(action, place) for action in (Action.APPROVE, Action.PROMOTE) for place in _DECIDED_IN]
+    may = {
+        f"{action} {place}": tuple(
+            str(role) for role in Role if policy.decide(Actor(actor.owner, role, place), action).allowed
+        )
+        for action, place in deciding
+    }
+    models = model_infos(config.pipelines)
+    return LabInfo(config.name, actor.environment, actor.role, actor.owner, runtime, models, may)
 
 
 def first_snapshot(config: LabConfig, runtime: str, now: float) -> Snapshot:

@@ -1,6 +1,6 @@
 """One frozen picture of the whole lab: what every screen and `--json` shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -11,7 +11,9 @@ from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, ScheduleState
 from lab.governance.ledger import AuditView
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# In the first one `drift` was the report of one model, not of each.
+READABLE_SCHEMAS = frozenset({1, SCHEMA_VERSION})
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -93,14 +95,31 @@ class ServiceState:
 
 
 @dataclass(frozen=True)
+class ModelInfo:
+    """What a model's contract says: the registered name, whether commands that name none mean it, what decides.
+
+    `primary` is a metric; it is empty where the contract can't be read.
+    """
+
+    name: str
+    default: bool = False
+    primary: str = ""
+
+
+@dataclass(frozen=True)
 class LabInfo:
-    """Whose lab it is and where it runs."""
+    """Whose lab it is, where it runs, and the models that it has folders of.
+
+    `may` are the policy's roles by action and environment, as in `approve staging`; empty where it isn't known.
+    """
 
     name: str
     environment: str
     role: str
     owner: str
     runtime: str
+    models: tuple[ModelInfo, ...] = ()
+    may: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,7 +140,7 @@ class Snapshot:
     runs: Slice[RunsView] = field(default_factory=Slice)
     models: Slice[tuple[ModelVersion, ...]] = field(default_factory=Slice)
     audit: Slice[AuditView] = field(default_factory=Slice)
-    drift: Slice[DriftReport] = field(default_factory=Slice)
+    drift: Slice[tuple[DriftReport, ...]] = field(default_factory=Slice)
     alerts: Slice[tuple[Alert, ...]] = field(default_factory=Slice)
 
     @property

@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Any
 
 from lab.base.errors import LabError
-from lab.observe.snapshot import SCHEMA_VERSION, Snapshot
+from lab.observe.snapshot import READABLE_SCHEMAS, SCHEMA_VERSION, Snapshot
 
 Decode = Callable[[Any], Any]
 
@@ -40,14 +40,22 @@ def snapshot_from_json(document: Any) -> Snapshot:
     version = document.get("schema") if isinstance(document, dict) else None
     if type(version) is not int or "taken_at" not in document:
         raise SnapshotInvalid("This is no snapshot of a lab.", "Make one with `mlops-lab --once --json`.")
-    if version != SCHEMA_VERSION:
+    if version not in READABLE_SCHEMAS:
         age = "newer" if version > SCHEMA_VERSION else "older"
         raise SnapshotInvalid(
             f"This snapshot has schema {version}, which is {age} than the {SCHEMA_VERSION} that is read here.",
             "Update mlops-lab." if version > SCHEMA_VERSION else "Read it with the version that made it.",
         )
-    snapshot: Snapshot = decode(Snapshot, document)
+    drift = document.get("drift")
+    snapshot: Snapshot = decode(Snapshot, {**document, "drift": in_todays_form(drift)} if drift else document)
     return snapshot
+
+
+def in_todays_form(drift: Any) -> Any:
+    """The part `drift` of a document; in schema 1 it held the report of the one model that there was."""
+    if isinstance(drift, dict) and isinstance(drift.get("value"), dict):
+        return {**drift, "value": [drift["value"]]}
+    return drift
 
 
 def decode(kind: Any, document: Any) -> Any:

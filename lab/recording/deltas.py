@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, get_origin
 
 from lab.observe.snapshot import Slice, Snapshot
-from lab.observe.snapshot_decode import decode, field_types
+from lab.observe.snapshot_decode import decode, field_types, in_todays_form
 from lab.observe.snapshot_json import plain
 
 Change = Any
@@ -160,7 +160,7 @@ class Decoder:
         raw = frame[name]
         known, value = self._values.get(name, (None, None))
         if known is None or raw.get("value") is not known:
-            whole: Slice[Any] = decode(_TYPES[name], raw)
+            whole: Slice[Any] = decode(_TYPES[name], in_todays_form(raw) if name == "drift" else raw)
             self._values[name] = (raw.get("value"), whole.value)
             return whole
         bare: Slice[Any] = decode(_TYPES[name], {**raw, "value": None})

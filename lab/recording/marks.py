@@ -34,6 +34,15 @@ def changes(before: Snapshot, after: Snapshot) -> tuple[Mark, ...]:
 _Found = Iterable[tuple[Tone, str]]
 
 
+def news(before: Snapshot, after: Snapshot) -> tuple[tuple[Tone, str], ...]:
+    """What a person who looks elsewhere wants to be told: a service that went or came back, a run's end, an alert."""
+    # A service that only starts, or answers with less than all it should, is on the screen.
+    gone = ((tone, text) for tone, text in _services(before, after) if text.endswith((" up", " down")))
+    ended = ((tone, text) for tone, text in _runs(before, after) if not text.endswith(" began"))
+    alerts = ((tone, text) for tone, text in _alerts(before, after) if not text.endswith(" pending"))
+    return tuple((tone, formats.clean(text)) for tone, text in (*gone, *ended, *alerts))
+
+
 def _services(before: Snapshot, after: Snapshot) -> _Found:
     if before.services.value is None or before.services.value is after.services.value:
         return
@@ -90,9 +99,13 @@ def _trail(before: Snapshot, after: Snapshot) -> _Found:
 
 
 def _drift(before: Snapshot, after: Snapshot) -> _Found:
-    was, now = before.drift.value, after.drift.value
-    if was is not None and now is not None and was.detected != now.detected:
-        yield (Tone.BAD, "data drifted") if now.detected else (Tone.OK, "data stable")
+    if before.drift.value is None or before.drift.value is after.drift.value:
+        return
+    old = {report.model: report.detected for report in before.drift.value}
+    for report in after.drift.value or ():
+        if old.get(report.model, report.detected) != report.detected:
+            data = f"data of {report.model}" if len(old) > 1 else "data"
+            yield (Tone.BAD, f"{data} drifted") if report.detected else (Tone.OK, f"{data} stable")
 
 
 def _alerts(before: Snapshot, after: Snapshot) -> _Found:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lab.observe.snapshot import SCHEMA_VERSION, Slice, Snapshot
+from lab.observe.snapshot import READABLE_SCHEMAS, SCHEMA_VERSION, Slice, Snapshot
 from lab.observe.snapshot_decode import SnapshotInvalid
 from lab.recording.blocks import FORMAT, VERSION, Block, RecordingError, lines_of, next_block
 from lab.recording.deltas import Decoder, applied
@@ -138,8 +138,9 @@ class Recording:
             found = None
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise RecordingError(f"{self.path} is no recording of mlops-lab.", _REMEDY)
-        for name, known in (("version", VERSION), ("schema", SCHEMA_VERSION)):
-            if found.get(name) != known:
+        self.schema = found.get("schema")
+        for name, known, read in (("version", VERSION, {VERSION}), ("schema", SCHEMA_VERSION, READABLE_SCHEMAS)):
+            if type(found.get(name)) is not int or found[name] not in read:
                 raise RecordingError(
                     f"{self.path} has {name} {found.get(name)!r:.20}; this mlops-lab reads {known}.",
                     "Use the mlops-lab that recorded it, or a newer one.",

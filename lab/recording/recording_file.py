@@ -125,6 +125,8 @@ class Recorder:
             self._write(packed([json.dumps(head).encode()], True, 0.0, 0.0))
             return
         with Recording(self.path, empty_is_fine=True) as found:
+            if found.schema != SCHEMA_VERSION:
+                raise RecordingError(f"{self.path} was begun by an earlier mlops-lab.", "Name another file.")
             self._file.truncate(found.whole_bytes)
             self.size = self._file.seek(found.whole_bytes)
             if found.count:

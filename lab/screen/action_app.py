@@ -1,7 +1,8 @@
 """The half of the application that does things: actions, their account, and how the screen is left and found again."""
 
 import contextlib
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from textual import on
 from textual.app import App
@@ -12,6 +13,7 @@ from lab.screen.messages import ActionWanted
 from lab.screen.saved_layout import Layout, SavedLayout
 from lab.screen.screens.main_screen import MainScreen
 from lab.screen.widgets.panel import Panel
+from lab.views.cells import Tone
 
 if TYPE_CHECKING:
     from lab.observe.snapshot import Snapshot
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
     from lab.screen.action_controller import ActionController
     from lab.views import View
     from lab.views.jobs import Jobs
+
+
+Severity = Literal["information", "warning", "error"]
+# Lines of one notice: a lab that goes down as a whole fills no screen.
+_NEWS = 4
+# Actions that tell of their run themselves.
+_TRAINS = {"demo-run", "relaunch"}
 
 
 class ActionApp(App[None]):
@@ -60,6 +69,10 @@ class ActionApp(App[None]):
 
     def take_recording(self, path: str) -> None:
         """Shows that the file at `path` is being recorded to, or with an empty one that none is."""
+        raise NotImplementedError
+
+    def narrow(self, model: str) -> None:
+        """Shows one model only; all of them when `model` is empty."""
         raise NotImplementedError
 
     def want(self, name: str, target: str = "") -> None:
@@ -130,6 +143,29 @@ class ActionApp(App[None]):
             self.notify(self._recording.trouble, title="Recording ended", severity="error", markup=False)
             self.take_recording("")
 
+    def tell_news(self, before: "Snapshot", after: "Snapshot") -> None:
+        """A notice of what somebody who looks elsewhere should know, with a bell where that is wanted."""
+        # Imported with the second snapshot: before the first paint that would cost time.
+        from lab.recording.marks import news
+
+        own = any(job.name in _TRAINS for job in self.view.jobs.running)
+        found = [one for one in news(before, after) if not (own and one[1].startswith("run "))]
+        if not found:
+            return
+        lines = [text for _, text in found[:_NEWS]]
+        lines += [f"and {len(found) - _NEWS} more"] if len(found) > _NEWS else []
+        tones = {tone for tone, _ in found}
+        level: Severity = "error" if Tone.BAD in tones else "warning" if Tone.WARN in tones else "information"
+        self.notify("\n".join(lines), severity=level, markup=False)
+        if self.layout_kept.bell:
+            self.bell()
+
+    def action_ring(self) -> None:
+        """Rings with notices from now on, or no longer."""
+        self.layout_kept = replace(self.layout_kept, bell=not self.layout_kept.bell)
+        self.notify("on: it rings with each notice" if self.layout_kept.bell else "off", title="Bell", timeout=2)
+        self.keep_layout()
+
     def on_unmount(self) -> None:
         """However the screen is left, its recording is whole."""
         if self._recording:
@@ -149,7 +185,14 @@ class ActionApp(App[None]):
     def keep_layout(self) -> None:
         """Writes down how the screen looks now."""
         if self._memory and self.main_screen:
-            note = self._memory.save(Layout(self.theme, self.main_screen.panel_name, self.main_screen.orders))
+            note = self._memory.save(
+                replace(
+                    self.layout_kept,
+                    theme=self.theme,
+                    panel=self.main_screen.panel_name,
+                    orders=self.main_screen.orders,
+                )
+            )
             if note and note != self._note:
                 self._note = note
                 self.notify(note, severity="warning", markup=False)

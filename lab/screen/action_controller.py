@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from textual.app import SuspendNotSupported
 
 from lab.base.alerts import Alert
+from lab.base.runs import Run
 from lab.screen.action_runner import ActionArguments, Runner
 from lab.screen.actions import ACTIONS, Action, Ask
 from lab.screen.screens.confirm_screen import ConfirmScreen
@@ -50,6 +51,10 @@ class ActionController:
             return "This screen is read-only: it was started with --readonly."
         if action.part and not target:
             return f"Choose a row of the panel {action.part} first."
+        if action.part == "models" and target.endswith("/"):
+            return "Choose a version first: this row is about the whole model."
+        if action.name == "cancel" and (run := find_run(view, target)) and run.status.finished:
+            return f"Run {target[:8]} has ended already: {run.status.lower()}."
         if action.name == "silence" and find_alert(view, target) is None:
             return "Choose an alert first: drift by itself can't be silenced."
         if self.jobs.of(action.name):
@@ -110,6 +115,12 @@ class ActionController:
 def find_alert(view: View, key: str) -> Alert | None:
     """The alert whose row has this key."""
     return next((one for one in view.snapshot.alerts.value or () if alert_key(one) == key), None)
+
+
+def find_run(view: View, key: str) -> Run | None:
+    """The run whose row has this key."""
+    listed = view.snapshot.runs.value.runs if view.snapshot.runs.value else ()
+    return next((run for run in listed if run.run_id == key), None)
 
 
 def title_of(action: Action, target: str, view: View) -> str:

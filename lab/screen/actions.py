@@ -32,8 +32,20 @@ class Action:
 
 
 _ALL = (
-    Action("up", "Start the lab", "As `invoke up`: start every service and wait until each is healthy"),
-    Action("demo-run", "Launch a demo run", "As `invoke demo-run`: train, evaluate and register under governance"),
+    Action(
+        "up",
+        "Start the lab",
+        "As `invoke up`: start every service and wait until each is healthy",
+        ask=Ask.CONFIRM,
+        warning="Starts every service of the lab on this machine, and seeds the data if that was never done.",
+    ),
+    Action(
+        "demo-run",
+        "Launch a demo run",
+        "As `invoke demo-run`: train, evaluate and register under governance",
+        ask=Ask.CONFIRM,
+        warning="Trains the default model in your name, and registers a version that waits for approval.",
+    ),
     Action(
         "seed",
         "Seed the data",
@@ -49,7 +61,13 @@ _ALL = (
         ask=Ask.CONFIRM,
         warning="Replaces the current data by a drifted set: alerts fire, and versions trained on it stay blocked.",
     ),
-    Action("reset", "Take the drift back", "As `invoke seed --reset`: the baseline's data is current again"),
+    Action(
+        "reset",
+        "Take the drift back",
+        "As `invoke seed --reset`: the baseline's data is current again",
+        ask=Ask.CONFIRM,
+        warning="Makes the baseline's data the current data again.",
+    ),
     Action(
         "verify-governance",
         "Verify governance",
@@ -79,6 +97,14 @@ _ALL = (
         "runs",
         Ask.CONFIRM,
         "Starts a new run on the data that this one trained on. It is yours, whoever started the first.",
+    ),
+    Action(
+        "cancel",
+        "Stop run {}",
+        "As `invoke cancel`: stop it; the audit trail says who asked",
+        "runs",
+        Ask.CONFIRM,
+        "Stops the run, whoever started it. What it has done so far stays; it registers no version.",
     ),
     Action(
         "restart",

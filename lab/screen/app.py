@@ -19,7 +19,7 @@ from lab.observe.snapshot import LabInfo, Snapshot
 from lab.screen import themes
 from lab.screen.action_app import ActionApp
 from lab.screen.action_runner import Runner
-from lab.screen.messages import PollFailed, SnapshotTaken
+from lab.screen.messages import Narrowed, PollFailed, SnapshotTaken
 from lab.screen.saved_layout import SavedLayout
 from lab.screen.screens.main_screen import MainScreen
 from lab.screen.textual_private import style_with_theme
@@ -147,6 +147,7 @@ class LabApp(ActionApp):
     @on(SnapshotTaken)
     def _taken(self, event: SnapshotTaken) -> None:
         self.record_shown(event.snapshot)
+        self.tell_news(self.view.snapshot, event.snapshot)
         history = self.view.history.with_snapshot(event.snapshot)
         self._show(replace(self.view, snapshot=event.snapshot, history=history, trouble="", now=self._clock()))
 
@@ -179,6 +180,14 @@ class LabApp(ActionApp):
     def take_jobs(self, jobs: Jobs) -> None:
         """Shows what is under way and done."""
         self._show(replace(self.view, jobs=jobs))
+
+    @on(Narrowed)
+    def _narrowed(self, event: Narrowed) -> None:
+        self.narrow(event.model)
+
+    def narrow(self, model: str) -> None:
+        """Shows one model only; all of them when `model` is empty."""
+        self._show(replace(self.view, model=model))
 
     def take_recording(self, path: str) -> None:
         """Shows that the file at `path` is being recorded to, or with an empty one that none is."""

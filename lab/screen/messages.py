@@ -21,6 +21,14 @@ class PollFailed(Message):
         self.reason = reason
 
 
+class Narrowed(Message):
+    """A person wants to see one model only; all of them where `model` is empty."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self.model = model
+
+
 class ActionWanted(Message):
     """A person asks for something that changes the lab, or takes long.
 

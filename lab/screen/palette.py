@@ -9,9 +9,10 @@ from textual.command import DiscoveryHit, Hits
 from textual.content import Content
 from textual.system_commands import SystemCommandsProvider
 
-from lab.screen.action_controller import find_alert, title_of
+from lab.screen.action_controller import find_alert, find_run, title_of
 from lab.screen.actions import ACTIONS, Action
 from lab.views import PARTS
+from lab.views.by_model import names
 
 if TYPE_CHECKING:
     from lab.screen.action_app import ActionApp
@@ -47,6 +48,15 @@ def commands(app: "ActionApp") -> Iterable[SystemCommand]:
     yield SystemCommand(*recording, app.action_record)
     yield SystemCommand("Keys", "Key ?: the keys that work here", app.action_help)
     yield SystemCommand("Theme", "Choose a theme; key t walks through them", app.action_change_theme)
+    if view.model:
+        yield SystemCommand(
+            "Show every model", f"Esc or M: the screen shows {view.model} only", partial(app.narrow, "")
+        )
+    for name in names(view.snapshot) if view.several else ():
+        if name != view.model:
+            yield SystemCommand(f"Only model {name}", "Key M on one of its rows", partial(app.narrow, name))
+    bell = "off" if app.layout_kept.bell else "on"
+    yield SystemCommand(f"Bell {bell}", "With notices: a service, a run's end, an alert", app.action_ring)
     for number, name in enumerate(PARTS, 1):
         yield SystemCommand(f"Go to {name}", f"Key {number}", partial(app.go_to, name))
     for service in view.snapshot.services.value or ():
@@ -60,4 +70,8 @@ def _target(app: "ActionApp", action: Action) -> str:
     if not action.part:
         return " "
     key = app.chosen(action.part)
+    if action.name == "cancel" and ((run := find_run(app.view, key)) is None or run.status.finished):
+        return ""
+    if action.part == "models" and key.endswith("/"):
+        return ""
     return "" if action.name == "silence" and find_alert(app.view, key) is None else key

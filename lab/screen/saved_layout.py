@@ -1,4 +1,4 @@
-"""What the screen remembers from one day to the next: theme, panel, order of the rows. Never what is filtered away."""
+"""What the screen remembers from one day to the next: theme, panel, orders, bell. Never what is filtered away."""
 
 import contextlib
 import json
@@ -17,11 +17,12 @@ _SCHEMA = 1
 
 @dataclass(frozen=True)
 class Layout:
-    """How a person left the screen; `orders` by panel."""
+    """How a person left the screen; `orders` by panel, `bell` whether notices ring."""
 
     theme: str = ""
     panel: str = ""
     orders: Mapping[str, Order] = field(default_factory=dict)
+    bell: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,4 +70,4 @@ def _layout(found: Mapping[str, Any]) -> Layout:
     if found["schema"] != _SCHEMA:
         raise ValueError("of another version")
     orders = {str(panel): Order(str(one["column"]), bool(one["down"])) for panel, one in found["orders"].items()}
-    return Layout(str(found["theme"]), str(found["panel"]), orders)
+    return Layout(str(found["theme"]), str(found["panel"]), orders, found.get("bell") is True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -25,8 +25,10 @@ _MODELS = 100
 Place = tuple[str, str]
 # MLflow takes 100,000 characters; no tag that the lab knows needs as many as these.
 _LONGEST_TAG = 2000
-# Each costs a request at every look.
+# Each costs a request, at the first look and at each few after that.
 _MOST_ALIASED = 20
+# Of versions that are too old to be listed, as many are asked for again at a look, in turns.
+_AGAIN = 3
 _FINISHED = {"FINISHED", "FAILED", "KILLED"}
 
 
@@ -53,6 +55,8 @@ class Mlflow:
     def __init__(self, http: Http) -> None:
         self._http = http
         self._metrics: dict[str, Mapping[str, float]] = {}
+        # In the order in which they are asked for again.
+        self._older: dict[Place, ModelVersion] = {}
 
     @property
     def title(self) -> str:
@@ -72,12 +76,21 @@ class Mlflow:
         found, held = await asyncio.gather(self._search_versions(limit, name), self._all_aliases(name))
         known = {(one.name, one.version) for one in found}
         older = _chosen({place: names for place, names in held.items() if place not in known})
-        found += await asyncio.gather(*(self._version(*place) for place in older))
+        found += await self._older_ones(older, held)
         metrics = await self._metrics_of(list({one.run_id for one in found if one.run_id}))
         return tuple(
             replace(one, aliases=held.get((one.name, one.version), ()), metrics=metrics.get(one.run_id, {}))
             for one in found
         )
+
+    async def _older_ones(self, places: Sequence[Place], held: Mapping[Place, tuple[str, ...]]) -> list[ModelVersion]:
+        """Those not seen before or with another alias than before, and a few of the others, in turns."""
+        kept = {place: one for place, one in self._older.items() if place in places and one.aliases == held[place]}
+        asked = [*(place for place in places if place not in kept), *list(kept)[:_AGAIN]]
+        fresh = dict(zip(asked, await asyncio.gather(*(self._version(*place) for place in asked)), strict=True))
+        kept = {place: one for place, one in kept.items() if place not in fresh}
+        self._older = kept | {place: replace(one, aliases=held[place]) for place, one in fresh.items()}
+        return [self._older[place] for place in places]
 
     async def tagged_versions(self, limit: int) -> tuple[ModelVersion, ...]:
         """Up to `limit` versions of all models, newest first, with tags but no aliases or metrics: one request."""

@@ -1,14 +1,16 @@
 """The audit panel: the newest entries, the chain's state, steps without an end."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 
-from lab.governance.ledger import AuditView, Entry
+from lab.governance.ledger import AuditView, Entry, Status
 from lab.views import formats
+from lab.views.by_model import model_of_entry, models_of_runs
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail, field_line, heading, text
 from lab.views.view import UNCOUNTED, View, is_overtaken, is_probe, is_uncounted, ledger_mark, marked, source_panel
+from lab.views.waiting import PROBE
 
 COLUMNS = (
     Column("seq", "#", 1, 3, right=True),
@@ -21,17 +23,70 @@ COLUMNS = (
     Column("owner", "owner", 6, 10, 28),
     Column("hash", "hash", 7, 8, 12),
 )
+MODEL = Column("model", "model", 5, 10, 20)
 EMPTY = "No audit entry yet.\nEvery governed step writes one: `invoke demo-run`."
 
 
 def panel(view: View) -> PanelView:
     """The newest entries and whether the chain holds."""
-    return source_panel("Audit", view.snapshot.audit, view, EMPTY, lambda value: _audit(value, view))
+    empty = f"No entry of {view.model} among the newest." if view.model else EMPTY
+    return source_panel("Audit", view.snapshot.audit, view, empty, lambda value: _audit(value, view))
 
 
 def _audit(value: AuditView, view: View) -> PanelView:
-    rows = tuple(_entry(entry, view) for entry in value.entries)
-    return PanelView("", (chain(value),), columns=COLUMNS, rows=rows, lines=_lines(value, view))
+    columns = (*COLUMNS[:4], MODEL, *COLUMNS[4:]) if view.several else COLUMNS
+    return PanelView("", (chain(value),), columns=columns, rows=tuple(_rows(value, view)), lines=_lines(value, view))
+
+
+# What people decided and what was refused: a run's steps are under the run.
+FIRST = frozenset({Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status.ARCHIVED, Status.REFUSED, Status.BLOCKED})
+
+
+def _rows(value: AuditView, view: View) -> Iterator[Row]:
+    """Decisions, refusals and whatever belongs to no run; then each run, newest first, over its entries."""
+    shot = view.snapshot
+    of_run = models_of_runs(shot) if view.several else {}
+    probes = (
+        {run.run_id for run in shot.runs.value.runs if PROBE in {run.trigger, run.owner}} if shot.runs.value else ()
+    )
+    tried = {(v.name, v.version) for v in shot.models.value or () if v.tags.get("owner") == PROBE}
+    groups: dict[str, list[Entry]] = {}
+    for entry in value.entries:
+        if entry.seq in value.uncounted and not is_probe(entry, view):
+            yield _entry(entry, view, of_run)
+        elif (
+            entry.owner == PROBE
+            or entry.run_id in probes
+            or is_probe(entry, view)
+            or (tried and (model_of_entry(entry, shot, of_run), entry.model_version) in tried)
+        ):
+            groups.setdefault(PROBE, []).append(entry)
+        elif entry.run_id and entry.status not in FIRST:
+            groups.setdefault(entry.run_id, []).append(entry)
+        else:
+            yield _entry(entry, view, of_run)
+    for name, entries in groups.items():
+        yield _fold(name, entries, view, of_run)
+        yield from (_entry(entry, view, of_run) for entry in entries)
+
+
+def _fold(name: str, entries: Sequence[Entry], view: View, of_run: dict[str, str]) -> Row:
+    """One line for a run: its newest entry, how many there are, and how it stands."""
+    newest = entries[0]
+    row = _entry(newest, view, of_run)
+    title = "▸ verification" if name == PROBE else f"▸ run {formats.short(name)}"
+    glyph, tone = ledger_mark(newest, view)
+    word = str(newest.status)
+    if bad := next((entry for entry in entries if entry.status is Status.FAILURE), None):
+        (glyph, tone), word = ledger_mark(bad, view), str(bad.status)
+    if name == PROBE:
+        glyph, word, tone = "○", "tried", Tone.MUTED
+    cells = {
+        **row.cells,
+        "action": Cell((Span(title, Tone.STRONG), Span(f" ({len(entries)})", Tone.MUTED))),
+        "status": Cell((Span(f"{glyph} {word}", tone),)),
+    }
+    return Row(f"run/{name}", cells, heading=True, folds=True)
 
 
 def chain(value: AuditView) -> Span:
@@ -64,7 +119,7 @@ def is_running(entry: Entry, view: View) -> bool:
     return runs is not None and any(run.run_id == entry.run_id and not run.status.finished for run in runs.runs)
 
 
-def _entry(entry: Entry, view: View) -> Row:
+def _entry(entry: Entry, view: View, of_run: dict[str, str]) -> Row:
     glyph, tone = ledger_mark(entry, view)
     cells = {
         "seq": cell(entry.seq, Tone.MUTED),
@@ -79,6 +134,8 @@ def _entry(entry: Entry, view: View) -> Row:
         "owner": cell(formats.clean(entry.owner), Tone.MUTED),
         "hash": cell(formats.short(entry.hash, 12), Tone.MUTED),
     }
+    if view.several:
+        cells["model"] = cell(formats.clean(model_of_entry(entry, view.snapshot, of_run)))
     return Row(str(entry.seq), cells)
 
 
@@ -89,6 +146,9 @@ def entry_json(entry: Entry) -> str:
 
 def detail(key: str, view: View) -> Detail | None:
     audit = view.snapshot.audit.value
+    kind, _, name = key.partition("/")
+    if kind == "run" and audit and any(e.run_id == name or e.owner == name for e in audit.entries):
+        return Detail(f"Audit entries · {formats.clean(name)}", copy=name)
     entry = next((e for e in audit.entries if str(e.seq) == key), None) if audit else None
     if entry is None or audit is None:
         return None

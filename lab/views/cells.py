@@ -75,19 +75,32 @@ class Row:
     """A line of a table; `key` stays the same across refreshes.
 
     `spill` names a column from which one cell runs to the end of the line, where a reason matters more than figures;
-    a `pinned` row stays on top however the table is sorted.
+    a `pinned` row stays on top however the table is sorted. A `heading` says what the rows up to the next one have in
+    common: they stay under it, and out of sight where it `folds` until it is opened.
     """
 
     key: str
     cells: dict[str, Cell]
     spill: tuple[str, Cell] | None = None
     pinned: bool = False
+    heading: bool = False
+    folds: bool = False
 
     @property
     def text(self) -> str:
         """What a filter looks at."""
         shown = [cell.text for cell in self.cells.values()]
         return " ".join([*shown, self.spill[1].text] if self.spill else shown)
+
+
+def stretches(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows from one heading to the next; what comes before the first heading has none."""
+    found: list[list[Row]] = [[]]
+    for row in rows:
+        if row.heading:
+            found.append([])
+        found[-1].append(row)
+    return [one for one in found if one]
 
 
 class PanelState(StrEnum):

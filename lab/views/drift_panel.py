@@ -6,6 +6,7 @@ from lab.base.alerts import Alert
 from lab.base.drift import DRIFTED, MODERATE, DriftReport, FeatureDrift
 from lab.observe.snapshot import SliceState
 from lab.views import formats
+from lab.views.by_model import foremost, report_of
 from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, bar, cell, pad
 from lab.views.document import Detail, browsable, field_line, heading, text
 from lab.views.view import View, source_panel
@@ -28,9 +29,9 @@ FULL = 2 * DRIFTED
 
 def panel(view: View) -> PanelView:
     """Drift by feature, under the alerts that are pending or firing."""
-    panel = source_panel("Drift & alerts", view.snapshot.drift, view, EMPTY, lambda value: _drift(value, view))
+    panel = source_panel("Drift & alerts", view.snapshot.drift, view, EMPTY, lambda _: _drift(view))
     alerts = view.snapshot.alerts
-    rows = tuple(_alert(alert, view) for alert in _by_urgency(alerts.value or ()))
+    rows = tuple(_alert(alert, view) for alert in by_urgency(alerts.value or ()))
     if alerts.state in {SliceState.FAILED, SliceState.STALE} and not view.lab_down:
         panel = _with_line(
             panel, (Span("▲ alerts unknown: ", Tone.WARN), Span(formats.clean(alerts.error), Tone.MUTED))
@@ -50,12 +51,44 @@ def _with_line(panel: PanelView, line: Line) -> PanelView:
     )
 
 
-def _drift(report: DriftReport, view: View) -> PanelView:
-    checked = formats.age(view.epoch - report.checked_at) if report.checked_at else formats.NOTHING
-    if not report.features:
+def _drift(view: View) -> PanelView:
+    report = foremost(view)
+    if report is None:
         return PanelView("")
-    status: Line = (verdict(report), Span(f" · {report.rows:,} rows · checked {checked}", Tone.MUTED))
-    return PanelView("", status, columns=COLUMNS, rows=tuple(_feature(f) for f in report.features))
+    checked = formats.age(view.epoch - report.checked_at) if report.checked_at else formats.NOTHING
+    features = tuple(_feature(f, report) for f in report.features)
+    rows = f" · {report.rows:,} rows · checked {checked}"
+    if not view.several:
+        return PanelView("", (verdict(report), Span(rows, Tone.MUTED)), columns=COLUMNS, rows=features)
+    reports = sorted(
+        (one for one in view.snapshot.drift.value or () if one.features),
+        key=lambda one: (not one.detected, one is not report, one.model),
+    )
+    title = Cell((Span(f"{formats.clean(report.model)}", Tone.ACCENT), Span(rows, Tone.MUTED)))
+    heading = Row(f"features/{report.model}", {}, ("name", title), heading=True)
+    models = tuple(_model(one) for one in reports)
+    return PanelView("", _verdicts(reports), columns=COLUMNS, rows=(*models, heading, *features))
+
+
+def _verdicts(reports: Sequence[DriftReport]) -> Line:
+    drifted = sum(one.detected for one in reports)
+    if drifted:
+        return (Span(f"✗ {drifted} of {len(reports)} models drifted", Tone.BAD),)
+    return (Span(f"● no drift in {len(reports)} models", Tone.OK),)
+
+
+def _model(report: DriftReport) -> Row:
+    """One model's data by the feature that moved most."""
+    worst = max(report.features, key=lambda one: one.psi)
+    state = "drifted" if report.detected else max((one.state for one in report.features), key=list(STATES).index)
+    glyph, tone = STATES[state]
+    cells = {
+        "name": Cell((Span(f"{glyph} ", tone), Span(formats.clean(report.model), Tone.STRONG))),
+        "psi": cell(f"{worst.psi:.3f}"),
+        "bar": Cell((Span("", tone),), fill=worst.psi / FULL),
+        "state": cell(f"{len(report.drifted)} drifted" if report.detected else state, tone),
+    }
+    return Row(f"model/{report.model}", cells)
 
 
 def verdict(report: DriftReport) -> Span:
@@ -64,7 +97,7 @@ def verdict(report: DriftReport) -> Span:
     return Span(f"✗ {found} drifted", Tone.BAD) if found else Span("● no drift", Tone.OK)
 
 
-def _feature(feature: FeatureDrift) -> Row:
+def _feature(feature: FeatureDrift, report: DriftReport) -> Row:
     glyph, tone = STATES[feature.state]
     name_tone = Tone.STRONG if feature.state == "drifted" else Tone.PLAIN
     cells = {
@@ -73,10 +106,11 @@ def _feature(feature: FeatureDrift) -> Row:
         "bar": Cell((Span("", tone),), fill=feature.psi / FULL),
         "state": cell(feature.state, tone),
     }
-    return Row(f"feature/{feature.name}", cells)
+    return Row(f"feature/{report.model}/{feature.name}", cells)
 
 
-def _by_urgency(alerts: Sequence[Alert]) -> list[Alert]:
+def by_urgency(alerts: Sequence[Alert]) -> list[Alert]:
+    """What fires first, then what is critical."""
     return sorted(
         alerts, key=lambda a: (a.state != "firing", a.severity != "critical", a.name, sorted(a.labels.items()))
     )
@@ -99,7 +133,7 @@ def detail(key: str, view: View) -> Detail | None:
     if key.startswith("alert/"):
         alert = next((a for a in view.snapshot.alerts.value or () if alert_key(a) == key), None)
         return _alert_detail(alert, view) if alert else None
-    report = view.snapshot.drift.value
+    report = report_of(model_of_row(key), view)
     if report is None:
         return None
     lines: list[Line] = [
@@ -115,7 +149,18 @@ def detail(key: str, view: View) -> Detail | None:
         name = pad((Span(formats.clean(feature.name)),), 58)
         track = bar(feature.psi / FULL, 24, tone)
         lines.append((Span(f"{glyph} ", tone), Span(f"{feature.psi:7.3f}  "), *track, Span("  "), *name))
-    return Detail("Drift", tuple(lines), report.current_hash, _page(view))
+    title = f"Drift · {formats.clean(report.model)}" if view.several else "Drift"
+    return Detail(title, tuple(lines), report.current_hash, _page(view))
+
+
+def model_of_row(key: str) -> str:
+    """The model that a row of drift is about."""
+    return key.split("/", 2)[1] if key.count("/") else ""
+
+
+def feature_of_row(key: str) -> str:
+    """The feature that a row is about; empty where it is about a model."""
+    return key.split("/", 2)[2] if key.startswith("feature/") else ""
 
 
 def _page(view: View) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lab.base.drift import DRIFTED, FALSE_ALARMS, MODERATE, Feature, Histogram
 from lab.base.tallies import Reading
 from lab.views import formats
+from lab.views.by_model import report_of
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, bar, cell, clip, pad
 from lab.views.document import field_line, text
 from lab.views.drift_panel import FULL, STATES
@@ -28,9 +29,9 @@ _REST = LABEL + 29
 _LEAST_BAR, _MOST_BAR = 6, 40
 
 
-def subject_spans(detail: "DriftDetail | None", view: View) -> tuple[Span, ...]:
+def subject_spans(detail: "DriftDetail | None", model: str, view: View) -> tuple[Span, ...]:
     """What stands under the header."""
-    report = view.snapshot.drift.value
+    report = report_of(model, view)
     if report is None or not report.features:
         return (Span("Drift", Tone.STRONG),)
     found = len(report.drifted)
@@ -38,6 +39,7 @@ def subject_spans(detail: "DriftDetail | None", view: View) -> tuple[Span, ...]:
     planted = detail is not None and detail.current.planted
     return (
         Span("Drift", Tone.STRONG),
+        Span(formats.clean(model) if view.several else "", Tone.ACCENT),
         verdict,
         Span(f"{report.rows:,} rows"),
         Span("planted on purpose" if planted else "", Tone.WARN),

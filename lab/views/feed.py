@@ -6,16 +6,28 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lab.base.log_lines import Level
-from lab.views.cells import Line, Row
+from lab.views.cells import Line, Row, stretches
 
 # A pattern over a long line can take exponential time; a text is cut before it is searched.
 _SEARCHED = 400
 
 
 def select(rows: Sequence[Row], pattern: str) -> tuple[Row, ...]:
-    """The rows whose text matches, whatever its case; a pattern that is no regular expression is taken literally."""
+    """The rows whose text matches, whatever its case; a pattern that is no regular expression is taken literally.
+
+    A heading that matches brings its rows, and a row that matches its heading.
+    """
     matches = matcher(pattern)
-    return tuple(row for row in rows if matches(row.text))
+    found: list[Row] = []
+    for stretch in stretches(rows):
+        heading = stretch[0] if stretch[0].heading else None
+        if heading is None:
+            found += [row for row in stretch if matches(row.text)]
+        elif matches(heading.text) is not pattern.startswith("!"):
+            found += [] if pattern.startswith("!") else stretch
+        elif kept := [row for row in stretch[1:] if matches(row.text)]:
+            found += [heading, *kept]
+    return tuple(found)
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from lab.observe.snapshot import SliceState, Snapshot
+from lab.observe.snapshot import Health, SliceState, Snapshot
 from lab.views import formats
+from lab.views.by_model import narrowed
 from lab.views.cells import Line, Span, Tone, clip, width_of
+from lab.views.needs import needs, worst
 from lab.views.view import View, health_mark, health_tone, marked
 
 _BETWEEN = Span(" · ", Tone.MUTED)
@@ -35,9 +37,15 @@ def _left(view: View) -> tuple[_Part, ...]:
     lab, health = view.snapshot.lab, view.snapshot.overall
     waiting = view.snapshot.services.state is SliceState.WAITING
     word = "connecting" if waiting else "not up" if view.lab_down else str(health)
+    mark, tone = health_mark(health), health_tone(health)
+    if health is Health.UP and (found := needs(narrowed(view))):
+        # Everything runs, and still something waits for a person: that isn't green.
+        mark, tone = Span("▲", worst(found)), worst(found)
+        word = f"up, {len(found)} need{'s' if len(found) == 1 else ''} you"
     parts: tuple[_Part, ...] = (
         (1, (Span(formats.clean(lab.name) or "mlops-lab", Tone.STRONG),)),
-        (1, (health_mark(health), Span(f" {word}", health_tone(health)))),
+        (1, (mark, Span(f" {word}", tone))),
+        (1, (Span(f"only {formats.clean(view.model)}", Tone.ACCENT),) if view.model else ()),
         (3, (Span(formats.clean(lab.environment), Tone.ACCENT),)),
         (4, (Span(formats.clean(lab.role)),)),
         (6, (Span(formats.clean(lab.owner), Tone.MUTED),)),

@@ -1,14 +1,18 @@
-"""The models panel: versions and their governance tags."""
+"""The models panel: versions and their governance tags, under their model where there are several."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 
 from lab.base.model_versions import ModelVersion
+from lab.models.metrics import MORE_IS_BETTER
 from lab.views import formats
+from lab.views.by_model import champions, label, names, primary
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail
 from lab.views.view import View, source_panel
+from lab.views.waiting import PROBE, waits_for
 
-CHAMPION = "champion"
 APPROVAL: dict[str, tuple[str, Tone]] = {
     "pending_staging": ("◐", Tone.WARN),
     "approved_staging": ("✓", Tone.OK),
@@ -20,10 +24,10 @@ APPROVAL: dict[str, tuple[str, Tone]] = {
 COLUMNS = (
     Column("version", "version", 1, 10, 24),
     Column("approval", "approval", 1, 18),
-    Column("auc", "AUC", 2, 5, right=True),
+    Column("metric", "metric", 2, 5, 8, right=True),
     Column("change", "Δ champion", 6, 10, right=True),
-    Column("blocked", "gate", 4, 4),
-    Column("tags", "tags", 3, 4),
+    Column("waits", "waits for", 3, 11, 24),
+    Column("tags", "tags", 4, 4),
     Column("data", "data", 5, 8),
     Column("owner", "owner", 8, 16, 26),
     Column("environment", "env", 9, 7),
@@ -34,27 +38,58 @@ EMPTY = "No model version yet.\nTrain one with `invoke demo-run`."
 
 def panel(view: View) -> PanelView:
     """The newest versions."""
-    return source_panel("Models", view.snapshot.models, view, EMPTY, lambda value: _models(value, view))
+    train = f"Train one with `invoke train {view.model}`."
+    empty = f"No version of {view.model} yet.\n{train}" if view.model else EMPTY
+    return source_panel("Models", view.snapshot.models, view, empty, lambda value: _models(value, view))
 
 
 def _models(versions: Sequence[ModelVersion], view: View) -> PanelView:
-    champion = next((v for v in versions if CHAMPION in v.aliases), None)
     flagged = sum(bool(v.missing_tags) for v in versions)
-    status: Line = (Span(formats.clean(versions[0].name), Tone.MUTED),) if versions else ()
+    known = names(view.snapshot)
+    said = formats.clean(known[0]) if len(known) == 1 else f"{len(known)} models"
+    status: Line = (Span(said, Tone.MUTED),) if versions else ()
     if flagged:
         status = (Span(f"▲ {flagged} with missing tags", Tone.WARN),)
-    rows = tuple(_version(v, champion, view) for v in versions)
-    return PanelView("", status, columns=COLUMNS, rows=rows)
+    decisive = {version.name: primary(version.name, view) for version in versions}
+    title = label(next(iter(decisive.values()))) if len(set(decisive.values())) == 1 else ""
+    columns = tuple(replace(c, title=title or "value") if c.key == "metric" else c for c in COLUMNS)
+    return PanelView("", status, columns=columns, rows=tuple(_rows(versions, decisive, view)))
 
 
-def _version(version: ModelVersion, champion: ModelVersion | None, view: View) -> Row:
+def _rows(versions: Sequence[ModelVersion], decisive: dict[str, str], view: View) -> Iterator[Row]:
+    place, best = {name: index for index, name in enumerate(names(view.snapshot))}, champions(versions)
+    for model, found in groupby(sorted(versions, key=lambda one: place[one.name]), key=lambda one: one.name):
+        listed = list(found)
+        if view.several:
+            yield _heading(model, listed, best.get(model), decisive[model])
+        yield from (_version(one, best.get(model), decisive[model], view) for one in listed)
+
+
+def _heading(model: str, versions: Sequence[ModelVersion], champion: ModelVersion | None, metric: str) -> Row:
+    """Says how the model stands: its champion, and the state of the newest version."""
+    # What a verification registered for a moment says nothing of the model.
+    newest = next((one for one in versions if one.tags.get("owner") != PROBE), versions[0])
+    best = Span(" · no champion", Tone.MUTED)
+    if champion:
+        best = Span(f" · champion v{formats.clean(champion.version)}", Tone.OK)
+    spans = (
+        Span(formats.clean(model), Tone.ACCENT),
+        Span(f" {label(metric)}" if metric else "", Tone.MUTED),
+        best,
+        Span(f" · v{formats.clean(newest.version)} ", Tone.MUTED),
+        approval(newest.tags.get("approval_state", "")),
+    )
+    return Row(f"{model}/", {}, ("version", Cell(spans)), heading=True)
+
+
+def _version(version: ModelVersion, champion: ModelVersion | None, metric: str, view: View) -> Row:
     tags = version.tags
     cells = {
         "version": Cell((Span(f"v{formats.clean(version.version)}", Tone.STRONG), *aliases(version))),
         "approval": Cell((approval(tags.get("approval_state", "")),)),
-        "blocked": Cell((blocked(tags.get("deployment_blocked", "")),)),
-        "auc": cell(figure(auc(version))),
-        "change": Cell((change(version, champion),)),
+        "waits": Cell((waits_for(version, view),)),
+        "metric": cell(figure(measure(version, metric))),
+        "change": Cell((change(version, champion, metric),)),
         "data": cell(formats.short(tags.get("data_hash", "")), Tone.MUTED),
         "tags": Cell((missing(version),)),
         "owner": cell(formats.clean(tags.get("owner", "")) or formats.NOTHING, Tone.MUTED),
@@ -88,31 +123,27 @@ def approval(state: str) -> Span:
     return Span(f"{glyph} {formats.clean(state).replace('_', ' ')}", tone)
 
 
-def blocked(value: str) -> Span:
-    """Whether deployment is blocked, as the tag says it."""
-    if value.lower() == "true":
-        return Span("✗ no", Tone.BAD)
-    return Span("✓ ok", Tone.OK) if value.lower() == "false" else Span("?", Tone.WARN)
-
-
 def missing(version: ModelVersion) -> Span:
     """Whether every governance tag is there."""
     count = len(version.missing_tags)
     return Span(f"▲ {count}", Tone.WARN) if count else Span("✓", Tone.OK)
 
 
-def auc(version: ModelVersion) -> float | None:
-    """The version's AUC, whatever the metric's prefix."""
-    return next((v for k, v in version.metrics.items() if k.lower() == "auc" or k.lower().endswith("_auc")), None)
+def measure(version: ModelVersion, metric: str) -> float | None:
+    """The version's value of the metric that decides."""
+    return version.metrics.get(metric)
 
 
 def figure(value: float | None) -> str:
-    return formats.NOTHING if value is None else f"{value:.3f}"
+    """Three decimals, or as many digits as a metric in the target's unit needs."""
+    if value is None:
+        return formats.NOTHING
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
 
 
-def change(version: ModelVersion, champion: ModelVersion | None) -> Span:
-    """The AUC's distance from the champion's."""
-    ours, theirs = auc(version), auc(champion) if champion else None
+def change(version: ModelVersion, champion: ModelVersion | None, metric: str) -> Span:
+    """The distance from the champion's value; whether it is for the better, the tone says."""
+    ours, theirs = measure(version, metric), measure(champion, metric) if champion else None
     if ours is None or theirs is None:
         return Span(formats.NOTHING, Tone.MUTED)
     if version is champion:
@@ -120,10 +151,16 @@ def change(version: ModelVersion, champion: ModelVersion | None) -> Span:
     difference = ours - theirs
     if abs(difference) < 0.0005:
         return Span("= 0.000", Tone.MUTED)
-    return Span(f"{'▲' if difference > 0 else '▼'} {difference:+.3f}", Tone.OK if difference > 0 else Tone.WARN)
+    better = (difference > 0) is MORE_IS_BETTER.get(metric, True)
+    shown = f"{difference:+.3f}" if abs(difference) < 1000 else f"{difference:+.4g}"
+    return Span(f"{'▲' if difference > 0 else '▼'} {shown}", Tone.OK if better else Tone.WARN)
 
 
 def detail(key: str, view: View) -> Detail | None:
+    model, _, number = key.rpartition("/")
+    if model and not number:
+        base = view.service_url("mlflow")
+        return Detail(f"Model · {formats.clean(model)}", copy=model, url=f"{base}/#/models/{model}" if base else "")
     version = next((v for v in view.snapshot.models.value or () if version_key(v) == key), None)
     if version is None:
         return None

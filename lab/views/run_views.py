@@ -10,7 +10,7 @@ from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell, pad
 from lab.views.document import NAME, field_line, heading, text
 from lab.views.feed import FeedLine
-from lab.views.runs_panel import STATUS, STEP_MARKS, took
+from lab.views.runs_panel import STEP_MARKS, blocked_runs, standing, took
 from lab.views.view import View, ledger_mark
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _GOOD = {"STEP_SUCCESS", "RUN_SUCCESS", "PIPELINE_SUCCESS"}
 
 def subject_spans(run: Run, view: View) -> tuple[Span, ...]:
     """What stands under the header."""
-    glyph, word, tone = STATUS[run.status]
+    glyph, word, tone = standing(run, blocked_runs(view))
     who = " ".join(filter(None, (run.owner, run.role, run.environment)))
     return (
         Span(f"Run {formats.short(run.run_id)}", Tone.STRONG),
@@ -123,7 +123,7 @@ def _yaml(line: str) -> Line:
 
 def about(run: Run, detail: RunDetail | None, view: View) -> PanelView:
     """What the run is, and its tags."""
-    glyph, word, tone = STATUS[run.status]
+    glyph, word, tone = standing(run, blocked_runs(view))
     lines: list[Line] = [
         field_line("status", Span(f"{glyph} {word}", tone)),
         field_line("run", text(run.run_id)),

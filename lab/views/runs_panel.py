@@ -1,11 +1,16 @@
 """The runs panel."""
 
+from dataclasses import replace
+
 from lab.base.runs import STEPS, Run, RunStatus, ScheduleState
+from lab.governance.ledger import Status
 from lab.observe.snapshot import RunsView
 from lab.views import formats
+from lab.views.by_model import model_of_run
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail
 from lab.views.view import View, source_panel
+from lab.views.waiting import PROBE
 
 STATUS: dict[RunStatus, tuple[str, str, Tone]] = {
     RunStatus.QUEUED: ("◌", "queued", Tone.MUTED),
@@ -36,20 +41,28 @@ COLUMNS = (
     Column("environment", "env", 7, 7),
     Column("job", "job", 8, 20, 24),
 )
+MODEL = Column("model", "model", 3, 10, 20)
 EMPTY = "No run yet.\nStart one with `invoke demo-run`."
 
 
 def panel(view: View) -> PanelView:
     """The newest runs and the schedule."""
-    return source_panel("Runs", view.snapshot.runs, view, EMPTY, lambda value: _runs(value, view))
+    empty = (
+        f"No run of {view.model} among the newest.\nStart one with `invoke train {view.model}`."
+        if view.model
+        else EMPTY
+    )
+    return source_panel("Runs", view.snapshot.runs, view, empty, lambda value: _runs(value, view))
 
 
 def _runs(value: RunsView, view: View) -> PanelView:
     active = sum(not run.status.finished for run in value.runs)
     status: Line = (Span(f"{active} active", Tone.ACCENT), Span(" · ", Tone.MUTED)) if active else ()
     status = (*status, *schedule_line(value.schedule, view))
-    rows = tuple(_run(run, view) for run in value.runs)
-    return PanelView("", status, columns=COLUMNS, rows=rows)
+    blocked = blocked_runs(view)
+    rows = tuple(_run(run, blocked, view) for run in value.runs)
+    columns = (*COLUMNS[:2], MODEL, *COLUMNS[2:]) if view.several else COLUMNS
+    return PanelView("", status, columns=columns, rows=rows)
 
 
 def schedule_line(schedule: ScheduleState | None, view: View) -> Line:
@@ -63,15 +76,55 @@ def schedule_line(schedule: ScheduleState | None, view: View) -> Line:
     return (Span(f"next in {formats.age(schedule.next_tick - view.epoch)}", Tone.MUTED),)
 
 
-def _run(run: Run, view: View) -> Row:
+# Runs in the order in which somebody looks for them.
+_RANKS = ("running", "starting", "stopping", "queued", "waiting", "managed", "failed", "aborted", "blocked", "canceled")
+
+
+def blocked_runs(view: View) -> frozenset[str]:
+    """The runs that the policy let not begin, as far as the newest audit entries say so."""
+    audit = view.snapshot.audit.value
+    return (
+        frozenset(entry.run_id for entry in audit.entries if entry.status is Status.BLOCKED) if audit else frozenset()
+    )
+
+
+def standing(run: Run, blocked: frozenset[str]) -> tuple[str, str, Tone]:
+    """Shape, word and colour of a run: what was refused, or broken off from outside, did not fail.
+
+    Runs by which `verify-governance` tries the guardrails are quiet, however they end.
+    """
     glyph, word, tone = STATUS[run.status]
+    if run.status is RunStatus.FAILURE:
+        if run.run_id in blocked:
+            glyph, word, tone = "⊘", "blocked", Tone.WARN
+        elif not any(step.status == "FAILURE" for step in run.steps):
+            glyph, word, tone = "■", "aborted", Tone.WARN
+    return glyph, word, Tone.MUTED if _is_probe(run) else tone
+
+
+def _is_probe(run: Run) -> bool:
+    return PROBE in {run.trigger, run.owner}
+
+
+def _rank(run: Run, word: str) -> float:
+    """Where a run stands when runs are sorted by how they stand; a probe comes last."""
+    if _is_probe(run):
+        return len(_RANKS) + 1.0
+    return float(_RANKS.index(word) if word in _RANKS else len(_RANKS))
+
+
+def _run(run: Run, blocked: frozenset[str], view: View) -> Row:
+    glyph, word, tone = standing(run, blocked)
+    rank, steps = _rank(run, word), progress(run)
+    if tone in {Tone.MUTED, Tone.WARN}:
+        steps = tuple(Span(s.text.replace("✗", glyph), tone if s.tone is Tone.BAD else s.tone) for s in steps)
     if run.status is RunStatus.STARTED:
         word = f"step {min(done(run) + 1, total(run))}/{total(run)}"
     began = run.started_at or run.created_at
     cells = {
         "run": cell(formats.short(run.run_id)),
-        "status": cell(f"{glyph} {word}", tone),
-        "steps": Cell(progress(run)),
+        "status": replace(cell(f"{glyph} {word}", tone), order=rank),
+        "steps": Cell(steps),
         "took": cell(formats.duration(took(run, view))),
         "age": cell(formats.age(None if began is None else view.epoch - began), Tone.MUTED),
         "trigger": cell(formats.clean(run.trigger), Tone.MUTED),
@@ -80,6 +133,8 @@ def _run(run: Run, view: View) -> Row:
         "environment": cell(formats.clean(run.environment), Tone.MUTED),
         "job": cell(formats.clean(run.job), Tone.MUTED),
     }
+    if view.several:
+        cells["model"] = cell(formats.clean(model_of_run(run, view.snapshot)), Tone.ACCENT)
     return Row(run.run_id, cells)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.views.cells import Cell, Column, Row
+from lab.views.cells import Cell, Column, Row, stretches
 
 _NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -37,11 +37,15 @@ def next_order(order: Order | None, columns: Sequence[Column], rows: Sequence[Ro
 
 
 def in_order(rows: Sequence[Row], order: Order | None) -> tuple[Row, ...]:
-    """The rows in that order. Rows that stand above the others stay there; rows without a value come last."""
+    """The rows in that order, each under its heading. Pinned ones stay on top; rows without a value come last."""
     if order is None:
         return tuple(rows)
-    pinned = [row for row in rows if row.pinned]
-    others = [row for row in rows if not row.pinned]
+    return tuple(row for stretch in stretches(rows) for row in _sorted(stretch, order))
+
+
+def _sorted(rows: Sequence[Row], order: Order) -> tuple[Row, ...]:
+    pinned = [row for row in rows if row.pinned or row.heading]
+    others = [row for row in rows if not (row.pinned or row.heading)]
     known = [(key, row) for row in others if (key := sort_key(row.cells.get(order.column)))]
     ids = {id(row) for _, row in known}
     known.sort(key=lambda pair: pair[0], reverse=order.down)

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.governance.ledger import Entry
-from lab.governance.rules.policy import METRICS
+from lab.models.metrics import MORE_IS_BETTER
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell, pad
 from lab.views.document import NAME, field_line, heading, text
-from lab.views.models_panel import aliases, approval, blocked, change
+from lab.views.models_panel import aliases, approval, change
 from lab.views.view import View, is_uncounted, ledger_mark
+from lab.views.waiting import waits_for
 
 if TYPE_CHECKING:
     from lab.governance.cases.approve import Outcome
@@ -72,8 +73,8 @@ def subject_spans(key: str, version: ModelVersion | None) -> tuple[Span, ...]:
     )
 
 
-def metrics(version: ModelVersion, champion: ModelVersion | None) -> PanelView:
-    """Every metric, against the champion's."""
+def metrics(version: ModelVersion, champion: ModelVersion | None, decisive: str) -> PanelView:
+    """Every metric, against the champion's; `decisive` is the one that decides."""
     theirs = champion.metrics if champion else {}
     rows = tuple(_metric(name, value, theirs.get(name)) for name, value in sorted(version.metrics.items()))
     if champion is None:
@@ -82,12 +83,14 @@ def metrics(version: ModelVersion, champion: ModelVersion | None) -> PanelView:
         said = Span("is the champion", Tone.OK)
     else:
         said = Span(f"champion v{formats.clean(champion.version)} ", Tone.MUTED)
-    status = (said, change(version, champion)) if champion and champion.version != version.version else (said,)
+    status = (
+        (said, change(version, champion, decisive)) if champion and champion.version != version.version else (said,)
+    )
     return PanelView("Metrics", status, columns=METRIC_COLUMNS, rows=rows)
 
 
 def _metric(name: str, value: float, theirs: float | None) -> Row:
-    known = METRICS.get(name)
+    known = MORE_IS_BETTER.get(name)
     better = None if theirs is None or known is None or value == theirs else (value > theirs) is known
     tone = Tone.PLAIN if better is None else Tone.OK if better else Tone.WARN
     said = formats.NOTHING
@@ -129,7 +132,7 @@ def lineage(detail: "VersionDetail", view: View) -> PanelView:
     lines += [
         field_line("MLflow run", text(version.run_id)),
         field_line("created", Span(formats.moment(version.created_at, view.now))),
-        field_line("gate", blocked(version.tags.get("deployment_blocked", ""))),
+        field_line("waits for", waits_for(version, view)),
     ]
     if detail.run:
         lines += heading("Parameters of the training")

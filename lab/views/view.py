@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 
 from lab.base.catalogue import UNSEEN
@@ -26,13 +27,13 @@ LEDGER_STATUS: dict[Status, tuple[str, Tone]] = {
     Status.STARTED: ("▶", Tone.MUTED),
     Status.SUCCESS: ("✓", Tone.OK),
     Status.FAILURE: ("✗", Tone.BAD),
-    Status.BLOCKED: ("⊘", Tone.BAD),
+    Status.BLOCKED: ("⊘", Tone.WARN),
     Status.REQUESTED: ("◐", Tone.WARN),
     Status.APPROVED: ("✓", Tone.OK),
     Status.REJECTED: ("✗", Tone.BAD),
     Status.PROMOTED: ("★", Tone.OK),
     Status.ARCHIVED: ("○", Tone.MUTED),
-    Status.REFUSED: ("⊘", Tone.BAD),
+    Status.REFUSED: ("⊘", Tone.WARN),
 }
 # What claims something and doesn't prove it: nothing acts on it, whatever its status says.
 UNCOUNTED = ("∅", Tone.BAD)
@@ -50,6 +51,13 @@ class View:
     trouble: str = ""
     recording: str = ""
     jobs: Jobs = field(default_factory=Jobs)
+    # The one model that the panels are narrowed to; empty for all.
+    model: str = ""
+
+    @cached_property
+    def several(self) -> bool:
+        """Whether there is more than one model, so that the screen must say which one is meant."""
+        return len(known_models(self.snapshot)) > 1
 
     @property
     def epoch(self) -> float:
@@ -63,6 +71,13 @@ class View:
     def service_url(self, name: str) -> str:
         """The URL of a service, empty when it is unknown or not installed."""
         return next((page_url(s) for s in self.snapshot.services.value or () if s.name == name), "")
+
+
+def known_models(snapshot: Snapshot) -> set[str]:
+    """Every model that the lab has a folder, a version or a drift report of."""
+    found = {one.name for one in snapshot.lab.models}
+    found |= {version.name for version in snapshot.models.value or ()}
+    return found | {report.model for report in snapshot.drift.value or () if report.model}
 
 
 def is_uncounted(entry: Entry, view: View) -> bool:

@@ -166,3 +166,11 @@ def test_new_fields_have_defaults_so_that_older_documents_can_be_read() -> None:
         "ModelVersion": {"name", "version", "created_at"},
         "Run": {"run_id", "job", "status"},
     }
+
+
+def test_a_document_of_the_first_schema_is_read_though_its_drift_was_one_report() -> None:
+    document = through_json(snapshots.DRIFTED)
+    document["drift"]["value"] = document["drift"]["value"][0]
+    assert snapshot_from_json(document | {"schema": 1}) == snapshots.DRIFTED
+    waiting = through_json(snapshots.WAITING) | {"schema": 1}
+    assert snapshot_from_json(waiting) == snapshots.WAITING

@@ -19,7 +19,7 @@ from lab.base.runs import RunStatus
 from lab.governance.ledger import Fault
 from lab.observe.snapshot import Health, Slice, Snapshot
 from lab.recording.blocks import FORMAT, VERSION, RecordingError, packed
-from lab.recording.deltas import SAME, applied, difference
+from lab.recording.deltas import SAME, Encoder, applied, difference
 from lab.recording.marks import changes
 from lab.recording.playback import KEPT_BLOCKS, Recording
 from lab.recording.recording_file import BLOCK_S, BLOCK_SNAPSHOTS, KEY_EVERY_BLOCKS, Recorder
@@ -236,7 +236,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "cut in its head": (head()[:40], "is no recording"),
     "a damaged head": (damaged(head()), "is no recording"),
     "a newer version": (head(version=VERSION + 1), f"has version {VERSION + 1}; this mlops-lab reads {VERSION}"),
-    "a newer schema": (head(schema=2), "has schema 2; this mlops-lab reads 1"),
+    "a newer schema": (head(schema=3), "has schema 3; this mlops-lab reads 2"),
     "another format": (head(format="weather"), "is no recording"),
     "nothing recorded": (head(), "holds no snapshot yet"),
     "a list for a head": (packed([b"[]"], True, 0.0, 0.0), "is no recording"),
@@ -420,3 +420,27 @@ def test_a_service_that_comes_and_goes_is_marked_each_time(tmp_path: Path) -> No
     flapping = [recordings.down(s, "mlflow") if n % 2 else s for n, s in enumerate(well)]
     with Recording(recordings.made(tmp_path / "flap", flapping)) as recording:
         assert [mark.text.split()[-1] for mark in recording.marks] == [Health.DOWN, Health.UP] * 2 + [Health.DOWN]
+
+
+def test_what_was_recorded_when_a_lab_held_one_model_is_still_shown(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    frame = Encoder().frame(snapshots.DRIFTED)
+    frame["drift"]["value"] = frame["drift"]["value"][0]
+    later = {**frame, "taken_at": frame["taken_at"] + 2.0}
+    lines = [{"snapshot": frame}, {"change": difference(frame, later)}]
+    body = packed([json.dumps(line).encode() for line in lines], True, frame["taken_at"], later["taken_at"])
+    path.write_bytes(head(schema=1) + body)
+    assert [one.drift.value for one in kept(path)] == [snapshots.DRIFTED.drift.value] * 2
+
+
+def test_a_recording_of_an_earlier_schema_is_not_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.write_bytes(head(schema=1))
+    with pytest.raises(RecordingError, match="begun by an earlier mlops-lab"):
+        Recorder(path)
+
+
+def test_the_data_of_which_model_drifted_is_marked_where_there_are_several() -> None:
+    calm = tuple(replace(report, features=()) for report in snapshots.MANY.drift.value or ())
+    before = replace(snapshots.MANY, drift=Slice(calm, snapshots.NOW))
+    assert [mark.text for mark in changes(before, snapshots.MANY)] == ["data of house-prices drifted"]

@@ -20,7 +20,7 @@ WAYS = {
     "service": "1 j j enter",
     "run": "2 j j enter",
     "version": "3 j enter",
-    "entry": "4 j j enter",
+    "entry": "4 j enter j j j enter",
     "alert": "5 enter",
     "drift": "5 j j enter",
 }

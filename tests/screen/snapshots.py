@@ -9,12 +9,25 @@ from lab.base.drift import DriftReport, FeatureDrift
 from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.base.runs import JOB, SCHEDULE, STEPS, Run, RunStatus, ScheduleState, Step
 from lab.governance.ledger import AuditView, Entry, Fault, Status, seal
-from lab.observe.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
+from lab.observe.snapshot import Health, LabInfo, ModelInfo, RunsView, ServiceState, Slice, Snapshot
 from tests.support.contracts import CONTRACT
 
 CLOCK = datetime(2026, 11, 23, 14, 30, 5, tzinfo=UTC)
 NOW = CLOCK.timestamp()
-LAB = LabInfo("mlops-lab", "staging", "ml-engineer", "ada.lovelace@example.com", "native")
+_JUDGES, _MOVERS = ("risk-officer", "platform-admin"), ("ml-engineer", "platform-admin")
+LAB = LabInfo(
+    "mlops-lab",
+    "staging",
+    "ml-engineer",
+    "ada.lovelace@example.com",
+    "native",
+    may={
+        "approve staging": _JUDGES,
+        "approve prod": _JUDGES,
+        "promote staging": _MOVERS,
+        "promote prod": _MOVERS,
+    },
+)
 OWNER = LAB.owner
 BASELINE = "3fa9c1d27be04a55" * 4
 CURRENT = "b81d0c44e2f7196a" * 4
@@ -141,7 +154,7 @@ def _report(*high: float) -> DriftReport:
         *(n for n in _NAMES if n not in {"credit_amount", "age_in_years", "purpose"}),
     )
     features = tuple(FeatureDrift(name, psi) for name, psi in zip(names, values, strict=True))
-    return DriftReport(BASELINE, CURRENT if high else BASELINE, 1_000, features, NOW - 12)
+    return DriftReport(BASELINE, CURRENT if high else BASELINE, 1_000, features, NOW - 12, "CreditRiskModel")
 
 
 HEALTHY = Snapshot(
@@ -151,7 +164,7 @@ HEALTHY = Snapshot(
     runs=Slice(RunsView(RUNS, SCHEDULED), NOW - 1, "", NOW - 1),
     models=Slice(MODELS, NOW - 1, "", NOW - 1),
     audit=Slice(AuditView(TRAIL[:40], TRAIL[0].seq, (), (TRAIL[0],)), NOW - 1, "", NOW - 1),
-    drift=Slice(_report(), NOW - 1, "", NOW - 1),
+    drift=Slice((_report(),), NOW - 1, "", NOW - 1),
     alerts=Slice((), NOW - 1, "", NOW - 1),
 )
 ALERTS = (
@@ -182,7 +195,7 @@ DRIFTED = replace(
             for s in services
         )
     ),
-    drift=Slice(_report(0.812, 0.274, 0.133), NOW - 1, "", NOW - 1),
+    drift=Slice((_report(0.812, 0.274, 0.133),), NOW - 1, "", NOW - 1),
     alerts=Slice(ALERTS, NOW - 1, "", NOW - 1),
 )
 REFUSED = "http://127.0.0.1:5000: connection refused"
@@ -229,7 +242,7 @@ EMPTY = replace(
     runs=Slice(RunsView((), SCHEDULED), NOW - 1, "", NOW - 1),
     models=Slice((), NOW - 1, "", NOW - 1),
     audit=Slice(AuditView((), 0), NOW - 1, "", NOW - 1),
-    drift=Slice(DriftReport("", "", 0, ()), NOW - 1, "", NOW - 1),
+    drift=Slice((), NOW - 1, "", NOW - 1),
 )
 WAITING = Snapshot(NOW, LAB)
 
@@ -243,7 +256,69 @@ def _forged() -> AuditView:
 
 
 FORGED = replace(HEALTHY, audit=HEALTHY.audit.map(lambda _: _forged()))
+
+
+def _churn(number: int, ago: float, state: str, f1: float, aliases: tuple[str, ...] = ()) -> ModelVersion:
+    version = replace(_version(number, ago, state, 0.0, aliases), metrics={"macro_f1": f1, "accuracy": 0.9})
+    return replace(version, name="ChurnModel", run_id=f"c{number:031x}")
+
+
+def _price(number: int, ago: float, state: str, rmse: float, aliases: tuple[str, ...] = ()) -> ModelVersion:
+    version = replace(_version(number, ago, state, 0.0, aliases), metrics={"rmse": rmse, "r2": 0.81})
+    return replace(version, name="house-prices", run_id=f"d{number:031x}")
+
+
+_MANY_RUNS = (
+    replace(RUNS[1], model="CreditRiskModel"),
+    replace(RUNS[2], run_id=_id(30), job="churn_training", model="ChurnModel"),
+    replace(RUNS[3], run_id=_id(31), job="house_prices_training", model="house-prices"),
+    *RUNS[4:],
+)
+# Three models of three tasks in one lab; the data of one that isn't the default one drifted.
+MANY = replace(
+    HEALTHY,
+    lab=replace(
+        LAB,
+        models=(
+            ModelInfo("ChurnModel", primary="macro_f1"),
+            ModelInfo("CreditRiskModel", default=True, primary="auc"),
+            ModelInfo("house-prices", primary="rmse"),
+        ),
+    ),
+    runs=Slice(RunsView(_MANY_RUNS, SCHEDULED), NOW - 1, "", NOW - 1),
+    models=Slice(
+        (
+            _price(3, 300, "pending_staging", 31.2),
+            MODELS[0],
+            _churn(2, 900, "approved_staging", 0.731, ("staging",)),
+            *MODELS[1:4],
+            _price(2, 40_000, "approved_prod", 33.9, ("champion",)),
+            _churn(1, 50_000, "archived", 0.655),
+        ),
+        NOW - 1,
+        "",
+        NOW - 1,
+    ),
+    drift=Slice(
+        (
+            replace(_report(), model="ChurnModel", rows=7_043),
+            _report(),
+            DriftReport(
+                BASELINE,
+                CURRENT,
+                20_640,
+                (FeatureDrift("median_income", 0.61), FeatureDrift("house_age", 0.02)),
+                NOW - 9,
+                "house-prices",
+            ),
+        ),
+        NOW - 1,
+        "",
+        NOW - 1,
+    ),
+)
 ALL = {
+    "many": MANY,
     "healthy": HEALTHY,
     "drifted": DRIFTED,
     "failed": ONE_FAILED,

@@ -62,7 +62,10 @@ SHOWN = {
     "help": (("3", "question_mark"), Scripted()),
     "order": (("1", "s", "s", "s", "2", "s", "S"), Scripted()),
     "wrong-filter": (("4", "slash", "["), Scripted()),
-    "under-way": (("2", "n"), Scripted(lines=("ingest_data success 0.4 s", "train_model in progress"))),
+    "under-way": (
+        ("2", "n", "left", "enter"),
+        Scripted(lines=("ingest_data success 0.4 s", "train_model in progress")),
+    ),
 }
 
 

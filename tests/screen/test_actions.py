@@ -42,31 +42,17 @@ def test_every_action_has_its_process() -> None:
 
 
 # Keys, which questions are answered how, and what is done then.
-VERSION, RUN, SERVICE = snapshots.MODELS[0].version, snapshots.RUNS[0].run_id, snapshots.SERVICES[0].name
+VERSION = {"target": snapshots.MODELS[0].version, "model": snapshots.MODELS[0].name}
+RUN, SERVICE = snapshots.RUNS[0].run_id, snapshots.SERVICES[0].name
 KEYS = {
-    "n": ("2 n", "demo-run", {"target": ""}),
-    "re-launch": ("2 R enter", "relaunch", {"target": RUN}),
-    "restart": ("1 R enter", "restart", {"target": SERVICE}),
-    "approve": (
-        "3 a w h y enter",
-        "approve",
-        {"target": VERSION, "model": "CreditRiskModel", "reason": "why", "role": ""},
-    ),
-    "promote": (
-        "3 P w h y enter",
-        "promote",
-        {"target": VERSION, "model": "CreditRiskModel", "reason": "why", "role": ""},
-    ),
-    "reject": (
-        "3 x w h y enter",
-        "reject",
-        {"target": VERSION, "model": "CreditRiskModel", "reason": "why", "role": ""},
-    ),
-    "archive": (
-        "3 X w h y enter",
-        "archive",
-        {"target": VERSION, "model": "CreditRiskModel", "reason": "why", "role": ""},
-    ),
+    "n": ("2 n left enter", "demo-run", {"target": ""}),
+    "re-launch": ("2 R left enter", "relaunch", {"target": RUN}),
+    "cancel": ("2 j c left enter", "cancel", {"target": snapshots.RUNS[1].run_id}),
+    "restart": ("1 R left enter", "restart", {"target": SERVICE}),
+    "approve": ("3 a w h y enter left enter", "approve", {**VERSION, "reason": "why", "role": ""}),
+    "promote": ("3 P w h y enter left enter", "promote", {**VERSION, "reason": "why", "role": ""}),
+    "reject": ("3 x w h y enter left enter", "reject", {**VERSION, "reason": "why", "role": ""}),
+    "archive": ("3 X w h y enter left enter", "archive", {**VERSION, "reason": "why", "role": ""}),
 }
 
 
@@ -90,7 +76,7 @@ async def test_m_silences_the_chosen_alert_by_all_its_labels() -> None:
         await pilot.press("5", "j", "m")
         screen = await confirming(app, pilot)
         assert screen.query_one("#confirm").border_title == "Silence ServiceDown"
-        await pilot.press(*"on it", "enter")
+        await pilot.press(*"on it", "enter", "left", "enter")
         await ended(app, pilot)
         name, arguments = runner.asked[0]
         assert name == "silence"
@@ -109,7 +95,7 @@ async def test_what_is_no_alert_is_not_silenced() -> None:
 async def test_progress_and_outcome_are_on_screen_and_can_be_looked_up() -> None:
     runner = Scripted(lines=("ingest_data success 0.4 s", "train_model in progress"))
     async with doing(runner) as (app, pilot):
-        await pilot.press("2", "n")
+        await pilot.press("2", "n", "left", "enter")
         await pilot.pause()
         shown = app.screen.query_one("#activity-line", Static)
         assert shown.display
@@ -124,7 +110,7 @@ async def test_progress_and_outcome_are_on_screen_and_can_be_looked_up() -> None
 
 async def test_the_end_is_told_with_what_to_do_next() -> None:
     async with doing(Scripted(DONE)) as (app, pilot):
-        await pilot.press("2", "n")
+        await pilot.press("2", "n", "left", "enter")
         await ended(app, pilot)
         assert notices(app) == [("it is done\n→ Go home.", "information")]
         assert "✓ Launch a demo run · it is done → Go home." in "".join(span.text for span in line(app.view))
@@ -133,7 +119,7 @@ async def test_the_end_is_told_with_what_to_do_next() -> None:
 
 async def test_a_failure_is_told_as_one() -> None:
     async with doing(Scripted(ActionResult(False, "Dagster is down.", "Type `invoke up`."))) as (app, pilot):
-        await pilot.press("2", "n")
+        await pilot.press("2", "n", "left", "enter")
         await ended(app, pilot)
         assert notices(app) == [("Dagster is down.\n→ Type `invoke up`.", "error")]
         assert "✗ Launch a demo run" in text(log(app.view))
@@ -141,8 +127,8 @@ async def test_a_failure_is_told_as_one() -> None:
 
 async def test_keys_go_on_working_while_an_action_does() -> None:
     async with doing(Scripted()) as (app, pilot):
-        await pilot.press("2", "n", "4", "j", "j")
-        assert app.chosen("audit") == str(snapshots.TRAIL[2].seq)
+        await pilot.press("2", "n", "left", "enter", "4", "j", "enter", "j", "j")
+        assert app.chosen("audit") == str(snapshots.TRAIL[1].seq)
         await pilot.press("q")
         await pilot.pause()
         assert not app.is_running
@@ -151,7 +137,7 @@ async def test_keys_go_on_working_while_an_action_does() -> None:
 async def test_of_a_kind_one_at_a_time_of_others_as_many_as_wanted() -> None:
     runner = Scripted()
     async with doing(runner) as (app, pilot):
-        await pilot.press("2", "n", "n")
+        await pilot.press("2", "n", "left", "enter", "n")
         await pilot.pause()
         assert [name for name, _ in runner.asked] == ["demo-run"]
         assert notices(app)[-1] == ("Launch a demo run: one like it is still under way; key A shows it.", "warning")
@@ -163,7 +149,7 @@ async def test_of_a_kind_one_at_a_time_of_others_as_many_as_wanted() -> None:
 
 async def test_leaving_says_what_goes_on() -> None:
     async with doing(Scripted()) as (app, pilot):
-        await pilot.press("2", "n", "q")
+        await pilot.press("2", "n", "left", "enter", "q")
         await pilot.pause()
         assert not app.is_running
         assert "still going on, without the screen: Launch a demo run" in str(app._exit_renderables)
@@ -199,7 +185,7 @@ async def test_a_reason_must_be_given() -> None:
         await pilot.pause()
         assert app.screen is screen
         assert "Type a reason first" in str(screen.query_one("#said", Static).render())
-        await pilot.press(*"new year", "enter")
+        await pilot.press(*"new year", "enter", "left", "enter")
         await ended(app, pilot)
         assert runner.asked == [("seed", {"target": "", "reason": "new year"})]
 
@@ -229,7 +215,7 @@ async def test_a_closed_gate_is_said_before_and_may_be_tried() -> None:
         shown = await gates_of(await confirming(app, pilot), pilot)
         assert "✗ four eyes" in shown
         assert "refused by 1 of 6 gates" in shown
-        await pilot.press(*"mine", "enter")
+        await pilot.press(*"mine", "enter", "left", "enter")
         assert not (await ended(app, pilot)).result.ok  # type: ignore[union-attr]
 
 
@@ -246,7 +232,7 @@ async def test_the_role_can_be_chosen_where_the_key_has_several() -> None:
             await pilot.pause()
         assert runner.looked[-1]["role"] == "platform-admin"
         screen.query_one("#reason", Input).focus()
-        await pilot.press(*"why", "enter")
+        await pilot.press(*"why", "enter", "left", "enter")
         await ended(app, pilot)
         assert runner.asked[0][1]["role"] == "platform-admin"
 
@@ -277,7 +263,7 @@ LOCKED = ActionResult(
 async def test_a_locked_key_where_the_terminal_cannot_be_given_up_is_told_with_the_way_out() -> None:
     runner = Scripted(LOCKED)
     async with doing(runner) as (app, pilot):
-        await pilot.press("3", "a", *"why", "enter")
+        await pilot.press("3", "a", *"why", "enter", "left", "enter")
         await ended(app, pilot)
         assert runner.terminals == 0
         assert notices(app)[-1] == ("The key asks for its passphrase.\n→ Load it once with `ssh-add`.", "error")
@@ -289,7 +275,7 @@ async def test_a_locked_key_gets_the_terminal_for_its_passphrase(monkeypatch: py
     runner = Scripted(LOCKED, in_terminal=DONE)
     async with doing(runner) as (app, pilot):
         monkeypatch.setattr(app, "suspend", nullcontext)
-        await pilot.press("3", "a", *"why", "enter")
+        await pilot.press("3", "a", *"why", "enter", "left", "enter")
         job = await ended(app, pilot)
         assert (runner.terminals, job.result) == (1, DONE)
 
@@ -330,7 +316,13 @@ async def test_a_lab_that_is_not_up_can_be_started_from_the_palette() -> None:
     async with doing(runner, with_down_lab(snapshots.HEALTHY)) as (app, pilot):
         assert "Start the lab" in titles(app)
         assert not any(title.startswith(("Approve", "Re-launch", "Silence")) for title in titles(app))
-        await pilot.press("colon", *"start the lab", "enter", "enter")
+        await pilot.press("colon", *"start the lab")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        if not isinstance(app.screen, ConfirmScreen):
+            await pilot.press("enter")
+        await confirming(app, pilot)
+        await pilot.press("left", "enter")
         await ended(app, pilot)
         assert runner.asked == [("up", {"target": ""})]
 

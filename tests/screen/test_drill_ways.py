@@ -180,7 +180,7 @@ async def test_gates_are_looked_at_only_when_somebody_looks_at_them() -> None:
         assert "gates" not in [name for name, _ in details.asked]
         await pilot.press("4")
         await until_has(pilot, screen, "gates")
-        assert [given for name, given in details.asked if name == "gates"] == [("promote", "6")]
+        assert [given for name, given in details.asked if name == "gates"] == [("promote", "CreditRiskModel", "6")]
         await pilot.press("j", "j", "enter")
         await pilot.pause()
 

@@ -198,10 +198,10 @@ async def test_what_is_gone_from_the_newest_data_stays_and_says_so() -> None:
 
 WANTED = {
     ("run", "R"): ("relaunch", detail_sources.RUN.run_id),
-    ("version", "a"): ("approve", "6"),
-    ("version", "P"): ("promote", "6"),
-    ("version", "x"): ("reject", "6"),
-    ("version", "X"): ("archive", "6"),
+    ("version", "a"): ("approve", "CreditRiskModel/6"),
+    ("version", "P"): ("promote", "CreditRiskModel/6"),
+    ("version", "x"): ("reject", "CreditRiskModel/6"),
+    ("version", "X"): ("archive", "CreditRiskModel/6"),
     ("service", "R"): ("restart", "mlflow"),
     ("alert", "s"): (
         "silence",

@@ -133,7 +133,7 @@ async def test_y_copies() -> None:
 
 async def test_y_copies_an_audit_entry_as_json() -> None:
     async with running() as (app, pilot):
-        await pilot.press("4", "y")
+        await pilot.press("4", "j", "enter", "j", "y")
         assert json.loads(app.clipboard)["hash"] == snapshots.TRAIL[0].hash
 
 

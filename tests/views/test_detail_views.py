@@ -67,12 +67,12 @@ def test_only_part_of_the_data_counted_is_said() -> None:
 def test_a_metric_that_should_be_low_is_better_when_lower() -> None:
     ours = replace(detail_sources.VERSION, metrics={"auc": 0.8, "log_loss": 0.6, "own": 1.0})
     theirs = replace(detail_sources.CHAMPION, metrics={"auc": 0.7, "log_loss": 0.5, "own": 2.0})
-    rows = {row.key: row.cells["change"].spans[0] for row in version_views.metrics(ours, theirs).rows}
+    rows = {row.key: row.cells["change"].spans[0] for row in version_views.metrics(ours, theirs, "auc").rows}
     assert (rows["auc"].text, rows["auc"].tone) == ("▲ +0.1000", Tone.OK)
     assert (rows["log_loss"].text, rows["log_loss"].tone) == ("▲ +0.1000", Tone.WARN)
     assert rows["own"].tone is Tone.PLAIN
-    assert "is the champion" in text(version_views.metrics(theirs, theirs).status)
-    assert "no champion yet" in text(version_views.metrics(ours, None).status)
+    assert "is the champion" in text(version_views.metrics(theirs, theirs, "auc").status)
+    assert "no champion yet" in text(version_views.metrics(ours, None, "auc").status)
 
 
 def test_a_decision_without_proof_is_neither_approved_nor_signed() -> None:

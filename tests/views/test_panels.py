@@ -161,7 +161,12 @@ def test_missing_and_odd_governance_tags_are_flagged() -> None:
     odd = ModelVersion("CreditRiskModel", "9", snapshots.NOW, tags={"approval_state": "whatever"})
     shown = panel("models", replace(snapshots.HEALTHY, models=Slice((odd,), snapshots.NOW)))
     found = cells(shown, "CreditRiskModel/9")
-    assert (found["approval"], found["tags"], found["auc"], found["blocked"]) == ("? whatever", "▲ 10", "–", "?")
+    assert (found["approval"], found["tags"], found["metric"], found["waits"]) == (
+        "? whatever",
+        "▲ 10",
+        "–",
+        "? unknown",
+    )
     assert "1 with missing tags" in text(shown.status)
 
 
@@ -221,7 +226,7 @@ def test_unknown_alerts_are_not_no_alerts() -> None:
 
 
 def test_no_report_is_not_no_drift() -> None:
-    empty = replace(snapshots.HEALTHY, drift=Slice(DriftReport("", "", 0, ()), snapshots.NOW))
+    empty = replace(snapshots.HEALTHY, drift=Slice((DriftReport("", "", 0, ()),), snapshots.NOW))
     assert "no drift" not in text(panel("drift", empty).status)
 
 

@@ -23,8 +23,12 @@ class ConfirmScreen(ModalScreen[str | None]):
         Binding("escape", "dismiss(None)", "Cancel"),
         Binding("pagedown", "scroll(8)", "Page down", show=False),
         Binding("pageup", "scroll(-8)", "Page up", show=False),
+        Binding("left", "answer(-1)", "Answer before", show=False),
+        Binding("right", "answer(1)", "Next answer", show=False),
     ]
 
+    # Whether Enter after the text does it: only where nothing of the lab is changed.
+    ENTER_IS_ENOUGH: ClassVar[bool] = False
     # What is said when nothing was typed.
     NEEDED: ClassVar[str] = "Type a reason first: the audit trail keeps it."
 
@@ -40,7 +44,7 @@ class ConfirmScreen(ModalScreen[str | None]):
         # A cursor that blinks sends bytes for ever, and there is nothing else here to look at.
         self._reason.cursor_blink = False
         self._said = Static(markup=False, id="said")
-        self._yes = Button(confirm, id="yes", compact=True)
+        self._yes, self._no = Button(confirm, id="yes", compact=True), Button("Cancel", id="no", compact=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="confirm") as box:
@@ -54,16 +58,31 @@ class ConfirmScreen(ModalScreen[str | None]):
             yield self._said
             with Horizontal(id="buttons"):
                 yield self._yes
-                yield Button("Cancel", id="no", compact=True)
+                yield self._no
 
     def questions(self) -> ComposeResult:
         """What else is asked, above the reason."""
         yield from ()
 
     def on_mount(self) -> None:
-        self.set_focus(self._reason if self._ask_reason else self._yes)
+        # The safe answer: whoever presses Enter without reading, or pastes a line, changes nothing.
+        self.set_focus(self._reason if self._ask_reason else self._no)
 
     @on(Input.Submitted, "#reason")
+    def _typed(self) -> None:
+        """The reason is there; whether it is to be done is asked by the buttons, the safe one first."""
+        if not self._reason.value.split():
+            self.complain(self.NEEDED)
+        elif self.ENTER_IS_ENOUGH:
+            self.confirm()
+        else:
+            self.set_focus(self._no)
+
+    def action_answer(self, by: int) -> None:
+        """Between the buttons."""
+        if self.focused in {self._yes, self._no}:
+            self.set_focus(self._yes if by < 0 else self._no)
+
     @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
         """Closes with the reason, once there is one."""

@@ -13,6 +13,7 @@ from lab.screen.widgets.tabs import subject
 from lab.views import drift_views as present
 from lab.views.cells import Line, PanelView
 from lab.views.document import page
+from lab.views.drift_panel import feature_of_row, model_of_row
 
 if TYPE_CHECKING:
     from lab.observe.details.drift_source import DriftDetail, DriftSource
@@ -32,16 +33,16 @@ class DriftScreen(DetailScreen["DriftSource"]):
     def pages(self) -> Sequence[Page]:
         self._histograms = TextPage("histograms", 1, wrapping=False)
         self._begins: dict[str, int] = {}
-        self._feature = self.key.removeprefix("feature/")
+        self._feature = feature_of_row(self.key)
         self._revealed = False
         return [self._histograms, TablePage("features", 2), TextPage("about", 3)]
 
     def wants(self, details: "DriftSource") -> Sequence[Want]:
-        return [Want("drift", "The data set", lambda: details.drift(self._model()), deadline_s=15.0, every_s=5.0)]
+        return [Want("drift", "The data set", lambda: details.drift(self._model), deadline_s=15.0, every_s=5.0)]
 
+    @property
     def _model(self) -> str:
-        report = self.view.snapshot.drift.value
-        return report.model if report else ""
+        return model_of_row(self.key)
 
     @property
     def found(self) -> "Slice[DriftDetail]":
@@ -49,7 +50,7 @@ class DriftScreen(DetailScreen["DriftSource"]):
         return self.got("drift")
 
     def subject(self) -> Line:
-        return subject(*present.subject_spans(self.found.value, self.view))
+        return subject(*present.subject_spans(self.found.value, self._model, self.view))
 
     def must_be_listed(self) -> bool:
         """The screen is about all features."""

@@ -36,6 +36,7 @@ _BODY = note("Writes what is on screen as JSON, as `mlops-lab --once --json` pri
 class ExportScreen(ConfirmScreen):
     """Stays open when the file can't be written, and says why."""
 
+    ENTER_IS_ENOUGH = True
     NEEDED = "Type the name of a file."
 
     def __init__(self, view: View) -> None:

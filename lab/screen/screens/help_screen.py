@@ -22,6 +22,8 @@ GLYPHS = (
     ("◐", Tone.WARN, "starting, pending, in progress"),
     ("▲", Tone.WARN, "degraded, moderate, alert"),
     ("✗", Tone.BAD, "down, failed, drifted"),
+    ("⊘", Tone.WARN, "blocked, refused"),
+    ("■", Tone.WARN, "canceled, aborted"),
     ("○", Tone.MUTED, "absent, skipped, not begun"),
     ("★", Tone.OK, "promoted, approved for prod"),
 )
@@ -72,6 +74,7 @@ def _group(title: str, keys: Keys) -> list[Line]:
 
 _NAMES = {
     "question_mark": "?",
+    "exclamation_mark": "!",
     "slash": "/",
     "colon": ":",
     "space": "space",

@@ -9,19 +9,25 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
+from lab.screen.messages import Narrowed
 from lab.screen.saved_layout import Layout
 from lab.screen.screens.row_actions import browse, copy
 from lab.screen.widgets.keybar import KeyBar
+from lab.screen.widgets.needs_strip import NeedsStrip
 from lab.screen.widgets.paint import content
 from lab.screen.widgets.panel import Panel
 from lab.screen.widgets.parts import PANELS
 from lab.screen.widgets.titlebar import TitleBar
 from lab.views import PARTS, Detail, View, banner
 from lab.views.activity import line as activity_line
+from lab.views.by_model import model_of_row, narrowed
 from lab.views.cells import Line
+from lab.views.needs import needs
 from lab.views.sorting import Order
 
 LEFT = ("services", "audit")
+# All five panels, header and keys need as many lines.
+LEAST_HEIGHT = 24
 NUMBERS = {name: number for number, name in enumerate(PARTS, 1)}
 
 
@@ -35,6 +41,10 @@ class MainScreen(Screen[None]):
             Binding(str(number), f"focus_panel('{name}')", name.capitalize(), show=False)
             for name, number in NUMBERS.items()
         ),
+        Binding("exclamation_mark", "next_need", "What needs you", key_display="!", show=False),
+        Binding("z", "zoom", "Zoom", show=False),
+        Binding("M", "narrow", "Model"),
+        Binding("escape", "widen", "Every model", key_display="esc"),
         Binding("o", "browse", "Browser"),
         Binding("y", "copy", "Copy"),
     ]
@@ -47,17 +57,21 @@ class MainScreen(Screen[None]):
         # Held here, not looked up: a snapshot may come while the screen is being built or taken down.
         self._bar = TitleBar()
         self._strip = Static(id="banner", markup=False)
+        self._needs = NeedsStrip()
         self._activity = Static(id="activity-line", markup=False)
         self._doing: Line = ()
+        self._zoomed = False
+        self._choice = ("", False)
         self._panels = {name: PANELS[name](name, number, view.readonly) for name, number in NUMBERS.items()}
 
     def compose(self) -> ComposeResult:
         yield self._bar
         yield self._strip
+        yield self._needs
         with Vertical(id="columns"):
-            with Vertical(id="left"):
+            with Vertical(id="left", classes="column"):
                 yield from (panel for name, panel in self._panels.items() if name in LEFT)
-            with Vertical(id="right"):
+            with Vertical(id="right", classes="column"):
                 yield from (panel for name, panel in self._panels.items() if name not in LEFT)
         yield self._activity
         yield KeyBar()
@@ -78,9 +92,59 @@ class MainScreen(Screen[None]):
             self._banner = line
             self._strip.display = bool(line)
             self._strip.update(content(line))
+        choice = (view.model, view.several)
+        if choice != self._choice:
+            self._choice = choice
+            self.refresh_bindings()
+        shown = narrowed(view)
+        self._needs.show(needs(shown))
         for name, panel in self._panels.items():
-            panel.show(PARTS[name].panel(view))
+            panel.show(PARTS[name].panel(shown))
         self._show_activity(view)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """With one model there is nothing to choose from."""
+        if action == "narrow":
+            return bool(self._view.model) or self._view.several
+        if action == "widen":
+            return bool(self._view.model)
+        return super().check_action(action, parameters)
+
+    def action_next_need(self) -> None:
+        """Goes to the row of the next thing that needs a person."""
+        need = self._needs.step()
+        if need is None:
+            self.notify("Nothing needs you now.", timeout=3, markup=False)
+        else:
+            self.go_to_row(need.part, need.key)
+
+    @on(NeedsStrip.Chosen)
+    def _need_chosen(self, event: NeedsStrip.Chosen) -> None:
+        event.stop()
+        self.go_to_row(event.need.part, event.need.key)
+        self.post_message(Panel.Opened(event.need.part, event.need.key))
+
+    def go_to_row(self, part: str, key: str) -> None:
+        """Focuses the panel and puts its cursor on the row; what is filtered away comes back."""
+        self._panels[part].reveal(key)
+        self.action_focus_panel(part)
+
+    def action_narrow(self) -> None:
+        """Shows the chosen row's model only, or every model again."""
+        if self._view.model:
+            self.action_widen()
+            return
+        panel = self.focused_panel
+        key = panel.rows.current if panel else None
+        model = model_of_row(str(panel.id), key, self._view.snapshot) if panel and key else ""
+        if model:
+            self.post_message(Narrowed(model))
+        else:
+            self.notify("This row is of no model: choose another one, or type its name after `:`.", markup=False)
+
+    def action_widen(self) -> None:
+        """Shows every model again."""
+        self.post_message(Narrowed(""))
 
     def show_time(self, view: View) -> None:
         """Only the header moves on, and the line of what is under way."""
@@ -96,7 +160,25 @@ class MainScreen(Screen[None]):
             self._activity.display = bool(line)
             self._activity.update(content(line), layout=False)
 
+    def on_resize(self) -> None:
+        self._zoom_on(self.panel_name)
+
+    def action_zoom(self) -> None:
+        """Gives the whole room to the panel that has the focus, or shows all of them again."""
+        self._zoomed = not self._zoomed
+        self._zoom_on(self.panel_name)
+
+    def _zoom_on(self, name: str) -> None:
+        """In a window too low for all panels the one with the focus is alone: no key acts on what can't be seen."""
+        alone = self._zoomed or 0 < self.size.height < LEAST_HEIGHT
+        self.set_class(alone, "-zoomed")
+        for panel in self._panels.values():
+            panel.set_class(alone and panel.id == name, "-zoom")
+        for column in self.query(".column"):
+            column.set_class(alone and (column.id == "left") is (name in LEFT), "-zoom")
+
     def action_focus_panel(self, name: str) -> None:
+        self._zoom_on(name)
         # At once, so that a key pressed right after goes to the new panel; `focus()` would wait for the next round.
         self.set_focus(self._panels[name].rows)
 
@@ -138,7 +220,9 @@ class MainScreen(Screen[None]):
     @on(Panel.Opened)
     def _open(self, event: Panel.Opened) -> None:
         event.stop()
-        if PARTS[event.part].detail(event.key, self._view):
+        if event.part == "models" and event.key.endswith("/"):
+            self.post_message(Narrowed(event.key.rstrip("/")))
+        elif PARTS[event.part].detail(event.key, self._view):
             # Its screens are imported when they are wanted: before the first paint that would cost time.
             from lab.screen.screens.opening import detail_screen
 

@@ -28,8 +28,8 @@ class RunScreen(DetailScreen["RunSource"]):
     """A run in full."""
 
     KIND: ClassVar[str] = "runs"
-    CHANGING: ClassVar[frozenset[str]] = frozenset({"relaunch"})
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "relaunch", "Re-launch")]
+    CHANGING: ClassVar[frozenset[str]] = frozenset({"relaunch", "cancel"})
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "relaunch", "Re-launch"), Binding("c", "cancel", "Cancel")]
 
     def pages(self) -> Sequence[Page]:
         self._known = Run(self.key, "", RunStatus.NOT_STARTED)
@@ -122,3 +122,7 @@ class RunScreen(DetailScreen["RunSource"]):
     def action_relaunch(self) -> None:
         """The app asks first."""
         self.post_message(ActionWanted("relaunch", self.key))
+
+    def action_cancel(self) -> None:
+        """The app asks first."""
+        self.post_message(ActionWanted("cancel", self.key))

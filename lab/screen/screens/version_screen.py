@@ -14,6 +14,7 @@ from lab.screen.screens.row_actions import browse
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
 from lab.views import version_views as present
+from lab.views.by_model import primary
 from lab.views.cells import Line, PanelView
 from lab.views.document import Detail, page
 from lab.views.models_panel import version_key
@@ -118,7 +119,11 @@ class VersionScreen(DetailScreen["VersionSource"]):
             else next((v for v in listed if v.name == self.model and "champion" in v.aliases), None)
         )
         return page(
-            "Metrics", self._known(), self.view, "Its run has no metric.", lambda v: present.metrics(v, champion)
+            "Metrics",
+            self._known(),
+            self.view,
+            "Its run has no metric.",
+            lambda v: present.metrics(v, champion, primary(v.name, self.view)),
         )
 
     def _draw_lineage(self) -> PanelView:
@@ -164,4 +169,4 @@ class VersionScreen(DetailScreen["VersionSource"]):
 
     def action_act(self, name: str) -> None:
         """The app shows the gates and asks first."""
-        self.post_message(ActionWanted(name, self.number))
+        self.post_message(ActionWanted(name, self.key))

@@ -1,5 +1,6 @@
 """A titled frame around one source: its state, its lines, its table, its filter."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, Self
 
@@ -14,9 +15,14 @@ from textual.widgets import Static
 
 from lab.screen.widgets.paint import content, paragraphs
 from lab.screen.widgets.rows import RowList
-from lab.views.cells import Line, PanelState, PanelView, Span, Tone
+from lab.views.cells import Line, PanelState, PanelView, Row, Span, Tone, stretches
 from lab.views.feed import select
+from lab.views.folding import folded
 from lab.views.sorting import Order, arrow, in_order, next_order
+
+
+def _count(rows: Sequence[Row]) -> int:
+    return sum(not row.heading for row in rows)
 
 
 class Panel(Vertical):
@@ -58,6 +64,7 @@ class Panel(Vertical):
         self._heading = ("", "")
         self._said: Line = ()
         self._lines: tuple[Line, ...] = ()
+        self._open: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
         yield self._static
@@ -74,8 +81,10 @@ class Panel(Vertical):
 
     def _draw(self) -> None:
         view = self._view
-        chosen = in_order(select(view.rows, self._pattern), self.order)
-        found = Span(f"/{self._pattern}  {len(chosen)} of {len(view.rows)}", Tone.ACCENT)
+        found_rows = in_order(select(view.rows, self._pattern), self.order)
+        # What a filter found is shown wherever it is.
+        chosen = found_rows if self._pattern else folded(found_rows, self._open)
+        found = Span(f"/{self._pattern}  {_count(found_rows)} of {_count(view.rows)}", Tone.ACCENT)
         self._set_frame(view.title, (found,) if self._pattern else view.status)
         self.rows.mark(*((self.order.column, arrow(self.order)) if self.order else ("", "")))
         self._set_lines(view.lines if view.rows else (*view.lines, *view.message))
@@ -117,12 +126,19 @@ class Panel(Vertical):
     @on(RowList.Opened)
     def _opened(self, event: RowList.Opened) -> None:
         event.stop()
-        self.post_message(self.Opened(str(self.id), event.key))
+        if any(row.folds and row.key == event.key for row in self._view.rows):
+            self._open ^= {event.key}
+            self._draw()
+        else:
+            self.post_message(self.Opened(str(self.id), event.key))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In the filter line a slash is text."""
         if action == "filter":
             return self.screen.focused is self.rows
+        if action == "clear_filter":
+            # Without one the key is the screen's.
+            return self._filtered and bool(self._pattern or self.screen.focused is not self.rows)
         return super().check_action(action, parameters)
 
     async def action_filter(self) -> None:
@@ -141,6 +157,17 @@ class Panel(Vertical):
             from lab.screen.widgets.filterline import FilterLine
 
             self.query_one(FilterLine).close()
+
+    def reveal(self, key: str) -> bool:
+        """Puts the cursor on a row, one that the filter hides as well; False where there is none."""
+        if self.rows.go_to(key):
+            return True
+        above = next((s[0].key for s in stretches(self._view.rows) if s[0].folds and any(r.key == key for r in s)), "")
+        self._open |= {above}
+        self._take_pattern("")
+        self.action_clear_filter()
+        self._draw()
+        return self.rows.go_to(key)
 
     def sort_by(self, order: Order | None) -> None:
         """Puts the rows in that order, now and as they come."""

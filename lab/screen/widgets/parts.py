@@ -42,10 +42,11 @@ class ServicesPanel(PartPanel):
 
 
 class RunsPanel(PartPanel):
-    """A run can be launched again, or a new one."""
+    """A run can be launched again, or stopped, or a new one launched."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("R", "want('relaunch')", "Re-launch"),
+        Binding("c", "want('cancel')", "Cancel"),
         Binding("n", "want('demo-run')", "New demo run"),
     ]
 

@@ -62,6 +62,13 @@ class RowList(ScrollView, can_focus=True):
         """The columns for which there is room."""
         return tuple(fitted.column for fitted in self._fitted)
 
+    def go_to(self, key: str) -> bool:
+        """Puts the cursor on the row with this key; False where there is none."""
+        index = next((number for number, row in enumerate(self._rows) if row.key == key), None)
+        if index is not None:
+            self.action_move(index - self._cursor)
+        return index is not None
+
     def mark(self, column: str, mark: str) -> None:
         """Shows at a column's title how the rows are sorted."""
         if (column, mark) != self._mark:

@@ -1,0 +1,127 @@
+"""What needs a person, in the order in which to look at it: each belongs to a row of a panel."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.base.model_versions import ModelVersion
+from lab.observe.snapshot import Health
+from lab.views import formats
+from lab.views.cells import Line, Span, Tone, width_of
+from lab.views.view import View, is_probe
+from lab.views.waiting import awaits_approval, deciders, is_yours
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing; `key` is its row in the panel `part`, `said` what it is in a few words."""
+
+    part: str
+    key: str
+    said: str
+    glyph: str
+    tone: Tone
+
+
+def needs(view: View) -> tuple[Need, ...]:
+    """Everything that needs a person now; nothing of a lab that isn't up, which needs only that."""
+    if view.lab_down:
+        return ()
+    return (*_services(view), *_alerts(view), *_trail(view), *_drift(view), *_versions(view), *_unfinished(view))
+
+
+def worst(found: tuple[Need, ...]) -> Tone:
+    """The gravest tone among them."""
+    return max((need.tone for need in found), key=(Tone.ACCENT, Tone.WARN, Tone.BAD).index, default=Tone.OK)
+
+
+def _services(view: View) -> Iterator[Need]:
+    down = {Health.DOWN: ("✗", "down", Tone.BAD), Health.DEGRADED: ("▲", "degraded", Tone.WARN)}
+    for service in view.snapshot.services.value or ():
+        if service.health in down and not (service.optional and service.health is Health.DEGRADED):
+            glyph, word, tone = down[service.health]
+            yield Need("services", service.name, f"{formats.clean(service.title)} {word}", glyph, tone)
+
+
+def _alerts(view: View) -> Iterator[Need]:
+    # Imported here: the panel's module knows rows, and rows know nothing of needs.
+    from lab.views.drift_panel import alert_key, by_urgency
+
+    for alert in by_urgency(view.snapshot.alerts.value or ()):
+        if alert.state == "firing":
+            tone = Tone.BAD if alert.severity == "critical" else Tone.WARN
+            yield Need("drift", alert_key(alert), f"alert {formats.clean(alert.name)}", "▲", tone)
+
+
+def _trail(view: View) -> Iterator[Need]:
+    audit = view.snapshot.audit.value
+    if audit is None:
+        return
+    if audit.faults:
+        yield Need("audit", str(audit.faults[0].seq), "audit chain broken", "✗", Tone.BAD)
+    forged = [e for e in audit.entries if e.seq in audit.uncounted and not is_probe(e, view)]
+    if forged:
+        yield Need("audit", str(forged[0].seq), f"#{forged[0].seq} {forged[0].status} without proof", "∅", Tone.BAD)
+
+
+def _drift(view: View) -> Iterator[Need]:
+    many = view.several
+    for report in view.snapshot.drift.value or ():
+        if report.detected:
+            key = f"model/{report.model}" if many else f"feature/{report.model}/{report.drifted[0]}"
+            said = f"data of {formats.clean(report.model)} drifted" if many else "data drifted"
+            yield Need("drift", key, said, "✗", Tone.WARN)
+
+
+def _versions(view: View) -> Iterator[Need]:
+    """One for each model: its newest version that waits; yours first."""
+    waiting: dict[str, list[ModelVersion]] = {}
+    for version in view.snapshot.models.value or ():
+        if awaits_approval(version):
+            waiting.setdefault(version.name, []).append(version)
+    lab, many = view.snapshot.lab, view.several
+    found = []
+    for model, versions in waiting.items():
+        first = min(versions, key=lambda one: not is_yours(one, lab))
+        yours = is_yours(first, lab)
+        name = f"{formats.clean(model)} v{formats.clean(first.version)}" if many else f"v{formats.clean(first.version)}"
+        more = f" (+{len(versions) - 1})" if len(versions) > 1 else ""
+        who = deciders(first, lab).partition(",")[0]
+        whose = "your approval" if yours else f"approval by {who}" if who else "approval"
+        said = f"{name} awaits {whose}{more}"
+        need = Need("models", f"{model}/{first.version}", said, "◐", Tone.WARN if yours else Tone.ACCENT)
+        found.append((not yours, need))
+    yield from (need for _, need in sorted(found, key=lambda one: one[0]))
+
+
+def _unfinished(view: View) -> Iterator[Need]:
+    from lab.views.audit_panel import is_running
+
+    audit = view.snapshot.audit.value
+    left = [entry for entry in audit.unfinished if not is_running(entry, view)] if audit else []
+    if left:
+        more = f" (+{len(left) - 1})" if len(left) > 1 else ""
+        said = f"{formats.clean(left[0].action)} #{left[0].seq} has no end{more}"
+        yield Need("audit", str(left[0].seq), said, "▲", Tone.WARN)
+
+
+def strip(found: tuple[Need, ...], at: int, width: int) -> tuple[Line, list[tuple[int, int, int]]]:
+    """As many as fit into `width` from number `at` on, which is marked when it isn't negative.
+
+    With each one's place: first cell, cell after the last, number.
+    """
+    spans: list[Span] = [Span(f"! {len(found)} need{'s' if len(found) == 1 else ''} you ", Tone.STRONG)]
+    places: list[tuple[int, int, int]] = []
+    for turn in range(len(found)):
+        number = (max(at, 0) + turn) % len(found)
+        need = found[number]
+        mark = " ▸" if number == at else "  "
+        piece = (Span(f"{mark}{need.glyph} ", need.tone), Span(need.said, Tone.STRONG if number == at else Tone.PLAIN))
+        more = f"  +{len(found) - turn}"
+        begin = width_of(spans)
+        rest = 0 if turn == len(found) - 1 else len(more)
+        if begin + width_of(piece) + rest > width:
+            spans.append(Span(more, Tone.MUTED))
+            break
+        spans += piece
+        places.append((begin, begin + width_of(piece), number))
+    return tuple(spans), places

@@ -1,0 +1,180 @@
+"""What needs a person: which things, in which order, whose they are, and how they fit under the header."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from lab.base.runs import Step
+from lab.governance.ledger import AuditView, Status, seal
+from lab.governance.ledger import Fault as ChainFault
+from lab.governance.rules.approval_states import MOVES, PROBE
+from lab.governance.rules.policy import Action
+from lab.observe.snapshot import RunsView, Slice, Snapshot
+from lab.views import title_line, waiting
+from lab.views.needs import needs, strip
+from lab.views.runs_panel import standing
+from tests.screen import snapshots
+from tests.views.test_panels import cells, panel, text, view_of
+
+# Nothing of it needs anybody: every version was judged.
+CALM = replace(
+    snapshots.HEALTHY,
+    models=snapshots.HEALTHY.models.map(
+        lambda versions: tuple(v for v in versions if not v.tags["approval_state"].startswith("pending"))
+    ),
+)
+
+
+def said(snapshot: Snapshot) -> list[str]:
+    return [need.said for need in needs(view_of(snapshot))]
+
+
+def judging(snapshot: Snapshot, role: str, owner: str = "ruth@example.com") -> Snapshot:
+    return replace(snapshot, lab=replace(snapshot.lab, role=role, owner=owner))
+
+
+def test_a_lab_in_which_nobody_is_needed_is_green() -> None:
+    assert said(CALM) == []
+    header = title_line(view_of(CALM), 80)
+    assert "● up" in text(header)
+    assert next(span for span in header if span.text == " up").tone == "ok"
+
+
+def test_the_header_is_not_green_while_somebody_is_needed() -> None:
+    header = title_line(view_of(snapshots.HEALTHY), 80)
+    assert "▲ up, 1 needs you" in text(header)
+    assert all(span.tone != "ok" for span in header)
+
+
+def test_the_gravest_things_come_first_each_with_its_row() -> None:
+    found = needs(view_of(snapshots.DRIFTED))
+    assert [(need.part, need.said) for need in found] == [
+        ("services", "MLflow down"),
+        ("services", "Prometheus degraded"),
+        ("drift", "alert SyntheticDataDriftDetected"),
+        ("drift", "data drifted"),
+        ("models", "v7 awaits approval by risk-officer (+1)"),
+    ]
+    for need in found:
+        assert need.key in {row.key for row in panel(need.part, snapshots.DRIFTED).rows}
+
+
+def test_whoever_may_judge_a_version_is_told_that_it_is_theirs() -> None:
+    assert said(judging(snapshots.HEALTHY, "risk-officer")) == ["v7 awaits your approval (+1)"]
+    # Four eyes: nobody approves a version of their own.
+    mine = judging(snapshots.HEALTHY, "risk-officer", snapshots.OWNER.upper())
+    assert said(mine) == ["v7 awaits approval by risk-officer (+1)"]
+    assert said(judging(snapshots.HEALTHY, "analyst")) == ["v7 awaits approval by risk-officer (+1)"]
+
+
+def test_what_a_verification_registered_awaits_nobody() -> None:
+    probe = replace(snapshots.MODELS[4], tags={**snapshots.MODELS[4].tags, "owner": PROBE})
+    assert said(replace(CALM, models=Slice((probe,), snapshots.NOW))) == []
+    assert waiting.PROBE == PROBE
+
+
+def test_a_version_of_drifted_data_awaits_nobody() -> None:
+    drifted = replace(snapshots.MODELS[4], tags={**snapshots.MODELS[4].tags, "drift_state": "drifted"})
+    assert said(replace(CALM, models=Slice((drifted,), snapshots.NOW))) == []
+
+
+def test_with_several_models_each_is_named() -> None:
+    assert said(snapshots.MANY) == [
+        "data of house-prices drifted",
+        "house-prices v3 awaits approval by risk-officer",
+        "CreditRiskModel v7 awaits approval by risk-officer",
+    ]
+
+
+BROKEN: dict[str, tuple[Callable[[AuditView], AuditView], str]] = {
+    "a broken chain": (lambda a: replace(a, faults=(ChainFault(3, "entry is missing"),)), "audit chain broken"),
+    "a step without an end": (
+        lambda a: replace(a, unfinished=(replace(snapshots.TRAIL[0], run_id="gone"),)),
+        "train_model #52 has no end",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_trouble_in_the_trail_needs_somebody(name: str) -> None:
+    change, expected = BROKEN[name]
+    assert said(replace(CALM, audit=CALM.audit.map(change))) == [expected]
+
+
+def test_an_approval_that_nobody_signed_needs_somebody() -> None:
+    assert said(replace(CALM, audit=snapshots.FORGED.audit)) == ["#53 approved without proof"]
+
+
+def test_a_lab_that_is_not_up_needs_only_that() -> None:
+    assert said(snapshots.DOWN) == said(snapshots.WAITING) == []
+
+
+def test_the_strip_holds_what_fits_and_says_how_many_more_there_are() -> None:
+    found = needs(view_of(snapshots.DRIFTED))
+    line, places = strip(found, -1, 60)
+    assert text(line) == "! 5 need you   ✗ MLflow down  ▲ Prometheus degraded  +3"
+    assert [number for _, _, number in places] == [0, 1]
+    marked, _ = strip(found, 3, 60)
+    assert text(marked).startswith("! 5 need you  ▸✗ data drifted")
+    for width in range(20, 200, 7):
+        line, places = strip(found, 2, width)
+        assert all(end <= width for _, end, _ in places)
+
+
+def test_what_a_version_waits_for_is_said_with_whom() -> None:
+    shown = panel("models", snapshots.HEALTHY)
+    # The seventh, of which only two tags are known, included.
+    waits = {key: cells(shown, f"CreditRiskModel/{key}")["waits"] for key in "7654321"}
+    assert waits == {
+        "7": "risk-officer to approve",
+        "6": "you to promote",
+        "5": "nothing: it serves",
+        "4": "nothing: rejected",
+        "3": "risk-officer to approve",
+        "2": "nothing: archived",
+        "1": "nothing: archived",
+    }
+    drifted = replace(snapshots.MODELS[1], tags={**snapshots.MODELS[1].tags, "drift_state": "drifted"})
+    assert waiting.waits_for(drifted, view_of(snapshots.HEALTHY)).text == "sound data: it drifted"
+
+
+def test_the_words_follow_the_rules_of_approval() -> None:
+    moves = {
+        str(state): (str(action), str(move.environment))
+        for (state, action), move in MOVES.items()
+        if action in {Action.APPROVE, Action.PROMOTE}
+    }
+    assert dict(waiting.NEXT) == moves
+
+
+def test_a_run_that_the_policy_stopped_is_blocked_and_did_not_fail() -> None:
+    blocked, failed = snapshots.RUNS[5], snapshots.RUNS[3]
+    shown = panel("runs", snapshots.HEALTHY)
+    assert cells(shown, blocked.run_id)["status"] == "⊘ blocked"
+    assert cells(shown, blocked.run_id)["steps"] == "⊘○○○ ingest_data"
+    assert cells(shown, failed.run_id)["status"] == "✗ failed"
+
+
+def test_runs_sort_by_how_they_stand() -> None:
+    aborted = replace(snapshots.RUNS[3], run_id="a", steps=(Step("ingest_data", "SUCCESS", 1.0, 2.0),))
+    probe = replace(snapshots.RUNS[3], run_id="p", trigger=PROBE)
+    runs = (probe, *snapshots.RUNS[2:6], aborted, snapshots.RUNS[1])
+    shown = panel("runs", replace(snapshots.HEALTHY, runs=Slice(RunsView(runs), snapshots.NOW)))
+    order = sorted(shown.rows, key=lambda row: row.cells["status"].order or 0.0)
+    assert [row.cells["status"].text for row in order] == [
+        "▶ step 3/4",
+        "✗ failed",
+        "■ aborted",
+        "⊘ blocked",
+        "✓ success",
+        "✓ success",
+        "✗ failed",
+    ]
+    assert standing(probe, frozenset())[2] == "muted"
+
+
+def test_entries_of_a_refusal_warn_and_are_no_failure() -> None:
+    entry = seal(replace(snapshots.TRAIL[0], status=Status.REFUSED, action="approve"), snapshots.TRAIL[0])
+    view = replace(snapshots.HEALTHY, audit=snapshots.HEALTHY.audit.map(lambda a: replace(a, entries=(entry,))))
+    assert panel("audit", view).rows[0].cells["status"].spans[0].tone == "warn"
