@@ -20,7 +20,8 @@ def accepts(host: str, port: int, timeout_s: float = TIMEOUT_S) -> bool:
         with socket.create_connection((host, port), timeout_s) as connection:
             connection.settimeout(timeout_s)
             connection.sendall(struct.pack("!i", len(body) + 4) + body)
-            return connection.recv(1) == b"R"
+            # All of it: a connection closed with something unread is one that broke, to the server's log.
+            return connection.recv(4096)[:1] == b"R"
     except OSError:
         return False
 

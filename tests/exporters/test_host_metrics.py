@@ -29,6 +29,7 @@ def values(collector: LabCollector) -> dict[str, float]:
     ],
 )
 def test_a_server_is_up_when_it_asks_who_is_there(answer: bytes, up: bool) -> None:
+    ended: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -36,11 +37,14 @@ def test_a_server_is_up_when_it_asks_who_is_there(answer: bytes, up: bool) -> No
             with connection:
                 connection.recv(1000)
                 connection.sendall(answer)
+                # The end of what the client sends, and no reset: that would fill PostgreSQL's log.
+                ended.append(connection.recv(1))
 
         thread = threading.Thread(target=serve)
         thread.start()
         assert accepts("127.0.0.1", server.getsockname()[1]) is up
         thread.join(10)
+    assert ended == [b""]
 
 
 def test_a_server_that_says_nothing_is_down_after_the_time_it_was_given() -> None:

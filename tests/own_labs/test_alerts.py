@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +15,9 @@ from tests.support.alert_inbox import Mail, Webhook
 from tests.support.lab import INVOKE, LiveLab
 from tests.support.waiting import eventually
 
+if TYPE_CHECKING:
+    from tests.own_labs.conftest import Starts
+
 pytestmark = pytest.mark.lab
 
 MLOPS_LAB = str(Path(INVOKE).with_name("mlops-lab"))
@@ -21,9 +25,10 @@ MLOPS_LAB = str(Path(INVOKE).with_name("mlops-lab"))
 
 @dataclass(frozen=True)
 class Told:
-    """A lab whose Alertmanager tells three receivers in this process."""
+    """A lab whose Alertmanager tells three receivers in this process; `folder` has the files with their URLs."""
 
     lab: LiveLab
+    folder: Path
     people: Webhook
     chat: Webhook
     mail: Mail
@@ -37,16 +42,17 @@ def secret(folder: Path, name: str, text: str) -> str:
     return str(path)
 
 
-@pytest.fixture
-def told(spare: LiveLab, tmp_path: Path) -> Iterator[Told]:
+@pytest.fixture(scope="module")
+def _told(starts: "Starts", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    spare, folder = starts.lab, tmp_path_factory.mktemp("receivers")
     if spare.states()[Service.ALERTMANAGER].health is Health.ABSENT:
         pytest.skip("no Alertmanager can be had here")
     people, chat, mail = Webhook(), Webhook(), Mail()
     with people.running(), chat.running(), mail.running():
         settings = {
-            "ALERT_WEBHOOK_URL_FILE": secret(tmp_path, "people", f"{people.url}/very-secret"),
-            "ALERT_SLACK_URL_FILE": secret(tmp_path, "chat", f"{chat.url}/very-secret"),
-            "ALERT_WATCHDOG_URL_FILE": secret(tmp_path, "switch", f"{people.url}/switch"),
+            "ALERT_WEBHOOK_URL_FILE": secret(folder, "people", f"{people.url}/very-secret"),
+            "ALERT_SLACK_URL_FILE": secret(folder, "chat", f"{chat.url}/very-secret"),
+            "ALERT_WATCHDOG_URL_FILE": secret(folder, "switch", f"{people.url}/switch"),
             "ALERT_EMAIL_TO": "team@example.com",
             "ALERT_EMAIL_FROM": "lab@example.com",
             "ALERT_SMTP_SERVER": mail.address,
@@ -54,9 +60,16 @@ def told(spare: LiveLab, tmp_path: Path) -> Iterator[Told]:
         }
         spare.invoke("up", **settings)
         try:
-            yield Told(spare, people, chat, mail, settings)
+            yield Told(spare, folder, people, chat, mail, settings)
         finally:
             spare.invoke("up")
+
+
+@pytest.fixture
+def told(_told: Told) -> Told:
+    """The same, with receivers that take everything."""
+    _told.chat.status, _told.mail.refusing = 200, False
+    return _told
 
 
 def tried(told: Told) -> tuple[int, dict[str, tuple[str, int | None]]]:
@@ -91,12 +104,14 @@ def test_where_alerts_go_is_told_to_nobody(told: Told) -> None:
         assert "very-secret" not in told.lab.invoke(*command, check=False, **told.settings).stdout
 
 
-def test_a_wrong_setting_is_one_error_before_anything_starts(told: Told, tmp_path: Path) -> None:
-    path = tmp_path / "people"
-    path.chmod(0o644)
+def test_a_wrong_setting_is_one_error_before_anything_starts(told: Told) -> None:
+    path = told.folder / "people"
     pid = told.lab.states()[Service.ALERTMANAGER].pid
-
-    done = told.lab.invoke("up", check=False, **told.settings)
+    path.chmod(0o644)
+    try:
+        done = told.lab.invoke("up", check=False, **told.settings)
+    finally:
+        path.chmod(0o600)
 
     assert done.returncode == 1
     assert f"ALERT_WEBHOOK_URL_FILE: others may read {path}" in done.stderr
