@@ -48,13 +48,7 @@ def commands(app: "ActionApp") -> Iterable[SystemCommand]:
     yield SystemCommand(*recording, app.action_record)
     yield SystemCommand("Keys", "Key ?: the keys that work here", app.action_help)
     yield SystemCommand("Theme", "Choose a theme; key t walks through them", app.action_change_theme)
-    if view.model:
-        yield SystemCommand(
-            "Show every model", f"Esc or M: the screen shows {view.model} only", partial(app.narrow, "")
-        )
-    for name in names(view.snapshot) if view.several else ():
-        if name != view.model:
-            yield SystemCommand(f"Only model {name}", "Key M on one of its rows", partial(app.narrow, name))
+    yield from _narrowing(app)
     bell = "off" if app.layout_kept.bell else "on"
     yield SystemCommand(f"Bell {bell}", "With notices: a service, a run's end, an alert", app.action_ring)
     for number, name in enumerate(PARTS, 1):
@@ -63,6 +57,17 @@ def commands(app: "ActionApp") -> Iterable[SystemCommand]:
         if service.url.startswith("http"):
             yield SystemCommand(f"Open {service.title}", service.url, partial(app.open_url, service.url))
     yield SystemCommand("Quit", "Key q: leave; the lab stays up", app.action_quit)
+
+
+def _narrowing(app: "ActionApp") -> Iterable[SystemCommand]:
+    """To one model, or back to all of them."""
+    view = app.view
+    if view.model:
+        said = f"Esc or M: the screen shows {view.model} only"
+        yield SystemCommand("Show every model", said, partial(app.narrow, ""))
+    for name in names(view.snapshot) if view.several else ():
+        if name != view.model:
+            yield SystemCommand(f"Only model {name}", "Key M on one of its rows", partial(app.narrow, name))
 
 
 def _target(app: "ActionApp", action: Action) -> str:

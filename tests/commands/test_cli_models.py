@@ -82,7 +82,7 @@ def test_models_of_a_lab_that_is_down_are_one_json_document(down: dict[str, str]
     done = run([INVOKE], "models", "--json", env=down)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert [one["name"] for one in told["models"]] == ["CreditRiskModel"]
+    assert [one["name"] for one in told["models"]] == ["CreditRiskModel", "DiabetesProgression"]
     assert told["unread"]
 
 

@@ -76,6 +76,7 @@ def test_a_lab_moves_into_containers_and_back_with_its_approvals(
         first.invoke("identity-add", "adam@example.com", "--key", f"{adam}.pub", "--role", "platform-admin")
         signing = ("--role", "risk-officer", "--sign-with", str(adam))
         first.invoke("identity-add", "olga@example.com", "--key", f"{olga}.pub", *signing)
+        first.invoke("set-criteria", "--reason", "the data is published", "--key", str(olga))
         act(first, "approve", olga)
         first.invoke("backup", "--output", there)
         native = contents(first)

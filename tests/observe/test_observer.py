@@ -251,11 +251,11 @@ async def test_the_drift_that_is_shown_is_one_that_drifted_else_the_default_mode
     answers(Aardvark=0.1, Zebra=0.1)
     shown = (await observed.tick()).drift.value
     assert shown
-    assert (shown.model, shown.detected) == ("CreditRiskModel", False)
+    assert (shown[0].model, shown[0].detected) == ("CreditRiskModel", False)
     answers(Aardvark=0.1, Zebra=0.9)
     shown = (await observed.tick(60)).drift.value
     assert shown
-    assert (shown.model, shown.detected) == ("Zebra", True)
+    assert (shown[0].model, shown[0].detected) == ("Zebra", True)
 
 
 async def test_a_snapshot_becomes_json_with_its_version(observed: ObservedLab) -> None:

@@ -71,6 +71,7 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
         "alert-test": [],
         "criteria": [],
         "set-criteria": ["--reason", "x", "--key", key],
+        "cancel": ["11111111"],
         "backup": ["--output", str(tmp_path / "backup")],
         "demo-run": [],
         "train": ["CreditRiskModel"],

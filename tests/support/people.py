@@ -19,7 +19,7 @@ class People:
 
     @classmethod
     def of(cls, lab: LiveLab) -> "People":
-        """The lab's people; at the first call they get keys and become identities."""
+        """The lab's people; at the first call they get keys, become identities, and sign what versions are judged by."""
         folder = lab.folder / "people"
         if folder.exists():
             return cls(lab, {name: folder / name for name in _ROLES})
@@ -28,4 +28,5 @@ class People:
         for name, role in _ROLES.items():
             public = f"{people.keys[name]}.pub"
             lab.invoke("identity-add", name, "--key", public, "--role", role, SIGNING_KEY=str(people.keys[ADMIN]))
+        lab.invoke("set-criteria", "--reason", "the data is published", "--key", str(people.keys[OFFICER]))
         return people
