@@ -72,7 +72,7 @@ PICTURES = (
     Picture("run-events", DRIFTED, ["2", "enter", "2"]),
     Picture("version-metrics", DRIFTED, ["3", "enter"]),
     Picture("version-gates", DRIFTED, ["3", "j", "enter", "4"]),
-    Picture("audit-entry", DRIFTED, ["4", *"jjjjjjjjj", "enter"]),
+    Picture("audit-entry", DRIFTED, ["4", "enter"]),
     Picture("drift", DRIFTED, ["5", "j", "enter"]),
     Picture("alert", DRIFTED, ["5", "enter"]),
     Picture("help", DRIFTED, ["3", "question_mark"]),
@@ -117,6 +117,13 @@ class _Session:
         """Nothing is open."""
 
 
+class _Still(LabApp):
+    """A screen that tells of nothing: what happens a hundred times as fast is no news."""
+
+    def tell_news(self, before: Snapshot, after: Snapshot) -> None:
+        """Nothing."""
+
+
 def screen(recording: Recording, picture: Picture) -> LabApp:
     """The screen as it was at the picture's moment."""
     moment = datetime.fromisoformat(picture.at).replace(tzinfo=UTC)
@@ -127,7 +134,7 @@ def screen(recording: Recording, picture: Picture) -> LabApp:
     end = recording.index_at(moment.timestamp())
     *before, last = [recording.snapshot(index) for index in range(max(0, end - REMEMBERED), end + 1)]
     observer = _Session([*before, last])
-    return LabApp(lambda: Connection(observer, last), interval_s=0.01, clock=lambda: moment, open_details=Tape(TAPE))
+    return _Still(lambda: Connection(observer, last), interval_s=0.01, clock=lambda: moment, open_details=Tape(TAPE))
 
 
 async def drawing(recording: Recording, picture: Picture) -> str:

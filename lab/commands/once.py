@@ -7,7 +7,9 @@ from rich.text import Text
 
 from lab.observe.snapshot import Snapshot
 from lab.views import PARTS, View, banner, title_line
-from lab.views.cells import Line, PanelView, Span, Tone, fit, headings, lay_out
+from lab.views.cells import Line, PanelView, Span, Tone, clip, fit, headings, lay_out
+from lab.views.folding import folded
+from lab.views.needs import needs
 
 # Without a terminal nobody is there to widen the window: everything that a wide one shows.
 PIPED_WIDTH = 180
@@ -44,6 +46,9 @@ def text_lines(view: View, width: int) -> list[Line]:
     lines: list[Line] = [title_line(view, width)]
     if warning := banner(view):
         lines.append(warning)
+    if found := needs(view):
+        lines += [(), (Span(f"NEEDS YOU  {len(found)}", Tone.STRONG),)]
+        lines += [clip(_indented((Span(f"{need.glyph} ", need.tone), Span(need.said))), width) for need in found]
     for part in PARTS.values():
         lines += [(), *_panel(part.panel(view), width)]
     return [_trimmed(line) for line in lines]
@@ -54,9 +59,10 @@ def _panel(panel: PanelView, width: int) -> list[Line]:
     lines: list[Line] = [title, *(_indented(line) for line in panel.lines)]
     if not panel.rows:
         return [*lines, *(_indented(line) for line in panel.message)]
-    fitted = fit(panel.columns, panel.rows, width - 2)
-    shown = [_indented(lay_out(row, fitted)) for row in panel.rows[:MOST_ROWS]]
-    left = len(panel.rows) - len(shown)
+    rows = folded(panel.rows, {row.key for row in panel.rows})
+    fitted = fit(panel.columns, rows, width - 2)
+    shown = [_indented(lay_out(row, fitted)) for row in rows[:MOST_ROWS]]
+    left = len(rows) - len(shown)
     rest: list[Line] = [(Span(f"  … and {left} more: --json has them all", Tone.MUTED),)] if left else []
     return [*lines, _indented(headings(fitted)), *shown, *rest]
 
