@@ -3,12 +3,15 @@
 tests/test_private_interfaces.py says what a new release took away.
 """
 
+import os
 import re
 from typing import Any
 
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.parser import ParseMachine, Parser
 from invoke.program import Program
+
+from lab.base.interruption import PIPE_CLOSED
 
 
 def allow_optional_positionals() -> None:
@@ -40,6 +43,9 @@ def end_wrong_usage_with_2() -> None:
             clean_up(program)
         except (ParseError, Exit) as err:
             raise _wrong(err) if str(err) else err from None
+        except BrokenPipeError:
+            # A list that is longer than the buffer meets here that nobody reads it; a shorter one when it is flushed.
+            os._exit(PIPE_CLOSED)
 
     setattr(Parser, "parse_argv", parse_argv)  # noqa: B010 - as above
     setattr(Program, "parse_cleanup", parse_cleanup)  # noqa: B010 - as above

@@ -19,7 +19,7 @@ class People:
 
     @classmethod
     def of(cls, lab: LiveLab) -> "People":
-        """The lab's people; at the first call they get keys, become identities, and sign what versions are judged by."""
+        """The lab's people; at the first call they get keys, become identities, and put criteria in force."""
         folder = lab.folder / "people"
         if folder.exists():
             return cls(lab, {name: folder / name for name in _ROLES})
