@@ -5,6 +5,7 @@ tests/test_private_interfaces.py says what a new release took away.
 
 import os
 import re
+import sys
 from typing import Any
 
 from invoke.exceptions import Exit, ParseError
@@ -42,13 +43,21 @@ def end_wrong_usage_with_2() -> None:
         try:
             clean_up(program)
         except (ParseError, Exit) as err:
+            _flush()
             raise _wrong(err) if str(err) else err from None
         except BrokenPipeError:
-            # A list that is longer than the buffer meets here that nobody reads it; a shorter one when it is flushed.
             os._exit(PIPE_CLOSED)
 
     setattr(Parser, "parse_argv", parse_argv)  # noqa: B010 - as above
     setattr(Program, "parse_cleanup", parse_cleanup)  # noqa: B010 - as above
+
+
+def _flush() -> None:
+    """Ends here when nobody reads what was printed: what is longer than a pipe's block is lost in silence later."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(PIPE_CLOSED)
 
 
 def _wrong(err: Exception) -> Exit:
