@@ -32,8 +32,9 @@ class Narrowed(Message):
 class ActionWanted(Message):
     """A person asks for something that changes the lab, or takes long.
 
-    `action` is a name in `lab.screen.actions`; `target` is what it is about: the number of a model version, the id of a
-    run, the name of a service, the key of an alert's row; empty where the action is about the whole lab.
+    `action` is a name in `lab.screen.actions`; `target` is what it is about: name and number of a model version (with a
+    slash between), the id of a run, the name of a service, the key of an alert's row; empty where the action is about
+    the whole lab.
     """
 
     def __init__(self, action: str, target: str = "") -> None:
