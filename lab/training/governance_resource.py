@@ -28,8 +28,8 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
     environment: str = Field("", description="dev, staging or prod; empty: ENVIRONMENT")
 
     @contextmanager
-    def step(self, context: dg.AssetExecutionContext, model: ModelId, name: str) -> Iterator[StepRecord]:
-        """As `Guard.step`, for a model's step of this run; then tags the run with its owner, role and environment."""
+    def step(self, context: dg.AssetExecutionContext, name: str, model: ModelId | None = None) -> Iterator[StepRecord]:
+        """As `Guard.step`, for a step of this run, a model's or anybody's own; then tags the run with its owner, role and environment."""
         try:
             env = read_environment()
             ledger = self.ledger(env)
@@ -47,7 +47,7 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
             env.code_version,
             context.log.warning,
             caller=caller,
-            model=model.name,
+            model=model.name if model else "",
         )
         with ExitStack() as guarded:
             try:

@@ -63,7 +63,7 @@ def _ingested(
     keys: ModelKeys,
     model: Model | None,
 ) -> Iterator[dg.MaterializeResult[None]]:
-    with governance.step(context, keys.model, INGEST) as record, tempfile.TemporaryDirectory() as folder:
+    with governance.step(context, INGEST, keys.model) as record, tempfile.TemporaryDirectory() as folder:
         store, default = storage.open(keys.model), default_source(model, read_environment().data_path)
         say = every(ROWS_A_LINE, lambda rows: context.log.info(f"{rows:,} rows taken."))
         ref, size, new = ingest(store, config.data_path, default, Path(folder) / "data.csv", say)

@@ -103,7 +103,7 @@ def _registered(
 ) -> Iterator[dg.MaterializeResult[None]]:
     from lab.training import tracking
 
-    with governance.step(context, keys.model, REGISTER) as record:
+    with governance.step(context, REGISTER, keys.model) as record:
         env, store, runs = read_environment(), storage.open(keys.model), lineage(context)
         trained = store.handed_on(runs, TRAIN)
         candidate = _candidate(trained, store.handed_on(runs, VALIDATE))

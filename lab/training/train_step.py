@@ -40,7 +40,7 @@ def _trained(
 ) -> Iterator[dg.MaterializeResult[None]]:
     from lab.training import tracking
 
-    with governance.step(context, keys.model, TRAIN) as record:
+    with governance.step(context, TRAIN, keys.model) as record:
         env, store = read_environment(), storage.open(keys.model)
         ref = DatasetRef(**store.handed_on(lineage(context), VALIDATE)["dataset"])
         claim = governance.claim(env)

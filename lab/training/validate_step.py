@@ -58,7 +58,7 @@ def _validated(
     context: dg.AssetExecutionContext, governance: Governance, storage: Storage, keys: ModelKeys, contract: Contract
 ) -> Iterator[Result]:
     asset = keys.validated
-    with governance.step(context, keys.model, VALIDATE) as record, tempfile.TemporaryDirectory() as folder:
+    with governance.step(context, VALIDATE, keys.model) as record, tempfile.TemporaryDirectory() as folder:
         store, path = storage.open(keys.model), Path(folder) / "data.csv"
         ref = DatasetRef(**store.handed_on(lineage(context), INGEST))
         store.fetch(ref.sha256, path)
