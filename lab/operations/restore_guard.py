@@ -125,6 +125,10 @@ def _first_entries(config: LabConfig, s3: S3) -> list[Entry | None]:
 
 
 def _is_empty_start(entries: list[Entry | None]) -> bool:
-    """Whether the trail says no more than that a baseline was set once, without anybody's signature."""
+    """Whether the trail says no more than that a baseline of each model was set once, without anybody's signature."""
     unsigned = [one for one in entries if one and one.action == Action.BASELINE and "signature" not in one.details]
-    return len(unsigned) == len(entries) and [one.status for one in unsigned] == _SEEDED[: len(entries)]
+    of_model: dict[str, list[Status]] = {}
+    for one in unsigned:
+        of_model.setdefault(str(one.details.get("model", "")), []).append(one.status)
+    once = all(statuses == _SEEDED[: len(statuses)] for statuses in of_model.values())
+    return len(unsigned) == len(entries) and once
