@@ -29,7 +29,10 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
 
     @contextmanager
     def step(self, context: dg.AssetExecutionContext, name: str, model: ModelId | None = None) -> Iterator[StepRecord]:
-        """As `Guard.step`, for a step of this run, a model's or anybody's own; then tags the run with its owner, role and environment."""
+        """As `Guard.step`, for a step of this run, a model's or anybody's own.
+
+        Then it tags the run with its owner, role and environment.
+        """
         try:
             env = read_environment()
             ledger = self.ledger(env)
