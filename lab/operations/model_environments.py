@@ -22,7 +22,7 @@ class EnvironmentState:
     remedy: str = ""
 
     def __str__(self) -> str:
-        return "" if self.problem else f"own, {'ready' if self.ready else 'not installed yet'}"
+        return f"own, {'unusable' if self.problem else 'ready' if self.ready else 'not installed yet'}"
 
 
 def state_of(config: LabConfig, model: Model) -> EnvironmentState | None:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -78,25 +79,19 @@ def try_model(
             )
         except subprocess.TimeoutExpired:
             return SmokeTest(False, f"no prediction within {deadline_s:.0f} s")
-        except _NoPackages as err:
-            return SmokeTest(False, err.message)
         except LabError as err:
             return SmokeTest(False, f"its training data can't be read: {err.message}")
     return _understood(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
-class _NoPackages(LabError):
-    """The model's own environment can't be made."""
-
-
 def _prepare(config: LabConfig, name: str) -> None:
-    """A lab that was restored, or is another one, has the version and not its packages."""
+    """A lab that was restored, or is another one, has the version and not its packages. Where they can't be had,
+    whoever loads the version says which are missing.
+    """
     model = next((one for one in models_in(config.pipelines).sound if one.contract.name == name), None)
-    try:
+    with suppress(LabError, OSError):
         if model and (own := environment_of(model.folder)):
             prepared(own, config.home / FOLDER, config.root, lambda _: None)
-    except LabError as err:
-        raise _NoPackages(err.message, err.remedy) from None
 
 
 def _write_rows(config: LabConfig, data: str, path: Path) -> None:

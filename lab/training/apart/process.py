@@ -85,6 +85,7 @@ def _followed(process: "subprocess.Popen[bytes]", say: Say, deadline_s: float) -
             process.wait(_REAP_S)
         if process.stdin:
             process.stdin.close()
+        lines.close()
     if lines.count > MOST_LINES:
         say(f"… and {lines.count - MOST_LINES} more lines of the model's code")
     return status
@@ -96,8 +97,17 @@ class _Lines:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self.count = 0
         self._process, self._kept = process, SimpleQueue[str | None]()
-        for work in (self._read, self._end_children):
-            threading.Thread(target=work, name="model-output", daemon=True).start()
+        works = (self._read, self._end_children)
+        self._threads = [threading.Thread(target=work, name="model-output", daemon=True) for work in works]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """To be called when the process has ended."""
+        for thread in self._threads:
+            thread.join(_REAP_S)
+        if self._process.stdout and not self._threads[0].is_alive():
+            self._process.stdout.close()
 
     def until(self, end: float) -> Iterator[str]:
         """Each line as it comes. Raises TimeoutError at `end`, of the monotonic clock."""
