@@ -80,7 +80,7 @@ def _synchronise(own: OwnEnvironment, place: Path, root: Path, deadline_s: float
             done = subprocess.run(
                 argv,
                 cwd=folder,
-                env=passed(os.environ) | {"UV_PROJECT_ENVIRONMENT": str(place)},
+                env=_TRUST | passed(os.environ) | {"UV_PROJECT_ENVIRONMENT": str(place)},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=deadline_s,
@@ -91,11 +91,17 @@ def _synchronise(own: OwnEnvironment, place: Path, root: Path, deadline_s: float
         except OSError as err:
             raise RunFailed(f"uv can't be started: {err.strerror}.", _REMEDY) from None
     if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split())[-700:]
+        words = done.stderr.decode(errors="replace")
+        said = " ".join(words[max(0, words.find("error:")) :].split())[:500]
         raise RunFailed(f"The packages of {own.slug} can't be had: {said}", _REMEDY)
 
 
-_REMEDY = "Mend its pyproject.toml, type `uv lock` in its folder, then `invoke train NAME`, which installs them."
+_REMEDY = (
+    "Type `invoke train NAME`, which installs them with your own settings of proxies and certificates; if that doesn't "
+    "help, mend its pyproject.toml and type `uv lock` in its folder."
+)
+# A run knows nothing of its user's settings, but the machine's certificates are everybody's.
+_TRUST = {"UV_SYSTEM_CERTS": "true"}
 
 
 def passed(environ: Mapping[str, str]) -> dict[str, str]:
