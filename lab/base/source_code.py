@@ -23,6 +23,8 @@ TREES = (
 _SINGLE = ("lab/__init__.py", "lab/config.py", "lab/governance/__init__.py")
 # Contracts of models are part of what a run executes.
 _SUFFIXES = (".py", ".yaml")
+# So are the packages that a model's code runs with.
+_NAMES = frozenset({"pyproject.toml", "uv.lock"})
 # A file younger than this may be half written: it is read again until it stays the same, for a while at most.
 _FRESH_S, _PAUSE_S, _DEADLINE_S = 1.0, 0.1, 5.0
 
@@ -103,7 +105,7 @@ def _below(root: str, tree: str) -> Iterator[tuple[str, os.stat_result]]:
             if entry.is_dir():
                 if entry.name != "__pycache__":
                     yield from _below(root, path)
-            elif entry.name.endswith(_SUFFIXES) and not entry.name.startswith("."):
+            elif (entry.name.endswith(_SUFFIXES) or entry.name in _NAMES) and not entry.name.startswith("."):
                 yield path, entry.stat()
         except OSError:
             continue

@@ -41,12 +41,14 @@ def train(
     from lab.base import interruption
     from lab.models.model_folder import the_model
     from lab.operations.demo_run import DemoRunner
+    from lab.operations.model_environments import prepare
     from lab.operations.seed import Seeder
 
     config = wiring.config_to_run()
     # Wrong usage is wrong in a lab that is down, too.
     model = the_model(config.pipelines, name)
     config = wiring.own_lab(config)
+    prepare(config, model, voice.say)
     seeder = Seeder(config, model)
     if seeder.baseline() is None:
         # Without one its drift would be unknown, and that alone blocks every version.
@@ -82,12 +84,24 @@ def print_models(found: "ModelList") -> None:
     if not found.models:
         printing.say("no model yet; make one: invoke new-model NAME --data FILE --target COLUMN")
         return
-    table = printing.new_table("model", "folder", "task", "versions", "newest", "staging", "champion", "schedule")
+    table = printing.new_table(
+        "model", "folder", "task", "versions", "newest", "staging", "champion", "schedule", "packages"
+    )
     for one in found.models:
         state = "" if not one.newest else f"{one.newest}: {one.approval.replace('_', ' ') or 'no state'}"
         count = "?" if one.versions is None else str(one.versions)
         name = f"{one.name} (default)" if one.default else one.name
-        cells = (name, one.folder or "–", one.task or "–", count, state, one.staging, one.champion, one.schedule or "–")
+        cells = (
+            name,
+            one.folder or "–",
+            one.task or "–",
+            count,
+            state,
+            one.staging,
+            one.champion,
+            one.schedule or "–",
+            one.environment or "the lab's",
+        )
         table.add_row(*map(printing.escape, cells))
     printing.show(table)
     for one in found.models:

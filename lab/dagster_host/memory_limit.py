@@ -33,6 +33,15 @@ def limit(environ: Mapping[str, str] = os.environ) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (soft, soft + _RESERVE))
 
 
+def for_another(environ: Mapping[str, str] = os.environ) -> tuple[int, int]:
+    """For a process that this one starts, in bytes: what it may allocate beyond what it begins with, and what it may
+    use in all of the container that both are in; 0: no limit.
+    """
+    limits = _limits(environ)
+    container = (limits[CONTAINER_VARIABLE] << 20) - _now("VmRSS") - 2 * _RESERVE if CONTAINER_VARIABLE in limits else 0
+    return limits.get(LIMIT_VARIABLE, 0) << 20, max(1, container) if CONTAINER_VARIABLE in limits else 0
+
+
 def exceeded(environ: Mapping[str, str] = os.environ) -> str:
     """To be called where a MemoryError ends a step: gives the reserve free, and says what happened."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)

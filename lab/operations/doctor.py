@@ -23,6 +23,7 @@ from lab.models.model_folder import CONTRACT_FILE, models_in
 from lab.models.snapshot import MAGIC
 from lab.operations.doctor_alerts import examine_alerts
 from lab.operations.finding import Finding, Verdict
+from lab.operations.model_environments import state_of
 from lab.runtime import neighbours
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.binaries.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
@@ -247,6 +248,9 @@ def _model(config: LabConfig) -> Iterator[Finding]:
         yield Finding("model", Verdict.FAIL, f"there is no model in {config.pipelines}", remedy)
     for model in models.sound:
         yield Finding("model", Verdict.OK, f"{model.contract.name}, in {model.folder}")
+        if state := state_of(config, model):
+            detail = state.problem or f"of {model.contract.name}: {state}, lock {state.lock_hash[:12]}"
+            yield Finding("packages", Verdict.WARN if state.problem else Verdict.OK, detail, state.remedy)
         if model.data.startswith("s3://"):
             continue
         path = Path(model.data) if model.data else config.data_path

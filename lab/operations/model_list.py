@@ -11,6 +11,7 @@ from lab.base.names import in_order
 from lab.config import LabConfig
 from lab.governance.rules.approval_states import ALIASES
 from lab.models.model_folder import Model, models_in
+from lab.operations.model_environments import state_of
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 
@@ -23,6 +24,7 @@ class ModelState:
 
     `newest` is the number of its newest version, and `approval` and `blocked` are what the registry says of that;
     `staging` and `champion` are the numbers of the versions that have these aliases.
+    `environment` is empty for a model that runs with the lab's packages.
     """
 
     name: str
@@ -38,6 +40,7 @@ class ModelState:
     blocked: str = ""
     staging: str = ""
     champion: str = ""
+    environment: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ async def list_models(config: LabConfig, unread: str = "") -> ModelList:
     `unread`: why the registry isn't asked, where it isn't.
     """
     found = models_in(config.pipelines)
-    rows = [_of_contract(one) for one in found.sound]
+    rows = [_of_contract(config, one) for one in found.sound]
     rows += (ModelState(one.name, one.slug, problem=str(one.problem)) for one in found.broken)
     if unread:
         return ModelList(tuple(sorted(rows, key=lambda one: one.name)), unread)
@@ -91,10 +94,17 @@ async def list_models(config: LabConfig, unread: str = "") -> ModelList:
     return ModelList(tuple(sorted(made, key=lambda one: one.name)))
 
 
-def _of_contract(model: Model) -> ModelState:
-    contract = model.contract
+def _of_contract(config: LabConfig, model: Model) -> ModelState:
+    contract, state = model.contract, state_of(config, model)
     return ModelState(
-        contract.name, model.slug, contract.default, str(contract.task), contract.schedule, contract.owner
+        contract.name,
+        model.slug,
+        contract.default,
+        str(contract.task),
+        contract.schedule,
+        contract.owner,
+        problem=f"{state.problem} {state.remedy}" if state and state.problem else "",
+        environment=str(state or ""),
     )
 
 

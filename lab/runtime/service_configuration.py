@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from lab.base import mlflow_private
 from lab.base.catalogue import LOOPBACK, Service
 from lab.config import REGION
+from lab.models.environment_making import FOLDER, VARIABLE
 from lab.runtime.endpoints import EndpointView
 
 # Small data on few cores: more threads and malloc arenas cost memory and gain nothing.
@@ -239,6 +240,8 @@ def _daemon(view: EndpointView) -> dict[str, str]:
         "ENVIRONMENT": view.config.actor.environment,
         "RUN_MEMORY_LIMIT_MB": str(view.config.run_memory_limit_mb),
         "LAB_GOVERNANCE_DIR": str(view.governance),
+        # In a container there is nothing to make them with.
+        VARIABLE: "" if view.inside else str(view.config.home / FOLDER),
     }  # fmt: skip
 
 

@@ -112,27 +112,38 @@ def code_of(model: Model) -> Code:
 def train(frame: "pd.DataFrame", contract: Contract, code: Code) -> Trained:
     """Fits on a seeded part of `frame` and evaluates on the rest. Raises RunFailed for what the model can't do."""
     known, held_out = split(frame, contract)
-    features = list(contract.features)
-    given = [name for name in contract.columns if name in {*features, contract.target}]
+    given = [name for name in contract.columns if name in {*contract.features, contract.target}]
     with single_threaded(len(frame)):
         model = _fitted(known[given], contract, code)
-        evaluation = _evaluate(model, held_out, contract, code)
-    example = _as_read(known[features].head(5).astype(dict.fromkeys(contract.categorical, object)), contract.numeric)
-    # MLflow compares the column names with numbers, of which pandas warns for its own kind of text.
-    example.columns = example.columns.astype(object)
+        evaluation = evaluate(model, held_out, contract, code)
+    rows = example(known, contract)
+    module = getattr(code.fit, "__module__", "")
+    return as_trained(model, _algorithm(model), evaluation, rows, (known, held_out), contract, module)
+
+
+def as_trained(
+    model: Any,
+    algorithm: str,
+    evaluation: Evaluation,
+    rows: "pd.DataFrame",
+    parts: "tuple[pd.DataFrame, pd.DataFrame]",
+    contract: Contract,
+    module: str = "",
+) -> Trained:
+    """A fitted model with all that is logged beside it; `parts` are the rows it was fitted on and those held out."""
     parameters: dict[str, str | int | float] = {"seed": contract.seed, "test_share": contract.split.test}
     if contract.positive:
         parameters["positive_class"] = contract.positive
     return Trained(
         model,
         evaluation,
-        {"algorithm": _algorithm(model), **contract.parameters, **parameters},
-        example,
+        {"algorithm": algorithm, **contract.parameters, **parameters},
+        rows,
         contract.numeric,
-        len(known),
-        len(held_out),
-        frozenset(name for name in features if contract.columns[name].nullable),
-        getattr(code.fit, "__module__", ""),
+        len(parts[0]),
+        len(parts[1]),
+        nullable(contract),
+        module,
         caution(contract),
     )
 
@@ -147,6 +158,20 @@ def single_threaded(rows: int) -> Iterator[None]:
 
     with threadpool_limits(1 if rows <= _FEW else None, user_api="openmp"):
         yield
+
+
+def example(known: "pd.DataFrame", contract: Contract) -> "pd.DataFrame":
+    """A few rows that the model was fitted on, as whoever reads the CSV has them."""
+    features = list(contract.features)
+    rows = _as_read(known[features].head(5).astype(dict.fromkeys(contract.categorical, object)), contract.numeric)
+    # MLflow compares the column names with numbers, of which pandas warns for its own kind of text.
+    rows.columns = rows.columns.astype(object)
+    return rows
+
+
+def nullable(contract: Contract) -> frozenset[str]:
+    """Features that may be missing."""
+    return frozenset(name for name in contract.features if contract.columns[name].nullable)
 
 
 def split(frame: "pd.DataFrame", contract: Contract) -> "tuple[pd.DataFrame, pd.DataFrame]":
@@ -193,12 +218,13 @@ def _as_read(frame: "pd.DataFrame", numeric: tuple[str, ...]) -> "pd.DataFrame":
     return frame.astype(dict.fromkeys(whole, "int64"))
 
 
-def _evaluate(model: Any, held_out: "pd.DataFrame", contract: Contract, code: Code) -> Evaluation:
+def evaluate(model: Any, held_out: "pd.DataFrame", contract: Contract, code: Code | None = None) -> Evaluation:
+    """What the model says of held-out rows, judged. Raises RunFailed."""
     target = held_out[contract.target]
     target = target if contract.task is Task.REGRESSION else target.astype(object)
     features = held_out[list(contract.features)]
     found = predict(model, features, target, contract)
-    own = _own(code.evaluate(model, features, target), contract) if code.evaluate else {}
+    own = own_metrics(code.evaluate(model, features, target), contract) if code and code.evaluate else {}
     return Evaluation(
         scores(found, contract.judged),
         intervals(found, contract.judged, contract.seed),
@@ -208,7 +234,7 @@ def _evaluate(model: Any, held_out: "pd.DataFrame", contract: Contract, code: Co
     )
 
 
-def _own(found: Mapping[str, float], contract: Contract) -> dict[str, float]:
+def own_metrics(found: Mapping[str, float], contract: Contract) -> dict[str, float]:
     """Metrics of the model's own. Raises RunFailed for what can't be logged, or passes for a metric of the lab."""
     for name, value in found.items():
         if not OWN_METRIC.fullmatch(name) or name in METRICS[contract.task]:

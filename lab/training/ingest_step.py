@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from lab.base.dataset import DatasetRef, hash_file, read_records
-from lab.base.errors import DatasetInvalid, RunFailed
+from lab.base.errors import DatasetInvalid, LabError, RunFailed
 from lab.base.progress import every, unheard
 from lab.base.runs import INGEST
 from lab.dagster_host.source_snapshot import ROOT
@@ -18,8 +18,8 @@ from lab.models.model_folder import Model
 from lab.models.snapshot import MOST_BYTES, as_csv, frame_as_csv, is_parquet
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage
-from lab.training.fitting import code_of
 from lab.training.governance_resource import Governance
+from lab.training.own_environment import loader
 from lab.training.step_environment import read_environment
 
 # Rows between two lines of a run's log.
@@ -64,7 +64,7 @@ def _ingested(
     model: Model | None,
 ) -> Iterator[dg.MaterializeResult[None]]:
     with governance.step(context, INGEST, keys.model) as record, tempfile.TemporaryDirectory() as folder:
-        store, default = storage.open(keys.model), default_source(model, read_environment().data_path)
+        store, default = storage.open(keys.model), default_source(model, read_environment().data_path, context.log.info)
         say = every(ROWS_A_LINE, lambda rows: context.log.info(f"{rows:,} rows taken."))
         ref, size, new = ingest(store, config.data_path, default, Path(folder) / "data.csv", say)
         record.note(data_hash=ref.sha256, rows=ref.rows, bytes=size, source=ref.source, planted=ref.planted)
@@ -82,11 +82,11 @@ def _ingested(
         )
 
 
-def default_source(model: Model | None, setting: str) -> Source:
+def default_source(model: Model | None, setting: str, say: Callable[[str], object] = print) -> Source:
     """Where a run's data comes from that nobody chose: the model's own `load`, its contract, or DATA_PATH."""
     if model is None:
         return setting
-    if (load := code_of(model).load) is not None:
+    if (load := loader(model, say)) is not None:
         return load
     data = model.contract.data
     return setting if not data else data if data.startswith("s3://") else str(ROOT / data)
@@ -121,6 +121,8 @@ def ingest(
 def _loaded(load: Callable[[], Any]) -> Any:
     try:
         return load()
+    except LabError:
+        raise
     except Exception as err:  # whatever somebody's code raises is an answer here
         raise RunFailed(f"load() failed: {type(err).__name__}: {err}.", "Look at train.py.") from err
 

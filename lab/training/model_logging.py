@@ -1,13 +1,19 @@
 """Which of MLflow's flavours keeps a fitted model, and how its code comes along."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from lab.base.errors import RunFailed
+from lab.models.environment import LOCK_KEY
 from lab.training.fitting import Trained
+from lab.training.own_environment import Saved
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -32,6 +38,33 @@ def log_model(trained: Trained, signature: "ModelSignature") -> "ModelInfo":
     except (TypeError, AttributeError, ImportError) as err:
         what = f"{type(model).__module__}.{type(model).__name__}"
         raise RunFailed(f"MLflow can't log a {what}: {err}.", "Let fit return a model of a flavour of MLflow.") from err
+
+
+def log_saved(saved: Saved) -> "ModelInfo":
+    """Logs a model as its own environment's MLflow saved it, without loading it. Raises RunFailed, MlflowException."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import Model
+
+    class AsSaved:
+        """What MLflow takes for a flavour: it is told where the files are to be, and which ids they get."""
+
+        @staticmethod
+        def save_model(path: str, mlflow_model: Model) -> None:
+            shutil.copytree(saved.folder, path, dirs_exist_ok=True)
+            made = Model.load(path)
+            for name in ("artifact_path", "run_id", "model_id", "model_uuid"):
+                setattr(made, name, getattr(mlflow_model, name))
+            made.metadata = {LOCK_KEY: saved.lock_hash}
+            made.save(str(Path(path) / "MLmodel"))
+            mlflow_model.flavors, mlflow_model.signature = made.flavors, made.signature
+
+    try:
+        Model.load(str(saved.folder))
+    except (MlflowException, OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as err:
+        said = " ".join(str(err).split())[:300]
+        raise RunFailed(f"The model's environment saved what MLflow can't read: {said}.", "Look at train.py.") from None
+    info: ModelInfo = Model.log(artifact_path=None, flavor=AsSaved, name="model")
+    return info
 
 
 def _logger(model: Any) -> "Callable[[Any, dict[str, Any]], ModelInfo]":

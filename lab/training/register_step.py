@@ -20,6 +20,7 @@ from lab.base.runs import REGISTER, REGISTRATION_REQUEST, TRAIN, VALIDATE
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.criteria import criteria_of
 from lab.models.contract import Contract
+from lab.models.environment import LOCK_KEY
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import Storage, lineage
 from lab.training.governance_resource import Governance
@@ -44,6 +45,7 @@ class Candidate:
     drift: str
     drifted: tuple[str, ...]
     baseline_hash: str
+    environment_lock: str = ""
 
     @property
     def blocked_reason(self) -> str:
@@ -120,6 +122,7 @@ def _registered(
             # What the contract asks for as it is now; whoever judges compares it with what is in force then.
             criteria=criteria_of(contract).as_details(),
             primary=contract.decisive,
+            **({LOCK_KEY: candidate.environment_lock} if candidate.environment_lock else {}),
         )
         tags = version_tags(candidate, request)
         with tracking.translated():
@@ -171,6 +174,8 @@ def _candidate(trained: Any, validated: Any) -> Candidate:
         drift=drift["state"],
         drifted=tuple(drift["features"]),
         baseline_hash=drift["baseline_hash"],
+        # What an earlier version of the lab handed on lacks it.
+        environment_lock=trained.get(LOCK_KEY, ""),
     )
 
 

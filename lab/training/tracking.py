@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from lab.base.errors import NotFound, ServiceUnavailable
 from lab.base.model_versions import deleted_experiment, files_digest
 from lab.training.fitting import Trained, single_threaded
-from lab.training.model_logging import log_model
+from lab.training.model_logging import log_model, log_saved
+from lab.training.own_environment import Saved
 from lab.training.plots import pictures
 from lab.training.predictions import answer
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.models import ModelSignature
     from mlflow.tracking import MlflowClient
+    from mlflow.types import Schema
 
 T = TypeVar("T")
 CREATE_DEADLINE_S = 90.0
@@ -193,29 +195,35 @@ def log_training(trained: Trained) -> LoggedModel:
     if trained.evaluation.groups:
         found = [{**asdict(one), "difference": one.difference, "says": one.says} for one in trained.evaluation.groups]
         mlflow.log_dict({"groups": found, "caution": trained.caution}, "fairness.json")
+    saved = trained.model
     # MLflow lets the model predict the example.
     with single_threaded(len(trained.example)):
-        info = log_model(trained, signature(trained))
+        info = log_saved(saved) if isinstance(saved, Saved) else log_model(trained, signature(trained))
     mlflow.log_metrics({**trained.evaluation.metrics, **trained.evaluation.extras}, model_id=info.model_id)
     return LoggedModel(str(info.model_id), str(info.model_uri), stored_digest(str(info.model_uri)))
 
 
 def signature(trained: Trained) -> "ModelSignature":
-    """The columns that the model takes, labels, dates and text as text, and numbers of any type.
+    """The columns that the model takes and what it answers."""
+    from mlflow.models import ModelSignature, infer_signature
+
+    outputs = infer_signature(trained.example, answer(trained.model, trained.example)).outputs
+    return ModelSignature(input_schema(list(trained.example.columns), trained.numeric, trained.nullable), outputs)
+
+
+def input_schema(columns: Sequence[str], numeric: Sequence[str], nullable: Collection[str]) -> "Schema":
+    """Labels, dates and text as text, and numbers of any type.
 
     MLflow refuses integers for `double` and fractions for `long`, and a CSV of the same data has now the one, now the
     other. The model itself refuses what is no number.
     """
-    from mlflow.models import ModelSignature, infer_signature
     from mlflow.types.schema import AnyType, ColSpec, DataType, Schema, TensorSpec
 
     number = AnyType()  # type: ignore[no-untyped-call]  # MLflow leaves it unannotated
-    columns: list[ColSpec | TensorSpec] = [
-        ColSpec(number if name in trained.numeric else DataType.string, name, required=name not in trained.nullable)
-        for name in trained.example.columns
+    found: list[ColSpec | TensorSpec] = [
+        ColSpec(number if name in numeric else DataType.string, name, required=name not in nullable) for name in columns
     ]
-    outputs = infer_signature(trained.example, answer(trained.model, trained.example)).outputs
-    return ModelSignature(Schema(columns), outputs)
+    return Schema(found)
 
 
 def stored_digest(model_uri: str) -> str:

@@ -9,11 +9,13 @@ import dagster as dg
 
 from lab.base.dataset import DatasetRef
 from lab.base.runs import TRAIN, VALIDATE
+from lab.models.environment import LOCK_KEY
 from lab.models.model_folder import Model
 from lab.training.asset_keys import ModelKeys
 from lab.training.backends import Order, Result, carried_out
 from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.governance_resource import Governance
+from lab.training.own_environment import own_environment, trained
 from lab.training.step_environment import read_environment, the_model_here
 
 
@@ -54,6 +56,9 @@ def _trained(
             "mlflow.source.name": model.module,
             "code_version": env.code_version,
         }
+        if own := own_environment(model):
+            tags[LOCK_KEY] = own.lock_hash
+            record.note(**{LOCK_KEY: own.lock_hash})
         name = f"train-{context.run.run_id[:8]}"
         with tracking.training_run(env.tracking_uri, keys.model.experiment, name, tags, env.mlflow_url) as mlflow_run:
             record.note(data_hash=ref.sha256, mlflow_run_id=mlflow_run)
@@ -63,7 +68,8 @@ def _trained(
         # An audit entry holds no floats: their text form differs between languages.
         texts = {name: str(value) for name, value in metrics.items()}
         record.note(model_id=logged["model_id"], model_digest=logged["model_digest"], **texts)
-        store.hand_on(context.run.run_id, TRAIN, {"mlflow_run_id": mlflow_run, **logged})
+        handed = {"mlflow_run_id": mlflow_run, LOCK_KEY: own.lock_hash if own else "", **logged}
+        store.hand_on(context.run.run_id, TRAIN, handed)
         link = f"{env.mlflow_url}/#/runs/{mlflow_run}"
         yield dg.MaterializeResult(
             metadata={"mlflow_run": dg.MetadataValue.url(link), "model_id": logged["model_id"], **metrics},
@@ -75,7 +81,7 @@ def fit(order: Order, store: DataStore, say: Callable[[str], object]) -> Result:
 
     The run's process calls it, or a job's: see `lab.training.backends`. Raises LabError.
     """
-    from lab.training import fitting, tracking
+    from lab.training import tracking
 
     model, ref = the_model_here(order["model"]), DatasetRef(**order["dataset"])
     say(f"Training on {ref.rows} rows of {ref.sha256[:12]}.")
@@ -86,12 +92,12 @@ def fit(order: Order, store: DataStore, say: Callable[[str], object]) -> Result:
         path = Path(folder) / "data.csv"
         tracking.log_data(order["mlflow_run_id"], model.slug, ref.sha256, ref.key, ref.rows)
         store.fetch(ref.sha256, path)
-        trained = fitting.train(fitting.load(path, model.contract), model.contract, fitting.code_of(model))
-        say("Trained; logging the model to MLflow.")
-        logged = tracking.log_training(trained)
+        with trained(model, path, say) as found:
+            say("Trained; logging the model to MLflow.")
+            logged = tracking.log_training(found)
     return {
         "model_id": logged.model_id,
         "model_uri": logged.uri,
         "model_digest": logged.digest,
-        "metrics": dict(trained.evaluation.metrics),
+        "metrics": dict(found.evaluation.metrics),
     }

@@ -8,9 +8,9 @@ from lab.base.errors import DatasetInvalid
 from lab.models.metrics import METRICS, Task
 from lab.models.model_folder import Model
 from lab.models.snapshot import as_csv, is_parquet
-from lab.training import fitting
 from lab.training.dataset_checks import check_file
 from lab.training.fitting import Trained
+from lab.training.own_environment import trained
 from lab.training.predictions import Predictions, scores
 
 _MOST = 2 << 30
@@ -26,7 +26,8 @@ def tried(model: Model, data: Path) -> Trained:
         found = check_file(path, model.contract)
         if not found.valid:
             raise DatasetInvalid(f"{data} breaks its contract: {'; '.join(map(str, found.violations))}.")
-        return fitting.train(fitting.load(path, model.contract), model.contract, fitting.code_of(model))
+        with trained(model, path, lambda _: None) as fitted:
+            return fitted
 
 
 def better_than_guessing(model: Model, data: Path) -> tuple[bool, float]:

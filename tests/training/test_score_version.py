@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from mlflow.models import infer_signature
 
-from lab.training.score_version import _served
+from lab.base.mlflow_private import SCORING_APPLICATION
+from lab.training.apart.score_here import served
 
 EXACT = 0.12345678901234567
 
@@ -22,4 +23,5 @@ def test_json_keeps_every_digit(tmp_path: Path) -> None:
 
     rows = pd.DataFrame({"x": [EXACT, 1e-17, 3.0]})
     mlflow.pyfunc.save_model(tmp_path / "model", python_model=Same(), signature=infer_signature(rows))
-    assert _served(mlflow.pyfunc.load_model(str(tmp_path / "model")), rows) == [EXACT, 1e-17, 3.0]
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    assert served(model, rows, SCORING_APPLICATION) == [EXACT, 1e-17, 3.0]

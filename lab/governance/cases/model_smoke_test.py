@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,9 @@ from lab.base.catalogue import Service
 from lab.base.dataset import dataset_key, read_records
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.models.environment import environment_of
+from lab.models.environment_making import FOLDER, prepared
+from lab.models.model_folder import models_in
 from lab.services.s3 import READER, S3
 
 DEADLINE_S = 120.0
@@ -51,8 +55,18 @@ def try_model(
     }
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.csv"
-        argv = [sys.executable, "-m", "lab.training.score_version", model, version, digest, str(rows)]
+        argv = [
+            sys.executable,
+            "-m",
+            "lab.training.score_version",
+            model,
+            version,
+            digest,
+            str(rows),
+            str(config.home / FOLDER),
+        ]
         try:
+            _prepare(config, model)
             _write_rows(config, data, rows)
             done = subprocess.run(
                 argv,
@@ -68,6 +82,16 @@ def try_model(
         except LabError as err:
             return SmokeTest(False, f"its training data can't be read: {err.message}")
     return _understood(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _prepare(config: LabConfig, name: str) -> None:
+    """A lab that was restored, or is another one, has the version and not its packages. Where they can't be had,
+    whoever loads the version says which are missing.
+    """
+    model = next((one for one in models_in(config.pipelines).sound if one.contract.name == name), None)
+    with suppress(LabError, OSError):
+        if model and (own := environment_of(model.folder)):
+            prepared(own, config.home / FOLDER, config.root, lambda _: None)
 
 
 def _write_rows(config: LabConfig, data: str, path: Path) -> None:

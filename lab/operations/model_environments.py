@@ -1,0 +1,54 @@
+"""Which models have packages of their own, whether these are installed, and their installation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.base.errors import LabError
+from lab.config import LabConfig
+from lab.models.environment import environment_of
+from lab.models.environment_making import FOLDER, prepared, python_in
+from lab.models.model_folder import Model
+from lab.runtime.lab_marker import COMPOSE, runtime_name
+
+
+@dataclass(frozen=True)
+class EnvironmentState:
+    """Of one model with packages of its own; `problem` says why its code can't run, and `remedy` what to do."""
+
+    lock_hash: str = ""
+    ready: bool = False
+    problem: str = ""
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"own, {'unusable' if self.problem else 'ready' if self.ready else 'not installed yet'}"
+
+
+def state_of(config: LabConfig, model: Model) -> EnvironmentState | None:
+    """None for a model that runs with the lab's packages. Reads two small files, raises nothing."""
+    try:
+        own = environment_of(model.folder)
+        if own is None:
+            return None
+        own.check()
+    except LabError as err:
+        return EnvironmentState(problem=err.message, remedy=err.remedy)
+    if runtime_name(config) == COMPOSE:
+        return EnvironmentState(
+            own.lock_hash,
+            problem=f"pipelines/{model.slug} has packages of its own, which a lab in containers can't install.",
+            remedy="Train it in a lab of RUNTIME=native.",
+        )
+    return EnvironmentState(own.lock_hash, python_in(config.home / FOLDER, own.lock_hash) is not None)
+
+
+def prepare(config: LabConfig, model: Model, say: Callable[[str], object]) -> None:
+    """Installs the model's own packages, if it has any and they aren't there. Raises LabError."""
+    state = state_of(config, model)
+    if state is None:
+        return
+    if state.problem:
+        raise LabError(state.problem, state.remedy)
+    if not state.ready and (own := environment_of(model.folder)):
+        prepared(own, Path(config.home) / FOLDER, config.root, say)

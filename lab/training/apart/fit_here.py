@@ -1,0 +1,210 @@
+"""In a model's own environment: `python fit_here.py FOLDER` does what `order.json` in that folder says.
+
+It stands alone, on mlflow and pandas. The answer is `answer.json`, and files beside it that the two know by name.
+"""
+
+import importlib
+import json
+import os
+import re
+import resource
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+_FLAVOURS = {"xgboost": "xgb_model", "lightgbm": "lgb_model", "catboost": "cb_model"}
+# Kept back for saying how it ended, in bytes.
+_RESERVE = 64 << 20
+
+
+def fit(order: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Fits, predicts the held-out rows, evaluates, and saves the model as MLflow has it."""
+    import pandas as pd
+
+    code, target = _code(order), order["target"]
+    kinds = {name: pd.CategoricalDtype(values) for name, values in order["categories"].items()}
+
+    def read(name: str) -> Any:
+        frame = pd.read_parquet(folder / name)
+        return frame.astype({column: kind for column, kind in kinds.items() if column in frame})
+
+    known, held_out = read("known.parquet"), read("held_out.parquet")
+    model = _fitted(code, known, order)
+    features, truth = held_out.drop(columns=target), held_out[target]
+    truth = truth if order["task"] == "regression" else truth.astype(object)
+    found: dict[str, Any] = {"classes": _predicted(model, features, order, folder), "algorithm": _algorithm(model)}
+    evaluate = getattr(code, "evaluate", None)
+    found["own"] = (
+        {str(name): _number(value) for name, value in evaluate(model, features, truth).items()} if evaluate else {}
+    )
+    _save(model, pd.read_parquet(folder / "example.parquet"), order, folder / "model")
+    return found
+
+
+def load(order: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The model's own data, as Parquet."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    frame = _code(order).load()
+    table = pa.Table.from_pandas(frame, preserve_index=False) if hasattr(frame, "iloc") else pa.table(frame)
+    parquet.write_table(table, folder / "loaded.parquet")
+    return {"rows": table.num_rows}
+
+
+def _code(order: dict[str, Any]) -> Any:
+    module = importlib.import_module(order["module"])
+    if not callable(getattr(module, "fit", None)):
+        raise TypeError("train.py has no function fit")
+    return module
+
+
+def _fitted(code: Any, known: Any, order: dict[str, Any]) -> Any:
+    features, target = getattr(code, "features", None), order["target"]
+    if features is None:
+        return code.fit(known, order["parameters"], order["seed"])
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    made = features(known.drop(columns=target))
+    if len(made) != len(known) or target in made.columns:
+        raise ValueError("features must give a row for each row, and not the target")
+    model = code.fit(made.assign(**{target: known[target]}), order["parameters"], order["seed"])
+    return Pipeline([("features", FunctionTransformer(features)), ("model", model)])
+
+
+def _answer(model: Any, features: Any) -> Any:
+    from inspect import signature
+
+    return (
+        model.predict(None, features) if "context" in signature(model.predict).parameters else model.predict(features)
+    )
+
+
+def _predicted(model: Any, features: Any, order: dict[str, Any], folder: Path) -> list[str]:
+    """Writes what the model says of each row; gives the classes whose chances it knows."""
+    import numpy as np
+    import pandas as pd
+
+    guess = np.asarray(_answer(model, features)).ravel()
+    columns = {"guess": guess.astype(float) if order["task"] == "regression" else guess.astype(str)}
+    classes = [str(one) for one in getattr(model, "classes_", ())] if hasattr(model, "predict_proba") else []
+    if classes:
+        chances = np.asarray(model.predict_proba(features), dtype=float)
+        columns |= {f"chance_{place}": chances[:, place] for place in range(len(classes))}
+    pd.DataFrame(columns).to_parquet(folder / "predicted.parquet", index=False)
+    return classes
+
+
+def _algorithm(model: Any) -> str:
+    while steps := getattr(model, "steps", None):
+        model = steps[-1][1]
+    return type(model).__name__
+
+
+def _number(value: Any) -> Any:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _save(model: Any, example: Any, order: dict[str, Any], target: Path) -> None:
+    import cloudpickle
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types import Schema
+
+    example.columns = example.columns.astype(object)
+    outputs = infer_signature(example, _answer(model, example)).outputs
+    signature = ModelSignature(Schema.from_json(order["inputs"]), outputs)
+    common = {"path": str(target), "signature": signature, "input_example": example}
+    # Whoever loads the model has no module of this name.
+    own = [one for name, one in sys.modules.items() if name.startswith("pipelines.") and getattr(one, "__file__", None)]
+    for module in own:
+        cloudpickle.register_pickle_by_value(module)
+    _flavour(model, common | {"pip_requirements": _requirements(order["packages"])})
+
+
+def _flavour(model: Any, common: dict[str, Any]) -> None:
+    from mlflow.pyfunc.model import PythonModel
+
+    package = type(model).__module__.partition(".")[0]
+    if isinstance(model, PythonModel):
+        importlib.import_module("mlflow.pyfunc").save_model(python_model=model, **common)
+    elif package in _FLAVOURS:
+        importlib.import_module(f"mlflow.{package}").save_model(model, **common)
+    elif any((one.__module__, one.__name__) == ("torch.nn.modules.module", "Module") for one in type(model).__mro__):
+        importlib.import_module("mlflow.pytorch").save_model(model, **common)
+    else:
+        sklearn = importlib.import_module("mlflow.sklearn")
+        sklearn.save_model(model, serialization_format="cloudpickle", **common)
+
+
+def _requirements(packages: list[str]) -> list[str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for name in sorted({"mlflow", "pandas", "numpy", "cloudpickle", *packages}):
+        try:
+            found.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _limit(order: dict[str, Any]) -> None:
+    """As `lab.dagster_host.memory_limit`, from now on: what libraries took for themselves isn't counted."""
+    if sys.platform != "linux":
+        return
+    status = Path("/proc/self/status").read_text()
+    now = {name: int(found) << 10 for name, found in re.findall(r"^(VmRSS|VmData):\s+(\d+) kB", status, re.MULTILINE)}
+    room = [order["memory"]] if order["memory"] else []
+    room += [order["container_memory"] - now["VmRSS"]] if order["container_memory"] else []
+    if room:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        soft = now["VmData"] + max(0, min(room))
+        most = soft + _RESERVE if hard == resource.RLIM_INFINITY else min(hard, soft + _RESERVE)
+        resource.setrlimit(resource.RLIMIT_DATA, (min(soft, most), most))
+
+
+def _give_reserve() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+def _end_with_run() -> None:
+    """Standard input is a pipe that the run holds: it closes when the run is gone, however that went."""
+    os.read(0, 1)
+    os._exit(1)
+
+
+def main(folder: Path) -> int:
+    """0 when it was done; the answer says why not otherwise."""
+    threading.Thread(target=_end_with_run, daemon=True).start()
+    order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
+    sys.path.insert(0, str(folder / "code"))
+    answer: dict[str, Any]
+    try:
+        importlib.import_module("mlflow.pyfunc")
+        importlib.import_module("pandas")
+        _limit(order)
+        answer = {"fit": fit, "load": load}[order["work"]](order, folder)
+    except MemoryError:
+        _give_reserve()
+        answer = {"memory": True}
+    except BaseException as err:  # whatever a model's code raises is an answer here
+        import traceback
+
+        traceback.print_exc()
+        answer = {"failed": f"{type(err).__name__}: {' '.join(str(err).split())[:700]}"}
+    (folder / "answer.part").write_text(json.dumps(answer), encoding="utf-8")
+    (folder / "answer.part").replace(folder / "answer.json")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return 1 if {"failed", "memory"} & set(answer) else 0
+
+
+if __name__ == "__main__":
+    # Not by way of the interpreter's end: threads of libraries may keep it from that.
+    os._exit(main(Path(sys.argv[1])))

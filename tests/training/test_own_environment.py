@@ -1,0 +1,217 @@
+"""A model with packages of its own: what its process may do, and what the run is told of it."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import pipelines
+from lab.base.errors import RunFailed, SettingsError
+from lab.models.environment import OwnEnvironment, environment_of
+from lab.models.environment_making import VARIABLE, passed, prepared
+from lab.models.model_folder import Model, read_contract
+from lab.training.apart import process
+from lab.training.own_environment import loader, trained
+from tests.support import datasets
+from tests.training.test_own_code import OWN, SALES
+
+PROJECT = """\
+[project]
+name = "own"
+version = "1"
+requires-python = ">=3.11"
+dependencies = ["mlflow>=3", "Pandas >= 2, <9"]
+
+[tool.mlops-lab]
+deadline_seconds = 120
+"""
+LOCK = """\
+version = 1
+[[package]]
+name = "mlflow"
+[[package]]
+name = "pandas"
+[[package]]
+name = "own"
+source = { virtual = "." }
+[package.metadata]
+requires-dist = [{ name = "mlflow", specifier = ">=3" }, { name = "pandas", specifier = ">=2,<9" }]
+"""
+# What only that environment has.
+ONLY_THERE = "only_there = 'yes'\n"
+
+
+def own(project: str = PROJECT, lock: str = LOCK) -> OwnEnvironment:
+    return OwnEnvironment("own_sales", project.encode(), lock.encode())
+
+
+@pytest.fixture(scope="module")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With one environment, which sees this one's packages and has a module of its own."""
+    folder = tmp_path_factory.mktemp("environments")
+    place = folder / own().lock_hash
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True, timeout=120)
+    site = next(place.glob("lib/python3*/site-packages"))
+    (site / "here.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (site / "only_there.py").write_text(ONLY_THERE)
+    (place / "ready").touch()
+    return folder
+
+
+@pytest.fixture
+def make(tmp_path: Path, environments: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Model]]:
+    """A model's folder with this code, whose environment is the one above."""
+    monkeypatch.setenv(VARIABLE, str(environments))
+    pipelines.__path__.append(str(tmp_path / "pipelines"))
+
+    def made(code: str, project: str = PROJECT) -> Model:
+        folder = tmp_path / "pipelines" / "own_sales"
+        folder.mkdir(parents=True)
+        for name, text in {"model.yaml": SALES, "train.py": code, "pyproject.toml": project, "uv.lock": LOCK}.items():
+            (folder / name).write_text(text)
+        return Model(folder, read_contract(folder / "model.yaml"))
+
+    yield made
+    pipelines.__path__.remove(str(tmp_path / "pipelines"))
+
+
+def run(model: Model, tmp_path: Path, said: list[str] | None = None) -> dict[str, float]:
+    rows = tmp_path / "sales.csv"
+    datasets.sales().to_csv(rows, index=False)
+    with trained(model, rows, (said if said is not None else []).append) as found:
+        assert (found.model.folder / "MLmodel").is_file()
+        assert found.parameters["algorithm"] == "LinearRegression"
+        return {**found.evaluation.metrics, **found.evaluation.own}
+
+
+def test_it_is_fitted_with_its_own_packages_and_judged_as_every_other(
+    make: Callable[..., Model], tmp_path: Path
+) -> None:
+    said: list[str] = []
+    code = f"import only_there\nprint('has', only_there.only_there)\n{OWN}"
+    found = run(make(code), tmp_path, said)
+    assert {"rmse", "mae", "r2", "worst"} <= set(found)
+    assert "has yes" in said
+    assert "only_there" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("raise ValueError('no luck')", "The model's code failed: ValueError: no luck"),
+        ("import os; os._exit(0)", "ended with status 0 before it was done"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "was ended by SIGKILL"),
+        ("import sys; sys.exit(0)", "The model's code failed: SystemExit"),
+        ("import lab", "ModuleNotFoundError: No module named 'lab'"),
+    ],
+)
+def test_what_its_code_does_fails_this_run_with_a_reason(
+    make: Callable[..., Model], tmp_path: Path, body: str, told: str
+) -> None:
+    model = make(f"def fit(frame, parameters, seed):\n    {body}\n")
+    with pytest.raises(RunFailed, match=told):
+        run(model, tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no such limit elsewhere")
+def test_it_gets_no_more_memory_than_a_run(
+    make: Callable[..., Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUN_MEMORY_LIMIT_MB", "200")
+    model = make("def fit(frame, parameters, seed):\n    return [bytearray(10 << 20) for _ in range(300)]\n")
+    with pytest.raises(RunFailed, match=r"out of memory: .*200 MB, which RUN_MEMORY_LIMIT_MB"):
+        run(model, tmp_path)
+
+
+def test_one_that_hangs_is_ended_at_its_deadline_with_what_it_started(
+    make: Callable[..., Model], tmp_path: Path
+) -> None:
+    mark = tmp_path / "child"
+    code = f"""\
+def fit(frame, parameters, seed):
+    import subprocess, time
+    child = subprocess.Popen(["sleep", "600"])
+    open({str(mark)!r}, "w").write(str(child.pid))
+    time.sleep(600)
+"""
+    with pytest.raises(RunFailed, match="wasn't done within 20 s"):
+        run(make(code, PROJECT.replace("120", "20")), tmp_path)
+    state = Path(f"/proc/{mark.read_text()}/stat")
+    assert not state.exists() or state.read_text().split()[2] in {"Z", "X"}
+
+
+def test_a_log_gets_the_first_lines_of_much_output(make: Callable[..., Model], tmp_path: Path) -> None:
+    said: list[str] = []
+    code = OWN.replace("    from sklearn", "    print('x\\n' * 50_000 + 'y' * 100_000)\n    from sklearn", 1)
+    run(make(code), tmp_path, said)
+    assert len(said) <= process.MOST_LINES + 1
+    assert said[-1].startswith("… and ")
+
+
+def test_its_data_may_come_from_its_own_packages(make: Callable[..., Model]) -> None:
+    code = "\ndef load():\n    import pandas, only_there as it\n    return pandas.DataFrame({'a': [it.only_there]})\n"
+    load = loader(make(OWN + code), print)
+    assert load is not None
+    assert load().to_pydict() == {"a": ["yes"]}
+
+
+def test_no_secret_of_the_run_gets_there() -> None:
+    told = {"AWS_SECRET_ACCESS_KEY": "x", "MLFLOW_TRACKING_URI": "x", "PGPASSFILE": "x", "TZ": "UTC"}
+    assert set(told) & set(process.environment(told, Path("/x"))) == {"TZ"}
+    assert passed(told | {"HTTPS_PROXY": "p", "UV_INDEX_URL": "u", "UV_LOCKED": "1", "PYTHONPATH": "x"}) == {
+        "HTTPS_PROXY": "p",
+        "UV_INDEX_URL": "u",
+    }
+
+
+@pytest.mark.parametrize(
+    ("project", "lock", "told"),
+    [
+        (PROJECT.replace(">=3", ">=4"), LOCK, r"uv\.lock: doesn't fit pyproject\.toml: mlflow"),
+        (PROJECT, "[[", r"uv\.lock: is no TOML"),
+        (PROJECT, "package = 3", r"doesn't fit pyproject\.toml: mlflow, pandas"),
+        (PROJECT.replace("120", "true"), LOCK, "deadline_seconds is no number"),
+        (PROJECT, LOCK.replace('[[package]]\nname = "pandas"\n', ""), "lacks pandas"),
+        (PROJECT.replace('["mlflow>=3", "Pandas >= 2, <9"]', '"mlflow"'), LOCK, "among its dependencies|doesn't fit"),
+    ],
+)
+def test_a_lock_that_cant_be_used_says_why(project: str, lock: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        own(project, lock).check()
+
+
+def test_half_an_environment_is_none(tmp_path: Path) -> None:
+    assert environment_of(tmp_path) is None
+    (tmp_path / "uv.lock").touch()
+    with pytest.raises(SettingsError, match=r"has uv\.lock and no pyproject\.toml"):
+        environment_of(tmp_path)
+
+
+def test_packages_that_cant_be_had_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv's own words are the reason; what it had made is gone, so that the next attempt begins anew."""
+    tool = tmp_path / "bin" / "uv"
+    tool.parent.mkdir()
+    tool.write_text('#!/bin/sh\nmkdir -p "$UV_PROJECT_ENVIRONMENT/bin"\necho no such wheel >&2\nexit 2\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    with pytest.raises(RunFailed, match="no such wheel"):
+        prepared(own(), tmp_path / "made", tmp_path, print)
+    assert not (tmp_path / "made" / own().lock_hash).exists()
+    tool.write_text('#!/bin/sh\nmkdir -p "$UV_PROJECT_ENVIRONMENT/bin"\n: > "$UV_PROJECT_ENVIRONMENT/bin/python"\n')
+    said: list[str] = []
+    python = prepared(own(), tmp_path / "made", tmp_path, said.append)
+    assert prepared(own(), tmp_path / "made", tmp_path, said.append) == python
+    assert len(said) == 2
+
+
+def test_in_a_container_it_is_refused_with_the_way_out(
+    make: Callable[..., Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make(OWN)
+    monkeypatch.setenv(VARIABLE, "")
+    with pytest.raises(RunFailed, match="neither in a container nor outside a lab's run"):
+        run(model, tmp_path)
