@@ -49,4 +49,4 @@ def _guess(found: Predictions) -> Predictions:
     if found.task is Task.REGRESSION:
         return replace(found, guess=np.full(rows, found.truth.mean()))
     shares = np.bincount(found.truth, minlength=len(found.labels)) / rows
-    return replace(found, guess=np.full(rows, shares.argmax()), chances=np.tile(shares, (rows, 1)))
+    return replace(found, guess=np.full(rows, int(np.argmax(shares))), chances=np.tile(shares, (rows, 1)))
