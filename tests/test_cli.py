@@ -60,7 +60,7 @@ def test_once_json_is_one_document_also_when_the_lab_is_not_up(nowhere: dict[str
     found = run("--once", "--json", env=nowhere)
     assert found.returncode == 1
     document = json.loads(found.stdout)
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["lab"]["name"] == "nowhere"
     assert document["overall"] == "down"
 
