@@ -72,6 +72,9 @@ def opened(
             while len(screen._logs.feed) < len(detail_sources.MERGED):
                 await pilot.pause(0.01)
         await settled(*wants)(pilot)  # type: ignore[misc]
+        # The bar of keys follows what is shown.
+        await pilot.pause()
+        await pilot.pause()
 
     return app, lead
 
