@@ -65,9 +65,9 @@ async def ended(app: LabApp, pilot: Pilot[None]) -> Job:
 
 
 async def confirm(app: LabApp, pilot: Pilot[None]) -> None:
-    """Answers the question, once it is there and its first button has the focus."""
+    """Answers the question, once it is there and its safe button has the focus."""
     await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.focused is not None)
-    await pilot.press("enter")
+    await pilot.press("left", "enter")
 
 
 def monitor_pid(app: LabApp) -> int | None:
@@ -81,7 +81,7 @@ async def decide(app: LabApp, pilot: Pilot[None], key: str, reason: str) -> tupl
     body = app.screen.query_one("#body Static", Static)
     await until(pilot, lambda: "looking at the gates" not in str(body.render()))
     shown = str(body.render())
-    await pilot.press(*reason, "enter")
+    await pilot.press(*reason, "enter", "left", "enter")
     return shown, await ended(app, pilot)
 
 
@@ -140,6 +140,7 @@ async def test_a_demo_run_from_the_screen_tells_of_its_steps_and_is_run_again(li
     before = (await aside(live.versions))[0].version
     async with screen(live) as (app, pilot):
         await pilot.press("2", "n")
+        await confirm(app, pilot)
         job = await ended(app, pilot)
         assert job.result is not None
         assert job.result.ok, job.result
@@ -173,6 +174,7 @@ async def test_drift_is_planted_and_taken_back_from_the_palette(live: LiveLab) -
             assert "drifted" in planted.result.said
         finally:
             app.want("reset")
+            await confirm(app, pilot)
             await until(pilot, lambda: len(app.view.jobs.all) == 2)
             reset = await ended(app, pilot)
     assert reset.result is not None
@@ -198,6 +200,7 @@ async def test_what_fails_says_why_and_what_to_do(live: LiveLab, tmp_path: Path)
     variables = {"RUN_ROLE": "analyst", "ENVIRONMENT": "prod"}
     async with screen(live, **variables) as (app, pilot):
         await pilot.press("2", "n")
+        await confirm(app, pilot)
         job = await ended(app, pilot)
     assert job.result is not None
     assert job.result.said.startswith("Blocked before anything started")
