@@ -137,10 +137,8 @@ def test_keys_typed_ahead_are_done_in_order() -> None:
     # Under the refusal and its run's line.
     wanted = snapshots.TRAIL[3]
     with line("living", DELAY_S) as end:
-        end.type("4j\r")
-        eventually(lambda: b"validate_data" in end.arrived, what="the run's entries")
-        # Down, up to the top, down again, copy; then help, closed again.
-        end.type("jjjjgjjjjjy")
+        # A run opened, down, up to the top, down again, copy; then help, closed again; then the same entry in full.
+        end.type("4j\rjjjjgjjjjjy")
         end.type("?")
         end.type("\x1b")
         found = eventually(lambda: _COPIED.search(end.arrived), what="the copy")

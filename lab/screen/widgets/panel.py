@@ -56,7 +56,7 @@ class Panel(Vertical):
         super().__init__(id=name, classes=f"panel -{PanelState.WAITING}")
         self._number = number
         self._static = Static(markup=False)
-        self.rows = RowList()
+        self.rows = RowList(self._fold)
         self._view = PanelView("", state=PanelState.WAITING)
         self._pattern = ""
         self._filtered = False
@@ -126,11 +126,15 @@ class Panel(Vertical):
     @on(RowList.Opened)
     def _opened(self, event: RowList.Opened) -> None:
         event.stop()
-        if any(row.folds and row.key == event.key for row in self._view.rows):
-            self._open ^= {event.key}
-            self._draw()
-        else:
-            self.post_message(self.Opened(str(self.id), event.key))
+        self.post_message(self.Opened(str(self.id), event.key))
+
+    def _fold(self, key: str) -> bool:
+        """Opens or closes a row that folds others; False for any other."""
+        if not any(row.folds and row.key == key for row in self._view.rows):
+            return False
+        self._open ^= {key}
+        self._draw()
+        return True
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In the filter line a slash is text."""

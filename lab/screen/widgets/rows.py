@@ -1,5 +1,6 @@
 """A table that is told its whole content at every refresh and redraws only what changed."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -38,8 +39,10 @@ class RowList(ScrollView, can_focus=True):
             super().__init__()
             self.key = key
 
-    def __init__(self) -> None:
+    def __init__(self, fold: Callable[[str], bool] = lambda _: False) -> None:
+        """`fold` opens or closes a row that folds others and says whether it was one: before the next key is taken."""
         super().__init__()
+        self._fold = fold
         self._columns: tuple[Column, ...] = ()
         self._rows: tuple[Row, ...] = ()
         self._fitted: tuple[Fitted, ...] = ()
@@ -165,7 +168,7 @@ class RowList(ScrollView, can_focus=True):
         self.action_move(direction * max(1, self.size.height - self._top - 1))
 
     def action_open(self) -> None:
-        if self.current is not None:
+        if self.current is not None and not self._fold(self.current):
             self.post_message(self.Opened(self.current))
 
     def on_click(self, event: events.Click) -> None:
