@@ -76,7 +76,11 @@ def monitor_pid(app: LabApp) -> int | None:
 
 async def decide(app: LabApp, pilot: Pilot[None], key: str, reason: str) -> tuple[str, Job]:
     """Presses `key` on the newest version, and confirms; what the confirmation showed, and how it ended."""
-    await pilot.press("3", "g", key)
+    await pilot.press("3", "g")
+    if app.chosen("models").endswith("/"):
+        # The heading of a model's versions.
+        await pilot.press("j")
+    await pilot.press(key)
     await until(pilot, lambda: isinstance(app.screen, SignScreen) and app.screen.query("#body Static"))
     body = app.screen.query_one("#body Static", Static)
     await until(pilot, lambda: "looking at the gates" not in str(body.render()))
