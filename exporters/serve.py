@@ -39,10 +39,7 @@ def gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
 
 def gauges(name: str, help_text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
     """A gauge with one series per value of `label`."""
-    family = GaugeMetricFamily(name, help_text, labels=[label])
-    for key, value in values.items():
-        family.add_metric([key], value)
-    return family
+    return series(name, help_text, [label], (([key], value) for key, value in values.items()))
 
 
 def series(
@@ -72,10 +69,7 @@ def counter(name: str, help_text: str, value: float) -> CounterMetricFamily:
 
 def counters(name: str, help_text: str, label: str, values: Mapping[str, float]) -> CounterMetricFamily:
     """A counter with one series per value of `label`; `name` goes without `_total`."""
-    family = CounterMetricFamily(name, help_text, labels=[label])
-    for key, value in values.items():
-        family.add_metric([key], value)
-    return family
+    return series_total(name, help_text, [label], (([key], value) for key, value in values.items()))
 
 
 class LabCollector(Collector, ABC):
