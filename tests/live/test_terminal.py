@@ -89,13 +89,13 @@ def models(text: str, live: LiveLab) -> None:
 
 def audit(text: str, live: LiveLab) -> None:
     entries = {entry.seq: entry for entry in live.entries()}
-    shown = re.findall(r"│\s+(\d+)\s+(?:\d\d:\d\d:\d\d\s+)?(\S+)\s+\S (\w+)", text)
+    # What belongs to no run, or is a decision: a run's entries are folded into one row.
+    shown = re.findall(r"│\s+(\d+)\s+(?:\d\d:\d\d:\d\d\s+)?([a-z]\S*)\s+\S (\w+)", text)
     assert shown
+    numbers = [int(seq) for seq, _, _ in shown]
+    assert numbers == sorted(numbers, reverse=True)
     for seq, action, status in shown:
         entry = entries[int(seq)]
-        if action == "▸":  # a run's entries, folded into one row
-            assert entry.run_id
-            continue
         assert entry.action.startswith(cell(action))
         assert entry.status == status
 
