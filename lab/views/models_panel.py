@@ -135,10 +135,10 @@ def measure(version: ModelVersion, metric: str) -> float | None:
 
 
 def figure(value: float | None) -> str:
-    """Three decimals, or as many digits as a metric in the target's unit needs."""
+    """Three decimals, or as many digits of a metric in the target's unit as the narrowest column shows."""
     if value is None:
         return formats.NOTHING
-    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}" if abs(value) < 100 else f"{value:.4g}"
 
 
 def change(version: ModelVersion, champion: ModelVersion | None, metric: str) -> Span:

@@ -38,7 +38,7 @@ def test_versions_stand_under_their_model_the_default_one_first() -> None:
 
 def test_a_version_is_measured_by_what_decides_against_its_own_champion() -> None:
     shown = panel("models")
-    assert cells(shown, "house-prices/3")["metric"] == "31.200"
+    assert cells(shown, "house-prices/3")["metric"] == "31.20"
     assert cells(shown, "house-prices/3")["change"] == "▼ -2.700"
     assert cells(shown, "ChurnModel/2")["metric"] == "0.731"
     assert cells(shown, "ChurnModel/2")["change"] == "–"
