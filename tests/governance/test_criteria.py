@@ -172,6 +172,13 @@ async def test_a_version_of_the_time_before_criteria_is_judged_by_the_policy(gov
     assert set(closed(await governed.act(PROMOTE, worse, ENGINEER))) == {"metric"}
 
 
+async def test_a_registration_that_leaves_its_criteria_out_opens_nothing(governed: GovernedLab) -> None:
+    """As whoever holds the pipeline's credential can write one."""
+    governed.train(asked=SAFE)
+    refused = await governed.act(APPROVE, governed.train())
+    assert "holds no criteria" in closed(refused)["criteria"]
+
+
 @pytest.mark.parametrize(
     "raw",
     [

@@ -156,8 +156,13 @@ def criteria(case: Case) -> Gate:
     """What the version's contract asked for against what is in force."""
     record = case.record
     asked = record.criteria if record else None
-    if record is None or asked is None:
-        return Gate("criteria", record is not None, "it was registered before criteria were audited")
+    if record is None:
+        return Gate("criteria", False, "nobody knows what its contract asked for")
+    if asked is None:
+        # Where one before it had some, a registration without them is none that the pipeline made.
+        known = any(one.criteria and one.registered.seq < record.registered.seq for one in case.trail.history.every)
+        said = "its registration holds no criteria" if known else "it was registered before criteria were audited"
+        return Gate("criteria", not known, said)
     force = _in_force(case, record)
     if problems := [*loosened(asked, force)]:
         said = "; ".join(problems)
