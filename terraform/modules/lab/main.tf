@@ -52,6 +52,7 @@ module "storage" {
   audit_retention_days = var.audit_retention_days
   audit_writers        = ["${local.role}run-*"]
   audit_readers        = ["${local.role}task-governance-metrics", "${local.role}human-*"]
+  audit_checkers       = ["${local.role}task-provision"]
   log_expiry_days      = var.log_retention_days
   force_destroy        = !local.protected
 
