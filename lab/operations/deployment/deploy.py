@@ -133,7 +133,8 @@ class Deployer:
                 entry = trail.record(Status.BLOCKED, _details(made))
                 return replace(made, entry=entry.seq if entry else None)
             if not record.registry:
-                self._push(account, found, record, work)
+                found = self._push(account, found, record, work)
+                made = replace(made, images=found.digests, missing=())
             with self._recorded(trail, APPLY, _details(made)) as details, finished_first():
                 terraform.apply(work.plan)
                 settings = "" if record.registry else self._settings(terraform, work)
@@ -188,14 +189,23 @@ class Deployer:
             )
         return found
 
-    def _push(self, account: Account, found: Found, record: Record, work: Workplace) -> None:
+    def _push(self, account: Account, found: Found, record: Record, work: Workplace) -> Found:
+        """What the registry has when nothing is missing any more."""
         if found.unmade:
             raise LabError(
                 f"The registry of {account.target.name} isn't there yet: no {', '.join(found.unmade)}.",
                 f"Make it first, once: `invoke deploy --env {self.environment} --registry`.",
             )
-        if found.missing:
-            Registry(account).push(found.missing, record.image_tag, work.source, self.report)
+        if not found.missing:
+            return found
+        if record.image_tag != record.commit:
+            raise LabError(
+                f"The registry of {account.target.name} no longer has {', '.join(found.missing)} under the tag "
+                f"{record.image_tag}, and the commit isn't that.",
+                f"Push them again, or make another plan: `invoke deploy --env {self.environment} --plan`.",
+            )
+        Registry(account).push(found.missing, record.image_tag, work.source, self.report)
+        return self._images(account, record.image_tag, given=True)
 
     def _settings(self, terraform: Terraform, work: Workplace) -> str:
         """The file for `mlops-lab --at`; empty where it can't be had, which makes no applied plan a failed one."""
