@@ -120,7 +120,7 @@ def test_each_role_is_taken_on_by_what_it_is_for() -> None:
     subjects = (ROOT / "terraform/modules/identity/delivery.tf").read_text()
     for path, role, subject, environment in (
         ("plan", "ci-plan", ":pull_request", False),
-        ("drift", "ci-plan", ":ref:refs/heads/main", False),
+        ("drift", "ci-drift", ":ref:refs/heads/main", False),
         ("images", "ci-push", ":ref:refs/heads/main", False),
         ("deploy", "ci-apply", ":environment:", True),
     ):
@@ -174,6 +174,8 @@ def test_the_look_says_the_digest_of_what_is_there(there: bool, monkeypatch: pyt
         put = ecr.put_image(repositoryName="mlops-dev/mlflow", imageManifest=json.dumps(manifest), imageTag="c0ffee")
         tag = "c0ffee" if there else "decaf"
         said = ecr.batch_get_image(repositoryName="mlops-dev/mlflow", imageIds=[{"imageTag": tag}])
-    queries = {step["env"]["FOUND"] for step in steps(ROOT / ".github/workflows/images.yml") if step.get("id") == "there"}
+    queries = {
+        step["env"]["FOUND"] for step in steps(ROOT / ".github/workflows/images.yml") if step.get("id") == "there"
+    }
     digest = put["image"]["imageId"]["imageDigest"] if there else ""
     assert [jmespath.search(query, said) for query in queries] == [f"digest={digest}"]

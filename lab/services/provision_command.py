@@ -81,7 +81,10 @@ def _bucket_settings(environ: Mapping[str, str]) -> BucketSettings:
 def _needed(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:
-        raise SettingsError(f"{name} isn't set.", "It is told by `invoke up`, and on AWS by the task's definition in terraform/modules/lab/services.tf.")
+        raise SettingsError(
+            f"{name} isn't set.",
+            "It is told by `invoke up`, and on AWS by the task's definition in terraform/modules/lab/services.tf.",
+        )
     return value
 
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from pathlib import Path
 
 import boto3
 import pytest

@@ -88,10 +88,9 @@ class Deployer:
             account, commit = self._enter(work)
             chosen = _tag(image_tag, commit)
             found = self._images(account, chosen, given=bool(image_tag) and not registry)
-            terraform = self._terraform(work, chosen)
-            self._say("terraform", "planning")
+            terraform = self._terraform(work, chosen, bool(account.looks))
             terraform.init()
-            terraform.plan(work.plan, *([_REGISTRY] if registry else []))
+            terraform.plan(work.plan, *([_REGISTRY] if registry else []), *self._compared(account))
             shown = terraform.show(work.plan)
             record = Record("", self._planner, account.caller.account, chosen, commit, registry)
             record = replace(record, plan=self._hash(work, shown, record))
@@ -109,7 +108,12 @@ class Deployer:
         with self._workplace(DRIFT) as (_, work):
             work.clear()
             account, commit = self._enter(work)
-            terraform = self._terraform(work, _tag("", commit))
+            if account.looks == "plan":
+                raise LabError(
+                    f"{account.caller.arn} reads no secrets, without which nothing can be compared with AWS.",
+                    f"Look for drift as {account.target.name}-ci-drift, or as somebody who may deploy.",
+                )
+            terraform = self._terraform(work, _tag("", commit), bool(account.looks))
             terraform.init()
             terraform.plan(work.plan, "-refresh-only", "-lock=false")
             plan = read(terraform.show(work.plan))
@@ -177,8 +181,21 @@ class Deployer:
         self._say("account", f"{account.caller.account}, as {account.caller.arn}")
         return account, commit.id
 
-    def _terraform(self, work: Workplace, image_tag: str) -> Terraform:
-        return Terraform(work.source / f"terraform/envs/{self.environment}", self.report, image_tag)
+    def _terraform(self, work: Workplace, image_tag: str, look_only: bool = False) -> Terraform:
+        return Terraform(work.source / f"terraform/envs/{self.environment}", self.report, image_tag, look_only)
+
+    def _compared(self, account: Account) -> list[str]:
+        """Options for what a plan is compared with. Raises LabError for one that nobody could apply."""
+        if account.looks and self.store:
+            raise LabError(
+                f"{account.caller.arn} only looks: what it plans can't be applied, and so isn't recorded.",
+                "Plan as somebody who may deploy, or without a lab that is up.",
+            )
+        if account.looks == "plan":
+            self._say("terraform", "planning; compared with what Terraform left there, not with what is there now")
+            return ["-refresh=false"]
+        self._say("terraform", "planning")
+        return []
 
     def _images(self, account: Account, image_tag: str, given: bool) -> Found:
         found = Registry(account).find(image_tag)

@@ -74,7 +74,9 @@ class Registry:
         if not problem:
             report(Progress(image, "success", f"pushed {pushed}"))
         elif digest := self.find(pushed.rpartition(":")[2]).digests.get(image):
-            report(Progress(image, "success", f"left as it is, pushed by somebody else meanwhile: {pushed} is {digest}"))
+            report(
+                Progress(image, "success", f"left as it is, pushed by somebody else meanwhile: {pushed} is {digest}")
+            )
         else:
             raise LabError(f"{pushed} can't be pushed: {problem}.", "Try again.")
 

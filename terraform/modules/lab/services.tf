@@ -173,10 +173,10 @@ locals {
     } },
     {
       provision = {
-        image       = "exporters"
-        command     = ["python", "-m", "lab.services.provision_command"]
-        cpu         = 256
-        memory      = 512
+        image   = "exporters"
+        command = ["python", "-m", "lab.services.provision_command"]
+        cpu     = 256
+        memory  = 512
         environment = merge(local.common, {
           OBJECT_STORE  = "aws" # its buckets are found here, not made
           POSTGRES_HOST = module.database.host
