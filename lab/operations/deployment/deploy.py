@@ -37,6 +37,8 @@ from lab.runtime.layout import write_private
 DRIFT = "drift"
 _REGISTRY = "-target=module.lab.module.registry"
 _LONGEST_REASON = 500
+# So many addresses an entry names.
+_SETTLED = 100
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ class Deployer:
             with self._recorded(trail, APPLY, _details(made)) as details, finished_first():
                 terraform.apply(work.plan)
                 settings = "" if record.registry else self._settings(terraform, work)
+                details["settled"] = [] if record.registry else self._settled(terraform, work)
                 work.clear()
                 entry = trail.record(Status.SUCCESS, details)
             return replace(made, entry=entry.seq if entry else None, applied=True, settings=settings)
@@ -232,6 +235,22 @@ class Deployer:
             self._say("settings", err.message)
             return ""
         return str(work.settings)
+
+    def _settled(self, terraform: Terraform, work: Workplace) -> list[str]:
+        """What Terraform read back into its state, by address; the entry has it, so that nothing is taken in unseen.
+
+        A role repeats the policies that were given to it after it was made, a bucket its settings: without this, they
+        would seem to have been changed by other hands until the next apply.
+        """
+        try:
+            terraform.plan(work.settling, "-refresh-only")
+            drift = read(terraform.show(work.settling)).drift
+            if drift:
+                terraform.apply(work.settling)
+        except LabError as err:
+            self._say("settled", f"{err.message} {err.remedy} The next look for drift shows what this apply changed.")
+            return []
+        return [one.address for one in drift][:_SETTLED]
 
     def _hash(self, work: Workplace, shown: bytes, record: Record) -> str:
         return plan_hash(work.plan.read_bytes(), shown, {**record.facts, "environment": self.environment.value})
