@@ -85,10 +85,11 @@ class Deployer:
 
     def planned(self, image_tag: str = "", registry: bool = False) -> Deployment:
         """A plan, saved to be approved and applied unless it touches what is protected."""
+        _check_tag(image_tag)
         with self._workplace(PLAN) as (trail, work), self._recorded(trail, PLAN) as details:
             work.clear()
             account, commit = self._enter(work)
-            chosen = _tag(image_tag, commit)
+            chosen = image_tag or commit
             found = self._images(account, chosen, given=bool(image_tag) and not registry)
             terraform = self._terraform(work, chosen, bool(account.looks))
             terraform.init()
@@ -115,7 +116,7 @@ class Deployer:
                     f"{account.caller.arn} reads no secrets, without which nothing can be compared with AWS.",
                     f"Look for drift as {account.target.name}-ci-drift, or as somebody who may deploy.",
                 )
-            terraform = self._terraform(work, _tag("", commit), bool(account.looks))
+            terraform = self._terraform(work, commit, bool(account.looks))
             terraform.init()
             terraform.plan(work.plan, "-refresh-only", "-lock=false")
             plan = read(terraform.show(work.plan))
@@ -286,10 +287,9 @@ def facts_of(config: LabConfig, environment: Environment, show: Callable[[Workpl
     return PlanFacts(digest, record.planner, environment, record.account, record.image_tag)
 
 
-def _tag(given: str, commit: str) -> str:
+def _check_tag(given: str) -> None:
     if given and (problem := tag_problem(given)):
         raise UsageError(f"--tag: {problem}.", "Name one build by 3 to 128 of A-Z, a-z, 0-9, ., _ and -; not latest.")
-    return given or commit
 
 
 def _details(made: Deployment) -> dict[str, Any]:
