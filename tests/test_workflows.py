@@ -1,18 +1,23 @@
 """GitHub's workflows: what they run is what people type, pinned and with as few rights as it needs."""
 
 import itertools
+import json
+import os
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
+import jmespath
 import pytest
 import yaml
+from moto import mock_aws
 
 import tasks
 from lab.commands.table import TASKS
-from lab.operations.deployment.registry import COLLECTOR, IMAGES
+from lab.operations.deployment.registry import COLLECTOR, IMAGES, REVISION_LABEL
 from lab.runtime.images.image_names import OURS
 from tests.support.lab import ROOT
 
@@ -39,7 +44,7 @@ def steps(path: Path) -> Iterator[dict[str, Any]]:
 
 def problem(line: str) -> str:
     """Why a command isn't one of the project's; empty when it is."""
-    words = shlex.split(line.partition(" > ")[0])
+    words = shlex.split(re.split(" >>? ", line)[0])
     if words[0] == "./run":
         return _task_problem(words[1], words[2:])
     named = itertools.takewhile(lambda word: "$" not in word and not word.startswith("--"), words)
@@ -115,7 +120,7 @@ def test_each_role_is_taken_on_by_what_it_is_for() -> None:
     subjects = (ROOT / "terraform/modules/identity/delivery.tf").read_text()
     for path, role, subject, environment in (
         ("plan", "ci-plan", ":pull_request", False),
-        ("drift", "ci-plan", ":ref:refs/heads/main", False),
+        ("drift", "ci-drift", ":ref:refs/heads/main", False),
         ("images", "ci-push", ":ref:refs/heads/main", False),
         ("deploy", "ci-apply", ":environment:", True),
     ):
@@ -141,3 +146,36 @@ def test_every_image_is_built_scanned_and_pushed() -> None:
     assert used.index("anchore/scan-action") < used.index("aws-actions/configure-aws-credentials")
     pushed = found["image"]["steps"][-1]["with"]
     assert (pushed["push"], pushed["sbom"], pushed["provenance"]) == ("true", "true", "mode=max")
+
+
+@pytest.mark.parametrize("job", ["image", "collector"])
+def test_what_the_registry_has_of_a_commit_is_looked_at_and_not_pushed_again(job: str) -> None:
+    """Run again on one commit: tags can't be written twice."""
+    found = {step.get("name", ""): step for step in dict(jobs(ROOT / ".github/workflows/images.yml"))[job]["steps"]}
+    (look,) = (step for step in found.values() if step.get("id") == "there")
+    (same,) = (step for name, step in found.items() if name.startswith("what is there must"))
+    pushes = [step for step in found.values() if "push" in step.get("with", {}) or " create " in step.get("run", "")]
+    assert [one["if"] for one in pushes] == ["steps.there.outputs.digest == ''"]
+    assert same["if"] == "steps.there.outputs.digest != ''"
+    assert "grep --quiet" in same["run"]
+    assert "::notice::left as it is" in same["run"]
+    if job == "image":
+        assert pushes[0]["with"]["labels"] == f"{REVISION_LABEL}=${{{{ github.sha }}}}"
+    assert look["run"].endswith('--query "$FOUND" --output text >> "$GITHUB_OUTPUT"')
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_look_says_the_digest_of_what_is_there(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    with mock_aws():
+        ecr = boto3.client("ecr", region_name="eu-west-1")
+        ecr.create_repository(repositoryName="mlops-dev/mlflow")
+        manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}
+        put = ecr.put_image(repositoryName="mlops-dev/mlflow", imageManifest=json.dumps(manifest), imageTag="c0ffee")
+        tag = "c0ffee" if there else "decaf"
+        said = ecr.batch_get_image(repositoryName="mlops-dev/mlflow", imageIds=[{"imageTag": tag}])
+    queries = {
+        step["env"]["FOUND"] for step in steps(ROOT / ".github/workflows/images.yml") if step.get("id") == "there"
+    }
+    digest = put["image"]["imageId"]["imageDigest"] if there else ""
+    assert [jmespath.search(query, said) for query in queries] == [f"digest={digest}"]

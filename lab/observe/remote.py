@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from lab.base.catalogue import BY_NAME, CATALOGUE, MAX_PORT_OFFSET, UNSEEN, ProcessFact, Service
-from lab.base.errors import LabError, UsageError
+from lab.base.errors import LabError, SettingsError, UsageError
 from lab.base.names import whole_number
 from lab.config import LabConfig
 from lab.envfile import written_values
@@ -26,6 +26,7 @@ RUNTIME = "remote"
 # Asked only when their own address is given: they want a password, which isn't sent to a host just because it is there.
 _WITH_PASSWORD = {Service.OBJECT_STORE, Service.ALERTMANAGER, Service.GRAFANA}
 ADDRESSABLE = tuple(spec.name for spec in CATALOGUE if spec.url(0).startswith("http:"))
+_WRITE = "Write it anew: terraform output -raw settings > FILE."
 REACHABLE = tuple(name for name in ADDRESSABLE if name not in _WITH_PASSWORD)
 
 
@@ -44,17 +45,20 @@ def endpoints_at(where: str) -> dict[Service, str]:
 def endpoints_in(path: Path) -> dict[Service, str]:
     """The pages that a settings file names, as `terraform output -raw settings` writes it. Raises LabError."""
     if not path.is_file():
-        raise UsageError(f"--at {path}: there is no such file.", "Write one: terraform output -raw settings > FILE.")
+        raise UsageError(f"--at {path}: there is no such file.", _WRITE)
+    try:
+        written = written_values(path)
+    except SettingsError as err:
+        # Another settings file is no remedy: this one was named.
+        raise UsageError(f"--at: {err.message}", _WRITE) from None
     found: dict[Service, str] = {}
-    for pair in filter(None, written_values(path).get("LAB_PAGES", "").split(",")):
+    for pair in filter(None, written.get("LAB_PAGES", "").split(",")):
         name, _, url = pair.strip().partition("=")
         if name not in ADDRESSABLE:
             raise UsageError(f"{path}: LAB_PAGES names {name!r}, which has no page.", f"Use {', '.join(ADDRESSABLE)}.")
         found[Service(name)] = checked_url(f"{path}: LAB_PAGES: {name}", url)
     if not found:
-        raise UsageError(
-            f"{path} names no pages: LAB_PAGES is empty.", "Write it anew: terraform output -raw settings."
-        )
+        raise UsageError(f"{path} names no pages: LAB_PAGES is empty.", _WRITE)
     return found
 
 

@@ -21,11 +21,14 @@ _POLICY_VERSION = "2012-10-17"
 
 @dataclass(frozen=True)
 class Superuser:
-    """How PostgreSQL's superuser is reached."""
+    """How PostgreSQL's superuser is reached; a `managed` server is a cloud's, whose superuser has not all rights."""
 
     host: str
     port: int
     password: str = field(repr=False)
+    managed: bool = False
+    sslmode: str = "disable"
+    name: str = "postgres"
 
 
 class Buckets(Protocol):
@@ -48,8 +51,6 @@ def provision_databases(server: Superuser, passwords: Mapping[str, str], deadlin
 
     Raises LabError when the server doesn't accept the superuser in time.
     """
-    from psycopg2 import sql
-
     connection = _connect(server, deadline_s)
     made = []
     try:
@@ -58,42 +59,69 @@ def provision_databases(server: Superuser, passwords: Mapping[str, str], deadlin
             roles = {row[0] for row in cursor.fetchall()}
             cursor.execute("SELECT datname FROM pg_database")
             databases = {row[0] for row in cursor.fetchall()}
-            for name in passwords:
-                verb = sql.SQL("ALTER" if name in roles else "CREATE")
-                statement = sql.SQL("{} ROLE {} LOGIN PASSWORD {}")
-                cursor.execute(statement.format(verb, sql.Identifier(name), sql.Literal(passwords[name])))
+            for name, password in passwords.items():
+                _set_role(cursor, name, password, known=name in roles)
                 if name not in databases:
-                    owned = sql.SQL("CREATE DATABASE {0} OWNER {0} STRATEGY file_copy")
-                    cursor.execute(owned.format(sql.Identifier(name)))
-                    cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+                    _make_database(cursor, name, server.managed)
                     made.append(name)
     finally:
         connection.close()
     return made
 
 
+def _set_role(cursor: Any, name: str, password: str, known: bool) -> None:
+    from psycopg2 import sql
+
+    verb = sql.SQL("ALTER" if known else "CREATE")
+    statement = sql.SQL("{} ROLE {} LOGIN PASSWORD {}")
+    cursor.execute(statement.format(verb, sql.Identifier(name), sql.Literal(password)))
+
+
+def _make_database(cursor: Any, name: str, managed: bool) -> None:
+    from psycopg2 import sql
+
+    role = sql.Identifier(name)
+    if managed:
+        # Who is no superuser gives a database only to a role that it may act as.
+        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
+    # Copying files is quicker, and a service may keep none.
+    strategy = sql.SQL("" if managed else " STRATEGY file_copy")
+    cursor.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}{1}").format(role, strategy))
+    cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(role))
+
+
 def _connect(server: Superuser, deadline_s: float) -> Any:
     import psycopg2
 
     end = time.monotonic() + deadline_s
+    options: dict[str, Any] = {"connect_timeout": 5, "sslmode": server.sslmode}
     while True:
         try:
-            connection = connect(server.host, server.port, "postgres", "postgres", server.password, connect_timeout=5)
+            connection = connect(server.host, server.port, "postgres", server.name, server.password, **options)
             connection.autocommit = True
             return connection
         except psycopg2.OperationalError as err:
             reason = str(err).strip().splitlines()[-1]
             if "password authentication failed" in reason:
-                raise LabError(
-                    "PostgreSQL refuses the password in .env: its data was made with another one.",
-                    "Put the old .env back, or type `invoke nuke` to start anew.",
-                ) from None
+                raise _refused(server) from None
             if time.monotonic() > end:
                 raise ServiceUnavailable(
                     f"PostgreSQL doesn't accept connections after {deadline_s:.0f} s: {reason}",
-                    "Type `invoke logs postgres`.",
+                    "Look at the database and at the way to it." if server.managed else "Type `invoke logs postgres`.",
                 ) from None
             time.sleep(_POLL_SECONDS)
+
+
+def _refused(server: Superuser) -> LabError:
+    if server.managed:
+        return LabError(
+            f"PostgreSQL refuses the password of {server.name}.",
+            "Its service changes it by itself, perhaps just now: run this task again, which gets the newest.",
+        )
+    return LabError(
+        "PostgreSQL refuses the password in .env: its data was made with another one.",
+        "Put the old .env back, or type `invoke nuke` to start anew.",
+    )
 
 
 def provision_buckets(s3: S3, buckets: Buckets, deadline_s: float = 30.0, policies: bool = True) -> list[str]:

@@ -16,6 +16,7 @@ variables {
   name         = "mlops-test"
   audit_bucket = { name = "audit", arn = "arn:aws:s3:::audit" }
   audit_prefix = "governance/audit/"
+  lookers      = ["arn:aws:iam::123456789012:role/mlops-test-ci-plan"]
   budget       = { monthly_usd = 100, alert_topic_arn = "arn:aws:sns:eu-west-1:123456789012:alerts" }
 }
 
@@ -72,5 +73,33 @@ run "every_head_is_copied" {
   assert {
     condition     = length(aws_budgets_budget.month.notification) == 2
     error_message = "A budget tells before it is spent."
+  }
+}
+
+run "who_looks_changes_nothing_and_reads_no_object" {
+  command = plan
+
+  module {
+    source = "../modules/governance"
+  }
+
+  providers = {
+    aws         = aws
+    aws.audit   = aws.audit
+    aws.witness = aws.witness
+  }
+
+  assert {
+    condition = alltrue([
+      for one in concat(local.looks_audit, local.looks_witness) : alltrue([
+        for action in one.actions : can(regex(":(Describe|Get|List)", action)) && !startswith(action, "s3:GetObject") && !startswith(action, "logs:Get")
+      ])
+    ])
+    error_message = "What lies in the buckets and the log isn't read by a workflow."
+  }
+
+  assert {
+    condition     = one(data.aws_iam_policy_document.look_trust.statement[0].condition).values == ["arn:aws:iam::123456789012:role/mlops-test-ci-plan"]
+    error_message = "Roles of workflows that look, and no others of that account."
   }
 }

@@ -14,6 +14,9 @@ variables {
   people_account_id     = "444444444444"
   repository            = "example/mlops-lab"
   state_bucket_arn      = "arn:aws:s3:::state"
+  state_key_arn         = "arn:aws:kms:eu-west-1:123456789012:key/state"
+  look_role_arns        = ["arn:aws:iam::210987654321:role/mlops-test-look-audit"]
+  refreshed_secret_arns = ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:one"]
 
   bucket_arns = {
     data      = "arn:aws:s3:::data"
@@ -106,4 +109,22 @@ run "any_repository_is_none" {
   }
 
   expect_failures = [var.repository]
+}
+
+run "a_requests_code_gets_no_secret" {
+  command = plan
+
+  module {
+    source = "../modules/identity"
+  }
+
+  assert {
+    condition     = [for role, given in local.ci : role if anytrue([for one in given : contains(one.actions, "secretsmanager:GetSecretValue")])] == ["drift"]
+    error_message = "Only the look for drift reads secrets, and only the main branch's code takes that role on."
+  }
+
+  assert {
+    condition     = local.subjects.drift == ["repo:example/mlops-lab:ref:refs/heads/main"]
+    error_message = "No request's code is among them."
+  }
 }

@@ -18,6 +18,7 @@ variables {
   audit_retention_days = 30
   audit_writers        = ["arn:aws:iam::123456789012:role/mlops-test-run-*"]
   audit_readers        = ["arn:aws:iam::123456789012:role/mlops-test-human-*"]
+  audit_checkers       = ["arn:aws:iam::123456789012:role/mlops-test-task-provision"]
 }
 
 run "every_bucket_is_closed_and_in_its_account" {

@@ -56,7 +56,10 @@ def test_a_settings_file_names_the_pages(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("", "names no pages"),
         ("LAB_NAME=x", "names no pages"),
+        ('LAB_NAME="x', "line 1, can't be read"),
+        ("LAB_NAME=\0\udcff", "can't decode byte 0xff"),
         ("LAB_PAGES=postgres=https://a", "'postgres', which has no page"),
         ("LAB_PAGES=mlflow=ftp://a", "is no address"),
         ("LAB_PAGES=mlflow=https://ada:secret@a", "holds a name or password"),
@@ -64,9 +67,10 @@ def test_a_settings_file_names_the_pages(tmp_path: Path) -> None:
 )
 def test_a_file_without_pages_that_can_be_asked_is_refused(text: str, problem: str, tmp_path: Path) -> None:
     file = tmp_path / "dev.env"
-    file.write_text(text)
-    with pytest.raises(UsageError, match=problem):
+    file.write_text(text, errors="surrogateescape")
+    with pytest.raises(UsageError, match=problem) as caught:
         endpoints_in(file)
+    assert "LAB_ENV_FILE" not in caught.value.remedy
 
 
 def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:

@@ -118,6 +118,17 @@ def test_the_right_account_is_entered_and_its_images_are_found(aws: None) -> Non
     assert set(found.unmade) == {*IMAGES} - {"mlflow", "exporters"}
 
 
+@pytest.mark.parametrize(
+    ("role", "looks"),
+    [("mlops-dev-ci-plan", "plan"), ("mlops-dev-ci-drift", "drift"), ("mlops-dev-ci-apply", ""), ("ci-plan", "")],
+)
+def test_who_only_looks_is_told_by_the_role(role: str, looks: str) -> None:
+    import boto3
+
+    caller = account.Caller(OWN.account, f"arn:aws:sts::{OWN.account}:assumed-role/{role}/GitHubActions")
+    assert account.Account(OWN, boto3.Session(region_name=OWN.region), caller).looks == looks
+
+
 def test_prod_goes_to_no_emulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     prod = replace(OWN, environment=Environment.PROD)
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", "http://127.0.0.1:5000")
@@ -172,6 +183,13 @@ def test_terraform_gets_the_secret_and_none_of_the_shells_other_settings(
     assert "wrong" not in seen
     given = ("TF_VAR_image_tag=1.0.0", f"{SECRET}=secret", "TF_CLI_CONFIG_FILE=mirror", f"-out={file}", "-input=false")
     assert all(one in seen for one in given)
+
+
+def test_who_only_looks_looks_in_the_other_accounts_too(terraform: Terraform) -> None:
+    terraform.init()
+    assert "TF_VAR_look_only" not in (terraform.folder / "seen").read_text()
+    replace(terraform, look_only=True).init()
+    assert "TF_VAR_look_only=true" in (terraform.folder / "seen").read_text()
 
 
 def test_what_terraform_shows_is_kept_apart_from_what_it_warns_of(terraform: Terraform) -> None:

@@ -17,6 +17,7 @@ from lab.operations.upgrade import ACTION
 from lab.operations.upgrade_mark import Stage, UpgradeMark
 from lab.services.postgres import connect
 from tests.own_labs.conftest import Starts
+from tests.support.disks import small_disk
 from tests.support.lab import ROOT, LiveLab
 from tests.support.recovery import nothing_lost
 from tests.support.waiting import eventually
@@ -114,6 +115,34 @@ def test_an_upgrade_that_is_killed_or_fails_is_put_back_and_a_later_one_loses_no
         assert earlier.verified().unfinished == ()
         assert "nothing to do" in earlier.invoke("up").stdout
         assert starts.lab.json("demo-run")["succeeded"]
+
+
+def test_a_backup_of_earlier_tables_is_migrated_when_it_is_restored(
+    starts: Starts, earlier: LiveLab, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "old.backup.tar.gz")
+    earlier.invoke("backup", "--output", file)
+    kept = len(earlier.versions()), len(earlier.entries())
+    earlier.invoke("nuke", "--yes")
+    done = earlier.invoke("restore", file, timeout=900)
+    assert "migrated database mlflow" in done.stdout + done.stderr
+    assert revision(earlier) != EARLIER
+    assert (len(earlier.versions()), len(earlier.entries())) == kept
+    assert starts.lab.json("demo-run")["succeeded"]
+
+
+def test_an_upgrade_whose_backup_finds_no_room_changes_nothing(trained: LiveLab, tmp_path: Path) -> None:
+    spare = trained
+    with nothing_lost(spare), small_disk(tmp_path / "small", 64 << 10) as disk:
+        before = outcomes(spare)
+        done = spare.invoke("upgrade", "--output", str(disk / "lab.backup.tar.gz"), check=False)
+        assert done.returncode == 1
+        assert "Nothing was upgraded" in done.stderr
+        assert "No space left" in done.stderr
+        assert list(disk.iterdir()) == []
+        assert outcomes(spare) == before
+        assert UpgradeMark(spare.config).read() is None
+        assert spare.healthy()
 
 
 def kill(process: "subprocess.Popen[str]") -> None:

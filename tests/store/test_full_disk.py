@@ -1,6 +1,5 @@
 """A store whose disk is full answers every HEAD well, and takes nothing any more."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,27 +10,16 @@ from lab.base.catalogue import Service
 from lab.base.errors import ServiceUnavailable
 from lab.services.http import Http
 from lab.services.s3_reader import READER, Signer, StoreReader, WriteProbe
+from tests.support.disks import small_disk
 from tests.support.weed import Weed, running_weed
 
 _BYTES = 192 << 20
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder with little room."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={_BYTES},mode=700", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
-    try:
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "small", _BYTES) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def client(weed: Weed, identity: str, secret: str) -> Http:
@@ -44,8 +32,8 @@ async def until_refused(probe: WriteProbe) -> None:
         await probe.write()
 
 
-async def test_the_probe_of_a_store_sees_that_its_disk_is_full(small_disk: Path) -> None:
-    with running_weed(small_disk) as weed:
+async def test_the_probe_of_a_store_sees_that_its_disk_is_full(disk: Path) -> None:
+    with running_weed(disk) as weed:
         secrets, bucket = weed.config.secrets, weed.config.data_bucket
         reading, writing = client(weed, READER, secrets.s3_reader), client(weed, "pipeline", secrets.s3_pipeline)
         reader, probe = StoreReader(reading), WriteProbe(writing, bucket)
@@ -53,7 +41,7 @@ async def test_the_probe_of_a_store_sees_that_its_disk_is_full(small_disk: Path)
         for _ in range(3):
             await probe.write()
         assert list(weed.s3("admin").objects(bucket)) == before
-        with (small_disk / "fill").open("wb") as file, suppress(OSError):
+        with (disk / "fill").open("wb") as file, suppress(OSError):
             while True:
                 file.write(bytes(1 << 20))
                 file.flush()

@@ -54,6 +54,18 @@ def test_a_training_job_has_all_that_steps_need() -> None:
     assert read_environment(dict.fromkeys(told("common"), "x")).policy
 
 
+def test_the_task_that_makes_databases_is_told_what_it_asks_for() -> None:
+    written = (SOURCE / "modules/lab/services.tf").read_text()
+    task = written.partition("      provision = {")[2].partition("\n      }\n")[0]
+    names = told("common") | set(re.findall(r"^          ([A-Z_]+) +=", task, re.MULTILINE))
+    asked = re.findall(
+        r'_needed\((?:environ, )?f?"([A-Z_{}.a-z()]+)"', (ROOT / "lab/services/provision_command.py").read_text()
+    )
+    clients = {"DAGSTER_DB_PASSWORD", "MLFLOW_DB_PASSWORD"}
+    elsewhere = {"PROVISION_SECRETS_FILE", "AWS_ENDPOINT_URL_S3", "{name.upper()}_DB_PASSWORD"}
+    assert {*asked} - elsewhere | clients <= names
+
+
 def test_no_run_is_told_its_role() -> None:
     assert "RUN_ROLE" not in (SOURCE / "modules/lab/services.tf").read_text().replace("RUN_ROLE is ignored", "").split()
 

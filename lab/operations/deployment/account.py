@@ -38,6 +38,15 @@ class Account:
     session: "boto3.Session"
     caller: Caller
 
+    @property
+    def looks(self) -> str:
+        """`plan` or `drift` for the role of a workflow that only looks, empty for whoever may apply.
+
+        terraform/modules/identity/delivery.tf has both: of them `plan` reads no secret.
+        """
+        found = re.search(rf":assumed-role/{re.escape(self.target.name)}-ci-(plan|drift)/", self.caller.arn)
+        return found[1] if found else ""
+
     def client(self, service: str) -> Any:
         return _client(self.session, service)
 

@@ -37,6 +37,8 @@ from lab.runtime.layout import write_private
 DRIFT = "drift"
 _REGISTRY = "-target=module.lab.module.registry"
 _LONGEST_REASON = 500
+# So many addresses an entry names.
+_SETTLED = 100
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,15 @@ class Deployer:
 
     def planned(self, image_tag: str = "", registry: bool = False) -> Deployment:
         """A plan, saved to be approved and applied unless it touches what is protected."""
+        _check_tag(image_tag)
         with self._workplace(PLAN) as (trail, work), self._recorded(trail, PLAN) as details:
             work.clear()
             account, commit = self._enter(work)
-            chosen = _tag(image_tag, commit)
+            chosen = image_tag or commit
             found = self._images(account, chosen, given=bool(image_tag) and not registry)
-            terraform = self._terraform(work, chosen)
-            self._say("terraform", "planning")
+            terraform = self._terraform(work, chosen, bool(account.looks))
             terraform.init()
-            terraform.plan(work.plan, *([_REGISTRY] if registry else []))
+            terraform.plan(work.plan, *([_REGISTRY] if registry else []), *self._compared(account))
             shown = terraform.show(work.plan)
             record = Record("", self._planner, account.caller.account, chosen, commit, registry)
             record = replace(record, plan=self._hash(work, shown, record))
@@ -109,7 +111,12 @@ class Deployer:
         with self._workplace(DRIFT) as (_, work):
             work.clear()
             account, commit = self._enter(work)
-            terraform = self._terraform(work, _tag("", commit))
+            if account.looks == "plan":
+                raise LabError(
+                    f"{account.caller.arn} reads no secrets, without which nothing can be compared with AWS.",
+                    f"Look for drift as {account.target.name}-ci-drift, or as somebody who may deploy.",
+                )
+            terraform = self._terraform(work, commit, bool(account.looks))
             terraform.init()
             terraform.plan(work.plan, "-refresh-only", "-lock=false")
             plan = read(terraform.show(work.plan))
@@ -133,10 +140,12 @@ class Deployer:
                 entry = trail.record(Status.BLOCKED, _details(made))
                 return replace(made, entry=entry.seq if entry else None)
             if not record.registry:
-                self._push(account, found, record, work)
+                found = self._push(account, found, record, work)
+                made = replace(made, images=found.digests, missing=())
             with self._recorded(trail, APPLY, _details(made)) as details, finished_first():
                 terraform.apply(work.plan)
                 settings = "" if record.registry else self._settings(terraform, work)
+                details["settled"] = [] if record.registry else self._settled(terraform, work)
                 work.clear()
                 entry = trail.record(Status.SUCCESS, details)
             return replace(made, entry=entry.seq if entry else None, applied=True, settings=settings)
@@ -176,8 +185,21 @@ class Deployer:
         self._say("account", f"{account.caller.account}, as {account.caller.arn}")
         return account, commit.id
 
-    def _terraform(self, work: Workplace, image_tag: str) -> Terraform:
-        return Terraform(work.source / f"terraform/envs/{self.environment}", self.report, image_tag)
+    def _terraform(self, work: Workplace, image_tag: str, look_only: bool = False) -> Terraform:
+        return Terraform(work.source / f"terraform/envs/{self.environment}", self.report, image_tag, look_only)
+
+    def _compared(self, account: Account) -> list[str]:
+        """Options for what a plan is compared with. Raises LabError for one that nobody could apply."""
+        if account.looks and self.store:
+            raise LabError(
+                f"{account.caller.arn} only looks: what it plans can't be applied, and so isn't recorded.",
+                "Plan as somebody who may deploy, or without a lab that is up.",
+            )
+        if account.looks == "plan":
+            self._say("terraform", "planning; compared with what Terraform left there, not with what is there now")
+            return ["-refresh=false"]
+        self._say("terraform", "planning")
+        return []
 
     def _images(self, account: Account, image_tag: str, given: bool) -> Found:
         found = Registry(account).find(image_tag)
@@ -188,14 +210,23 @@ class Deployer:
             )
         return found
 
-    def _push(self, account: Account, found: Found, record: Record, work: Workplace) -> None:
+    def _push(self, account: Account, found: Found, record: Record, work: Workplace) -> Found:
+        """What the registry has when nothing is missing any more."""
         if found.unmade:
             raise LabError(
                 f"The registry of {account.target.name} isn't there yet: no {', '.join(found.unmade)}.",
                 f"Make it first, once: `invoke deploy --env {self.environment} --registry`.",
             )
-        if found.missing:
-            Registry(account).push(found.missing, record.image_tag, work.source, self.report)
+        if not found.missing:
+            return found
+        if record.image_tag != record.commit:
+            raise LabError(
+                f"The registry of {account.target.name} no longer has {', '.join(found.missing)} under the tag "
+                f"{record.image_tag}, and the commit isn't that.",
+                f"Push them again, or make another plan: `invoke deploy --env {self.environment} --plan`.",
+            )
+        Registry(account).push(found.missing, record.image_tag, work.source, self.report)
+        return self._images(account, record.image_tag, given=True)
 
     def _settings(self, terraform: Terraform, work: Workplace) -> str:
         """The file for `mlops-lab --at`; empty where it can't be had, which makes no applied plan a failed one."""
@@ -205,6 +236,22 @@ class Deployer:
             self._say("settings", err.message)
             return ""
         return str(work.settings)
+
+    def _settled(self, terraform: Terraform, work: Workplace) -> list[str]:
+        """What Terraform read back into its state, by address; the entry has it, so that nothing is taken in unseen.
+
+        A role repeats the policies that were given to it after it was made, a bucket its settings: without this, they
+        would seem to have been changed by other hands until the next apply.
+        """
+        try:
+            terraform.plan(work.settling, "-refresh-only")
+            drift = read(terraform.show(work.settling)).drift
+            if drift:
+                terraform.apply(work.settling)
+        except LabError as err:
+            self._say("settled", f"{err.message} {err.remedy} The next look for drift shows what this apply changed.")
+            return []
+        return [one.address for one in drift][:_SETTLED]
 
     def _hash(self, work: Workplace, shown: bytes, record: Record) -> str:
         return plan_hash(work.plan.read_bytes(), shown, {**record.facts, "environment": self.environment.value})
@@ -240,10 +287,9 @@ def facts_of(config: LabConfig, environment: Environment, show: Callable[[Workpl
     return PlanFacts(digest, record.planner, environment, record.account, record.image_tag)
 
 
-def _tag(given: str, commit: str) -> str:
+def _check_tag(given: str) -> None:
     if given and (problem := tag_problem(given)):
         raise UsageError(f"--tag: {problem}.", "Name one build by 3 to 128 of A-Z, a-z, 0-9, ., _ and -; not latest.")
-    return given or commit
 
 
 def _details(made: Deployment) -> dict[str, Any]:

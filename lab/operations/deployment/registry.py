@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # AWS's collector of metrics goes into the same registry under the same tag.
 COLLECTOR = "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0"
 IMAGES = (*OURS, "collector")
+# Says in the image itself which commit it is of; the workflow `images` compares it.
+REVISION_LABEL = "org.opencontainers.image.revision"
 _CALL_S = 600.0
 
 
@@ -56,19 +58,27 @@ class Registry:
         return Found(digests, tuple(missing), tuple(unmade))
 
     def push(self, images: tuple[str, ...], image_tag: str, source: Path, report: Report) -> None:
-        """Builds `images` from the files in `source`, and pushes them under a tag that nothing had before."""
+        """Builds `images` from the files in `source`, the commit of that id, and pushes them under it as their tag."""
         with closing(engine(_CALL_S)) as client, self._login() as (host, login):
             for image in images:
                 name = self._built(client, image, image_tag, source, report)
                 repository = f"{host}/{self._name(image)}"
                 client.images.get(name).tag(repository, image_tag)
                 report(Progress(image, "starting", f"pushing to {repository}"))
-                for line in client.images.push(
-                    repository, image_tag, auth_config=dict(login), stream=True, decode=True
-                ):
-                    if problem := line.get("error"):
-                        raise LabError(f"{repository}:{image_tag} can't be pushed: {problem}.", "Try again.")
-                report(Progress(image, "success", f"pushed {repository}:{image_tag}"))
+                said = client.images.push(repository, image_tag, auth_config=dict(login), stream=True, decode=True)
+                problem = next((str(line["error"]) for line in said if line.get("error")), "")
+                self._judge(image, f"{repository}:{image_tag}", problem, report)
+
+    def _judge(self, image: str, pushed: str, problem: str, report: Report) -> None:
+        """A tag is written once: a workflow may have pushed the same commit while it was built here."""
+        if not problem:
+            report(Progress(image, "success", f"pushed {pushed}"))
+        elif digest := self.find(pushed.rpartition(":")[2]).digests.get(image):
+            report(
+                Progress(image, "success", f"left as it is, pushed by somebody else meanwhile: {pushed} is {digest}")
+            )
+        else:
+            raise LabError(f"{pushed} can't be pushed: {problem}.", "Try again.")
 
     def _built(self, client: "DockerClient", image: str, image_tag: str, source: Path, report: Report) -> str:
         def watch(subject: str, state: str, detail: str, seconds: float | None) -> None:
@@ -82,7 +92,9 @@ class Registry:
         if image == "pipelines":
             arguments["CODE_VERSION"] = f"git:{image_tag} {code_version(source)}"
         dockerfile = source / "stack" / "images" / image / "Dockerfile"
-        build_image(Recipe(image, dockerfile, source, arguments, lab_label=False), image_tag, client, watch)
+        labels = {REVISION_LABEL: image_tag}
+        recipe = Recipe(image, dockerfile, source, arguments, lab_label=False, labels=labels)
+        build_image(recipe, image_tag, client, watch)
         return tag(image, image_tag)
 
     def _name(self, image: str) -> str:

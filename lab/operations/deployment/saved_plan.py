@@ -60,6 +60,11 @@ class Workplace:
         return self.folder / "plan"
 
     @property
+    def settling(self) -> Path:
+        """Terraform's file of what it reads back after an apply."""
+        return self.folder / "settling"
+
+    @property
     def settings(self) -> Path:
         """What `terraform output -raw settings` said after the last apply."""
         return self.folder / "lab.env"
@@ -73,7 +78,7 @@ class Workplace:
 
     def clear(self) -> None:
         """Takes away the last deployment's files: a plan counts for one apply."""
-        for path in (self.plan, self.folder / "record.json"):
+        for path in (self.plan, self.settling, self.folder / "record.json"):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.source, ignore_errors=True)
 

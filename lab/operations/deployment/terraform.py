@@ -30,11 +30,14 @@ _CLUES = (
 
 @dataclass(frozen=True)
 class Terraform:
-    """Commands in one folder of a configuration. Methods raise LabError with the end of what Terraform said."""
+    """Commands in one folder of a configuration; with `look_only` it takes on roles in the other accounts that only
+    look. Methods raise LabError with the end of what Terraform said.
+    """
 
     folder: Path
     report: Report
     image_tag: str
+    look_only: bool = False
 
     def init(self) -> None:
         self._run("init", "-lockfile=readonly", "-reconfigure", "-backend-config=backend.hcl")
@@ -90,7 +93,9 @@ class Terraform:
         # TF_CLI_ARGS, TF_WORKSPACE and variables would make another plan of the same commit.
         unwanted = re.compile(r"TF_(CLI_ARGS|VAR_|WORKSPACE|DATA_DIR)")
         kept = {name: value for name, value in os.environ.items() if name == SECRET or not unwanted.match(name)}
-        return {**kept, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_VAR_image_tag": self.image_tag}
+        looking = {"TF_VAR_look_only": "true"} if self.look_only else {}
+        own = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_VAR_image_tag": self.image_tag}
+        return {**kept, **own, **looking}
 
 
 def binary() -> str:

@@ -30,6 +30,7 @@ class Recipe:
     offline: bool = False
     lab_label: bool = True
     fresh: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_image(recipe: Recipe, lab: str, client: "DockerClient", watch: Watch) -> None:
@@ -43,7 +44,7 @@ def build_image(recipe: Recipe, lab: str, client: "DockerClient", watch: Watch) 
     for key, value in recipe.arguments.items():
         argv += ["--build-arg", f"{key}={value}"]
     # Last in the image, so that labs share all layers below.
-    labels = {IMAGE_LABEL: recipe.image}
+    labels = {IMAGE_LABEL: recipe.image, **recipe.labels}
     labels |= {INPUTS_LABEL: recipe.inputs} if recipe.inputs else {}
     labels |= {LAB_LABEL: lab} if recipe.lab_label else {}
     for key, value in labels.items():

@@ -15,7 +15,7 @@ output "repository_urls" {
 
 output "ci_role_arns" {
   value       = module.lab.ci_role_arns
-  description = "Roles of the delivery pipeline: plan, push, apply."
+  description = "Roles of the delivery pipeline: plan, drift, push, apply."
 }
 
 output "human_role_arns" {

@@ -5,6 +5,7 @@ locals {
   audit_account_id   = "222222222222"
   witness_account_id = "322222222222"
   people_account_id  = "444444444444"
+  look_prefix        = "mlops-staging-look"
 }
 
 provider "aws" {
@@ -21,7 +22,7 @@ provider "aws" {
   region = local.region
 
   assume_role {
-    role_arn = "arn:aws:iam::${local.audit_account_id}:role/mlops-lab-audit"
+    role_arn = "arn:aws:iam::${local.audit_account_id}:role/${var.look_only ? local.look_prefix : "mlops-lab"}-audit"
   }
 
   default_tags {
@@ -34,7 +35,7 @@ provider "aws" {
   region = local.region
 
   assume_role {
-    role_arn = "arn:aws:iam::${local.witness_account_id}:role/mlops-lab-witness"
+    role_arn = "arn:aws:iam::${local.witness_account_id}:role/${var.look_only ? local.look_prefix : "mlops-lab"}-witness"
   }
 
   default_tags {

@@ -17,3 +17,8 @@ output "heads_bus_arn" {
   value       = aws_cloudwatch_event_bus.heads.arn
   description = "Bus of new entries, in the witness' account."
 }
+
+output "look_role_arns" {
+  value       = [aws_iam_role.look_audit.arn, aws_iam_role.look_witness.arn]
+  description = "Roles in the other two accounts that only look."
+}

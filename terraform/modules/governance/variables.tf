@@ -39,3 +39,8 @@ variable "budget" {
     error_message = "budget.monthly_usd must be above 0."
   }
 }
+
+variable "lookers" {
+  type        = list(string)
+  description = "ARN of each role of the lab's account that may see how the other two accounts are set."
+}

@@ -3,24 +3,38 @@ locals {
   issuer = "token.actions.githubusercontent.com"
   # What a workflow must be to take each role on.
   subjects = {
-    # Pull requests, and the look for drift, which a schedule starts on the main branch.
-    plan  = ["repo:${var.repository}:pull_request", "repo:${var.repository}:ref:refs/heads/main"]
+    plan = ["repo:${var.repository}:pull_request"]
+    # What a schedule starts runs the main branch's code.
+    drift = ["repo:${var.repository}:ref:refs/heads/main"]
     push  = ["repo:${var.repository}:ref:refs/heads/main"]
     apply = ["repo:${var.repository}:environment:${var.environment}"]
   }
+  # Beside ReadOnlyAccess: the state, roles in the other accounts, and random passwords, of which none is kept.
+  looking = [
+    { actions = ["s3:GetObject"], resources = ["${var.state_bucket_arn}/${var.environment}/*"], conditions = [] },
+    { actions = ["s3:ListBucket"], resources = [var.state_bucket_arn], conditions = [] },
+    { actions = ["kms:Decrypt"], resources = [var.state_key_arn], conditions = [] },
+    { actions = ["sts:AssumeRole"], resources = var.look_role_arns, conditions = [] },
+    { actions = ["secretsmanager:GetRandomPassword"], resources = ["*"], conditions = [] },
+  ]
   ci = {
-    plan = [
-      { actions = ["s3:GetObject"], resources = ["${var.state_bucket_arn}/${var.environment}/*"], conditions = [] },
+    # A request's code gets no secret: its plan is compared with the state, and not with AWS.
+    plan = concat(local.looking, [
       { actions = ["s3:PutObject", "s3:DeleteObject"], resources = ["${var.state_bucket_arn}/${var.environment}/*.tflock"], conditions = [] },
-      { actions = ["s3:ListBucket"], resources = [var.state_bucket_arn], conditions = [] },
-    ]
+      { actions = ["kms:GenerateDataKey"], resources = [var.state_key_arn], conditions = [] },
+    ])
+    drift = concat(local.looking, [
+      { actions = ["secretsmanager:GetSecretValue"], resources = var.refreshed_secret_arns, conditions = [] },
+      { actions = ["kms:Decrypt"], resources = [var.key_arns.database], conditions = [] },
+    ])
     push = [
       # Logging in to the registry knows no resources.
       { actions = ["ecr:GetAuthorizationToken"], resources = ["*"], conditions = [] },
       {
         actions = [
           "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
-          "ecr:DescribeImageScanFindings", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
+          "ecr:DescribeImageScanFindings", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage",
+          "ecr:UploadLayerPart",
         ]
         resources  = ["arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${var.name}/*"]
         conditions = []
@@ -45,6 +59,7 @@ locals {
   }
   managed = {
     plan  = ["ReadOnlyAccess"]
+    drift = ["ReadOnlyAccess"]
     push  = []
     apply = ["PowerUserAccess", "IAMReadOnlyAccess"]
   }
@@ -78,7 +93,7 @@ data "aws_iam_policy_document" "ci_trust" {
 
 data "aws_iam_policy_document" "ci" {
   #checkov:skip=CKV_AWS_110:roles can be made with the boundary alone, by which none can destroy the trail or make roles
-  #checkov:skip=CKV_AWS_356:logging in to the registry knows no resources
+  #checkov:skip=CKV_AWS_356:logging in to the registry and asking for a random password know no resources
   for_each = local.ci
 
   dynamic "statement" {

@@ -54,6 +54,14 @@ locals {
         { actions = ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention"], resources = [local.entries], conditions = [] },
         { actions = ["kms:Decrypt"], resources = [var.key_arns.audit], conditions = [] },
       ]
+      # Whether the buckets are there, and how long the audit trail's is locked.
+      check-buckets = [
+        {
+          actions    = ["s3:ListBucket", "s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration"]
+          resources  = [var.bucket_arns.data, var.bucket_arns.artifacts, var.bucket_arns.audit]
+          conditions = []
+        },
+      ]
       # The header of a conditional create is asked for here as well as by the bucket, which another account may hold.
       append-audit = [
         {

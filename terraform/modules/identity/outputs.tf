@@ -25,5 +25,5 @@ output "human_role_arns" {
 
 output "ci_role_arns" {
   value       = { for name, role in aws_iam_role.ci : name => role.arn }
-  description = "Roles of the delivery pipeline: plan, push, apply."
+  description = "Roles of the delivery pipeline: plan, drift, push, apply."
 }

@@ -97,3 +97,18 @@ variable "state_bucket_arn" {
   type        = string
   description = "Bucket of Terraform's state, which plans read and lock."
 }
+
+variable "state_key_arn" {
+  type        = string
+  description = "KMS key of that bucket."
+}
+
+variable "look_role_arns" {
+  type        = list(string)
+  description = "Roles in the other accounts that only look."
+}
+
+variable "refreshed_secret_arns" {
+  type        = list(string)
+  description = "Secrets that Terraform reads when it compares what is there with its state."
+}

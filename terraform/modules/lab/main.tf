@@ -6,6 +6,11 @@ data "aws_route53_zone" "this" {
   name = var.domain
 }
 
+# Made by terraform/bootstrap, with the bucket.
+data "aws_kms_alias" "state" {
+  name = "alias/${var.state_bucket}-state"
+}
+
 locals {
   name = "mlops-${var.environment}"
   # What dev may lose, and the others may not.
@@ -52,6 +57,7 @@ module "storage" {
   audit_retention_days = var.audit_retention_days
   audit_writers        = ["${local.role}run-*"]
   audit_readers        = ["${local.role}task-governance-metrics", "${local.role}human-*"]
+  audit_checkers       = ["${local.role}task-provision"]
   log_expiry_days      = var.log_retention_days
   force_destroy        = !local.protected
 
@@ -110,6 +116,9 @@ module "identity" {
   exec_allowed          = local.exec_allowed
   repository            = var.repository
   state_bucket_arn      = "arn:${data.aws_partition.this.partition}:s3:::${var.state_bucket}"
+  state_key_arn         = data.aws_kms_alias.state.target_key_arn
+  look_role_arns        = module.governance.look_role_arns
+  refreshed_secret_arns = [for client in ["dagster", "mlflow"] : module.database.secret_arns["${client}-database"]]
 
   tasks = {
     for name, task in merge(local.services, { provision = local.once.provision }) : name => {
@@ -200,6 +209,7 @@ module "governance" {
   audit_bucket         = { name = module.storage.bucket_names.audit, arn = module.storage.bucket_arns.audit }
   audit_prefix         = var.audit_prefix
   trail_retention_days = var.audit_retention_days
+  lookers              = ["${local.role}ci-plan", "${local.role}ci-drift"]
   budget               = { monthly_usd = var.monthly_usd, alert_topic_arn = module.observability.alert_topic_arn }
 
   providers = {

@@ -173,17 +173,21 @@ locals {
     } },
     {
       provision = {
-        image       = "exporters"
-        command     = ["python", "-m", "lab.services.provision_command"]
-        cpu         = 256
-        memory      = 512
-        environment = local.common
+        image   = "exporters"
+        command = ["python", "-m", "lab.services.provision_command"]
+        cpu     = 256
+        memory  = 512
+        environment = merge(local.common, {
+          OBJECT_STORE  = "aws" # its buckets are found here, not made
+          POSTGRES_HOST = module.database.host
+          POSTGRES_PORT = tostring(module.database.port)
+        })
         secrets = {
           POSTGRES_PASSWORD   = "${module.database.secret_arns["superuser-database"]}:password::"
           DAGSTER_DB_PASSWORD = module.database.secret_arns["dagster-database"]
           MLFLOW_DB_PASSWORD  = module.database.secret_arns["mlflow-database"]
         }
-        grants = []
+        grants = ["check-buckets"]
       }
     },
   )

@@ -177,7 +177,7 @@ data "aws_iam_policy_document" "audit" {
     condition {
       test     = "ArnLike"
       variable = "aws:PrincipalArn"
-      values   = concat(var.audit_writers, var.audit_readers)
+      values   = concat(var.audit_writers, var.audit_readers, var.audit_checkers)
     }
   }
 }

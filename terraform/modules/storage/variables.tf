@@ -33,6 +33,11 @@ variable "audit_readers" {
   description = "ARN patterns of the roles that read audit entries."
 }
 
+variable "audit_checkers" {
+  type        = list(string)
+  description = "ARN patterns of the roles that see how entries are kept, and read none."
+}
+
 variable "log_expiry_days" {
   type        = number
   default     = 365

@@ -60,7 +60,9 @@ def lived(environment: str, folder: Path) -> Cycle:
         root = f"envs/{environment}"
         workspace.init(root, "-backend-config=backend.hcl")
         workspace.run(root, "apply", "-auto-approve", "-parallelism=20", *_QUIET)
-        again = workspace.run(root, "plan", "-detailed-exitcode", "-out=again", *_QUIET, ok=(0, 2))
+        # As a workflow that only looks: in the other accounts by roles of the environment's own.
+        look = ("-var=look_only=true", "-out=again")
+        again = workspace.run(root, "plan", "-detailed-exitcode", *look, *_QUIET, ok=(0, 2))
         plan = Plan.read(workspace.json(root, "show", "-json", "again"))
         settings = workspace.run(root, "output", "-raw", "settings").output
         planted = _planted(workspace, root) if environment == "dev" else plan

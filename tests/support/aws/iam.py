@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from tests.support.aws.cycle import ACCOUNTS
 from tests.support.aws.emulator import REGION
@@ -17,8 +18,9 @@ from tests.support.aws.plan import Plan
 from tests.support.aws.terraform import ENVIRONMENTS, SOURCE
 
 SIMULATOR = SOURCE / "tests" / "iam"
-# What AWS documents; ReadOnlyAccess and IAMReadOnlyAccess change nothing.
+# What AWS documents, and what it publishes as the emulator has it; IAMReadOnlyAccess changes nothing.
 _OF_AWS = {
+    "ReadOnlyAccess": json.loads(aws_managed_policies_data)["ReadOnlyAccess"]["Document"],
     "PowerUserAccess": {
         "Version": "2012-10-17",
         "Statement": [
@@ -47,6 +49,19 @@ _TARGETS: Mapping[str, str] = {
     "service": "arn:aws:ecs:{region}:{account}:service/{name}/mlflow",
     "task": "arn:aws:ecs:{region}:{account}:task/{name}/2f1e7a6c",
     "log": "arn:aws:logs:{region}:{account}:log-group:/{name}/mlflow:log-stream:one",
+    "trail-bucket": "arn:aws:s3:::{name}-trail-{audit}",
+    "trail-file": "arn:aws:s3:::{name}-trail-{audit}/AWSLogs/one.json.gz",
+    "audit-rule": "arn:aws:events:{region}:{audit}:rule/{name}-heads",
+    "audit-role-heads": "arn:aws:iam::{audit}:role/{name}-heads",
+    "look-audit": "arn:aws:iam::{audit}:role/{name}-look-audit",
+    "look-witness": "arn:aws:iam::{witness}:role/{name}-look-witness",
+    "admin-audit": "arn:aws:iam::{audit}:role/mlops-lab-audit",
+    "admin-witness": "arn:aws:iam::{witness}:role/mlops-lab-witness",
+    "heads-bus": "arn:aws:events:{region}:{witness}:event-bus/{name}-heads",
+    "heads-archive": "arn:aws:events:{region}:{witness}:archive/{name}-heads",
+    "heads-rule": "arn:aws:events:{region}:{witness}:rule/{name}-heads/{name}-heads-kept",
+    "heads-log": "arn:aws:logs:{region}:{witness}:log-group:/aws/events/{name}-heads",
+    "heads-stream": "arn:aws:logs:{region}:{witness}:log-group:/aws/events/{name}-heads:log-stream:one",
     "trail": "arn:aws:cloudtrail:{region}:{audit}:trail/{name}",
     "boundary": "arn:aws:iam::{account}:policy/{name}-boundary",
     "run": "arn:aws:ecs:{region}:{account}:task-definition/{name}-run-{rest}:1",
@@ -55,10 +70,14 @@ _TARGETS: Mapping[str, str] = {
     "audit-key": "storage.module.audit_key.aws_kms_key.this",
     "secret": 'database.module.password["dagster"].aws_secretsmanager_secret.this',
     "secret-mlflow": 'database.module.password["mlflow"].aws_secretsmanager_secret.this',
+    "state-key": "data.aws_kms_alias.state",
+    "database-key": "database.module.key.aws_kms_key.this",
     "workspace": "observability.aws_prometheus_workspace.this",
 }
 # Where the policy lies that a bucket or a key has itself.
 _OWN_POLICY = {
+    "database-key": "database.module.key.aws_kms_key.this",
+    "state-key": "database.module.key.aws_kms_key.this",  # bootstrap's, of the same module
     "audit-key": "storage.module.audit_key.aws_kms_key.this",
     "audit-bucket": "storage.aws_s3_bucket_policy.audit",
     "audit-entry": "storage.aws_s3_bucket_policy.audit",
@@ -143,15 +162,29 @@ class Evaluation:
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        account, audit, _ = ACCOUNTS[self.environment]
-        name = f"mlops-{self.environment}"
-        return {"name": name, "environment": self.environment, "account": account, "audit": audit, "region": REGION}
+        account, audit, witness = ACCOUNTS[self.environment]
+        own = {"name": f"mlops-{self.environment}", "environment": self.environment, "region": REGION}
+        return {**own, "account": account, "audit": audit, "witness": witness}
+
+    def _holder(self, target: str, role: str) -> str:
+        """The account that holds it; what is nothing in particular is the role's own."""
+        if target == "any":
+            return role.split(":")[4]
+        if target.startswith(("audit-", "trail")) or target.endswith("-audit"):
+            return self._names["audit"]
+        return self._names["witness" if target.startswith("heads-") or target.endswith("-witness") else "account"]
+
+    def _own_policy(self, target: str) -> str | None:
+        """The policy that a bucket, a key or a role in another account has itself."""
+        if target.startswith("look-"):
+            return str(self.roles[f"{self._names['name']}-{target}"]["assume_role_policy"])
+        return str(self.plan.at(_OWN_POLICY[target]).values["policy"]) if target in _OWN_POLICY else None
 
     def _simulation(self, call: Call) -> dict[str, Any]:
         role = self.roles[f"{self._names['name']}-{call.role}"]
         boundary = role.get("permissions_boundary")
-        account = self._names["audit" if call.target.startswith(("audit-", "trail")) else "account"]
-        policy = _OWN_POLICY.get(call.target)
+        account = self._holder(call.target, role["arn"])
+        policy = self._own_policy(call.target)
         simulation: dict[str, Any] = {
             "request": {
                 "principal": role["arn"],
@@ -163,7 +196,7 @@ class Evaluation:
             "serviceControlPolicies": [],
             "resourceControlPolicies": [],
             "permissionBoundaryPolicies": [self._document(boundary)] if boundary else None,
-            "resourcePolicy": json.loads(self.plan.at(policy).values["policy"]) if policy else None,
+            "resourcePolicy": json.loads(policy) if policy else None,
         }
         return {name: value for name, value in simulation.items() if value is not None}
 
@@ -179,7 +212,7 @@ class Evaluation:
 
     def _context(self, call: Call, principal: str) -> dict[str, str]:
         named = {name: self._target(word) if word in _TARGETS else word for name, word in call.conditions.items()}
-        account = self._names["account"]
+        account = principal.split(":")[4]
         common = {"aws:SecureTransport": "true", "aws:PrincipalArn": principal, "aws:PrincipalAccount": account}
         # S3 says of a PutObject whether it makes an object, or a part of one.
         made = {"s3:ObjectCreationOperation": "true"} if call.action == "s3:PutObject" else {}
@@ -195,4 +228,7 @@ class Evaluation:
         target = _TARGETS[kind]
         if target.startswith(("arn:", "*")):
             return target.format(**self._names, rest=rest)
+        if target.startswith("data."):
+            (found,) = (one for one in self.plan.read_there if one.address.endswith(target))
+            return str(found.values["target_key_arn"])
         return str(self.plan.at(target).values["arn"])

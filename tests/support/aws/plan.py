@@ -30,14 +30,16 @@ class Policy:
 
 @dataclass(frozen=True)
 class Plan:
-    """What Terraform is about to have made."""
+    """What Terraform is about to have made; `read_there` is what it found and didn't make."""
 
     resources: tuple[Resource, ...]
+    read_there: tuple[Resource, ...] = ()
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Plan":
         """From `terraform show -json` of a plan."""
-        return cls(tuple(_resources(document["planned_values"]["root_module"])))
+        before = document.get("prior_state", {}).get("values", {}).get("root_module", {})
+        return cls(tuple(_resources(document["planned_values"]["root_module"])), tuple(_resources(before, "data")))
 
     def of(self, *types: str) -> Iterator[Resource]:
         return (one for one in self.resources if one.type in types)
@@ -62,12 +64,12 @@ class Plan:
         return next((one for one in self.of("aws_iam_role") if one.values.get("arn") == arn), None)
 
 
-def _resources(module: Mapping[str, Any]) -> Iterator[Resource]:
+def _resources(module: Mapping[str, Any], mode: str = "managed") -> Iterator[Resource]:
     for one in module.get("resources", ()):
-        if one["mode"] == "managed":
+        if one["mode"] == mode:
             yield Resource(one["address"], one["type"], one["values"])
     for child in module.get("child_modules", ()):
-        yield from _resources(child)
+        yield from _resources(child, mode)
 
 
 def listed(value: Any) -> list[Any]:

@@ -80,6 +80,15 @@ def mirror() -> Path:
     )
 
 
+def configured(folder: Path) -> None:
+    """Writes `terraformrc` into it, by which Terraform finds its provider here. Raises Missing."""
+    binary()
+    (folder / "terraformrc").write_text(
+        f'disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = "{mirror()}"\n'
+        f'    include = ["{_HOST}/hashicorp/*"]\n  }}\n}}\n'
+    )
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A copy of terraform/ in which commands are run; nothing is written into the project's own."""
@@ -96,10 +105,7 @@ class Workspace:
         rules = Path("stack/prometheus/alert_rules.yml")
         (folder / rules).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / rules, folder / rules)
-        (folder / "terraformrc").write_text(
-            f'disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = "{mirror()}"\n'
-            f'    include = ["{_HOST}/hashicorp/*"]\n  }}\n}}\n'
-        )
+        configured(folder)
         return cls(folder, emulator)
 
     def path(self, module: str) -> Path:
