@@ -186,6 +186,7 @@ RELIED = (
     ),
     Relied("invoke", "invoke.parser.parser:Parser.parse_argv", "exit code 2 for wrong usage", ("argv",)),
     Relied("invoke", "invoke.program:Program.parse_cleanup", "exit code 2 for wrong usage"),
+    Relied("invoke", "invoke.program:Program.parse_tasks", "`invoke --list` without the options of each task"),
 )
 
 

@@ -219,3 +219,18 @@ def test_a_wrong_setting_stops_every_task_with_its_name(nowhere: dict[str, str])
         assert done.returncode == 1, name
         assert "PORT_OFFSET='many'" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_the_list_asks_no_command_for_its_options() -> None:
+    code = (
+        "import sys; from invoke import Program; sys.argv = ['invoke', '--list']\n"
+        "try: Program().run(['invoke', '--list'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if name.endswith('_commands')], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert "approve" in done.stdout
+    assert done.stderr.strip() == "[]"

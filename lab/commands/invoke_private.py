@@ -52,6 +52,19 @@ def end_wrong_usage_with_2() -> None:
     setattr(Program, "parse_cleanup", parse_cleanup)  # noqa: B010 - as above
 
 
+def list_without_options() -> None:
+    """Lets `invoke --list` read names and texts alone: options cost the import of every command."""
+    parse = Program.parse_tasks
+
+    def parse_tasks(program: Any) -> None:
+        if program.args.list.value and not program.core.unparsed and not program.args.help.value:
+            program.tasks = []
+        else:
+            parse(program)
+
+    setattr(Program, "parse_tasks", parse_tasks)  # noqa: B010 - as above
+
+
 def _flush() -> None:
     """Ends here when nobody reads what was printed: what is longer than a pipe's block is lost in silence later."""
     try:
