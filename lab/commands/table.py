@@ -53,7 +53,7 @@ _LAB: tuple[Command[Any], ...] = (
     Command("models", "Show every model: its versions, how the newest stands, what is champion.", training.models,
             training.print_models, json=True, code=training.unsound),
     Command("new-model", "Look at a data set, and write a model's folder for it: contract, baseline, test.",
-            models.new_model, models.print_proposal, json=True, document=models.document),
+            models.new_model, models.print_proposal, json=True),
     Command("seed", "Record the data set, its baseline profile and hash; plant or take back a drift.", training.seed,
             training.print_seeded, json=True),
     Command("status", "Show every service: health by its deep probe, address, uptime, memory.", lifecycle.status,
