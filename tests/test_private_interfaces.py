@@ -179,7 +179,7 @@ RELIED = (
         "invoke",
         "invoke.parser.parser:ParseMachine",
         "`invoke logs` with and without a name",
-        has=("complete_context",),
+        has=("complete_context", "see_positional_arg"),
     ),
     Relied(
         "invoke", "invoke.parser.context:ParserContext.missing_positional_args", "`invoke logs` with and without a name"

@@ -67,6 +67,11 @@ def test_the_list_reads_like_a_manual(nowhere: dict[str, str]) -> None:
         (["approve", "--version", "3"], "'reason'"),
         (["--help", "nosuch"], "'nosuch'"),
         (["--list", "nosuch"], "'nosuch'"),
+        (["aprove"], "Did you mean approve?"),
+        (["--help", "statsu"], "Did you mean status?"),
+        (["approve", "--verison", "3", "--reason", "it is right"], "Did you mean --version?"),
+        (["approve", "--version", "3", "--reasn", "it is right"], "approve has no option '--reasn'"),
+        (["identity-add", "bob", "--kye", "file", "--role", "analyst"], "Did you mean --key?"),
     ],
 )
 def test_what_is_not_understood_exits_with_2_and_says_what_to_type(
@@ -134,7 +139,8 @@ def test_an_option_that_must_be_given_is_named(nowhere: dict[str, str]) -> None:
     ("arguments", "said"),
     [
         (("seed", "--drift", "--reset"), "--drift and --reset exclude each other"),
-        (("logs", "mlflw"), "'mlflw' is no service"),
+        (("logs", "mlflw"), "Did you mean mlflow?"),
+        (("train", "CreditRiskModl"), "Did you mean CreditRiskModel?"),
         (("logs", "--since", "yesterday"), "--since 'yesterday' is no time"),
         (("logs", "--lines", "-1"), "--lines -1 is too few"),
         (("logs", "--lines", "many"), "--lines 'many' is no whole number"),

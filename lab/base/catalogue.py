@@ -6,6 +6,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lab.base.similar import meant
+
 LOOPBACK = "127.0.0.1"
 MAX_PORT_OFFSET = 40_000
 # Labs whose offsets are multiples of this share no port. Most round numbers have multiples that do: at 2000, Dagster
@@ -198,7 +200,7 @@ def find(name: str) -> ServiceSpec:
     try:
         return BY_NAME[aliases.get(name) or Service(name)]
     except ValueError:
-        raise KeyError(f"{name!r} is no service; there are {', '.join(Service)}") from None
+        raise KeyError(f"{name!r} is no service. {meant(name, Service)}There are {', '.join(Service)}.") from None
 
 
 def ports_at(offset: int) -> dict[int, str]:

@@ -261,4 +261,5 @@ def _service(name: str) -> ServiceSpec:
     try:
         return find(name)
     except KeyError as err:
-        raise UsageError(f"{err.args[0]}.") from None
+        said, _, known = err.args[0].partition(". ")
+        raise UsageError(f"{said}.", known) from None

@@ -100,6 +100,25 @@ def test_a_list_is_given_no_envelope() -> None:
     assert enveloped("identity add", {"a": 1}, 1) == {"schema": 1, "command": "identity-add", "ok": False, "a": 1}
 
 
+@pytest.mark.parametrize(
+    ("program", "typed", "command"),
+    [
+        ([INVOKE], ("approve", "--bogus", "--json"), "approve"),
+        ([INVOKE], ("aprove", "--json"), ""),
+        ([sys.executable, "-m", "lab.cli"], ("identity", "remove", "--json"), "identity-remove"),
+        ([sys.executable, "-m", "lab.cli"], ("alerts", "--hours", "many", "--json"), "alerts"),
+    ],
+)
+def test_what_is_not_understood_is_a_document_too(program: list[str], typed: tuple[str, ...], command: str) -> None:
+    done = run(program, *typed, env={"PATH": "/usr/bin:/bin"})
+    document = json.loads(done.stdout)
+
+    assert done.returncode == 2
+    assert (document["command"], document["ok"]) == (command, False)
+    assert document["error"]["message"] in done.stderr
+    assert document["error"]["remedy"]
+
+
 # A lab that was never started, and what each command is given so that it gets as far as it can.
 GIVEN = {
     "train": ["NoSuch"],
