@@ -191,6 +191,13 @@ CATALOGUE: tuple[ServiceSpec, ...] = (
 BY_NAME: dict[Service, ServiceSpec] = {spec.name: spec for spec in CATALOGUE}
 
 
+def landing(name: str, url: str) -> str:
+    """Where a browser should open a service at `url`: MLflow shows language models unless told otherwise."""
+    if name == Service.MLFLOW and url:
+        return f"{url.rstrip('/')}/#/experiments?workflowType=machine_learning"
+    return url
+
+
 def find(name: str) -> ServiceSpec:
     """The service called `name`; `minio`, `seaweedfs` and `s3` mean the object store.
 
