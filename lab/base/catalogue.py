@@ -13,6 +13,8 @@ MAX_PORT_OFFSET = 40_000
 # Labs whose offsets are multiples of this share no port. Most round numbers have multiples that do: at 2000, Dagster
 # gets the port that MLflow has at 0.
 OFFSET_STEP = 1_100
+# How an exporter is asked, by POST, for a round of its poller now.
+POLL_PATH, POLL_HEADER = "/poll", "X-Lab-Poll"
 # What is said of a service of a lab elsewhere that has no address here.
 UNSEEN = "not observable from here"
 
