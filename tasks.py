@@ -13,7 +13,7 @@ from invoke.tasks import Task
 
 from lab.base.startup import settle
 from lab.commands.command import REQUIRED, Command, Parameter
-from lab.commands.invoke_private import allow_optional_positionals, end_wrong_usage_with_2
+from lab.commands.invoke_private import allow_optional_positionals, end_wrong_usage_with_2, list_without_options
 from lab.commands.table import TASKS
 
 ROOT = Path(__file__).resolve().parent
@@ -30,6 +30,7 @@ def _end_without_reader() -> None:
 atexit.register(_end_without_reader)
 settle()
 allow_optional_positionals()
+list_without_options()
 end_wrong_usage_with_2()
 
 
@@ -39,6 +40,22 @@ def _ended(name: str, work: Callable[[], int]) -> None:
 
     if code := ended(name, work):
         raise Exit(code=code)
+
+
+class _Listed(Task[Any]):
+    """The task of a command with its name and text; it is made whole when somebody asks for more."""
+
+    def __init__(self, command: Command[Any]) -> None:
+        self._command = command
+        self._name, self.aliases, self.is_default = command.name.replace(" ", "-"), (), False
+        self.__doc__, self.__name__, self.__module__ = command.help, "body", __name__
+
+    def __getattr__(self, name: str) -> Any:
+        if "_command" not in vars(self) or name.startswith("__"):
+            raise AttributeError(name)
+        for known, value in vars(_task(self._command)).items():
+            vars(self).setdefault(known, value)
+        return object.__getattribute__(self, name)
 
 
 def _task(command: Command[Any]) -> Task[Any]:
@@ -147,4 +164,4 @@ def _check(context: Context) -> int:
 
 
 # Not a Collection of our own: Invoke would copy that.
-globals().update({f"_{command.name}": _task(command) for command in TASKS})
+globals().update({f"_{command.name}": _Listed(command) for command in TASKS})

@@ -35,6 +35,7 @@ class Poller:
         self._moved_at = monotonic()
         self._failure = ""
         self._last_success = 0.0
+        self._going_on = threading.Lock()
 
     @property
     def last_success(self) -> float:
@@ -62,14 +63,28 @@ class Poller:
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             began = self._monotonic()
-            try:
-                self._work()
-            except Exception as err:  # a poller that ends would leave its metrics frozen without a word
-                self._failure = f"its newest round failed: {type(err).__name__}"
-                log.exception("event=poll-failed poller=%s", self.name)
-            else:
-                self._failure = ""
-                if self._succeeded():
-                    self._last_success = self._clock()
-            self._moved_at = self._monotonic()
+            with self._going_on:
+                self._round()
             stop.wait(max(0.0, self._interval - (self._moved_at - began)))
+
+    def once_more(self) -> bool:
+        """Does a round now, in the caller's thread; whether it did, for one may be going on already."""
+        if not self._going_on.acquire(blocking=False):
+            return False
+        try:
+            self._round()
+        finally:
+            self._going_on.release()
+        return True
+
+    def _round(self) -> None:
+        try:
+            self._work()
+        except Exception as err:  # a poller that ends would leave its metrics frozen without a word
+            self._failure = f"its newest round failed: {type(err).__name__}"
+            log.exception("event=poll-failed poller=%s", self.name)
+        else:
+            self._failure = ""
+            if self._succeeded():
+                self._last_success = self._clock()
+        self._moved_at = self._monotonic()

@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 
 from exporters.exporter_config import ExporterConfig, from_environment
 from exporters.poller import Poller
+from lab.base.catalogue import POLL_HEADER, POLL_PATH
 from lab.base.errors import LabError
 
 REQUEST_THREADS = 8
@@ -201,6 +202,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, b"There are /metrics, /healthz and /readyz.\n")
 
     do_HEAD = do_GET  # noqa: N815 - the name is http.server's
+
+    def do_POST(self) -> None:
+        # A page in a browser can't send this header to another origin without asking, and nobody answers that here.
+        if self.path != POLL_PATH or self.headers.get(POLL_HEADER) is None:
+            self._send(404, b"There is nothing to change.\n")
+            return
+        done = [poller.once_more() for poller in self.server.exporter.pollers]
+        self._send(200 if all(done) else 202, b"done\n" if all(done) else b"a round is going on\n")
 
     def _send(self, code: int, body: bytes, content_type: str = "text/plain; charset=utf-8") -> None:
         self.send_response(code)

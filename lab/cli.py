@@ -17,6 +17,7 @@ from lab.cli_record import register as register_record
 from lab.commands.arguments import register as register_commands
 from lab.commands.cli_remote import config_of, endpoints
 from lab.commands.cli_remote import register as register_remote
+from lab.commands.parser import Parser
 
 if TYPE_CHECKING:
     from lab.observe.details import DetailSource
@@ -50,11 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="mlops-lab",
         description="One screen over the whole lab: services, runs, models, audit trail, drift and alerts.",
         epilog="Without options the screen opens; it needs no lab that is up, and connects by itself.",
-        allow_abbrev=False,
     )
     parser.add_argument("--once", action="store_true", help="print one snapshot as text and exit")
     parser.add_argument("--json", action="store_true", help="with --once: print the snapshot as JSON")

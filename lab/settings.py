@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from lab.base.alerts import AlertSettings
 from lab.base.catalogue import MAX_PORT_OFFSET
 from lab.base.errors import ClaimRefused, SettingsError
 from lab.base.names import ALLOWED
+from lab.base.similar import meant
 from lab.config import LabConfig, Secrets
 from lab.envfile import ROOT, SECRETS, env_file, shown_name, written_values
 from lab.governance.rules.policy import Actor, Claim, Environment, Policy, Role
@@ -243,8 +243,7 @@ def _settings(environ: Mapping[str, str]) -> Settings:
 def _no_setting(path: Path, name: str, known: list[str]) -> SettingsError:
     """A mistyped name: the nearest known one comes first."""
     shown = shown_name(name)
-    near = get_close_matches(shown.upper(), known, 1)
-    remedy = (f"Is {near[0]} meant? " if near else "") + f"Known are: {', '.join(known)}."
+    remedy = f"{meant(shown, known)}Known are: {', '.join(known)}."
     return SettingsError(f"{path}: {shown} is no setting.", remedy)
 
 

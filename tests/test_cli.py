@@ -333,3 +333,22 @@ def test_dashboards_cost_nothing_until_they_are_wanted() -> None:
     script = "import sys, lab.cli; lab.cli._parser(); print([m for m in sys.modules if m.startswith('lab.dashboards')])"
     found = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["identiy", "list"], "there is no command 'identiy'\n  → Did you mean identity?"),
+        (["identity", "lst"], "Did you mean list?"),
+        (["--onec"], "unrecognized arguments: --onec\n  → Did you mean --once?"),
+        (["audit", "verify", "--form-export", "x"], "Did you mean --from-export? `mlops-lab audit verify --help`"),
+        (["alerts", "--hours", "many"], "`mlops-lab alerts --help` shows all."),
+    ],
+)
+def test_what_is_mistyped_is_told_with_what_may_be_meant(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err

@@ -179,13 +179,14 @@ RELIED = (
         "invoke",
         "invoke.parser.parser:ParseMachine",
         "`invoke logs` with and without a name",
-        has=("complete_context",),
+        has=("complete_context", "see_positional_arg"),
     ),
     Relied(
         "invoke", "invoke.parser.context:ParserContext.missing_positional_args", "`invoke logs` with and without a name"
     ),
     Relied("invoke", "invoke.parser.parser:Parser.parse_argv", "exit code 2 for wrong usage", ("argv",)),
     Relied("invoke", "invoke.program:Program.parse_cleanup", "exit code 2 for wrong usage"),
+    Relied("invoke", "invoke.program:Program.parse_tasks", "`invoke --list` without the options of each task"),
 )
 
 

@@ -67,6 +67,11 @@ def test_the_list_reads_like_a_manual(nowhere: dict[str, str]) -> None:
         (["approve", "--version", "3"], "'reason'"),
         (["--help", "nosuch"], "'nosuch'"),
         (["--list", "nosuch"], "'nosuch'"),
+        (["aprove"], "Did you mean approve?"),
+        (["--help", "statsu"], "Did you mean status?"),
+        (["approve", "--verison", "3", "--reason", "it is right"], "Did you mean --version?"),
+        (["approve", "--version", "3", "--reasn", "it is right"], "approve has no option '--reasn'"),
+        (["identity-add", "bob", "--kye", "file", "--role", "analyst"], "Did you mean --key?"),
     ],
 )
 def test_what_is_not_understood_exits_with_2_and_says_what_to_type(
@@ -134,7 +139,8 @@ def test_an_option_that_must_be_given_is_named(nowhere: dict[str, str]) -> None:
     ("arguments", "said"),
     [
         (("seed", "--drift", "--reset"), "--drift and --reset exclude each other"),
-        (("logs", "mlflw"), "'mlflw' is no service"),
+        (("logs", "mlflw"), "Did you mean mlflow?"),
+        (("train", "CreditRiskModl"), "Did you mean CreditRiskModel?"),
         (("logs", "--since", "yesterday"), "--since 'yesterday' is no time"),
         (("logs", "--lines", "-1"), "--lines -1 is too few"),
         (("logs", "--lines", "many"), "--lines 'many' is no whole number"),
@@ -219,3 +225,18 @@ def test_a_wrong_setting_stops_every_task_with_its_name(nowhere: dict[str, str])
         assert done.returncode == 1, name
         assert "PORT_OFFSET='many'" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_the_list_asks_no_command_for_its_options() -> None:
+    code = (
+        "import sys; from invoke import Program; sys.argv = ['invoke', '--list']\n"
+        "try: Program().run(['invoke', '--list'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if name.endswith('_commands')], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert "approve" in done.stdout
+    assert done.stderr.strip() == "[]"

@@ -6,11 +6,15 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lab.base.similar import meant
+
 LOOPBACK = "127.0.0.1"
 MAX_PORT_OFFSET = 40_000
 # Labs whose offsets are multiples of this share no port. Most round numbers have multiples that do: at 2000, Dagster
 # gets the port that MLflow has at 0.
 OFFSET_STEP = 1_100
+# How an exporter is asked, by POST, for a round of its poller now.
+POLL_PATH, POLL_HEADER = "/poll", "X-Lab-Poll"
 # What is said of a service of a lab elsewhere that has no address here.
 UNSEEN = "not observable from here"
 
@@ -189,6 +193,13 @@ CATALOGUE: tuple[ServiceSpec, ...] = (
 BY_NAME: dict[Service, ServiceSpec] = {spec.name: spec for spec in CATALOGUE}
 
 
+def landing(name: str, url: str) -> str:
+    """Where a browser should open a service at `url`: MLflow shows language models unless told otherwise."""
+    if name == Service.MLFLOW and url:
+        return f"{url.rstrip('/')}/#/experiments?workflowType=machine_learning"
+    return url
+
+
 def find(name: str) -> ServiceSpec:
     """The service called `name`; `minio`, `seaweedfs` and `s3` mean the object store.
 
@@ -198,7 +209,7 @@ def find(name: str) -> ServiceSpec:
     try:
         return BY_NAME[aliases.get(name) or Service(name)]
     except ValueError:
-        raise KeyError(f"{name!r} is no service; there are {', '.join(Service)}") from None
+        raise KeyError(f"{name!r} is no service. {meant(name, Service)}There are {', '.join(Service)}.") from None
 
 
 def ports_at(offset: int) -> dict[int, str]:

@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from lab.base.errors import UsageError
 from lab.commands.command import Option, Voice
 
 if TYPE_CHECKING:
+    from lab.commands.audit_documents import ClosedDocument, VerifiedDocument
     from lab.governance.cases.orphans import Closing
     from lab.governance.ledger import Entry, Verification
 
@@ -44,12 +44,22 @@ def verify(
     return Verified(outcome.verification, outcome.notes, [str(one) for one in outcome.weak])
 
 
-def verified_document(value: Verified) -> dict[str, Any]:
+def verified_document(value: Verified) -> "VerifiedDocument":
     """The JSON of it."""
+    from lab.commands.audit_documents import HeadDocument, VerifiedDocument
+
     found = value.found
-    head = found.head and {"seq": found.head.seq, "hash": found.head.hash}
-    document = {"intact": found.intact, **asdict(found), "head": head, "notes": list(value.notes)}
-    return document | {"bucket": list(value.weak)}
+    return VerifiedDocument(
+        intact=found.intact,
+        checked=found.checked,
+        head=HeadDocument(found.head.seq, found.head.hash) if found.head else None,
+        faults=found.faults,
+        unfinished=found.unfinished,
+        heads=found.heads,
+        exposed=found.exposed,
+        notes=value.notes,
+        bucket=tuple(value.weak),
+    )
 
 
 def print_verified(value: Verified) -> None:
@@ -120,11 +130,12 @@ def close(_: Voice) -> "Closing":
     return interruption.run(_closing())
 
 
-def closed_document(found: "Closing") -> dict[str, Any]:
+def closed_document(found: "Closing") -> "ClosedDocument":
     """The JSON of it."""
-    left = [{"seq": one.begun.seq, "reason": one.reason} for one in found.left]
-    unaudited = [asdict(one) for one in found.unaudited]
-    return {"closed": [asdict(entry) for entry in found.closed], "left": left, "unaudited": unaudited}
+    from lab.commands.audit_documents import ClosedDocument, LeftDocument
+
+    left = tuple(LeftDocument(one.begun.seq, one.reason) for one in found.left)
+    return ClosedDocument(found.closed, left, found.unaudited)
 
 
 def print_closed(found: "Closing") -> None:

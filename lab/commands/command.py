@@ -66,7 +66,7 @@ def _shown_already(_: Any) -> None:
     """For commands that print while they work."""
 
 
-def _as_it_is(value: Any) -> Any:
+def as_it_is(value: Any) -> Any:
     return value
 
 
@@ -90,7 +90,7 @@ class Command(NamedTuple, Generic[T]):
     json: bool = False
     doing: str = ""
     live: bool = False
-    document: Callable[[T], object] = _as_it_is
+    document: Callable[[T], object] = as_it_is
     code: Callable[[T], int] = exit_code
     fixed: Mapping[str, Any] = _NOTHING
 
@@ -106,16 +106,33 @@ class Command(NamedTuple, Generic[T]):
         from lab.commands import printing
 
         own = dict(options)
-        as_json = bool(own.pop("json", False))
-        quiet = as_json or not self.doing or (self.live and not sys.stdout.isatty())
+        if own.pop("json", False):
+            return self._run_as_json(own)
+        quiet = not self.doing or (self.live and not sys.stdout.isatty())
         with printing.board(self.doing, quiet) as report:
-            voice = Voice(report, _unheard if as_json else printing.say)
-            value = self.function(voice, **self.fixed, **own)
-        printing.print_json(self.document(value)) if as_json else self.show(value)
+            value = self.function(Voice(report, printing.say), **self.fixed, **own)
+        self.show(value)
         return self.code(value)
 
+    def _run_as_json(self, own: Mapping[str, Any]) -> int:
+        """One document, also of what can't be done: that is explained on standard error, too."""
+        from lab.base.errors import Interrupted, LabError
+        from lab.commands.json_envelope import enveloped, refusal
+        from lab.commands.printing import jsonable, print_json
 
-def _unheard(_: str) -> None:
+        try:
+            value = self.function(Voice(_unheard, _unheard), **self.fixed, **own)
+        except Interrupted:
+            raise
+        except LabError as err:
+            print_json(refusal(self.name, err))
+            raise
+        code = self.code(value)
+        print_json(enveloped(self.name, jsonable(self.document(value)), code))
+        return code
+
+
+def _unheard(_: object) -> None:
     """Standard output is for the document alone."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import LabError, NotFound
+from lab.base.similar import meant
 from lab.dashboards.answers import named
 from lab.dashboards.asking import Asking
 from lab.dashboards.compose import page, summary
@@ -53,7 +54,8 @@ def open_board(root: Path, name: str) -> Dashboard:
         return read_file(short[0])
     if "/" in name or name.endswith(".json") or Path(name).is_file():
         return read_file(Path(name).expanduser())
-    raise NotFound(f"There is no dashboard {name!r}.", f"Name a file, or one of: {', '.join(own)}.")
+    near = meant(name, [stem.removeprefix("mlops-") for stem in own])
+    raise NotFound(f"There is no dashboard {name!r}.", f"{near}Name a file, or one of: {', '.join(own)}.")
 
 
 async def look(source: "PrometheusData", wish: Wish, now: datetime, columns: int) -> Looked:

@@ -6,6 +6,7 @@ tests/test_private_interfaces.py says what a new release took away.
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from invoke.exceptions import Exit, ParseError
@@ -16,8 +17,11 @@ from lab.base.interruption import PIPE_CLOSED
 
 
 def allow_optional_positionals() -> None:
-    """Makes `invoke logs` and `invoke logs mlflow` both right: Invoke knows required positionals only."""
-    complete = ParseMachine.complete_context
+    """Makes `invoke logs` and `invoke logs mlflow` both right, for Invoke knows required positionals only.
+
+    And it takes no word for one that looks like an option.
+    """
+    complete, take = ParseMachine.complete_context, ParseMachine.see_positional_arg
 
     def complete_context(machine: Any) -> None:
         for argument in machine.context.missing_positional_args if machine.context else ():
@@ -25,6 +29,13 @@ def allow_optional_positionals() -> None:
                 argument.value = ""
         complete(machine)
 
+    def see_positional_arg(machine: Any, value: str) -> None:
+        # A mistyped option must not become the reason that the audit trail keeps.
+        if value.startswith("--"):
+            raise ParseError(f"No idea what '{value}' is!", machine.context)
+        take(machine, value)
+
+    setattr(ParseMachine, "see_positional_arg", see_positional_arg)  # noqa: B010 - as below
     setattr(ParseMachine, "complete_context", complete_context)  # noqa: B010 - mypy takes an assignment for a mistake
 
 
@@ -36,7 +47,7 @@ def end_wrong_usage_with_2() -> None:
         try:
             return parse(parser, argv)
         except ParseError as err:
-            raise _wrong(err) from None
+            raise _wrong(err, parser.contexts) from None
 
     def parse_cleanup(program: Any) -> None:
         # Where --help and --list look for the names that they were given.
@@ -44,12 +55,25 @@ def end_wrong_usage_with_2() -> None:
             clean_up(program)
         except (ParseError, Exit) as err:
             _flush()
-            raise _wrong(err) if str(err) else err from None
+            raise _wrong(err, getattr(program.collection, "task_names", ())) if str(err) else err from None
         except BrokenPipeError:
             os._exit(PIPE_CLOSED)
 
     setattr(Parser, "parse_argv", parse_argv)  # noqa: B010 - as above
     setattr(Program, "parse_cleanup", parse_cleanup)  # noqa: B010 - as above
+
+
+def list_without_options() -> None:
+    """Lets `invoke --list` read names and texts alone: options cost the import of every command."""
+    parse = Program.parse_tasks
+
+    def parse_tasks(program: Any) -> None:
+        if program.args.list.value and not program.core.unparsed and not program.args.help.value:
+            program.tasks = []
+        else:
+            parse(program)
+
+    setattr(Program, "parse_tasks", parse_tasks)  # noqa: B010 - as above
 
 
 def _flush() -> None:
@@ -60,6 +84,31 @@ def _flush() -> None:
         os._exit(PIPE_CLOSED)
 
 
-def _wrong(err: Exception) -> Exit:
+def _wrong(err: Exception, tasks: Iterable[str]) -> Exit:
+    from lab.base.errors import UsageError
+    from lab.commands.json_envelope import refuse
+
+    said, remedy = _explained(err, tasks)
+    refuse(getattr(getattr(err, "context", None), "name", None) or "", UsageError(said, remedy))
+    return Exit(f"error: {said}\n  → {remedy}", 2)
+
+
+def _explained(err: Exception, tasks: Iterable[str]) -> tuple[str, str]:
+    """What is wrong, and what to type; with what may have been meant."""
+    from lab.base.similar import meant
+
+    everywhere = "`invoke --list` shows every command, `invoke --help up` one."
     said = re.sub(r"<Argument: ([\w-]+)[^>]*>", r"--\1", str(err))
-    return Exit(f"error: {said}\n  → `invoke --list` shows every command, `invoke --help up` one.", 2)
+    word = found[1] if (found := re.search(r"No idea what '(.*)' is|Sub-collection '(.*)' not found", said)) else None
+    context = getattr(err, "context", None)
+    if word is None and found:
+        word = found[2]
+    if word is None:
+        return said, everywhere
+    if not word.startswith("-"):
+        return f"there is no task '{word}'", meant(word, tasks) + everywhere
+    if context is None or not context.name:
+        return f"there is no option '{word}'", everywhere
+    near = meant(word, [flag for flag in context.flags if flag.startswith("--")])
+    remedy = f"{near}`invoke --help {context.name}` shows its options, `invoke --list` every command."
+    return f"{context.name} has no option '{word}'", remedy

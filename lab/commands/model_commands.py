@@ -25,13 +25,6 @@ def new_model(
     return propose(ROOT, name, Path(data).expanduser(), target, task, dry_run)
 
 
-def document(made: "Proposal") -> dict[str, object]:
-    """What `--json` prints."""
-    from dataclasses import asdict
-
-    return {**asdict(made), "folder": str(made.folder)}
-
-
 def print_proposal(made: "Proposal") -> None:
     """What was made, what to look at, and what comes next."""
     printing.say(f"{made.name}: {made.task} of {made.target!r}, from {made.features} columns and {made.rows} rows.")

@@ -1,11 +1,13 @@
 """How commands print: tables and live progress on a terminal, plain lines without one; Rich at first use."""
 
 import json
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -97,12 +99,16 @@ def print_json(value: Any) -> None:
 
 
 def jsonable(value: Any) -> Any:
-    """Dataclasses as objects, tuples as lists, everything else as it is."""
+    """Dataclasses as objects, tuples as lists, paths as text, null for what JSON has no number for; else as it is."""
     if is_dataclass(value) and not isinstance(value, type):
         extra = {"succeeded": value.succeeded} if hasattr(value, "succeeded") else {}
         return extra | jsonable(asdict(value))
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
     return [jsonable(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

@@ -3,20 +3,35 @@
 Nothing heavy is imported here or by the modules of the commands: `invoke --list` and the first paint must be quick.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lab.commands import alert_commands as alerts
-from lab.commands import approval_commands as approval
-from lab.commands import audit_commands as audit
-from lab.commands import backup_commands as backup
-from lab.commands import deploy_commands as deployment
-from lab.commands import governance_commands as governance
-from lab.commands import image_commands as images
-from lab.commands import lifecycle_commands as lifecycle
-from lab.commands import model_commands as models
-from lab.commands import training_commands as training
-from lab.commands import upgrade_commands as upgrade
 from lab.commands.command import Command
+from lab.commands.later import Later
+
+if TYPE_CHECKING:
+    from lab.commands import alert_commands as alerts
+    from lab.commands import approval_commands as approval
+    from lab.commands import audit_commands as audit
+    from lab.commands import backup_commands as backup
+    from lab.commands import deploy_commands as deployment
+    from lab.commands import governance_commands as governance
+    from lab.commands import image_commands as images
+    from lab.commands import lifecycle_commands as lifecycle
+    from lab.commands import model_commands as models
+    from lab.commands import training_commands as training
+    from lab.commands import upgrade_commands as upgrade
+else:
+    alerts = Later("lab.commands.alert_commands")
+    approval = Later("lab.commands.approval_commands")
+    audit = Later("lab.commands.audit_commands")
+    backup = Later("lab.commands.backup_commands")
+    deployment = Later("lab.commands.deploy_commands")
+    governance = Later("lab.commands.governance_commands")
+    images = Later("lab.commands.image_commands")
+    lifecycle = Later("lab.commands.lifecycle_commands")
+    models = Later("lab.commands.model_commands")
+    training = Later("lab.commands.training_commands")
+    upgrade = Later("lab.commands.upgrade_commands")
 
 _DECISIONS = {
     "approve": "Approve a model version for staging, later for prod; never by its owner.",
@@ -38,7 +53,7 @@ _LAB: tuple[Command[Any], ...] = (
     Command("models", "Show every model: its versions, how the newest stands, what is champion.", training.models,
             training.print_models, json=True, code=training.unsound),
     Command("new-model", "Look at a data set, and write a model's folder for it: contract, baseline, test.",
-            models.new_model, models.print_proposal, json=True, document=models.document),
+            models.new_model, models.print_proposal, json=True),
     Command("seed", "Record the data set, its baseline profile and hash; plant or take back a drift.", training.seed,
             training.print_seeded, json=True),
     Command("status", "Show every service: health by its deep probe, address, uptime, memory.", lifecycle.status,

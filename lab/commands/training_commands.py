@@ -177,15 +177,16 @@ def seed(
     """Records data set and baseline, or plants or takes back a drift. Raises LabError."""
     from lab import wiring
     from lab.models.model_folder import the_model
-    from lab.operations.seed import Seeder
+    from lab.operations.seed import Seeder, ask_monitor
 
     if drift and reset:
         raise UsageError("--drift and --reset exclude each other.", "Give one of them.")
     config = wiring.own_lab()
     seeder = Seeder(config, the_model(config.pipelines, model))
-    if drift or reset:
-        return seeder.plant_drift() if drift else seeder.reset()
-    return seeder.seed(signing(voice, key), reason)
+    planted = drift or reset
+    made = (seeder.plant_drift() if drift else seeder.reset()) if planted else seeder.seed(signing(voice, key), reason)
+    ask_monitor(config)
+    return made
 
 
 def print_seeded(result: "Seeded") -> None:
@@ -196,4 +197,10 @@ def print_seeded(result: "Seeded") -> None:
     for feature in result.report.features[:8]:
         table.add_row(feature.name, f"{feature.psi:.3f}", f"[{_STATES.get(feature.state, 'green')}]{feature.state}[/]")
     printing.show(table)
-    printing.say("drift detected" if result.report.detected else "no drift")
+    if result.report.detected:
+        name = f" --model {result.report.model}" if result.report.model else ""
+        printing.say(
+            f"drift detected: promotion is blocked; next: mlops-lab, and invoke seed --reset{name} takes it back"
+        )
+    else:
+        printing.say("no drift; next: invoke demo-run")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lab.base.errors import LabError, SettingsError, UsageError
 from lab.base.model_id import SLUG_RULE, ModelId, is_slug
 from lab.base.names import is_model_name, shown
+from lab.base.similar import meant
 
 if TYPE_CHECKING:
     import yaml
@@ -77,7 +78,8 @@ class Models:
                 raise one.problem
         known = ", ".join(sorted(one.contract.name for one in self.sound)) or "none"
         if name:
-            raise UsageError(f"There is no model {shown(name)}.", f"Known are: {known}.")
+            near = meant(name, [text for one in self.sound for text in (one.contract.name, one.slug)])
+            raise UsageError(f"There is no model {shown(name)}.", f"{near}Known are: {known}.")
         raise UsageError("No model is named, and none is the default one.", f"Name one of: {known}.")
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lab.base import interruption
-from lab.base.catalogue import BY_NAME, Service, ServiceSpec, find
+from lab.base.catalogue import BY_NAME, Service, ServiceSpec, find, landing
 from lab.base.errors import Interrupted, LabError, PolicyDenied, ServiceUnavailable, UsageError
 from lab.base.log_lines import since
 from lab.base.progress import Progress, Report
@@ -210,7 +210,7 @@ def page(config: LabConfig, runtime: Runtime, name: str) -> str:
     fact = runtime.facts()[spec.name]
     if fact.state in {"absent", "stopped"}:
         raise LabError(f"{spec.title} isn't running: {fact.reason}.", fact.remedy)
-    return config.url(spec.name)
+    return landing(spec.name, config.url(spec.name))
 
 
 def login_hint(config: LabConfig, url: str) -> str:
@@ -261,4 +261,5 @@ def _service(name: str) -> ServiceSpec:
     try:
         return find(name)
     except KeyError as err:
-        raise UsageError(f"{err.args[0]}.") from None
+        said, _, known = err.args[0].partition(". ")
+        raise UsageError(f"{said}.", known) from None

@@ -3,10 +3,11 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.base.catalogue import POLL_HEADER, POLL_PATH, Service
 from lab.base.csv_text import refuse_unreadable
 from lab.base.dataset import DatasetRef, hash_file, read_rows
 from lab.base.drift import DriftReport, Profile, compare, profile
@@ -21,6 +22,9 @@ from lab.models.model_folder import Model
 from lab.models.snapshot import MOST_BYTES, as_csv, is_parquet
 from lab.services.s3 import PIPELINE, S3, AuditStore
 
+# As long as a check of a large data set may take; seeding it took longer.
+_MONITOR_S = 20.0
+
 
 @dataclass(frozen=True)
 class Seeded:
@@ -29,6 +33,15 @@ class Seeded:
     current: DatasetRef
     baseline: DatasetRef
     report: DriftReport
+
+
+def ask_monitor(config: LabConfig) -> None:
+    """Has the drift monitor check now: what was planted shows at once. One that can't be asked checks when it would."""
+    url = config.url(Service.DRIFT_MONITOR) + POLL_PATH
+    import httpx  # what only reads the baseline starts quicker without
+
+    with suppress(httpx.HTTPError):
+        httpx.post(url, headers={POLL_HEADER: "1"}, timeout=_MONITOR_S, trust_env=False)
 
 
 class Seeder:

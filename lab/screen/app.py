@@ -73,6 +73,7 @@ class LabApp(ActionApp):
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "quit", "Quit", show=False),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
 
     def __init__(
@@ -131,6 +132,8 @@ class LabApp(ActionApp):
         return screen
 
     def on_mount(self) -> None:
+        # Back from Ctrl-Z the terminal is empty, and Textual paints only what changes.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.set_interval(1.0, self._heartbeat)
         self.call_after_refresh(self._begin)
 

@@ -9,6 +9,7 @@ from textual.command import DiscoveryHit, Hits
 from textual.content import Content
 from textual.system_commands import SystemCommandsProvider
 
+from lab.base.catalogue import landing
 from lab.screen.action_controller import find_alert, find_run, title_of
 from lab.screen.actions import ACTIONS, Action
 from lab.views import PARTS
@@ -55,7 +56,9 @@ def commands(app: "ActionApp") -> Iterable[SystemCommand]:
         yield SystemCommand(f"Go to {name}", f"Key {number}", partial(app.go_to, name))
     for service in view.snapshot.services.value or ():
         if service.url.startswith("http"):
-            yield SystemCommand(f"Open {service.title}", service.url, partial(app.open_url, service.url))
+            yield SystemCommand(
+                f"Open {service.title}", service.url, partial(app.open_url, landing(service.name, service.url))
+            )
     yield SystemCommand("Quit", "Key q: leave; the lab stays up", app.action_quit)
 
 

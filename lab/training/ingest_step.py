@@ -16,6 +16,7 @@ from lab.base.runs import INGEST
 from lab.dagster_host.source_snapshot import ROOT
 from lab.models.model_folder import Model
 from lab.models.snapshot import MOST_BYTES, as_csv, frame_as_csv, is_parquet
+from lab.training.asset_facts import owners_of
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage
 from lab.training.governance_resource import Governance
@@ -43,7 +44,14 @@ def ingest_step(keys: ModelKeys, model: Model | None = None) -> dg.AssetsDefinit
 
     @dg.multi_asset(
         name=keys.op(INGEST),
-        specs=[dg.AssetSpec(keys.data, description="the data as it came, stored under its SHA-256")],
+        specs=[
+            dg.AssetSpec(
+                keys.data,
+                description="the data as it came, stored under its SHA-256",
+                owners=owners_of(model.contract) if model else (),
+                kinds={"s3", "csv"},
+            )
+        ],
         group_name=keys.group,
     )
     def ingest_data(

@@ -21,10 +21,12 @@ from lab.governance.ledger import Entry, Status
 from lab.governance.rules.criteria import criteria_of
 from lab.models.contract import Contract
 from lab.models.environment import LOCK_KEY
+from lab.training.asset_facts import owners_of
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
+from lab.training.version_card import version_card
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -84,11 +86,19 @@ def version_tags(candidate: Candidate, vouching: Entry) -> dict[str, str]:
 
 def register_step(keys: ModelKeys, contract: Contract) -> dg.AssetsDefinition:
     """The step of one model."""
-    described = "governed version in MLflow's registry"
+    described = f"governed version in MLflow's registry: {contract.purpose}"
 
     @dg.multi_asset(
         name=keys.op(REGISTER),
-        specs=[dg.AssetSpec(keys.registered, deps=[keys.candidate], description=described)],
+        specs=[
+            dg.AssetSpec(
+                keys.registered,
+                deps=[keys.candidate],
+                description=described,
+                owners=owners_of(contract),
+                kinds={"mlflow"},
+            )
+        ],
         group_name=keys.group,
     )
     def register_with_governance(
@@ -126,14 +136,17 @@ def _registered(
         )
         tags = version_tags(candidate, request)
         with tracking.translated():
-            version = create_version(tracking.connect(env.tracking_uri), contract, candidate, tags)
+            card = version_card(contract, tags, trained["metrics"])
+            version = create_version(tracking.connect(env.tracking_uri), contract, candidate, tags, card)
         record.model_version = version
         record.note(request_seq=request.seq, mlflow_run_id=candidate.mlflow_run_id, data_hash=candidate.data_hash)
         page = f"{env.mlflow_url}/#/models/{contract.name}/versions/{version}"
         yield dg.MaterializeResult(metadata=_metadata(page, version, tags, trained["metrics"]))
 
 
-def create_version(client: "MlflowClient", contract: Contract, candidate: Candidate, tags: dict[str, str]) -> str:
+def create_version(
+    client: "MlflowClient", contract: Contract, candidate: Candidate, tags: dict[str, str], card: str = ""
+) -> str:
     """Creates the version with its tags in one request, never twice, and returns its number. Raises MlflowException."""
     from mlflow.exceptions import MlflowException
 
@@ -152,6 +165,7 @@ def create_version(client: "MlflowClient", contract: Contract, candidate: Candid
             run_id=candidate.mlflow_run_id,
             # MLflow refuses an empty tag value.
             tags={name: value for name, value in tags.items() if value},
+            description=card or None,
             model_id=candidate.model_id,
         )
 

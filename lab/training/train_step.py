@@ -11,6 +11,7 @@ from lab.base.dataset import DatasetRef
 from lab.base.runs import TRAIN, VALIDATE
 from lab.models.environment import LOCK_KEY
 from lab.models.model_folder import Model
+from lab.training.asset_facts import owners_of
 from lab.training.asset_keys import ModelKeys
 from lab.training.backends import Order, Result, carried_out
 from lab.training.data_store import DataStore, Storage, lineage
@@ -25,7 +26,15 @@ def train_step(keys: ModelKeys, model: Model) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=keys.op(TRAIN),
-        specs=[dg.AssetSpec(keys.candidate, deps=[keys.validated], description=described)],
+        specs=[
+            dg.AssetSpec(
+                keys.candidate,
+                deps=[keys.validated],
+                description=described,
+                owners=owners_of(model.contract),
+                kinds={"mlflow", "python"},
+            )
+        ],
         group_name=keys.group,
     )
     def train_model(

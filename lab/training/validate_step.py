@@ -16,6 +16,7 @@ from lab.base.progress import every
 from lab.base.runs import INGEST, VALIDATE
 from lab.governance.rules.approval_states import PROBE
 from lab.models.contract import Contract
+from lab.training.asset_facts import COLUMNS, column_schema, owners_of, preview
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.dataset_checks import CHECKS, SIZE_RULE, VALUES_RULE, Validation, check_file
@@ -43,7 +44,16 @@ def validate_step(keys: ModelKeys, contract: Contract) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=keys.op(VALIDATE),
-        specs=[dg.AssetSpec(valid, deps=[keys.data], description="the data, which keeps every rule of the contract")],
+        specs=[
+            dg.AssetSpec(
+                valid,
+                deps=[keys.data],
+                description="the data, which keeps every rule of the contract",
+                owners=owners_of(contract),
+                kinds={"s3", "csv"},
+                metadata={COLUMNS: column_schema(contract)},
+            )
+        ],
         check_specs=[*checks, drift],
         group_name=keys.group,
     )
@@ -75,9 +85,8 @@ def _validated(
             store.set_current(ref)
         store.hand_on(context.run.run_id, VALIDATE, {"dataset": asdict(ref), "drift": _drift_value(drift)})
         yield _drift_check(asset, drift)
-        yield dg.MaterializeResult(
-            asset_key=asset, metadata=_metadata(ref, validation, drift), data_version=dg.DataVersion(ref.sha256)
-        )
+        facts = {**_metadata(ref, validation, drift), "preview": preview(path, contract)}
+        yield dg.MaterializeResult(asset_key=asset, metadata=facts, data_version=dg.DataVersion(ref.sha256))
 
 
 def _chosen_baseline(keys: ModelKeys) -> str:

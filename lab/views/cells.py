@@ -37,11 +37,13 @@ Line = tuple[Span, ...]
 class Cell:
     """One field of a table. With `fill` (0-1) it is drawn as a bar of the first span's tone, as wide as its column.
 
+    `mark` (0-1) is a threshold on that bar.
     `order` is what sorting compares, where the text doesn't tell.
     """
 
     spans: Line = ()
     fill: float | None = None
+    mark: float | None = None
     order: float | None = None
 
     @property
@@ -170,13 +172,24 @@ def pad(spans: Sequence[Span], width: int, right: bool = False) -> Line:
     return (missing, *cut) if right else (*cut, missing)
 
 
-def bar(fill: float, width: int, tone: Tone) -> Line:
-    """A track of `width` cells, filled from the left in steps of half a cell."""
+def bar(fill: float, width: int, tone: Tone, mark: float | None = None) -> Line:
+    """A track of `width` cells, filled from the left in steps of half a cell; `mark` (0-1) is a threshold on it."""
     # A metric in MLflow can be no number at all.
     halves = round(min(max(fill, 0.0), 1.0) * width * 2) if isfinite(fill) else 0
     full, half = divmod(halves, 2)
     done = "━" * full + "╸" * half
-    return (Span(done, tone), Span("─" * (width - len(done)), Tone.MUTED))
+    plain = (Span(done, tone), Span("─" * (width - len(done)), Tone.MUTED))
+    return plain if mark is None or not width else _marked(plain, min(int(mark * width), width - 1))
+
+
+def _marked(track: Line, at: int) -> Line:
+    """The track with a stroke across the cell `at`."""
+    filled, rest = track
+    if at < len(filled.text):
+        text = filled.text
+        return (Span(f"{text[:at]}╂{text[at + 1 :]}", filled.tone), rest)
+    left, right = rest.text[: at - len(filled.text)], rest.text[at - len(filled.text) + 1 :]
+    return (filled, Span(left, rest.tone), Span("┼", Tone.PLAIN), Span(right, rest.tone))
 
 
 def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> tuple[Fitted, ...]:
@@ -227,7 +240,8 @@ def lay_out(row: Row, fitted: Sequence[Fitted]) -> Line:
 
 def _draw(content: Cell, place: Fitted) -> Line:
     if content.fill is not None:
-        return bar(content.fill, place.width, content.spans[0].tone if content.spans else Tone.PLAIN)
+        tone = content.spans[0].tone if content.spans else Tone.PLAIN
+        return bar(content.fill, place.width, tone, content.mark)
     return pad(content.spans, place.width, place.column.right)
 
 

@@ -23,8 +23,9 @@ COLUMNS = (
     Column("state", "state", 4, 15),
 )
 EMPTY = "No drift report yet.\n`invoke seed` records the baseline."
-# The bar is full at twice the PSI that counts as drifted.
+# The bar is full at twice the PSI that counts as drifted, which is marked on it.
 FULL = 2 * DRIFTED
+THRESHOLD = DRIFTED / FULL
 
 
 def panel(view: View) -> PanelView:
@@ -85,7 +86,7 @@ def _model(report: DriftReport) -> Row:
     cells = {
         "name": Cell((Span(f"{glyph} ", tone), Span(formats.clean(report.model), Tone.STRONG))),
         "psi": cell(f"{worst.psi:.3f}"),
-        "bar": Cell((Span("", tone),), fill=worst.psi / FULL),
+        "bar": Cell((Span("", tone),), fill=worst.psi / FULL, mark=THRESHOLD),
         "state": cell(f"{len(report.drifted)} drifted" if report.detected else state, tone),
     }
     return Row(f"model/{report.model}", cells)
@@ -103,7 +104,7 @@ def _feature(feature: FeatureDrift, report: DriftReport) -> Row:
     cells = {
         "name": Cell((Span(f"{glyph} ", tone), Span(formats.clean(feature.name), name_tone))),
         "psi": cell(f"{feature.psi:.3f}"),
-        "bar": Cell((Span("", tone),), fill=feature.psi / FULL),
+        "bar": Cell((Span("", tone),), fill=feature.psi / FULL, mark=THRESHOLD),
         "state": cell(feature.state, tone),
     }
     return Row(f"feature/{report.model}/{feature.name}", cells)
@@ -147,7 +148,7 @@ def detail(key: str, view: View) -> Detail | None:
     for feature in report.features:
         glyph, tone = STATES[feature.state]
         name = pad((Span(formats.clean(feature.name)),), 58)
-        track = bar(feature.psi / FULL, 24, tone)
+        track = bar(feature.psi / FULL, 24, tone, THRESHOLD)
         lines.append((Span(f"{glyph} ", tone), Span(f"{feature.psi:7.3f}  "), *track, Span("  "), *name))
     title = f"Drift · {formats.clean(report.model)}" if view.several else "Drift"
     return Detail(title, tuple(lines), report.current_hash, _page(view))

@@ -13,7 +13,7 @@ _SEARCHED = 400
 
 
 def select(rows: Sequence[Row], pattern: str) -> tuple[Row, ...]:
-    """The rows whose text matches, whatever its case; a pattern that is no regular expression is taken literally.
+    """The rows whose text matches, whatever its case; of a pattern that isn't finished, as far as it goes.
 
     A heading that matches brings its rows, and a row that matches its heading.
     """
@@ -45,12 +45,13 @@ def marker(pattern: str) -> re.Pattern[str] | None:
 
 
 def _compiled(wanted: str) -> re.Pattern[str] | None:
-    if not wanted:
-        return None
-    try:
-        return re.compile(wanted, re.IGNORECASE)
-    except re.error:
-        return re.compile(re.escape(wanted), re.IGNORECASE)
+    # While somebody types a group or a class, what is finished counts: nothing would match the rest.
+    while wanted:
+        try:
+            return re.compile(wanted, re.IGNORECASE)
+        except re.error:
+            wanted = wanted[:-1]
+    return None
 
 
 def problem(pattern: str) -> str:

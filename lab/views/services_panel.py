@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from lab.base.catalogue import landing
 from lab.observe.snapshot import Health, ServiceState
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
@@ -75,7 +76,8 @@ def detail(key: str, view: View) -> Detail | None:
     if state is None:
         return None
     lines = (*_service_fields(state), *_probes(key, view))
-    return Detail(f"Service · {formats.clean(state.title)}", lines, state.url or state.name, browsable(page_url(state)))
+    page = browsable(landing(state.name, page_url(state)))
+    return Detail(f"Service · {formats.clean(state.title)}", lines, state.url or state.name, page)
 
 
 def _service_fields(state: ServiceState) -> Iterable[Line]:

@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 from exporters.exporter_config import ExporterConfig, from_environment
 from exporters.poller import Poller
 from exporters.serve import REQUEST_THREADS, Exporter, LabCollector, gauge, registry, serve
+from lab.base.catalogue import POLL_HEADER, POLL_PATH
 from lab.base.errors import LabError, SettingsError
 from tests.exporters.exposition import names, parse, value
 from tests.support.contracts import MODEL_NAME
@@ -284,3 +285,35 @@ def test_a_round_that_got_nothing_is_no_success() -> None:
     poller.start(stop)
     eventually(lambda: rounds == 3, DEADLINE_S, "three rounds")
     assert poller.last_success == 7.0
+
+
+def post(port: int, path: str, headers: dict[str, str]) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    try:
+        connection.request("POST", path, headers=headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_a_round_can_be_asked_for_but_by_no_web_page() -> None:
+    rounds: list[int] = []
+    first = threading.Event()
+    poller = Poller("slow", 3600, lambda: (rounds.append(1), first.set())[0])
+    with serving(Exporter("test", [Fixed()], [poller], lambda: True)) as port:
+        assert first.wait(DEADLINE_S)
+        assert post(port, POLL_PATH, {}) == 404
+        assert post(port, "/metrics", {POLL_HEADER: "1"}) == 404
+        assert get(port, POLL_PATH)[0] == 404
+        assert post(port, POLL_PATH, {POLL_HEADER: "1"}) in {200, 202}
+        assert post(port, POLL_PATH, {POLL_HEADER: "1"}) == 200
+    assert 2 <= len(rounds) <= 3
+
+
+def test_two_rounds_never_overlap() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    poller = Poller("hung", 3600, lambda: (begun.set(), go_on.wait(DEADLINE_S))[0])
+    with serving(Exporter("test", [Fixed()], [poller], lambda: True)) as port:
+        assert begun.wait(DEADLINE_S)
+        assert post(port, POLL_PATH, {POLL_HEADER: "1"}) == 202
+        go_on.set()

@@ -112,6 +112,7 @@ def test_a_page_is_an_address_and_what_has_none_lists_those_that_have(tmp_path: 
     lab = config(tmp_path)
 
     assert lifecycle.page(lab, Logs(), "dagster") == lab.url(Service.DAGSTER)
+    assert lifecycle.page(lab, Logs(), "mlflow").endswith("/#/experiments?workflowType=machine_learning")
     with pytest.raises(UsageError, match=r"postgres has no page.*dagster"):
         lifecycle.page(lab, Logs(), "postgres")
     with pytest.raises(UsageError, match="is no service"):

@@ -232,3 +232,14 @@ async def test_click_chooses_a_row_and_double_click_opens_it() -> None:
         await pilot.pause()
         assert isinstance(app.screen, DetailScreen)
         assert app.screen.key == snapshots.RUNS[1].run_id
+
+
+async def test_ctrl_z_suspends_and_the_whole_screen_is_painted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    async with running() as (app, pilot):
+        monkeypatch.setattr(app, "action_suspend_process", lambda: done.append("suspended"))
+        await pilot.press("ctrl+z")
+        monkeypatch.setattr(app, "refresh", lambda **how: done.append(f"painted {how}"))
+        app.app_resume_signal.publish(app)
+        await pilot.pause()
+        assert done == ["suspended", "painted {'layout': True}"]

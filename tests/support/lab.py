@@ -27,6 +27,7 @@ from lab.runtime.native.orphan_processes import owned
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import READER, S3, AuditStore
+from tests.support.documents import validate
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
 
@@ -98,12 +99,14 @@ class LiveLab:
         )
 
     def json(self, *arguments: str, **variables: str) -> Any:
-        """The JSON that an Invoke task prints; whether it succeeded is in there."""
+        """The JSON that an Invoke task prints, of the schema that is published; whether it succeeded is in there."""
         done = self.invoke(*arguments, "--json", check=False, **variables)
         try:
-            return json.loads(done.stdout)
+            document = json.loads(done.stdout)
         except ValueError:
             raise AssertionError(f"{arguments} printed no JSON:\n{done.stdout}\n{done.stderr}") from None
+        validate(arguments[0], document)
+        return document
 
     def get(self, service: Service, path: str = "/", **options: Any) -> httpx.Response:
         """GET from a service of the lab."""

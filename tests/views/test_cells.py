@@ -66,6 +66,11 @@ def test_bar(fill: float, drawn: str) -> None:
     assert text(bar(fill, 4, Tone.OK)) == drawn
 
 
+@pytest.mark.parametrize(("fill", "drawn"), [(0.0, "──┼─"), (0.5, "━━┼─"), (0.75, "━━╂─"), (1.0, "━━╂━")])
+def test_a_bar_has_its_threshold(fill: float, drawn: str) -> None:
+    assert text(bar(fill, 4, Tone.OK, 0.5)) == drawn
+
+
 @pytest.mark.parametrize(
     ("pattern", "keys"),
     [
@@ -74,7 +79,10 @@ def test_bar(fill: float, drawn: str) -> None:
         ("^alp.a", "a"),
         ("!alpha", "b"),
         ("!", "ab"),
-        ("[", ""),
+        ("[", "ab"),
+        ("alpha(", "a"),
+        ("alp[", "a"),
+        ("!alpha(", "b"),
         ("345|12", "ab"),
         ("本語", "b"),
     ],

@@ -51,7 +51,10 @@ def test_a_pause_holds_lines_back_and_is_bounded_too() -> None:
     assert (feed.waiting, texts(feed.shown)) == (0, ["2", "3", "4"])
 
 
-@pytest.mark.parametrize(("pattern", "found"), [("b+", ["bb"]), ("!b", ["a"]), ("[", ["[c"]), ("", ["a", "bb", "[c"])])
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [("b+", ["bb"]), ("!b", ["a"]), ("[", ["a", "bb", "[c"]), ("b(", ["bb"]), (r"\[", ["[c"]), ("", ["a", "bb", "[c"])],
+)
 def test_search_is_a_regular_expression_or_its_inverse(pattern: str, found: list[str]) -> None:
     feed = Feed()
     feed.add([line("a"), line("bb"), line("[c")])

@@ -33,6 +33,7 @@ from lab.governance.rules.approval_states import (
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.identities import uncounted_remedy
 from lab.governance.rules.policy import Action
+from lab.governance.rules.version_records import no_version
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import PIPELINE, READER, S3, AuditStore
@@ -147,7 +148,7 @@ class Approver:
         if chosen and found and trail.history.of(found) != record:
             found = None
         if record is None and found is None:
-            raise NotFound(f"There is no version {version} of {model}.", "Type `mlops-lab` to see which there are.")
+            raise no_version(trail.history, model, version)
         holder = trail.history.holder(model, CHAMPION)
         champion = await self._version(model, holder.version) if holder else None
         environment = acted_in(record.state) if record else self.config.actor.environment

@@ -10,6 +10,7 @@ from lab.base.account import belong_to_folder
 from lab.base.errors import LabError, NotFound, PolicyDenied, UsageError
 from lab.base.file_lock import held
 from lab.base.interruption import finished_first
+from lab.base.similar import meant
 from lab.config import LabConfig
 from lab.governance.cases.gates import Claimant
 from lab.governance.cases.signing import (
@@ -90,7 +91,8 @@ class Registrar:
         """Takes every key of `name` out; what it signed before stays signed."""
         reader, known = self._look()
         if not (lines := known.named(name)):
-            raise NotFound(f"There is no identity {name!r}.", "Type `invoke identity-list`.")
+            near = meant(name, [signer.name for signer in known.signers])
+            raise NotFound(f"There is no identity {name!r}.", f"{near}Type `invoke identity-list`.")
         return self._change(REMOVE, lines, reason, reader, known)
 
     def _look(self) -> tuple[TrailReader, Identities]:

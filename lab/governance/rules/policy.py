@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from lab.base import names
 from lab.base.errors import SettingsError
+from lab.base.similar import meant
 from lab.governance.ledger import canonical
 from lab.models.metrics import MORE_IS_BETTER
 
@@ -193,7 +194,7 @@ def _parse(kind: type[_Known], text: str, place: str) -> _Known:
     except ValueError:
         name = kind.__name__.lower()
         raise SettingsError(
-            f"{place}: '{names.shown(text)}' is no {name}.", f"Use one of: {', '.join(kind)}."
+            f"{place}: '{names.shown(text)}' is no {name}.", f"{meant(text, kind)}Use one of: {', '.join(kind)}."
         ) from None
 
 

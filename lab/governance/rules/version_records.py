@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lab.base.errors import LedgerError
+from lab.base.errors import LedgerError, NotFound
 from lab.base.model_versions import ApprovalState, ModelVersion
+from lab.base.similar import meant
 from lab.governance.ledger import Entry, Fault, Status
 from lab.governance.rules.baselines import Baselines
 from lab.governance.rules.criteria import Criteria, CriteriaHistory, in_force, parse_criteria
@@ -189,3 +190,18 @@ class History:
     def baselines_of(self, model: str) -> Baselines:
         """What entries about the baseline of one model tell."""
         return self.baselines.get(model, Baselines())
+
+
+_SHOWN = 8
+
+
+def no_version(history: History, model: str, version: str) -> NotFound:
+    """Nothing on record is this version: the error names what there is, or the model that may have been meant."""
+    numbers = sorted((number for name, number in history.records if name == model), key=lambda one: (len(one), one))
+    if numbers:
+        more = "the newest are " if len(numbers) > _SHOWN else ""
+        remedy = f"On record {more}{', '.join(numbers[-_SHOWN:])}: `mlops-lab` shows how they stand."
+    else:
+        near = meant(model, {name for name, _ in history.records})
+        remedy = f"{near}`invoke models` shows every model, `invoke train {model}` makes the first version."
+    return NotFound(f"There is no version {version} of {model}.", remedy)

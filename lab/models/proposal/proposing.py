@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.base.errors import LabError, SettingsError, UsageError
+from lab.base.similar import meant
 from lab.models.contract import Contract
 from lab.models.metrics import Task
 from lab.models.model_folder import CONTRACT_FILE, parse_contract, read_contract
@@ -43,7 +44,8 @@ class Proposal:
 def propose(root: Path, name: str, data: Path, target: str, task: str = "", dry: bool = False) -> Proposal:
     """Looks at the data and writes the folder, unless `dry`. Raises LabError for what a person must decide first."""
     if task and task not in list(Task):
-        raise UsageError(f"--task {task}: there is no such task.", f"Take one of: {', '.join(Task)}.")
+        remedy = f"{meant(task, Task)}Take one of: {', '.join(Task)}."
+        raise UsageError(f"--task {task}: there is no such task.", remedy)
     pipelines = root / "pipelines"
     names = names_of(name, pipelines, _known(pipelines))
     with tempfile.TemporaryDirectory() as folder:

@@ -150,7 +150,8 @@ def chosen(runtime: Runtime, source: str) -> Sequence[Service]:
     try:
         return [find(source).name]
     except KeyError as err:
-        raise UsageError(f"{err.args[0]}.") from None
+        said, _, known = err.args[0].partition(". ")
+        raise UsageError(f"{said}.", known) from None
 
 
 def before(runtime: Runtime, services: Sequence[Service], levels: dict[str, Level]) -> Sequence[LogLine]:

@@ -24,6 +24,7 @@ from lab.operations.deployment.saved_plan import Workplace
 from lab.operations.deployment.terraform import Terraform
 from tests.support.aws.emulator import Emulator
 from tests.support.aws.terraform import Workspace
+from tests.support.documents import validate
 from tests.support.governed_lab import ENGINEER, OFFICER, GovernedLab
 
 TAG = "1.0.1"
@@ -181,6 +182,7 @@ def _typed(clone: Path, folder: Path) -> dict[str, Any]:
     done = subprocess.run(argv, cwd=clone, env=os.environ | given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
+    validate("deploy", found)
     return found
 
 

@@ -25,6 +25,7 @@ from lab.governance.rules.history import Fold, Record, model_of
 from lab.governance.rules.identities import Identities
 from lab.governance.rules.registry_findings import reconcile
 from lab.governance.rules.registry_tags import RegistryClaims
+from lab.governance.rules.version_records import no_version
 from lab.models.model_folder import Model
 from lab.services import ssh
 from lab.services.http import Http
@@ -127,10 +128,7 @@ class Collector:
         history = reading.fold.history()
         found = registry.find(name, number)
         if (record := history.named(name, version, found)) is None:
-            raise NotFound(
-                f"Version {version} of {name} isn't in the audit trail, so there is no evidence.",
-                "Type `mlops-lab` to see which versions there are.",
-            )
+            raise no_version(history, name, version)
         names = {record.version, record.name}
         findings = [
             one

@@ -1,0 +1,17 @@
+"""What a person may have meant by a name that there isn't."""
+
+from collections.abc import Iterable
+
+# How alike, from 0 to 1; and from how many letters a part of a name says which one is meant.
+_LEAST, _LETTERS = 0.65, 3
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """`Did you mean approve? `, to stand before what else is said; empty where nothing known is near."""
+    from difflib import get_close_matches  # commands that are understood don't need it
+
+    named = {one.lower(): one for one in known}
+    near = get_close_matches(word.lower(), named, 1, _LEAST)
+    if not near and len(word) >= _LETTERS:
+        near = [one for one in named if one.startswith(word.lower()) or one.endswith(word.lower())][:1]
+    return f"Did you mean {named[near[0]]}? " if near else ""

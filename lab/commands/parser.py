@@ -1,0 +1,44 @@
+"""The parser of `mlops-lab`: what it doesn't understand is told with what may have been meant."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from lab.base.errors import UsageError
+
+_CHOICE = re.compile(r"argument (?P<of>\S+): invalid choice: '(?P<word>.*?)' \(choose from (?P<known>.*)\)")
+
+
+class Parser(argparse.ArgumentParser):
+    """Options are never abbreviated: an abbreviation would change its meaning with a new option."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "allow_abbrev": False})
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Each subcommand refuses what it doesn't know itself, with its own options beside."""
+        found, surplus = super().parse_known_args(args, namespace)
+        if surplus:
+            from lab.base.similar import meant
+
+            words = [one for one in surplus if one.startswith("-")] or surplus
+            near = meant(words[0].partition("=")[0], re.findall(r"--[\w-]+", self.format_usage()))
+            self.error(f"unrecognized arguments: {' '.join(surplus)}\n  → {near}`{self.prog} --help` shows all.")
+        return found, surplus
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with 2; where JSON is asked for, standard output has a document as well."""
+        if choice := _CHOICE.fullmatch(message):
+            from lab.base.similar import meant
+
+            near = meant(choice["word"], re.findall(r"[\w-]+", choice["known"]))
+            message = (
+                f"there is no {choice['of'].lower()} {choice['word']!r}\n  → {near}`{self.prog} --help` shows all."
+            )
+        from lab.commands.json_envelope import refuse
+
+        said, _, remedy = message.partition("\n  → ")
+        remedy = remedy or f"`{self.prog} --help` shows all."
+        refuse("-".join(self.prog.split()[1:]), UsageError(said, remedy))
+        super().error(f"{said}\n  → {remedy}")
