@@ -11,12 +11,12 @@ from pydantic import Field, field_validator, model_validator
 from lab.base.names import MODEL_RULE, is_model_name
 from lab.base.tallies import Reading
 from lab.models.columns import Column, Kind, Part
+from lab.models.cron import cron_problem
 from lab.models.metrics import METRICS, Task, usual
 
 __all__ = ["MIN_PER_CLASS", "MIN_ROWS", "Column", "Contract", "Fairness", "Kind", "RiskTier", "Split", "Task"]
 
 _MARGIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?%?")
-_CRON = re.compile(r"[0-9*/,a-zA-Z-]+( [0-9*/,a-zA-Z?#-]+){4}")
 # Fewer rows, in all or of a class, are nothing to train on.
 MIN_ROWS, MIN_PER_CLASS = 100, 20
 
@@ -94,8 +94,8 @@ class Contract(Part):
     @field_validator("schedule")
     @classmethod
     def _schedule(cls, value: str) -> str:
-        if value and not _CRON.fullmatch(value):
-            raise ValueError(f"{value!r} isn't five fields as cron has them, as in 0 */6 * * *")
+        if value and (problem := cron_problem(value)):
+            raise ValueError(f"{value!r} isn't five fields as cron has them, as in 0 */6 * * *: {problem}")
         return value
 
     @model_validator(mode="after")
