@@ -12,6 +12,7 @@ from lab.base.names import MODEL_RULE, is_model_name
 from lab.base.tallies import Reading
 from lab.models.columns import Column, Kind, Part
 from lab.models.cron import cron_problem
+from lab.models.groups import LEAST, MEASURES, NONE, usual_measure
 from lab.models.metrics import METRICS, Task, usual
 
 __all__ = ["MIN_PER_CLASS", "MIN_ROWS", "Column", "Contract", "Fairness", "Kind", "RiskTier", "Split", "Task"]
@@ -46,13 +47,38 @@ class Split(Part):
         return self
 
 
+# A rate's own name says as much.
+_SHORT = {one.rates[0]: name for name, one in MEASURES.items() if len(one.rates) == 1}
+
+
 class Fairness(Part):
     """How the groups of a protected column are compared."""
 
-    measure: Literal["selection_rate", "accuracy", "true_positive_rate", "false_positive_rate", "mae", "mean_error"] | (
-        None
-    ) = Field(None, description="what is compared; by default accuracy, or mae of a regression")
-    least: int = Field(30, ge=1, description="held-out rows that a group needs to be compared")
+    measure: str = Field(
+        "",
+        description="by what groups are compared, the third table; empty: its first of the task; none: not judged",
+        json_schema_extra={"enum": ["", NONE, *MEASURES]},
+    )
+    margin: str = Field(
+        "",
+        description='how far apart groups may be, in quotes: "0.1", or "25%" of the value over all; empty: see policy',
+    )
+    least: int = Field(LEAST, ge=2, description="held-out rows that a group needs to be compared")
+
+    @field_validator("measure", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        named = _SHORT.get(value, value) if isinstance(value, str) else value
+        if isinstance(named, str) and named not in {"", NONE, *MEASURES}:
+            raise ValueError(f"{named!r} is no measure: known are {', '.join(MEASURES)} and {NONE}")
+        return named
+
+    @field_validator("margin")
+    @classmethod
+    def _margin(cls, value: str) -> str:
+        if value and not _MARGIN.fullmatch(value):
+            raise ValueError(f'{value!r} is no margin: write "0.1", or "25%" of the value over all rows')
+        return value
 
 
 class Contract(Part):
@@ -134,11 +160,10 @@ class Contract(Part):
             return f'{odd!r} is no margin: write "0.01", or "2%" of the champion\'s value'
         if self.primary and self.primary not in self.judged:
             return f"primary {self.primary!r} is none of the metrics"
-        measure, regression = self.fairness.measure, self.task is Task.REGRESSION
-        if measure and (measure in {"mae", "mean_error"}) != regression:
-            return f"fairness.measure {measure!r} doesn't fit a {self.task} task"
-        if measure and measure != "accuracy" and self.task is Task.MULTICLASS:
-            return f"fairness.measure of a multiclass task is accuracy, not {measure!r}"
+        measure = self.fairness.measure
+        if measure in MEASURES and self.task not in MEASURES[measure].tasks:
+            fitting = ", ".join(name for name, one in MEASURES.items() if self.task in one.tasks)
+            return f"fairness.measure {measure!r} doesn't fit a {self.task} task: known are {fitting}"
         return ""
 
     def _split(self) -> str:
@@ -210,6 +235,11 @@ class Contract(Part):
     def judged(self) -> tuple[str, ...]:
         """The metrics that are computed."""
         return self.metrics or usual(self.task)
+
+    @property
+    def measure(self) -> str:
+        """What groups of people are compared by."""
+        return self.fairness.measure or usual_measure(self.task)
 
     @property
     def decisive(self) -> str:

@@ -61,7 +61,7 @@ class StepRecord:
         self.model_version = ""
         self._append, self._entry = append, entry
 
-    def note(self, **details: str | int | bool) -> None:
+    def note(self, **details: str | int | bool | Mapping[str, Any]) -> None:
         """Adds details to the step's last entry."""
         self.details.update(details)
 

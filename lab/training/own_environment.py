@@ -142,7 +142,7 @@ def _trained_apart(model: Model, own: OwnEnvironment, frame: "pd.DataFrame", fol
     answer = _carried_out(model, own, order, folder, say)
     saved = _saved(folder, own.lock_hash, answer, contract.task)
     evaluation = fitting.evaluate(saved, held_out, contract)
-    evaluation = replace(evaluation, own=fitting.own_metrics(answer["own"], contract))
+    evaluation = replace(evaluation, own=fitting.own_metrics(answer["own"]))
     return fitting.as_trained(saved, str(answer["algorithm"]), evaluation, rows, (known, held_out), contract)
 
 

@@ -68,6 +68,8 @@ def _trained(
         # An audit entry holds no floats: their text form differs between languages.
         texts = {name: str(value) for name, value in metrics.items()}
         record.note(model_id=logged["model_id"], model_digest=logged["model_digest"], **texts)
+        if model.contract.protected:
+            record.note(fairness=logged["fairness"])
         handed = {"mlflow_run_id": mlflow_run, LOCK_KEY: own.lock_hash if own else "", **logged}
         store.hand_on(context.run.run_id, TRAIN, handed)
         link = f"{env.mlflow_url}/#/runs/{mlflow_run}"
@@ -100,4 +102,5 @@ def fit(order: Order, store: DataStore, say: Callable[[str], object]) -> Result:
         "model_uri": logged.uri,
         "model_digest": logged.digest,
         "metrics": dict(found.evaluation.metrics),
+        "fairness": found.evaluation.groups.as_details(),
     }

@@ -8,7 +8,27 @@ from dagster import DagsterInvalidDefinitionError, ScheduleDefinition
 from lab.models.cron import cron_problem
 
 _PARTS = (
-    *("0", "5", "59", "60", "23", "24", "31", "32", "12", "13", "7", "8", "30", "1-5", "5-1", "1,2", "1,,2", "-1", "01"),
+    *(
+        "0",
+        "5",
+        "59",
+        "60",
+        "23",
+        "24",
+        "31",
+        "32",
+        "12",
+        "13",
+        "7",
+        "8",
+        "30",
+        "1-5",
+        "5-1",
+        "1,2",
+        "1,,2",
+        "-1",
+        "01",
+    ),
     *("*/5", "*/0", "*/60", "1/15", "5/90", "*-5", "0-7", "mon", "jan", "MON", "sun-fri", "jan-mar", "L", "?", "1#2"),
     *("L5", "5L", "0#1,3", "x", ""),
 )
@@ -41,7 +61,9 @@ def test_what_never_comes_is_refused(text: str, said: str) -> None:
     assert not _by_dagster(text) or "five fields" in said
 
 
-@pytest.mark.parametrize("text", ["0 */6 * * *", "15 3 * * mon-fri", "0 0 L * *", "0 9 * * 1#2", "5/15 0,12 1 jan,jul 0-7"])
+@pytest.mark.parametrize(
+    "text", ["0 */6 * * *", "15 3 * * mon-fri", "0 0 L * *", "0 9 * * 1#2", "5/15 0,12 1 jan,jul 0-7"]
+)
 def test_what_comes_is_taken(text: str) -> None:
     assert cron_problem(text) == ""
     assert _by_dagster(text)
