@@ -3,7 +3,7 @@ apart two groups are at least, whatever chance did. Measures are named as fairle
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from typing import Any
@@ -53,6 +53,14 @@ MEASURES: Mapping[str, Measure] = {
 def usual_measure(task: Task) -> str:
     """What groups are compared by where a contract names nothing."""
     return next(name for name, one in MEASURES.items() if task in one.tasks)
+
+
+def caution(protected: Iterable[str]) -> str:
+    """What comparing groups never shows, for whoever reads of it."""
+    return (
+        f"Groups are those of {', '.join(protected)} in the held-out rows alone. Other columns may tell of the same; "
+        "whether labels themselves are just, and what a decision does to people, no measure shows."
+    )
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,6 @@ _PARTS = 4
 _MISSING = "(missing)"
 
 
-def caution(contract: Contract) -> str:
-    """What metrics by group never show, for the model card."""
-    names = ", ".join(contract.protected)
-    return (
-        f"Groups are those of {names} in the held-out rows alone. Other columns may tell of the same; whether labels "
-        "themselves are just, and what a decision does to people, no metric shows."
-    )
-
-
 def measured(found: Predictions, held_out: "pd.DataFrame", contract: Contract) -> Measured:
     """Each protected column by the contract's measure; the target isn't one, and what nobody looks at can't be."""
     least, measure = contract.fairness.least, contract.measure

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from lab.base.errors import RunFailed
 from lab.base.tallies import moment
 from lab.models.contract import Contract, Kind, Task
-from lab.models.groups import MEASURES, NONE, Measured
+from lab.models.groups import MEASURES, NONE, Measured, caution
 from lab.models.metrics import METRICS
 from lab.models.model_folder import Model
-from lab.training.fairness import caution, measured
+from lab.training.fairness import measured
 from lab.training.frames import frames
 from lab.training.predictions import Predictions, intervals, predict, scores
 from lab.training.schema import numbers_of
@@ -150,7 +150,7 @@ def as_trained(
         len(parts[1]),
         nullable(contract),
         module,
-        caution(contract),
+        caution(contract.protected),
     )
 
 

@@ -14,11 +14,12 @@ import pytest
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
 from lab.base.model_id import ModelId
 from lab.base.model_versions import GovernanceTags, files_digest
-from lab.base.runs import INGEST, OWNER_TAG, REGISTER, STEPS, TRAIN
+from lab.base.runs import INGEST, OWNER_TAG, REGISTER, REGISTRATION_REQUEST, STEPS, TRAIN
 from lab.governance.ledger import Status, verify
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.approval_states import PROBE
 from lab.models.drift_simulation import worse_times
+from lab.models.groups import parse_measured
 from lab.models.model_folder import Model, Models
 from lab.training.data_store import DataStore, Storage
 from lab.training.definitions import of_models
@@ -168,6 +169,18 @@ def test_another_model_is_registered_under_its_own_name_and_measured_against_its
     assert launch(model=SECOND).success
     newest = max(client.search_model_versions("name='Second'"), key=lambda one: int(one.version))
     assert (newest.version, newest.tags["drift_state"]) in {("2", "stable"), (2, "stable")}
+
+
+def test_what_groups_of_people_show_is_audited(launch: Launch, trail: Any) -> None:
+    launch()
+    ended = next(entry for entry in trail.entries if (entry.action, entry.status) == (TRAIN, Status.SUCCESS))
+    found = parse_measured(ended.details["fairness"])
+    assert (found.measure, found.least) == ("false_positive_rate_difference", 30)
+    assert {one.column for one in found.columns} == set(CONTRACT.protected)
+    age = next(one for one in found.columns if one.column == "age_in_years")
+    assert len(age.compared()) == 4
+    asked = next(entry for entry in trail.entries if entry.action == REGISTRATION_REQUEST).details["criteria"]
+    assert asked["fairness"] == {"measure": found.measure, "least": 30, "margin": ""}
 
 
 def test_every_step_has_its_two_entries_and_the_trail_verifies(launch: Launch, trail: Any) -> None:
