@@ -15,6 +15,7 @@ from lab.governance.rules.criteria import Criteria, CriteriaHistory, in_force, p
 from lab.governance.rules.deployments import Deployments
 from lab.governance.rules.identities import Identities
 from lab.governance.rules.policy import Policy
+from lab.models.environment import LOCK_KEY
 from lab.models.groups import Measured, parse_measured
 
 
@@ -89,6 +90,11 @@ class Record:
     def model_digest(self) -> str:
         """Digest of the model's files, empty where none was audited."""
         return str(self.registered.details.get("model_digest", ""))
+
+    @property
+    def lock_hash(self) -> str:
+        """Of the packages of its own that it was trained with; empty for the lab's."""
+        return str(self.registered.details.get(LOCK_KEY, ""))
 
     @property
     def mlflow_run_id(self) -> str:
