@@ -1,8 +1,6 @@
 """A model's contract: `model.yaml` in its folder says what it is for, which data it takes, and how it is judged."""
 
-import re
 from collections.abc import Mapping
-from enum import StrEnum
 from functools import cached_property
 from typing import Literal, Self
 
@@ -11,74 +9,26 @@ from pydantic import Field, field_validator, model_validator
 from lab.base.names import MODEL_RULE, is_model_name
 from lab.base.tallies import Reading
 from lab.models.columns import Column, Kind, Part
+from lab.models.contract_parts import MARGIN, Fairness, Resources, RiskTier, Split
 from lab.models.cron import cron_problem
-from lab.models.groups import LEAST, MEASURES, NONE, usual_measure
+from lab.models.groups import MEASURES, usual_measure
 from lab.models.metrics import METRICS, Task, usual
 
-__all__ = ["MIN_PER_CLASS", "MIN_ROWS", "Column", "Contract", "Fairness", "Kind", "RiskTier", "Split", "Task"]
+__all__ = [
+    "MIN_PER_CLASS",
+    "MIN_ROWS",
+    "Column",
+    "Contract",
+    "Fairness",
+    "Kind",
+    "Resources",
+    "RiskTier",
+    "Split",
+    "Task",
+]
 
-_MARGIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?%?")
 # Fewer rows, in all or of a class, are nothing to train on.
 MIN_ROWS, MIN_PER_CLASS = 100, 20
-
-
-class RiskTier(StrEnum):
-    """How much harm a wrong prediction does."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-
-class Split(Part):
-    """How rows are held out for the evaluation."""
-
-    by: Literal["stratified", "random", "time"] = Field(
-        "stratified",
-        description="stratified: each class in its share; random; time: the latest rows, by `column`",
-    )
-    test: float = Field(0.25, gt=0, lt=1, description="share of rows that is held out")
-    column: str = Field("", description="for time: the date or number that orders the rows")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.by == "time") != bool(self.column):
-            raise ValueError("a split by time needs column, and no other has one")
-        return self
-
-
-# A rate's own name says as much.
-_SHORT = {one.rates[0]: name for name, one in MEASURES.items() if len(one.rates) == 1}
-
-
-class Fairness(Part):
-    """How the groups of a protected column are compared."""
-
-    measure: str = Field(
-        "",
-        description="by what groups are compared, the third table; empty: its first of the task; none: not judged",
-        json_schema_extra={"enum": ["", NONE, *MEASURES]},
-    )
-    margin: str = Field(
-        "",
-        description='how far apart groups may be, in quotes: "0.1", or "25%" of the value over all; empty: see policy',
-    )
-    least: int = Field(LEAST, ge=2, description="held-out rows that a group needs to be compared")
-
-    @field_validator("measure", mode="before")
-    @classmethod
-    def _named(cls, value: object) -> object:
-        named = _SHORT.get(value, value) if isinstance(value, str) else value
-        if isinstance(named, str) and named not in {"", NONE, *MEASURES}:
-            raise ValueError(f"{named!r} is no measure: known are {', '.join(MEASURES)} and {NONE}")
-        return named
-
-    @field_validator("margin")
-    @classmethod
-    def _margin(cls, value: str) -> str:
-        if value and not _MARGIN.fullmatch(value):
-            raise ValueError(f'{value!r} is no margin: write "0.1", or "25%" of the value over all rows')
-        return value
 
 
 class Contract(Part):
@@ -109,6 +59,8 @@ class Contract(Part):
         description="by metric how much worse than the champion a version may be, in quotes: 0.01 or 2%",
     )
     fairness: Fairness = Field(default_factory=lambda: Fairness(), description="how groups of people are compared")
+
+    resources: Resources = Field(default_factory=lambda: Resources(), description="what fitting may use, at most")
 
     @field_validator("name")
     @classmethod
@@ -156,7 +108,7 @@ class Contract(Part):
             return f"{odd!r} is no metric of a {self.task} task: known are {', '.join(known)}"
         if len(set(self.metrics)) != len(self.metrics):
             return "metrics names one twice"
-        if odd := next((text for text in self.margins.values() if not _MARGIN.fullmatch(text)), ""):
+        if odd := next((text for text in self.margins.values() if not MARGIN.fullmatch(text)), ""):
             return f'{odd!r} is no margin: write "0.01", or "2%" of the champion\'s value'
         if self.primary and self.primary not in self.judged:
             return f"primary {self.primary!r} is none of the metrics"
