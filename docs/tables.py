@@ -14,7 +14,8 @@ sys.path.insert(0, str(ROOT))
 from docs.modules import FOLDERS  # noqa: E402 - run as a file, it must find the package first
 from lab.base.catalogue import CATALOGUE, ServiceSpec  # noqa: E402
 from lab.envfile import SECRETS  # noqa: E402
-from lab.models.contract import Column, Contract, Fairness, Split  # noqa: E402
+from lab.models.contract import Column, Contract, Fairness, Resources, Split  # noqa: E402
+from lab.models.groups import MEASURES  # noqa: E402
 from lab.models.metrics import METRICS  # noqa: E402
 from lab.settings import Settings  # noqa: E402
 
@@ -48,15 +49,16 @@ def settings() -> str:
 
 
 def contract() -> str:
-    """Every field of a model's contract, and of a column in it; then every metric."""
+    """Every field of a model's contract, and of a column in it; then every metric, then every measure."""
     parts: tuple[tuple[type[BaseModel], str], ...] = (
         (Contract, ""),
         (Column, "columns.<name>."),
         (Split, "split."),
         (Fairness, "fairness."),
+        (Resources, "resources."),
     )
     fields = [row for part, prefix in parts for row in _fields(part, prefix)]
-    return f"{table(('field', 'needed', 'what it means'), fields)}\n\n{metrics()}"
+    return f"{table(('field', 'needed', 'what it means'), fields)}\n\n{metrics()}\n\n{measures()}"
 
 
 def metrics() -> str:
@@ -73,6 +75,12 @@ def metrics() -> str:
         for name, one in known.items()
     ]
     return table(("task", "metric", "better is", "what it is", "computed"), rows)
+
+
+def measures() -> str:
+    """Every measure by which groups of people are compared."""
+    rows = [(", ".join(map(str, one.tasks)), f"`{name}`", one.meaning) for name, one in MEASURES.items()]
+    return table(("task", "measure", "what may not differ between groups"), rows)
 
 
 def _fields(part: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:

@@ -1,6 +1,7 @@
 """What a model is called in each place: in the registry, as a folder, in Dagster, in MLflow and in the data bucket."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, profile_key
@@ -75,6 +76,11 @@ def step_of(op: str) -> str:
     """The step that Dagster's name of it means, whichever model it is of."""
     step = op.rpartition(_OF_STEP)[2]
     return step if step in STEPS else op
+
+
+def models_among(ops: Iterable[str]) -> frozenset[str]:
+    """The folders of the models whose steps are among Dagster's `ops`; empty text is the default model's."""
+    return frozenset(op.rpartition(_OF_STEP)[0] for op in ops if step_of(op) in STEPS)
 
 
 def is_training(job: str) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lab.governance.cases.gates import Gate
     from lab.governance.cases.identity import Change, Known, Registrar
     from lab.governance.cases.signing import Signing
+    from lab.governance.rules.criteria import Criteria
 
 MODEL = Option("model that is meant; without it the default one", "NAME")
 _WHY = Option("why, for the audit trail")
@@ -142,6 +143,7 @@ def print_criteria(found: "CriteriaView") -> None:
         ("margins", _pairs(asked.margins) or "the policy's", _pairs(force.margins) or "none"),
         ("protected", ", ".join(asked.protected) or "none", ", ".join(force.protected) or "none"),
         ("used all the same", _pairs(asked.exempt) or "none", _pairs(force.exempt) or "none"),
+        ("groups compared", _groups(asked, "as the policy says"), _groups(force, "not judged")),
     ]
     for row in rows:
         table.add_row(*map(printing.escape, row))
@@ -152,6 +154,13 @@ def print_criteria(found: "CriteriaView") -> None:
         printing.say(f"in force now; audit entry {found.entry.seq}")
     elif found.problems:
         printing.say(f'invoke set-criteria --model {found.model} --reason "…" puts it in force; who trains can\'t')
+
+
+def _groups(found: "Criteria", otherwise: str) -> str:
+    if found.fairness is None or not found.protected:
+        return "none"
+    margin = f"at most {found.fairness.margin}" if found.fairness.margin else otherwise
+    return f"{found.fairness.measure}, {margin}, of {found.fairness.least} rows and more"
 
 
 def _pairs(values: "Mapping[str, str]") -> str:

@@ -33,13 +33,20 @@ def limit(environ: Mapping[str, str] = os.environ) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (soft, soft + _RESERVE))
 
 
-def for_another(environ: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """For a process that this one starts, in bytes: what it may allocate beyond what it begins with, and what it may
-    use in all of the container that both are in; 0: no limit.
+def private() -> int:
+    """Bytes of private memory that this process has by now, as the kernel counts them for the limit; Linux only."""
+    return _now("VmData")
+
+
+def for_another(environ: Mapping[str, str] = os.environ, most_mb: int = 0) -> tuple[int, int]:
+    """For a process that this one starts, in bytes: what it may allocate beyond what it begins with, `most_mb`
+    megabytes or what the variables say if that is less, and what it may use in all of the container that both are in;
+    0: no limit.
     """
     limits = _limits(environ)
     container = (limits[CONTAINER_VARIABLE] << 20) - _now("VmRSS") - 2 * _RESERVE if CONTAINER_VARIABLE in limits else 0
-    return limits.get(LIMIT_VARIABLE, 0) << 20, max(1, container) if CONTAINER_VARIABLE in limits else 0
+    own = min(filter(None, (limits.get(LIMIT_VARIABLE, 0), most_mb)), default=0)
+    return own << 20, max(1, container) if CONTAINER_VARIABLE in limits else 0
 
 
 def exceeded(environ: Mapping[str, str] = os.environ) -> str:

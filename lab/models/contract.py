@@ -1,8 +1,6 @@
 """A model's contract: `model.yaml` in its folder says what it is for, which data it takes, and how it is judged."""
 
-import re
 from collections.abc import Mapping
-from enum import StrEnum
 from functools import cached_property
 from typing import Literal, Self
 
@@ -11,48 +9,26 @@ from pydantic import Field, field_validator, model_validator
 from lab.base.names import MODEL_RULE, is_model_name
 from lab.base.tallies import Reading
 from lab.models.columns import Column, Kind, Part
+from lab.models.contract_parts import MARGIN, Fairness, Resources, RiskTier, Split
+from lab.models.cron import cron_problem
+from lab.models.groups import MEASURES, usual_measure
 from lab.models.metrics import METRICS, Task, usual
 
-__all__ = ["MIN_PER_CLASS", "MIN_ROWS", "Column", "Contract", "Fairness", "Kind", "RiskTier", "Split", "Task"]
+__all__ = [
+    "MIN_PER_CLASS",
+    "MIN_ROWS",
+    "Column",
+    "Contract",
+    "Fairness",
+    "Kind",
+    "Resources",
+    "RiskTier",
+    "Split",
+    "Task",
+]
 
-_MARGIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?%?")
-_CRON = re.compile(r"[0-9*/,a-zA-Z-]+( [0-9*/,a-zA-Z?#-]+){4}")
 # Fewer rows, in all or of a class, are nothing to train on.
 MIN_ROWS, MIN_PER_CLASS = 100, 20
-
-
-class RiskTier(StrEnum):
-    """How much harm a wrong prediction does."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-
-class Split(Part):
-    """How rows are held out for the evaluation."""
-
-    by: Literal["stratified", "random", "time"] = Field(
-        "stratified",
-        description="stratified: each class in its share; random; time: the latest rows, by `column`",
-    )
-    test: float = Field(0.25, gt=0, lt=1, description="share of rows that is held out")
-    column: str = Field("", description="for time: the date or number that orders the rows")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.by == "time") != bool(self.column):
-            raise ValueError("a split by time needs column, and no other has one")
-        return self
-
-
-class Fairness(Part):
-    """How the groups of a protected column are compared."""
-
-    measure: Literal["selection_rate", "accuracy", "true_positive_rate", "false_positive_rate", "mae", "mean_error"] | (
-        None
-    ) = Field(None, description="what is compared; by default accuracy, or mae of a regression")
-    least: int = Field(30, ge=1, description="held-out rows that a group needs to be compared")
 
 
 class Contract(Part):
@@ -84,6 +60,8 @@ class Contract(Part):
     )
     fairness: Fairness = Field(default_factory=lambda: Fairness(), description="how groups of people are compared")
 
+    resources: Resources = Field(default_factory=lambda: Resources(), description="what fitting may use, at most")
+
     @field_validator("name")
     @classmethod
     def _name(cls, value: str) -> str:
@@ -94,8 +72,8 @@ class Contract(Part):
     @field_validator("schedule")
     @classmethod
     def _schedule(cls, value: str) -> str:
-        if value and not _CRON.fullmatch(value):
-            raise ValueError(f"{value!r} isn't five fields as cron has them, as in 0 */6 * * *")
+        if value and (problem := cron_problem(value)):
+            raise ValueError(f"{value!r} isn't five fields as cron has them, as in 0 */6 * * *: {problem}")
         return value
 
     @model_validator(mode="after")
@@ -130,15 +108,14 @@ class Contract(Part):
             return f"{odd!r} is no metric of a {self.task} task: known are {', '.join(known)}"
         if len(set(self.metrics)) != len(self.metrics):
             return "metrics names one twice"
-        if odd := next((text for text in self.margins.values() if not _MARGIN.fullmatch(text)), ""):
+        if odd := next((text for text in self.margins.values() if not MARGIN.fullmatch(text)), ""):
             return f'{odd!r} is no margin: write "0.01", or "2%" of the champion\'s value'
         if self.primary and self.primary not in self.judged:
             return f"primary {self.primary!r} is none of the metrics"
-        measure, regression = self.fairness.measure, self.task is Task.REGRESSION
-        if measure and (measure in {"mae", "mean_error"}) != regression:
-            return f"fairness.measure {measure!r} doesn't fit a {self.task} task"
-        if measure and measure != "accuracy" and self.task is Task.MULTICLASS:
-            return f"fairness.measure of a multiclass task is accuracy, not {measure!r}"
+        measure = self.fairness.measure
+        if measure in MEASURES and self.task not in MEASURES[measure].tasks:
+            fitting = ", ".join(name for name, one in MEASURES.items() if self.task in one.tasks)
+            return f"fairness.measure {measure!r} doesn't fit a {self.task} task: known are {fitting}"
         return ""
 
     def _split(self) -> str:
@@ -210,6 +187,11 @@ class Contract(Part):
     def judged(self) -> tuple[str, ...]:
         """The metrics that are computed."""
         return self.metrics or usual(self.task)
+
+    @property
+    def measure(self) -> str:
+        """What groups of people are compared by."""
+        return self.fairness.measure or usual_measure(self.task)
 
     @property
     def decisive(self) -> str:

@@ -1,15 +1,15 @@
 """How a model does by groups of people, as the contract's protected columns tell them apart; fairlearn groups.
 
-Each measure is a mean over rows of a group, so that its interval needs no resampling: Wilson's for a share, Student's
+Each rate is a mean over rows of a group, so that its interval needs no resampling: Wilson's for a share, Student's
 for an error. Groups with fewer rows than the contract asks for are shown and not compared.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lab.models.contract import Contract, Kind, Task
+from lab.models.contract import Contract, Kind
+from lab.models.groups import MEASURES, NONE, Comparison, Group, Measured
 from lab.training.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -22,80 +22,32 @@ _PARTS = 4
 _MISSING = "(missing)"
 
 
-@dataclass(frozen=True)
-class Group:
-    """One group: held-out rows, those that the measure is a mean over, the measure with its 95 % interval."""
-
-    name: str
-    rows: int
-    counted: int
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The groups of one protected column by one measure. `least`: rows that a group needs to be compared."""
-
-    column: str
-    metric: str
-    measure: str
-    least: int
-    groups: tuple[Group, ...]
-
-    @property
-    def compared(self) -> tuple[Group, ...]:
-        """The groups with enough rows; none if there aren't two."""
-        found = tuple(one for one in self.groups if one.counted >= self.least and one.value is not None)
-        return found if len(found) > 1 else ()
-
-    @property
-    def difference(self) -> float:
-        """Between the groups that differ most, of those with enough rows."""
-        values = [one.value for one in self.compared if one.value is not None]
-        return round(max(values) - min(values), 6) if values else 0.0
-
-    @property
-    def says(self) -> str:
-        """What this shows and what it doesn't, in a sentence each."""
-        what = self.measure.replace("_", " ")
-        if not self.compared:
-            return f"{self.column}: fewer than two groups have {self.least} held-out rows, so nothing can be said."
-        apart = [(a, b) for a in self.compared for b in self.compared if _below(a, b)]
-        seen = (
-            "the intervals of some don't overlap: look why"
-            if apart
-            else "the intervals of all overlap, so chance may explain it; that they are treated alike isn't shown"
-        )
-        left = len(self.groups) - len(self.compared)
-        few = f" {left} with fewer than {self.least} rows {'is' if left == 1 else 'are'} left out." if left else ""
-        return f"{self.column}: {what} differs by {self.difference:.3f} between its groups, and {seen}.{few}"
-
-
-def caution(contract: Contract) -> str:
-    """What metrics by group never show, for the model card."""
-    names = ", ".join(contract.protected)
-    return (
-        f"Groups are those of {names} in the held-out rows alone. Other columns may tell of the same; whether labels "
-        "themselves are just, and what a decision does to people, no metric shows."
-    )
-
-
-def compared(found: Predictions, held_out: "pd.DataFrame", contract: Contract) -> tuple[Comparison, ...]:
-    """Each protected column by the contract's measure; the target isn't one."""
+def measured(found: Predictions, held_out: "pd.DataFrame", contract: Contract) -> Measured:
+    """Each protected column by the contract's measure; the target isn't one, and what nobody looks at can't be."""
+    least, measure = contract.fairness.least, contract.measure
+    if measure == NONE:
+        return Measured(measure, least, ())
     taken: dict[str, int] = {}
     made = []
-    measure = contract.fairness.measure or ("mae" if contract.task is Task.REGRESSION else "accuracy")
     for name in contract.protected:
         if name == contract.target or name not in contract.used:
             continue
         groups = _groups(held_out[name], contract.columns[name].type)
         plain = re.sub(r"\W+", "_", name)[:80].strip("_") or "column"
         taken[plain] = taken.get(plain, 0) + 1
-        metric = f"{measure}_difference_{plain}" + (f"_{taken[plain]}" if taken[plain] > 1 else "")
-        made.append(Comparison(name, metric, measure, contract.fairness.least, _measured(found, groups, measure)))
-    return tuple(made)
+        suffix = plain + (f"_{taken[plain]}" if taken[plain] > 1 else "")
+        for rate in MEASURES[measure].rates:
+            scale = _scale(found, rate)
+            made.append(
+                Comparison(name, f"{rate}_difference_{suffix}", rate, least, _by_group(found, groups, rate), scale)
+            )
+    return Measured(measure, least, tuple(made))
+
+
+def _scale(found: Predictions, rate: str) -> float:
+    """What a share of the rate is meant of; errors in both directions would cancel each other out."""
+    cells, counts = _cells(found, "mae" if rate == "mean_error" else rate)
+    return round(float(cells[counts].mean()), 6) if counts.any() else 0.0
 
 
 def _groups(column: "pd.Series[Any]", kind: Kind) -> "pd.Series[Any]":
@@ -109,15 +61,15 @@ def _groups(column: "pd.Series[Any]", kind: Kind) -> "pd.Series[Any]":
     return column.astype(object).fillna(_MISSING).map(str).reset_index(drop=True)
 
 
-def _measured(found: Predictions, groups: "pd.Series[Any]", measure: str) -> tuple[Group, ...]:
+def _by_group(found: Predictions, groups: "pd.Series[Any]", rate: str) -> tuple[Group, ...]:
     from fairlearn.metrics import MetricFrame, count
 
-    cells, counts = _cells(found, measure)
+    cells, counts = _cells(found, rate)
 
     def of(which: "Array") -> "Array":
         return cells[which][counts[which]]
 
-    # Rows are named by their places, so that each measure is told which are the group's.
+    # Rows are named by their places, so that each rate is told which are the group's.
     places = _places(len(cells))
     frame = MetricFrame(
         metrics={"rows": count, "mean": lambda rows, _: float(of(rows).mean()) if len(of(rows)) else float("nan")},
@@ -126,7 +78,7 @@ def _measured(found: Predictions, groups: "pd.Series[Any]", measure: str) -> tup
         sensitive_features=groups,
     )
     return tuple(
-        _group(str(name), int(row["rows"]), of((groups == name).to_numpy()), measure, float(row["mean"]))
+        _group(str(name), int(row["rows"]), of((groups == name).to_numpy()), rate, float(row["mean"]))
         for name, row in frame.by_group.iterrows()
     )
 
@@ -137,42 +89,40 @@ def _places(rows: int) -> "Array":
     return np.arange(rows)
 
 
-def _cells(found: Predictions, measure: str) -> "tuple[Array, Array]":
-    """What the measure is a mean of, a row each, and which rows count."""
+def _cells(found: Predictions, rate: str) -> "tuple[Array, Array]":
+    """What the rate is a mean of, a row each, and which rows count."""
     import numpy as np
 
     every = np.ones(len(found.truth), dtype=bool)
-    if measure in {"mae", "mean_error"}:
+    if rate in {"mae", "mean_error"}:
         error = found.guess - found.truth
-        return (np.abs(error) if measure == "mae" else error), every
+        return (np.abs(error) if rate == "mae" else error), every
     which: Mapping[str, tuple[Array, Array]] = {
         "accuracy": (found.guess == found.truth, every),
         "selection_rate": (found.guess == 1, every),
         "true_positive_rate": (found.guess == 1, found.truth == 1),
         "false_positive_rate": (found.guess == 1, found.truth == 0),
     }
-    return which[measure]
+    return which[rate]
 
 
-def _group(name: str, rows: int, cells: "Array", measure: str, value: float) -> Group:
+def _group(name: str, rows: int, cells: "Array", rate: str, value: float) -> Group:
     if not len(cells):
         return Group(name, rows, 0, None, None, None)
-    low, high = _interval(cells, measure)
+    low, high = _interval(cells, rate)
     ends = (None, None) if low is None or high is None else (round(low, 6), round(high, 6))
     return Group(name, rows, len(cells), round(value, 6), *ends)
 
 
-def _interval(cells: "Array", measure: str) -> tuple[float | None, float | None]:
+def _interval(cells: "Array", rate: str) -> tuple[float | None, float | None]:
     from scipy import stats
 
-    if measure in {"mae", "mean_error"}:
-        if len(cells) < 2 or not cells.std():
+    if rate in {"mae", "mean_error"}:
+        if len(cells) < 2:
             return None, None
+        if not cells.std():
+            return float(cells[0]), float(cells[0])
         low, high = stats.t.interval(0.95, len(cells) - 1, cells.mean(), stats.sem(cells))
         return float(low), float(high)
     found = stats.binomtest(int(cells.sum()), len(cells)).proportion_ci(method="wilson")
     return float(found.low), float(found.high)
-
-
-def _below(one: Group, other: Group) -> bool:
-    return one.high is not None and other.low is not None and one.high < other.low

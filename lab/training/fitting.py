@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from lab.base.errors import RunFailed
 from lab.base.tallies import moment
 from lab.models.contract import Contract, Kind, Task
+from lab.models.groups import MEASURES, NONE, Measured, caution
 from lab.models.metrics import METRICS
 from lab.models.model_folder import Model
-from lab.training.fairness import Comparison, caution, compared
+from lab.training.fairness import measured
 from lab.training.frames import frames
 from lab.training.predictions import Predictions, intervals, predict, scores
 from lab.training.schema import numbers_of
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OWN_METRIC = re.compile(r"[a-z][a-z0-9_]{0,99}")
+# What the lab calls its own values beside the metrics: the ends of intervals, and differences between groups.
+_LABS = re.compile(
+    rf"({'|'.join({name for known in METRICS.values() for name in known})})(_low|_high)?"
+    rf"|({'|'.join({rate for one in MEASURES.values() for rate in one.rates})})_difference_.*"
+)
 _PIECE = 50_000
 _FEW = 50_000
 # A frame with features and target, the contract's parameters, its seed → whatever predicts.
@@ -52,7 +58,7 @@ class Evaluation:
     intervals: Mapping[str, tuple[float, float]]
     predictions: Predictions
     own: Mapping[str, float] = field(default_factory=dict)
-    groups: tuple[Comparison, ...] = ()
+    groups: Measured = field(default_factory=lambda: Measured(NONE, 0, ()))
 
     @property
     def extras(self) -> dict[str, float]:
@@ -62,7 +68,7 @@ class Evaluation:
             for name, both in self.intervals.items()
             for end, value in zip(("low", "high"), both, strict=True)
         }
-        return {**ends, **{one.metric: one.difference for one in self.groups if one.compared}, **self.own}
+        return {**ends, **{one.metric: one.difference for one in self.groups.columns if one.compared()}, **self.own}
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ def as_trained(
         len(parts[1]),
         nullable(contract),
         module,
-        caution(contract),
+        caution(contract.protected),
     )
 
 
@@ -224,20 +230,22 @@ def evaluate(model: Any, held_out: "pd.DataFrame", contract: Contract, code: Cod
     target = target if contract.task is Task.REGRESSION else target.astype(object)
     features = held_out[list(contract.features)]
     found = predict(model, features, target, contract)
-    own = own_metrics(code.evaluate(model, features, target), contract) if code and code.evaluate else {}
-    return Evaluation(
+    judged = Evaluation(
         scores(found, contract.judged),
         intervals(found, contract.judged, contract.seed),
         found,
-        own,
-        compared(found, held_out, contract),
+        groups=measured(found, held_out, contract),
     )
+    if code is None or code.evaluate is None:
+        return judged
+    # Behind what is judged: whatever it does to its arguments changes nothing there.
+    return replace(judged, own=own_metrics(code.evaluate(model, features, target)))
 
 
-def own_metrics(found: Mapping[str, float], contract: Contract) -> dict[str, float]:
+def own_metrics(found: Mapping[str, float]) -> dict[str, float]:
     """Metrics of the model's own. Raises RunFailed for what can't be logged, or passes for a metric of the lab."""
     for name, value in found.items():
-        if not OWN_METRIC.fullmatch(name) or name in METRICS[contract.task]:
+        if not OWN_METRIC.fullmatch(name) or _LABS.fullmatch(name):
             raise RunFailed(f"evaluate gives a metric named {name!r}.", "Take a-z, 0-9, _, no name of the lab's.")
         if not isinstance(value, (int, float)) or not math.isfinite(value):
             raise RunFailed(f"evaluate gives {value!r} for {name}.", "Let it return finite numbers.")

@@ -1,6 +1,6 @@
 """The governance resource: who a run belongs to, and the guard that stands around its steps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 
@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from lab.base.errors import LabError
-from lab.base.model_id import ModelId
+from lab.base.model_id import ModelId, models_among
 from lab.base.runs import ENVIRONMENT_TAG, OWNER_TAG, ROLE_TAG
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules import callers
@@ -18,6 +18,9 @@ from lab.services.aws_identity import caller_arn
 from lab.services.s3 import S3, AuditStore
 from lab.training.guard import AuditWriter, Guard, Rules, StepRecord
 from lab.training.step_environment import StepEnvironment, read_environment
+
+# The trail knows a run's steps by their names alone, of which each model has the same.
+_SEVERAL = "This run is of several models, and the audit trail couldn't tell their steps apart"
 
 
 class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argument types a wrapped value, and there is none
@@ -51,6 +54,7 @@ class Governance(dg.ConfigurableResource):  # type: ignore[type-arg]  # the argu
             context.log.warning,
             caller=caller,
             model=model.name if model else "",
+            refused=_SEVERAL if len(models_among(_ops(context))) > 1 else "",
         )
         with ExitStack() as guarded:
             try:
@@ -83,6 +87,11 @@ def _ledger(env: StepEnvironment) -> Ledger:
     # Kept for all steps of a run: a writer that knows the head needs one request less per entry.
     store = AuditStore(S3.from_environment(), env.audit_bucket, env.audit_prefix)
     return Ledger(store, env.audit_prefix, env.journal)
+
+
+def _ops(context: dg.AssetExecutionContext) -> Sequence[str]:
+    """What the run executes, by Dagster's names."""
+    return context.run.step_keys_to_execute or [node.name for node in context.job_def.nodes]
 
 
 def _said(caller: Caller, claimed: str) -> str:

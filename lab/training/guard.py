@@ -61,7 +61,7 @@ class StepRecord:
         self.model_version = ""
         self._append, self._entry = append, entry
 
-    def note(self, **details: str | int | bool) -> None:
+    def note(self, **details: str | int | bool | Mapping[str, Any]) -> None:
         """Adds details to the step's last entry."""
         self.details.update(details)
 
@@ -84,11 +84,13 @@ class Guard:
         clock: Callable[[], str] = now_utc,
         caller: Caller | None = None,
         model: str = "",
+        refused: str = "",
     ) -> None:
+        """`refused`: why nothing of this run may begin, whoever asks."""
         self._ledger, self._rules, self._claim = ledger, rules, claim
         self._run_id, self._code_version = run_id, code_version
         self._warn, self._clock, self._caller = warn, clock, caller
-        self._model, self._policy_hash = model, ""
+        self._model, self._refused, self._policy_hash = model, refused, ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[StepRecord]:
@@ -141,6 +143,8 @@ class Guard:
         self._policy_hash = ""
         policy = self._rules.policy()
         self._policy_hash = self._rules.hash(policy)
+        if self._refused:
+            raise PolicyDenied(f"{self._refused}.", "Launch a run for each model.")
         if self._caller and self._caller.problem:
             raise PolicyDenied(f"{self._caller.problem}.", "Start the run as the task of a role that may run here.")
         decision = policy.decide(self._claim.actor(), Action.RUN)

@@ -142,7 +142,7 @@ def _trained_apart(model: Model, own: OwnEnvironment, frame: "pd.DataFrame", fol
     answer = _carried_out(model, own, order, folder, say)
     saved = _saved(folder, own.lock_hash, answer, contract.task)
     evaluation = fitting.evaluate(saved, held_out, contract)
-    evaluation = replace(evaluation, own=fitting.own_metrics(answer["own"], contract))
+    evaluation = replace(evaluation, own=fitting.own_metrics(answer["own"]))
     return fitting.as_trained(saved, str(answer["algorithm"]), evaluation, rows, (known, held_out), contract)
 
 
@@ -173,9 +173,11 @@ def _saved(folder: Path, lock_hash: str, answer: Mapping[str, Any], task: Task) 
 def _carried_out(model: Model, own: OwnEnvironment, order: Mapping[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     python = prepared(own, environments_here(), ROOT, say)
     _copy_code(model, folder / "code")
-    memory, container = memory_limit.for_another()
+    allowed = model.contract.resources
+    memory, container = memory_limit.for_another(most_mb=allowed.memory_mb)
+    deadline = min(own.deadline_s, allowed.seconds or own.deadline_s)
     told = {**order, "module": model.module, "memory": memory, "container_memory": container}
-    return process.carried_out(python, read_bytes(_HERE).decode(), told, folder, say, own.deadline_s)
+    return process.carried_out(python, read_bytes(_HERE).decode(), told, folder, say, deadline)
 
 
 def _copy_code(model: Model, target: Path) -> None:

@@ -192,8 +192,8 @@ def log_training(trained: Trained) -> LoggedModel:
     mlflow.log_params({**trained.parameters, **rows})
     for name, figure in pictures(trained.evaluation):
         mlflow.log_figure(figure, f"plots/{name}")
-    if trained.evaluation.groups:
-        found = [{**asdict(one), "difference": one.difference, "says": one.says} for one in trained.evaluation.groups]
+    if groups := trained.evaluation.groups.columns:
+        found = [{**asdict(one), "difference": one.difference, "says": one.says} for one in groups]
         mlflow.log_dict({"groups": found, "caution": trained.caution}, "fairness.json")
     saved = trained.model
     # MLflow lets the model predict the example.

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import dagster as dg
 
 from lab.base.dataset import DatasetRef
 from lab.base.runs import TRAIN, VALIDATE
+from lab.models.contract import Resources
 from lab.models.environment import LOCK_KEY
 from lab.models.model_folder import Model
 from lab.training.asset_facts import owners_of
@@ -16,6 +18,7 @@ from lab.training.asset_keys import ModelKeys
 from lab.training.backends import Order, Result, carried_out
 from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.governance_resource import Governance
+from lab.training.limits import limited
 from lab.training.own_environment import own_environment, trained
 from lab.training.step_environment import read_environment, the_model_here
 
@@ -77,12 +80,19 @@ def _trained(
         # An audit entry holds no floats: their text form differs between languages.
         texts = {name: str(value) for name, value in metrics.items()}
         record.note(model_id=logged["model_id"], model_digest=logged["model_digest"], **texts)
+        if model.contract.protected:
+            record.note(fairness=logged["fairness"])
         handed = {"mlflow_run_id": mlflow_run, LOCK_KEY: own.lock_hash if own else "", **logged}
         store.hand_on(context.run.run_id, TRAIN, handed)
         link = f"{env.mlflow_url}/#/runs/{mlflow_run}"
         yield dg.MaterializeResult(
             metadata={"mlflow_run": dg.MetadataValue.url(link), "model_id": logged["model_id"], **metrics},
         )
+
+
+def _limits(model: Model) -> AbstractContextManager[None]:
+    """A process of its own environment has its limits there: what is over here is waiting for it."""
+    return limited(Resources() if own_environment(model) else model.contract.resources)
 
 
 def fit(order: Order, store: DataStore, say: Callable[[str], object]) -> Result:
@@ -97,16 +107,19 @@ def fit(order: Order, store: DataStore, say: Callable[[str], object]) -> Result:
     with (
         tempfile.TemporaryDirectory() as folder,
         tracking.continued(read_environment().tracking_uri, order["mlflow_run_id"]),
+        ExitStack() as kept,
     ):
         path = Path(folder) / "data.csv"
         tracking.log_data(order["mlflow_run_id"], model.slug, ref.sha256, ref.key, ref.rows)
         store.fetch(ref.sha256, path)
-        with trained(model, path, say) as found:
-            say("Trained; logging the model to MLflow.")
-            logged = tracking.log_training(found)
+        with _limits(model):
+            found = kept.enter_context(trained(model, path, say))
+        say("Trained; logging the model to MLflow.")
+        logged = tracking.log_training(found)
     return {
         "model_id": logged.model_id,
         "model_uri": logged.uri,
         "model_digest": logged.digest,
         "metrics": dict(found.evaluation.metrics),
+        "fairness": found.evaluation.groups.as_details(),
     }

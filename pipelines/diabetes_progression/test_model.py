@@ -22,5 +22,5 @@ def test_the_model_is_better_than_a_guess() -> None:
 def test_the_figures_stay_and_groups_are_compared() -> None:
     trained = tried(MODEL, DATA)
     assert trained.evaluation.metrics == {"rmse": 56.551349, "mae": 46.840287, "r2": 0.446734}
-    assert [group.column for group in trained.evaluation.groups] == ["age", "sex"]
+    assert [group.column for group in trained.evaluation.groups.columns] == ["age", "sex"]
     assert not {"age", "sex"} & set(trained.example.columns)

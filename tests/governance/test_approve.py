@@ -362,8 +362,8 @@ async def test_a_dry_run_shows_every_gate_and_changes_nothing(governed: Governed
     before, writes = len(governed.store.entries), list(governed.registry.writes)
     outcome = await governed.act(PROMOTE, version, ENGINEER, dry_run=True)
     assert [gate.name for gate in outcome.gates] == [
-        "state", "identity", "policy", "approvals", "criteria", "registry", "drift", "metric", "ledger", "data",
-        "model",
+        "state", "identity", "policy", "approvals", "criteria", "fairness", "registry", "drift", "metric", "ledger",
+        "data", "model",
     ]  # fmt: skip
     assert set(closed(outcome)) == {"state", "drift"}
     assert (len(governed.store.entries), governed.registry.writes, outcome.entry) == (before, writes, None)

@@ -18,7 +18,9 @@ from lab.governance.cases.evidence import Collector, Evidence
 from lab.governance.cases.evidence.evidence_page import Grid, Heading, Paragraph, markdown, page
 from lab.governance.ledger import Head, Status
 from lab.governance.ledger.published_heads import PublishedHeads
+from lab.governance.rules.criteria import Fairness, criteria_of
 from lab.governance.rules.policy import Action
+from lab.models.groups import Comparison, Group, Measured
 from lab.models.model_folder import Model
 from tests.support import governed_lab
 from tests.support.contracts import CONTRACT, MODEL, profile_of
@@ -243,6 +245,27 @@ async def test_the_card_holds_its_pictures_and_no_scripts(governed: GovernedLab)
     assert tags.sources
     assert all(source.startswith("data:image/") for source in tags.sources)
     assert "<script>" not in (folder / "model-card.md").read_text().replace("\\<", "")
+
+
+async def test_the_card_says_what_groups_show_and_what_that_does_not(governed: GovernedLab) -> None:
+    groups = (
+        Group("old", 90, 90, 0.1, 0.05, 0.15),
+        Group("<i>young", 80, 80, 0.5, 0.4, 0.6),
+        Group("x", 3, 3, 1, 0.3, 1),
+    )
+    compared = Comparison("age_in_years", "m", "selection_rate", 30, groups, 0.3)
+    asked = replace(criteria_of(CONTRACT), fairness=Fairness("demographic_parity_difference"))
+    told = Measured("demographic_parity_difference", 30, (compared,)).as_details()
+    _, folder = await written(governed, governed.train(asked=asked, groups=told))
+    card, html = (folder / "model-card.md").read_text(), (folder / "model-card.html").read_text()
+    assert "those that the training step audited; groups of fewer than 30 rows aren't judged" in card
+    assert "more than chance explains: at least 0.288 between '<i>young' and 'old'" in html.replace(
+        "&lt;", "<"
+    ).replace("&gt;", ">").replace("&#x27;", "'")
+    assert "<i>young" not in html
+    assert "1 with fewer than 30 rows is left out" in card
+    assert "whether labels themselves are just" in card
+    assert json.loads((folder / "metrics.json").read_text())["groups"] == told
 
 
 def test_a_page_says_the_same_in_both_forms() -> None:

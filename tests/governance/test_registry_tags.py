@@ -50,7 +50,7 @@ def test_a_tag_that_can_name_no_entry_names_none_and_is_shown_short(seq: str, di
     [named] = named_entries(version(seq, digest))
     assert named.head is None
     [problem] = RegistryClaims([version(seq, digest)]).problems
-    assert "MLflow's tag decision_seq of version 1 says" in problem
+    assert "MLflow's tag decision_seq of version 1 of" in problem
     assert len(problem) < 300
     assert named_number(version("9" * 4500), "decision") == 0
 
@@ -63,6 +63,6 @@ def test_claims_are_told_from_what_the_trail_has() -> None:
         claims.see(entry)
     assert [(head.seq, head.hash) for head in claims.agreed] == [(2, second.hash)]
     assert [problem.partition(" says")[0] for problem in claims.problems] == [
-        "MLflow's tag decision_seq of version 2",
-        "MLflow's tag decision_seq of version 3",
+        "MLflow's tag decision_seq of version 2 of CreditRiskModel",
+        "MLflow's tag decision_seq of version 3 of CreditRiskModel",
     ]

@@ -162,6 +162,8 @@ def test_each_kind_of_column_has_its_place(tmp_path: Path) -> None:
         ("task: regression", "task: regression\nmargins: {auc: '0.1'}", "'auc' is no metric of a regression task"),
         ("task: regression", "task: regression\nmargins: {rmse: little}", "'little' is no margin"),
         ("task: regression", "task: regression\nschedule: daily", "five fields as cron has them"),
+        ("task: regression", "task: regression\nschedule: 99 * * * *", "minute is from 0 to 59, not 99"),
+        ("task: regression", "task: regression\nschedule: 0 0 30 2 *", "no month has such a day"),
         ("task: regression", "task: regression\nrisk_tier: huge", "risk_tier"),
         ("amount: {type: number}", "amount: {type: number, nullable: true}", "neither nullable nor unused"),
         ("type: date, earliest: 2020-01-01", "type: date, min: 3", "a date has no min and max"),

@@ -90,6 +90,7 @@ class GovernedLab:
         model: str = MODEL_NAME,
         run: str = "",
         asked: Criteria | None = None,
+        groups: object = None,
         **audited: str,
     ) -> str:
         """One more version, as the pipeline leaves it in trail and registry; its number."""
@@ -98,7 +99,8 @@ class GovernedLab:
         self._trained += 1
         run = registry.runs[number] = run or f"run{self._trained}"
         metrics = {"auc": str(auc), "mlflow_run_id": run} | audited
-        self.append("train_model", Status.SUCCESS, owner, run_id=f"dagster{number}", details=metrics)
+        ended: dict[str, Any] = metrics if groups is None else metrics | {"fairness": groups}
+        self.append("train_model", Status.SUCCESS, owner, run_id=f"dagster{number}", details=ended)
         details: dict[str, Any] = {"model": model, "mlflow_run_id": run, "data_hash": DATA, "drift": drift}
         details["baseline_hash"] = BASELINE
         if asked is not None:

@@ -127,7 +127,7 @@ def test_unchanged_data_has_not_drifted_and_worse_times_have(
 def test_groups_of_people_are_compared_though_the_model_is_not_given_them(made: Callable[[str], Made]) -> None:
     one = made("Churn")
     assert not {"gender", "age"} & set(one.trained.example.columns)
-    groups = {group.column: group for group in one.trained.evaluation.groups}
+    groups = {group.column: group for group in one.trained.evaluation.groups.columns}
     assert set(groups) == {"gender", "age"}
     assert {group.name for group in groups["gender"].groups} == {"f", "m"}
     assert sum(group.rows for group in groups["gender"].groups) == one.trained.test_rows

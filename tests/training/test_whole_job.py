@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,11 +15,12 @@ import pytest
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, profile_key, read_rows
 from lab.base.model_id import ModelId
 from lab.base.model_versions import GovernanceTags, files_digest
-from lab.base.runs import INGEST, OWNER_TAG, REGISTER, STEPS, TRAIN
+from lab.base.runs import INGEST, OWNER_TAG, REGISTER, REGISTRATION_REQUEST, STEPS, TRAIN
 from lab.governance.ledger import Status, verify
 from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.approval_states import PROBE
 from lab.models.drift_simulation import worse_times
+from lab.models.groups import parse_measured
 from lab.models.model_folder import Model, Models
 from lab.training.data_store import DataStore, Storage
 from lab.training.definitions import of_models
@@ -34,6 +36,7 @@ SAMPLE = ROOT / "data" / "sample_data.csv"
 # As if the folder were another, not the default, model's: its steps, keys and experiment have other names.
 SECOND = Model(MODEL.folder, CONTRACT.model_copy(update={"name": "Second", "default": False}))
 TOLD = {model.contract.name: of_models(Models((model,), ()), {}) for model in (MODEL, SECOND)}
+TOLD["both"] = of_models(Models((MODEL, replace(SECOND, folder=MODEL.folder.with_name("second"))), ()), {})
 Launch = Callable[..., dg.ExecuteInProcessResult]
 # MLflow warns of its own type hints when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")
@@ -80,18 +83,19 @@ def launch(tracking_uri: str, objects: Any, trail: Any, tmp_path: Path, monkeypa
         def ledger(self, env: StepEnvironment) -> AuditWriter:
             return ledger
 
-    def run(data: Path | None = None, model: Model = MODEL, **claim: str) -> dg.ExecuteInProcessResult:
+    def run(
+        data: Path | None = None, model: Model = MODEL, both: bool = False, **claim: str
+    ) -> dg.ExecuteInProcessResult:
         own = {
             "governance": MemoryGovernance(**({"owner": "", "role": "", "environment": ""} | claim)),
             "storage": MemoryStorage(timeout_s=1.0),
         }
-        told = TOLD[model.contract.name]
+        told = TOLD["both" if both else model.contract.name]
         defs = dg.Definitions(assets=told.assets, jobs=told.jobs, resources=own)
         config = {"ops": {model.id.op(INGEST): {"config": {"data_path": str(data)}}}} if data else {}
         with dg.DagsterInstance.ephemeral() as instance:
-            return defs.resolve_job_def(model.id.job).execute_in_process(
-                config, instance=instance, raise_on_error=False
-            )
+            job = defs.resolve_implicit_global_asset_job_def() if both else defs.resolve_job_def(model.id.job)
+            return job.execute_in_process(config, instance=instance, raise_on_error=False)
 
     return run
 
@@ -168,6 +172,28 @@ def test_another_model_is_registered_under_its_own_name_and_measured_against_its
     assert launch(model=SECOND).success
     newest = max(client.search_model_versions("name='Second'"), key=lambda one: int(one.version))
     assert (newest.version, newest.tags["drift_state"]) in {("2", "stable"), (2, "stable")}
+
+
+def test_a_run_of_several_models_is_refused_at_its_first_steps(launch: Launch, trail: Any) -> None:
+    """As Dagster's page launches whatever is selected there."""
+    result = launch(both=True)
+    assert not result.success
+    assert {(entry.action, entry.status) for entry in trail.entries} == {(INGEST, Status.BLOCKED)}
+    assert {entry.details["model"] for entry in trail.entries} == {MODEL_NAME, "Second"}
+    assert all("of several models" in entry.details["reason"] for entry in trail.entries)
+    assert "Launch a run for each model" in str(result.all_node_events)
+
+
+def test_what_groups_of_people_show_is_audited(launch: Launch, trail: Any) -> None:
+    launch()
+    ended = next(entry for entry in trail.entries if (entry.action, entry.status) == (TRAIN, Status.SUCCESS))
+    found = parse_measured(ended.details["fairness"])
+    assert (found.measure, found.least) == ("false_positive_rate_difference", 30)
+    assert {one.column for one in found.columns} == set(CONTRACT.protected)
+    age = next(one for one in found.columns if one.column == "age_in_years")
+    assert len(age.compared()) == 4
+    asked = next(entry for entry in trail.entries if entry.action == REGISTRATION_REQUEST).details["criteria"]
+    assert asked["fairness"] == {"measure": found.measure, "least": 30, "margin": ""}
 
 
 def test_every_step_has_its_two_entries_and_the_trail_verifies(launch: Launch, trail: Any) -> None:

@@ -67,13 +67,14 @@ class Outcome:
 @dataclass(frozen=True)
 class Tools:
     """What an action needs of the lab. `data_hash` gives the SHA-256 of a stored data set by its audited hash;
-    `try_model` takes a model and a version of it, the audited digest of its files and its data set's hash.
+    `try_model` takes a model and a version of it, the audited digest of its files, its data set's hash and the hash of
+    the lock that it was trained with.
     """
 
     mlflow: Mlflow
     store: EntryStore
     data_hash: Callable[[str], str]
-    try_model: Callable[[str, str, str, str], SmokeTest]
+    try_model: Callable[[str, str, str, str, str], SmokeTest]
 
     @classmethod
     def of_lab(cls, config: LabConfig) -> "Tools":
@@ -166,10 +167,11 @@ class Approver:
 
     async def _costly_gates(self, case: Case) -> tuple[Gate, ...]:
         """What takes seconds: reading the data set and using the model."""
-        digest, hashed = (case.record.model_digest, case.record.data_hash) if case.record else ("", "")
+        record = case.record
+        digest, hashed, lock = (record.model_digest, record.data_hash, record.lock_hash) if record else ("", "", "")
         data, tested = await asyncio.gather(
             asyncio.to_thread(self._data_gate, case),
-            asyncio.to_thread(self.tools.try_model, case.model, case.number, digest, hashed),
+            asyncio.to_thread(self.tools.try_model, case.model, case.number, digest, hashed, lock),
         )
         return data, Gate("model", tested.works, tested.detail)
 

@@ -75,7 +75,7 @@ class CriteriaApproval:
     def _view(self, reader: TrailReader) -> CriteriaView:
         history, asked = reader.read().history, criteria_of(self._model.contract)
         # As it would be judged that is registered next.
-        force = history.judged_by(self._name, self._config.policy, True, 10**12)
+        force = history.judged_by(self._name, self._config.policy, True, 10**12, asked)
         return CriteriaView(self._name, asked, force, tuple(loosened(asked, force)))
 
     def _signed(self, entry: Entry, asked: Criteria, prior: str, reason: str, who: Claimant) -> Entry:

@@ -14,6 +14,7 @@ from lab.governance.ledger import Entry
 from lab.governance.rules.approval_states import ALIASES, CHAMPION, Move, find_move
 from lab.governance.rules.approvers import approvers_problem
 from lab.governance.rules.criteria import Criteria, allowance, loosened
+from lab.governance.rules.fairness import fairness_of
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.identities import four_eyes_problem
 from lab.governance.rules.policy import METRICS, Action, Actor, Policy
@@ -180,11 +181,20 @@ def approvers(case: Case) -> Gate:
     return Gate("approvers", not problem, problem or "as many as the policy asks for")
 
 
+def fairness(case: Case) -> Gate:
+    """What training audited of groups of people, by the measure and the margin in force."""
+    record, history = case.record, case.trail.history
+    if record is None:
+        return Gate("fairness", False, "no groups are audited")
+    champion = history.holder(case.model, CHAMPION)
+    return Gate("fairness", *fairness_of(record, champion, _in_force(case, record), history, case.policy))
+
+
 def _in_force(case: Case, record: Record) -> Criteria:
     move = move_of(case)
     environment = move.environment if not isinstance(move, str) else case.claimant.actor.environment
     signed = case.policy.signature_required(environment)
-    return case.trail.history.judged_by(record.model, case.policy, signed, record.registered.seq)
+    return case.trail.history.judged_by(record.model, case.policy, signed, record.registered.seq, record.criteria)
 
 
 def _margins(case: Case, record: Record, champion: Record | None) -> Mapping[str, str]:
@@ -262,8 +272,8 @@ def approvals(case: Case) -> Gate:
 
 _WHO = (state, identity, policy)
 GATES: Mapping[Action, Sequence[Callable[[Case], Gate]]] = {
-    Action.APPROVE: (*_WHO, four_eyes, approvers, criteria, registry, ledger),
-    Action.PROMOTE: (*_WHO, approvals, criteria, registry, drift, metric, ledger),
+    Action.APPROVE: (*_WHO, four_eyes, approvers, criteria, fairness, registry, ledger),
+    Action.PROMOTE: (*_WHO, approvals, criteria, fairness, registry, drift, metric, ledger),
     # Taking a model out of service is always the safe direction.
     Action.REJECT: _WHO,
     Action.ARCHIVE: _WHO,

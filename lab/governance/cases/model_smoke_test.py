@@ -33,11 +33,18 @@ class SmokeTest:
 
 
 def try_model(
-    config: LabConfig, model: str, version: str, digest: str, data: str, deadline_s: float = DEADLINE_S
+    config: LabConfig,
+    model: str,
+    version: str,
+    digest: str,
+    data: str,
+    lock_hash: str = "",
+    deadline_s: float = DEADLINE_S,
 ) -> SmokeTest:
     """Loads the version, if `digest` is that of its files, and lets it score the first rows of the data set `data`.
 
-    Never raises for what the model does.
+    `lock_hash` is that of the packages of its own which it was trained with; empty: the lab's packages. Never raises
+    for what the model does.
     """
     # Nothing of the caller's: the model must work, or not, whoever asks.
     environment = {
@@ -66,7 +73,7 @@ def try_model(
             str(config.home / FOLDER),
         ]
         try:
-            _prepare(config, model)
+            _prepare(config, model, lock_hash)
             _write_rows(config, data, rows)
             done = subprocess.run(
                 argv,
@@ -84,13 +91,14 @@ def try_model(
     return _understood(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
-def _prepare(config: LabConfig, name: str) -> None:
-    """A lab that was restored, or is another one, has the version and not its packages. Where they can't be had,
-    whoever loads the version says which are missing.
+def _prepare(config: LabConfig, name: str, lock_hash: str) -> None:
+    """A lab that was restored, or is another one, has the version and not its packages. They are made of the very lock
+    that it was trained with and of no other: where the folder has that no more, or the packages can't be had, whoever
+    loads the version says what is missing.
     """
     model = next((one for one in models_in(config.pipelines).sound if one.contract.name == name), None)
     with suppress(LabError, OSError):
-        if model and (own := environment_of(model.folder)):
+        if lock_hash and model and (own := environment_of(model.folder)) and own.lock_hash == lock_hash:
             prepared(own, config.home / FOLDER, config.root, lambda _: None)
 
 

@@ -17,8 +17,9 @@ from lab.governance.checks.subject import Probe
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.approval_states import PROBE
 from lab.governance.rules.criteria import TIERS, Criteria
-from lab.governance.rules.policy import Action, Actor, Environment
-from lab.models.model_folder import CONTRACT_FILE
+from lab.governance.rules.policy import Action, Actor, Environment, Policy
+from lab.models.groups import NONE
+from lab.models.model_folder import CONTRACT_FILE, Model
 
 # Numbers that no version of a lab has: those of the registrations that are played on the sandbox.
 _PLAYED = 900_000
@@ -36,7 +37,7 @@ class CriteriaProofs:
         yield Check("criteria: a contract edited after approval changes nothing", self._edited)
 
     async def _looser(self) -> Found:
-        """A version with each of a wider margin, a lighter tier, an exemption and less protection than is in force."""
+        """Each of a wider margin, a lighter tier, an exemption, less protection and less fairness than is in force."""
         sandbox, (registered, ended) = await self._sandboxed(), await self._registration()
         asked, model = await self._asked(), self._probe.model.contract.name
         await self._put_in_force()
@@ -44,7 +45,7 @@ class CriteriaProofs:
         if not same[0]:
             return False, f"criteria that were signed don't count: {same[1]}"
         seen, wrong = [], []
-        for number, (expected, criteria) in enumerate(_looser_than(asked), _PLAYED):
+        for number, (expected, criteria) in enumerate(_looser_than(asked, self._probe.clients.config.policy), _PLAYED):
             await asyncio.to_thread(_registered, sandbox, registered, ended, str(number), criteria)
             passed, detail = _gate(await sandbox.act(Action.APPROVE, model, str(number), OFFICER))
             said = detail.split(". Sign")[0]
@@ -89,8 +90,7 @@ class CriteriaProofs:
         with tempfile.TemporaryDirectory() as folder:
             there = Path(folder) / "pipelines" / model.slug
             there.mkdir(parents=True)
-            text = (model.folder / CONTRACT_FILE).read_text(encoding="utf-8")
-            (there / CONTRACT_FILE).write_text(f'{text}\nmargins: {{auc: "0.9"}}\nrisk_tier: low\n', encoding="utf-8")
+            (there / CONTRACT_FILE).write_text(_asking_less(model), encoding="utf-8")
             edited = replace(sandbox, config=replace(sandbox.config, root=Path(folder)))
             after = _gate(await edited.act(Action.APPROVE, model.contract.name, version, OFFICER))
         return before == after, f"before and after: {after[1].split('. Sign')[0]}"
@@ -111,7 +111,7 @@ class CriteriaProofs:
         return next(entry for entry in entries if entry.seq == ended.details["request_seq"]), ended
 
 
-def _looser_than(asked: Criteria) -> Iterator[tuple[str, Criteria]]:
+def _looser_than(asked: Criteria, policy: Policy) -> Iterator[tuple[str, Criteria]]:
     """Criteria that ask for less, each with what the gate must say of it."""
     yield "margin auc 0.9", replace(asked, margins={**asked.margins, "auc": "0.9"})
     yield "probe is protected and used", replace(asked, exempt={**asked.exempt, "probe": "because it is tried"})
@@ -119,6 +119,24 @@ def _looser_than(asked: Criteria) -> Iterator[tuple[str, Criteria]]:
         yield f"risk tier {TIERS[0]}", replace(asked, tier=TIERS[0])
     for name in asked.protected[:1]:
         yield f"{name} isn't protected", replace(asked, protected=asked.protected[1:])
+    if asked.protected and asked.fairness and asked.fairness.measure != NONE:
+        fair = asked.fairness
+        yield "groups are compared by none", replace(asked, fairness=replace(fair, measure=NONE))
+        few = f"groups of fewer than {fair.least + 1} rows aren't judged"
+        yield few, replace(asked, fairness=replace(fair, least=fair.least + 1))
+        margin = policy.fairness.get(fair.measure, {}).get(asked.tier, "")
+        wide = "100%" if margin.endswith("%") else "1000"
+        if margin not in {"", wide}:
+            yield f"groups may be {wide} apart", replace(asked, fairness=replace(fair, margin=wide))
+
+
+def _asking_less(model: Model) -> str:
+    """The model's contract as whoever trains might edit it."""
+    import yaml
+
+    raw = yaml.safe_load((model.folder / CONTRACT_FILE).read_text(encoding="utf-8"))
+    less = {"margins": {model.contract.decisive: "0.9"}, "risk_tier": TIERS[0], "fairness": {"measure": NONE}}
+    return yaml.safe_dump(raw | less, allow_unicode=True)
 
 
 def _registered(sandbox: Sandbox, request: Entry, ended: Entry, number: str, criteria: Criteria) -> None:

@@ -17,6 +17,7 @@ from lab.governance.rules.approval_states import parse_criteria_statement
 from lab.governance.rules.identities import Verify, expect, signer_of
 from lab.governance.rules.policy import Action, Actor, Environment, Policy, parse_environment, parse_role
 from lab.governance.rules.signers import Signer
+from lab.models.groups import LEAST, MEASURES, NONE
 
 if TYPE_CHECKING:
     from lab.models.contract import Contract
@@ -24,30 +25,45 @@ if TYPE_CHECKING:
 # From the least harm that a wrong prediction can do to the greatest.
 TIERS = ("low", "medium", "high")
 _USUAL = "medium"
+_NEEDED = frozenset({"tier", "margins", "protected", "exempt"})
 # Signed criteria are a page; more is a mistake, or meant to exhaust the reader.
 _MOST = 500
+
+
+@dataclass(frozen=True)
+class Fairness:
+    """How groups of people are compared: by which measure, how many rows a group needs, and how far apart they may be,
+    as decimal text or a share of the value over all rows in per cent; empty: as the policy says.
+    """
+
+    measure: str
+    least: int = LEAST
+    margin: str = ""
 
 
 @dataclass(frozen=True)
 class Criteria:
     """What a version must keep. `margins`: by metric how much worse than the champion it may be, as decimal text or a
     share of the champion's in per cent. `protected` are the columns that tell of something that people must not be
-    judged by; `exempt` says why the model is given some of them all the same.
+    judged by; `exempt` says why the model is given some of them all the same. `fairness` is None in entries of a time
+    when groups weren't judged.
     """
 
     tier: str = _USUAL
     margins: Mapping[str, str] = field(default_factory=dict)
     protected: tuple[str, ...] = ()
     exempt: Mapping[str, str] = field(default_factory=dict)
+    fairness: Fairness | None = None
 
     def as_details(self) -> dict[str, Any]:
         """As an audit entry holds them."""
-        found = asdict(self)
         return {
-            **found,
+            "tier": self.tier,
             "protected": sorted(self.protected),
             "margins": dict(self.margins),
             "exempt": dict(self.exempt),
+            # Left out where it wasn't known: signed criteria keep the digest that was signed.
+            **({"fairness": asdict(self.fairness)} if self.fairness else {}),
         }
 
     @property
@@ -58,7 +74,7 @@ class Criteria:
 
 def parse_criteria(raw: object) -> Criteria:
     """What an entry's details say. Raises LedgerError."""
-    if not isinstance(raw, Mapping) or set(raw) != {"tier", "margins", "protected", "exempt"}:
+    if not isinstance(raw, Mapping) or set(raw) - {"fairness"} != _NEEDED:
         raise LedgerError("the entry holds no criteria that can be read")
     margins, protected, exempt = raw["margins"], raw["protected"], raw["exempt"]
     sound = (
@@ -71,7 +87,18 @@ def parse_criteria(raw: object) -> Criteria:
     )
     if not sound or any(allowance(value) is None for value in margins.values()):
         raise LedgerError("the entry holds no criteria that can be read")
-    return Criteria(raw["tier"], dict(margins), tuple(protected), dict(exempt))
+    fairness = _parse_fairness(raw["fairness"]) if "fairness" in raw else None
+    return Criteria(raw["tier"], dict(margins), tuple(protected), dict(exempt), fairness)
+
+
+def _parse_fairness(raw: object) -> Fairness:
+    if isinstance(raw, Mapping) and set(raw) == {"measure", "least", "margin"}:
+        measure, least, margin = raw["measure"], raw["least"], raw["margin"]
+        counts = isinstance(least, int) and not isinstance(least, bool) and least > 0
+        judged = isinstance(margin, str) and (not margin or allowance(margin) is not None)
+        if isinstance(measure, str) and measure in {*MEASURES, NONE} and counts and judged:
+            return Fairness(measure, least, margin)
+    raise LedgerError("the entry holds no criteria that can be read")
 
 
 def _are_texts(raw: object) -> bool:
@@ -102,6 +129,20 @@ def loosened(asked: Criteria, force: Criteria) -> Iterator[str]:
     for name, margin in sorted(asked.margins.items()):
         if not _as_strict(margin, force.margins.get(name, "")):
             yield f"margin {name} {margin}, in force is {force.margins.get(name, 'none')}"
+    if asked.fairness and (asked.protected or force.protected):
+        yield from _less_fair(asked.fairness, force.fairness)
+
+
+def _less_fair(asked: Fairness, force: Fairness | None) -> Iterator[str]:
+    if force is None:
+        yield "groups of people aren't judged, and nobody signed for that"
+        return
+    if asked.measure != force.measure and force.measure != NONE:
+        yield f"groups are compared by {asked.measure}, in force is {force.measure}"
+    elif asked.margin and force.margin and not _as_strict(asked.margin, force.margin):
+        yield f"groups may be {asked.margin} apart, in force is {force.margin}"
+    if asked.least > force.least:
+        yield f"groups of fewer than {asked.least} rows aren't judged, in force are {force.least}"
 
 
 def _as_strict(margin: str, force: str) -> bool:
@@ -160,18 +201,34 @@ def apply(
     return replace(known, newest=found, signed=found)
 
 
-def in_force(known: CriteriaHistory, policy: Policy, signed: bool, earlier: Sequence[Criteria]) -> Criteria:
-    """What a version is judged by. `signed`: only what somebody signed counts; `earlier` is what earlier versions of
-    the model were registered with, whose protected columns stay protected until somebody signs that they aren't.
+def in_force(
+    known: CriteriaHistory, policy: Policy, signed: bool, earlier: Sequence[Criteria], asked: Criteria | None = None
+) -> Criteria:
+    """What a version is judged by that asked for `asked`. `signed`: only what somebody signed counts; `earlier` is what
+    earlier versions of the model were registered with, the first one first: their protected columns stay protected,
+    and groups are compared as the first one said, until somebody signs that it is to be otherwise.
     """
-    found = known.signed if signed else known.newest
-    if found is None:
-        protected = {name for one in earlier for name in one.protected}
-        return Criteria(_USUAL, dict(policy.margins), tuple(sorted(protected)))
-    return replace(found, margins={**policy.margins, **found.margins})
+    found = (known.signed if signed else known.newest) or Criteria(
+        _USUAL, {}, tuple(sorted({name for one in earlier for name in one.protected}))
+    )
+    tier = max(found.tier, asked.tier if asked else found.tier, key=TIERS.index)
+    fairness = found.fairness or next(_chosen([*earlier, *([asked] if asked else [])]), None)
+    if fairness:
+        margin = fairness.margin or policy.fairness.get(fairness.measure, {}).get(tier, "")
+        fairness = replace(fairness, margin=margin)
+    return replace(found, margins={**policy.margins, **found.margins}, fairness=fairness)
+
+
+def _chosen(criteria: Sequence[Criteria]) -> Iterator[Fairness]:
+    """By what each compares groups, with what nobody has to sign for."""
+    for one in criteria:
+        if one.fairness and one.fairness.measure != NONE:
+            yield Fairness(one.fairness.measure)
 
 
 def criteria_of(contract: "Contract") -> Criteria:
     """What a contract asks for."""
     exempt = {name: column.exempt for name, column in contract.columns.items() if column.exempt}
-    return Criteria(contract.risk_tier.value, dict(contract.margins), tuple(sorted(contract.protected)), exempt)
+    fairness = Fairness(contract.measure, contract.fairness.least, contract.fairness.margin)
+    protected = tuple(sorted(contract.protected))
+    return Criteria(contract.risk_tier.value, dict(contract.margins), protected, exempt, fairness)

@@ -54,6 +54,7 @@ class Fold:
         self._lab, self._policy, self._verify = lab, policy, verify
         self._requests: dict[int, Entry] = {}
         self._metrics: dict[str, Mapping[str, str]] = {}
+        self._groups: dict[str, object] = {}
         self._records: dict[Key, Record] = {}
         self._keys: dict[str, list[Key]] = {}
         self._holders: dict[tuple[str, str], Key] = {}
@@ -161,6 +162,7 @@ class Fold:
         elif entry.action == TRAIN and entry.status is Status.SUCCESS:
             texts = {name: value for name, value in entry.details.items() if isinstance(value, str)}
             self._metrics[texts.get("mlflow_run_id", "")] = texts
+            self._groups[texts.get("mlflow_run_id", "")] = entry.details.get("fairness")
         elif entry.action == REGISTER and entry.status is Status.SUCCESS:
             self._register(entry)
         elif entry.action == Action.BASELINE:
@@ -235,8 +237,9 @@ class Fold:
         request = self._requests.pop(seq, None) if isinstance(seq, int) else None
         if request is None or not entry.model_version:
             raise LedgerError("no request to register a version comes before it")
-        metrics = self._metrics.get(str(request.details.get("mlflow_run_id", "")), {})
-        record = Record(entry.model_version, ApprovalState.PENDING_STAGING, request, entry.hash, metrics)
+        run = str(request.details.get("mlflow_run_id", ""))
+        metrics, groups = self._metrics.get(run, {}), self._groups.get(run)
+        record = Record(entry.model_version, ApprovalState.PENDING_STAGING, request, entry.hash, metrics, groups=groups)
         if not is_model_name(record.model):
             raise LedgerError("its request names no model")
         if record.key in self._records:

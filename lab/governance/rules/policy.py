@@ -122,7 +122,8 @@ class Policy:
     `signed` are the environments whose approvals and the like need a signature. `allowed_signers` is the path of the
     file of known keys, absolute or below the lab's governance folder. `margins` say by metric how much worse than the
     champion a promoted version may be, as decimal text or a share of the champion's in per cent. `approvers` say by
-    risk tier how many different people must have approved a version before it is approved for prod.
+    risk tier how many different people must have approved a version before it is approved for prod. `fairness` says by
+    measure and risk tier how far apart groups of people may be, in the form of `margins`; empty: nothing is judged.
     """
 
     rules: tuple[Rule, ...]
@@ -130,6 +131,7 @@ class Policy:
     allowed_signers: str = "allowed_signers"
     margins: Mapping[str, str] = field(default_factory=lambda: {"auc": "0.01"})
     approvers: Mapping[str, int] = field(default_factory=dict)
+    fairness: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -149,6 +151,7 @@ class Policy:
             "margins": dict(self.margins),
             # Where a policy says nothing of it, its digest is the one that it always had.
             **({"approvers": dict(self.approvers)} if self.approvers else {}),
+            **({"fairness": {name: dict(by) for name, by in self.fairness.items()}} if self.fairness else {}),
         }
         return sha256(canonical(value)).hexdigest()
 

@@ -24,6 +24,7 @@ from lab.governance.rules.policy import (
     parse_role,
     parse_roles,
 )
+from lab.models.groups import MEASURES
 
 if TYPE_CHECKING:
     import yaml
@@ -65,7 +66,7 @@ def parse_policy(raw: object, file: str, variables: Mapping[str, str]) -> Policy
     Raises SettingsError naming the file, the place in it, the value and what is allowed.
     """
     top = _Place(file)
-    content = _mapping(raw, top, (*_TOP, "approvers"), _TOP)
+    content = _mapping(raw, top, (*_TOP, "approvers", "fairness"), _TOP)
     if content["version"] != VERSION or isinstance(content["version"], bool):
         top.of("version").wrong(f"{content['version']!r} is unknown", str(VERSION))
     return Policy(
@@ -74,6 +75,7 @@ def parse_policy(raw: object, file: str, variables: Mapping[str, str]) -> Policy
         allowed_signers=_signers(content["allowed_signers"], top.of("allowed_signers")),
         margins=_margins(content["margins"], top.of("margins")),
         approvers=_approvers(content.get("approvers", {}), top.of("approvers")),
+        fairness=_fairness(content.get("fairness", {}), top.of("fairness")),
     )
 
 
@@ -159,6 +161,18 @@ def _margin(raw: object, place: _Place) -> str:
     if not number.is_finite() or not 0 <= number <= (100 if unit else 1):
         place.wrong(f"{raw!r} is out of range", allowed)
     return f"{number:f}{unit}"
+
+
+def _fairness(raw: object, place: _Place) -> Mapping[str, Mapping[str, str]]:
+    """By measure, for every tier: one margin for all of them, or one each."""
+    content = _mapping(raw, place, MEASURES, ())
+    found = {}
+    for name, value in content.items():
+        by_tier = (
+            _mapping(value, place.of(name), _TIERS, _TIERS) if isinstance(value, dict) else dict.fromkeys(_TIERS, value)
+        )
+        found[name] = {tier: _margin(one, place.of(name)) for tier, one in by_tier.items()}
+    return found
 
 
 def _approvers(raw: object, place: _Place) -> Mapping[str, int]:

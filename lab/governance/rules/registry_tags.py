@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lab.base.model_versions import ApprovalState, ModelVersion
-from lab.base.names import whole_number
+from lab.base.names import shown, whole_number
 from lab.governance.ledger import Entry, Head, Status
 from lab.governance.rules.history import Record
 
@@ -69,25 +69,30 @@ _SHOWN = 80
 class Named:
     """The entry that a version's tags name. `head` is None where they name none that there can be."""
 
+    model: str
     version: str
     tag: str
     said: str
     head: Head | None
 
     def __str__(self) -> str:
-        return f"MLflow's tag {self.tag} of version {self.version} says {self.said}"
+        return f"MLflow's tag {self.tag} of version {self.version} of {self.model} says {self.said}"
 
 
 def named_entries(version: ModelVersion) -> Iterator[Named]:
     """What the tags of `version` name, read into values with bounds."""
+    # Whoever reaches MLflow names models, too.
+    model = shown(version.name)
     for kind in _KINDS:
         seq, digest = version.tags.get(f"{kind}_seq", ""), version.tags.get(f"{kind}_hash", "")
         if not seq and not digest:
             continue
-        number, source = whole_number(seq), f"in tag {kind}_hash of version {version.version}"
+        number, source = whole_number(seq), f"in tag {kind}_hash of version {version.version} of {model}"
         sound = number and _SHA256.fullmatch(digest)
         said = f"{shortened(seq) or 'no number'}, {shortened(digest) or 'no hash'}"
-        yield Named(version.version, f"{kind}_seq", said, Head(number, digest, source) if number and sound else None)
+        yield Named(
+            model, version.version, f"{kind}_seq", said, Head(number, digest, source) if number and sound else None
+        )
 
 
 def named_number(version: ModelVersion, kind: str) -> int:

@@ -16,6 +16,8 @@ from lab.governance.rules.criteria import Criteria, CriteriaHistory, in_force, p
 from lab.governance.rules.deployments import Deployments
 from lab.governance.rules.identities import Identities
 from lab.governance.rules.policy import Policy
+from lab.models.environment import LOCK_KEY
+from lab.models.groups import Measured, parse_measured
 
 
 class Key(NamedTuple):
@@ -40,6 +42,8 @@ class Record:
     newest: str
     metrics: Mapping[str, str]
     decisions: tuple[Entry, ...] = ()
+    # What training audited of groups of people, as its entry has it.
+    groups: object = None
 
     @property
     def model(self) -> str:
@@ -71,6 +75,14 @@ class Record:
             return None
 
     @property
+    def measured(self) -> Measured | None:
+        """What was measured of groups of people; None where that wasn't audited, or can't be read."""
+        try:
+            return parse_measured(self.groups)
+        except LedgerError:
+            return None
+
+    @property
     def primary(self) -> str:
         """The metric that its contract calls decisive; empty where none was audited."""
         return str(self.registered.details.get("primary", ""))
@@ -79,6 +91,11 @@ class Record:
     def model_digest(self) -> str:
         """Digest of the model's files, empty where none was audited."""
         return str(self.registered.details.get("model_digest", ""))
+
+    @property
+    def lock_hash(self) -> str:
+        """Of the packages of its own that it was trained with; empty for the lab's."""
+        return str(self.registered.details.get(LOCK_KEY, ""))
 
     @property
     def mlflow_run_id(self) -> str:
@@ -181,11 +198,17 @@ class History:
         """Whether somebody who may made a data set the one that the drift of a model's data is measured against."""
         return any(data_hash in self.baselines_of(name).audited for name in (model, ""))
 
-    def judged_by(self, model: str, policy: Policy, signed: bool, before: int) -> Criteria:
+    def judged_by(
+        self, model: str, policy: Policy, signed: bool, before: int, asked: Criteria | None = None
+    ) -> Criteria:
         """The criteria for a version of a model that was registered with entry `before`; see `criteria.in_force`."""
         known = self.criteria.get(model, CriteriaHistory())
-        of_model = (one for one in self.every if one.model == model and one.registered.seq < before)
-        return in_force(known, policy, signed, [one.criteria for one in of_model if one.criteria])
+        of_model = sorted(self.before(model, before), key=lambda one: one.registered.seq)
+        return in_force(known, policy, signed, [one.criteria for one in of_model if one.criteria], asked)
+
+    def before(self, model: str, seq: int) -> tuple[Record, ...]:
+        """The versions of a model whose registration was asked for before entry `seq`."""
+        return tuple(one for one in self.every if one.model == model and one.registered.seq < seq)
 
     def baselines_of(self, model: str) -> Baselines:
         """What entries about the baseline of one model tell."""

@@ -77,7 +77,7 @@ def _followed(process: "subprocess.Popen[bytes]", say: Say, deadline_s: float) -
     except (TimeoutError, subprocess.TimeoutExpired):
         raise RunFailed(
             f"The model's code wasn't done within {deadline_s:g} s.",
-            "Mend it, or set deadline_seconds below [tool.mlops-lab] in its pyproject.toml.",
+            "Mend it, or raise deadline_seconds below [tool.mlops-lab] in its pyproject.toml, or resources.seconds.",
         ) from None
     finally:
         if process.returncode is None:
@@ -150,7 +150,9 @@ def _understood(path: Path, status: int, order: Mapping[str, Any]) -> dict[str, 
     megabytes = (order.get("memory") or order.get("container_memory") or 0) >> 20
     if answer.get("memory"):
         what = (
-            f"than {megabytes} MB, which RUN_MEMORY_LIMIT_MB or its container allows" if megabytes else "than there is"
+            f"than {megabytes} MB, which RUN_MEMORY_LIMIT_MB, its contract or its container allows"
+            if megabytes
+            else "than there is"
         )
         raise RunFailed(
             f"out of memory: the model's code needs more {what}.", "Raise the limit, or train on fewer rows."

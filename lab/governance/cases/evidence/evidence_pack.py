@@ -88,7 +88,7 @@ def _contents(dossier: Dossier) -> Iterator[str]:
         "| file | what it holds |",
         "| --- | --- |",
         "| `model-card.html`, `model-card.md` | the model for people, with `plots/` |",
-        "| `metrics.json` | metrics as audited and as in MLflow, parameters |",
+        "| `metrics.json` | metrics as audited and as in MLflow, groups of people as audited, parameters |",
         "| `data/` | hash, profile of the training data, profile of the baseline, drift between them; not the data |",
         "| `approvals/` | each decision: the statement that was signed, its signature, who could sign then |",
         "| `ledger/` | the audit entries from the version's first one to a published head |",
@@ -165,6 +165,7 @@ def _metrics(dossier: Dossier) -> dict[str, Any]:
     return {
         "audited": {name: dossier.record.metrics[name] for name in METRICS if name in dossier.record.metrics},
         "mlflow": dict(found),
+        "groups": dossier.record.measured.as_details() if dossier.record.measured else None,
         "parameters": dict(dossier.params),
     }
 

@@ -10,6 +10,7 @@ from lab.governance.ledger import Status
 from lab.governance.rules.policy import METRICS
 from lab.governance.rules.registry_tags import blocked_reason
 from lab.models.contract import Contract
+from lab.models.groups import MEASURES, caution
 
 DRIFT_PLOT = "drift.svg"
 _TITLES = {
@@ -66,9 +67,31 @@ def _use(contract: Contract) -> Iterator[Block]:
 
 
 def _groups(dossier: Dossier) -> Iterator[Block]:
-    if not dossier.data.contract.protected:
+    contract, found = dossier.data.contract, dossier.record.measured
+    if not contract.protected:
         return
     yield Heading("Groups of people")
+    if found is None:
+        yield from _unaudited_groups(dossier)
+        return
+    if found.measure not in MEASURES:
+        yield Paragraph("Its contract says that groups aren't compared.")
+        return
+    yield Paragraph(
+        f"Compared by {found.measure} ({MEASURES[found.measure].meaning}) on held-out rows that training did not see. "
+        f"The values, with 95 % intervals, are those that the training step audited; groups of fewer than "
+        f"{found.least} rows aren't judged."
+    )
+    for one in found.columns:
+        yield Paragraph(one.says)
+        rows = [(g.name, str(g.counted), f"{g.value:.3f}", f"{g.low:.3f} to {g.high:.3f}") for g in one.compared()]
+        if rows:
+            yield Grid([(one.column, "rows", one.rate.replace("_", " "), "interval"), *rows])
+    yield Paragraph(caution(contract.protected))
+
+
+def _unaudited_groups(dossier: Dossier) -> Iterator[Block]:
+    """Of a version of the time before groups were audited."""
     if not dossier.fairness:
         yield Paragraph("How groups of people compare was not measured.")
         return
