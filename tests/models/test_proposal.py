@@ -122,6 +122,7 @@ def test_dialects_are_read_and_what_changed_is_said(proposed: Propose, project: 
     first = (project / made.data).read_text(encoding="utf-8").splitlines()[:2]
     assert first == ["Größe,Wert,Tag,Ziel", "Größe 0,0.5,2024-03-01,nein"]
 
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

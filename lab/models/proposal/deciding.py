@@ -112,8 +112,8 @@ def _kind(seen: Seen) -> tuple[dict[str, Any], list[str]]:
         return {"type": "date", "earliest": seen.first.replace(month=1, day=1)}, []
     if not seen.many and seen.distinct <= _LABELS and seen.distinct >= 2:
         return {"type": "category", "values": sorted(seen.texts)}, [*_rare(seen), *_alike(seen)]
-    said = f"{'many' if seen.many else seen.distinct} different texts: read by their words"
-    return {"type": "text"}, [said, *_nearly_numbers(seen)]
+    texts = f"{'many' if seen.many else seen.distinct} different texts: read by their words"
+    return {"type": "text"}, [texts, *_nearly_numbers(seen)]
 
 
 def _rare(seen: Seen) -> list[str]:
