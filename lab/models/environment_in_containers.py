@@ -4,6 +4,7 @@ Containers reach no network, and have no uv. Their interpreter is all that they 
 version and platform, whatever this machine is, into the layout of a virtual environment of it.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +35,8 @@ class Interpreter:
     def told(cls, answer: str) -> "Interpreter":
         """What QUESTION printed. Raises ValueError for anything else."""
         version, executable, machine, libc = answer.split()
+        if not all(re.match(r"\d+\.\d+", one) for one in (version, libc)):
+            raise ValueError(f"no versions in {answer!r}")
         return cls(version, PurePosixPath(executable), machine, libc)
 
     @property

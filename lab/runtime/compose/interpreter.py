@@ -13,6 +13,4 @@ def interpreter(config: LabConfig) -> Interpreter:
     try:
         return Interpreter.told(said)
     except ValueError:
-        raise LabError(
-            f"The container {Service.DAGSTER_DAEMON} says of its Python: {said[:200]}"
-        ) from None
+        raise LabError(f"The container {Service.DAGSTER_DAEMON} says of its Python: {said[:200]}") from None
