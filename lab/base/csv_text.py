@@ -17,6 +17,9 @@ from lab.base.errors import DatasetInvalid
 # As much of a file as its kind is told by.
 HEAD = 1 << 16
 _SAVE = "save the sheet as CSV in UTF-8, with commas between the columns"
+_CONVERT_JSON = (
+    "convert it by `python -c \"import pandas; pandas.read_json('IN.json').to_csv('OUT.csv', index=False)\"`"
+)
 # What other programs put first.
 _KINDS = (
     (b"PK\x03\x04", f"the file is an Excel or OpenDocument workbook, not CSV: open it and {_SAVE}"),
@@ -25,6 +28,8 @@ _KINDS = (
     (b"PAR1", "the file is Parquet, not CSV: write it with pandas' `to_csv`"),
     (b"%PDF", f"the file is a PDF, not CSV: go back to the sheet it was made of and {_SAVE}"),
     (b"<!DOCTYPE", "the file is a web page, not CSV: download the data itself"),
+    (b"[{", f"the file is JSON, not CSV: {_CONVERT_JSON}"),
+    (b'{"', f"the file is JSON, not CSV: {_CONVERT_JSON}"),
     (b"<html", "the file is a web page, not CSV: download the data itself"),
 )
 _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -37,9 +42,8 @@ def foreign(head: bytes, columns: Sequence[str]) -> str:
 
     `columns` are those it should have. An encoding that shows only later isn't found here.
     """
-    for magic, said in _KINDS:
-        if head.lstrip()[: len(magic)].upper() == magic.upper():
-            return said
+    if said := other_kind(head):
+        return said
     encoding = encoding_of(head)
     if 0 in head and not encoding.startswith("utf-16"):
         return ""
@@ -55,6 +59,12 @@ def foreign(head: bytes, columns: Sequence[str]) -> str:
     if _known(next(csv.reader([cell]), []), columns) > 1:
         return "each line is one quoted cell: remove the quotes around whole lines"
     return ""
+
+
+def other_kind(head: bytes) -> str:
+    """What the file that begins with `head` is if it is no table of text; empty if it may be one."""
+    begins = head.lstrip().upper()
+    return next((said for magic, said in _KINDS if begins.startswith(magic.upper())), "")
 
 
 def _faults(encoding: str, delimiter: str, excels: str) -> Iterable[str]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def new_model(
-    voice: Voice,  # noqa: ARG001 - every command is given one
+    voice: Voice,
     name: Annotated[str, Option("the model's name, as the registry will know it", "NAME", bare=True)],
     data: Annotated[str, Option("CSV or Parquet file to look at", "FILE", named=True)],
     target: Annotated[str, Option("column that the model predicts", "COLUMN", named=True)],
@@ -22,7 +22,7 @@ def new_model(
     from lab.envfile import ROOT
     from lab.models.proposal.proposing import propose
 
-    return propose(ROOT, name, Path(data).expanduser(), target, task, dry_run)
+    return propose(ROOT, name, Path(data).expanduser(), target, task, dry_run, voice.say)
 
 
 def print_proposal(made: "Proposal") -> None:

@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.base.errors import LabError, RunFailed
@@ -40,56 +41,95 @@ def prepared(own: OwnEnvironment, environments: Path, root: Path, say: Say, dead
     own.check()
     if python := python_in(environments, own.lock_hash):
         return python
+    if environments.is_dir() and not os.access(environments, os.W_OK):
+        raise RunFailed(
+            f"The packages of {own.slug}, lock {own.lock_hash[:12]}, aren't installed, and can't be from a container.",
+            "Type `invoke train NAME` on the lab's machine, which installs them.",
+        )
+    made(own, environments, own.lock_hash, say, lambda place: _synchronise(own, place, root, deadline_s), deadline_s)
+    python = python_in(environments, own.lock_hash)
+    if python is None:
+        raise RunFailed(f"uv made no environment for {own.slug}.", f"Look into {environments}.")
+    return python
+
+
+def mark_of(environments: Path, lock_hash: str) -> str:
+    """What an environment that is ready was made for; empty where there is none."""
+    try:
+        return (environments / lock_hash / _READY).read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def made(
+    own: OwnEnvironment,
+    environments: Path,
+    mark: str,
+    say: Say,
+    install: Callable[[Path], None],
+    deadline_s: float = DEADLINE_S,
+) -> None:
+    """Has `install` fill the folder of the model's lock, whole or not at all, unless one made for `mark` is there."""
     environments.mkdir(parents=True, exist_ok=True, mode=0o700)
     late = RunFailed(f"Another process has been making the environment of {own.slug} for {deadline_s:.0f} s.")
     with held(environments / f"{own.lock_hash}.lock", deadline_s, lambda: late):
-        if python := python_in(environments, own.lock_hash):
-            return python
+        if mark_of(environments, own.lock_hash) == mark:
+            return
         place = environments / own.lock_hash
         # What a killed process left half made.
         shutil.rmtree(place, ignore_errors=True)
         say(f"Making the environment of {own.slug}, lock {own.lock_hash[:12]}.")
         try:
-            _synchronise(own, place, root, deadline_s)
-            (place / _READY).write_text(own.lock_hash + "\n", encoding="ascii")
+            install(place)
+            (place / _READY).write_text(mark + "\n", encoding="ascii")
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
-    python = python_in(environments, own.lock_hash)
-    if python is None:
-        raise RunFailed(f"uv made no environment for {own.slug}.", f"Look into {environments}.")
     say(f"The environment of {own.slug} is ready.")
-    return python
 
 
 def _synchronise(own: OwnEnvironment, place: Path, root: Path, deadline_s: float) -> None:
     """Wheels only: building a package would run its code before any limit is set."""
+    with written(own) as folder:
+        options = ("--frozen", "--no-build", "--no-dev", "--no-install-project", "--no-progress")
+        argv = ["sync", *options, "--no-python-downloads", "--project", str(folder)]
+        run_uv(own, root, argv, folder, deadline_s, {"UV_PROJECT_ENVIRONMENT": str(place)})
+
+
+@contextmanager
+def written(own: OwnEnvironment) -> Iterator[Path]:
+    """A folder with the two files as they were read, for as long as the body runs."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in ((PROJECT_FILE, own.project), (LOCK_FILE, own.lock)):
             (Path(folder) / name).write_bytes(content)
-        options = (
-            "--frozen",
-            "--no-build",
-            "--no-dev",
-            "--no-install-project",
-            "--no-python-downloads",
-            "--no-progress",
+        yield Path(folder)
+
+
+def run_uv(
+    own: OwnEnvironment,
+    root: Path,
+    argv: Sequence[str],
+    folder: Path,
+    deadline_s: float,
+    variables: Mapping[str, str] | None = None,
+) -> None:
+    """Raises RunFailed with uv's own words when it fails."""
+    try:
+        done = subprocess.run(
+            [str(_uv(root)), *argv],
+            cwd=folder,
+            env=_TRUST | passed(os.environ) | dict(variables or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=deadline_s,
+            # Containers' users read it, too.
+            umask=0o022,
+            check=False,
         )
-        argv = [str(_uv(root)), "sync", *options, "--project", folder]
-        try:
-            done = subprocess.run(
-                argv,
-                cwd=folder,
-                env=_TRUST | passed(os.environ) | {"UV_PROJECT_ENVIRONMENT": str(place)},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=deadline_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise RunFailed(f"uv took more than {deadline_s:.0f} s for the packages of {own.slug}.", _REMEDY) from None
-        except OSError as err:
-            raise RunFailed(f"uv can't be started: {err.strerror}.", _REMEDY) from None
+    except subprocess.TimeoutExpired:
+        raise RunFailed(f"uv took more than {deadline_s:.0f} s for the packages of {own.slug}.", _REMEDY) from None
+    except OSError as err:
+        raise RunFailed(f"uv can't be started: {err.strerror}.", _REMEDY) from None
     if done.returncode:
         words = done.stderr.decode(errors="replace")
         said = " ".join(words[max(0, words.find("error:")) :].split())[:500]

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.models.environment import environment_of
+from lab.models.environment_in_containers import FOLDER as CONTAINERS
+from lab.models.environment_in_containers import is_made, make
 from lab.models.environment_making import FOLDER, prepared, python_in
 from lab.models.model_folder import Model
+from lab.runtime.compose.interpreter import interpreter
 from lab.runtime.lab_marker import COMPOSE, runtime_name
 
 
@@ -35,11 +37,7 @@ def state_of(config: LabConfig, model: Model) -> EnvironmentState | None:
     except LabError as err:
         return EnvironmentState(problem=err.message, remedy=err.remedy)
     if runtime_name(config) == COMPOSE:
-        return EnvironmentState(
-            own.lock_hash,
-            problem=f"pipelines/{model.slug} has packages of its own, which a lab in containers can't install.",
-            remedy="Train it in a lab of RUNTIME=native.",
-        )
+        return EnvironmentState(own.lock_hash, is_made(own, config.home / CONTAINERS))
     return EnvironmentState(own.lock_hash, python_in(config.home / FOLDER, own.lock_hash) is not None)
 
 
@@ -50,5 +48,10 @@ def prepare(config: LabConfig, model: Model, say: Callable[[str], object]) -> No
         return
     if state.problem:
         raise LabError(state.problem, state.remedy)
-    if not state.ready and (own := environment_of(model.folder)):
-        prepared(own, Path(config.home) / FOLDER, config.root, say)
+    if (own := environment_of(model.folder)) is None:
+        return
+    if runtime_name(config) == COMPOSE:
+        # Asked each time: an image that is built anew may have another interpreter.
+        make(own, interpreter(config), config.home / CONTAINERS, config.root, say)
+    elif not state.ready:
+        prepared(own, config.home / FOLDER, config.root, say)

@@ -7,7 +7,7 @@ from lab.base import mlflow_private
 from lab.base.catalogue import LOOPBACK, Service
 from lab.config import REGION
 from lab.models.environment_making import FOLDER, VARIABLE
-from lab.runtime.endpoints import EndpointView
+from lab.runtime.endpoints import MOUNTS, EndpointView
 
 # Small data on few cores: more threads and malloc arenas cost memory and gain nothing.
 SPARING = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -240,8 +240,7 @@ def _daemon(view: EndpointView) -> dict[str, str]:
         "ENVIRONMENT": view.config.actor.environment,
         "RUN_MEMORY_LIMIT_MB": str(view.config.run_memory_limit_mb),
         "LAB_GOVERNANCE_DIR": str(view.governance),
-        # In a container there is nothing to make them with.
-        VARIABLE: "" if view.inside else str(view.config.home / FOLDER),
+        VARIABLE: str(MOUNTS / FOLDER if view.inside else view.config.home / FOLDER),
     }  # fmt: skip
 
 

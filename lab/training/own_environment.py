@@ -40,9 +40,9 @@ def environments_here(environ: Mapping[str, str] = os.environ) -> Path:
     if told := environ.get(VARIABLE, ""):
         return Path(told)
     raise RunFailed(
-        "This model has packages of its own, and here is nothing to install them with: neither in a container nor "
-        "outside a lab's run.",
-        "Train it in a lab of RUNTIME=native, with TRAINING_BACKEND=local and RUN_ISOLATION=process.",
+        "This model has packages of its own, and here is no folder for them: a job of AWS Batch has its image and "
+        "nothing else.",
+        "Train it with TRAINING_BACKEND=local.",
     )
 
 

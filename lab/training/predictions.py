@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_DIGITS = 6
+_DIGITS, _SMALL = 6, 1e-3
 # Resamplings of the held-out rows for an interval, fewer where there are many rows: it is bounded by work and not by
 # the clock, so that the same data gives the same figures on every machine.
 _ROUNDS, _FEWEST, _WORK = 200, 40, 10_000_000
@@ -109,10 +109,15 @@ def _chances(model: Any, features: "pd.DataFrame", labels: Sequence[str], contra
     return np.asarray(model.predict_proba(features), dtype=float)[:, [known.index(label) for label in labels]]
 
 
+def rounded(value: float) -> float:
+    """To six decimals, so that runs compare as text; to six digits where that would leave few of a small number."""
+    return round(value, _DIGITS) if abs(value) >= _SMALL else float(f"{value:.{_DIGITS}g}")
+
+
 def scores(found: Predictions, names: Sequence[str]) -> dict[str, float]:
-    """These metrics, rounded so that runs compare as text."""
+    """These metrics, rounded."""
     with _quick():
-        return {name: round(float(_SCORES[found.task][name](found)), _DIGITS) for name in names}
+        return {name: rounded(float(_SCORES[found.task][name](found))) for name in names}
 
 
 def intervals(found: Predictions, names: Sequence[str], seed: int) -> dict[str, tuple[float, float]]:
@@ -131,7 +136,7 @@ def intervals(found: Predictions, names: Sequence[str], seed: int) -> dict[str, 
         return {}
     ends = ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2)
     both = {name: np.quantile([one[name] for one in drawn], ends) for name in names}
-    return {name: (round(float(low), _DIGITS), round(float(high), _DIGITS)) for name, (low, high) in both.items()}
+    return {name: (rounded(float(low)), rounded(float(high))) for name, (low, high) in both.items()}
 
 
 Score = Callable[[Predictions], float]

@@ -19,6 +19,7 @@ from lab.models.proposal import writing
 from lab.models.proposal.naming import names_of
 from lab.models.proposal.people import likelihood
 from lab.models.proposal.proposing import Proposal, propose
+from lab.models.proposal.survey import survey
 from tests.support import datasets
 from tests.support.contracts import ROOT
 
@@ -120,6 +121,75 @@ def test_dialects_are_read_and_what_changed_is_said(proposed: Propose, project: 
     )
     first = (project / made.data).read_text(encoding="utf-8").splitlines()[:2]
     assert first == ["Größe,Wert,Tag,Ziel", "Größe 0,0.5,2024-03-01,nein"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"a,b,y\n", "a header and no rows"),
+        (b"\x1f\x8b\x08\x00\x00", "compressed with gzip"),
+        (b'[{"a": 1, "y": "no"}]', "is JSON, not CSV"),
+    ],
+)
+def test_what_holds_no_rows_of_text_says_what_it_is(body: bytes, said: str, proposed: Propose) -> None:
+    with pytest.raises(LabError, match=said):
+        proposed(body, "y")
+
+
+def test_labels_that_a_person_reads_as_one_are_shown(proposed: Propose) -> None:
+    frame = datasets.five_classes()
+    made = proposed(frame.assign(kind=np.where(np.arange(len(frame)) % 2, "Yes", "yes ")), "class")
+    assert "spaces or case alone: 'Yes', 'yes '" in says(made, "kind")
+
+
+def test_what_keeps_a_column_from_being_numbers_is_shown(proposed: Propose) -> None:
+    frame = datasets.five_classes()
+    odd = frame["width"].round(3).astype(str).mask(np.arange(len(frame)) == 9, "about 3")
+    made = proposed(frame.assign(width=odd), "class")
+    assert "'about 3' not" in says(made, "width")
+
+
+def test_a_target_of_more_digits_than_a_number_holds_is_told(proposed: Propose) -> None:
+    frame = datasets.sales()
+    with pytest.raises(LabError, match="no computer's number holds exactly"):
+        proposed(frame.assign(amount=[f"{10**20 + 7 * place}" for place in range(len(frame))]), "amount")
+
+
+def test_an_id_is_known_among_many_rows_and_a_late_odd_cell_changes_nothing_else(
+    proposed: Propose, project: Path
+) -> None:
+    """Beyond the rows that are read at once, and the distinct cells that are kept of a column."""
+    rows = 150_000
+    frame = pd.DataFrame(
+        {
+            "reference": [f"r{place * 7919:x}" for place in range(rows)],
+            "day": [f"{place % 28 + 1}.{place % 12 + 1}.{1900 + place % 120}" for place in range(rows - 1)] + ["NULL"],
+            "size": np.arange(rows) % 977 / 7,
+            "y": np.where(np.arange(rows) % 3, "a", "b"),
+        }
+    )
+    said: list[str] = []
+    made = proposed(frame, "y", say=said.append)
+    contract = contract_of(made)
+    assert "an id" in contract.columns["reference"].unused
+    assert made.changes == ("day: dates read as %d.%m.%Y; 'NULL' is a missing value",)
+    assert contract.columns["day"].nullable
+    assert (project / made.data).read_text().splitlines()[-1].split(",")[1] == ""
+
+
+def test_a_row_of_nothing_but_commas_is_left_out_of_the_copy(proposed: Propose, project: Path) -> None:
+    made = proposed(datasets.sales().to_csv(index=False).encode() + b",,,\n", "amount")
+    assert made.changes == ("1 rows with nothing but empty cells left out",)
+    assert len((project / made.data).read_text().splitlines()) == 601
+
+
+def test_many_rows_say_how_far_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1234567890123,1234567\n" * 450_000)
+    said: list[str] = []
+    assert survey(path, said.append).rows == 450_000
+    assert len(said) == 2
+    assert all(one.startswith("looking at the data: ") for one in said)
 
 
 def test_an_index_without_a_name_gets_one_and_is_left_out(proposed: Propose) -> None:

@@ -1,10 +1,12 @@
 """A model with packages of its own: what its process may do, and what the run is told of it."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,14 @@ import pytest
 import pipelines
 from lab.base.errors import RunFailed, SettingsError
 from lab.models.environment import OwnEnvironment, environment_of
+from lab.models.environment_in_containers import Interpreter
+from lab.models.environment_in_containers import make as make_for_containers
 from lab.models.environment_making import VARIABLE, passed, prepared
 from lab.models.model_folder import Model, read_contract
 from lab.training.apart import process
 from lab.training.own_environment import loader, trained
 from tests.support import datasets
+from tests.support.contracts import ROOT
 from tests.training.test_own_code import OWN, SALES
 
 PROJECT = """\
@@ -208,10 +213,67 @@ def test_packages_that_cant_be_had_leave_nothing_behind(tmp_path: Path, monkeypa
     assert len(said) == 2
 
 
-def test_in_a_container_it_is_refused_with_the_way_out(
+def test_where_no_folder_is_told_it_is_refused_with_the_way_out(
     make: Callable[..., Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = make(OWN)
     monkeypatch.setenv(VARIABLE, "")
-    with pytest.raises(RunFailed, match="neither in a container nor outside a lab's run"):
+    with pytest.raises(RunFailed, match="AWS Batch"):
         run(model, tmp_path)
+
+
+def test_in_a_container_nothing_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(RunFailed, match="can't be from a container") as told:
+        prepared(own(), tmp_path, tmp_path, print)
+    assert "invoke train NAME" in told.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("answer", "platform"),
+    [
+        ("3.11.2 /usr/bin/python3.11 x86_64 2.36", "x86_64-manylinux_2_36"),
+        ("3.13.1 /usr/local/bin/python3.13 aarch64 2.41", "aarch64-manylinux_2_40"),
+        ("3.12.1 /usr/bin/python3.12 x86_64 2.28", "x86_64-manylinux_2_28"),
+        ("3.12.1 /usr/bin/python3.12 x86_64 2.26", "x86_64-manylinux_2_17"),
+    ],
+)
+def test_a_containers_python_says_which_wheels_it_takes(answer: str, platform: str) -> None:
+    assert Interpreter.told(answer).platform == platform
+    with pytest.raises(ValueError, match="no versions"):
+        Interpreter.told("sh: python: not found")
+
+
+def test_an_environment_for_containers_is_laid_out_as_their_python_expects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made once for an interpreter, and anew for another one."""
+    tool = tmp_path / "bin" / "uv"
+    tool.parent.mkdir()
+    script = 'case "$1" in pip) mkdir -p "$4"; echo "$@" >> {log};; esac'
+    tool.write_text("#!/bin/sh\n" + script.format(log=tmp_path / "log") + "\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    python = Interpreter.told("3.11.2 /usr/bin/python3.11 x86_64 2.36")
+    for one in (python, python, replace(python, version="3.12.1")):
+        make_for_containers(own(), one, tmp_path / "made", tmp_path, print)
+    place = tmp_path / "made" / own().lock_hash
+    assert (place / "lib" / "python3.12" / "site-packages").is_dir()
+    assert not (place / "lib" / "python3.11").exists()
+    assert (place / "bin" / "python").readlink() == Path("/usr/bin/python3.11")
+    assert "home = /usr/bin\n" in (place / "pyvenv.cfg").read_text()
+    asked = (tmp_path / "log").read_text().splitlines()
+    assert len(asked) == 2
+    assert "--no-build" in asked[0]
+    assert "--python-platform x86_64-manylinux_2_36" in asked[0]
+
+
+@pytest.mark.parametrize("lock", sorted((ROOT / "pipelines").glob("*/uv.lock")), ids=lambda lock: lock.parent.name)
+def test_a_shipped_lock_fits_and_names_the_public_index(lock: Path) -> None:
+    found = environment_of(lock.parent)
+    assert found is not None
+    found.check()
+    hosts = set(re.findall(r'(?:registry|url) = "https?://([^/"]+)', lock.read_text()))
+    assert hosts == {"pypi.org", "files.pythonhosted.org"}
+    lab = set(re.findall(r'^name = "(.+)"$', (ROOT / "uv.lock").read_text(), re.MULTILINE))
+    assert set(found.packages) - lab, "it has nothing that the lab hasn't"

@@ -16,6 +16,9 @@ from lab.models.proposal.task import positive_of, task_of
 # Labels that a category may have; a column of more is text.
 _LABELS = 40
 _ID = re.compile(r"(^|[\W_])(id|uid|uuid|guid|key|nr|no|num|number|index|idx|rowid|row|unnamed|pk)([\W_]|\d*$)")
+_NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*")
+# Share of texts up to which a column that isn't all numbers was meant to be.
+_ODD = 0.1
 _SLACK = 0.5
 
 
@@ -59,6 +62,7 @@ def decide(survey: Survey, target: str, asked: str) -> Decided:
     if positive:
         looks.insert(0, Look(target, f"{positive!r} is taken for the positive label, {why}"))
     columns[target] = _target(survey.of(target), task)
+    looks += [Look(target, one) for one in ([] if _is_number(task) else _alike(survey.of(target)))]
     looks += _general(columns, target)
     return Decided(task, positive, columns, tuple(looks))
 
@@ -107,13 +111,33 @@ def _kind(seen: Seen) -> tuple[dict[str, Any], list[str]]:
     if seen.dates:
         return {"type": "date", "earliest": seen.first.replace(month=1, day=1)}, []
     if not seen.many and seen.distinct <= _LABELS and seen.distinct >= 2:
-        return {"type": "category", "values": sorted(seen.texts)}, _rare(seen)
-    return {"type": "text"}, [f"{'many' if seen.many else seen.distinct} different texts: read by their words"]
+        return {"type": "category", "values": sorted(seen.texts)}, [*_rare(seen), *_alike(seen)]
+    texts = f"{'many' if seen.many else seen.distinct} different texts: read by their words"
+    return {"type": "text"}, [texts, *_nearly_numbers(seen)]
 
 
 def _rare(seen: Seen) -> list[str]:
     rare = [label for label, times in seen.texts.items() if times < 5]
     return [f"{len(rare)} of its {seen.distinct} labels are in fewer than 5 rows"] if rare else []
+
+
+def _alike(seen: Seen) -> list[str]:
+    """Labels that a person would read as one."""
+    forms: dict[str, list[str]] = {}
+    for label in sorted(seen.texts):
+        forms.setdefault(" ".join(label.casefold().split()), []).append(label)
+    same = next((labels for labels in forms.values() if len(labels) > 1), [])
+    return [f"labels that differ by spaces or case alone: {', '.join(map(repr, same[:4]))}"] if same else []
+
+
+def _nearly_numbers(seen: Seen) -> list[str]:
+    """Of a column of text: what keeps it from being numbers, where most of it is."""
+    odd = [text for text in seen.texts if not _NUMBER.fullmatch(text)]
+    if not odd and seen.texts:
+        return ["digits all through, too many for a number or with a zero before them, so they are taken for a code"]
+    if len(odd) > _ODD * len(seen.texts):
+        return []
+    return [f"{seen.distinct - len(odd)} of them are numbers, {', '.join(map(repr, odd[:3]))} not: mend or empty these"]
 
 
 def bounds(low: float, high: float, whole: bool) -> tuple[float, float]:

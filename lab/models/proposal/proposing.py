@@ -15,6 +15,7 @@ from lab.models.model_folder import CONTRACT_FILE, parse_contract, read_contract
 from lab.models.proposal import baseline
 from lab.models.proposal.deciding import Decided, Look, decide
 from lab.models.proposal.naming import Names, names_of
+from lab.models.proposal.reading import Say
 from lab.models.proposal.survey import survey
 from lab.models.proposal.taking import Taken, take
 from lab.models.proposal.writing import Files, contract_text, write
@@ -41,16 +42,27 @@ class Proposal:
     written: bool
 
 
-def propose(root: Path, name: str, data: Path, target: str, task: str = "", dry: bool = False) -> Proposal:
-    """Looks at the data and writes the folder, unless `dry`. Raises LabError for what a person must decide first."""
+def propose(
+    root: Path,
+    name: str,
+    data: Path,
+    target: str,
+    task: str = "",
+    dry: bool = False,
+    say: Say = lambda _: None,
+) -> Proposal:
+    """Looks at the data and writes the folder, unless `dry`; `say` is told how far it is.
+
+    Raises LabError for what a person must decide first.
+    """
     if task and task not in list(Task):
         remedy = f"{meant(task, Task)}Take one of: {', '.join(Task)}."
         raise UsageError(f"--task {task}: there is no such task.", remedy)
     pipelines = root / "pipelines"
     names = names_of(name, pipelines, _known(pipelines))
     with tempfile.TemporaryDirectory() as folder:
-        taken = take(data, Path(folder))
-        found = survey(taken.path)
+        taken = take(data, Path(folder), say)
+        found = survey(taken.path, say)
         decided = decide(found, target, task)
         copy, named = _place(root, data, taken, names.slug)
         texts = _texts(names, target, decided, named)

@@ -2,23 +2,28 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.base.dataset import read_records
+from lab.base.errors import DatasetInvalid
 from lab.base.tallies import moment
+from lab.models.proposal.reading import Say, batches
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PIECE = 20_000
+# Rows that stand for all others where one column is held against another.
+_SAMPLE = 20_000
+# Texts of a column whose words are counted.
+_READ = 200
 # Distinct cells that a column is known by; one with more is no category.
 _MANY = 5_000
-_CODE = re.compile(r"[-+]?0\d+|\d{16,}")
+_CODE = re.compile(r"[-+]?0\d+|[-+]?\d{16,}")
+# As most programs write dates, which pandas reads many at once; any other form is read one by one.
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
 
 
 @dataclass
@@ -30,6 +35,7 @@ class Seen:
     missing: int = 0
     texts: Counter[str] = field(default_factory=Counter)
     many: bool = False
+    repeated: bool = False
     numbers: bool = True
     whole: bool = True
     low: float = float("inf")
@@ -50,11 +56,13 @@ class Seen:
     @property
     def unique(self) -> bool:
         """Whether no cell is there twice, as far as was counted."""
-        return self.there > 1 and max(self.texts.values(), default=0) == 1
+        return self.there > 1 and not self.repeated
 
     def add(self, cells: "pd.Series[str]") -> None:
         """Takes in the cells of more rows, missing ones as None."""
         there = cells.dropna()
+        if (room := _READ - self.there) > 0:
+            self.words += int(there.head(room).str.count(r"\S+").sum())
         self.rows += len(cells)
         self.missing += len(cells) - len(there)
         self._count(there)
@@ -62,11 +70,15 @@ class Seen:
             self._measure(there)
         if self.dates:
             self._date(there)
-        self.words += int(there.head(200).str.count(r"\S+").sum())
 
     def _count(self, there: "pd.Series[str]") -> None:
+        """Of a column with many texts no more is of interest than whether one of them is there twice."""
+        if self.many:
+            self.repeated = self.repeated or _repeats(there, self.texts)
+            return
         for text, times in there.value_counts(sort=False).items():
-            if str(text) in self.texts or len(self.texts) < _MANY:
+            self.repeated = self.repeated or times > 1 or text in self.texts
+            if text in self.texts or len(self.texts) < _MANY:
                 self.texts[str(text)] += int(times)
             else:
                 self.many = True
@@ -82,11 +94,38 @@ class Seen:
             self.whole = self.whole and bool((finite % 1 == 0).all())
 
     def _date(self, there: "pd.Series[str]") -> None:
-        days = [at.date() if len(str(text)) >= 10 and (at := moment(str(text))) else None for text in there.unique()]
-        known = [day for day in days if day is not None]
-        self.dates = len(known) == len(days)
-        if self.dates and known:
-            self.first, self.last = min(self.first, *known), max(self.last, *known)
+        days = days_of(there)
+        self.dates = days is not None
+        if days:
+            self.first, self.last = min(self.first, *days), max(self.last, *days)
+
+
+def _repeats(there: "pd.Series[str]", known: Iterable[str]) -> bool:
+    """Whether one of the texts is there twice, or among those known."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pa.array(there, pa.string())
+    if pc.count_distinct(texts).as_py() < len(texts):
+        return True
+    return bool(pc.any(pc.is_in(texts, value_set=pa.array(list(known), pa.string()))).as_py())
+
+
+def days_of(there: "pd.Series[str]") -> list[date] | None:
+    """The first and the last day of texts that all are dates, in UTC; None when one is none."""
+    import pandas as pd
+
+    if there.str.fullmatch(_ISO).all():
+        found = pd.to_datetime(there, format="ISO8601", utc=True, errors="coerce")
+        if found.notna().all():
+            return [found.min().date(), found.max().date()] if len(found) else []
+    days = []
+    for text in there.unique():
+        at = moment(str(text)) if len(str(text)) >= 10 else None
+        if at is None:
+            return None
+        days.append(at.date())
+    return days
 
 
 @dataclass(frozen=True)
@@ -104,30 +143,22 @@ class Survey:
         return next(one for one in self.columns if one.name == name)
 
 
-def survey(path: Path) -> Survey:
-    """Looks at every row of one of the lab's own CSVs. Raises OSError."""
-    first: pd.DataFrame | None = None
-    columns: list[Seen] = []
-    for piece in _pieces(path):
-        if first is None:
-            first, columns = piece, [Seen(str(name)) for name in piece.columns]
-        for column in columns:
-            column.add(piece[column.name])
-    if first is None:
-        raise ValueError("no rows")
-    return Survey(columns, first)
+def survey(path: Path, say: Say = lambda _: None) -> Survey:
+    """Looks at every row of one of the lab's own CSVs; `say` is told how far it is.
 
-
-def _pieces(path: Path) -> Iterator["pd.DataFrame"]:
+    Raises DatasetInvalid when there is none, and OSError.
+    """
     import pandas as pd
 
-    with path.open(newline="", encoding="utf-8") as file:
-        records = read_records(file)
-        header = next(records, [])
-        while rows := list(islice(records, _PIECE)):
-            cells = zip(*rows, strict=True)
-            # As one table: adding hundreds of columns singly takes long.
-            yield pd.DataFrame(
-                {name: [cell or None for cell in column] for name, column in zip(header, cells, strict=True)},
-                dtype="str",
-            )
+    first: list[pd.DataFrame] = []
+    columns: list[Seen] = []
+    for batch in batches(path, say, "looking at the data"):
+        piece = batch.to_pandas(strings_to_categorical=False)
+        columns = columns or [Seen(str(name)) for name in piece.columns]
+        if (room := _SAMPLE - sum(map(len, first))) > 0:
+            first.append(piece.head(room))
+        for column in columns:
+            column.add(piece[column.name])
+    if not sum(map(len, first)):
+        raise DatasetInvalid("The data has a header and no rows.", "Bring the rows.")
+    return Survey(columns, pd.concat(first, ignore_index=True))

@@ -2,30 +2,20 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-from lab.base.csv_text import HEAD, delimiter_of, encoding_of, foreign, inspect
-from lab.base.dataset import read_records
+from lab.base.csv_text import HEAD, delimiter_of, encoding_of, foreign, inspect, other_kind
 from lab.base.errors import DatasetInvalid
+from lab.models.proposal.mending import repaired
+from lab.models.proposal.reading import Say, header_of
 from lab.models.snapshot import as_csv, is_parquet
 
 _MOST = 2 << 30
+# Rows between two lines about how far it is; a multiple of what is read at once.
+_SAID = 200_000
 _EXCELS_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
-# What programs write for a missing value, in a column that is otherwise numbers or dates.
-MISSING = {"na", "n/a", "nan", "null", "none", "?", "-", "--", "nil", "#n/a", ".", "missing"}
-_NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*")
-_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
-_DATES = {
-    "%d.%m.%Y": re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}"),
-    "%d/%m/%Y": re.compile(r"\d{1,2}/\d{1,2}/\d{4}"),
-    "%m/%d/%Y": re.compile(r"\d{1,2}/\d{1,2}/\d{4}"),
-    "%Y/%m/%d": re.compile(r"\d{4}/\d{1,2}/\d{1,2}"),
-    "%Y%m%d": re.compile(r"(19|20)\d{6}"),
-}
-_KEEP: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)
@@ -40,22 +30,29 @@ class Taken:
     original: bool
 
 
-def take(source: Path, folder: Path) -> Taken:
+def take(source: Path, folder: Path, say: Say = lambda _: None) -> Taken:
     """Reads a CSV of any dialect, or Parquet, into `folder`. Raises DatasetInvalid for what is neither."""
     try:
         if source.stat().st_size > _MOST:
             raise DatasetInvalid(f"{source} has more than {_MOST >> 30} GiB.", "Give a sample of it.")
         if is_parquet(source):
-            as_csv(source, folder / "table.csv", _MOST, lambda _: None)
+            as_csv(source, folder / "table.csv", _MOST, lambda rows: _told(say, rows))
             return Taken(folder / "table.csv", (), True)
-        return _text(source, folder)
+        return _text(source, folder, say)
     except OSError as err:
         raise DatasetInvalid(f"Can't read {source}: {err.strerror}.", "Name a CSV or Parquet file.") from None
 
 
-def _text(source: Path, folder: Path) -> Taken:
+def _told(say: Say, rows: int) -> None:
+    if rows % _SAID == 0:
+        say(f"unpacking: {rows:,} rows so far")
+
+
+def _text(source: Path, folder: Path, say: Say) -> Taken:
     with source.open("rb") as file:
         head = file.read(HEAD)
+    if said := other_kind(head):
+        raise DatasetInvalid(f"{source}: {said}.")
     encoding = encoding_of(head)
     lines = head.decode(encoding, errors="replace").splitlines()
     skip = next((number for number, line in enumerate(lines) if line.strip()), 0)
@@ -67,15 +64,27 @@ def _text(source: Path, folder: Path) -> Taken:
     changes += [f"split at {delimiter!r}"] if delimiter != "," else []
     if not changes and not excels and (said := foreign(head, ())):
         raise DatasetInvalid(f"{source}: {said}.")
-    plain = folder / "plain.csv"
-    changes += _rewrite(source, plain, encoding, delimiter, skip)
-    repaired, mended = _repaired(plain, folder / "table.csv", delimiter)
-    changed = (*changes, *mended)
-    return Taken(repaired, changed, not changed and not excels)
+    plain = source
+    if changes or skip or not _sound(source):
+        plain = folder / "plain.csv"
+        changes += _rewrite(source, plain, encoding, delimiter, skip)
+    mended, said_of_cells = repaired(plain, folder / "table.csv", delimiter, say)
+    changed = (*changes, *said_of_cells)
+    return Taken(mended, changed, not changed and not excels)
+
+
+def _sound(source: Path) -> bool:
+    """Whether the lab can read it as it is."""
+    try:
+        header = header_of(source)
+        return len(header) > 1 and not inspect(source, header).violations
+    except (DatasetInvalid, UnicodeDecodeError):
+        return False
 
 
 def _rewrite(source: Path, target: Path, encoding: str, delimiter: str, skip: int) -> list[str]:
-    """UTF-8, commas, one line for each row, a name for each column; and the names that were made."""
+    """UTF-8, commas, one line for each row, a name for each column; and what else was changed for that."""
+    empty = 0
     try:
         with source.open(newline="", encoding=encoding) as file, target.open("w", newline="", encoding="utf-8") as out:
             for _ in range(skip):
@@ -84,16 +93,19 @@ def _rewrite(source: Path, target: Path, encoding: str, delimiter: str, skip: in
             reader = csv.reader(_unmarked(file), delimiter=delimiter, strict=True)
             named, said = _named(next(reader, []))
             writer.writerow(named)
-            writer.writerows(record for record in reader if any(map(str.strip, record)))
-        with target.open(newline="", encoding="utf-8") as file:
-            header = next(read_records(file), [])
+            for record in reader:
+                if any(map(str.strip, record)):
+                    writer.writerow(record)
+                else:
+                    empty += bool(record)
+        header = header_of(target)
     except (csv.Error, UnicodeDecodeError) as err:
         raise DatasetInvalid(f"{source} is no CSV: {err}.", "Save it as CSV in UTF-8.") from None
     if len(header) < 2:
         raise DatasetInvalid(f"{source} has no two columns.", "Save it as CSV with commas between the columns.")
     if broken := inspect(target, header).violations:
         raise DatasetInvalid(f"{source} can't be used: {'; '.join(map(str, broken))}.", "Mend it there.")
-    return said
+    return [*said, *([f"{empty} rows with nothing but empty cells left out"] if empty else [])]
 
 
 def _named(header: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -105,75 +117,3 @@ def _named(header: Sequence[str]) -> tuple[list[str], list[str]]:
 def _unmarked(lines: Iterator[str]) -> Iterator[str]:
     yield next(lines, "").removeprefix("\ufeff")
     yield from lines
-
-
-def _repaired(plain: Path, target: Path, delimiter: str) -> tuple[Path, list[str]]:
-    """Numbers with a point, dates in ISO 8601, empty cells for missing values; and what was changed."""
-    header, seen = _seen(plain)
-    mends = [_mend(cells, delimiter) for cells in seen]
-    if not any(said for said, _ in mends):
-        return plain, []
-    with plain.open(newline="", encoding="utf-8") as file, target.open("w", newline="", encoding="utf-8") as out:
-        records, writer = read_records(file), csv.writer(out, lineterminator="\n")
-        writer.writerow(next(records))
-        for record in records:
-            writer.writerow([mend(cell) for (_, mend), cell in zip(mends, record, strict=True)])
-    return target, [f"{name}: {said}" for name, (said, _) in zip(header, mends, strict=True) if said]
-
-
-def _seen(path: Path) -> tuple[list[str], list[dict[str, None]]]:
-    """The header, and the distinct cells of each column until they are clearly many."""
-    with path.open(newline="", encoding="utf-8") as file:
-        records = read_records(file)
-        header = next(records)
-        seen: list[dict[str, None]] = [{} for _ in header]
-        for record in records:
-            for cells, cell in zip(seen, record, strict=True):
-                if len(cells) < 100_000:
-                    cells[cell] = None
-    return header, seen
-
-
-def _mend(cells: Sequence[str] | dict[str, None], delimiter: str) -> tuple[str, Callable[[str], str]]:
-    """What is done to a column's cells, in words, and the doing."""
-    there = [cell for cell in cells if cell.strip() and cell.strip().lower() not in MISSING]
-    marks = [cell for cell in cells if cell.strip().lower() in MISSING or (cell and not cell.strip())]
-    if not there:
-        return "", _KEEP
-    empty = dict.fromkeys(marks, "")
-    said = f"{', '.join(map(repr, sorted(marks)[:3]))} is a missing value" if marks else ""
-    if all(map(_NUMBER.fullmatch, there)) and not all(map(_DATES["%Y%m%d"].fullmatch, there)):
-        return said, lambda cell: empty.get(cell, cell)
-    if delimiter != "," and all(_COMMA.fullmatch(cell) or _NUMBER.fullmatch(cell) for cell in there):
-        words = "; ".join(filter(None, ["decimal commas made points", said]))
-        return words, lambda cell: empty.get(cell, cell).replace(",", ".")
-    if form := _form(there):
-        words = "; ".join(filter(None, [f"dates read as {form}", said]))
-        return words, lambda cell: "" if not cell or cell in empty else _iso(cell.strip(), form)
-    if all(_is_iso(cell) for cell in there):
-        return said, lambda cell: empty.get(cell, cell)
-    return "", _KEEP
-
-
-def _form(cells: Sequence[str]) -> str:
-    """The one form in which all cells are dates; empty for none, and for two that disagree."""
-    found = [form for form, shape in _DATES.items() if all(map(shape.fullmatch, cells)) and _fits(cells, form)]
-    return found[0] if len(found) == 1 else ""
-
-
-def _fits(cells: Sequence[str], form: str) -> bool:
-    try:
-        return all(_iso(cell, form) for cell in cells)
-    except ValueError:
-        return False
-
-
-def _iso(cell: str, form: str) -> str:
-    return datetime.strptime(cell, form).date().isoformat()
-
-
-def _is_iso(cell: str) -> bool:
-    try:
-        return bool(datetime.fromisoformat(cell.strip()))
-    except ValueError:
-        return False

@@ -1,6 +1,7 @@
 """What a model of a target would have to do, or what a person must decide first."""
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from lab.base.errors import LabError
@@ -10,6 +11,7 @@ from lab.models.proposal.survey import Seen, Survey
 
 # More labels than that are a choice that a person makes; fewer whole numbers than that may be labels.
 MOST_CLASSES, _FEW = 50, 10
+_CODE = re.compile(r"[-+]?\d+(\.\d*)?")
 _POSITIVE = frozenset(
     {"yes", "true", "1", "1.0", "positive", "pos", "bad", "default", "defaulted", "churn", "churned", "left", "fraud"}
     | {"spam", "fail", "failed", "failure", "sick", "disease", "malignant", "ja", "oui", "si", "y", "t", "high"}
@@ -66,6 +68,11 @@ def _guessed(seen: Seen) -> Task:
 
 def _classes(seen: Seen, task: Task) -> Task:
     if seen.many or seen.distinct > MOST_CLASSES:
+        if not seen.numbers and all(map(_CODE.fullmatch, seen.texts)):
+            raise LabError(
+                f"{seen.name!r} holds digits that no computer's number holds exactly: 16 and more, or a zero first.",
+                "Write it with fewer digits, in thousands for instance; a code of that many classes can't be learned.",
+            )
         count = f"more than {seen.distinct - 1}" if seen.many else str(seen.distinct)
         raise LabError(
             f"{seen.name!r} has {count} classes, and {MOST_CLASSES} are the most.",

@@ -11,6 +11,7 @@ from lab.base.account import home
 from lab.base.catalogue import CATALOGUE, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.models.environment_in_containers import FOLDER as ENVIRONMENTS
 from lab.runtime import isolation, service_configuration
 from lab.runtime.compose.compose_secrets import secret_files
 from lab.runtime.compose.ownership import LABELLING, labelling
@@ -90,6 +91,8 @@ def write_all(stack: Stack) -> None:
     for folder in (layout.journal, stack.config.witness, stack.config.governance, stack.inbox):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         hand_over(stack, folder)
+    # Mounted whether a model needs it or not, and only read there.
+    (stack.config.home / ENVIRONMENTS).mkdir(exist_ok=True, mode=0o755)
     secrets, configuration = secret_files(stack.config, stack.place, stack.folder), _configuration(stack)
     for name, text in secrets.items():
         _write_owned(stack, stack.folder / "secrets" / name, text)
@@ -132,6 +135,7 @@ def variables_of(stack: Stack) -> dict[str, str]:
         "JOURNAL": Layout(config.home).journal,
         "WITNESS": config.witness,
         "INBOX": stack.inbox,
+        "ENVIRONMENTS": config.home / ENVIRONMENTS,
     }
     return {
         "COMPOSE_FILE": os.pathsep.join(map(str, stack.files)),

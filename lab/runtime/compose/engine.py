@@ -239,6 +239,27 @@ class Compose:
         line = [*self._line(), "exec", *options, service, *argv]
         return subprocess.run(line, env=_environment(), check=False).returncode
 
+    def answer(self, service: str, argv: Sequence[str], deadline_s: float = 60.0) -> str:
+        """What a command inside the service's container prints. Raises LabError when it fails."""
+        line = [*self._line(), "exec", "-T", service, *argv]
+        try:
+            done = subprocess.run(
+                line,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=deadline_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LabError(f"The container {service} gave no answer within {deadline_s:.0f} s.") from None
+        if done.returncode:
+            said = " ".join(done.stderr.split())[-300:]
+            raise LabError(f"The container {service} can't be asked: {said}", "Type `invoke up`.")
+        return done.stdout
+
     def _line(self) -> list[str]:
         return [*compose_command(), "--env-file", str(self._variables_file), "--ansi", "never"]
 

@@ -1,0 +1,147 @@
+"""What is done to the cells of a person's columns, so that the lab's own CSV has them, and the words for it.
+
+Every row is looked at, and nothing is kept of them but what they may still be.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.models.proposal.reading import Say, batches, header_of
+from lab.models.proposal.survey import days_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# What programs write for a missing value, in a column that is otherwise numbers or dates.
+MISSING = ("na", "n/a", "nan", "null", "none", "?", "-", "--", "nil", "#n/a", ".", "missing", "inf", "-inf", "")
+_NUMBER = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"
+_COMMA = r"^[-+]?[0-9]+,[0-9]+$"
+_COMPACT = "%Y%m%d"
+_DATES = {
+    "%d.%m.%Y": r"^\d{1,2}\.\d{1,2}\.\d{4}$",
+    "%d/%m/%Y": r"^\d{1,2}/\d{1,2}/\d{4}$",
+    "%m/%d/%Y": r"^\d{1,2}/\d{1,2}/\d{4}$",
+    "%Y/%m/%d": r"^\d{4}/\d{1,2}/\d{1,2}$",
+    _COMPACT: r"^(19|20)\d{6}$",
+}
+_MARKS = 100
+
+
+@dataclass
+class Cells:
+    """What all cells of one column may still be, as far as they were read."""
+
+    marks: set[str] = field(default_factory=set)
+    there: bool = False
+    numbers: bool = True
+    commas: bool = True
+    iso: bool = True
+    forms: list[str] = field(default_factory=lambda: list(_DATES))
+
+    @property
+    def open(self) -> bool:
+        return bool(self.numbers or self.commas or self.iso or self.forms) and len(self.marks) < _MARKS
+
+    def add(self, cells: "pa.Array") -> None:
+        """Takes in the cells of more rows."""
+        import pyarrow.compute as pc
+
+        if not self.open:
+            return
+        texts = pc.unique(cells.drop_null())
+        missing = _missing(texts)
+        self.marks |= set(texts.filter(missing).to_pylist())
+        known = pc.utf8_trim_whitespace(texts.filter(pc.invert(missing)))
+        if not len(known):
+            return
+        self.there = True
+        self.numbers = self.numbers and _all(known, _NUMBER)
+        self.commas = self.commas and _all(known, f"{_COMMA}|{_NUMBER}")
+        self.forms = [form for form in self.forms if _all(known, _DATES[form]) and _fits(known, form)]
+        self.iso = self.iso and not self.numbers and days_of(known.to_pandas()) is not None
+
+
+@dataclass(frozen=True)
+class Mend:
+    """What is done to a column, in words; nothing where there are none."""
+
+    says: str = ""
+    marks: tuple[str, ...] = ()
+    form: str = ""
+    commas: bool = False
+
+    def __call__(self, cells: "pa.Array") -> "pa.Array":
+        import pandas as pd
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.marks:
+            cells = pc.if_else(pc.is_in(cells, value_set=pa.array(self.marks, pa.string())), None, cells)
+        if self.commas:
+            return pc.replace_substring(cells, ",", ".")
+        if self.form:
+            days = pd.to_datetime(pc.utf8_trim_whitespace(cells).to_pandas(), format=self.form)
+            return pa.array(days.dt.strftime("%Y-%m-%d"), pa.string(), from_pandas=True)
+        return cells
+
+
+def repaired(plain: Path, target: Path, delimiter: str, say: Say) -> tuple[Path, list[str]]:
+    """Numbers with a point, dates in ISO 8601, empty cells for missing values; and what was changed."""
+    header = header_of(plain)
+    seen = [Cells() for _ in header]
+    for batch in batches(plain, say, "reading"):
+        for cells, column in zip(seen, batch.columns, strict=True):
+            cells.add(column)
+    mends = [_mend(cells, delimiter) for cells in seen]
+    if not any(mend.says for mend in mends):
+        return plain, []
+    _write(plain, target, header, mends, say)
+    return target, [f"{name}: {mend.says}" for name, mend in zip(header, mends, strict=True) if mend.says]
+
+
+def _write(plain: Path, target: Path, header: Sequence[str], mends: Sequence[Mend], say: Say) -> None:
+    with target.open("w", newline="", encoding="utf-8") as file:
+        # Not Arrow's writer, which quotes every text.
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for batch in batches(plain, say, "mending"):
+            columns = [mend(cells).to_pylist() for mend, cells in zip(mends, batch.columns, strict=True)]
+            writer.writerows(zip(*columns, strict=True))
+
+
+def _missing(texts: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), value_set=pa.array(MISSING))
+
+
+def _all(texts: "pa.Array", pattern: str) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.all(pc.match_substring_regex(texts, pattern)).as_py())
+
+
+def _fits(texts: "pa.Array", form: str) -> bool:
+    import pandas as pd
+
+    return bool(pd.to_datetime(texts.to_pandas(), format=form, errors="coerce").notna().all())
+
+
+def _mend(cells: Cells, delimiter: str) -> Mend:
+    if not cells.there or not cells.open:
+        return Mend()
+    marks = tuple(sorted(cells.marks))
+    missing = f"{', '.join(map(repr, marks[:3]))} is a missing value" if marks else ""
+    # Two forms that disagree are none.
+    form = cells.forms[0] if len(cells.forms) == 1 else ""
+    if cells.numbers and form != _COMPACT:
+        return Mend(missing, marks)
+    if delimiter != "," and cells.commas and not cells.numbers:
+        return Mend("; ".join(filter(None, ["decimal commas made points", missing])), marks, commas=True)
+    if form:
+        return Mend("; ".join(filter(None, [f"dates read as {form}", missing])), marks, form)
+    return Mend(missing, marks) if cells.iso else Mend()
