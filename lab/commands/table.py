@@ -14,6 +14,7 @@ from lab.commands import governance_commands as governance
 from lab.commands import image_commands as images
 from lab.commands import lifecycle_commands as lifecycle
 from lab.commands import model_commands as models
+from lab.commands import service_commands as services
 from lab.commands import training_commands as training
 from lab.commands import upgrade_commands as upgrade
 from lab.commands.command import Command
@@ -46,6 +47,10 @@ _LAB: tuple[Command[Any], ...] = (
     Command("logs", "Show the logs of one service, or of all.", lifecycle.logs),
     Command("open", "Open a service's page in the browser.", lifecycle.open_page),
     Command("down", "Stop every service, and runs with them; all data stays.", lifecycle.down),
+    Command("start", "Start one service and no other, and wait until it is healthy.", services.start,
+            services.print_started, doing="Starting"),
+    Command("stop", "Stop one service until it is started again; the rest goes on.", services.stop,
+            services.print_stopped, doing="Stopping"),
     Command("restart", "Stop and start one service and no other, or all; ends a run that needs it.", lifecycle.restart,
             lifecycle.print_up, doing="Restarting"),
     Command("exec", "Run a command where a service runs: invoke exec mlflow -- env.", lifecycle.execute),

@@ -7,7 +7,7 @@ from lab.views import formats
 from lab.views.by_model import narrowed
 from lab.views.cells import Line, Span, Tone, clip, width_of
 from lab.views.needs import needs, worst
-from lab.views.view import View, health_mark, health_tone, marked
+from lab.views.view import STOPPED, View, health_mark, health_tone, marked
 
 _BETWEEN = Span(" · ", Tone.MUTED)
 _Part = tuple[int, Line]
@@ -35,9 +35,14 @@ def _join(parts: Sequence[_Part], limit: int) -> Line:
 
 def _left(view: View) -> tuple[_Part, ...]:
     lab, health = view.snapshot.lab, view.snapshot.overall
+    known = view.snapshot.services.value or ()
     waiting = view.snapshot.services.state is SliceState.WAITING
     word = "connecting" if waiting else "not up" if view.lab_down else str(health)
     mark, tone = health_mark(health), health_tone(health)
+    stopped = sum(one.stopped for one in known)
+    if stopped and not view.lab_down and all(one.stopped or one.optional or one.health is Health.UP for one in known):
+        mark, tone = Span(*STOPPED), STOPPED[1]
+        word = f"up, {stopped} stopped"
     if health is Health.UP and (found := needs(narrowed(view))):
         # Everything runs, and still something waits for a person: that isn't green.
         mark, tone = Span("▲", worst(found)), worst(found)

@@ -49,7 +49,7 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         Binding("r", "again", "Refresh", show=False),
         Binding("o", "browse", "Browser"),
         Binding("y", "copy", "Copy"),
-        *(Binding(str(number), f"view({number - 1})", f"View {number}", show=False) for number in range(1, 7)),
+        *(Binding(str(number), f"view({number - 1})", f"View {number}", show=False) for number in range(1, 9)),
     ]
     # Actions that change the lab: a read-only screen has none of them.
     CHANGING: ClassVar[frozenset[str]] = frozenset()
@@ -68,6 +68,8 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         self._pages = self.pages()
         self._tabs = TabBar([name.capitalize() for name in self.names])
         self._current = 0
+        # The view to begin with; the first one where there is none of that name.
+        self.begin = ""
         # Textual calls a screen mounted only after `on_mount`.
         self._drawable = False
 
@@ -122,7 +124,7 @@ class DetailScreen(Screen[None], Generic[SourceT]):
     def on_mount(self) -> None:
         self._drawable = True
         self._tabs.display = len(self._pages) > 1
-        self.action_view(0)
+        self.action_view(self.names.index(self.begin) if self.begin in self.names else 0)
         self.show(self.view)
         if self._open_details is None:
             for name in self.wants_names():

@@ -28,17 +28,25 @@ class PartPanel(Panel):
 
 
 class ServicesPanel(PartPanel):
-    """Services have logs, and can be restarted."""
+    """Services have logs, need each other, and can be started, stopped and restarted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "logs", "Logs"),
         Binding("R", "want('restart')", "Restart"),
+        Binding("u", "want('start')", "Start", show=False),
+        Binding("x", "want('stop')", "Stop", show=False),
+        Binding("d", "needs", "Who needs whom", show=False),
     ]
 
     def action_logs(self) -> None:
         """A service's log is the first thing that is shown of it in full."""
         if self.rows.current:
             self.post_message(self.Opened(str(self.id), self.rows.current))
+
+    def action_needs(self) -> None:
+        """The tree of who needs whom, with the chosen service in it."""
+        if self.rows.current:
+            self.post_message(self.Opened(str(self.id), self.rows.current, "needs"))
 
 
 class RunsPanel(PartPanel):
