@@ -9,6 +9,7 @@ from lab.commands import alert_commands as alerts
 from lab.commands import approval_commands as approval
 from lab.commands import audit_commands as audit
 from lab.commands import backup_commands as backup
+from lab.commands import compare_commands as comparing
 from lab.commands import deploy_commands as deployment
 from lab.commands import governance_commands as governance
 from lab.commands import image_commands as images
@@ -38,6 +39,8 @@ _LAB: tuple[Command[Any], ...] = (
             training.print_cancelled, json=True, doing="Stopping"),
     Command("models", "Show every model: its versions, how the newest stands, what is champion.", training.models,
             training.print_models, json=True, code=training.unsound),
+    Command("compare", "Show what differs between two versions: metrics, parameters, data, code.", comparing.compare,
+            comparing.print_comparison, json=True, document=comparing.document),
     Command("new-model", "Look at a data set, and write a model's folder for it: contract, baseline, test.",
             models.new_model, models.print_proposal, json=True, document=models.document),
     Command("seed", "Record the data set, its baseline profile and hash; plant or take back a drift.", training.seed,

@@ -21,7 +21,7 @@ from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.panel import Panel
 from lab.screen.widgets.tabs import Subject, TabBar, subject
 from lab.screen.widgets.titlebar import TitleBar
-from lab.views import PARTS, Detail, View
+from lab.views import Detail, View, detail_of
 from lab.views.cells import Line, PanelState, PanelView, Span, Tone
 
 OpenDetails = Callable[[str], DetailSource]
@@ -61,7 +61,7 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         self.part, self.key, self.view = part, key, view
         self.fetched: dict[str, Slice[Any]] = {}
         self.gone = False
-        self._detail: Detail | None = PARTS[part].detail(key, view)
+        self._detail: Detail | None = detail_of(part, key, view)
         self._open_details = open_details
         self._fetcher: Fetcher[SourceT] | None = None
         self._bar, self._subject = TitleBar(), Subject()
@@ -164,7 +164,7 @@ class DetailScreen(Screen[None], Generic[SourceT]):
 
     def show(self, view: View) -> None:
         """Takes a new moment; what is gone from it stays as it was, and says so."""
-        found = PARTS[self.part].detail(self.key, view)
+        found = detail_of(self.part, self.key, view)
         self.view, self.gone = view, found is None
         self._detail = found or self._detail
         self._bar.show(view)

@@ -60,14 +60,26 @@ class RunsPanel(PartPanel):
 
 
 class ModelsPanel(PartPanel):
-    """Versions are decided on."""
+    """Versions are decided on, and compared."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "want('approve')", "Approve"),
         Binding("P", "want('promote')", "Promote"),
         Binding("x", "want('reject')", "Reject", show=False),
         Binding("X", "want('archive')", "Archive", show=False),
+        Binding("C", "compare", "Compare", show=False),
     ]
+
+    def action_compare(self) -> None:
+        """The chosen version beside another one."""
+        # Imported when it is wanted: before the first paint that would cost time.
+        from lab.screen.screens.compare_screen import compare
+
+        key = self.rows.current or ""
+        if not key.rpartition("/")[2]:
+            self.notify("Choose a version first.", timeout=3, markup=False)
+            return
+        compare(self.screen, key, self.app.view, self.app.open_details)  # type: ignore[attr-defined]  # LabApp's
 
 
 class AuditPanel(PartPanel):
