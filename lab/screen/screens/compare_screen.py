@@ -83,13 +83,8 @@ class CompareScreen(DetailScreen["VersionSource"]):
         room = self._curves.text.scrollable_content_region
         width, height = room.width or self.size.width - 4, room.height or self.size.height - 6
         names = [formats.clean(key.replace("/", " v")) for key in (self.key, self.other)]
-        return page(
-            "Curves",
-            self.got("curves"),
-            self.view,
-            "Nothing was kept.",
-            lambda two: overlaid(two, names, width, height),
-        )
+        both: Slice[Any] = self.got("curves")
+        return page("Curves", both, self.view, "Nothing was kept.", lambda two: overlaid(two, names, width, height))
 
     def on_resize(self) -> None:
         """Curves grow with the window."""

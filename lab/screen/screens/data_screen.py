@@ -15,6 +15,7 @@ from lab.screen.widgets.tabs import subject
 from lab.views import data_views as present
 from lab.views.cells import Line, PanelState, PanelView
 from lab.views.document import page
+from lab.views.models_panel import version_key
 from lab.views.view import note
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class DataScreen(DetailScreen["VersionSource"]):
     def action_version(self) -> None:
         """The newest version that was trained on it."""
         if self.versions:
-            self.open("models", present.version_key(self.versions[0]))
+            self.open("models", version_key(self.versions[0]))
         else:
             self.notify("No version was trained on it.", timeout=3, markup=False)
 
