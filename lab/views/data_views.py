@@ -81,7 +81,7 @@ def versions(found: Sequence[ModelVersion], view: View) -> PanelView:
         )
         for one in found
     )
-    return PanelView("", (Span(f"{len(rows)} versions", Tone.MUTED),), columns=VERSION_COLUMNS, rows=rows)
+    return PanelView("Versions", (Span(f"{len(rows)} versions", Tone.MUTED),), columns=VERSION_COLUMNS, rows=rows)
 
 
 def _numbered(seq: str) -> str:
@@ -90,7 +90,7 @@ def _numbered(seq: str) -> str:
 
 def data_hashes(entry: Entry) -> tuple[str, ...]:
     """The data sets that an entry names, the one that was trained on first."""
-    names = ("data_hash", "sha256", "current_hash", "baseline_hash", "drift_baseline_hash")
+    names = ("data_hash", "current_hash", "baseline_hash", "drift_baseline_hash")
     found = (entry.details.get(name) for name in names)
     return tuple(dict.fromkeys(one for one in found if isinstance(one, str) and len(one) == 64))
 
@@ -107,7 +107,7 @@ def entries(digest: str, view: View) -> PanelView:
     audit = view.snapshot.audit.value
     rows = tuple(_entry(one, view) for one in found)
     looked = len(audit.entries) if audit else 0
-    return PanelView("", (Span(f"among the newest {looked}", Tone.MUTED),), columns=ENTRY_COLUMNS, rows=rows)
+    return PanelView("Entries", (Span(f"among the newest {looked}", Tone.MUTED),), columns=ENTRY_COLUMNS, rows=rows)
 
 
 def _entry(entry: Entry, view: View) -> Row:

@@ -62,9 +62,13 @@ def _row(node: Node, known: Mapping[str, ServiceState], because: Mapping[str, tu
 
 
 def _because(state: ServiceState, because: Mapping[str, tuple[Service, ...]]) -> str:
-    if found := because.get(state.name):
-        return f"needs {', '.join(BY_NAME[one].title for one in found)}"
-    return formats.clean(state.reason) if state.health is not Health.UP else ""
+    return for_want_of(state.name, because) or (formats.clean(state.reason) if state.health is not Health.UP else "")
+
+
+def for_want_of(name: str, because: Mapping[str, tuple[Service, ...]]) -> str:
+    """`needs PostgreSQL`: why a service isn't up, where another one is the cause; else empty."""
+    found = because.get(name, ())
+    return f"needs {', '.join(BY_NAME[one].title for one in found)}" if found else ""
 
 
 def service_of_row(key: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from lab.observe.snapshot import Health, ServiceState
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
+from lab.views.dependency_views import down_because, for_want_of
 from lab.views.document import Detail, browsable, field_line, heading, text
 from lab.views.view import View, health_mark, health_tone, marked, page_url, source_panel, standing_of
 
@@ -36,8 +37,12 @@ def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
     memory, spent = sum(s.memory_bytes or 0 for s in states), [s.cpu for s in states if s.cpu is not None]
     status: Line = (Span(f"{up}/{len(needed)} up", Tone.OK if up == len(needed) else Tone.WARN),)
     unwell = {Health.DOWN, Health.DEGRADED, Health.STARTING}
-    # Why something failed matters more than that somebody stopped something.
-    troubled = next(iter(sorted((s for s in states if s.health in unwell and s.reason), key=lambda s: s.stopped)), None)
+    because = down_because(states)
+    # A cause matters more than what follows from it, and a failure more than what somebody stopped.
+    reasons = sorted(
+        (s for s in states if s.health in unwell and s.reason), key=lambda s: (s.name in because, s.stopped)
+    )
+    troubled = next(iter(reasons), None)
     if troubled and not view.lab_down:
         title, reason = formats.clean(troubled.title), formats.clean(troubled.reason)
         said = reason if reason.startswith(title) else f"{title}: {reason}"
@@ -45,10 +50,11 @@ def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
     elif memory:
         used = f" · {formats.cores(sum(spent))} cpu" if spent else ""
         status = (*status, Span(f"{used} · {formats.size(memory)}", Tone.MUTED))
-    return PanelView("", status, columns=COLUMNS, rows=tuple(_service(s, view) for s in states))
+    rows = tuple(_service(s, for_want_of(s.name, because), view) for s in states)
+    return PanelView("", status, columns=COLUMNS, rows=rows)
 
 
-def _service(state: ServiceState, view: View) -> Row:
+def _service(state: ServiceState, cause: str, view: View) -> Row:
     mark, word, tone = standing_of(state)
     quiet = Tone.MUTED if state.health is Health.ABSENT else Tone.PLAIN
     used = view.history.usage_of(state.name) if state.measured_at is not None else ()
@@ -67,8 +73,8 @@ def _service(state: ServiceState, view: View) -> Row:
         "url": cell(formats.clean(state.url), Tone.MUTED),
     }
     spill = None
-    if state.health is not Health.UP and (state.reason or state.remedy):
-        reason = Span(formats.clean(state.reason or state.remedy), quiet)
+    if state.health is not Health.UP and (said := cause or state.reason or state.remedy):
+        reason = Span(formats.clean(said), quiet)
         spill = ("state", Cell((Span(f"{word:<8} ", tone), reason)))
     return Row(state.name, cells, spill)
 

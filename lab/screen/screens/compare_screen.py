@@ -33,12 +33,12 @@ class VersionPicking(Picking):
 
 
 class CompareScreen(DetailScreen["VersionSource"]):
-    """From the version `key` to `other`."""
+    """What the version `key` gains or loses, measured against `other`."""
 
     KIND: ClassVar[str] = "models"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("C", "other", "Another version"),
-        Binding("V", "version", "The second version", show=False),
+        Binding("V", "version", "The other version", show=False),
     ]
 
     def __init__(self, key: str, other: str, view: View, open_details: OpenDetails | None = None) -> None:
@@ -51,12 +51,12 @@ class CompareScreen(DetailScreen["VersionSource"]):
 
     def wants(self, details: "VersionSource") -> Sequence[Want]:
         return [
-            Want("compared", "MLflow", lambda: details.compared(self.key, self.other), deadline_s=10.0),
+            Want("compared", "MLflow", lambda: details.compared(self.other, self.key), deadline_s=10.0),
             Want("curves", "MLflow", lambda: self._evaluations(details), deadline_s=15.0, lazy=True),
         ]
 
     async def _evaluations(self, details: "VersionSource") -> Any:
-        return await asyncio.gather(details.evaluation_of(self.key), details.evaluation_of(self.other))
+        return await asyncio.gather(details.evaluation_of(self.other), details.evaluation_of(self.key))
 
     @property
     def found(self) -> "Slice[Comparison]":
@@ -64,7 +64,7 @@ class CompareScreen(DetailScreen["VersionSource"]):
         return self.got("compared")
 
     def subject(self) -> Line:
-        return subject(*present.subject_spans(self.key, self.other, self.found.value))
+        return subject(*present.subject_spans(self.other, self.key, self.found.value))
 
     def must_be_listed(self) -> bool:
         """Older versions than the newest can be compared as well."""
@@ -82,7 +82,7 @@ class CompareScreen(DetailScreen["VersionSource"]):
 
         room = self._curves.text.scrollable_content_region
         width, height = room.width or self.size.width - 4, room.height or self.size.height - 6
-        names = [formats.clean(key.replace("/", " v")) for key in (self.key, self.other)]
+        names = [formats.clean(key.replace("/", " v")) for key in (self.other, self.key)]
         both: Slice[Any] = self.got("curves")
         return page("Curves", both, self.view, "Nothing was kept.", lambda two: overlaid(two, names, width, height))
 
@@ -104,7 +104,7 @@ class CompareScreen(DetailScreen["VersionSource"]):
         pick_other(self, self.key, self.view, take, self.other)
 
     def action_version(self) -> None:
-        """The second one in full."""
+        """The one that it is measured against, in full."""
         self.open("models", self.other)
 
     def action_browse(self) -> None:
