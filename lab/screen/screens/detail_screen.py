@@ -213,8 +213,17 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         """A person wants row `key` of view `page` in full."""
 
     def open(self, part: str, key: str) -> None:
-        """Another thing in full, on top of this one."""
-        self.app.push_screen(detail_screen(part, key, self.view, self._open_details))
+        """Another thing in full, on top of this one; one that is open below comes up again, with nothing above it.
+
+        Whoever goes round in circles would otherwise pile up screens, each of which goes on asking its source.
+        """
+        screen = detail_screen(part, key, self.view, self._open_details)
+        for below in self.app.screen_stack[:-1]:
+            if type(below) is type(screen) and (below.part, below.key) == (part, key):
+                while self.app.screen is not below:
+                    self.app.pop_screen()
+                return
+        self.app.push_screen(screen)
 
     def action_back(self) -> None:
         self.dismiss(None)
