@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from lab.observe.comparison import Comparison, MetricPair, TextPair
 
 _ABSENT = "–"
+# Characters of a SHA-256.
+_HASH = 64
 _FIRST = Option("number of a version, or its alias; NAME/7 for one of another model", "A", bare=True)
 _SECOND = Option("the version to compare it with, as A", "B", bare=True)
 
@@ -73,6 +75,11 @@ def verdict(one: "MetricPair") -> str:
     return f"{word}, within chance" if word and one.within else word
 
 
+def _brief(value: str) -> str:
+    """A hash by its beginning; --json has it whole."""
+    return f"{value[:12]}…" if len(value) == _HASH and value.isalnum() else value
+
+
 def _texts(pair: "TextPair") -> tuple[str, ...]:
-    values = (printing.escape(value[:40]) if value else _ABSENT for value in (pair.a, pair.b))
+    values = (printing.escape(_brief(value)) if value else _ABSENT for value in (pair.a, pair.b))
     return (printing.escape(pair.name), *values, "same" if pair.same else "differs")

@@ -13,6 +13,8 @@ from lab.governance.ledger import AuditView
 
 SCHEMA_VERSION = 2
 # In the first one `drift` was the report of one model, not of each.
+# How Prometheus, which watches the others, names those that are missing.
+TARGETS_DOWN = "Targets down: "
 READABLE_SCHEMAS = frozenset({1, SCHEMA_VERSION})
 
 T = TypeVar("T")

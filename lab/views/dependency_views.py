@@ -1,10 +1,10 @@
 """Who needs whom among the services, and what is down because of what."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.dependencies import Node, causes, needed_by, tree
-from lab.observe.snapshot import Health, ServiceState
+from lab.observe.snapshot import TARGETS_DOWN, Health, ServiceState
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell
 from lab.views.view import View, note, standing_of
@@ -22,7 +22,19 @@ def down_because(states: Iterable[ServiceState]) -> Mapping[str, tuple[Service, 
     known = {state.name: state for state in states}
     out = [name for name, state in known.items() if state.health is Health.DOWN and name in BY_NAME]
     found = {name: causes(Service(name), out) for name, state in known.items() if _is_out(state)}
-    return {name: because for name, because in found.items() if because}
+    found = {name: because for name, because in found.items() if because}
+    if watched := _watched(known.get(Service.PROMETHEUS), {*out, *found}):
+        roots = [cause for name in watched for cause in found.get(name, (Service(name),))]
+        found[Service.PROMETHEUS] = tuple(dict.fromkeys(roots))
+    return found
+
+
+def _watched(state: ServiceState | None, out: Collection[str]) -> Sequence[str]:
+    """The targets that Prometheus misses, where it misses nothing but services that are out."""
+    if state is None or state.health is not Health.DEGRADED or not state.reason.startswith(TARGETS_DOWN):
+        return ()
+    names = state.reason.removeprefix(TARGETS_DOWN).rstrip(".").split(", ")
+    return names if all(name in BY_NAME and name in out for name in names) else ()
 
 
 def _is_out(state: ServiceState) -> bool:
@@ -68,7 +80,8 @@ def _because(state: ServiceState, because: Mapping[str, tuple[Service, ...]]) ->
 def for_want_of(name: str, because: Mapping[str, tuple[Service, ...]]) -> str:
     """`needs PostgreSQL`: why a service isn't up, where another one is the cause; else empty."""
     found = because.get(name, ())
-    return f"needs {', '.join(BY_NAME[one].title for one in found)}" if found else ""
+    word = "misses" if name == Service.PROMETHEUS else "needs"
+    return f"{word} {', '.join(BY_NAME[one].title for one in found)}" if found else ""
 
 
 def service_of_row(key: str) -> str:

@@ -48,8 +48,9 @@ def _services(view: View) -> Iterator[Need]:
     # What somebody stopped is no trouble by itself; what fails for want of it is.
     for service in sorted((one for one in found if one.name not in because), key=lambda one: one.stopped):
         mark, word, tone = standing_of(service)
-        effects = sum(service.name in because.get(one.name, ()) for one in found)
-        more = f" (+{effects} that need{'s' if effects == 1 else ''} it)" if effects else ""
+        # That Prometheus misses it is no effect of its own.
+        effects = sum(service.name in because.get(one.name, ()) for one in found if one.health is Health.DOWN)
+        more = f" (+{effects} because of it)" if effects else ""
         said = f"{formats.clean(service.title)} {word}{more}"
         tone = max(tone, Tone.WARN if effects else tone, key=_GRAVITY.index)
         yield Need("services", service.name, said, mark.text, tone)

@@ -102,6 +102,18 @@ async def test_what_can_not_be_compared_says_why(failure: Exception) -> None:
 DRAWN = {"EVALUATED": "ROC, of class bad", "MULTICLASS": "ROC, each class", "REGRESSION": "Predicted against true"}
 
 
+async def test_a_version_of_which_nothing_was_kept_says_so_and_is_no_failure() -> None:
+    source = detail_sources.versions_details()
+    source._answers["evaluation"] = NotFound("Its MLflow run has no evaluation.json.", "Train a new version.")
+    known = all_sources()
+    known.detail_sources["models"] = source
+    async with drilled("version", known) as (_, pilot, screen):
+        await pilot.press("7")
+        await until_has(pilot, screen, "curves")
+        assert "Its MLflow run has no evaluation.json. Train a new version." in shown(screen)
+        assert screen.page.has_class("-empty")
+
+
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
 @pytest.mark.parametrize("kept", DRAWN)
 async def test_every_kind_of_evaluation_fits_every_window(kept: str, size: tuple[int, int]) -> None:

@@ -104,12 +104,15 @@ async def test_a_version_whose_run_is_gone_says_so_where_it_is_asked_for() -> No
     known.detail_sources["runs"] = DetailSource(run=gone, events=gone, entries=RunEntries((), 1, 9))
     bare = replace(LINKED, runs=LINKED.runs.map(lambda found: replace(found, runs=())))
     async with drilled("version", known, bare) as (app, pilot, _):
-        await pilot.press("u", "3")
+        await pilot.press("u")
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, RunScreen)
         await until_has(pilot, screen, "run")
+        # The first view, too: nobody may take a run that was deleted for one that waits.
         assert f"There is no run {RUN}" in shown(screen)
+        assert f"no longer in the newest data · Run {RUN[:8]} · ▲ not known any more" in picture(screen)
+        assert "waiting" not in picture(screen)
 
 
 async def test_data_shows_its_versions_entries_and_what_it_is() -> None:

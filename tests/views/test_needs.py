@@ -204,13 +204,13 @@ def test_what_a_person_stopped_is_told_and_is_no_failure() -> None:
 
 def test_what_is_down_because_of_another_service_is_counted_there() -> None:
     snapshot = with_services(postgres=DOWN, mlflow=DOWN, dagster=DOWN, drift_monitor=DOWN)
-    assert said(snapshot) == ["PostgreSQL down (+2 that need it)", "Drift monitor down"]
+    assert said(snapshot) == ["PostgreSQL down (+2 because of it)", "Drift monitor down"]
     assert text(title_line(view_of(snapshot), 80)).count("degraded") == 1
 
 
 def test_what_fails_for_want_of_a_stopped_one_makes_it_graver() -> None:
     found = needs(view_of(with_services(postgres=STOPPED, mlflow=DOWN)))
-    assert [(need.said, need.tone) for need in found] == [("PostgreSQL stopped (+1 that needs it)", "warn")]
+    assert [(need.said, need.tone) for need in found] == [("PostgreSQL stopped (+1 because of it)", "warn")]
     # Two stopped ones, of which one needs the other, were each stopped by a person.
     assert said(with_services(postgres=STOPPED, mlflow=STOPPED)) == ["PostgreSQL stopped", "MLflow stopped"]
 
@@ -222,3 +222,16 @@ def test_the_services_panel_says_stopped_and_why_others_are_down() -> None:
     assert "stopped by ada at 14:03" in rows["postgres"]
     assert "needs PostgreSQL" in rows["mlflow"]
     assert "PostgreSQL: stopped by ada" in text(shown.status)
+
+
+def test_that_prometheus_misses_what_somebody_stopped_is_no_trouble_of_its_own() -> None:
+    missing = {"health": Health.DEGRADED, "reason": "Targets down: drift-monitor."}
+    snapshot = with_services(drift_monitor=STOPPED, prometheus=missing)
+    assert said(snapshot) == ["Drift monitor stopped"]
+    assert "■ up, 1 stopped" in text(title_line(view_of(snapshot), 80))
+    assert "misses Drift monitor" in {row.key: row.text for row in panel("services", snapshot).rows}["prometheus"]
+    # A target that is missed for another reason is.
+    assert said(with_services(drift_monitor=STOPPED, prometheus={**missing, "reason": "Targets down: dagster."})) == [
+        "Prometheus degraded",
+        "Drift monitor stopped",
+    ]

@@ -19,7 +19,7 @@ from lab.screen.screens.row_actions import browse, copy
 from lab.screen.widgets.keybar import KeyBar
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.panel import Panel
-from lab.screen.widgets.tabs import Subject, TabBar, subject
+from lab.screen.widgets.tabs import Subject, TabBar
 from lab.screen.widgets.titlebar import TitleBar
 from lab.views import Detail, View, detail_of
 from lab.views.cells import Line, PanelState, PanelView, Span, Tone
@@ -175,7 +175,7 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         if not self._drawable:
             return
         line = self.subject()
-        self._subject.show(subject(_GONE, *line) if self.gone and self.must_be_listed() else line)
+        self._subject.show((_GONE, Span(" · ", Tone.MUTED), *line) if self.gone and self.must_be_listed() else line)
         self.page.show(self.draw(self.names[self._current]))
 
     def must_be_listed(self) -> bool:

@@ -40,7 +40,7 @@ class RunScreen(DetailScreen["RunSource"]):
     ]
 
     def pages(self) -> Sequence[Page]:
-        self._known = Run(self.key, "", RunStatus.NOT_STARTED)
+        self._known = self._nobody = Run(self.key, "", RunStatus.NOT_STARTED)
         self._events = FeedPage("events", 2)
         self._seen = 0
         # What a person asked for before the trail had told where it is.
@@ -87,11 +87,20 @@ class RunScreen(DetailScreen["RunSource"]):
         self._known = known or self._known
         return self._known
 
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody knows the run: an older one that wasn't answered yet, or one that was deleted."""
+        return self.run is self._nobody
+
     def subject(self) -> Line:
+        if self.unknown:
+            return present.unknown_spans(self.key, failed=self.got("run").state is SliceState.FAILED)
         return subject(*present.subject_spans(self.run, self.view))
 
     def draw(self, name: str) -> PanelView:
         detail = self.got("run")
+        if name == "steps" and self.unknown:
+            return page("Steps", detail, self.view, "No step began.", lambda found: present.steps(found.run, self.view))
         if name == "steps":
             return present.steps(self.run, self.view)
         if name == "events":

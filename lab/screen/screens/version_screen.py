@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from lab.base.errors import NotFound
 from lab.base.model_versions import ModelVersion
 from lab.observe.snapshot import Slice
 from lab.screen.messages import ActionWanted
@@ -13,9 +14,10 @@ from lab.screen.screens.fetching import Want
 from lab.screen.screens.row_actions import browse
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
+from lab.views import formats
 from lab.views import version_views as present
 from lab.views.by_model import primary
-from lab.views.cells import Line, PanelView
+from lab.views.cells import Line, PanelState, PanelView
 from lab.views.document import Detail, page
 from lab.views.models_panel import version_key
 from lab.views.view import note
@@ -93,7 +95,11 @@ class VersionScreen(DetailScreen["VersionSource"]):
         return await details.decisions(self.version) if self.version else None
 
     async def _evaluation(self, details: "VersionSource") -> Any:
-        return await details.evaluation(self.version) if self.version else None
+        """The evaluation, or why there is none: that is no failure."""
+        try:
+            return await details.evaluation(self.version) if self.version else None
+        except NotFound as err:
+            return str(err)
 
     def _next(self) -> Any:
         from lab.observe.details.version_source import next_action
@@ -156,7 +162,10 @@ class VersionScreen(DetailScreen["VersionSource"]):
 
         room = self._curves.text.scrollable_content_region
         width, height = room.width or self.size.width - 4, room.height or self.size.height - 6
-        drawn: Slice[EvaluationFile] = self.got("curves")
+        found: Slice[Any] = self.got("curves")
+        if isinstance(found.value, str):
+            return PanelView("Curves", state=PanelState.EMPTY, message=note(formats.clean(found.value)))
+        drawn: Slice[EvaluationFile] = found
         return page("Curves", drawn, self.view, "Nothing was kept.", lambda found: evaluation(found, width, height))
 
     def on_resize(self) -> None:
