@@ -80,7 +80,7 @@ def _because(state: ServiceState, because: Mapping[str, tuple[Service, ...]]) ->
 def for_want_of(name: str, because: Mapping[str, tuple[Service, ...]]) -> str:
     """`needs PostgreSQL`: why a service isn't up, where another one is the cause; else empty."""
     found = because.get(name, ())
-    word = "misses" if name == Service.PROMETHEUS else "needs"
+    word = "for want of" if name == Service.PROMETHEUS else "needs"
     return f"{word} {', '.join(BY_NAME[one].title for one in found)}" if found else ""
 
 

@@ -229,7 +229,7 @@ def test_that_prometheus_misses_what_somebody_stopped_is_no_trouble_of_its_own()
     snapshot = with_services(drift_monitor=STOPPED, prometheus=missing)
     assert said(snapshot) == ["Drift monitor stopped"]
     assert "■ up, 1 stopped" in text(title_line(view_of(snapshot), 80))
-    assert "misses Drift monitor" in {row.key: row.text for row in panel("services", snapshot).rows}["prometheus"]
+    assert "for want of Drift monitor" in {row.key: row.text for row in panel("services", snapshot).rows}["prometheus"]
     # A target that is missed for another reason is.
     assert said(with_services(drift_monitor=STOPPED, prometheus={**missing, "reason": "Targets down: dagster."})) == [
         "Prometheus degraded",
