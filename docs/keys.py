@@ -11,6 +11,8 @@ from lab.screen.dash.dash_screen import DashScreen
 from lab.screen.dash.picking import Picking
 from lab.screen.replay.replay_app import ReplayApp
 from lab.screen.screens.alert_screen import AlertScreen
+from lab.screen.screens.compare_screen import CompareScreen
+from lab.screen.screens.data_screen import DataScreen
 from lab.screen.screens.detail_screen import DetailScreen
 from lab.screen.screens.drift_screen import DriftScreen
 from lab.screen.screens.entry_screen import EntryScreen
@@ -38,6 +40,8 @@ _PLACES: Sequence[tuple[str, Sequence[Any]]] = (
     ("a run in full", (RunScreen,)),
     ("a model version in full", (VersionScreen,)),
     ("an audit entry in full", (EntryScreen,)),
+    ("data in full", (DataScreen,)),
+    ("two versions compared", (CompareScreen,)),
     ("drift in full", (DriftScreen,)),
     ("an alert in full", (AlertScreen,)),
     ("a replay", (ReplayApp,)),

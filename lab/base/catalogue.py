@@ -234,6 +234,8 @@ def stop_order() -> list[list[Service]]:
 class ProcessFact:
     """`state` is running, starting, stopped, failed or absent; uptime in seconds, memory (PSS or RSS) in bytes.
 
+    `cpu` is in cores, taken together with its children at `measured_at` (epoch seconds) over the seconds before.
+    `deliberate` says that a person stopped it.
     Of a container, `health` is what its own check says (starting, healthy, unhealthy), `image_age_s` is in seconds.
     """
 
@@ -246,3 +248,6 @@ class ProcessFact:
     remedy: str = ""
     health: str = ""
     image_age_s: float | None = None
+    cpu: float | None = None
+    measured_at: float | None = None
+    deliberate: bool = False

@@ -17,7 +17,14 @@ from lab.base import interruption
 from lab.base.errors import LabError, SignatureInvalid, UsageError
 from lab.base.progress import Progress
 from lab.commands import action_results as results
-from lab.commands import approval_commands, command, governance_commands, lifecycle_commands, training_commands
+from lab.commands import (
+    approval_commands,
+    command,
+    governance_commands,
+    lifecycle_commands,
+    service_commands,
+    training_commands,
+)
 from lab.commands.command import Voice
 from lab.views.jobs import ActionResult
 
@@ -106,6 +113,8 @@ PROCESSES: Mapping[str, ActionProcess[Any]] = {
     "seed": ActionProcess(_SEED, results.seeded, takes=("model", "reason", "key")),
     "drift": ActionProcess(_SEED, results.seeded, takes=("model",), fixed={"drift": True}),
     "reset": ActionProcess(_SEED, results.seeded, takes=("model",), fixed={"reset": True}),
+    "start": ActionProcess(service_commands.start, results.brought_up, "service"),
+    "stop": ActionProcess(service_commands.stop, results.stopped, "service"),
     "restart": ActionProcess(restart, results.restarted, "service"),
     "verify-governance": ActionProcess(governance_commands.verify, results.proved),
     "reconcile": ActionProcess(_COMPARE, results.compared),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lab.operations.bring_up import UpResult
     from lab.operations.cancel_run import Cancelled
     from lab.operations.demo_run import DemoRun
+    from lab.operations.one_service import Stopped
     from lab.operations.seed import Seeded
     from lab.operations.silence import Silence
 
@@ -30,6 +31,20 @@ def started(made: "tuple[LabConfig, UpResult]") -> ActionResult:
 def restarted(made: "tuple[str, UpResult]") -> ActionResult:
     """After a service was restarted, with its name."""
     return ActionResult(True, f"{made[0]} is back after {made[1].seconds:.1f} s")
+
+
+def brought_up(made: "tuple[str, UpResult]") -> ActionResult:
+    """After one service was started, with its name."""
+    name, result = made
+    return ActionResult(
+        True, f"{name} runs already" if result.already else f"{name} is up after {result.seconds:.1f} s"
+    )
+
+
+def stopped(made: "Stopped") -> ActionResult:
+    """After one service was stopped."""
+    without = f"; these don't work without it: {', '.join(made.hindered)}" if made.hindered else ""
+    return ActionResult(True, f"{made.service} is stopped{without}", f"Start {made.service} when it is wanted again.")
 
 
 def cancelled(made: "Cancelled") -> ActionResult:

@@ -126,7 +126,8 @@ def print_services(states: "Sequence[ServiceState]", ready_after: dict[str, floa
             probe = f"after {ready_after[state.name]:.1f} s"
         memory = "" if not state.memory_bytes else f"{state.memory_bytes / 2**20:.0f} MB"
         uptime, why = printing.duration(state.uptime_s), printing.escape(_why(state))
-        table.add_row(state.name, _HEALTH[state.health], state.url, probe, uptime, memory, why)
+        health = "[dim]■ stopped[/]" if state.stopped else _HEALTH[state.health]
+        table.add_row(state.name, health, state.url, probe, uptime, memory, why)
     printing.show(table)
 
 

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from lab.commands import approval_commands as approval
     from lab.commands import audit_commands as audit
     from lab.commands import backup_commands as backup
+    from lab.commands import compare_commands as comparing
     from lab.commands import deploy_commands as deployment
     from lab.commands import governance_commands as governance
     from lab.commands import image_commands as images
     from lab.commands import lifecycle_commands as lifecycle
     from lab.commands import model_commands as models
+    from lab.commands import service_commands as services
     from lab.commands import training_commands as training
     from lab.commands import upgrade_commands as upgrade
 else:
@@ -25,11 +27,13 @@ else:
     approval = Later("lab.commands.approval_commands")
     audit = Later("lab.commands.audit_commands")
     backup = Later("lab.commands.backup_commands")
+    comparing = Later("lab.commands.compare_commands")
     deployment = Later("lab.commands.deploy_commands")
     governance = Later("lab.commands.governance_commands")
     images = Later("lab.commands.image_commands")
     lifecycle = Later("lab.commands.lifecycle_commands")
     models = Later("lab.commands.model_commands")
+    services = Later("lab.commands.service_commands")
     training = Later("lab.commands.training_commands")
     upgrade = Later("lab.commands.upgrade_commands")
 
@@ -52,6 +56,8 @@ _LAB: tuple[Command[Any], ...] = (
             training.print_cancelled, json=True, doing="Stopping"),
     Command("models", "Show every model: its versions, how the newest stands, what is champion.", training.models,
             training.print_models, json=True, code=training.unsound),
+    Command("compare", "Show what differs between two versions: metrics, parameters, data, code.", comparing.compare,
+            comparing.print_comparison, json=True, document=comparing.document),
     Command("new-model", "Look at a data set, and write a model's folder for it: contract, baseline, test.",
             models.new_model, models.print_proposal, json=True),
     Command("seed", "Record the data set, its baseline profile and hash; plant or take back a drift.", training.seed,
@@ -61,6 +67,10 @@ _LAB: tuple[Command[Any], ...] = (
     Command("logs", "Show the logs of one service, or of all.", lifecycle.logs),
     Command("open", "Open a service's page in the browser.", lifecycle.open_page),
     Command("down", "Stop every service, and runs with them; all data stays.", lifecycle.down),
+    Command("start", "Start one service and no other, and wait until it is healthy.", services.start,
+            services.print_started, doing="Starting"),
+    Command("stop", "Stop one service until it is started again; the rest goes on.", services.stop,
+            services.print_stopped, doing="Stopping"),
     Command("restart", "Stop and start one service and no other, or all; ends a run that needs it.", lifecycle.restart,
             lifecycle.print_up, doing="Restarting"),
     Command("exec", "Run a command where a service runs: invoke exec mlflow -- env.", lifecycle.execute),

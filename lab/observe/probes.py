@@ -13,7 +13,7 @@ from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
 from lab.base.errors import LabError, NotFound
 from lab.base.threads import OneThread
 from lab.config import LabConfig
-from lab.observe.snapshot import Health
+from lab.observe.snapshot import TARGETS_DOWN, Health
 from lab.services.dagster import Dagster
 from lab.services.grpc_health import check_serving
 from lab.services.http import BadStatus, Http, Incomplete, Login, NotReady
@@ -250,7 +250,7 @@ class Probes:
         targets = await self._prometheus.targets()
         down = [target.job for target in targets if target.health == "down"]
         if down:
-            raise Incomplete(f"Targets down: {', '.join(down)}.", "Type `invoke status`.")
+            raise Incomplete(f"{TARGETS_DOWN}{', '.join(down)}.", "Type `invoke status`.")
         if not targets or any(target.health != "up" for target in targets):
             raise NotReady("Not every target has been scraped yet.")
 

@@ -31,6 +31,9 @@ def service_state(
         container_health=fact.health if fact else "",
         image_age_s=fact.image_age_s if fact else None,
         probed_at=result.at if result else None,
+        cpu=fact.cpu if fact else None,
+        measured_at=fact.measured_at if fact else None,
+        stopped=bool(fact and fact.deliberate),
     )
 
 
@@ -38,6 +41,9 @@ def _verdict(spec: ServiceSpec, fact: ProcessFact | None, result: ProbeResult | 
     answers = result is not None and result.health is not Health.DOWN
     if fact and fact.state == "absent" and not answers:
         return Health.ABSENT, fact.reason or "not installed", fact.remedy
+    if fact and fact.deliberate:
+        # It may answer for a moment still, while it comes to its end.
+        return Health.DOWN, fact.reason, fact.remedy
     if fact and fact.state in {"stopped", "failed"}:
         if answers and spec.port is not None:
             return (

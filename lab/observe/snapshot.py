@@ -13,6 +13,8 @@ from lab.governance.ledger import AuditView
 
 SCHEMA_VERSION = 2
 # In the first one `drift` was the report of one model, not of each.
+# How Prometheus, which watches the others, names those that are missing.
+TARGETS_DOWN = "Targets down: "
 READABLE_SCHEMAS = frozenset({1, SCHEMA_VERSION})
 
 T = TypeVar("T")
@@ -75,6 +77,8 @@ class ServiceState:
 
     `probed_at` (epoch seconds) is when the deep probe ended: a service that is up isn't probed for every snapshot.
     Of a container, `container_health` is what its own check says and `image_age_s` (s) how old its image is.
+    `cpu` is in cores, over the seconds before `measured_at` (epoch seconds). One that is `stopped` is down, because a
+    person stopped it.
     """
 
     name: str
@@ -92,6 +96,9 @@ class ServiceState:
     probed_at: float | None = None
     container_health: str = ""
     image_age_s: float | None = None
+    cpu: float | None = None
+    measured_at: float | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True)

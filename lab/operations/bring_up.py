@@ -9,6 +9,7 @@ from typing import Protocol
 
 from lab.base import interruption
 from lab.base.catalogue import BY_NAME, ProcessFact, Service
+from lab.base.dependencies import hindered
 from lab.base.errors import LabError, StartupFailed
 from lab.base.progress import Progress, Report
 from lab.config import LabConfig
@@ -91,7 +92,7 @@ async def restart(
     Raises LabError where what it needs isn't running, StartupFailed.
     """
     began = time.monotonic()
-    _refuse_alone(service, await asyncio.to_thread(runtime.facts))
+    refuse_alone(service, await asyncio.to_thread(runtime.facts))
 
     def note(text: str) -> None:
         report(Progress("lab", "preparing", text))
@@ -106,12 +107,40 @@ async def restart(
     return UpResult(states, False, time.monotonic() - began, starter.ready_after)
 
 
+async def start_one(
+    config: LabConfig, runtime: Runtime, service: Service, provision: Provision, report: Report, deadline_s: float
+) -> UpResult:
+    """Starts one service that doesn't run, with its settings as they are now; touches no other.
+
+    Raises LabError where what it needs isn't running, StartupFailed.
+    """
+    began = time.monotonic()
+    facts = await asyncio.to_thread(runtime.facts)
+    refuse_alone(service, facts)
+    if facts[service].state == "running":
+        return UpResult(await status(config, runtime), True, 0.0, {})
+
+    def note(text: str) -> None:
+        report(Progress("lab", "preparing", text))
+
+    with _brought_back(runtime, ()):
+        with interruption.finished_first():
+            await asyncio.to_thread(runtime.prepare, note, (service,))
+        starter, _ = await _start(config, runtime, provision, report, began + deadline_s, (service,))
+    states = await _noticed(config, runtime, report)
+    return UpResult(states, False, time.monotonic() - began, starter.ready_after)
+
+
 async def _noticed(config: LabConfig, runtime: Runtime, report: Report) -> tuple[ServiceState, ...]:
     """The states as soon as the others have noticed that a service is back, as Prometheus does at its next scrape."""
     end, told = time.monotonic() + _NOTICED_S, ""
     while True:
         states = await status(config, runtime)
-        missing = ", ".join(state.name for state in states if not state.optional and state.health is not Health.UP)
+        # What a person stopped stays so, and with it whoever needs it.
+        waiting = hindered([state.name for state in states if state.stopped])
+        missing = ", ".join(
+            state.name for state in states if not (state.optional or state.health is Health.UP or state.name in waiting)
+        )
         if not missing or time.monotonic() > end:
             return states
         if missing != told:
@@ -120,7 +149,7 @@ async def _noticed(config: LabConfig, runtime: Runtime, report: Report) -> tuple
         await asyncio.sleep(_FACTS_EVERY_S)
 
 
-def _refuse_alone(service: Service, facts: Mapping[Service, ProcessFact]) -> None:
+def refuse_alone(service: Service, facts: Mapping[Service, ProcessFact]) -> None:
     """Raises LabError for a service that can't be started by itself."""
     fact = facts[service]
     if fact.state == "absent":
@@ -129,7 +158,8 @@ def _refuse_alone(service: Service, facts: Mapping[Service, ProcessFact]) -> Non
         raise LabError("The lab is down.", "Type `invoke up`.")
     if missing := [needed for needed in BY_NAME[service].needs if facts[needed].state != "running"]:
         names = ", ".join(missing)
-        raise LabError(f"{BY_NAME[service].title} needs {names}, which doesn't run.", "Type `invoke up`.")
+        remedy = f"Type `invoke start {missing[0]}` first, or `invoke up`."
+        raise LabError(f"{BY_NAME[service].title} needs {names}, which doesn't run.", remedy)
 
 
 @contextmanager

@@ -126,7 +126,7 @@ def refuse_unfit_host(config: LabConfig, binaries: Resolver) -> None:
 def refuse_unfit_restart(config: LabConfig, binaries: Resolver, name: str) -> None:
     """Raises LabError for a lab that was never started, or whose ports somebody else has; UsageError for no service."""
     if name:
-        _service(name)
+        service_named(name)
     if not recorded_runtime(config.home):
         raise LabError(f"The lab {config.name} at {config.home} was never started.", "Type `invoke up`.")
     refuse(ports(config, binaries))
@@ -142,12 +142,8 @@ def refuse(findings: tuple[Finding, ...]) -> None:
 
 def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> bring_up.UpResult:
     """Stops one service, or all, and starts it anew; runs that need it end, which is said. Raises LabError."""
-    refuse_half_restored(config)
-    refuse_half_upgraded(config)
-    stored_format.refuse_other(config)
-    chosen = _service(name).name if name else None
-    if not config.secrets.complete:
-        raise LabError(f"A password or secret has no value in {config.env_file}.", "Type `invoke up`, which makes one.")
+    refuse_unready(config)
+    chosen = service_named(name).name if name else None
     say_what_ends(config, runtime, [chosen] if chosen else list(Service), report)
     if not chosen:
         runtime.down(lambda text: report(Progress("lab", "stopping", text)))
@@ -159,6 +155,15 @@ def restart(config: LabConfig, runtime: Runtime, name: str, report: Report) -> b
         raise Interrupted(
             f"restart was interrupted: {name} starts again, and nobody waits for it.", "Type `invoke status`."
         ) from None
+
+
+def refuse_unready(config: LabConfig) -> None:
+    """Raises LabError for a lab whose services can't be started as it is."""
+    refuse_half_restored(config)
+    refuse_half_upgraded(config)
+    stored_format.refuse_other(config)
+    if not config.secrets.complete:
+        raise LabError(f"A password or secret has no value in {config.env_file}.", "Type `invoke up`, which makes one.")
 
 
 def down(config: LabConfig, runtime: Runtime, note: Note) -> bool:
@@ -179,7 +184,7 @@ def log_lines(runtime: Runtime, name: str, start: str, lines: int) -> Iterator[t
     """The last `lines` lines of one service's log, or of all; only what is newer than `start` when that is given."""
     if lines < 1:
         raise UsageError(f"--lines {lines} is too few.", "Give 1 or more.")
-    services = [_service(name).name] if name else list(runtime.services())
+    services = [service_named(name).name] if name else list(runtime.services())
     begin = since(start, datetime.now(UTC)) if start else None
     for service in services:
         for line in runtime.tail(service, lines if begin is None else _ALL_LINES, begin):
@@ -188,7 +193,7 @@ def log_lines(runtime: Runtime, name: str, start: str, lines: int) -> Iterator[t
 
 def follow_logs(runtime: Runtime, name: str) -> Iterator[tuple[Service, str]]:
     """New lines as they come."""
-    return runtime.follow([_service(name).name] if name else list(runtime.services()))
+    return runtime.follow([service_named(name).name] if name else list(runtime.services()))
 
 
 def execute(runtime: Runtime, name: str, argv: Sequence[str], terminal: bool) -> int:
@@ -196,14 +201,14 @@ def execute(runtime: Runtime, name: str, argv: Sequence[str], terminal: bool) ->
     if not argv:
         raise UsageError("No command was given.", "Put it behind --, as in `invoke exec mlflow -- env`.")
     with interruption.passed_on():
-        code = runtime.execute(_service(name).name, argv, terminal)
+        code = runtime.execute(service_named(name).name, argv, terminal)
     # A negative one is the signal that ended the command.
     return 128 - code if code < 0 else code
 
 
 def page(config: LabConfig, runtime: Runtime, name: str) -> str:
     """The address of a service's page. Raises UsageError for one without, LabError for one that doesn't run."""
-    spec = _service(name)
+    spec = service_named(name)
     if not spec.browsable:
         pages = ", ".join(one.name for one in BY_NAME.values() if one.browsable)
         raise UsageError(f"{spec.name} has no page.", f"There are: {pages}.")
@@ -257,7 +262,8 @@ def build(binaries: Resolver, note: Note) -> None:
     note(f"compiled {compile_packages()} packages")
 
 
-def _service(name: str) -> ServiceSpec:
+def service_named(name: str) -> ServiceSpec:
+    """The service that a person means. Raises UsageError."""
     try:
         return find(name)
     except KeyError as err:

@@ -37,7 +37,7 @@ _Found = Iterable[tuple[Tone, str]]
 def news(before: Snapshot, after: Snapshot) -> tuple[tuple[Tone, str], ...]:
     """What a person who looks elsewhere wants to be told: a service that went or came back, a run's end, an alert."""
     # A service that only starts, or answers with less than all it should, is on the screen.
-    gone = ((tone, text) for tone, text in _services(before, after) if text.endswith((" up", " down")))
+    gone = ((tone, text) for tone, text in _services(before, after) if text.endswith((" up", " down", " stopped")))
     ended = ((tone, text) for tone, text in _runs(before, after) if not text.endswith(" began"))
     alerts = ((tone, text) for tone, text in _alerts(before, after) if not text.endswith(" pending"))
     return tuple((tone, formats.clean(text)) for tone, text in (*gone, *ended, *alerts))
@@ -49,7 +49,9 @@ def _services(before: Snapshot, after: Snapshot) -> _Found:
     old = {state.name: state.health for state in before.services.value}
     for state in after.services.value or ():
         if old.get(state.name, state.health) is not state.health:
-            yield _HEALTH.get(state.health, Tone.WARN), f"{state.title} {state.health}"
+            # What somebody stopped is no failure.
+            tone = Tone.MUTED if state.stopped else _HEALTH.get(state.health, Tone.WARN)
+            yield tone, f"{state.title} {'stopped' if state.stopped else state.health}"
 
 
 def _runs(before: Snapshot, after: Snapshot) -> _Found:

@@ -42,6 +42,10 @@ class Runtime(Protocol):
         """Stops the services and returns when they are gone."""
         ...
 
+    def halt(self, service: Service, by: str, note: Note) -> None:
+        """Stops one service in the name of a person, and returns when it is gone; `facts` tell until it is started."""
+        ...
+
     def down(self, note: Note) -> bool:
         """Stops everything and keeps all data; False when nothing ran."""
         ...

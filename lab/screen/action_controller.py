@@ -6,10 +6,12 @@ from textual.app import SuspendNotSupported
 
 from lab.base.alerts import Alert
 from lab.base.runs import Run
+from lab.observe.snapshot import Health, ServiceState
 from lab.screen.action_runner import ActionArguments, Runner
 from lab.screen.actions import ACTIONS, Action, Ask
 from lab.screen.screens.confirm_screen import ConfirmScreen
 from lab.views import View
+from lab.views.dependency_views import stop_lines
 from lab.views.drift_panel import alert_key
 from lab.views.jobs import ActionResult, Job, Jobs
 from lab.views.view import note
@@ -57,6 +59,8 @@ class ActionController:
             return f"Run {target[:8]} has ended already: {run.status.lower()}."
         if action.name == "silence" and find_alert(view, target) is None:
             return "Choose an alert first: drift by itself can't be silenced."
+        if action.part == "services" and (said := service_refusal(action, target, view)):
+            return said
         if self.jobs.of(action.name):
             return f"{title_of(action, target, view)}: one like it is still under way; key A shows it."
         return ""
@@ -68,7 +72,9 @@ class ActionController:
             if said is not None:
                 self._start(action, title, {**arguments, "reason": said} if reason else arguments)
 
-        self._app.push_screen(ConfirmScreen(title, note(action.warning), reason, title.split(" ")[0]), answered)
+        more = stop_lines(arguments["target"], self._app.view) if action.name == "stop" else ()
+        body = note(action.warning, *more)
+        self._app.push_screen(ConfirmScreen(title, body, reason, title.split(" ")[0]), answered)
 
     def _sign(self, action: Action, title: str, arguments: ActionArguments) -> None:
         from lab.screen.screens.sign_screen import SignScreen
@@ -110,6 +116,27 @@ class ActionController:
     def _take(self, jobs: Jobs) -> None:
         self.jobs = jobs
         self._app.take_jobs(jobs)
+
+
+def find_service(view: View, key: str) -> ServiceState | None:
+    """The service whose row has this key."""
+    return next((one for one in view.snapshot.services.value or () if one.name == key), None)
+
+
+def service_refusal(action: Action, target: str, view: View) -> str:
+    """Why a service can't be started or stopped as it is; empty where it can be tried."""
+    state = find_service(view, target)
+    if state is None or action.name not in {"start", "stop"}:
+        return ""
+    if state.health is Health.ABSENT:
+        return f"{state.title} isn't installed: {state.reason}"
+    if view.lab_down:
+        return "The lab isn't up: “Start the lab” in the palette starts it."
+    if action.name == "start" and state.health in {Health.UP, Health.DEGRADED, Health.STARTING}:
+        return f"{state.title} runs already; key R restarts it."
+    if action.name == "stop" and state.stopped:
+        return f"{state.title} is stopped already; key u starts it."
+    return ""
 
 
 def find_alert(view: View, key: str) -> Alert | None:

@@ -107,6 +107,22 @@ _ALL = (
         "Stops the run, whoever started it. What it has done so far stays; it registers no version.",
     ),
     Action(
+        "start",
+        "Start {}",
+        "As `invoke start`: start it, and wait until it is healthy",
+        "services",
+        Ask.CONFIRM,
+        "Starts the service, no other, and waits until it is healthy.",
+    ),
+    Action(
+        "stop",
+        "Stop {}",
+        "As `invoke stop`: it stays stopped until somebody starts it",
+        "services",
+        Ask.CONFIRM,
+        "Stops the service until somebody starts it again. Its data stays.",
+    ),
+    Action(
         "restart",
         "Restart {}",
         "As `invoke restart`: stop it, start it, wait until it is healthy",

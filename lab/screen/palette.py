@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.system_commands import SystemCommandsProvider
 
 from lab.base.catalogue import landing
-from lab.screen.action_controller import find_alert, find_run, title_of
+from lab.screen.action_controller import find_alert, find_run, service_refusal, title_of
 from lab.screen.actions import ACTIONS, Action
 from lab.views import PARTS
 from lab.views.by_model import names
@@ -81,5 +81,7 @@ def _target(app: "ActionApp", action: Action) -> str:
     if action.name == "cancel" and ((run := find_run(app.view, key)) is None or run.status.finished):
         return ""
     if action.part == "models" and key.endswith("/"):
+        return ""
+    if action.part == "services" and key and service_refusal(action, key, app.view):
         return ""
     return "" if action.name == "silence" and find_alert(app.view, key) is None else key

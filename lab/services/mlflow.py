@@ -92,6 +92,22 @@ class Mlflow:
         self._older = kept | {place: replace(one, aliases=held[place]) for place, one in fresh.items()}
         return [self._older[place] for place in places]
 
+    async def trained_on(self, data_hash: str, limit: int = 100) -> tuple[ModelVersion, ...]:
+        """Up to `limit` versions of all models whose tag names this data, newest first; without aliases or metrics.
+
+        Raises ValueError for what is no hash.
+        """
+        if not data_hash.isalnum():
+            raise ValueError("a hash has letters and figures only")
+        answer = await self._get(
+            "model-versions/search",
+            max_results=limit,
+            filter=f"tags.data_hash = '{data_hash}'",
+            order_by="creation_timestamp DESC",
+        )
+        with understanding(self.title, self._http.remedy):
+            return tuple(read_version(item) for item in items(answer.get("model_versions", [])))
+
     async def tagged_versions(self, limit: int) -> tuple[ModelVersion, ...]:
         """Up to `limit` versions of all models, newest first, with tags but no aliases or metrics: one request."""
         return tuple(await self._search_versions(limit, ""))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lab.base.errors import NotFound, ServiceUnavailable
 from lab.base.model_versions import deleted_experiment, files_digest
+from lab.models.evaluation_file import FILE
+from lab.training.evaluating import evaluation_file
 from lab.training.fitting import Trained, single_threaded
 from lab.training.model_logging import log_model, log_saved
 from lab.training.own_environment import Saved
@@ -185,13 +187,14 @@ class LoggedModel:
 
 
 def log_training(trained: Trained) -> LoggedModel:
-    """Logs parameters, metrics, pictures, what groups show, and the model."""
+    """Logs parameters, metrics, pictures, what they are drawn from, what groups show, and the model."""
     import mlflow
 
     rows = {"train_rows": trained.train_rows, "test_rows": trained.test_rows}
     mlflow.log_params({**trained.parameters, **rows})
     for name, figure in pictures(trained.evaluation):
         mlflow.log_figure(figure, f"plots/{name}")
+    mlflow.log_dict(evaluation_file(trained.evaluation.predictions).document(), FILE)
     if groups := trained.evaluation.groups.columns:
         found = [{**asdict(one), "difference": one.difference, "says": one.says} for one in groups]
         mlflow.log_dict({"groups": found, "caution": trained.caution}, "fairness.json")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.views import audit_panel, drift_panel, models_panel, runs_panel, services_panel
+from lab.views import audit_panel, data_views, drift_panel, models_panel, runs_panel, services_panel
 from lab.views.cells import PanelView
 from lab.views.document import Detail
 from lab.views.frame import banner, title_line
@@ -26,4 +26,10 @@ PARTS: dict[str, Part] = {
     "drift": Part(drift_panel.panel, drift_panel.detail),
 }
 
-__all__ = ["PARTS", "Detail", "Part", "View", "banner", "title_line"]
+
+def detail_of(part: str, key: str, view: View) -> Detail | None:
+    """One row of a part in full, or a data set, which is a row of none."""
+    return data_views.detail(key, view) if part == "data" else PARTS[part].detail(key, view)
+
+
+__all__ = ["PARTS", "Detail", "Part", "View", "banner", "detail_of", "title_line"]

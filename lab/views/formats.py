@@ -69,6 +69,13 @@ def size(count: int | None) -> str:
     return f"{count / (1 << 20):.0f}M" if count < 1 << 30 else f"{count / (1 << 30):.1f}G"
 
 
+def cores(used: float | None) -> str:
+    """Processor time as a share of one core: `0.4%`, `12%`, `140%`."""
+    if used is None:
+        return NOTHING
+    return f"{used * 100:.1f}%" if used < 0.0995 else f"{used * 100:.0f}%"
+
+
 def short(digest: str, length: int = 8) -> str:
     """The first characters of a hash or an id."""
     return clean(digest)[:length] or NOTHING
@@ -100,12 +107,15 @@ def parse_time(text: str) -> float | None:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
-def sparkline(values: Sequence[float | None], width: int) -> str:
-    """The newest `width` values as bars; `×` where there was no answer, blank where nothing is known yet."""
+def sparkline(values: Sequence[float | None], width: int, floor: float = 0.0) -> str:
+    """The newest `width` values as bars; `×` where there was no answer, blank where nothing is known yet.
+
+    `floor` is the least difference that fills the height.
+    """
     recent = list(values[-width:])
     known = [value for value in recent if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     # A floor on the range keeps jitter of a few milliseconds from looking like trouble.
-    span = max(high - low, 0.25 * high, 1e-9)
+    span = max(high - low, 0.25 * high, floor, 1e-9)
     bars = ("×" if v is None else _BARS[min(int((v - low) / span * len(_BARS)), len(_BARS) - 1)] for v in recent)
     return "".join(bars).rjust(width)

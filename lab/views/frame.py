@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from lab.observe.snapshot import Health, SliceState, Snapshot
+from lab.observe.snapshot import Health, ServiceState, SliceState, Snapshot
 from lab.views import formats
 from lab.views.by_model import narrowed
 from lab.views.cells import Line, Span, Tone, clip, width_of
+from lab.views.dependency_views import down_because
 from lab.views.needs import needs, worst
-from lab.views.view import View, health_mark, health_tone, marked
+from lab.views.view import STOPPED, View, health_mark, health_tone, marked
 
 _BETWEEN = Span(" · ", Tone.MUTED)
 _Part = tuple[int, Line]
@@ -35,9 +36,14 @@ def _join(parts: Sequence[_Part], limit: int) -> Line:
 
 def _left(view: View) -> tuple[_Part, ...]:
     lab, health = view.snapshot.lab, view.snapshot.overall
+    known = view.snapshot.services.value or ()
     waiting = view.snapshot.services.state is SliceState.WAITING
     word = "connecting" if waiting else "not up" if view.lab_down else str(health)
     mark, tone = health_mark(health), health_tone(health)
+    stopped = sum(one.stopped for one in known)
+    if stopped and not view.lab_down and _only_stopped(known):
+        mark, tone = Span(*STOPPED), STOPPED[1]
+        word = f"up, {stopped} stopped"
     if health is Health.UP and (found := needs(narrowed(view))):
         # Everything runs, and still something waits for a person: that isn't green.
         mark, tone = Span("▲", worst(found)), worst(found)
@@ -54,6 +60,18 @@ def _left(view: View) -> tuple[_Part, ...]:
         (2, (Span("● recording", Tone.BAD),) if view.recording else ()),
     )
     return tuple((rank, line) for rank, line in parts if any(span.text for span in line))
+
+
+def _only_stopped(services: Sequence[ServiceState]) -> bool:
+    """Whether nothing is amiss but what a person stopped, and that Prometheus misses it."""
+    because = down_because(services)
+    return all(
+        one.stopped
+        or one.optional
+        or one.health is Health.UP
+        or (one.health is Health.DEGRADED and one.name in because)
+        for one in services
+    )
 
 
 def _right(view: View) -> tuple[_Part, ...]:

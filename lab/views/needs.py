@@ -7,8 +7,11 @@ from lab.base.model_versions import ModelVersion
 from lab.observe.snapshot import Health
 from lab.views import formats
 from lab.views.cells import Line, Span, Tone, width_of
-from lab.views.view import View, is_probe
+from lab.views.dependency_views import down_because
+from lab.views.view import View, is_probe, standing_of
 from lab.views.waiting import awaits_approval, deciders, is_yours
+
+_GRAVITY = (Tone.ACCENT, Tone.WARN, Tone.BAD)
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,26 @@ def needs(view: View) -> tuple[Need, ...]:
 
 def worst(found: tuple[Need, ...]) -> Tone:
     """The gravest tone among them."""
-    return max((need.tone for need in found), key=(Tone.ACCENT, Tone.WARN, Tone.BAD).index, default=Tone.OK)
+    return max((need.tone for need in found), key=_GRAVITY.index, default=Tone.OK)
 
 
 def _services(view: View) -> Iterator[Need]:
-    down = {Health.DOWN: ("✗", "down", Tone.BAD), Health.DEGRADED: ("▲", "degraded", Tone.WARN)}
-    for service in view.snapshot.services.value or ():
-        if service.health in down and not (service.optional and service.health is Health.DEGRADED):
-            glyph, word, tone = down[service.health]
-            yield Need("services", service.name, f"{formats.clean(service.title)} {word}", glyph, tone)
+    """One for each cause: what is down because of another service is counted there."""
+    found = [
+        one
+        for one in view.snapshot.services.value or ()
+        if one.health in {Health.DOWN, Health.DEGRADED} and not (one.optional and one.health is Health.DEGRADED)
+    ]
+    because = down_because(view.snapshot.services.value or ())
+    # What somebody stopped is no trouble by itself; what fails for want of it is.
+    for service in sorted((one for one in found if one.name not in because), key=lambda one: one.stopped):
+        mark, word, tone = standing_of(service)
+        # That Prometheus misses it is no effect of its own.
+        effects = sum(service.name in because.get(one.name, ()) for one in found if one.health is Health.DOWN)
+        more = f" (+{effects} because of it)" if effects else ""
+        said = f"{formats.clean(service.title)} {word}{more}"
+        tone = max(tone, Tone.WARN if effects else tone, key=_GRAVITY.index)
+        yield Need("services", service.name, said, mark.text, tone)
 
 
 def _alerts(view: View) -> Iterator[Need]:

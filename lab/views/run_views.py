@@ -56,6 +56,12 @@ def subject_spans(run: Run, view: View) -> tuple[Span, ...]:
     )
 
 
+def unknown_spans(run_id: str, failed: bool) -> Line:
+    """What stands under the header of a run that nobody knows."""
+    word = Span("▲ not known any more", Tone.WARN) if failed else Span("looking for it …", Tone.MUTED)
+    return (Span(f"Run {formats.short(run_id)}", Tone.STRONG), Span(" · ", Tone.MUTED), word)
+
+
 def steps(run: Run, view: View) -> PanelView:
     """Every step with its share of the run's time."""
     if not run.steps:

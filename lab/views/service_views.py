@@ -9,7 +9,7 @@ from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell, pad
 from lab.views.feed import FeedLine
 from lab.views.probe_history import Probe
-from lab.views.view import View, health_mark, health_tone, note
+from lab.views.view import View, health_mark, health_tone, note, standing_of
 
 if TYPE_CHECKING:
     from lab.observe.details.log_source import LogLine
@@ -30,9 +30,10 @@ def subject_spans(name: str, state: ServiceState | None) -> tuple[Span, ...]:
     """What stands under the header."""
     if state is None:
         return (Span(f"Service {formats.clean(name)}", Tone.STRONG),)
+    mark, word, tone = standing_of(state)
     return (
         Span(formats.clean(state.title), Tone.STRONG),
-        Span(f"{health_mark(state.health).text} {state.health}", health_tone(state.health)),
+        Span(f"{mark.text} {word}", tone),
         Span(formats.latency(state.latency_s)),
         Span(f"up {formats.duration(state.uptime_s)}" if state.uptime_s is not None else "", Tone.MUTED),
         Span(formats.clean(state.reason), Tone.MUTED),

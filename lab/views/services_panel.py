@@ -6,18 +6,23 @@ from lab.base.catalogue import landing
 from lab.observe.snapshot import Health, ServiceState
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
+from lab.views.dependency_views import down_because, for_want_of
 from lab.views.document import Detail, browsable, field_line, heading, text
-from lab.views.view import View, health_mark, health_tone, marked, page_url, source_panel
+from lab.views.view import View, health_mark, health_tone, marked, page_url, source_panel, standing_of
 
-SPARK = 8
+TREND = 8
+# The least differences that fill a trend's height: cores, bytes.
+CPU_FLOOR, MEMORY_FLOOR = 0.1, 32 << 20
 COLUMNS = (
     Column("name", "service", 1, 20, 26),
     Column("state", "state", 2, 8),
-    Column("spark", "probe", 4, SPARK, SPARK),
-    Column("latency", "", 3, 5, right=True),
-    Column("uptime", "up", 5, 4, right=True),
-    Column("memory", "mem", 6, 5, right=True),
+    Column("cpu", "cpu", 3, 4, right=True),
+    Column("cpu trend", "", 5, TREND, TREND),
+    Column("memory", "mem", 4, 5, right=True),
+    Column("memory trend", "", 9, TREND, TREND),
+    Column("uptime", "up", 6, 4, right=True),
     Column("restarts", "↻", 7, 3, right=True),
+    Column("latency", "probe", 10, 5, right=True),
     Column("url", "url", 8, 22, 30),
 )
 
@@ -30,38 +35,48 @@ def panel(view: View) -> PanelView:
 def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
     needed = [s for s in states if not s.optional]
     up = sum(s.health is Health.UP for s in needed)
-    memory = sum(s.memory_bytes or 0 for s in states)
+    memory, spent = sum(s.memory_bytes or 0 for s in states), [s.cpu for s in states if s.cpu is not None]
     status: Line = (Span(f"{up}/{len(needed)} up", Tone.OK if up == len(needed) else Tone.WARN),)
-    troubled = next(
-        (s for s in states if s.health in {Health.DOWN, Health.DEGRADED, Health.STARTING} and s.reason), None
+    unwell = {Health.DOWN, Health.DEGRADED, Health.STARTING}
+    because = down_because(states)
+    # A cause matters more than what follows from it, and a failure more than what somebody stopped.
+    reasons = sorted(
+        (s for s in states if s.health in unwell and s.reason), key=lambda s: (s.name in because, s.stopped)
     )
+    troubled = next(iter(reasons), None)
     if troubled and not view.lab_down:
         title, reason = formats.clean(troubled.title), formats.clean(troubled.reason)
         said = reason if reason.startswith(title) else f"{title}: {reason}"
         status = (*status, Span(f" · {said}", Tone.MUTED))
     elif memory:
-        status = (*status, Span(f" · {formats.size(memory)}", Tone.MUTED))
-    return PanelView("", status, columns=COLUMNS, rows=tuple(_service(s, view) for s in states))
+        used = f" · {formats.cores(sum(spent))} cpu" if spent else ""
+        status = (*status, Span(f"{used} · {formats.size(memory)}", Tone.MUTED))
+    rows = tuple(_service(s, for_want_of(s.name, because), view) for s in states)
+    return PanelView("", status, columns=COLUMNS, rows=rows)
 
 
-def _service(state: ServiceState, view: View) -> Row:
-    tone = health_tone(state.health)
+def _service(state: ServiceState, cause: str, view: View) -> Row:
+    mark, word, tone = standing_of(state)
     quiet = Tone.MUTED if state.health is Health.ABSENT else Tone.PLAIN
-    probes = [p for p in view.history.of(state.name) if p.health is not Health.ABSENT]
+    used = view.history.usage_of(state.name) if state.measured_at is not None else ()
     cells = {
-        "name": Cell((health_mark(state.health), Span(f" {formats.clean(state.title)}", quiet))),
-        "state": cell(str(state.health), tone),
-        "spark": cell(formats.sparkline([p.latency_s for p in probes], SPARK), Tone.MUTED),
-        "latency": cell(formats.latency(state.latency_s)),
+        "name": Cell((mark, Span(f" {formats.clean(state.title)}", quiet))),
+        "state": cell(word, tone),
+        "cpu": Cell((Span(formats.cores(state.cpu)),), order=state.cpu),
+        "cpu trend": cell(formats.sparkline([u.cpu for u in used if u.cpu is not None], TREND, CPU_FLOOR), Tone.MUTED),
+        "memory": Cell((Span(formats.size(state.memory_bytes), Tone.MUTED),), order=state.memory_bytes),
+        "memory trend": cell(
+            formats.sparkline([u.memory for u in used if u.memory is not None], TREND, MEMORY_FLOOR), Tone.MUTED
+        ),
         "uptime": cell(formats.age(state.uptime_s), Tone.MUTED),
-        "memory": cell(formats.size(state.memory_bytes), Tone.MUTED),
         "restarts": _restarts(state.restarts),
+        "latency": cell(formats.latency(state.latency_s), Tone.MUTED),
         "url": cell(formats.clean(state.url), Tone.MUTED),
     }
     spill = None
-    if state.health is not Health.UP and (state.reason or state.remedy):
-        reason = Span(formats.clean(state.reason or state.remedy), quiet)
-        spill = ("state", Cell((Span(f"{state.health:<8} ", tone), reason)))
+    if state.health is not Health.UP and (said := cause or state.reason or state.remedy):
+        reason = Span(formats.clean(said), quiet)
+        spill = ("state", Cell((Span(f"{word:<8} ", tone), reason)))
     return Row(state.name, cells, spill)
 
 
@@ -81,7 +96,8 @@ def detail(key: str, view: View) -> Detail | None:
 
 
 def _service_fields(state: ServiceState) -> Iterable[Line]:
-    yield field_line("state", health_mark(state.health), Span(f" {state.health}", health_tone(state.health)))
+    mark, word, tone = standing_of(state)
+    yield field_line("state", mark, Span(f" {word}", tone))
     if state.reason:
         yield field_line("reason", text(state.reason))
     if state.remedy:
@@ -90,6 +106,7 @@ def _service_fields(state: ServiceState) -> Iterable[Line]:
     yield field_line("latency", Span(formats.latency(state.latency_s)))
     yield field_line("uptime", Span(formats.duration(state.uptime_s)))
     yield field_line("restarts", text(formats.NOTHING if state.restarts is None else state.restarts))
+    yield field_line("cpu", Span(formats.cores(state.cpu) + (" of a core" if state.cpu is not None else "")))
     yield field_line("memory", Span(formats.size(state.memory_bytes)))
     yield field_line("process", text(formats.NOTHING if state.pid is None else state.pid))
     if state.container_health:

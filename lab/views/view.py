@@ -35,6 +35,7 @@ LEDGER_STATUS: dict[Status, tuple[str, Tone]] = {
     Status.ARCHIVED: ("○", Tone.MUTED),
     Status.REFUSED: ("⊘", Tone.WARN),
 }
+STOPPED = ("■", Tone.ACCENT)
 # What claims something and doesn't prove it: nothing acts on it, whatever its status says.
 UNCOUNTED = ("∅", Tone.BAD)
 
@@ -128,6 +129,13 @@ def health_mark(health: Health) -> Span:
 
 def health_tone(health: Health) -> Tone:
     return _HEALTH[health][1]
+
+
+def standing_of(state: ServiceState) -> tuple[Span, str, Tone]:
+    """Shape, word and colour of a service: one that a person stopped isn't one that failed."""
+    if state.stopped:
+        return Span(*STOPPED), "stopped", STOPPED[1]
+    return health_mark(state.health), str(state.health), health_tone(state.health)
 
 
 def source_panel(title: str, part: Slice[T], view: View, empty: str, fill: Callable[[T], PanelView]) -> PanelView:

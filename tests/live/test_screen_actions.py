@@ -16,6 +16,7 @@ from lab.base.runs import STEPS
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_statement
 from lab.observe.polling import Connection
+from lab.observe.snapshot import Health, ServiceState
 from lab.screen.action_runner import Processes
 from lab.screen.app import LabApp
 from lab.screen.screens.confirm_screen import ConfirmScreen
@@ -210,3 +211,29 @@ async def test_what_fails_says_why_and_what_to_do(live: LiveLab, tmp_path: Path)
     assert job.result.said.startswith("Blocked before anything started")
     assert job.result.next.startswith("Run as a role that the policy allows")
     assert (await aside(live.entries))[-1].status is Status.BLOCKED
+
+
+async def test_a_service_is_stopped_says_so_and_is_started_again(live: LiveLab) -> None:
+    async with screen(live) as (app, pilot):
+
+        def monitor() -> ServiceState:
+            return next(one for one in app.view.snapshot.services.value or () if one.name == "drift-monitor")
+
+        await until(pilot, lambda: monitor().cpu is not None)
+        assert app.main_screen is not None
+        app.main_screen.go_to_row("services", "drift-monitor")
+        await pilot.press("x")
+        await confirm(app, pilot)
+        job = await ended(app, pilot)
+        assert job.result is not None
+        assert job.result.ok, job.result
+        await until(pilot, lambda: monitor().stopped)
+        assert monitor().reason.startswith(f"stopped by {live.config.actor.owner} at ")
+        assert (await aside(live.invoke, "status", check=False)).returncode == 1
+
+        await pilot.press("u")
+        await confirm(app, pilot)
+        job = await ended(app, pilot)
+        assert job.result is not None
+        assert job.result.ok, job.result
+        await until(pilot, lambda: monitor().health is Health.UP and not monitor().stopped)

@@ -1,6 +1,7 @@
 """What bringing containers up asks of the engine and of Compose, in which order; both are played."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -111,3 +112,29 @@ def test_a_container_of_minio_is_not_made_without_a_word(tmp_path: Path, monkeyp
     assert said[0] == "made containers: object-store"
     assert "MinIO" in said[1]
     assert "invoke backup" in said[1]
+
+
+def test_a_container_that_a_person_stopped_is_told_from_one_that_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = lab_config(tmp_path, RUNTIME="compose", LAB_NAME="here")
+    write_mark(config, COMPOSE, SEAWEEDFS)
+    done: list[str] = []
+    engine = Engine(done, [], [])
+    ended = {"mlflow": replace(CONTAINER, id="3", service="mlflow", state="exited", exit_code=143)}
+    monkeypatch.setattr(engine, "list", lambda: {"object-store": CONTAINER} | ended)
+    monkeypatch.setattr(engine, "memory", lambda _: {})
+    monkeypatch.setattr(compose_runtime, "absent", lambda _: {})
+    monkeypatch.setattr(compose_runtime, "_FACTS_KEPT_S", -1.0)
+    runtime = ComposeRuntime(config, engine)
+    assert runtime.facts()[Service.MLFLOW].reason == "ended with exit code 143"
+
+    runtime.halt(Service.MLFLOW, "ada@example.com", done.append)
+    fact = runtime.facts()[Service.MLFLOW]
+    assert fact.deliberate
+    assert fact.reason.startswith("stopped by ada@example.com at ")
+
+    engine._engine.api.start = lambda container: done.append(f"start {container}")
+    runtime.start(Service.MLFLOW)
+    assert done == ["start 3"]
+    assert not runtime.facts()[Service.MLFLOW].deliberate

@@ -168,6 +168,28 @@ def test_memory_is_read_seldom_and_only_the_first_look_waits_for_it() -> None:
         assert len(asked) == readings * len(running)
 
 
+def test_processor_time_is_that_between_two_readings() -> None:
+    api, now, spent = Api(), [0.0], [7e9]
+    containers = Containers("x", connect=lambda _: Client(api), clock=lambda: now[0])  # type: ignore[arg-type,return-value]
+    running = [one for one in containers.list().values() if one.running]
+    api.stats = lambda *_, **__: {"cpu_stats": {"cpu_usage": {"total_usage": spent[0]}}, "memory_stats": {"usage": 1}}  # type: ignore[method-assign]
+    containers.memory(running)
+    assert containers.cores() == {}
+
+    now[0], spent[0] = 20.0, 10e9
+    containers.memory(running)
+    end_of_reading()
+    assert set(containers.cores().values()) == {0.15}
+    # One that was started anew counts from nothing.
+    now[0], spent[0] = 40.0, 1e9
+    containers.memory(running)
+    end_of_reading()
+    assert set(containers.cores().values()) == {0.0}
+    assert containers.measured_at
+    fact = process_fact(running[0], {}, True, {running[0].id: 0.15}, 5.0)
+    assert (fact.cpu, fact.measured_at) == (0.15, 5.0)
+
+
 @pytest.mark.parametrize(("text", "seconds"), [
     ("2026-11-23T18:00:00Z", 1795456800.0),
     ("2026-11-23T18:00:00.123456789Z", 1795456800.0),

@@ -246,3 +246,25 @@ def test_what_would_restart_is_what_runs_and_was_started_otherwise(
     monkeypatch.setattr(runtime._supervisor, "states", lambda: {name: state(name, pid) for name, pid in known.items()})
 
     assert runtime.changes() == {Service.MLFLOW: ("variable A",), Service.GRAFANA: ("program (it is gone)",)}
+
+
+def test_a_service_that_a_person_stopped_is_told_from_one_that_failed(
+    runtime: NativeRuntime, config: LabConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = {name: ProgramState(name, "STOPPED", None, None, "Nov 23 02:03 PM") for name in ("mlflow", "postgres")}
+    config.home.mkdir(parents=True)
+    monkeypatch.setattr(runtime._supervisor, "states", lambda: states)
+    monkeypatch.setattr(runtime._supervisor, "stop", lambda *_: None)
+    monkeypatch.setattr(runtime._supervisor, "start", lambda _: None)
+    runtime.halt(Service.MLFLOW, "ada@example.com", notes.append)
+    facts = runtime.facts()
+    assert facts[Service.MLFLOW].deliberate
+    assert facts[Service.MLFLOW].reason.startswith("stopped by ada@example.com at ")
+    assert not facts[Service.POSTGRES].deliberate
+
+    # A lab that is down is down as a whole.
+    monkeypatch.setattr(runtime._supervisor, "states", dict)
+    assert runtime.facts()[Service.MLFLOW].reason == "the lab is down"
+    monkeypatch.setattr(runtime._supervisor, "states", lambda: states)
+    runtime.start(Service.MLFLOW)
+    assert not runtime.facts()[Service.MLFLOW].deliberate

@@ -13,6 +13,9 @@ from lab.base.runs import RunDetail
 from lab.governance.cases.approve import Outcome
 from lab.governance.cases.gates import Gate
 from lab.governance.ledger import Entry, Status, seal
+from lab.models.evaluation_file import EvaluationFile, RocCurve
+from lab.models.metrics import Task
+from lab.observe.comparison import Comparison, compared
 from lab.observe.details.alert_source import Runbook
 from lab.observe.details.drift_source import DriftDetail
 from lab.observe.details.entry_source import EntryDetail, Neighbour, Proof
@@ -204,9 +207,28 @@ DECISIONS = Decisions(
 )
 
 
+ROC = RocCurve("bad", 0.7834, ((0.0, 0.0), (0.05, 0.3), (0.2, 0.6), (0.5, 0.85), (1.0, 1.0)))
+EVALUATED = EvaluationFile(Task.BINARY, 250, ("good", "bad"), ((148, 27), (37, 38)), (ROC,))
+_KINDS = ("a", "b", "c")
+MULTICLASS = EvaluationFile(
+    Task.MULTICLASS, 90, _KINDS, ((30, 0, 0), (4, 20, 6), (0, 9, 21)), tuple(replace(ROC, label=one) for one in _KINDS)
+)
+REGRESSION = EvaluationFile(Task.REGRESSION, 900, pairs=tuple((float(n), n * 0.9 + (n * 7) % 13) for n in range(90)))
+
+
+def compared_versions(key: str, other: str) -> Comparison:
+    """Two of the snapshots' versions, each called `MODEL/N`."""
+    listed = {f"{one.name}/{one.version}": one for one in (*snapshots.MODELS, *(snapshots.MANY.models.value or ()))}
+    return compared(listed[key], listed[other], {"C": "1.0", "seed": "1"}, {"C": "0.5", "seed": "1"})
+
+
 def versions_details(version: Any = VERSION) -> DetailSource:
     """A source that knows one version."""
     return DetailSource(
+        evaluation=EVALUATED,
+        evaluation_of=lambda _: EVALUATED,
+        compared=compared_versions,
+        trained_on=tuple(snapshots.MODELS),
         version=VersionDetail(version, LOGGED, CHAMPION),
         gates=Outcome("promote", version.version, False, GATES, True, "approved_staging", "pending_prod"),
         decisions=DECISIONS,

@@ -32,6 +32,7 @@ OWNER = LAB.owner
 BASELINE = "3fa9c1d27be04a55" * 4
 CURRENT = "b81d0c44e2f7196a" * 4
 _LATENCY = (0.004, 0.011, 0.021, 0.003, 0.034, 0.061, 0.002, 0.002, 0.003, 0.006, None, None)
+_CPU = (0.013, 0.041, 0.124, 0.007, 0.062, 0.018, 0.003, 0.004, 0.011, 0.036, None, None)
 _MEMORY = (61, 148, 246, 118, 142, 96, 58, 41, 43, 66, None, None)
 
 
@@ -51,6 +52,8 @@ def _service(index: int) -> ServiceState:
         restarts=1 if spec.name == "dagster-daemon" else 0,
         memory_bytes=memory * 1024 * 1024 if memory else None,
         pid=4_100 + index,
+        cpu=_CPU[index],
+        measured_at=NOW - 3,
     )
 
 
@@ -222,6 +225,8 @@ _DOWN = tuple(
         uptime_s=None,
         restarts=None,
         memory_bytes=None,
+        cpu=None,
+        measured_at=None,
         pid=None,
     )
     for s in SERVICES
@@ -255,6 +260,24 @@ def _forged() -> AuditView:
     return AuditView((forged, *TRAIL), forged.seq, uncounted=(forged.seq,))
 
 
+# Somebody stopped the database; what needs it fails, and Prometheus misses what it can't ask any more.
+_STOPPED = {
+    "postgres": {"health": Health.DOWN, "stopped": True, "reason": "stopped by ada.lovelace@example.com at 14:29"},
+    "mlflow": {"health": Health.DOWN, "reason": "MLflow answered 503 to GET /api/2.0/mlflow/registered-models/search."},
+    "dagster": {"health": Health.DOWN, "reason": "Dagster didn't answer within 2.5 s."},
+    "dagster-daemon": {"health": Health.DOWN, "reason": "Dagster daemon didn't answer within 2.5 s."},
+    "prometheus": {"health": Health.DEGRADED, "reason": "Targets down: mlflow."},
+}
+_GONE = {"latency_s": None, "uptime_s": None, "memory_bytes": None, "cpu": None, "measured_at": None, "pid": None}
+STOPPED = replace(
+    HEALTHY,
+    services=HEALTHY.services.map(
+        lambda services: tuple(
+            replace(s, **_STOPPED[s.name], **(_GONE if s.name == "postgres" else {})) if s.name in _STOPPED else s
+            for s in services
+        )
+    ),
+)
 FORGED = replace(HEALTHY, audit=HEALTHY.audit.map(lambda _: _forged()))
 
 
@@ -327,4 +350,5 @@ ALL = {
     "empty": EMPTY,
     "waiting": WAITING,
     "forged": FORGED,
+    "stopped": STOPPED,
 }

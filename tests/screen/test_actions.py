@@ -49,6 +49,8 @@ KEYS = {
     "re-launch": ("2 R left enter", "relaunch", {"target": RUN}),
     "cancel": ("2 j c left enter", "cancel", {"target": snapshots.RUNS[1].run_id}),
     "restart": ("1 R left enter", "restart", {"target": SERVICE}),
+    "stop": ("1 x left enter", "stop", {"target": SERVICE}),
+    "start": ("1 j j u left enter", "start", {"target": "mlflow"}),
     "approve": ("3 a w h y enter left enter", "approve", {**VERSION, "reason": "why", "role": ""}),
     "promote": ("3 P w h y enter left enter", "promote", {**VERSION, "reason": "why", "role": ""}),
     "reject": ("3 x w h y enter left enter", "reject", {**VERSION, "reason": "why", "role": ""}),

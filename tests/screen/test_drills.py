@@ -22,6 +22,8 @@ VIEWS = [
     ("service", "1", ["logs"], ["mlflow.server: started", "slow [query] of 2.1 s", "▼ following", "6 of 6"]),
     ("service", "2", [], ["no answer within 2 s", "1 of 1 not up"]),
     ("service", "3", [], ["state", "down", "Probes since"]),
+    ("service", "4", [], ["PostgreSQL", "├─ MLflow", "no answer within 2 s", "└─ Governance exporter"]),
+    ("service", "5", [], ["two readings make a curve"]),
     ("run", "1", ["run"], ["ingest_data", "register_with_governance", "4 of 4 done"]),
     ("run", "2", ["events"], ["STEP_FAILURE", "MLflow didn't answer", "check has_valid_values", "[red]has_valid"]),
     ("run", "3", ["run"], ["data_path:", "/data/credit.csv"]),
@@ -33,6 +35,7 @@ VIEWS = [
     ("version", "4", ["gates"], ["✓ open", "✗ closed", "tagged [drifted]", "promote: ✗ 1 closed"]),
     ("version", "5", ["decisions"], ["looks good to me", "metrics hold", "refused", "searched #60 to #90"]),
     ("version", "6", ["version"], ["plots/roc.png", "27K", "opens in the browser"]),
+    ("version", "7", ["curves"], ["ROC, of class bad", "AUC 0.7834", "Confusion matrix", "186 of 250 right: 74.4%"]),
     ("entry", "1", ["entry"], ['"previous_hash"', "✓ verified", "not signed", "link back"]),
     ("entry", "2", ["entry"], ["Canonical JSON", '"seq":', "recomputed"]),
     ("alert", "1", ["runbook"], ["invoke seed --reset", "What to type.", "in docs/runbooks.md"]),
@@ -102,7 +105,7 @@ KNOWN_ANYWAY = {("run", "1"), ("run", "4"), ("version", "1"), ("version", "2")}
 
 @pytest.mark.parametrize("kind", WAYS)
 async def test_a_view_whose_source_fails_says_why(kind: str) -> None:
-    names = "run events entries version gates decisions entry drift runbook silences more"
+    names = "run events entries version gates decisions evaluation entry drift runbook silences more"
     failing = DetailSource(**{name: ServiceUnavailable(REASON) for name in names.split()})
     async with drilled(kind, DetailSources(**dict.fromkeys(all_sources().detail_sources, failing))) as (
         _,

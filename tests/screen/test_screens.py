@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from textual.pilot import Pilot
 
-from lab.observe.snapshot import Snapshot
+from lab.observe.snapshot import ServiceState, Snapshot
 from tests.screen import snapshots
 from tests.screen.fakes import Playing, app_on
 
@@ -15,16 +15,26 @@ FACTORS = (1.0, 1.4, 0.8, 2.6, 1.1, 0.9, 1.2, 1.0)
 
 
 def with_history(last: Snapshot) -> list[Snapshot]:
-    """Snapshots that end in `last`, with latencies that move."""
+    """Snapshots that end in `last`, with figures that move."""
     services = last.services
     if services.value is None or services.fetched_at is None:
         return [last]
     earlier = []
     for number, factor in enumerate(FACTORS, 1):
-        states = (replace(s, latency_s=s.latency_s * factor if s.latency_s else None) for s in services.value)
-        moved = replace(services, value=tuple(states), fetched_at=services.fetched_at - 2 * number)
+        states = tuple(_moved(state, number, factor) for state in services.value)
+        moved = replace(services, value=states, fetched_at=services.fetched_at - 2 * number)
         earlier.append(replace(last, services=moved))
     return [*reversed(earlier), last]
+
+
+def _moved(state: ServiceState, number: int, factor: float) -> ServiceState:
+    return replace(
+        state,
+        latency_s=state.latency_s * factor if state.latency_s else None,
+        cpu=state.cpu * factor * factor if state.cpu else None,
+        memory_bytes=int(state.memory_bytes * factor) if state.memory_bytes else None,
+        measured_at=state.measured_at - 10 * number if state.measured_at else None,
+    )
 
 
 async def settle(pilot: Pilot[None]) -> None:
@@ -62,6 +72,10 @@ def test_after_keys(snap_compare: Callable[..., bool], name: str) -> None:
 
 def test_narrow_terminal_stacks_the_panels(snap_compare: Callable[..., bool]) -> None:
     assert snap_compare(picture(snapshots.DRIFTED), terminal_size=(60, 30), run_before=settle)
+
+
+def test_narrow_terminal_says_what_somebody_stopped(snap_compare: Callable[..., bool]) -> None:
+    assert snap_compare(picture(snapshots.STOPPED), terminal_size=(60, 20), run_before=settle)
 
 
 def test_light_theme(snap_compare: Callable[..., bool]) -> None:

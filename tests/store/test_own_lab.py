@@ -72,6 +72,7 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
         "criteria": [],
         "set-criteria": ["--reason", "x", "--key", key],
         "cancel": ["11111111"],
+        "compare": ["1", "2"],
         "backup": ["--output", str(tmp_path / "backup")],
         "demo-run": [],
         "train": ["CreditRiskModel"],
@@ -84,6 +85,8 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
         "reconcile": ["--repair"],
         "restart": [],
         "seed": [],
+        "start": ["mlflow"],
+        "stop": ["mlflow"],
         "upgrade": ["--output", str(tmp_path / "upgrade")],
         "verify-governance": [],
     }
@@ -92,7 +95,7 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
     made |= {f"audit {name}": [sys.executable, "-m", "lab.cli", "audit", name, *words] for name, words in audit.items()}
     arguments = {"reason": "x", "labels": "{}", "key": key}
     for name in sorted({*PROCESSES} - {"up"}):
-        target = {"target": "mlflow" if name == "restart" else "1"}
+        target = {"target": "mlflow" if name in {"restart", "start", "stop"} else "1"}
         made[f"action {name}"] = [
             sys.executable,
             "-m",
@@ -134,7 +137,7 @@ def test_no_command_acts_on_a_lab_at_the_ports_of_one_that_was_never_started(
     for name, answer in answers.items():
         refused = (
             "was never started"
-            if name.split()[-1] in {"restart", "upgrade"}
+            if name.split()[-1] in {"restart", "start", "stop", "upgrade"}
             else f"isn't up; at its ports is the lab of {lab.home}"
         )
         assert answer.startswith("1 "), f"{name}: {answer}"

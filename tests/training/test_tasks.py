@@ -11,10 +11,12 @@ import pipelines
 from lab.base.dataset import read_rows
 from lab.base.drift import compare, profile
 from lab.models.drift_simulation import worse_times
+from lab.models.evaluation_file import FILE, read
 from lab.models.model_folder import Model, read_contract
 from lab.models.proposal.proposing import propose
 from lab.models.snapshot import as_csv, is_parquet
 from lab.training.dataset_checks import check_file
+from lab.training.evaluating import evaluation_file
 from lab.training.fitting import Trained
 from lab.training.score_version import try_out
 from lab.training.tracking import log_training
@@ -104,6 +106,8 @@ def test_what_is_logged_is_loaded_and_scores_rows_in_each_way(
     if name in PICTURES:
         found = {Path(item.path).name for item in registry.list_artifacts(run.info.run_id, "plots")}
         assert found == PICTURES[name]
+    drawn = read(Path(registry.download_artifacts(run.info.run_id, FILE, str(tmp_path))).read_bytes())
+    assert drawn == evaluation_file(one.trained.evaluation.predictions)
     metrics = registry.get_run(run.info.run_id).data.metrics
     assert {f"{one.model.contract.decisive}_{end}" for end in ("low", "high")} < set(metrics)
 

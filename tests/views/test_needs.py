@@ -10,7 +10,7 @@ from lab.governance.ledger import AuditView, Status, seal
 from lab.governance.ledger import Fault as ChainFault
 from lab.governance.rules.approval_states import MOVES, PROBE
 from lab.governance.rules.policy import Action
-from lab.observe.snapshot import RunsView, Slice, Snapshot
+from lab.observe.snapshot import Health, RunsView, Slice, Snapshot
 from lab.views import title_line, waiting
 from lab.views.needs import needs, strip
 from lab.views.runs_panel import standing
@@ -178,3 +178,60 @@ def test_entries_of_a_refusal_warn_and_are_no_failure() -> None:
     entry = seal(replace(snapshots.TRAIL[0], status=Status.REFUSED, action="approve"), snapshots.TRAIL[0])
     view = replace(snapshots.HEALTHY, audit=snapshots.HEALTHY.audit.map(lambda a: replace(a, entries=(entry,))))
     assert panel("audit", view).rows[0].cells["status"].spans[0].tone == "warn"
+
+
+def with_services(**changed: dict[str, object]) -> Snapshot:
+    """A calm lab in which these services are otherwise."""
+    renamed = {name.replace("_", "-"): fields for name, fields in changed.items()}
+    services = tuple(
+        replace(one, **{"latency_s": None, **renamed[one.name]}) if one.name in renamed else one  # type: ignore[arg-type]
+        for one in snapshots.SERVICES
+    )
+    return replace(CALM, services=replace(CALM.services, value=services))
+
+
+DOWN = {"health": Health.DOWN, "reason": "it doesn't listen"}
+STOPPED = {"health": Health.DOWN, "reason": "stopped by ada at 14:03", "stopped": True}
+
+
+def test_what_a_person_stopped_is_told_and_is_no_failure() -> None:
+    found = needs(view_of(with_services(mlflow=STOPPED)))
+    assert [(need.said, need.glyph, need.tone) for need in found] == [("MLflow stopped", "■", "accent")]
+    header = title_line(view_of(with_services(mlflow=STOPPED)), 80)
+    assert "■ up, 1 stopped" in text(header)
+    assert all(span.tone not in {"bad", "ok"} for span in header)
+
+
+def test_what_is_down_because_of_another_service_is_counted_there() -> None:
+    snapshot = with_services(postgres=DOWN, mlflow=DOWN, dagster=DOWN, drift_monitor=DOWN)
+    assert said(snapshot) == ["PostgreSQL down (+2 because of it)", "Drift monitor down"]
+    assert text(title_line(view_of(snapshot), 80)).count("degraded") == 1
+
+
+def test_what_fails_for_want_of_a_stopped_one_makes_it_graver() -> None:
+    found = needs(view_of(with_services(postgres=STOPPED, mlflow=DOWN)))
+    assert [(need.said, need.tone) for need in found] == [("PostgreSQL stopped (+1 because of it)", "warn")]
+    # Two stopped ones, of which one needs the other, were each stopped by a person.
+    assert said(with_services(postgres=STOPPED, mlflow=STOPPED)) == ["PostgreSQL stopped", "MLflow stopped"]
+
+
+def test_the_services_panel_says_stopped_and_why_others_are_down() -> None:
+    shown = panel("services", with_services(postgres=STOPPED, mlflow=DOWN))
+    rows = {row.key: row.text for row in shown.rows}
+    assert "■ PostgreSQL" in rows["postgres"]
+    assert "stopped by ada at 14:03" in rows["postgres"]
+    assert "needs PostgreSQL" in rows["mlflow"]
+    assert "PostgreSQL: stopped by ada" in text(shown.status)
+
+
+def test_that_prometheus_misses_what_somebody_stopped_is_no_trouble_of_its_own() -> None:
+    missing = {"health": Health.DEGRADED, "reason": "Targets down: drift-monitor."}
+    snapshot = with_services(drift_monitor=STOPPED, prometheus=missing)
+    assert said(snapshot) == ["Drift monitor stopped"]
+    assert "■ up, 1 stopped" in text(title_line(view_of(snapshot), 80))
+    assert "for want of Drift monitor" in {row.key: row.text for row in panel("services", snapshot).rows}["prometheus"]
+    # A target that is missed for another reason is.
+    assert said(with_services(drift_monitor=STOPPED, prometheus={**missing, "reason": "Targets down: dagster."})) == [
+        "Prometheus degraded",
+        "Drift monitor stopped",
+    ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.base.catalogue import Service
-from lab.base.errors import LedgerError, NotFound
+from lab.base.errors import LabError, LedgerError, NotFound
 from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.base.runs import REGISTER
 from lab.base.threads import OneThread
@@ -15,6 +15,8 @@ from lab.governance.rules.approval_states import CHAMPION, MOVES
 from lab.governance.rules.history import model_of
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import named_number
+from lab.models.evaluation_file import FILE, EvaluationFile, read
+from lab.observe.comparison import Comparison, compare
 from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
 from lab.services.http import Http
 from lab.services.mlflow import LoggedRun, Mlflow
@@ -67,6 +69,39 @@ class VersionSource:
         except NotFound:  # a run can be deleted while its version stays
             run = None
         return VersionDetail(found, run, champion)
+
+    async def evaluation(self, version: ModelVersion) -> EvaluationFile:
+        """What training kept of the version's evaluation. Raises NotFound for one of which it kept nothing."""
+        if not version.run_id:
+            raise NotFound("The version names no MLflow run: there is nothing to draw.")
+        try:
+            body = await self._mlflow.artifact(version.run_id, FILE)
+        except NotFound:
+            raise NotFound(
+                f"Its MLflow run has no {FILE}: the run is gone, or the version was trained before that was kept.",
+                "Train a new version.",
+            ) from None
+        try:
+            return read(body)
+        except ValueError as err:
+            raise LabError(f"{FILE} of MLflow run {version.run_id} can't be read: {err}.", "Train it anew.") from None
+
+    async def evaluation_of(self, key: str) -> EvaluationFile | str:
+        """As `evaluation` of the version called `MODEL/N`; why there is none, where there is none."""
+        model, _, number = key.rpartition("/")
+        try:
+            return await self.evaluation(await self._mlflow.version(model, number))
+        except NotFound as err:
+            return str(err)
+
+    async def compared(self, key: str, other: str) -> Comparison:
+        """Two versions, each called `MODEL/N`, side by side. Raises NotFound."""
+        (a, _, first), (b, _, second) = key.rpartition("/"), other.rpartition("/")
+        return await compare(self._mlflow, (a, first), (b, second))
+
+    async def trained_on(self, data_hash: str) -> tuple[ModelVersion, ...]:
+        """The versions whose tag names this data, newest first."""
+        return await self._mlflow.trained_on(data_hash)
 
     async def gates(self, action: Action, model: str, number: str) -> "Outcome":
         """The gates before `action` as they stand; changes nothing, and for a promotion takes many seconds."""

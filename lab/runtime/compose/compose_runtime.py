@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.base.catalogue import CATALOGUE, ProcessFact, Service, stop_order
 from lab.base.errors import LabError, StartupFailed
 from lab.config import LabConfig
-from lab.runtime import isolation
+from lab.runtime import isolation, stopped_services
 from lab.runtime.compose import compose_changes, compose_files
 from lab.runtime.compose.compose_files import PROVISION, Stack
 from lab.runtime.compose.container_facts import process_fact
@@ -141,6 +141,7 @@ class ComposeRuntime:
         self._lock.release()
 
     def start(self, service: Service) -> None:
+        stopped_services.forget(self._config.home, service)
         if service is Service.DAGSTER_DAEMON and isolation.wanted(self._config):
             self._start(isolation.GATE)
         self._start(service)
@@ -188,6 +189,10 @@ class ComposeRuntime:
                 f"{name} ended with exit code {once.exit_code}:{said}", "Mend it and `invoke up` again."
             )
         return lines
+
+    def halt(self, service: Service, by: str, note: Note) -> None:
+        with self._lock.held(note), stopped_services.kept(self._config.home, service, by):
+            self.stop((service,))
 
     def stop(self, services: Sequence[Service], deadline_s: float = _STOP_SECONDS) -> None:
         found = self._containers.list()
@@ -262,12 +267,17 @@ class ComposeRuntime:
         memory = self._containers.memory(list(found.values()))
         # One that is down while others run was stopped by itself.
         alone = any(container.running for container in found.values())
-        return {
-            spec.name: ProcessFact("absent", reason=missing[spec.name][0], remedy=missing[spec.name][1])
-            if spec.name in missing
-            else process_fact(found.get(spec.name), memory, alone)
-            for spec in CATALOGUE
-        }
+        stops = stopped_services.read(self._config.home) if alone else {}
+        cores, measured_at = self._containers.cores(), self._containers.measured_at
+        facts = {}
+        for spec in CATALOGUE:
+            if spec.name in missing:
+                reason, remedy = missing[spec.name]
+                facts[spec.name] = ProcessFact("absent", reason=reason, remedy=remedy)
+            else:
+                fact = process_fact(found.get(spec.name), memory, alone, cores, measured_at)
+                facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name))
+        return facts
 
     def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:
         found = self._containers.list()

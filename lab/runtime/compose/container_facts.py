@@ -7,8 +7,14 @@ from lab.base.catalogue import ProcessFact
 from lab.runtime.compose.containers import Container
 
 
-def process_fact(container: Container | None, memory: Mapping[str, int], alone: bool) -> ProcessFact:
-    """`memory` is in bytes by container id; `alone` says that others of the lab run."""
+def process_fact(
+    container: Container | None,
+    memory: Mapping[str, int],
+    alone: bool,
+    cores: Mapping[str, float] | None = None,
+    measured_at: float | None = None,
+) -> ProcessFact:
+    """`memory` is in bytes and `cores` in use, by container id; `alone` says that others of the lab run."""
     if container is None or container.state == "created":
         return ProcessFact("stopped", reason="the lab is down", remedy="Type `invoke up`.")
     now = time.time()
@@ -25,6 +31,8 @@ def process_fact(container: Container | None, memory: Mapping[str, int], alone: 
         remedy="Type `invoke up`." if state == "stopped" else "",
         health=container.health if container.running else "",
         image_age_s=None if image is None else max(0.0, now - image),
+        cpu=(cores or {}).get(container.id) if container.running else None,
+        measured_at=measured_at if container.running else None,
     )
 
 

@@ -89,6 +89,10 @@ class Containers:
         self._images: dict[str, float | None] = {}
         self._memory: dict[str, int] = {}
         self._memory_read_at = float("-inf")
+        # Of the newest reading: when (epoch seconds), cores by container, and processor time (s) with its moment.
+        self.measured_at: float | None = None
+        self._cores: dict[str, float] = {}
+        self._spent: dict[str, tuple[float, float]] = {}
         self._reading: threading.Thread | None = None
         self._reading_lock = threading.Lock()
 
@@ -147,6 +151,10 @@ class Containers:
             reading.join(QUICK_S)
         return {container: self._memory[container] for container in ids if self._memory.get(container)}
 
+    def cores(self) -> Mapping[str, float]:
+        """Cores in use by container id, as of the newest reading that `memory` made; of those that were read twice."""
+        return self._cores
+
     def _reader(self, ids: Sequence[str]) -> threading.Thread | None:
         """The thread that reads just now, begun when a reading is due; None when there is nothing to read."""
         with self._reading_lock:
@@ -164,15 +172,19 @@ class Containers:
     def _read_memory(self, ids: Sequence[str]) -> None:
         api = self.client(QUICK_S).api
 
-        def used(container: str) -> tuple[str, int]:
+        def used(container: str) -> tuple[str, int, tuple[float, float]]:
             try:
-                return container, _used(api.stats(container, stream=False, one_shot=True))
+                stats = api.stats(container, stream=False, one_shot=True)
+                return container, _used(stats), (_spent(stats), self._clock())
             except Exception:  # it ended just now
-                return container, 0
+                return container, 0, (0.0, self._clock())
 
         with ThreadPoolExecutor(max_workers=len(ids)) as pool:
-            self._memory = dict(pool.map(used, ids))
-        self._memory_read_at = self._clock()
+            found = list(pool.map(used, ids))
+        before, self._spent = self._spent, {container: spent for container, _, spent in found}
+        self._cores = {one: _cores(before[one], spent) for one, spent in self._spent.items() if one in before}
+        self._memory = {container: memory for container, memory, _ in found}
+        self._memory_read_at, self.measured_at = self._clock(), round(time.time(), 3)
 
     def _inspect(self, row: Mapping[str, Any]) -> Container | None:
         """None for one that has gone since it was listed, as a run's container does at its end."""
@@ -237,6 +249,17 @@ def _used(stats: Mapping[str, Any]) -> int:
     details = memory.get("stats") or {}
     cached = details.get("total_inactive_file", details.get("inactive_file", 0))
     return max(0, int(memory.get("usage", 0)) - int(cached))
+
+
+def _spent(stats: Mapping[str, Any]) -> float:
+    """Processor time of a container since it began, in seconds."""
+    return float(((stats.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage", 0)) / 1e9
+
+
+def _cores(before: tuple[float, float], after: tuple[float, float]) -> float:
+    """Between two readings; one that began anew in between counts from nothing."""
+    spent, passed = after[0] - before[0], after[1] - before[1]
+    return round(max(0.0, spent) / passed, 3) if passed > 0 else 0.0
 
 
 def require(containers: Mapping[str, Container], service: str) -> Container:

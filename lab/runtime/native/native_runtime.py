@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from lab.base.catalogue import CATALOGUE, ProcessFact, Service, stop_order
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.base.log_lines import newer
 from lab.config import LabConfig
-from lab.runtime import isolation
+from lab.runtime import isolation, stopped_services
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.credentials import ensure_pair
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, refuse_other_ports, write_mark
@@ -24,6 +25,7 @@ from lab.runtime.lock import HomeLock
 from lab.runtime.native import orphan_processes
 from lab.runtime.native.log_files import count_restarts, follow, tail
 from lab.runtime.native.postgres_data import ensure_cluster
+from lab.runtime.native.process_cpu import CpuMeter
 from lab.runtime.native.process_memory import MemoryMeter
 from lab.runtime.native.programs import Plan, plan, write_programs
 from lab.runtime.native.service_commands import Tools, base_environment, command
@@ -54,7 +56,7 @@ class NativeRuntime:
         self._config, self._binaries = config, binaries
         self.layout = Layout(config.home)
         self._supervisor = Supervisor(self.layout.config / "supervisord.conf", self.layout.run / "supervisor.sock")
-        self._memory = MemoryMeter()
+        self._memory, self._cpu = MemoryMeter(), CpuMeter()
         self._lock = HomeLock(self.layout.home / LOCK)
 
     def services(self) -> Sequence[Service]:
@@ -102,10 +104,15 @@ class NativeRuntime:
                 note(f"taken in: {', '.join([*replaced, *removed])}")
 
     def start(self, service: Service) -> None:
+        stopped_services.forget(self._config.home, service)
         self._supervisor.start(service)
 
     def stop(self, services: Sequence[Service], deadline_s: float = _STOP_SECONDS) -> None:
         self._supervisor.stop([str(service) for service in services], deadline_s)
+
+    def halt(self, service: Service, by: str, note: Note) -> None:
+        with self._lock.held(note), stopped_services.kept(self._config.home, service, by):
+            self.stop((service,))
 
     def release(self) -> None:
         self._lock.release()
@@ -144,7 +151,9 @@ class NativeRuntime:
             states = {}
         restarts = count_restarts(self.layout.logs / "supervisord.log")
         pids = {name: state.pid for name, state in states.items() if state.pid}
-        memory = self._memory.of(pids.values())
+        memory, cpu = self._memory.of(pids.values()), self._cpu.of(pids.values())
+        # In a lab that is down nothing else was stopped by itself.
+        stops = stopped_services.read(self._config.home) if states else {}
         facts: dict[Service, ProcessFact] = {}
         for spec in CATALOGUE:
             if spec.name in absent:
@@ -152,8 +161,10 @@ class NativeRuntime:
                     "absent", reason=absent[spec.name].reason, remedy=absent[spec.name].remedy
                 )
             else:
-                used = memory[pids[spec.name]] if spec.name in pids else None
-                facts[spec.name] = _fact(states.get(spec.name), restarts.get(spec.name, 0), used)
+                fact = _fact(states.get(spec.name), restarts.get(spec.name, 0))
+                if pid := pids.get(spec.name):
+                    fact = replace(fact, memory_bytes=memory[pid], cpu=cpu[pid], measured_at=self._cpu.measured_at)
+                facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name))
         return facts
 
     def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:
@@ -250,9 +261,9 @@ class NativeRuntime:
             time.sleep(0.2)  # a server that is just ending may still write a last file
 
 
-def _fact(state: ProgramState | None, restarts: int, memory: int | None) -> ProcessFact:
+def _fact(state: ProgramState | None, restarts: int) -> ProcessFact:
     if state is None:
         return ProcessFact("stopped", reason="the lab is down", remedy="Type `invoke up`.")
     uptime = None if state.started_at is None else max(0.0, time.time() - state.started_at)
     reason = "" if state.state == "RUNNING" else f"{state.state.lower()}: {state.message}"
-    return ProcessFact(_STATES.get(state.state, "stopped"), state.pid, uptime, restarts, memory, reason)
+    return ProcessFact(_STATES.get(state.state, "stopped"), state.pid, uptime, restarts, reason=reason)

@@ -19,9 +19,9 @@ from lab.screen.screens.row_actions import browse, copy
 from lab.screen.widgets.keybar import KeyBar
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.panel import Panel
-from lab.screen.widgets.tabs import Subject, TabBar, subject
+from lab.screen.widgets.tabs import Subject, TabBar
 from lab.screen.widgets.titlebar import TitleBar
-from lab.views import PARTS, Detail, View
+from lab.views import Detail, View, detail_of
 from lab.views.cells import Line, PanelState, PanelView, Span, Tone
 
 OpenDetails = Callable[[str], DetailSource]
@@ -49,7 +49,7 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         Binding("r", "again", "Refresh", show=False),
         Binding("o", "browse", "Browser"),
         Binding("y", "copy", "Copy"),
-        *(Binding(str(number), f"view({number - 1})", f"View {number}", show=False) for number in range(1, 7)),
+        *(Binding(str(number), f"view({number - 1})", f"View {number}", show=False) for number in range(1, 8)),
     ]
     # Actions that change the lab: a read-only screen has none of them.
     CHANGING: ClassVar[frozenset[str]] = frozenset()
@@ -61,13 +61,15 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         self.part, self.key, self.view = part, key, view
         self.fetched: dict[str, Slice[Any]] = {}
         self.gone = False
-        self._detail: Detail | None = PARTS[part].detail(key, view)
+        self._detail: Detail | None = detail_of(part, key, view)
         self._open_details = open_details
         self._fetcher: Fetcher[SourceT] | None = None
         self._bar, self._subject = TitleBar(), Subject()
         self._pages = self.pages()
         self._tabs = TabBar([name.capitalize() for name in self.names])
         self._current = 0
+        # The view to begin with; the first one where there is none of that name.
+        self.begin = ""
         # Textual calls a screen mounted only after `on_mount`.
         self._drawable = False
 
@@ -122,7 +124,7 @@ class DetailScreen(Screen[None], Generic[SourceT]):
     def on_mount(self) -> None:
         self._drawable = True
         self._tabs.display = len(self._pages) > 1
-        self.action_view(0)
+        self.action_view(self.names.index(self.begin) if self.begin in self.names else 0)
         self.show(self.view)
         if self._open_details is None:
             for name in self.wants_names():
@@ -162,7 +164,7 @@ class DetailScreen(Screen[None], Generic[SourceT]):
 
     def show(self, view: View) -> None:
         """Takes a new moment; what is gone from it stays as it was, and says so."""
-        found = PARTS[self.part].detail(self.key, view)
+        found = detail_of(self.part, self.key, view)
         self.view, self.gone = view, found is None
         self._detail = found or self._detail
         self._bar.show(view)
@@ -173,7 +175,7 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         if not self._drawable:
             return
         line = self.subject()
-        self._subject.show(subject(_GONE, *line) if self.gone and self.must_be_listed() else line)
+        self._subject.show((_GONE, Span(" · ", Tone.MUTED), *line) if self.gone and self.must_be_listed() else line)
         self.page.show(self.draw(self.names[self._current]))
 
     def must_be_listed(self) -> bool:
@@ -211,8 +213,17 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         """A person wants row `key` of view `page` in full."""
 
     def open(self, part: str, key: str) -> None:
-        """Another thing in full, on top of this one."""
-        self.app.push_screen(detail_screen(part, key, self.view, self._open_details))
+        """Another thing in full, on top of this one; one that is open below comes up again, with nothing above it.
+
+        Whoever goes round in circles would otherwise pile up screens, each of which goes on asking its source.
+        """
+        screen = detail_screen(part, key, self.view, self._open_details)
+        for below in self.app.screen_stack[:-1]:
+            if type(below) is type(screen) and (below.part, below.key) == (part, key):
+                while self.app.screen is not below:
+                    self.app.pop_screen()
+                return
+        self.app.push_screen(screen)
 
     def action_back(self) -> None:
         self.dismiss(None)

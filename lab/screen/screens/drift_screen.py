@@ -11,6 +11,7 @@ from lab.screen.screens.fetching import Want
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
 from lab.views import drift_views as present
+from lab.views.by_model import report_of
 from lab.views.cells import Line, PanelView
 from lab.views.document import page
 from lab.views.drift_panel import feature_of_row, model_of_row
@@ -28,6 +29,7 @@ class DriftScreen(DetailScreen["DriftSource"]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "walk(1)", "Next feature"),
         Binding("p", "walk(-1)", "Feature before"),
+        Binding("d", "data", "The data", show=False),
     ]
 
     def pages(self) -> Sequence[Page]:
@@ -84,6 +86,14 @@ class DriftScreen(DetailScreen["DriftSource"]):
     def on_resize(self) -> None:
         """Bars grow with the window."""
         self.call_after_refresh(self.redraw)
+
+    def action_data(self) -> None:
+        """The current data set, in full."""
+        report = report_of(self._model, self.view)
+        if report:
+            self.open("data", report.current_hash)
+        else:
+            self.notify("Nothing tells which data is current.", timeout=3, markup=False)
 
     def opened(self, page: str, key: str) -> None:
         """A feature's histogram."""

@@ -16,6 +16,7 @@ from lab.screen.widgets.tabs import subject
 from lab.views import entry_views as present
 from lab.views.cells import Line, PanelView
 from lab.views.document import Detail, page
+from lab.views.links import data_of_entry, version_of_entry
 
 if TYPE_CHECKING:
     from lab.observe.details.entry_source import EntryDetail, EntrySource
@@ -29,6 +30,8 @@ class EntryScreen(DetailScreen["EntrySource"]):
         Binding("n", "walk(1)", "Next entry"),
         Binding("p", "walk(-1)", "Entry before"),
         Binding("u", "run", "Its run"),
+        Binding("V", "version", "Its version", show=False),
+        Binding("d", "data", "Its data", show=False),
     ]
 
     def pages(self) -> Sequence[Page]:
@@ -100,6 +103,20 @@ class EntryScreen(DetailScreen["EntrySource"]):
             self.open("runs", known.run_id)
         else:
             self.notify("No run wrote this entry.", timeout=2, markup=False)
+
+    def action_version(self) -> None:
+        """The model version that the entry is about, or that its run registered, in full."""
+        if self.known and (key := version_of_entry(self.known, self.view)):
+            self.open("models", key)
+        else:
+            self.notify("The entry is about no version that is known.", timeout=3, markup=False)
+
+    def action_data(self) -> None:
+        """The data that the entry names, in full."""
+        if self.known and (digest := data_of_entry(self.known, self.view)):
+            self.open("data", digest)
+        else:
+            self.notify("The entry names no data.", timeout=3, markup=False)
 
     def action_browse(self) -> None:
         browse(self, None)

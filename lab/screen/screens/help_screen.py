@@ -23,7 +23,7 @@ GLYPHS = (
     ("▲", Tone.WARN, "degraded, moderate, alert"),
     ("✗", Tone.BAD, "down, failed, drifted"),
     ("⊘", Tone.WARN, "blocked, refused"),
-    ("■", Tone.WARN, "canceled, aborted"),
+    ("■", Tone.WARN, "canceled, aborted, stopped"),
     ("○", Tone.MUTED, "absent, skipped, not begun"),
     ("★", Tone.OK, "promoted, approved for prod"),
 )

@@ -226,6 +226,6 @@ class MainScreen(Screen[None]):
             # Its screens are imported when they are wanted: before the first paint that would cost time.
             from lab.screen.screens.opening import detail_screen
 
-            self.app.push_screen(
-                detail_screen(event.part, event.key, self._view, getattr(self.app, "open_details", None))
-            )
+            screen = detail_screen(event.part, event.key, self._view, getattr(self.app, "open_details", None))
+            screen.begin = event.page
+            self.app.push_screen(screen)

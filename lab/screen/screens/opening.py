@@ -15,6 +15,7 @@ _SCREENS = {
     "models": f"{_PLACE}.version_screen:VersionScreen",
     "drift": f"{_PLACE}.drift_screen:DriftScreen",
     "audit": f"{_PLACE}.entry_screen:EntryScreen",
+    "data": f"{_PLACE}.data_screen:DataScreen",
 }
 # Alerts stand among the drift's rows.
 _ALERT, _ALERT_SCREEN = "alert/", f"{_PLACE}.alert_screen:AlertScreen"

@@ -17,9 +17,11 @@ from lab.views import run_views as present
 from lab.views.cells import Line, PanelView
 from lab.views.document import page
 from lab.views.feed import FeedLine
+from lab.views.links import data_of_run, version_of_run
 
 if TYPE_CHECKING:
-    from lab.observe.details.run_source import RunSource
+    from lab.governance.ledger import Entry
+    from lab.observe.details.run_source import RunEntries, RunSource
 
 _LIVE_S = 1.0
 
@@ -29,12 +31,20 @@ class RunScreen(DetailScreen["RunSource"]):
 
     KIND: ClassVar[str] = "runs"
     CHANGING: ClassVar[frozenset[str]] = frozenset({"relaunch", "cancel"})
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "relaunch", "Re-launch"), Binding("c", "cancel", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("R", "relaunch", "Re-launch"),
+        Binding("c", "cancel", "Cancel"),
+        Binding("V", "link('version')", "Its version"),
+        Binding("d", "link('data')", "Its data", show=False),
+        Binding("e", "entries", "Its audit entries", show=False),
+    ]
 
     def pages(self) -> Sequence[Page]:
-        self._known = Run(self.key, "", RunStatus.NOT_STARTED)
+        self._known = self._nobody = Run(self.key, "", RunStatus.NOT_STARTED)
         self._events = FeedPage("events", 2)
         self._seen = 0
+        # What a person asked for before the trail had told where it is.
+        self._wanted_link = ""
         return [
             TablePage("steps", 1),
             self._events,
@@ -77,11 +87,20 @@ class RunScreen(DetailScreen["RunSource"]):
         self._known = known or self._known
         return self._known
 
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody knows the run: an older one that wasn't answered yet, or one that was deleted."""
+        return self.run is self._nobody
+
     def subject(self) -> Line:
+        if self.unknown:
+            return present.unknown_spans(self.key, failed=self.got("run").state is SliceState.FAILED)
         return subject(*present.subject_spans(self.run, self.view))
 
     def draw(self, name: str) -> PanelView:
         detail = self.got("run")
+        if name == "steps" and self.unknown:
+            return page("Steps", detail, self.view, "No step began.", lambda found: present.steps(found.run, self.view))
         if name == "steps":
             return present.steps(self.run, self.view)
         if name == "events":
@@ -101,6 +120,10 @@ class RunScreen(DetailScreen["RunSource"]):
         )
 
     def took(self, name: str) -> None:
+        if name == "audit" and self._wanted_link:
+            what, self._wanted_link = self._wanted_link, ""
+            if self.is_current:
+                self._follow(what)
         found = self.got("events").value
         if name != "events" or found is None:
             return
@@ -118,6 +141,41 @@ class RunScreen(DetailScreen["RunSource"]):
             self._events.look_for(key)
         elif page == "audit":
             self.open("audit", key)
+
+    def _entries(self) -> "Sequence[Entry]":
+        """The run's audit entries, as fetched, else as far as the snapshot lists them."""
+        fetched: RunEntries | None = self.got("audit").value
+        if fetched:
+            return fetched.entries
+        audit = self.view.snapshot.audit.value
+        return [one for one in audit.entries if one.run_id == self.key] if audit else []
+
+    def _linked(self, what: str) -> tuple[str, str]:
+        """Kind and key of what belongs to the run; an empty key where nothing tells."""
+        if what == "version":
+            return "models", version_of_run(self.key, self._entries(), self.view)
+        return "data", data_of_run(self.key, self._entries(), self.view)
+
+    def _follow(self, what: str) -> None:
+        kind, key = self._linked(what)
+        if key:
+            self.open(kind, key)
+        else:
+            said = "It registered no version." if what == "version" else "Nothing tells which data it read."
+            self.notify(said, timeout=3, markup=False)
+
+    def action_link(self, what: str) -> None:
+        """Its version, or its data, in full; the audit trail is asked where the snapshot doesn't tell."""
+        asked = self.recorded or self.got("audit").state is not SliceState.WAITING
+        if self._linked(what)[1] or asked or not self._fetcher:
+            self._follow(what)
+        else:
+            self._wanted_link = what
+            self._fetcher.look("audit")
+
+    def action_entries(self) -> None:
+        """Its audit entries."""
+        self.action_view(self.names.index("audit"))
 
     def action_relaunch(self) -> None:
         """The app asks first."""

@@ -1,4 +1,4 @@
-"""One service: its log, alone or among all, its probes, what it is."""
+"""One service: its log, alone or among all, its probes, what it is, who needs it, what it uses."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -14,6 +14,7 @@ from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
 from lab.views import service_views as present
 from lab.views.cells import Line, PanelView
+from lab.views.dependency_views import dependencies, service_of_row
 from lab.views.document import page
 
 if TYPE_CHECKING:
@@ -24,10 +25,13 @@ class ServiceScreen(DetailScreen["LogSource"]):
     """A service in full."""
 
     KIND: ClassVar[str] = "services"
-    CHANGING: ClassVar[frozenset[str]] = frozenset({"restart"})
+    CHANGING: ClassVar[frozenset[str]] = frozenset({"act"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "merge", "All services"),
-        Binding("R", "restart", "Restart", show=False),
+        Binding("R", "act('restart')", "Restart", show=False),
+        Binding("u", "act('start')", "Start", show=False),
+        Binding("x", "act('stop')", "Stop", show=False),
+        Binding("d", "needs", "Who needs whom"),
     ]
 
     def pages(self) -> Sequence[Page]:
@@ -36,7 +40,8 @@ class ServiceScreen(DetailScreen["LogSource"]):
         self._merged = self._shown_merged = False
         self._reading = -1
         self._last = -1
-        return [self._logs, TablePage("probes", 2), TextPage("about", 3)]
+        self._usage = TextPage("usage", 5, wrapping=False)
+        return [self._logs, TablePage("probes", 2), TextPage("about", 3), TablePage("needs", 4), self._usage]
 
     def wants(self, details: "LogSource") -> Sequence[Want]:
         return [Want("logs", "The log", lambda: details.more(self._wanted), deadline_s=10.0, every_s=0.05)]
@@ -58,6 +63,10 @@ class ServiceScreen(DetailScreen["LogSource"]):
             return present.probes(self.view.history.of(self.key), self.view)
         if name == "about":
             return super().draw(name)
+        if name == "needs":
+            return dependencies(self.key, self.view)
+        if name == "usage":
+            return self._draw_usage()
         part = self.got("logs")
         if part.state is SliceState.OK and len(self._logs.feed):
             return present.logs(self._shown_merged)
@@ -84,6 +93,27 @@ class ServiceScreen(DetailScreen["LogSource"]):
         self.ask_anew("logs")
         self.action_view(0)
 
-    def action_restart(self) -> None:
+    def action_needs(self) -> None:
+        """Who needs whom."""
+        self.action_view(self.names.index("needs"))
+
+    def opened(self, page: str, key: str) -> None:
+        """Another service of the tree in full."""
+        if page == "needs" and (name := service_of_row(key)) != self.key:
+            self.open("services", name)
+
+    def _draw_usage(self) -> PanelView:
+        # Imported when it is looked at: the drawing of dashboards weighs on the first drill-down.
+        from lab.screen.curves import usage
+
+        room = self._usage.text.scrollable_content_region
+        width, height = room.width or self.size.width - 4, room.height or self.size.height - 6
+        return usage(self.view.history.usage_of(self.key), self.view, width, height)
+
+    def on_resize(self) -> None:
+        """Curves grow with the window."""
+        self.call_after_refresh(self.redraw)
+
+    def action_act(self, name: str) -> None:
         """The app asks first."""
-        self.post_message(ActionWanted("restart", self.key))
+        self.post_message(ActionWanted(name, self.key))

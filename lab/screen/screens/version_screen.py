@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from lab.base.errors import NotFound
 from lab.base.model_versions import ModelVersion
 from lab.observe.snapshot import Slice
 from lab.screen.messages import ActionWanted
@@ -13,14 +14,16 @@ from lab.screen.screens.fetching import Want
 from lab.screen.screens.row_actions import browse
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
+from lab.views import formats
 from lab.views import version_views as present
 from lab.views.by_model import primary
-from lab.views.cells import Line, PanelView
+from lab.views.cells import Line, PanelState, PanelView
 from lab.views.document import Detail, page
 from lab.views.models_panel import version_key
 from lab.views.view import note
 
 if TYPE_CHECKING:
+    from lab.models.evaluation_file import EvaluationFile
     from lab.observe.details.version_source import Decisions, VersionDetail, VersionSource
 
 
@@ -34,10 +37,14 @@ class VersionScreen(DetailScreen["VersionSource"]):
         Binding("P", "act('promote')", "Promote"),
         Binding("x", "act('reject')", "Reject"),
         Binding("X", "act('archive')", "Archive", show=False),
+        Binding("C", "compare", "Compare"),
         Binding("u", "run", "Its run", show=False),
+        Binding("d", "data", "Its data", show=False),
+        Binding("e", "entry", "Its audit entry", show=False),
     ]
 
     def pages(self) -> Sequence[Page]:
+        self._curves = TextPage("curves", 7, wrapping=False)
         return [
             TablePage("metrics", 1),
             TextPage("tags", 2),
@@ -45,6 +52,7 @@ class VersionScreen(DetailScreen["VersionSource"]):
             TablePage("gates", 4),
             TablePage("decisions", 5),
             TablePage("files", 6),
+            self._curves,
         ]
 
     @property
@@ -74,6 +82,7 @@ class VersionScreen(DetailScreen["VersionSource"]):
         return [
             Want("version", "MLflow", lambda: details.version(self.model, self.number), deadline_s=10.0, every_s=5.0),
             Want("gates", "The gates", lambda: self._gates(details), deadline_s=150.0, lazy=True),
+            Want("curves", "MLflow", lambda: self._evaluation(details), deadline_s=10.0, lazy=True),
             Want("decisions", "The audit trail", lambda: self._decisions(details), 30.0, every_s=5.0, lazy=True),
         ]
 
@@ -84,6 +93,13 @@ class VersionScreen(DetailScreen["VersionSource"]):
 
     async def _decisions(self, details: "VersionSource") -> Any:
         return await details.decisions(self.version) if self.version else None
+
+    async def _evaluation(self, details: "VersionSource") -> Any:
+        """The evaluation, or why there is none: that is no failure."""
+        try:
+            return await details.evaluation(self.version) if self.version else None
+        except NotFound as err:
+            return str(err)
 
     def _next(self) -> Any:
         from lab.observe.details.version_source import next_action
@@ -101,6 +117,7 @@ class VersionScreen(DetailScreen["VersionSource"]):
             "gates": self._draw_gates,
             "decisions": self._draw_decisions,
             "files": self._draw_files,
+            "curves": self._draw_curves,
         }
         return views[name]()
 
@@ -139,6 +156,22 @@ class VersionScreen(DetailScreen["VersionSource"]):
         found: Slice[VersionDetail] = self.got("version")
         return page("Plots and files", found, self.view, "Its run logged no file.", present.files)
 
+    def _draw_curves(self) -> PanelView:
+        # Imported when it is looked at: the drawing of dashboards weighs on the first drill-down.
+        from lab.screen.curves import evaluation
+
+        room = self._curves.text.scrollable_content_region
+        width, height = room.width or self.size.width - 4, room.height or self.size.height - 6
+        found: Slice[Any] = self.got("curves")
+        if isinstance(found.value, str):
+            return PanelView("Curves", state=PanelState.EMPTY, message=note(formats.clean(found.value)))
+        drawn: Slice[EvaluationFile] = found
+        return page("Curves", drawn, self.view, "Nothing was kept.", lambda found: evaluation(found, width, height))
+
+    def on_resize(self) -> None:
+        """Curves grow with the window."""
+        self.call_after_refresh(self.redraw)
+
     def _draw_gates(self) -> PanelView:
         if self.version and self._next() is None:
             state = self.version.tags.get("approval_state", "") or "unknown"
@@ -161,11 +194,34 @@ class VersionScreen(DetailScreen["VersionSource"]):
 
     def action_run(self) -> None:
         """The Dagster run that registered the version, in full."""
-        run_id = self.version.tags.get("dagster_run_id", "") if self.version else ""
-        if run_id:
+        if run_id := self._tag("dagster_run_id"):
             self.open("runs", run_id)
         else:
             self.notify("Its tags name no run.", timeout=2, markup=False)
+
+    def action_data(self) -> None:
+        """The data that it was trained on, in full."""
+        if digest := self._tag("data_hash"):
+            self.open("data", digest)
+        else:
+            self.notify("Its tags name no data.", timeout=2, markup=False)
+
+    def action_entry(self) -> None:
+        """The audit entry that vouches for it, in full."""
+        seq = self._tag("audit_seq")
+        if seq.isdigit():
+            self.open("audit", seq)
+        else:
+            self.notify("Its tags name no audit entry.", timeout=2, markup=False)
+
+    def action_compare(self) -> None:
+        """This version beside another one."""
+        from lab.screen.screens.compare_screen import compare
+
+        compare(self, self.key, self.view, self._open_details)
+
+    def _tag(self, name: str) -> str:
+        return self.version.tags.get(name, "") if self.version else ""
 
     def action_act(self, name: str) -> None:
         """The app shows the gates and asks first."""

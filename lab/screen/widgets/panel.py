@@ -38,12 +38,13 @@ class Panel(Vertical):
     ]
 
     class Opened(Message):
-        """A person wants the row `key` of the panel `part` in full."""
+        """A person wants the row `key` of the panel `part` in full, beginning with its view `page`."""
 
-        def __init__(self, part: str, key: str) -> None:
+        def __init__(self, part: str, key: str, page: str = "") -> None:
             super().__init__()
             self.part = part
             self.key = key
+            self.page = page
 
     class Arranged(Message):
         """A person put the rows of `part` into another order."""

@@ -28,17 +28,25 @@ class PartPanel(Panel):
 
 
 class ServicesPanel(PartPanel):
-    """Services have logs, and can be restarted."""
+    """Services have logs, need each other, and can be started, stopped and restarted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "logs", "Logs"),
         Binding("R", "want('restart')", "Restart"),
+        Binding("u", "want('start')", "Start", show=False),
+        Binding("x", "want('stop')", "Stop", show=False),
+        Binding("d", "needs", "Who needs whom", show=False),
     ]
 
     def action_logs(self) -> None:
         """A service's log is the first thing that is shown of it in full."""
         if self.rows.current:
             self.post_message(self.Opened(str(self.id), self.rows.current))
+
+    def action_needs(self) -> None:
+        """The tree of who needs whom, with the chosen service in it."""
+        if self.rows.current:
+            self.post_message(self.Opened(str(self.id), self.rows.current, "needs"))
 
 
 class RunsPanel(PartPanel):
@@ -52,14 +60,26 @@ class RunsPanel(PartPanel):
 
 
 class ModelsPanel(PartPanel):
-    """Versions are decided on."""
+    """Versions are decided on, and compared."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "want('approve')", "Approve"),
         Binding("P", "want('promote')", "Promote"),
         Binding("x", "want('reject')", "Reject", show=False),
         Binding("X", "want('archive')", "Archive", show=False),
+        Binding("C", "compare", "Compare", show=False),
     ]
+
+    def action_compare(self) -> None:
+        """The chosen version beside another one."""
+        # Imported when it is wanted: before the first paint that would cost time.
+        from lab.screen.screens.compare_screen import compare
+
+        key = self.rows.current or ""
+        if not key.rpartition("/")[2]:
+            self.notify("Choose a version first.", timeout=3, markup=False)
+            return
+        compare(self.screen, key, self.app.view, self.app.open_details)  # type: ignore[attr-defined]  # LabApp's
 
 
 class AuditPanel(PartPanel):
