@@ -214,8 +214,31 @@ def test_a_plan_that_is_not_there_is_said_to_be_none_and_a_saved_one_is_private(
         work.read(Environment.DEV)
     record = Record("a" * 64, "emil@example.com", OWN.account, "1.0.0", "b" * 40)
     work.save(record)
+    work.plan.write_text("a plan")
+    work.source.mkdir()
     assert work.read(Environment.DEV) == record
     assert work.folder.stat().st_mode & 0o777 == 0o700
     work.clear()
     with pytest.raises(LabError):
         work.read(Environment.DEV)
+
+
+@pytest.mark.parametrize("broken", ["plan", "source", "record.json", "no JSON", "a number"])
+def test_a_plan_of_which_something_is_missing_or_broken_is_none(tmp_path: Path, broken: str) -> None:
+    work = Workplace(tmp_path / "deploy" / "dev")
+    record = Record("a" * 64, "emil@example.com", OWN.account, "1.0.0", "b" * 40)
+    work.save(record)
+    work.plan.write_text("a plan")
+    work.source.mkdir()
+    path = work.folder / broken
+    if broken == "source":
+        path.rmdir()
+    elif path.exists():
+        path.unlink()
+    elif broken == "no JSON":
+        (work.folder / "record.json").write_text('{"plan": ')
+    else:
+        work.save(replace(record, image_tag=1))  # type: ignore[arg-type]
+    with pytest.raises(LabError, match="no plan for dev") as caught:
+        work.read(Environment.DEV)
+    assert "--plan" in caught.value.remedy

@@ -86,11 +86,23 @@ class Workplace:
         write_private(self.folder / "record.json", json.dumps(asdict(record)))
 
     def read(self, environment: Environment) -> Record:
-        """Raises LabError where there is none."""
+        """Raises LabError where there is none, or not all of it."""
         try:
-            return Record(**json.loads((self.folder / "record.json").read_text()))
-        except (OSError, ValueError, TypeError):
-            raise LabError(
-                f"There is no plan for {environment} in {self.folder}.",
-                f"Make one: `invoke deploy --env {environment} --plan`. It is applied by the lab that made it.",
-            ) from None
+            record = _read(self.folder / "record.json")
+            if self.plan.is_file() and self.source.is_dir():
+                return record
+        except (OSError, ValueError, TypeError, RecursionError):
+            pass
+        raise LabError(
+            f"There is no plan for {environment} in {self.folder}.",
+            f"Make one: `invoke deploy --env {environment} --plan`. It is applied by the lab that made it.",
+        )
+
+
+def _read(path: Path) -> Record:
+    """Raises OSError, ValueError, TypeError."""
+    record = Record(**json.loads(path.read_text()))
+    texts = [value for name, value in asdict(record).items() if name != "registry"]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(record.registry, bool):
+        raise TypeError
+    return record
