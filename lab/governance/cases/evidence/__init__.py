@@ -216,6 +216,7 @@ class Collector:
         except NotFound:
             return Data(digest, stored, contract, own)
         report = compare(baseline, read_rows(self._s3.lines(bucket, dataset_key(digest))), digest, 0.0)
+        report = report.limited(contract.drift.psi)
         return Data(digest, stored, contract, own, baseline, report)
 
     def _policy(self) -> str:
