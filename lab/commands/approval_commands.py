@@ -165,7 +165,7 @@ def _drift(found: "Criteria") -> str:
 
 
 def _groups(found: "Criteria", otherwise: str) -> str:
-    if found.fairness is None or not found.protected:
+    if found.fairness is None or not found.protected or found.fairness.measure == "none":
         return "none"
     margin = f"at most {found.fairness.margin}" if found.fairness.margin else otherwise
     return f"{found.fairness.measure}, {margin}, of {found.fairness.least} rows and more"
