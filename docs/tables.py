@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 from docs.modules import FOLDERS  # noqa: E402 - run as a file, it must find the package first
 from lab.base.catalogue import CATALOGUE, ServiceSpec  # noqa: E402
 from lab.envfile import SECRETS  # noqa: E402
-from lab.models.contract import Column, Contract, Fairness, Resources, Split  # noqa: E402
+from lab.models.contract import Column, Contract, Drift, Fairness, Resources, Split  # noqa: E402
 from lab.models.groups import MEASURES  # noqa: E402
 from lab.models.metrics import METRICS  # noqa: E402
 from lab.settings import Settings  # noqa: E402
@@ -55,6 +55,7 @@ def contract() -> str:
         (Column, "columns.<name>."),
         (Split, "split."),
         (Fairness, "fairness."),
+        (Drift, "drift."),
         (Resources, "resources."),
     )
     fields = [row for part, prefix in parts for row in _fields(part, prefix)]

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from prometheus_client.metrics_core import Metric
@@ -14,10 +15,10 @@ from exporters.poller import ROUND_PATIENCE_S, Poller
 from exporters.serve import Exporter, LabCollector, gauge, main, series, series_total
 from exporters.watched import Bucket
 from lab.base.dataset import DatasetRef, read_rows
-from lab.base.drift import DriftReport, Profile, compare
+from lab.base.drift import DRIFTED, DriftReport, Profile, compare
 from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
 from lab.base.model_id import ModelId
-from lab.models.model_folder import listed_models
+from lab.models.model_folder import drift_limit, listed_models
 
 # A 300 MB data set takes about a minute on a slow core; one that takes longer than this isn't arriving.
 CHECK_DEADLINE_S = 300.0
@@ -69,8 +70,10 @@ class DriftMonitor:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         deadline_s: float = CHECK_DEADLINE_S,
+        limit: Callable[[], float] = lambda: DRIFTED,
     ) -> None:
-        self._model, self._source = model, source
+        """`limit` gives the PSI above which a feature has drifted, by the contract as it is then."""
+        self._model, self._source, self._limit = model, source, limit
         # What the settings name is the default model's.
         self._baseline_hash = baseline_hash if model.default else ""
         self._clock, self._monotonic, self._deadline = clock, monotonic, deadline_s
@@ -96,9 +99,10 @@ class DriftMonitor:
         current = self._reference(self._model.current_key)
         baseline = self._baseline_hash or self._reference(self._model.baseline_key).sha256
         if known and (known.current_hash, known.baseline_hash) == (current.sha256, baseline):
-            return replace(known, checked_at=self._clock())
+            return replace(known, checked_at=self._clock()).limited(self._limit())
         lines = _until(self._source.lines(current.key), end, self._monotonic)
-        return compare(self._profile(baseline), read_rows(lines), current.sha256, self._clock())
+        found = compare(self._profile(baseline), read_rows(lines), current.sha256, self._clock())
+        return found.limited(self._limit())
 
     def _reference(self, key: str) -> DatasetRef:
         try:
@@ -190,8 +194,10 @@ class DriftCollector(LabCollector):
             rows = {(model,): float(value(reports[model], status)) for model, status in found.items()}
             return series(name + metric, help_text, ("model",), rows.items())
 
-        said = "1 when a feature drifted: PSI > 0.25, and p-value ≤ 0.005."
+        said = "1 when a feature drifted: PSI above the contract's limit, and p-value ≤ 0.005."
         yield each("drift_detected", said, lambda report, _: report.detected)
+        said = "PSI above which a feature has drifted, by the model's contract."
+        yield each("drift_threshold", said, lambda report, _: report.limit)
         yield each("row_count", "Rows of the current data.", lambda report, _: report.rows)
         said = "Unix time of the last successful check, in seconds."
         yield each("last_check_timestamp", said, lambda report, _: report.checked_at)
@@ -227,9 +233,12 @@ def _unchanged(report: DriftReport) -> bool:
 def build(config: ExporterConfig) -> Exporter:
     """The monitor of the lab that `config` describes; ready once its first check is over."""
     bucket = Bucket(config.data_bucket)
-    monitors = DriftMonitors(
-        lambda: listed_models(config.pipelines), lambda model: DriftMonitor(model, bucket, config.baseline_hash)
-    )
+
+    def monitor(model: ModelId) -> DriftMonitor:
+        limit = partial(drift_limit, config.pipelines / model.slug)
+        return DriftMonitor(model, bucket, config.baseline_hash, limit=limit)
+
+    monitors = DriftMonitors(lambda: listed_models(config.pipelines), monitor)
     poller = Poller(
         "check",
         config.check_interval_s,

@@ -12,7 +12,7 @@ import json
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lab.base.chance import chance
@@ -88,18 +88,19 @@ class FeatureDrift:
     """PSI of one feature; `state` is `stable`, `moderate` or `drifted`.
 
     `p_value`: how often chance alone makes any of a check's features differ as much (Bonferroni's bound); 0 in what
-    was recorded without it.
+    was recorded without it. `limit`: the PSI above which it has drifted.
     """
 
     name: str
     psi: float
     p_value: float = 0.0
+    limit: float = DRIFTED
 
     @property
     def state(self) -> str:
         if self.p_value > SIGNIFICANT:
             return "stable"
-        return "drifted" if self.psi > DRIFTED else "moderate" if self.psi > MODERATE else "stable"
+        return "drifted" if self.psi > self.limit else "moderate" if self.psi > MODERATE else "stable"
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,15 @@ class DriftReport:
     features: tuple[FeatureDrift, ...]
     checked_at: float = 0.0
     model: str = ""
+
+    @property
+    def limit(self) -> float:
+        """The PSI above which a feature has drifted."""
+        return self.features[0].limit if self.features else DRIFTED
+
+    def limited(self, limit: float) -> "DriftReport":
+        """The same, judged by another limit."""
+        return replace(self, features=tuple(replace(one, limit=limit) for one in self.features))
 
     @property
     def detected(self) -> bool:
@@ -156,6 +166,7 @@ class Histogram:
     current: tuple[int, ...]
     parts: tuple[float, ...]
     p_value: float = 0.0
+    limit: float = DRIFTED
 
     @property
     def psi(self) -> float:
@@ -163,7 +174,7 @@ class Histogram:
 
     @property
     def drift(self) -> FeatureDrift:
-        return FeatureDrift(self.feature.name, self.psi, self.p_value)
+        return FeatureDrift(self.feature.name, self.psi, self.p_value, self.limit)
 
 
 def histograms(baseline: Profile, rows: Iterable[Mapping[str, str]]) -> tuple[tuple[Histogram, ...], int]:

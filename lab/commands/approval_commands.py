@@ -143,6 +143,7 @@ def print_criteria(found: "CriteriaView") -> None:
         ("margins", _pairs(asked.margins) or "the policy's", _pairs(force.margins) or "none"),
         ("protected", ", ".join(asked.protected) or "none", ", ".join(force.protected) or "none"),
         ("used all the same", _pairs(asked.exempt) or "none", _pairs(force.exempt) or "none"),
+        ("drifted", _drift(asked), _drift(force)),
         ("groups compared", _groups(asked, "as the policy says"), _groups(force, "not judged")),
     ]
     for row in rows:
@@ -156,8 +157,15 @@ def print_criteria(found: "CriteriaView") -> None:
         printing.say(f'invoke set-criteria --model {found.model} --reason "…" puts it in force; who trains can\'t')
 
 
+def _drift(found: "Criteria") -> str:
+    if found.drift is None:
+        return "not said"
+    least = f", of {found.drift.least} rows and more" if found.drift.least else ""
+    return f"PSI above {found.drift.psi}{least}"
+
+
 def _groups(found: "Criteria", otherwise: str) -> str:
-    if found.fairness is None or not found.protected:
+    if found.fairness is None or not found.protected or found.fairness.measure == "none":
         return "none"
     margin = f"at most {found.fairness.margin}" if found.fairness.margin else otherwise
     return f"{found.fairness.measure}, {margin}, of {found.fairness.least} rows and more"

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from lab.base.names import MODEL_RULE, is_model_name
 from lab.base.tallies import Reading
 from lab.models.columns import Column, Kind, Part
-from lab.models.contract_parts import MARGIN, Fairness, Resources, RiskTier, Split
+from lab.models.contract_parts import MARGIN, Drift, Fairness, Resources, RiskTier, Split
 from lab.models.cron import cron_problem
 from lab.models.groups import MEASURES, usual_measure
 from lab.models.metrics import METRICS, Task, usual
@@ -19,6 +19,7 @@ __all__ = [
     "MIN_ROWS",
     "Column",
     "Contract",
+    "Drift",
     "Fairness",
     "Kind",
     "Resources",
@@ -60,6 +61,7 @@ class Contract(Part):
     )
     fairness: Fairness = Field(default_factory=lambda: Fairness(), description="how groups of people are compared")
 
+    drift: Drift = Field(default_factory=lambda: Drift(), description="when data counts as drifted")
     resources: Resources = Field(default_factory=lambda: Resources(), description="what fitting may use, at most")
 
     @field_validator("name")

@@ -1,4 +1,6 @@
-"""Parts of a contract: how rows are held out, how groups of people are compared, what fitting may use."""
+"""Parts of a contract: how rows are held out, how groups of people are compared, when data has drifted, what
+fitting may use.
+"""
 
 import re
 from enum import StrEnum
@@ -6,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from lab.base.drift import DRIFTED
 from lab.models.columns import Part
 from lab.models.groups import LEAST, MEASURES, NONE
 
@@ -69,6 +72,13 @@ class Fairness(Part):
         if value and not MARGIN.fullmatch(value):
             raise ValueError(f'{value!r} is no margin: write "0.1", or "25%" of the value over all rows')
         return value
+
+
+class Drift(Part):
+    """When data counts as drifted from the baseline."""
+
+    psi: float = Field(DRIFTED, gt=0, le=10, description="PSI of a feature above which it has drifted")
+    least: int = Field(0, ge=0, le=10**9, description="rows that data needs: of less nobody can say that it is stable")
 
 
 class Resources(Part):

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.base.drift import DRIFTED
 from lab.base.errors import LabError, SettingsError, UsageError
 from lab.base.model_id import SLUG_RULE, ModelId, is_slug
 from lab.base.names import is_model_name, shown
@@ -125,6 +126,19 @@ def listed_models(pipelines: Path) -> tuple[ModelId, ...]:
             taken = any(known.default for known in found.values())
             found[one.name] = ModelId(one.name, one.slug, one.default and not taken)
     return tuple(found.values())
+
+
+def drift_limit(folder: Path) -> float:
+    """The PSI above which a feature of the model's data has drifted, as far as that can be read: cheap.
+
+    Never more than usual: nobody signs a contract before it is read here, and it must not silence an alarm.
+    """
+    try:
+        raw = _loaded((folder / CONTRACT_FILE).read_bytes())[0]
+        told = raw["drift"]["psi"]
+    except (OSError, LabError, ValueError, RecursionError, LookupError, TypeError):
+        return DRIFTED
+    return min(float(told), DRIFTED) if isinstance(told, int | float) and told > 0 else DRIFTED
 
 
 def names_in(pipelines: Path) -> frozenset[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lab.base.drift import DriftReport, FeatureDrift
+from lab.base.drift import DRIFTED, DriftReport, FeatureDrift
 from lab.base.names import whole_number
 from lab.governance.rules.entry_validity import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, EntryValidity
 
@@ -76,6 +76,7 @@ def _drift_of(model: str, found: list[Sample]) -> DriftMetrics:
         if sample.name == "synthetic_data_feature_psi"
     ]
     psi.sort(key=lambda feature: (-feature.psi, feature.name))
+    limit = single.get("synthetic_data_drift_threshold", DRIFTED)
     report = DriftReport(
         hashes.get("baseline_hash", ""),
         hashes.get("current_hash", ""),
@@ -83,7 +84,7 @@ def _drift_of(model: str, found: list[Sample]) -> DriftMetrics:
         tuple(psi),
         checked_at,
         model,
-    )
+    ).limited(limit)
     return DriftMetrics(report, failing, seeded)
 
 

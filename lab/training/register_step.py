@@ -56,7 +56,7 @@ class Candidate:
         if self.drift == "drifted":
             reasons.append(f"data drifted: {', '.join(self.drifted)}")
         elif self.drift != "stable":
-            reasons.append("drift unknown: no baseline")
+            reasons.append("drift unknown: no baseline, or too few rows")
         return "; ".join(reasons)
 
 

@@ -11,11 +11,11 @@ import dagster as dg
 
 from lab.base.csv_text import COLUMNS_RULE, READABLE, Violation
 from lab.base.dataset import DatasetRef, read_rows
-from lab.base.drift import DRIFTED, DriftReport, compare
+from lab.base.drift import DriftReport, compare
 from lab.base.progress import every
 from lab.base.runs import INGEST, VALIDATE
 from lab.governance.rules.approval_states import PROBE
-from lab.models.contract import Contract
+from lab.models.contract import Contract, Drift
 from lab.training.asset_facts import COLUMNS, column_schema, owners_of, preview
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage, lineage
@@ -31,7 +31,6 @@ _PURPOSE = {
     VALUES_RULE: "every cell has a value of the right type, in range, of a known category",
     SIZE_RULE: "there are enough rows of every class to train on",
 }
-_NO_DRIFT = f"no feature has a PSI above {DRIFTED} that chance doesn't explain"
 
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
@@ -40,7 +39,11 @@ def validate_step(keys: ModelKeys, contract: Contract) -> dg.AssetsDefinition:
     """The step of one model."""
     valid = keys.validated
     checks = [dg.AssetCheckSpec(name, asset=valid, description=_PURPOSE[name], blocking=True) for name in CHECKS]
-    drift = dg.AssetCheckSpec(DRIFT_CHECK, asset=valid, description=_NO_DRIFT)
+    drift = dg.AssetCheckSpec(
+        DRIFT_CHECK,
+        asset=valid,
+        description=f"no feature has a PSI above {contract.drift.psi:g} that chance doesn't explain",
+    )
 
     @dg.multi_asset(
         name=keys.op(VALIDATE),
@@ -78,14 +81,15 @@ def _validated(
         yield from _results(asset, validation)
         if not validation.valid:
             raise dg.Failure(_headline(validation), {"violations": _table(validation.violations)}, allow_retries=False)
-        drift = measure(store, _chosen_baseline(keys), path, ref)
-        record.note(drift=drift_state(drift))
+        drift = measure(store, _chosen_baseline(keys), path, ref, contract.drift)
+        state = drift_state(drift, contract.drift)
+        record.note(drift=state)
         # Only data that keeps the rules is in force: the drift monitor can read nothing else. A probe's never is.
         if governance.claim(read_environment()).owner != PROBE:
             store.set_current(ref)
-        store.hand_on(context.run.run_id, VALIDATE, {"dataset": asdict(ref), "drift": _drift_value(drift)})
-        yield _drift_check(asset, drift)
-        facts = {**_metadata(ref, validation, drift), "preview": preview(path, contract)}
+        store.hand_on(context.run.run_id, VALIDATE, {"dataset": asdict(ref), "drift": _drift_value(drift, state)})
+        yield _drift_check(asset, drift, contract.drift)
+        facts = {**_metadata(ref, validation, drift, state), "preview": preview(path, contract)}
         yield dg.MaterializeResult(asset_key=asset, metadata=facts, data_version=dg.DataVersion(ref.sha256))
 
 
@@ -94,23 +98,27 @@ def _chosen_baseline(keys: ModelKeys) -> str:
     return read_environment().baseline_hash if keys.model.default else ""
 
 
-def measure(store: DataStore, baseline_hash: str, path: Path, ref: DatasetRef) -> DriftReport | None:
+def measure(store: DataStore, baseline_hash: str, path: Path, ref: DatasetRef, settings: Drift) -> DriftReport | None:
     """The drift of valid data against the baseline, as the monitor measures it; None when there is no baseline."""
     baseline = store.baseline(baseline_hash)
     if baseline is None:
         return None
     with path.open(newline="", encoding="utf-8") as lines:
-        return compare(baseline, read_rows(lines), ref.sha256, time.time())
+        return compare(baseline, read_rows(lines), ref.sha256, time.time()).limited(settings.psi)
 
 
-def drift_state(drift: DriftReport | None) -> str:
-    """`stable`, `drifted`, or `unknown` without a baseline."""
-    return "unknown" if drift is None else "drifted" if drift.detected else "stable"
+def drift_state(drift: DriftReport | None, settings: Drift) -> str:
+    """`stable`, `drifted`, or `unknown` without a baseline or with fewer rows than the contract asks for."""
+    if drift is None:
+        return "unknown"
+    if drift.detected:
+        return "drifted"
+    return "unknown" if drift.rows < settings.least else "stable"
 
 
-def _drift_value(drift: DriftReport | None) -> dict[str, Any]:
+def _drift_value(drift: DriftReport | None, state: str) -> dict[str, Any]:
     return {
-        "state": drift_state(drift),
+        "state": state,
         "features": list(drift.drifted) if drift else [],
         "baseline_hash": drift.baseline_hash if drift else "",
     }
@@ -133,30 +141,32 @@ def _results(asset: dg.AssetKey, validation: Validation) -> Iterator[dg.AssetChe
         )
 
 
-def _drift_check(asset: dg.AssetKey, drift: DriftReport | None) -> dg.AssetCheckResult:
+def _drift_check(asset: dg.AssetKey, drift: DriftReport | None, settings: Drift) -> dg.AssetCheckResult:
     """A warning only: drifted data may train a model, and no such model may be deployed."""
     if drift is None:
         said, metadata = "There is no baseline to compare with. Type `invoke seed`.", dict[str, Any]()
     else:
         said = f"Drifted: {', '.join(drift.drifted)}." if drift.detected else "No feature has drifted."
+        if drift.rows < settings.least:
+            said += f" {drift.rows} rows don't tell: the contract asks for {settings.least}."
         metadata = {"psi": _psi_table(drift), "baseline_hash": dg.MetadataValue.text(drift.baseline_hash)}
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=DRIFT_CHECK,
-        passed=drift is not None and not drift.detected,
+        passed=drift_state(drift, settings) == "stable",
         severity=dg.AssetCheckSeverity.WARN,
         description=said,
         metadata=metadata,
     )
 
 
-def _metadata(ref: DatasetRef, validation: Validation, drift: DriftReport | None) -> dict[str, Any]:
+def _metadata(ref: DatasetRef, validation: Validation, drift: DriftReport | None, state: str) -> dict[str, Any]:
     return {
         "data_hash": ref.sha256,
         "dagster/row_count": validation.rows,
         **{f"rows/{label}": times for label, times in validation.classes.items()},
         "ignored_columns": ", ".join(validation.extra_columns) or "none",
-        "drift": drift_state(drift),
+        "drift": state,
         "largest_psi": drift.features[0].psi if drift and drift.features else 0.0,
     }
 

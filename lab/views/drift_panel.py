@@ -143,7 +143,7 @@ def detail(key: str, view: View) -> Detail | None:
         field_line("checked", Span(formats.moment(report.checked_at or None, view.now))),
         field_line("current data", text(report.current_hash)),
         field_line("baseline data", text(report.baseline_hash)),
-        *heading(f"Features by PSI (moderate above {MODERATE}, drifted above {DRIFTED})"),
+        *heading(f"Features by PSI (moderate above {MODERATE}, drifted above {report.limit:g})"),
     ]
     for feature in report.features:
         glyph, tone = STATES[feature.state]

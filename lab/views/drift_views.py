@@ -143,6 +143,7 @@ def _edge(feature: Feature) -> Callable[[float], str]:
 
 def about(detail: "DriftDetail") -> PanelView:
     """What was compared with what."""
+    limit = detail.histograms[0].limit if detail.histograms else DRIFTED
     lines: tuple[Line, ...] = (
         field_line("current data", text(detail.current.sha256)),
         field_line("its rows", Span(f"{detail.current.rows:,}")),
@@ -152,7 +153,7 @@ def about(detail: "DriftDetail") -> PanelView:
         field_line("its rows", Span(f"{detail.baseline_rows:,}")),
         field_line("its source", text(detail.baseline.source)),
         (),
-        (Span(f"PSI above {MODERATE} is moderate, above {DRIFTED} drifted: promotion is blocked."),),
+        (Span(f"PSI above {MODERATE} is moderate, above {limit:g} drifted: promotion is blocked."),),
         (Span(f"What chance explains is stable: at most {FALSE_ALARMS:.0%} of checks of unchanged data alarm."),),
         (Span("Bins are the baseline's, so that the yardstick does not move with what it measures."),),
     )

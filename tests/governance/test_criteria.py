@@ -10,7 +10,15 @@ from lab.governance.cases.criteria import CriteriaApproval
 from lab.governance.cases.signing import Signing, read_signers
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_criteria_statement
-from lab.governance.rules.criteria import Criteria, CriteriaHistory, allowance, criteria_of, in_force, parse_criteria
+from lab.governance.rules.criteria import (
+    Criteria,
+    CriteriaHistory,
+    Drift,
+    allowance,
+    criteria_of,
+    in_force,
+    parse_criteria,
+)
 from lab.governance.rules.policy import Action
 from tests.support.contracts import CONTRACT, MODEL, MODEL_NAME
 from tests.support.governed_lab import ADMIN, ENGINEER, OFFICER, GovernedLab, closed
@@ -35,8 +43,9 @@ def setter(governed: GovernedLab, by: str | None, asked: Criteria) -> CriteriaAp
         | {"risk_tier": asked.tier, "margins": dict(asked.margins)}
         | {"columns": _unprotected() | columns}
         | ({"fairness": asdict(asked.fairness)} if asked.fairness else {})
+        | ({"drift": asdict(asked.drift)} if asked.drift else {})
     )
-    assert replace(criteria_of(contract), fairness=asked.fairness) == asked
+    assert replace(criteria_of(contract), fairness=asked.fairness, drift=asked.drift) == asked
     signing = Signing(governed.keys[by] if by else None, home=governed.folder)
     return CriteriaApproval(governed.config, replace(MODEL, contract=contract), signing, governed.store)
 
@@ -55,6 +64,7 @@ def _unprotected() -> dict[str, object]:
         (replace(SAFE, margins={"ks": "0.1"}), "margin ks 0.1, in force is none"),
         (replace(SAFE, protected=()), "age isn't protected any more"),
         (replace(SAFE, exempt={"age": "it helps"}), "age is protected and used all the same"),
+        (replace(SAFE, drift=Drift("0.3")), "drift is a PSI above 0.3, in force is 0.25"),
     ],
 )
 async def test_less_than_is_in_force_opens_no_gate(governed: GovernedLab, asked: Criteria, said: str) -> None:
@@ -71,8 +81,9 @@ async def test_less_than_is_in_force_opens_no_gate(governed: GovernedLab, asked:
         replace(SAFE, tier="high"),
         replace(SAFE, margins={"auc": "0.001"}),
         replace(SAFE, protected=("age", "sex")),
+        replace(SAFE, drift=Drift("0.1", 500)),
     ],
-    ids=["as it was", "a graver tier", "a narrower margin", "more protection"],
+    ids=["as it was", "a graver tier", "a narrower margin", "more protection", "less drift"],
 )
 async def test_more_needs_nobody(governed: GovernedLab, asked: Criteria) -> None:
     governed.train(asked=SAFE)
@@ -106,6 +117,19 @@ async def test_the_margin_in_force_when_it_is_judged_counts(governed: GovernedLa
     assert "at most 0.001 worse is allowed" in closed(await governed.act(PROMOTE, version, ENGINEER))["metric"]
 
 
+async def test_how_much_drift_a_contract_may_ask_for_is_the_policys_and_then_the_signed(governed: GovernedLab) -> None:
+    strict = replace(governed.config.policy, drift="0.1")
+    lab = governed.config
+    governed.config = replace(lab, policy=strict)
+    for drift, said in ((Drift("0.25"), "PSI above 0.25, in force is 0.1"), (Drift("0.1", 300), "")):
+        outcome = await governed.act(APPROVE, governed.train(asked=replace(SAFE, drift=drift)))
+        assert said in closed(outcome).get("criteria", "")
+    fewer = await governed.act(APPROVE, governed.train(asked=replace(SAFE, drift=Drift("0.1"))))
+    assert "0 rows are enough for stable data, in force are 300" in closed(fewer)["criteria"]
+    setter(governed, OFFICER, replace(SAFE, drift=Drift("0.4"))).put_in_force("the season")
+    assert (await governed.act(APPROVE, governed.train(asked=replace(SAFE, drift=Drift("0.4"))))).succeeded
+
+
 def test_who_trains_puts_nothing_in_force(governed: GovernedLab) -> None:
     with pytest.raises(PolicyDenied, match="may not criteria in prod"):
         setter(governed, ENGINEER, SAFE).put_in_force("why not")
@@ -119,7 +143,7 @@ async def test_what_nobody_signed_holds_in_dev_only(governed: GovernedLab) -> No
     known = governed.history().criteria[MODEL_NAME]
     assert known.signed is None
     assert known.newest
-    assert replace(known.newest, fairness=None) == wide
+    assert replace(known.newest, fairness=None, drift=None) == wide
     assert "age is protected" in closed(await governed.act(APPROVE, governed.train(asked=wide)))["criteria"]
 
 
@@ -133,7 +157,7 @@ def test_entries_that_are_copied_altered_or_of_another_model_do_not_count(govern
     governed.copy(genuine, details={**genuine.details, "criteria": {"tier": "none"}})
     history = governed.history()
     assert len(history.ignored) == 4
-    assert replace(history.criteria[MODEL_NAME].signed or SAFE, fairness=None) == SAFE
+    assert replace(history.criteria[MODEL_NAME].signed or SAFE, fairness=None, drift=None) == SAFE
     assert history.criteria.get("Other", CriteriaHistory()).signed is None
 
 
@@ -189,6 +213,14 @@ async def test_a_registration_that_leaves_its_criteria_out_opens_nothing(governe
         {},
         {**SAFE.as_details(), "more": 1},
         {**SAFE.as_details(), "tier": "harmless"},
+        {**SAFE.as_details(), "drift": {"psi": "much", "least": 0}},
+        {**SAFE.as_details(), "drift": {"psi": "25%", "least": 0}},
+        {**SAFE.as_details(), "drift": {"psi": "0.2", "least": -1}},
+        {**SAFE.as_details(), "drift": {"psi": "0.2"}},
+        {**SAFE.as_details(), "fairness": {"measure": "x", "least": 30, "margin": ""}},
+        {**SAFE.as_details(), "fairness": {"measure": "none", "least": 0, "margin": ""}},
+        {**SAFE.as_details(), "fairness": {"measure": "none", "least": 30, "margin": "x"}},
+        {**SAFE.as_details(), "fairness": None},
         {**SAFE.as_details(), "margins": {"auc": "much"}},
         {**SAFE.as_details(), "margins": {"auc": "-1"}},
         {**SAFE.as_details(), "margins": {"auc": "101%"}},

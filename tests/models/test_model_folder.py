@@ -8,7 +8,7 @@ from lab.base.errors import SettingsError, UsageError
 from lab.base.model_id import ModelId, is_slug, is_training, slug_of, step_of
 from lab.base.runs import INGEST, JOB, SCHEDULE
 from lab.models import model_folder
-from lab.models.model_folder import listed_models, models_in, names_in, the_model
+from lab.models.model_folder import drift_limit, listed_models, models_in, names_in, the_model
 from tests.support.contracts import write_model
 
 
@@ -171,3 +171,41 @@ def test_the_default_model_is_called_as_a_lab_of_one_called_it_and_any_other_by_
     assert (slug_of(default.job), slug_of(other.job), slug_of("my_own_job")) == ("", "my_churn", "")
     assert step_of("somebodys__own_op") == "somebodys__own_op"
     assert not is_training("my_own_job")
+
+
+def test_a_folder_that_is_renamed_keeps_its_versions_and_needs_a_baseline_anew(tmp_path: Path) -> None:
+    before = models_in(write_model(tmp_path, "churn", "Churn").parent).find("Churn").id
+    (tmp_path / "churn").rename(tmp_path / "leaving")
+    found = models_in(tmp_path)
+    after = found.find("Churn").id
+    assert (after.name, found.broken) == (before.name, ())
+    assert after.baseline_key != before.baseline_key
+    assert after.seeding == "invoke seed --model Churn"
+    with pytest.raises(UsageError, match="There is no model churn"):
+        found.find("churn")
+
+
+def test_a_registered_name_that_is_changed_is_another_model_and_free_again(tmp_path: Path) -> None:
+    write_model(tmp_path, "churn", "Churn")
+    write_model(tmp_path, "churn", "Leaving")
+    with pytest.raises(UsageError, match="There is no model Churn"):
+        models_in(tmp_path).find("Churn")
+    write_model(tmp_path, "other", "Churn")
+    assert [one.contract.name for one in models_in(tmp_path).sound] == ["Leaving", "Churn"]
+
+
+def test_the_limit_of_drift_is_read_without_judging_a_contract(tmp_path: Path) -> None:
+    folder = write_model(tmp_path, "churn", "Churn")
+    assert drift_limit(folder) == 0.25
+    contract = folder / "model.yaml"
+    text = contract.read_text()
+    for line, limit in (
+        ("drift: {psi: 0.1}", 0.1),
+        ("drift: {psi: 5}", 0.25),
+        ("drift: {psi: x}", 0.25),
+        ("drift: 3", 0.25),
+        ("drift: [", 0.25),
+    ):
+        contract.write_text(f"{text}drift: {told}\n")
+        assert drift_limit(folder) == limit
+    assert drift_limit(tmp_path / "absent") == 0.25

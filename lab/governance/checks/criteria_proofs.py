@@ -119,6 +119,8 @@ def _looser_than(asked: Criteria, policy: Policy) -> Iterator[tuple[str, Criteri
         yield f"risk tier {TIERS[0]}", replace(asked, tier=TIERS[0])
     for name in asked.protected[:1]:
         yield f"{name} isn't protected", replace(asked, protected=asked.protected[1:])
+    if asked.drift:
+        yield "drift is a PSI above 9", replace(asked, drift=replace(asked.drift, psi="9"))
     if asked.protected and asked.fairness and asked.fairness.measure != NONE:
         fair = asked.fairness
         yield "groups are compared by none", replace(asked, fairness=replace(fair, measure=NONE))

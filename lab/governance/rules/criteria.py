@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from lab.base.drift import DRIFTED
 from lab.base.errors import LedgerError
 from lab.governance.ledger import GENESIS, Entry, Status, canonical
 from lab.governance.rules.approval_states import parse_criteria_statement
@@ -42,11 +43,19 @@ class Fairness:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """The PSI above which a feature has drifted, as decimal text, and the rows that data needs to pass for stable."""
+
+    psi: str = str(DRIFTED)
+    least: int = 0
+
+
+@dataclass(frozen=True)
 class Criteria:
     """What a version must keep. `margins`: by metric how much worse than the champion it may be, as decimal text or a
     share of the champion's in per cent. `protected` are the columns that tell of something that people must not be
-    judged by; `exempt` says why the model is given some of them all the same. `fairness` is None in entries of a time
-    when groups weren't judged.
+    judged by; `exempt` says why the model is given some of them all the same. `fairness` and `drift` are
+    None in entries of a time when nobody could choose them.
     """
 
     tier: str = _USUAL
@@ -54,6 +63,7 @@ class Criteria:
     protected: tuple[str, ...] = ()
     exempt: Mapping[str, str] = field(default_factory=dict)
     fairness: Fairness | None = None
+    drift: Drift | None = None
 
     def as_details(self) -> dict[str, Any]:
         """As an audit entry holds them."""
@@ -64,6 +74,7 @@ class Criteria:
             "exempt": dict(self.exempt),
             # Left out where it wasn't known: signed criteria keep the digest that was signed.
             **({"fairness": asdict(self.fairness)} if self.fairness else {}),
+            **({"drift": asdict(self.drift)} if self.drift else {}),
         }
 
     @property
@@ -74,7 +85,7 @@ class Criteria:
 
 def parse_criteria(raw: object) -> Criteria:
     """What an entry's details say. Raises LedgerError."""
-    if not isinstance(raw, Mapping) or set(raw) - {"fairness"} != _NEEDED:
+    if not isinstance(raw, Mapping) or set(raw) - {"fairness", "drift"} != _NEEDED:
         raise LedgerError("the entry holds no criteria that can be read")
     margins, protected, exempt = raw["margins"], raw["protected"], raw["exempt"]
     sound = (
@@ -88,7 +99,17 @@ def parse_criteria(raw: object) -> Criteria:
     if not sound or any(allowance(value) is None for value in margins.values()):
         raise LedgerError("the entry holds no criteria that can be read")
     fairness = _parse_fairness(raw["fairness"]) if "fairness" in raw else None
-    return Criteria(raw["tier"], dict(margins), tuple(protected), dict(exempt), fairness)
+    drift = _parse_drift(raw["drift"]) if "drift" in raw else None
+    return Criteria(raw["tier"], dict(margins), tuple(protected), dict(exempt), fairness, drift)
+
+
+def _parse_drift(raw: object) -> Drift:
+    if isinstance(raw, Mapping) and set(raw) == {"psi", "least"}:
+        psi, least = raw["psi"], raw["least"]
+        counts = isinstance(least, int) and not isinstance(least, bool) and least >= 0
+        if isinstance(psi, str) and not psi.endswith("%") and allowance(psi) and counts:
+            return Drift(psi, least)
+    raise LedgerError("the entry holds no criteria that can be read")
 
 
 def _parse_fairness(raw: object) -> Fairness:
@@ -131,6 +152,7 @@ def loosened(asked: Criteria, force: Criteria) -> Iterator[str]:
             yield f"margin {name} {margin}, in force is {force.margins.get(name, 'none')}"
     if asked.fairness and (asked.protected or force.protected):
         yield from _less_fair(asked.fairness, force.fairness)
+    yield from _less_stable(asked.drift or Drift(), force.drift or Drift())
 
 
 def _less_fair(asked: Fairness, force: Fairness | None) -> Iterator[str]:
@@ -143,6 +165,13 @@ def _less_fair(asked: Fairness, force: Fairness | None) -> Iterator[str]:
         yield f"groups may be {asked.margin} apart, in force is {force.margin}"
     if asked.least > force.least:
         yield f"groups of fewer than {asked.least} rows aren't judged, in force are {force.least}"
+
+
+def _less_stable(asked: Drift, force: Drift) -> Iterator[str]:
+    if Decimal(asked.psi) > Decimal(force.psi):
+        yield f"drift is a PSI above {asked.psi}, in force is {force.psi}"
+    if asked.least < force.least:
+        yield f"{asked.least} rows are enough for stable data, in force are {force.least}"
 
 
 def _as_strict(margin: str, force: str) -> bool:
@@ -216,7 +245,9 @@ def in_force(
     if fairness:
         margin = fairness.margin or policy.fairness.get(fairness.measure, {}).get(tier, "")
         fairness = replace(fairness, margin=margin)
-    return replace(found, margins={**policy.margins, **found.margins}, fairness=fairness)
+    most = max((one.drift.least for one in earlier if one.drift), default=0)
+    drift = found.drift or Drift(policy.drift, most)
+    return replace(found, margins={**policy.margins, **found.margins}, fairness=fairness, drift=drift)
 
 
 def _chosen(criteria: Sequence[Criteria]) -> Iterator[Fairness]:
@@ -231,4 +262,5 @@ def criteria_of(contract: "Contract") -> Criteria:
     exempt = {name: column.exempt for name, column in contract.columns.items() if column.exempt}
     fairness = Fairness(contract.measure, contract.fairness.least, contract.fairness.margin)
     protected = tuple(sorted(contract.protected))
-    return Criteria(contract.risk_tier.value, dict(contract.margins), protected, exempt, fairness)
+    drift = Drift(f"{Decimal(str(contract.drift.psi)):f}", contract.drift.least)
+    return Criteria(contract.risk_tier.value, dict(contract.margins), protected, exempt, fairness, drift)

@@ -4,6 +4,7 @@ An entry counts when its statement fits the state it was made in, and when a kno
 asks for that. Whoever can write to the bucket can add entries, but none that counts.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -54,7 +55,7 @@ class Fold:
         self._lab, self._policy, self._verify = lab, policy, verify
         self._requests: dict[int, Entry] = {}
         self._metrics: dict[str, Mapping[str, str]] = {}
-        self._groups: dict[str, object] = {}
+        self._groups: dict[str, str] = {}
         self._records: dict[Key, Record] = {}
         self._keys: dict[str, list[Key]] = {}
         self._holders: dict[tuple[str, str], Key] = {}
@@ -162,7 +163,9 @@ class Fold:
         elif entry.action == TRAIN and entry.status is Status.SUCCESS:
             texts = {name: value for name, value in entry.details.items() if isinstance(value, str)}
             self._metrics[texts.get("mlflow_run_id", "")] = texts
-            self._groups[texts.get("mlflow_run_id", "")] = entry.details.get("fairness")
+            # Of every run, so kept as text: values would take many times as much memory.
+            groups = entry.details.get("fairness")
+            self._groups[texts.get("mlflow_run_id", "")] = json.dumps(groups) if groups else ""
         elif entry.action == REGISTER and entry.status is Status.SUCCESS:
             self._register(entry)
         elif entry.action == Action.BASELINE:
@@ -238,7 +241,7 @@ class Fold:
         if request is None or not entry.model_version:
             raise LedgerError("no request to register a version comes before it")
         run = str(request.details.get("mlflow_run_id", ""))
-        metrics, groups = self._metrics.get(run, {}), self._groups.get(run)
+        metrics, groups = self._metrics.get(run, {}), self._groups.get(run, "")
         record = Record(entry.model_version, ApprovalState.PENDING_STAGING, request, entry.hash, metrics, groups=groups)
         if not is_model_name(record.model):
             raise LedgerError("its request names no model")

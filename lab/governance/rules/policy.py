@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from lab.base import names
+from lab.base.drift import DRIFTED
 from lab.base.errors import SettingsError
 from lab.base.similar import meant
 from lab.governance.ledger import canonical
@@ -124,6 +125,7 @@ class Policy:
     champion a promoted version may be, as decimal text or a share of the champion's in per cent. `approvers` say by
     risk tier how many different people must have approved a version before it is approved for prod. `fairness` says by
     measure and risk tier how far apart groups of people may be, in the form of `margins`; empty: nothing is judged.
+    `drift` is the PSI, as decimal text, above which a feature has drifted whatever a contract asks for unsigned.
     """
 
     rules: tuple[Rule, ...]
@@ -132,6 +134,7 @@ class Policy:
     margins: Mapping[str, str] = field(default_factory=lambda: {"auc": "0.01"})
     approvers: Mapping[str, int] = field(default_factory=dict)
     fairness: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    drift: str = str(DRIFTED)
 
     @property
     def digest(self) -> str:
@@ -151,6 +154,7 @@ class Policy:
             "margins": dict(self.margins),
             # Where a policy says nothing of it, its digest is the one that it always had.
             **({"approvers": dict(self.approvers)} if self.approvers else {}),
+            **({"drift": self.drift} if self.drift != str(DRIFTED) else {}),
             **({"fairness": {name: dict(by) for name, by in self.fairness.items()}} if self.fairness else {}),
         }
         return sha256(canonical(value)).hexdigest()

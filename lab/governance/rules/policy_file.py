@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from lab.base.drift import DRIFTED
 from lab.base.errors import SettingsError
 from lab.governance.rules.policy import (
     METRICS,
@@ -66,7 +67,7 @@ def parse_policy(raw: object, file: str, variables: Mapping[str, str]) -> Policy
     Raises SettingsError naming the file, the place in it, the value and what is allowed.
     """
     top = _Place(file)
-    content = _mapping(raw, top, (*_TOP, "approvers", "fairness"), _TOP)
+    content = _mapping(raw, top, (*_TOP, "approvers", "fairness", "drift"), _TOP)
     if content["version"] != VERSION or isinstance(content["version"], bool):
         top.of("version").wrong(f"{content['version']!r} is unknown", str(VERSION))
     return Policy(
@@ -76,6 +77,7 @@ def parse_policy(raw: object, file: str, variables: Mapping[str, str]) -> Policy
         margins=_margins(content["margins"], top.of("margins")),
         approvers=_approvers(content.get("approvers", {}), top.of("approvers")),
         fairness=_fairness(content.get("fairness", {}), top.of("fairness")),
+        drift=_psi(content.get("drift", str(DRIFTED)), top.of("drift")),
     )
 
 
@@ -161,6 +163,12 @@ def _margin(raw: object, place: _Place) -> str:
     if not number.is_finite() or not 0 <= number <= (100 if unit else 1):
         place.wrong(f"{raw!r} is out of range", allowed)
     return f"{number:f}{unit}"
+
+
+def _psi(raw: object, place: _Place) -> str:
+    if not isinstance(raw, str) or not re.fullmatch(r"[0-9](\.[0-9]{1,6})?", raw) or not Decimal(raw):
+        place.wrong(f"{raw!r} is no PSI", 'a decimal number above 0 and below 10 in quotes, as "0.25"')
+    return raw
 
 
 def _fairness(raw: object, place: _Place) -> Mapping[str, Mapping[str, str]]:

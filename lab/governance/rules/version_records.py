@@ -3,6 +3,7 @@
 MLflow gives a number anew once the model was deleted: a version is known by its model, number and MLflow run.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -42,8 +43,8 @@ class Record:
     newest: str
     metrics: Mapping[str, str]
     decisions: tuple[Entry, ...] = ()
-    # What training audited of groups of people, as its entry has it.
-    groups: object = None
+    # What training audited of groups of people: JSON, empty where it audited nothing.
+    groups: str = ""
 
     @property
     def model(self) -> str:
@@ -78,7 +79,7 @@ class Record:
     def measured(self) -> Measured | None:
         """What was measured of groups of people; None where that wasn't audited, or can't be read."""
         try:
-            return parse_measured(self.groups)
+            return parse_measured(json.loads(self.groups)) if self.groups else None
         except LedgerError:
             return None
 

@@ -4,14 +4,14 @@ import asyncio
 import io
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.base.dataset import DatasetRef, read_rows
 from lab.base.drift import Histogram, Profile, histograms
 from lab.base.errors import NotFound
 from lab.base.model_id import ModelId
 from lab.config import LabConfig
-from lab.models.model_folder import listed_models
+from lab.models.model_folder import drift_limit, listed_models
 from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
 from lab.services.s3 import READER, S3
 
@@ -31,6 +31,11 @@ class DriftDetail:
     histograms: tuple[Histogram, ...]
     rows: int
     whole: bool
+
+
+def _limited(found: DriftDetail, limit: float) -> DriftDetail:
+    """Judged by the contract's limit."""
+    return replace(found, histograms=tuple(replace(one, limit=limit) for one in found.histograms))
 
 
 class DriftSource:
@@ -54,11 +59,11 @@ class DriftSource:
         if digest != baseline.sha256:
             baseline = DatasetRef(digest, 0, "BASELINE_DATA_HASH")
         if known and (known.current.sha256, known.baseline.sha256) == (current.sha256, baseline.sha256):
-            return known
+            return _limited(known, drift_limit(self._config.pipelines / model.slug))
         profile = Profile.from_json(await self._get(model.profile_key(digest)))
         lines = await self._lines(current)
         self._known = await asyncio.to_thread(count, profile, lines, current, baseline)
-        return self._known
+        return _limited(self._known, drift_limit(self._config.pipelines / model.slug))
 
     async def aclose(self) -> None:
         """Closes the connections."""

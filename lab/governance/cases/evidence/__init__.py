@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.base.catalogue import Service
 from lab.base.dataset import DatasetRef, dataset_key, read_rows
-from lab.base.drift import Profile, compare, profile
+from lab.base.drift import DRIFTED, Profile, compare, profile
 from lab.base.errors import LabError, NotFound
 from lab.base.model_versions import ModelVersion
 from lab.config import LabConfig
@@ -144,7 +144,7 @@ class Collector:
             aliases=history.aliases_of(record),
             found=await self._measured(found),
             decisions=tuple(Decision(one, reading.known[one.seq].signers) for one in record.decisions),
-            data=await asyncio.to_thread(self._data, model, record.data_hash),
+            data=await asyncio.to_thread(self._data, model, record),
             excerpt=excerpt,
             verification=verification,
             findings=tuple(findings),
@@ -200,8 +200,8 @@ class Collector:
         except NotFound:
             return ()
 
-    def _data(self, model: Model, digest: str) -> Data:
-        bucket, contract = self._config.data_bucket, model.contract
+    def _data(self, model: Model, record: Record) -> Data:
+        bucket, contract, digest = self._config.data_bucket, model.contract, record.data_hash
         try:
             stored = self._s3.sha256(bucket, dataset_key(digest))
         except NotFound:
@@ -214,6 +214,8 @@ class Collector:
         except NotFound:
             return Data(digest, stored, contract, own)
         report = compare(baseline, read_rows(self._s3.lines(bucket, dataset_key(digest))), digest, 0.0)
+        asked = record.criteria.drift if record.criteria else None
+        report = report.limited(float(asked.psi) if asked else DRIFTED)
         return Data(digest, stored, contract, own, baseline, report)
 
     def _policy(self) -> str:

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterator
 
-from lab.base.drift import DRIFTED, MODERATE, DriftReport
+from lab.base.drift import MODERATE, DriftReport
 from lab.governance.cases.evidence.dossier import Dossier
 from lab.governance.cases.evidence.evidence_page import Block, Grid, Heading, Paragraph, Picture
 from lab.governance.ledger import Status
@@ -130,7 +130,7 @@ def _data(dossier: Dossier) -> Iterator[Block]:
         return
     yield Paragraph(
         f"Population stability index against the baseline {data.drift.baseline_hash[:12]}: "
-        f"up to {MODERATE} stable, above {DRIFTED} drifted, and stable where chance explains it."
+        f"up to {MODERATE} stable, above {data.drift.limit:g} drifted, and stable where chance explains it."
     )
     worst = [(one.name, f"{one.psi:.4f}", one.state) for one in data.drift.features[:8]]
     yield Grid([("feature", "PSI", "state"), *worst])
@@ -178,7 +178,7 @@ def _origin(dossier: Dossier) -> Iterator[Block]:
 def drift_plot(report: DriftReport) -> bytes:
     """A bar for each feature, with lines where it is worth a look and where it has drifted; SVG."""
     features = report.features
-    scale = (_WIDTH - _NAMES - 60) / max(DRIFTED * 1.2, max((one.psi for one in features), default=0.0))
+    scale = (_WIDTH - _NAMES - 60) / max(report.limit * 1.2, max((one.psi for one in features), default=0.0))
     colours = {"stable": "#2da44e", "moderate": "#bf8700", "drifted": "#cf222e"}
     height = _BAR * (len(features) + 1)
     parts = [
@@ -193,7 +193,7 @@ def drift_plot(report: DriftReport) -> bytes:
             f'<rect x="{_NAMES}" y="{top}" width="{width:.1f}" height="{_BAR - 4}" fill="{colours[one.state]}"/>'
         )
         parts.append(f'<text x="{_NAMES + width + 4:.1f}" y="{top + 10}">{one.psi:.3f}</text>')
-    for limit, meaning in ((MODERATE, "worth a look"), (DRIFTED, "drifted")):
+    for limit, meaning in ((MODERATE, "worth a look"), (report.limit, "drifted")):
         x = _NAMES + limit * scale
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{height}" stroke="#57606a" stroke-dasharray="3 3"/>')
         parts.append(f'<text x="{x - 4:.1f}" y="{height - 4}" text-anchor="end">{meaning}</text>')
