@@ -75,9 +75,9 @@ def provision(config: LabConfig, runtime: Runtime) -> bring_up.Provision:
 
 def _baselines(config: LabConfig, deadline_s: float) -> Iterator[str]:
     """Records what is no model's baseline yet; services are useful without one, versions stay blocked for it."""
-    models = models_in(config.pipelines)
+    models, store = models_in(config.pipelines), Seeder.store(config)
     for model in models.sound:
-        seeder, name = Seeder(config, model), model.contract.name
+        seeder, name = Seeder(config, model, s3=store), model.contract.name
         if _patiently(seeder.baseline, deadline_s) is not None:
             continue
         try:

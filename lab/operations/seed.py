@@ -47,9 +47,16 @@ def ask_monitor(config: LabConfig) -> None:
 class Seeder:
     """Sets data and baseline of one model in the store. Methods raise LabError."""
 
-    def __init__(self, config: LabConfig, model: Model, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: LabConfig, model: Model, clock: Callable[[], float] = time.time, s3: S3 | None = None
+    ) -> None:
         self._config, self._model, self._clock = config, model, clock
-        self._s3 = S3.of_lab(config, PIPELINE, timeout_s=15)
+        self._s3 = s3 or self.store(config)
+
+    @staticmethod
+    def store(config: LabConfig) -> S3:
+        """What several may share: a client of its own costs each of them more than its question."""
+        return S3.of_lab(config, PIPELINE, timeout_s=15)
 
     def baseline(self) -> DatasetRef | None:
         """The recorded baseline; None before the first seed."""

@@ -15,8 +15,8 @@ def test_a_model_with_its_own_packages_trains_in_a_container(stack: LiveLab) -> 
     own = environment_of(stack.root / "pipelines" / "diabetes_progression")
     assert own is not None
     done = stack.json("train", MODEL)
-    assert done["status"] == "SUCCESS", done
-    ends = [entry for entry in stack.entries_of(done["run_id"]) if LOCK_KEY in entry.details]
+    assert done["succeeded"], done
+    ends = [entry for entry in stack.entries_of(done["run"]["run_id"]) if LOCK_KEY in entry.details]
     assert {entry.details[LOCK_KEY] for entry in ends} == {own.lock_hash}
     assert (stack.home / FOLDER / own.lock_hash / "pyvenv.cfg").is_file()
     found = next(one for one in stack.json("models")["models"] if one["name"] == MODEL)

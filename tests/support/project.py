@@ -57,9 +57,9 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def committed(folder: Path) -> Path:
-    """A copy of the whole project with one commit; returns its folder."""
-    root = copied(folder)
+def committed(folder: Path, more: tuple[str, ...] = ()) -> Path:
+    """A copy of what a lab is started from, and of `more`, with one commit; returns its folder."""
+    root = copied(folder, (*_PARTS, *more))
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "as it was"]):
         git(root, *arguments)
     return root
