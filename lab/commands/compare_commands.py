@@ -82,4 +82,4 @@ def _brief(value: str) -> str:
 
 def _texts(pair: "TextPair") -> tuple[str, ...]:
     values = (printing.escape(_brief(value)) if value else _ABSENT for value in (pair.a, pair.b))
-    return (printing.escape(pair.name), *values, "same" if pair.same else "differs")
+    return (printing.escape(pair.name), *values, pair.word)

@@ -49,6 +49,11 @@ class TextPair:
     def same(self) -> bool:
         return self.a == self.b
 
+    @property
+    def word(self) -> str:
+        """`same`, `differs`, or that neither version tells."""
+        return "not known" if not (self.a or self.b) else "same" if self.same else "differs"
+
 
 @dataclass(frozen=True)
 class Side:

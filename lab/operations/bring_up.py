@@ -91,41 +91,41 @@ async def restart(
 
     Raises LabError where what it needs isn't running, StartupFailed.
     """
-    began = time.monotonic()
-    refuse_alone(service, await asyncio.to_thread(runtime.facts))
-
-    def note(text: str) -> None:
-        report(Progress("lab", "preparing", text))
-
-    with _brought_back(runtime, (service,)):
-        # Stopping goes on in its thread: starting anew at an interruption must come after it.
-        with interruption.finished_first():
-            await asyncio.to_thread(runtime.prepare, note, (service,))
-            await asyncio.to_thread(runtime.stop, (service,), _STOP_S)
-        starter, _ = await _start(config, runtime, provision, report, began + deadline_s, (service,))
-    states = await _noticed(config, runtime, report)
-    return UpResult(states, False, time.monotonic() - began, starter.ready_after)
+    _refuse_alone(service, await asyncio.to_thread(runtime.facts))
+    return await _alone(config, runtime, service, provision, report, deadline_s, stopping=True)
 
 
 async def start_one(
     config: LabConfig, runtime: Runtime, service: Service, provision: Provision, report: Report, deadline_s: float
 ) -> UpResult:
-    """Starts one service that doesn't run, with its settings as they are now; touches no other.
-
-    Raises LabError where what it needs isn't running, StartupFailed.
-    """
-    began = time.monotonic()
+    """As `restart`, of a service that doesn't run; leaves one alone that does."""
     facts = await asyncio.to_thread(runtime.facts)
-    refuse_alone(service, facts)
+    _refuse_alone(service, facts)
     if facts[service].state == "running":
         return UpResult(await status(config, runtime), True, 0.0, {})
+    return await _alone(config, runtime, service, provision, report, deadline_s, stopping=False)
+
+
+async def _alone(
+    config: LabConfig,
+    runtime: Runtime,
+    service: Service,
+    provision: Provision,
+    report: Report,
+    deadline_s: float,
+    stopping: bool,
+) -> UpResult:
+    began = time.monotonic()
 
     def note(text: str) -> None:
         report(Progress("lab", "preparing", text))
 
-    with _brought_back(runtime, ()):
+    with _brought_back(runtime, (service,) if stopping else ()):
+        # Stopping goes on in its thread: starting anew at an interruption must come after it.
         with interruption.finished_first():
             await asyncio.to_thread(runtime.prepare, note, (service,))
+            if stopping:
+                await asyncio.to_thread(runtime.stop, (service,), _STOP_S)
         starter, _ = await _start(config, runtime, provision, report, began + deadline_s, (service,))
     states = await _noticed(config, runtime, report)
     return UpResult(states, False, time.monotonic() - began, starter.ready_after)
@@ -149,7 +149,7 @@ async def _noticed(config: LabConfig, runtime: Runtime, report: Report) -> tuple
         await asyncio.sleep(_FACTS_EVERY_S)
 
 
-def refuse_alone(service: Service, facts: Mapping[Service, ProcessFact]) -> None:
+def _refuse_alone(service: Service, facts: Mapping[Service, ProcessFact]) -> None:
     """Raises LabError for a service that can't be started by itself."""
     fact = facts[service]
     if fact.state == "absent":

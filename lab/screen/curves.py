@@ -7,7 +7,7 @@ from lab.dashboards.ink import Lines
 from lab.dashboards.plot import Axes, Curve, plot
 from lab.models.evaluation_file import EvaluationFile
 from lab.views import View, formats
-from lab.views.cells import Line, PanelState, PanelView, Span, Tone, pad
+from lab.views.cells import Line, PanelState, PanelView, Span, Tone, pad, width_of
 from lab.views.probe_history import Usage
 from lab.views.view import note
 
@@ -54,8 +54,8 @@ def usage(known: Sequence[Usage], view: View, width: int, height: int) -> PanelV
     return PanelView("Usage", (Span(f"{len(known)} readings", Tone.MUTED),), lines=tuple(lines[:-1]))
 
 
-# From this width on the confusion matrix stands beside the curves.
-_BESIDE = 96
+# A curve narrower than this tells little; the matrix then stands below it.
+_CURVE, _GAP = 24, 3
 _LOOKS = ("accent", "ok", "warn", "bad", "strong")
 _SHADES = " ░▒▓█"
 
@@ -66,13 +66,13 @@ def evaluation(found: EvaluationFile, width: int, height: int) -> PanelView:
     if found.pairs:
         lines = scatter(found, width, height)
         return PanelView("Curves", status, lines=tuple(lines))
-    beside = width >= _BESIDE and bool(found.roc)
-    matrix = confusion(found, width // 2 - 2 if beside else width)
+    matrix = confusion(found, width)
     if not found.roc:
         return PanelView("Curves", status, lines=tuple(matrix))
-    if beside:
-        curve = roc(found, width // 2, height)
-        return PanelView("Curves", status, lines=tuple(_side_by_side(curve, matrix, width // 2 + 2)))
+    left = width - max(map(width_of, matrix)) - _GAP
+    if left >= _CURVE:
+        curve = roc(found, min(left, width // 2), height)
+        return PanelView("Curves", status, lines=tuple(_side_by_side(curve, matrix, min(left, width // 2) + _GAP)))
     # The matrix is what a small window has room for; the curve takes what is left, and scrolls.
     curve = roc(found, width, max(12, height - len(matrix) - 1))
     return PanelView("Curves", status, lines=(*curve, (), *matrix))
@@ -92,7 +92,7 @@ def roc(found: EvaluationFile, width: int, height: int, title: str = "") -> list
     room = max(6, min(height - len(lines) - 1, 24))
     # A chance line of dots would look like a curve; its ends say enough where there is little room.
     picture = plot([*curves, Curve(((0.0, 0.0), (1.0, 1.0)), "muted")], axes, min(width, room * 3), room)
-    return [*lines, *spans(picture), (Span("  false positives → · ↑ true positives", Tone.MUTED),)]
+    return [*lines, *spans(picture), (Span("false positives → true ↑", Tone.MUTED),)]
 
 
 def confusion(found: EvaluationFile, width: int) -> list[Line]:
@@ -101,13 +101,14 @@ def confusion(found: EvaluationFile, width: int) -> list[Line]:
         return [(Span(f"{len(found.labels)} classes are too many for a confusion matrix.", Tone.MUTED),)]
     size = len(found.labels)
     figures = max(len(str(count)) for row in found.confusion for count in row)
-    column = max(figures + 6, min(14, max(map(len, found.labels)) + 1))
+    column = max(figures + 7, min(14, max(map(len, found.labels)) + 1))
     label = min(16, max(5, max(len(formats.clean(one)) for one in found.labels)))
     shown = max(1, min(size, (width - label - 1) // column))
     head = [Span(formats.clean(one)[: column - 1].rjust(column)) for one in found.labels[:shown]]
     lines: list[Line] = [
-        (Span("Confusion matrix", Tone.STRONG), Span("  rows: true, columns: predicted", Tone.MUTED)),
-        (*pad((Span("true", Tone.MUTED),), label), *head),
+        (Span("Confusion matrix", Tone.STRONG),),
+        (Span("true ↓ predicted →", Tone.MUTED),),
+        (*pad((), label), *head),
     ]
     for place, row in enumerate(found.confusion):
         whole = sum(row)

@@ -102,7 +102,7 @@ def _text(one: "TextPair") -> Row:
         "name": cell(formats.clean(one.name), tone),
         "a": cell(formats.clean(one.a) if one.a is not None else formats.NOTHING, tone),
         "b": cell(formats.clean(one.b) if one.b is not None else formats.NOTHING, tone),
-        "same": cell("same" if one.same else "differs", Tone.MUTED if one.same else Tone.WARN),
+        "same": cell(one.word, Tone.MUTED if one.same else Tone.WARN),
     }
     return Row(one.name, cells)
 
@@ -111,11 +111,10 @@ def facts(found: "Comparison") -> PanelView:
     """What both came from, whole, and what the figures don't prove."""
     lines: list[Line] = []
     for one in found.facts:
-        word = "same" if one.same else "differs"
-        tone = Tone.MUTED if one.same or not (one.a or one.b) else Tone.WARN
-        lines.append((Span(f"{_LABELS.get(one.name, one.name)}  ", Tone.STRONG), Span(word, tone)))
-        shown = (one.a,) if one.same else (one.a, one.b)
-        names = ("both",) if one.same else (found.a.name, found.b.name)
+        tone = Tone.MUTED if one.same else Tone.WARN
+        lines.append((Span(f"{_LABELS.get(one.name, one.name)}  ", Tone.STRONG), Span(one.word, tone)))
+        shown = ((one.a,) if one.a else ()) if one.same else (one.a, one.b)
+        names = ("both",)[: len(shown)] if one.same else (found.a.name, found.b.name)
         lines += [
             (Span(f"  {formats.clean(name)}  ", Tone.MUTED), Span(formats.clean(value or formats.NOTHING)))
             for name, value in zip(names, shown, strict=True)

@@ -132,3 +132,30 @@ def test_state(snap_compare: Callable[..., bool], name: str) -> None:
     kind, key, wants, known = STATES[name]
     app, lead = opened(kind, key, wants, known)
     assert snap_compare(app, terminal_size=(80, 24), run_before=lead)
+
+
+# What is opened from a version: the keys there, the wants that must have come.
+FROM_VERSION = {
+    "compare": ("C enter", ["compared"]),
+    "compare-data": ("C enter 3", ["compared"]),
+    "data": ("d", ["versions"]),
+}
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", FROM_VERSION)
+def test_from_a_version(snap_compare: Callable[..., bool], name: str, size: tuple[int, int]) -> None:
+    keys, wants = FROM_VERSION[name]
+    observer = Playing(snapshots.DRIFTED)
+    app = app_on(observer, open_details=all_sources())
+
+    async def lead(pilot: Pilot[None]) -> None:
+        await observer.ended.wait()
+        await pilot.pause()
+        for key in (*WAYS["version"].split(), *keys.split()):
+            await pilot.press(key)
+            await pilot.pause()
+        await settled(*wants)(pilot)  # type: ignore[misc]
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=lead)

@@ -8,6 +8,7 @@ from lab.base.runs import RunStatus
 from lab.observe.details.run_source import Events
 from lab.observe.snapshot import Slice
 from lab.screen.screens.entry_screen import EntryScreen
+from lab.screen.screens.main_screen import MainScreen
 from lab.screen.screens.run_screen import RunScreen
 from tests.screen import detail_sources, snapshots
 from tests.screen.detail_sources import Answer, DetailSource, all_sources
@@ -49,7 +50,7 @@ async def test_enter_on_a_step_shows_its_events() -> None:
         assert "RUN_START" in shown(screen)
 
 
-async def test_enter_on_a_runs_entry_opens_it_and_u_opens_its_run() -> None:
+async def test_enter_on_a_runs_entry_opens_it_and_u_leads_back_to_its_run() -> None:
     async with drilled("run") as (app, pilot, screen):
         await pilot.press("5")
         await until_has(pilot, screen, "audit")
@@ -57,11 +58,12 @@ async def test_enter_on_a_runs_entry_opens_it_and_u_opens_its_run() -> None:
         await pilot.pause()
         assert isinstance(app.screen, EntryScreen)
         assert app.screen.key == str(detail_sources.trail_of(detail_sources.RUN.run_id)[0].seq)
+        # The run is open already: it comes up again.
         await pilot.press("u")
         await pilot.pause()
-        assert isinstance(app.screen, RunScreen)
-        await pilot.press("escape", "escape")
         assert app.screen is screen
+        await pilot.press("escape")
+        assert isinstance(app.screen, MainScreen)
 
 
 async def test_entries_among_the_newest_are_shown_until_the_trail_answers() -> None:
@@ -74,6 +76,17 @@ async def test_entries_among_the_newest_are_shown_until_the_trail_answers() -> N
         await pilot.pause()
         assert "among the newest; looking for more" in shown(screen)
         assert "ingest_data" in shown(screen)
+
+
+async def test_in_a_narrow_window_every_view_keeps_its_key_in_sight() -> None:
+    async with drilled("version", size=(60, 20)) as (_, pilot, screen):
+        await pilot.press("7")
+        await pilot.pause()
+        assert " 1  2  3  4  5  6 [7 Curves]" in picture(screen)
+        await pilot.click(screen._tabs, offset=(7, 0))
+        await pilot.pause()
+        assert screen.page.id == "lineage"
+        assert " 1  2 [3 Lineage] 4  5  6  7 " in picture(screen)
 
 
 async def test_n_and_p_walk_along_the_trail_and_stop_at_its_ends() -> None:

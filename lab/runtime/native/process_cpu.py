@@ -1,10 +1,8 @@
 """Processor time of process trees, read seldom: one pass over the machine's processes for all services together."""
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -12,8 +10,6 @@ import psutil
 _KEEP_S = 10.0
 # The first figure needs two readings, and somebody waits for it.
 _FIRST_S = 1.0
-# Nothing but blanks and figures stands behind the program's name, which may hold anything.
-_PARENT, _TIMES = 1, slice(11, 15)
 
 
 class Used(NamedTuple):
@@ -78,29 +74,14 @@ def _trees(processes: Mapping[int, Used], roots: Iterable[int]) -> Mapping[int, 
 
 def every_process() -> Mapping[int, Used]:
     """All processes of this machine that tell."""
-    return _from_proc(Path("/proc")) if Path("/proc/self/stat").exists() else _from_psutil()
-
-
-def _from_proc(proc: Path) -> Mapping[int, Used]:
-    """As psutil has it, at a tenth of its price: a file for each process."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    found = {}
-    for folder in proc.iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "stat").read_bytes().rpartition(b") ")[2].split()
-                found[int(folder.name)] = Used(int(words[_PARENT]), sum(map(int, words[_TIMES])) / ticks)
-            except (OSError, ValueError, IndexError):
-                continue  # it ended just now
-    return found
-
-
-def _from_psutil() -> Mapping[int, Used]:
     found = {}
     for process in psutil.process_iter():
         try:
-            times = process.cpu_times()
-            found[process.pid] = Used(process.ppid(), times.user + times.system)
+            with process.oneshot():
+                times = process.cpu_times()
+                # Only Linux tells of children that have ended.
+                ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+                found[process.pid] = Used(process.ppid(), times.user + times.system + ended)
         except psutil.Error:
-            continue
+            continue  # it ended just now, or is somebody else's
     return found

@@ -45,20 +45,29 @@ class TabBar(Static):
         super().__init__(markup=False, classes="tabs")
         self._names = names
         self._ends: list[int] = []
+        self._current = 0
 
     def show(self, current: int) -> None:
         """Marks the view that is shown, by brackets as well."""
+        self._current = current
         spans: list[Content] = []
         self._ends = []
         width = 0
+        room = self.content_size.width
+        brief = 0 < room < sum(len(name) + 4 for name in self._names)
         for index, name in enumerate(self._names):
             chosen = index == current
-            text = f"[{index + 1} {name}]" if chosen else f" {index + 1} {name} "
+            # In a narrow window the others are their keys only, so that each can be seen.
+            plain = f" {index + 1} " if brief else f" {index + 1} {name} "
+            text = f"[{index + 1} {name}]" if chosen else plain
             style = "bold $accent" if chosen else "$foreground-muted"
             spans.append(Content.styled(text, style))
             width += len(text)
             self._ends.append(width)
         self.update(Content("").join(spans), layout=False)
+
+    def on_resize(self) -> None:
+        self.show(self._current)
 
     def on_click(self, event: events.Click) -> None:
         place = event.x - self.gutter.left
