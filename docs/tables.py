@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -13,6 +14,8 @@ sys.path.insert(0, str(ROOT))
 
 from docs.modules import FOLDERS  # noqa: E402 - run as a file, it must find the package first
 from lab.base.catalogue import CATALOGUE, ServiceSpec  # noqa: E402
+from lab.commands.command import Command, Parameter  # noqa: E402
+from lab.commands.table import SUBCOMMANDS, TASKS  # noqa: E402
 from lab.envfile import SECRETS  # noqa: E402
 from lab.models.contract import Column, Contract, Drift, Fairness, Resources, Split  # noqa: E402
 from lab.models.groups import MEASURES  # noqa: E402
@@ -36,6 +39,25 @@ def _service(spec: ServiceSpec) -> tuple[str, ...]:
     port = "–" if spec.port is None else str(spec.port)
     optional = " (optional)" if spec.optional else ""
     return (f"`{spec.name}`{optional}", f"{spec.title}: {spec.purpose}", port, spec.probe)
+
+
+def commands() -> str:
+    """Every command, with its options."""
+    every = {one.name: one for one in (*TASKS, *SUBCOMMANDS)}
+    return table(("type", "what it does", "options"), [_command(one) for _, one in sorted(every.items())])
+
+
+def _command(one: Command[Any]) -> tuple[str, ...]:
+    forms = [f"`invoke {one.name.replace(' ', '-')}`"] if one in TASKS else []
+    forms += [f"`mlops-lab {one.name}`"] if one in SUBCOMMANDS else []
+    return (", ".join(forms), one.help.replace("`", ""), ", ".join(_option(each) for each in one.parameters))
+
+
+def _option(one: Parameter) -> str:
+    if one.option.bare:
+        return f"`{one.option.metavar or one.name.upper()}`"
+    value = "" if one.kind is bool else f" {one.option.metavar or one.name.upper()}"
+    return f"`--{one.flag}{value}`"
 
 
 def settings() -> str:
@@ -119,7 +141,8 @@ def gaps() -> str:
 
 
 TABLES = {
-    "README.md": ("catalogue", catalogue),
+    "docs/architecture.md": ("catalogue", catalogue),
+    "docs/commands.md": ("commands", commands),
     "docs/settings.md": ("settings", settings),
     "docs/models.md": ("contract", contract),
     "docs/screen.md": ("keys", keys),

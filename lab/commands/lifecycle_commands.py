@@ -119,16 +119,18 @@ def not_all_up(states: "Sequence[ServiceState]") -> int:
 
 def print_services(states: "Sequence[ServiceState]", ready_after: dict[str, float] | None = None) -> None:
     """A table of services."""
-    table = printing.new_table("service", "state", "address", "probe", "uptime", "memory", "why not up")
+    table = printing.new_table("service", "state", "address", "probe", "uptime", "memory")
     for state in states:
         probe = "" if state.latency_s is None else f"{state.latency_s * 1000:.0f} ms"
         if ready_after and state.name in ready_after:
             probe = f"after {ready_after[state.name]:.1f} s"
         memory = "" if not state.memory_bytes else f"{state.memory_bytes / 2**20:.0f} MB"
-        uptime, why = printing.duration(state.uptime_s), printing.escape(_why(state))
         health = "[dim]■ stopped[/]" if state.stopped else _HEALTH[state.health]
-        table.add_row(state.name, health, state.url, probe, uptime, memory, why)
+        table.add_row(state.name, health, state.url, probe, printing.duration(state.uptime_s), memory)
     printing.show(table)
+    for state in states:
+        if why := _why(state):
+            printing.say(f"{state.name}: {why}")
 
 
 def _why(state: "ServiceState") -> str:

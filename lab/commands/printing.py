@@ -34,13 +34,18 @@ def _out() -> "Console":
 
 
 def say(text: str) -> None:
-    """One message, as it stands."""
-    _out().print(text, markup=False)
+    """One message, as it stands: broken between words where it is long, and never within one."""
+    _out().print(text, markup=False, overflow="ignore", crop=False)
 
 
 def show(drawn: "Table | str") -> None:
     """A table, or a line with Rich's markup."""
-    _out().print(drawn)
+    if isinstance(drawn, str):
+        _out().print(drawn, overflow="ignore", crop=False)
+        return
+    from lab.commands.fitting_tables import print_fitting
+
+    print_fitting(_out(), drawn)
 
 
 def escape(text: str) -> str:

@@ -5,8 +5,9 @@ import re
 
 import pytest
 from jsonschema import Draft202012Validator
+from PIL import Image
 
-from docs import pictures, schema, tape
+from docs import moving, pictures, schema, tape
 from docs.dash_tape import DashTape
 from lab.observe.snapshot import SliceState
 from lab.observe.snapshot_decode import snapshot_from_json
@@ -40,6 +41,21 @@ def test_every_picture_is_in_the_folder_and_shown_or_linked() -> None:
     drawn = {path.stem for path in pictures.IMAGES.glob("*.png")}
     assert drawn == set(BY_NAME) | {one.name for one in pictures.BOARDS}
     assert shown <= drawn
+
+
+def test_the_moving_picture_has_every_scene_and_is_small() -> None:
+    with Image.open(moving.TARGET) as picture:
+        assert getattr(picture, "n_frames") == len(moving.STORY)  # noqa: B009 - the stub of an image has none
+    assert moving.TARGET.stat().st_size < 600_000
+
+
+@pytest.mark.parametrize("scene", moving.STORY, ids=lambda scene: scene.said)
+async def test_a_scene_shows_a_moment_of_the_session(scene: moving.Scene) -> None:
+    picture = pictures.Picture("scene", scene.at, scene.keys, moving.SIZE)
+    with Recording(pictures.RECORDING) as recording:
+        drawn = await pictures.drawing(recording, picture)
+    assert "isn&#x27;t&#160;on&#160;the&#160;tape" not in drawn
+    assert "mlops-lab" in drawn
 
 
 def test_the_committed_session_can_still_be_read_whole() -> None:
