@@ -213,7 +213,7 @@ WRONG_CALLS: dict[str, tuple[list[str], str]] = {
     "record for no duration": (["record", "x", "--for", "soon"], "'soon' is no duration; say 90s, 15m, 8h or 7d"),
     "record too often": (["record", "x", "--refresh", "0.1"], "not between 0.5 and 3600 seconds"),
     "replay without a file": (["replay"], "the following arguments are required: FILE"),
-    "an unknown shell": (["completion", "fish"], "invalid choice: 'fish'"),
+    "an unknown shell": (["completion", "fish"], "there is no shell 'fish'"),
 }
 
 

@@ -58,9 +58,9 @@ def test_an_empty_variable_means_the_default(load: Load) -> None:
 
 
 def test_an_unknown_variable_in_the_file_is_named_with_the_known_ones(load: Load) -> None:
-    with pytest.raises(SettingsError, match=r"RUN_ROLL is no setting\. Is RUN_ROLE meant\? Known are: .*RUN_ROLE"):
+    with pytest.raises(SettingsError, match=r"RUN_ROLL is no setting\. Did you mean RUN_ROLE\? Known are: .*RUN_ROLE"):
         load("RUN_ROLL=analyst\n")
-    with pytest.raises(SettingsError, match=r"port_ofset is no setting\. Is PORT_OFFSET meant\?"):
+    with pytest.raises(SettingsError, match=r"port_ofset is no setting\. Did you mean PORT_OFFSET\?"):
         load("port_ofset=1\n")
     with pytest.raises(SettingsError, match=r"XYZZY is no setting\. Known are"):
         load("XYZZY=1\n")

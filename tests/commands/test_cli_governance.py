@@ -1,5 +1,6 @@
 """verify-governance, reconcile and evidence as typed: both commands, exit codes, messages."""
 
+import json
 import os
 import subprocess
 import sys
@@ -61,7 +62,8 @@ def test_nothing_is_proved_of_a_lab_that_is_down(nowhere: dict[str, str], tmp_pa
     xml = tmp_path / "proofs.xml"
     done = run(PROGRAMS[1], "verify-governance", "--only", "network", "--json", "--junit", str(xml), env=nowhere)
     assert done.returncode == 1
-    assert done.stdout == ""
+    document = json.loads(done.stdout)
+    assert (document["command"], document["ok"], document["error"]["kind"]) == ("verify-governance", False, "LabError")
     assert f"The lab nowhere at {nowhere['LAB_HOME']} isn't up." in done.stderr
     assert not xml.exists()
 
