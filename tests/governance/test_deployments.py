@@ -77,7 +77,7 @@ def test_a_plan_that_changed_after_its_approval_is_not_applied(room: Room) -> No
 def test_an_approval_counts_for_one_apply(room: Room) -> None:
     room.approve(OFFICER)
     room.trail(ENGINEER).record(Status.STARTED, {**DETAILS, "stage": "apply"})
-    with pytest.raises(PolicyDenied, match="was applied already"):
+    with pytest.raises(PolicyDenied, match="was begun already"):
         room.trail(ENGINEER).approval(PLAN)
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
+from lab.base import interruption
 from lab.base.errors import LabError
-from lab.governance.rules.policy import Environment
+from lab.governance.rules.policy import Environment, Role
 from lab.operations.deployment import account
+from lab.operations.deployment.deploy import Deployer
 from lab.operations.deployment.registry import IMAGES, Registry
 from lab.operations.deployment.saved_plan import Record, Workplace
 from lab.operations.deployment.source import Target, commit_of, target_of
 from lab.operations.deployment.terraform import SECRET, Terraform, need_secret
+from tests.support.governed_lab import GovernedLab
 from tests.support.lab import ROOT
 
 # The one account that the emulator has by itself.
@@ -242,3 +245,51 @@ def test_a_plan_of_which_something_is_missing_or_broken_is_none(tmp_path: Path, 
     with pytest.raises(LabError, match="no plan for dev") as caught:
         work.read(Environment.DEV)
     assert "--plan" in caught.value.remedy
+
+
+def test_ctrl_c_while_a_plan_is_applied_counts_after_its_success(
+    aws: None, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last entry says that it was applied, and none that it was interrupted."""
+    furnish(project, tmp_path, monkeypatch)
+    (tmp_path / "people").mkdir()
+    governed = GovernedLab(tmp_path / "people").staffed(baseline=False)
+    actor = replace(governed.config.actor, role=Role.ML_ENGINEER)
+    said: list[str] = []
+    deployer = Deployer(
+        replace(governed.config, root=project, actor=actor),
+        Environment.DEV,
+        governed.store,
+        lambda one: said.append(one.state),
+    )
+    made = deployer.planned("1.0.0")
+    with pytest.raises(KeyboardInterrupt), interruption.watched():
+        deployer.applied()
+    told = [(one.details["stage"], one.status.value) for one in governed.store.entries if one.action == "deploy"]
+    assert told == [("plan", "started"), ("plan", "success"), ("apply", "started"), ("apply", "success")]
+    assert any(one.startswith(f"applied plan {made.plan[:12]}; audit entry") for one in said)
+
+
+def furnish(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment with images and a state's bucket, and a Terraform that gets its caller interrupted."""
+    import boto3
+
+    folder = project / "terraform/envs/dev"
+    folder.mkdir(parents=True)
+    (folder / "main.tf").write_text(f'region = "{OWN.region}"\nallowed_account_ids = ["{OWN.account}"]\n')
+    (folder / "backend.hcl").write_text('bucket = "state"\n')
+    git(project, "add", "--all")
+    git(project, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "two")
+    s3, ecr = (boto3.client(name, region_name=OWN.region) for name in ("s3", "ecr"))
+    s3.create_bucket(Bucket="state", CreateBucketConfiguration={"LocationConstraint": OWN.region})
+    manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
+    for image in IMAGES:
+        ecr.create_repository(repositoryName=f"mlops-dev/{image}")
+        ecr.put_image(repositoryName=f"mlops-dev/{image}", imageManifest=manifest, imageTag="1.0.0")
+    plan = '{"format_version": "1.2", "resource_changes": []}'
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin" / "terraform"
+    script.write_text(f"#!/bin/sh\ncase $1 in apply) kill -INT $PPID ;; show) echo '{plan}' ;; esac\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv(SECRET, "secret")

@@ -142,12 +142,14 @@ class Deployer:
             if not record.registry:
                 found = self._push(account, found, record, work)
                 made = replace(made, images=found.digests, missing=())
-            with self._recorded(trail, APPLY, _details(made)) as details, finished_first():
+            # A signal counts after the last entry: it makes no failure of what was applied.
+            with finished_first(), self._recorded(trail, APPLY, _details(made)) as details:
                 terraform.apply(work.plan)
                 settings = "" if record.registry else self._settings(terraform, work)
                 details["settled"] = [] if record.registry else self._settled(terraform, work)
                 work.clear()
                 entry = trail.record(Status.SUCCESS, details)
+                self._say("deploy", f"applied plan {record.plan[:12]}{f'; audit entry {entry.seq}' if entry else ''}")
             return replace(made, entry=entry.seq if entry else None, applied=True, settings=settings)
 
     @property
