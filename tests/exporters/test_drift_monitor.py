@@ -84,6 +84,19 @@ def test_the_baseline_itself_has_not_drifted(store: Store) -> None:
     assert value(samples, "synthetic_data_feature_psi", model=MODEL_NAME, feature="credit_amount") == 0
 
 
+def test_a_contracts_limit_decides_as_it_is_then(store: Store) -> None:
+    store.put_data(shifted(DATA.read_bytes()))
+    limits = [9.0, 0.1]
+    monitor = DriftMonitor(MODEL.id, store, limit=lambda: limits[0])
+    for limit, drifted in ((9.0, 0), (0.1, 1)):
+        monitor.check()
+        samples = scrape([DriftCollector(lambda: {MODEL_NAME: monitor.status}, 30)])
+        assert value(samples, "synthetic_data_drift_threshold", model=MODEL_NAME) == limit
+        assert value(samples, "synthetic_data_drift_detected", model=MODEL_NAME) == drifted
+        # Nothing else changed, so nothing is compared anew.
+        limits[0] = limits[-1]
+
+
 def test_a_shifted_feature_is_drift_and_the_others_are_not(store: Store) -> None:
     baseline = sha256(DATA.read_bytes()).hexdigest()
     current = store.put_data(shifted(DATA.read_bytes()))

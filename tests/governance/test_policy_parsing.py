@@ -23,6 +23,9 @@ GOOD: dict[str, Any] = {
 MISSING = object()
 
 
+PARITY = "demographic_parity_difference"
+
+
 def changed(*path: Any, to: Any) -> dict[str, Any]:
     """GOOD with one value replaced, added, or taken away."""
     made = copy.deepcopy(GOOD)
@@ -106,6 +109,12 @@ def test_an_unknown_role_in_a_variable_names_the_variable() -> None:
         (changed("allowed_signers", to=""), ["allowed_signers: '' is no path"]),
         (changed("allowed_signers", to=7), ["allowed_signers: 7 is no path"]),
         (changed("margins", "elegance", to="0.1"), ["margins.elegance: 'elegance' is no key here", "auc"]),
+        (changed("fairness", to={"elegance": "0.1"}), ["fairness.elegance: 'elegance' is no key here"]),
+        (changed("fairness", to={PARITY: {"low": "0.1"}}), [f"fairness.{PARITY}: 'medium' is missing"]),
+        (changed("fairness", to={PARITY: 0.1}), [f"fairness.{PARITY}: 0.1 is no text"]),
+        (changed("drift", to=0.25), ["drift: 0.25 is no PSI"]),
+        (changed("drift", to="0"), ["drift: '0' is no PSI"]),
+        (changed("drift", to="25%"), ["drift: '25%' is no PSI"]),
         (changed("margins", "auc", to=0.01), ["margins.auc: 0.01 is no text"]),
         (changed("margins", "auc", to="little"), ["margins.auc: 'little' is no number"]),
         (changed("margins", "auc", to="NaN"), ["margins.auc: 'NaN' is out of range"]),
@@ -121,6 +130,17 @@ def test_a_mistake_is_named_with_its_place_and_what_is_allowed(raw: Any, named: 
     assert message.startswith("p.yaml")
     for part in named:
         assert part in message
+
+
+def test_groups_may_be_as_far_apart_as_each_tier_says_or_all_of_them() -> None:
+    by_tier = {"low": "0.2", "medium": "0.1", "high": "5%"}
+    raw = changed("fairness", to={PARITY: by_tier, "mean_error_difference": "25%"}) | {"drift": "0.3"}
+    policy = parse_policy(raw, "policy.yaml", {})
+    assert policy.fairness[PARITY] == by_tier
+    assert set(policy.fairness["mean_error_difference"].values()) == {"25%"}
+    silent = parse_policy(changed("margins", to={"auc": "0.01"}), "policy.yaml", {})
+    assert (policy.drift, silent.drift, silent.fairness) == ("0.3", "0.25", {})
+    assert policy.digest != silent.digest
 
 
 def test_a_margin_has_one_text() -> None:

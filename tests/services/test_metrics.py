@@ -45,6 +45,9 @@ def test_the_drift_monitors_metrics_are_its_report() -> None:
     assert found.report == DriftReport("b", "c", 1000, features, 1795444700.0, "M")
     assert found.report.drifted == ("credit_amount",)
     assert not found.failing
+    stricter = read_drift(DRIFT + 'synthetic_data_drift_threshold{model="M"} 0.04\n')["M"].report
+    assert stricter
+    assert stricter.drifted == ("credit_amount", "age_in_years")
 
 
 def test_each_model_has_its_own_report() -> None:

@@ -154,7 +154,14 @@ def test_predictions_that_cannot_be_judged_are_told(
 
 
 @pytest.mark.parametrize(
-    ("found", "said"), [({"rmse": 1.0}, "'rmse'"), ({"a b": 1.0}, "'a b'"), ({"ok": float("nan")}, "nan for ok")]
+    ("found", "said"),
+    [
+        ({"rmse": 1.0}, "'rmse'"),
+        ({"rmse_low": 1.0}, "'rmse_low'"),
+        ({"mae_difference_sex": 0.0}, "'mae_difference_sex'"),
+        ({"a b": 1.0}, "'a b'"),
+        ({"ok": float("nan")}, "nan for ok"),
+    ],
 )
 def test_metrics_of_its_own_cannot_pass_for_the_labs(
     found: Mapping[str, float], said: str, contract: Contract, frame: pd.DataFrame
@@ -162,6 +169,21 @@ def test_metrics_of_its_own_cannot_pass_for_the_labs(
     code = Code(lambda *_: Odd(lambda rows: np.zeros(rows)), evaluate=lambda *_: found)
     with pytest.raises(RunFailed, match=said):
         fitting.train(frame, contract, code)
+
+
+def test_what_it_does_to_its_arguments_changes_no_figure(contract: Contract, frame: pd.DataFrame) -> None:
+    def evaluate(_: Any, features: pd.DataFrame, target: "pd.Series[Any]") -> Mapping[str, float]:
+        target.iloc[:] = 0.0
+        features.iloc[:, :] = features.iloc[0, :]
+        return {"ok": 1.0}
+
+    def fit(*_: Any) -> Any:
+        return Odd(lambda rows: np.zeros(rows))
+
+    honest = fitting.train(frame.copy(), contract, Code(fit)).evaluation
+    meddled = fitting.train(frame.copy(), contract, Code(fit, evaluate=evaluate)).evaluation
+    assert (meddled.metrics, meddled.groups) == (honest.metrics, honest.groups)
+    assert meddled.own == {"ok": 1.0}
 
 
 @pytest.fixture
