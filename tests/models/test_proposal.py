@@ -315,6 +315,12 @@ def test_data_in_the_project_stays_where_it_is(project: Path) -> None:
     assert propose(project, "Sales", project / "data" / "s.csv", "amount").data == "data/s.csv"
 
 
+def test_data_elsewhere_in_the_project_is_copied_to_where_containers_see_it(project: Path) -> None:
+    datasets.sales().to_csv(project / "s.csv", index=False)
+    assert propose(project, "Sales", project / "s.csv", "amount").data == "data/sales.csv"
+    assert (project / "data" / "sales.csv").read_bytes() == (project / "s.csv").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("name", "sure"),
     [

@@ -10,7 +10,7 @@ import pytest
 from tests.support.lab import ROOT, LiveLab
 from tests.support.project import committed
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 
 _BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ENDED = "first-hour-block-ended"

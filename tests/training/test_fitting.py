@@ -9,6 +9,7 @@ import pytest
 from lab.training import fitting
 from lab.training.fitting import Trained, code_of
 from lab.training.plots import confusion_picture, roc_picture
+from lab.training.predictions import rounded
 from tests.support.contracts import CONTRACT, MODEL
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample_data.csv"
@@ -68,6 +69,14 @@ def test_each_metric_lies_in_its_interval(trained: Trained) -> None:
     assert set(found.intervals) == set(found.metrics)
     for name, (low, high) in found.intervals.items():
         assert low < found.metrics[name] < high, name
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.7351234567, "0.735123"), (56.5513491, "56.551349"), (0.00012345678, "0.000123457"), (-2.5e-12, "-2.5e-12")],
+)
+def test_a_metric_of_a_small_unit_keeps_its_digits(value: float, text: str) -> None:
+    assert str(rounded(value)) == text
 
 
 def test_accuracy_and_confusion_agree(trained: Trained) -> None:

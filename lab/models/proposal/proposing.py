@@ -22,6 +22,8 @@ from lab.models.proposal.writing import Files, contract_text, write
 
 # A file up to this size is copied into the project, where the lab can read it in containers, too.
 COPIED = 50 << 20
+# Folders of the project that containers see, too.
+_SEEN = ("data", "pipelines")
 _SUFFIXES = (".csv", ".parquet")
 
 
@@ -99,7 +101,7 @@ def _known(pipelines: Path) -> Mapping[str, str]:
 def _place(root: Path, data: Path, taken: Taken, slug: str) -> tuple[Path | None, str]:
     """Where the data is copied to, if it is, and what the contract calls it."""
     at = data.resolve()
-    if taken.original and at.is_relative_to(root):
+    if taken.original and any(at.is_relative_to(root / name) for name in _SEEN):
         return None, at.relative_to(root).as_posix()
     if taken.original and at.stat().st_size > COPIED:
         return None, str(at)
