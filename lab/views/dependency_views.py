@@ -23,7 +23,9 @@ def down_because(states: Iterable[ServiceState]) -> Mapping[str, tuple[Service, 
     out = [name for name, state in known.items() if state.health is Health.DOWN and name in BY_NAME]
     found = {name: causes(Service(name), out) for name, state in known.items() if _is_out(state)}
     found = {name: because for name, because in found.items() if because}
-    if watched := _watched(known.get(Service.PROMETHEUS), {*out, *found}):
+    # One that is starting can't be asked either.
+    away = [name for name, state in known.items() if state.health in _OUT and name != Service.PROMETHEUS]
+    if watched := _watched(known.get(Service.PROMETHEUS), away):
         roots = [cause for name in watched for cause in found.get(name, (Service(name),))]
         found[Service.PROMETHEUS] = tuple(dict.fromkeys(roots))
     return found

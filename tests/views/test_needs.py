@@ -230,6 +230,8 @@ def test_that_prometheus_misses_what_somebody_stopped_is_no_trouble_of_its_own()
     assert said(snapshot) == ["Drift monitor stopped"]
     assert "■ up, 1 stopped" in text(title_line(view_of(snapshot), 80))
     assert "for want of Drift monitor" in {row.key: row.text for row in panel("services", snapshot).rows}["prometheus"]
+    starting = {"health": Health.STARTING, "reason": "it doesn't listen yet"}
+    assert said(with_services(drift_monitor=starting, prometheus=missing)) == []
     # A target that is missed for another reason is.
     assert said(with_services(drift_monitor=STOPPED, prometheus={**missing, "reason": "Targets down: dagster."})) == [
         "Prometheus degraded",
