@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lab.governance.cases.orphans import Unaudited
+from lab.governance.cases.unrecorded_steps import Unaudited
 from lab.governance.ledger import Entry
 from lab.governance.ledger.entry import Fault
 
