@@ -1,5 +1,6 @@
 """verify-governance, reconcile and evidence as typed: both commands, exit codes, messages."""
 
+import json
 import os
 import subprocess
 import sys
