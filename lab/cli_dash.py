@@ -8,8 +8,9 @@ from lab.commands.cli_remote import config_of, endpoints
 
 if TYPE_CHECKING:
     from lab.commands.dash_commands import Wish
+    from lab.commands.parser import Parser
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands = argparse._SubParsersAction[Parser]
 
 _SCREENLESS = ("once", "json", "export")
 

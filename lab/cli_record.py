@@ -10,10 +10,11 @@ from lab.commands.cli_remote import given
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lab.commands.parser import Parser
     from lab.observe.polling import Connection
 
     Connect = Callable[[argparse.Namespace], Callable[[], Connection]]
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands = argparse._SubParsersAction[Parser]
 
 DEFAULT_PORT = 8787
 

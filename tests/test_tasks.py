@@ -146,6 +146,10 @@ def test_an_option_that_must_be_given_is_named(nowhere: dict[str, str]) -> None:
         (("logs", "--lines", "many"), "--lines 'many' is no whole number"),
         (("open", "postgres"), "postgres has no page"),
         (("restart", "nothing"), "'nothing' is no service"),
+        (("restart", ""), "restart was given an empty word"),
+        (("train", " "), "train was given an empty word"),
+        (("identity-add", "bob", "--key=", "--role=analyst"), "FILE.pub is empty"),
+        (("new-model", "Loan", "--data=", "--target=y"), "FILE is empty"),
     ],
 )
 def test_what_cannot_be_understood_exits_with_2_and_says_what_can(

@@ -42,7 +42,9 @@ def print_test(result: "AlertTest") -> None:
             one.receiver, printing.escape(one.host), _OUTCOMES[one.outcome], status, printing.escape(one.detail)
         )
     printing.show(table)
-    if not result.succeeded:
+    if result.succeeded:
+        printing.say("next: look whether it arrived; mlops-lab alerts shows what fired")
+    else:
         printing.say("next: mend what is named above, type invoke up, and try again: docs/alerts.md")
 
 

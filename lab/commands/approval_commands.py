@@ -227,10 +227,20 @@ def print_outcome(outcome: "Outcome") -> None:
         printing.say(f"{done}; audit entry {outcome.entry.seq if outcome.entry else '?'}")
         for change in outcome.changes:
             printing.say(f"  {change}")
+        printing.say(f"next: {_after(outcome)}")
     else:
         closed = ", ".join(gate.name for gate in outcome.gates if not gate.passed)
         seq = f"; audit entry {outcome.entry.seq} says so" if outcome.entry else ""
         printing.say(f"refused: {outcome.action} {outcome.model} version {outcome.version}, by the gate {closed}{seq}")
+        printing.say("next: what each closed gate asks for stands beside it; --dry-run shows them again")
+
+
+def _after(outcome: "Outcome") -> str:
+    """What to type when a decision is made."""
+    if outcome.action == "approve":
+        given = f'--model {outcome.model} --version {outcome.version} --reason "…"'
+        return f"invoke promote {given} --dry-run shows which gates stand before its promotion"
+    return "invoke models shows how every model stands"
 
 
 def print_gates(gates: Sequence["Gate"]) -> None:
@@ -264,3 +274,4 @@ def print_change(change: "Change") -> None:
     printing.say(f"{change.path}; " + (f"audit entry {seqs}" if seqs else "it was there already"))
     if any(entry.details.get("bootstrap") for entry in change.entries):
         printing.say("This first identity was taken on trust; from now on an identity must sign for every change.")
+    printing.say("next: invoke identity-list shows who may sign")

@@ -7,7 +7,9 @@ from lab.commands.command import REQUIRED, Command, Parameter
 from lab.commands.table import GROUPS, SUBCOMMANDS
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from lab.commands.parser import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 
 def register(commands: "Commands") -> None:

@@ -56,6 +56,7 @@ def print_backup(made: "Backup") -> None:
     for fault in made.faults:
         printing.say(f"the audit trail isn't intact: {fault}")
     printing.say("secrets are not in it: a restored lab has those of its own .env")
+    printing.say(f"next, in a lab that is empty: invoke restore {made.file}")
 
 
 def print_restored(done: "Restored") -> None:
@@ -70,4 +71,6 @@ def print_restored(done: "Restored") -> None:
     for fault in done.faults:
         printing.say(f"the audit trail isn't intact: {fault}")
     if done.succeeded:
-        printing.say(f"the audit trail is intact: head {done.head.seq}, {done.heads} published heads compared")
+        printing.say(
+            f"the audit trail is intact: head {done.head.seq}, {done.heads} published heads compared; next: mlops-lab"
+        )

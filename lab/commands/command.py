@@ -106,6 +106,7 @@ class Command(NamedTuple, Generic[T]):
         from lab.commands import printing
 
         own = dict(options)
+        self._refuse_empty(own)
         if own.pop("json", False):
             return self._run_as_json(own)
         quiet = not self.doing or (self.live and not sys.stdout.isatty())
@@ -113,6 +114,19 @@ class Command(NamedTuple, Generic[T]):
             value = self.function(Voice(report, printing.say), **self.fixed, **own)
         self.show(value)
         return self.code(value)
+
+    def _refuse_empty(self, own: Mapping[str, Any]) -> None:
+        """Raises UsageError for a name or file that must be given and is blank; versions and reasons say it better."""
+        from lab.base.errors import UsageError
+        from lab.commands.json_envelope import refuse
+
+        for one in self.parameters:
+            needed = one.default is REQUIRED and (one.option.bare or one.option.named) and one.name != "reason"
+            if needed and not str(own.get(one.name, "")).strip():
+                what = one.option.metavar or one.name.upper()
+                err = UsageError(f"{what} is empty.", f"Give {one.option.help}.")
+                refuse(self.name, err)
+                raise err
 
     def _run_as_json(self, own: Mapping[str, Any]) -> int:
         """One document, also of what can't be done: that is explained on standard error, too."""

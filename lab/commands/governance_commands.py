@@ -95,12 +95,13 @@ def print_proofs(proofs: "tuple[Proof, ...]") -> None:
     failed = sum(not proof.passed for proof in proofs)
     seconds = sum(proof.seconds for proof in proofs)
     printing.say(f"{len(proofs) - failed} of {len(proofs)} guardrails hold, proved in {printing.duration(seconds)}")
+    printing.say("next: docs/governance.md says what each line means" if failed else "next: mlops-lab audit verify")
 
 
 def print_reconciliation(found: "Reconciliation") -> None:
     """What differs, what was repaired, and what is left."""
     if not found.findings:
-        printing.say(f"{found.versions} versions: the registry says what the audit trail says")
+        printing.say(f"{found.versions} versions: the registry says what the audit trail says; next: invoke models")
         return
     table = printing.new_table("kind", "finding", "")
     for one in found.findings:
@@ -120,3 +121,4 @@ def print_evidence(made: "Evidence") -> None:
     printing.say(f"{made.files} files on version {made.version}, {made.state}; ledger entries {made.first}–{made.last}")
     for problem in made.problems:
         printing.say(f"not to be relied on: {problem}")
+    printing.say(f"next: {made.folder}/README.md says how to check it without this lab")

@@ -33,6 +33,9 @@ def allow_optional_positionals() -> None:
         # A mistyped option must not become the reason that the audit trail keeps.
         if value.startswith("--"):
             raise ParseError(f"No idea what '{value}' is!", machine.context)
+        # `invoke restart "$SERVICE"` must not restart all because nobody set it.
+        if not value.strip():
+            raise ParseError(f"{machine.context.name} was given an empty word", machine.context)
         take(machine, value)
 
     setattr(ParseMachine, "see_positional_arg", see_positional_arg)  # noqa: B010 - as below

@@ -58,7 +58,7 @@ def print_up(made: "tuple[LabConfig, UpResult]") -> None:
     config, result = made
     print_services(result.services, None if result.already else dict(result.ready_after))
     if result.already:
-        printing.say(f"{config.name} is up already: nothing to do")
+        printing.say(f"{config.name} is up already: nothing to do; next: mlops-lab")
     else:
         printing.say(f"{config.name} is up after {result.seconds:.1f} s; next: invoke demo-run, mlops-lab")
 
@@ -70,7 +70,7 @@ def down(voice: Voice) -> None:
 
     config = wiring.config_to_end()
     stopped = lifecycle.down(config, wiring.runtime(config), voice.say)
-    voice.say("the lab is down; its data stays" if stopped else "the lab was down already")
+    voice.say("the lab is down; its data stays; next: invoke up" if stopped else "the lab was down already")
 
 
 def nuke(
@@ -96,7 +96,7 @@ def nuke(
         kept = lifecycle.export_audit(wiring.own_lab(config), Path(keep_audit))
         voice.say(f"kept {kept} audit entries in {keep_audit}")
     lifecycle.nuke(config, runtime, voice.say)
-    voice.say("the lab is gone")
+    voice.say("the lab is gone; next: invoke up makes a new one")
     return 0
 
 
@@ -131,6 +131,9 @@ def print_services(states: "Sequence[ServiceState]", ready_after: dict[str, floa
     for state in states:
         if why := _why(state):
             printing.say(f"{state.name}: {why}")
+    if ready_after is None and (ailing := [one for one in states if one.health not in {"up", "absent"}]):
+        every = all(one.health == "down" for one in ailing) and not any(one.health == "up" for one in states)
+        printing.say("next: invoke up" if every else f"next: invoke logs {ailing[0].name}, or invoke doctor")
 
 
 def _why(state: "ServiceState") -> str:
@@ -214,3 +217,7 @@ def print_findings(findings: "Sequence[Finding]") -> None:
         detail, remedy = printing.escape(finding.detail), printing.escape(finding.remedy)
         table.add_row(finding.name, _VERDICTS[finding.verdict], detail, remedy)
     printing.show(table)
+    failed = ", ".join(dict.fromkeys(one.name for one in findings if one.verdict == "fail"))
+    printing.say(
+        f"next: mend {failed}, then type invoke doctor again" if failed else "next: invoke up, or invoke status"
+    )

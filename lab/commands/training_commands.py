@@ -109,6 +109,12 @@ def print_models(found: "ModelList") -> None:
             printing.show(f"[red]{printing.escape(one.name or one.folder)}: {printing.escape(one.problem)}[/]")
     if found.unread:
         printing.show(f"[yellow]versions are unknown: {printing.escape(found.unread)}[/]")
+    if broken := [one for one in found.models if one.problem]:
+        printing.say(f"next: mend {broken[0].folder or broken[0].name}, then type invoke models")
+    elif found.unread:
+        printing.say("next: invoke up")
+    else:
+        printing.say(f"next: invoke train {found.models[0].name}")
 
 
 def cancel(
@@ -125,6 +131,7 @@ def cancel(
 def print_cancelled(made: "Cancelled") -> None:
     """How the run ended, and where that is on record."""
     printing.say(f"run {made.run.run_id} is {made.run.status.lower()}; audit entry {made.entry.seq} says who asked")
+    printing.say("next: invoke demo-run, or mlops-lab to see what it left")
 
 
 def print_run(result: "DemoRun") -> None:
@@ -146,6 +153,15 @@ def print_run(result: "DemoRun") -> None:
         printing.show(printing.pairs(dict(sorted(result.version.tags.items())), "tag"))
     _print_entries(result)
     printing.show(printing.pairs(result.links, "link"))
+    printing.say(f"next: {_after(result)}")
+
+
+def _after(result: "DemoRun") -> str:
+    """What to type when the run has ended."""
+    if not result.version:
+        return "mend what the reason above names, then run it again; mlops-lab shows the run's events"
+    name, number = result.version.name, result.version.version
+    return f'somebody else: invoke approve --model {name} --version {number} --reason "…"; mlops-lab shows the gates'
 
 
 def _steps(run: "Run") -> "Table":

@@ -99,7 +99,10 @@ def standing(run: Run, blocked: frozenset[str]) -> tuple[str, str, Tone]:
             glyph, word, tone = "⊘", "blocked", Tone.WARN
         elif not any(step.status == "FAILURE" for step in run.steps):
             glyph, word, tone = "■", "aborted", Tone.WARN
-    return glyph, word, Tone.MUTED if _is_probe(run) else tone
+    if not _is_probe(run):
+        return glyph, word, tone
+    # One that was let in has nothing to ingest, on purpose: that it ended so is what was to be shown.
+    return ("○", "tried", Tone.MUTED) if word == "failed" else (glyph, word, Tone.MUTED)
 
 
 def _is_probe(run: Run) -> bool:

@@ -62,8 +62,7 @@ def test_nothing_is_proved_of_a_lab_that_is_down(nowhere: dict[str, str], tmp_pa
     xml = tmp_path / "proofs.xml"
     done = run(PROGRAMS[1], "verify-governance", "--only", "network", "--json", "--junit", str(xml), env=nowhere)
     assert done.returncode == 1
-    document = json.loads(done.stdout)
-    assert (document["command"], document["ok"], document["error"]["kind"]) == ("verify-governance", False, "LabError")
+    assert json.loads(done.stdout)["error"]["message"] in done.stderr
     assert f"The lab nowhere at {nowhere['LAB_HOME']} isn't up." in done.stderr
     assert not xml.exists()
 

@@ -169,7 +169,7 @@ def test_runs_sort_by_how_they_stand() -> None:
         "⊘ blocked",
         "✓ success",
         "✓ success",
-        "✗ failed",
+        "○ tried",
     ]
     assert standing(probe, frozenset())[2] == "muted"
 

@@ -64,7 +64,9 @@ def published(path: Path) -> list[Head]:
             except (ValueError, TypeError, KeyError, RecursionError):
                 seq, digest = None, None
             if type(seq) is not int or not isinstance(digest, str):
-                raise LedgerError(f"{path}, line {number}, is no published head.")
+                raise LedgerError(
+                    f"{path}, line {number}, is no published head.", "Give a file of heads, as came with an export."
+                )
             heads.append(Head(seq, digest, f"{path.name}, line {number}"))
     return sorted(heads, key=lambda head: head.seq)
 
