@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
@@ -19,6 +18,7 @@ from lab.observe.snapshot import LabInfo, Snapshot
 from lab.screen import themes
 from lab.screen.action_app import ActionApp
 from lab.screen.action_runner import Runner
+from lab.screen.binding import Binding, BindingType
 from lab.screen.messages import Narrowed, PollFailed, SnapshotTaken
 from lab.screen.saved_layout import SavedLayout
 from lab.screen.screens.main_screen import MainScreen

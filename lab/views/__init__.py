@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.views import audit_panel, drift_panel, models_panel, runs_panel, services_panel
-from lab.views.cells import PanelView
+from lab.views.cells import Column, PanelView
 from lab.views.document import Detail
 from lab.views.frame import banner, title_line
 from lab.views.view import View
@@ -26,4 +26,13 @@ PARTS: dict[str, Part] = {
     "drift": Part(drift_panel.panel, drift_panel.detail),
 }
 
-__all__ = ["PARTS", "Detail", "Part", "View", "banner", "title_line"]
+# Every column that a panel may have.
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "services": services_panel.COLUMNS,
+    "runs": (*runs_panel.COLUMNS, runs_panel.MODEL),
+    "models": models_panel.COLUMNS,
+    "audit": (*audit_panel.COLUMNS, audit_panel.MODEL),
+    "drift": drift_panel.COLUMNS,
+}
+
+__all__ = ["COLUMNS", "PARTS", "Detail", "Part", "View", "banner", "title_line"]

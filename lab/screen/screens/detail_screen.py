@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Generic, cast
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from lab.observe.details import DetailSource
 from lab.observe.snapshot import Slice
+from lab.screen.binding import Binding, BindingType
 from lab.screen.screens.fetching import NOT_RECORDED, Fetcher, SourceT, Want
 from lab.screen.screens.opening import detail_screen
 from lab.screen.screens.row_actions import browse, copy

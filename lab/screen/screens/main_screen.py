@@ -4,11 +4,11 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
+from lab.screen.binding import Binding, BindingType
 from lab.screen.messages import Narrowed
 from lab.screen.saved_layout import Layout
 from lab.screen.screens.row_actions import browse, copy

@@ -6,13 +6,13 @@ from typing import ClassVar, Self
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Static
 
+from lab.screen.binding import Binding, BindingType
 from lab.screen.widgets.paint import content, paragraphs
 from lab.screen.widgets.rows import RowList
 from lab.views.cells import Line, PanelState, PanelView, Row, Span, Tone, stretches

@@ -2,9 +2,8 @@
 
 from typing import Any, ClassVar
 
-from textual.binding import Binding, BindingType
-
 from lab.screen.actions import ACTIONS
+from lab.screen.binding import Binding, BindingType
 from lab.screen.messages import ActionWanted
 from lab.screen.widgets.panel import Panel
 
