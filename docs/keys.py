@@ -1,7 +1,7 @@
 """The screen's keys by place, read off what they are bound to."""
 
 from lab.screen.key_places import PLACES, Kinds, bindings_of
-from lab.screen.screens.help_screen import spell
+from lab.screen.key_spelling import spell
 
 
 def by_place() -> list[tuple[str, str]]:

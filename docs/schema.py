@@ -1,4 +1,4 @@
-"""Writes the JSON Schemas of a snapshot and of a model's contract: `python docs/schema.py`."""
+"""Writes the JSON Schemas of a snapshot, a model's contract and a screen's configuration: `python docs/schema.py`."""
 
 import json
 import sys
@@ -9,9 +9,14 @@ sys.path.insert(0, str(ROOT))
 
 from lab.models.contract import Contract  # noqa: E402 - run as a file, it must find the package first
 from lab.observe.snapshot_schema import snapshot_schema  # noqa: E402
+from lab.screen.user.fields import schema as screen_schema  # noqa: E402
 
-# The second is for editors, which show what a field means while it is typed.
-FILES = {"snapshot-schema.json": snapshot_schema, "model-schema.json": Contract.model_json_schema}
+# The others than the first are for editors, which show what a field means while it is typed.
+FILES = {
+    "snapshot-schema.json": snapshot_schema,
+    "model-schema.json": Contract.model_json_schema,
+    "screen-schema.json": screen_schema,
+}
 
 
 def text(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.startup import settle
+from lab.cli_config import register as register_config
 from lab.cli_dash import register as register_dash
 from lab.cli_record import register as register_record
 from lab.commands.arguments import register as register_commands
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     register_commands(commands)
     register_record(commands, _seconds, lambda options: partial(connect, endpoints(options)))
     register_dash(commands)
+    register_config(commands)
     completion = commands.add_parser("completion", help="print what makes a shell complete this command")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     completion.set_defaults(run=lambda options: _completion(parser, options.shell))
@@ -137,6 +139,7 @@ def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
 
     from lab.screen.app import LabApp
     from lab.screen.saved_layout import SavedLayout
+    from lab.screen.user.found import load_user
 
     app = LabApp(
         partial(connect, places),
@@ -145,6 +148,7 @@ def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
         open_details=partial(open_details, places=places),
         dashboards=partial(dashboards, places),
         memory=SavedLayout.of_user(os.environ),
+        user=load_user(os.environ),
         painted=painted,
     )
     app.run()

@@ -1,6 +1,7 @@
 """The half of the application that does things: actions, their account, and how the screen is left and found again."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -9,9 +10,11 @@ from textual.app import App
 
 from lab.base.errors import LabError
 from lab.screen.action_runner import Processes, Runner
+from lab.screen.key_spelling import key_spelled
 from lab.screen.messages import ActionWanted
 from lab.screen.saved_layout import Layout, SavedLayout
 from lab.screen.screens.main_screen import MainScreen
+from lab.screen.user.config import UserConfig
 from lab.screen.widgets.panel import Panel
 from lab.views.cells import Tone
 
@@ -35,6 +38,7 @@ class ActionApp(App[None]):
 
     view: "View"
     layout_kept = Layout()
+    user = UserConfig()
     _memory: SavedLayout | None = None
     _runner: Runner | None = None
     _controller: "ActionController | None" = None
@@ -73,6 +77,24 @@ class ActionApp(App[None]):
 
     def narrow(self, model: str) -> None:
         """Shows one model only; all of them when `model` is empty."""
+        raise NotImplementedError
+
+    def key_of(self, name: str, usual: str) -> str:
+        """How the first key of that name is called now; `usual` where nobody set another."""
+        key = self.keys_in_force.get(name)
+        return key_spelled(key.split(",")[0]) if key else usual
+
+    @property
+    def keys_in_force(self) -> Mapping[str, str]:
+        """The keys that a person has set, by name."""
+        return self.user.keys
+
+    def may_run_own(self, number: int) -> bool:
+        """Whether one of the person's own commands is offered here."""
+        raise NotImplementedError
+
+    def want_own(self, number: int, key: str = "") -> None:
+        """Runs one of the person's own commands for a row, after asking what has to be asked."""
         raise NotImplementedError
 
     def want(self, name: str, target: str = "") -> None:

@@ -16,19 +16,20 @@ from lab.base.errors import LabError
 from lab.observe.polling import Factory, Poller
 from lab.observe.snapshot import LabInfo, Snapshot
 from lab.screen import themes
-from lab.screen.action_app import ActionApp
 from lab.screen.action_runner import Runner
 from lab.screen.binding import Binding, BindingType
 from lab.screen.messages import Narrowed, PollFailed, SnapshotTaken
 from lab.screen.saved_layout import SavedLayout
-from lab.screen.screens.main_screen import MainScreen
+from lab.screen.screens.main_screen import MainScreen, main_screen
 from lab.screen.textual_private import style_with_theme
+from lab.screen.user.user_app import UserApp
 from lab.views import View
 from lab.views.jobs import Jobs
 
 if TYPE_CHECKING:
     from lab.screen.dash.dash_loop import Dashboards
     from lab.screen.screens.detail_screen import OpenDetails
+    from lab.screen.user.reading import Loaded
 
 
 def local_time() -> datetime:
@@ -43,13 +44,13 @@ def _commands() -> "type[Provider]":
     return LabCommands
 
 
-class LabApp(ActionApp):
+class LabApp(UserApp):
     """`factory` makes the observer, in a thread after the first paint; `clock` is replaced in tests.
 
     `runner` does what the screen is asked for, `memory` keeps how it was left; without one it isn't kept.
     `open_details` is where drill-downs ask, by the kind of thing; None where there is nobody to ask, as in a recording.
     `dashboards` is what dashboards need of the lab; None where there is no lab.
-    `painted` is called after the first paint.
+    `user` is what the person's own file says. `painted` is called after the first paint.
     """
 
     TITLE = "mlops-lab"
@@ -87,6 +88,7 @@ class LabApp(ActionApp):
         dashboards: "Callable[[], Dashboards] | None" = None,
         runner: Runner | None = None,
         memory: SavedLayout | None = None,
+        user: "Loaded | None" = None,
         painted: Callable[[], None] = lambda: None,
     ) -> None:
         # Asked for no colour, Textual draws in greys; with the terminal's own colours it draws in none.
@@ -95,7 +97,7 @@ class LabApp(ActionApp):
         self._dashboards = dashboards
         for own in themes.OWN:
             self.register_theme(own)
-        self._begin_with(self.remember(memory, theme))
+        self._begin_with(self.take_user(user, self.remember(memory, theme)))
         self._runner = runner
         self._painted = painted
         self._clock = clock
@@ -124,7 +126,7 @@ class LabApp(ActionApp):
         self._styled = True
 
     def get_default_screen(self) -> Screen[None]:
-        screen = MainScreen(self.view, self.layout_kept)
+        screen = main_screen(self.view, self.layout_kept, self.user)
         # With the class of this width from the start, the first resize has nothing to style again.
         name = [name for width, name in self.HORIZONTAL_BREAKPOINTS if width <= self.size.width][-1]
         screen.add_class(name, update=False)
@@ -137,6 +139,7 @@ class LabApp(ActionApp):
     def _begin(self) -> None:
         """What can wait for the first paint."""
         self._painted()
+        self.judge_user()
         self.poll()
 
     @work(exclusive=True, group="poll", exit_on_error=False)

@@ -41,3 +41,12 @@ class ActionWanted(Message):
         super().__init__()
         self.action = action
         self.target = target
+
+
+class OwnCommandWanted(Message):
+    """A person wants one of their own commands, by its number in the file, for the row `key` of its panel."""
+
+    def __init__(self, number: int, key: str = "") -> None:
+        super().__init__()
+        self.number = number
+        self.key = key

@@ -15,6 +15,11 @@ def style_with_theme(app: App[None]) -> None:
     app.stylesheet.set_variables(app.get_css_variables())
 
 
+def style_too(app: App[None], css: str) -> None:
+    """Adds rules to the app's own, before anything is styled."""
+    app.stylesheet.add_source(css, ("the user's configuration", ""), is_default_css=False)
+
+
 def parsed_action(action: str) -> tuple[str, str, tuple[Any, ...]]:
     """Namespace, name and parameters of an action such as `app.go_to('runs')`."""
     return parse(action)
@@ -38,4 +43,4 @@ def key_written(text: str) -> str | None:
         base = _character_to_key(base.lower() if "ctrl" in modifiers else base)
     elif base not in _NAMED and key_to_character(base) is None:
         return None
-    return "+".join([*(name for name in _MODIFIERS if name in modifiers), base])
+    return "+".join([*sorted(modifiers), base])

@@ -4,7 +4,10 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from textual.theme import BUILTIN_THEMES
+
 from lab.screen.textual_private import key_written
+from lab.screen.themes import OWN
 from lab.screen.user.config import Output, OwnCommand, PanelConfig, UserConfig
 from lab.screen.user.fields import COMMAND, LAYOUT, NEEDED, PANEL, PANELS, TOP, Field
 from lab.screen.user.placeholders import check as check_placeholders
@@ -37,6 +40,9 @@ def judge(raw: Mapping[str, Any]) -> UserConfig:
     Whether keys have these names and clash is another question: `key_places.judge_keys`.
     """
     top = _fields(raw, (), TOP)
+    themes = sorted({*BUILTIN_THEMES, *(theme.name for theme in OWN)})
+    if top.get("theme") not in {None, *themes}:
+        raise Wrong(("theme",), f"there is no theme {_shown(top['theme'])}", f"Known are: {', '.join(themes)}.")
     layout = _fields(top.get("layout", {}), ("layout",), LAYOUT)
     left, right = tuple(layout.get("left", ())), tuple(layout.get("right", ()))
     _judge_layout(layout, left, right)

@@ -4,12 +4,10 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.base.account import home
 from lab.base.errors import SettingsError
 from lab.screen.user.config import UserConfig
 from lab.screen.user.judging import Place, Wrong, judge
@@ -30,13 +28,6 @@ class Loaded:
     def refused(self, wrong: Wrong) -> "Loaded":
         """The same file, of which nothing is taken because of what is `wrong`."""
         return Loaded(UserConfig(), self.path, explained(self.path, self.text, wrong), self.text)
-
-
-def path_of_user(environ: Mapping[str, str]) -> Path:
-    """Below XDG_CONFIG_HOME, or where that is by default."""
-    base = environ.get("XDG_CONFIG_HOME", "")
-    folder = Path(base) if base.startswith("/") else home() / ".config"
-    return folder / "mlops-lab" / "screen.toml"
 
 
 def load(path: Path) -> Loaded:

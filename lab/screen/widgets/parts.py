@@ -1,11 +1,15 @@
 """The main screen's panels: each with the keys of what can be done with its rows."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lab.screen.actions import ACTIONS
 from lab.screen.binding import Binding, BindingType
-from lab.screen.messages import ActionWanted
+from lab.screen.messages import ActionWanted, OwnCommandWanted
+from lab.screen.user.config import OwnCommand
 from lab.screen.widgets.panel import Panel
+
+Commands = Mapping[int, OwnCommand]
 
 
 class PartPanel(Panel):
@@ -19,7 +23,13 @@ class PartPanel(Panel):
         """Whether a key works here."""
         if action == "want" and self._readonly and ACTIONS[parameters[0]].changes:
             return False
+        if action == "own_command":
+            return bool(self.app.may_run_own(*parameters))  # type: ignore[attr-defined]  # only a lab's app has them
         return super().check_action(action, parameters)
+
+    def action_own_command(self, number: int) -> None:
+        """Asks for a command of the user's on the chosen row."""
+        self.post_message(OwnCommandWanted(number, self.rows.current or ""))
 
     def action_want(self, name: str) -> None:
         """Asks for an action on the chosen row."""
@@ -78,3 +88,20 @@ PANELS: dict[str, type[PartPanel]] = {
     "audit": AuditPanel,
     "drift": DriftPanel,
 }
+
+
+def command_bindings(commands: Commands) -> list[BindingType]:
+    """The keys of a person's own commands, by their numbers."""
+    # An id that no line of [keys] can name: the title may be that of another key.
+    return [
+        Binding(one.key, f"own_command({number})", one.title, id=f"command {number}")
+        for number, one in commands.items()
+    ]
+
+
+def panel_of(name: str, number: int, readonly: bool, commands: Commands) -> PartPanel:
+    """The panel, with the keys of a person's own commands on its rows."""
+    kind: type[PartPanel] = PANELS[name]
+    if commands:
+        kind = type(kind.__name__, (kind,), {"BINDINGS": command_bindings(commands), "__module__": __name__})
+    return kind(name, number, readonly)
