@@ -88,7 +88,8 @@ def judge_keys(config: UserConfig) -> None:
     for where, kinds in _TOGETHER:
         before, after = _by_key(kinds, {}), _by_key(kinds, config.keys)
         for key, found in after.items():
-            if len(found) > 1 and not found <= before.get(key, set()):
+            # A few keys do one thing or another as it comes, esc for example: only what is more than that is a clash.
+            if len(found) > max(1, len(before.get(key, ()))):
                 chosen = next(name for name in config.keys if name in found)
                 others = " and ".join(sorted(found - {chosen}))
                 remedy = f"Give one of them another key, {others} for example by a line of its own."

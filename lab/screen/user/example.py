@@ -40,7 +40,7 @@ def _lines() -> Iterator[str]:
     yield from _fields(_PANEL, PANEL)
     yield "\n# [keys]"
     yield '# refresh = "f5"'
-    yield '# down = ["down", "n"]'
+    yield '# down = ["down", "ctrl+n"]'
     yield "\n# Commands of your own. They run as you, without a shell: each word of argv is one argument, whatever a"
     yield "# placeholder holds. They are left out while others can write this file."
     yield f"# Placeholders everywhere: {', '.join(f'{{{one}}}' for one in ANYWHERE)}"

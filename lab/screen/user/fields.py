@@ -21,7 +21,7 @@ TOP: Mapping[str, Field] = {
     "start": Field("string", "panel that has the focus at the start", PANELS),
     "layout": Field("table", "which panels stand where"),
     "panels": Field("table", "a table for each panel: panels.services, panels.runs …"),
-    "keys": Field("table", 'keys by what help calls them: refresh = "f5", down = ["down", "n"]'),
+    "keys": Field("table", 'keys by what help calls them: refresh = "f5", down = ["down", "ctrl+n"]'),
     "command": Field("tables", "commands of your own, each in a [[command]]"),
 }
 LAYOUT: Mapping[str, Field] = {

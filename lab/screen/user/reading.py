@@ -12,7 +12,8 @@ from lab.base.errors import SettingsError
 from lab.screen.user.config import UserConfig
 from lab.screen.user.judging import Place, Wrong, judge
 
-MOST_BYTES = 256 * 1024
+# What takes longer to read than this would put off the first paint; tomllib takes a dotted key's square of time.
+MOST_BYTES, LONGEST_LINE = 64 * 1024, 1000
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -94,6 +95,8 @@ def _unsafe(path: Path, status: os.stat_result) -> SettingsError | None:
 
 
 def _parsed(text: str) -> dict[str, Any]:
+    if long := next((at for at, line in enumerate(text.split("\n"), 1) if len(line) > LONGEST_LINE), 0):
+        raise Wrong((long,), f"this line has more than {LONGEST_LINE} characters", "Write a list over several lines.")
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as err:
