@@ -17,6 +17,7 @@ from lab.screen.screens.fetching import NOT_RECORDED, Fetcher, SourceT, Want
 from lab.screen.screens.opening import detail_screen
 from lab.screen.screens.row_actions import browse, copy
 from lab.screen.widgets.keybar import KeyBar
+from lab.screen.widgets.lab_bar import LabBar
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.panel import Panel
 from lab.screen.widgets.tabs import Subject, TabBar, subject
@@ -72,6 +73,10 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         self._drawable = False
 
     @property
+    def _several_labs(self) -> bool:
+        return len(getattr(self.app, "labs", ())) > 1
+
+    @property
     def names(self) -> list[str]:
         """The views' names, in order."""
         return [str(page.id) for page in self._pages]
@@ -112,6 +117,8 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         return self._open_details is None
 
     def compose(self) -> ComposeResult:
+        if self._several_labs:
+            yield LabBar()
         yield self._bar
         yield self._subject
         yield self._tabs

@@ -14,6 +14,7 @@ from lab.screen.saved_layout import Layout
 from lab.screen.screens.row_actions import browse, copy
 from lab.screen.user.config import UserConfig
 from lab.screen.widgets.keybar import KeyBar
+from lab.screen.widgets.lab_bar import LabBar
 from lab.screen.widgets.needs_strip import NeedsStrip
 from lab.screen.widgets.paint import content
 from lab.screen.widgets.panel import Panel
@@ -52,8 +53,11 @@ class MainScreen(Screen[None]):
         Binding("y", "copy", "Copy"),
     ]
 
-    def __init__(self, view: View, layout: Layout | None = None, user: UserConfig | None = None) -> None:
+    def __init__(
+        self, view: View, layout: Layout | None = None, user: UserConfig | None = None, several_labs: bool = False
+    ) -> None:
         super().__init__()
+        self._several_labs = several_labs
         self._view = view
         self._kept = layout or Layout()
         self._user = user or UserConfig()
@@ -90,9 +94,11 @@ class MainScreen(Screen[None]):
             sum(user[name].height or _LOWEST if name in user else _LOWEST for name in names)
             for names in (self._left, self._right)
         )
-        return max(LEAST_HEIGHT, tallest + _AROUND)
+        return max(LEAST_HEIGHT, tallest + _AROUND) + self._several_labs
 
     def compose(self) -> ComposeResult:
+        if self._several_labs:
+            yield LabBar()
         yield self._bar
         yield self._strip
         yield self._needs
@@ -267,12 +273,12 @@ class MainScreen(Screen[None]):
             )
 
 
-def main_screen(view: View, layout: Layout, user: UserConfig) -> MainScreen:
+def main_screen(view: View, layout: Layout, user: UserConfig, several_labs: bool = False) -> MainScreen:
     """The screen as a person wants it, with the keys of their commands about the whole lab."""
     commands = {number: one for number, one in enumerate(user.commands) if not one.panel}
     if not commands:
-        return MainScreen(view, layout, user)
+        return MainScreen(view, layout, user, several_labs)
     kind: type[MainScreen] = type(
         "MainScreen", (MainScreen,), {"BINDINGS": command_bindings(commands), "__module__": __name__}
     )
-    return kind(view, layout, user)
+    return kind(view, layout, user, several_labs)
