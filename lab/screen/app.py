@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from textual import on, work
 from textual.app import SystemCommand
@@ -107,6 +107,20 @@ class LabApp(LabsApp):
         first = LabPlace(factory, name, readonly, open_details, dashboards)
         self.take_labs((first, *others), interval_s, clock())
 
+    @classmethod
+    def of_labs(cls, places: Sequence[LabPlace], **options: Any) -> Self:
+        """The screen of these labs, the first one shown; `options` as an app's."""
+        first, *others = places
+        return cls(
+            first.factory,
+            name=first.name,
+            readonly=first.readonly,
+            open_details=first.open_details,
+            dashboards=first.dashboards,
+            others=others,
+            **options,
+        )
+
     def _begin_with(self, theme: str) -> None:
         """Sets the theme before anything is styled, so that nothing has to be styled again for it."""
         self._styled = self.theme == theme
@@ -148,13 +162,13 @@ class LabApp(LabsApp):
         self.record_shown(event.snapshot, lab)
         self.tell_news(lab.view.snapshot, event.snapshot, lab)
         history = lab.view.history.with_snapshot(event.snapshot)
-        self.show(replace(lab.view, snapshot=event.snapshot, history=history, trouble="", now=self._clock()), lab)
+        self._show(replace(lab.view, snapshot=event.snapshot, history=history, trouble="", now=self._clock()), lab)
 
     @on(PollFailed)
     def _failed(self, event: PollFailed) -> None:
         self.ask_others()
         lab = self.labs[event.lab]
-        self.show(replace(lab.view, trouble=event.reason, now=self._clock()), lab)
+        self._show(replace(lab.view, trouble=event.reason, now=self._clock()), lab)
 
     def _heartbeat(self) -> None:
         """Time goes on without snapshots: the header every second, ages in panels when nothing else redraws them."""
@@ -163,13 +177,13 @@ class LabApp(LabsApp):
             if lab is not self.lab:
                 continue
             if (view.now - lab.shown_at).total_seconds() > 2 * view.interval_s:
-                self.show(view)
+                self._show(view)
                 continue
             for screen in self.screen_stack:
                 if isinstance(screen, MainScreen):
                     screen.show_time(view)
 
-    def show(self, view: View, lab: LabSession | None = None) -> None:
+    def _show(self, view: View, lab: LabSession | None = None) -> None:
         """Takes the newest view of a lab, without one that of the lab that is shown."""
         lab = lab or self.lab
         lab.view = view
@@ -187,7 +201,7 @@ class LabApp(LabsApp):
 
     def take_jobs(self, jobs: Jobs, lab: LabSession) -> None:
         """Shows what is under way in a lab, and done."""
-        self.show(replace(lab.view, jobs=jobs), lab)
+        self._show(replace(lab.view, jobs=jobs), lab)
 
     @on(Narrowed)
     def _narrowed(self, event: Narrowed) -> None:
@@ -195,11 +209,11 @@ class LabApp(LabsApp):
 
     def narrow(self, model: str) -> None:
         """Shows one model only; all of them when `model` is empty."""
-        self.show(replace(self.view, model=model))
+        self._show(replace(self.view, model=model))
 
     def take_recording(self, path: str, lab: LabSession) -> None:
         """Shows that the file at `path` is being recorded to, or with an empty one that none is."""
-        self.show(replace(lab.view, recording=path), lab)
+        self._show(replace(lab.view, recording=path), lab)
 
     def action_refresh_now(self) -> None:
         """Ends the pause between two ticks."""

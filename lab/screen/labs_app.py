@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 from textual import on
 
@@ -25,20 +25,6 @@ class LabsApp(UserApp):
     # Each lab's screens are a mode of Textual's; the first one's is what the app begins in.
     DEFAULT_MODE = "lab-0"
     _opened: frozenset[str] = frozenset()
-
-    @classmethod
-    def of_labs(cls, places: Sequence[LabPlace], **options: Any) -> Self:
-        """The screen of these labs, the first one shown; `options` as an app's."""
-        first, *others = places
-        return cls(
-            first.factory,
-            name=first.name,
-            readonly=first.readonly,
-            open_details=first.open_details,
-            dashboards=first.dashboards,
-            others=others,
-            **options,
-        )
 
     def take_labs(self, places: Sequence[LabPlace], interval_s: float, now: datetime) -> None:
         """Makes what each lab needs; nobody is asked yet."""
@@ -100,9 +86,9 @@ class LabsApp(UserApp):
         self.lab.look_away()
         self.lab = lab
         self.switch_mode(lab.mode)
-        self.show(self.view)
+        self._show(self.view)
         lab.look()
 
-    def show(self, view: View, lab: LabSession | None = None) -> None:
+    def _show(self, view: View, lab: LabSession | None = None) -> None:
         """Takes the newest view of a lab, without one that of the lab that is shown."""
         raise NotImplementedError

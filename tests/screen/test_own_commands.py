@@ -20,7 +20,7 @@ from lab.screen.screens.output_screen import OutputScreen
 from tests.screen import snapshots
 from tests.screen.doing import confirming
 from tests.screen.fakes import Playing
-from tests.screen.owning import ECHO, app_of, command, notices, owning, write
+from tests.screen.owning import ECHO, app_of, command, done, notices, owning, write
 from tests.screen.test_screens import settle, with_history
 
 HOSTILE = {
@@ -134,7 +134,7 @@ async def test_a_clash_takes_the_commands_away(tmp_path: Path) -> None:
 
 
 async def test_leaving_ends_the_command_and_what_it_started(tmp_path: Path) -> None:
-    code = "import subprocess, sys, time; p = subprocess.Popen(['sleep', '300']); print(p.pid, flush=True); time.sleep(300)"
+    code = "import subprocess as s, time; print(s.Popen(['sleep', '300']).pid, flush=True); time.sleep(300)"
     text = command([sys.executable, "-c", code], confirm=False)
     async with owning(write(tmp_path, text)) as (app, pilot):
         await pilot.press("f6")
@@ -142,7 +142,6 @@ async def test_leaving_ends_the_command_and_what_it_started(tmp_path: Path) -> N
             await pilot.pause(0.01)
         child = int("".join(span.text for span in screen._page.text.lines[0]))
         await pilot.press("escape")
-        await app.workers.wait_for_complete([one for one in app.workers if one.node is screen])
         for _ in range(500):
             if not alive(child):
                 break
@@ -191,8 +190,7 @@ async def test_one_beside_the_screen_tells_how_it_ended(tmp_path: Path) -> None:
     text = command([sys.executable, "-c", "raise SystemExit(3)"], confirm=False, output="none")
     async with owning(write(tmp_path, text)) as (app, pilot):
         await pilot.press("f6")
-        await app.workers.wait_for_complete([one for one in app.workers if one.group == "own"])
-        await pilot.pause()
+        await done(app, pilot, "own")
         assert notices(app)[-1] == "ended with 3"
 
 

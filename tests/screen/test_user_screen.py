@@ -68,7 +68,7 @@ async def test_control_c_goes_on_leaving(tmp_path: Path) -> None:
 
 
 async def test_layout_columns_and_order_are_those_of_the_file(tmp_path: Path) -> None:
-    async with owning(write(tmp_path, LAYOUT)) as (app, pilot):
+    async with owning(write(tmp_path, LAYOUT)) as (app, _):
         main = app.screen
         assert isinstance(main, MainScreen)
         assert app.theme == themes.LIGHT.name

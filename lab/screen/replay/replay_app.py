@@ -185,7 +185,7 @@ class ReplayApp(LabApp):
         if state != self._drawn:
             self._drawn = state
             self._load()
-            self.show(self.view)
+            self._show(self.view)
         for screen in self.screen_stack:
             if isinstance(screen, ReplayScreen):
                 screen.timeline.draw()
