@@ -1,5 +1,6 @@
 """The terminal screen's application: polls, keeps the newest view, hands it to the screens."""
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from textual.command import Provider
 from textual.screen import Screen
 
 from lab.base.errors import LabError
+from lab.base.threads import LeavingThreads
 from lab.observe.polling import Factory
 from lab.screen import themes
 from lab.screen.action_runner import Runner
@@ -147,6 +149,8 @@ class LabApp(LabsApp):
     def _begin(self) -> None:
         """What can wait for the first paint."""
         self._painted()
+        # A name that is looked up in vain must hold up neither other labs nor leaving.
+        asyncio.get_running_loop().set_default_executor(LeavingThreads())
         self.judge_user()
         self.poll()
 
