@@ -18,7 +18,7 @@ from lab.screen.widgets.lab_bar import LabBar
 from lab.screen.widgets.needs_strip import NeedsStrip
 from lab.screen.widgets.paint import content
 from lab.screen.widgets.panel import Panel
-from lab.screen.widgets.parts import command_bindings, panel_of
+from lab.screen.widgets.parts import panel_of, with_commands
 from lab.screen.widgets.titlebar import TitleBar
 from lab.views import PARTS, Detail, View, banner
 from lab.views.activity import line as activity_line
@@ -94,7 +94,7 @@ class MainScreen(Screen[None]):
             sum(user[name].height or _LOWEST if name in user else _LOWEST for name in names)
             for names in (self._left, self._right)
         )
-        return max(LEAST_HEIGHT, tallest + _AROUND) + self._several_labs
+        return max(LEAST_HEIGHT, tallest + _AROUND + self._several_labs)
 
     def compose(self) -> ComposeResult:
         if self._several_labs:
@@ -276,9 +276,4 @@ class MainScreen(Screen[None]):
 def main_screen(view: View, layout: Layout, user: UserConfig, several_labs: bool = False) -> MainScreen:
     """The screen as a person wants it, with the keys of their commands about the whole lab."""
     commands = {number: one for number, one in enumerate(user.commands) if not one.panel}
-    if not commands:
-        return MainScreen(view, layout, user, several_labs)
-    kind: type[MainScreen] = type(
-        "MainScreen", (MainScreen,), {"BINDINGS": command_bindings(commands), "__module__": __name__}
-    )
-    return kind(view, layout, user, several_labs)
+    return with_commands(MainScreen, commands)(view, layout, user, several_labs)

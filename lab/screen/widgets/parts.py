@@ -1,7 +1,7 @@
 """The main screen's panels: each with the keys of what can be done with its rows."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from lab.screen.actions import ACTIONS
 from lab.screen.binding import Binding, BindingType
@@ -10,6 +10,7 @@ from lab.screen.user.config import OwnCommand
 from lab.screen.widgets.panel import Panel
 
 Commands = Mapping[int, OwnCommand]
+T = TypeVar("T")
 
 
 class PartPanel(Panel):
@@ -90,18 +91,21 @@ PANELS: dict[str, type[PartPanel]] = {
 }
 
 
-def command_bindings(commands: Commands) -> list[BindingType]:
-    """The keys of a person's own commands, by their numbers."""
+def with_commands(kind: type[T], commands: Commands) -> type[T]:
+    """The same panel or screen, with the keys of a person's own commands."""
+    if not commands:
+        return kind
     # An id that no line of [keys] can name: the title may be that of another key.
-    return [
+    own = [
         Binding(one.key, f"own_command({number})", one.title, id=f"command {number}")
         for number, one in commands.items()
     ]
+    keys = {one.key for one in commands.values()}
+    # A class takes keys away from those that it is made of; a command that is refused gives its key back.
+    usual = [one for base in kind.__mro__ for one in vars(base).get("BINDINGS", ()) if keys & set(one.key.split(","))]
+    return type(kind.__name__, (kind,), {"BINDINGS": [*own, *usual], "__module__": kind.__module__})
 
 
 def panel_of(name: str, number: int, readonly: bool, commands: Commands) -> PartPanel:
     """The panel, with the keys of a person's own commands on its rows."""
-    kind: type[PartPanel] = PANELS[name]
-    if commands:
-        kind = type(kind.__name__, (kind,), {"BINDINGS": command_bindings(commands), "__module__": __name__})
-    return kind(name, number, readonly)
+    return with_commands(PANELS[name], commands)(name, number, readonly)
