@@ -78,7 +78,8 @@ class LabApp(LabsApp):
         Binding("ctrl+p", "command_palette", "Palette", key_display="^p"),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
-        Binding("ctrl+c", "quit", "Quit", show=False),
+        # Without a name: whatever a person binds, this goes on leaving.
+        Binding("ctrl+c", "quit", "Quit", show=False, id=""),
     ]
 
     def __init__(

@@ -15,6 +15,7 @@ from lab.screen.app import LabApp
 from lab.screen.dash.board import Board
 from lab.screen.dash.dash_screen import DashScreen
 from lab.screen.dash.picking import Picking
+from lab.screen.key_spelling import key_spelled
 from lab.screen.replay.replay_app import ReplayApp
 from lab.screen.screens.alert_screen import AlertScreen
 from lab.screen.screens.detail_screen import DetailScreen
@@ -93,7 +94,7 @@ def judge_keys(config: UserConfig) -> None:
                 chosen = next(name for name in config.keys if name in found)
                 others = " and ".join(sorted(found - {chosen}))
                 remedy = f"Give one of them another key, {others} for example by a line of its own."
-                raise Wrong(("keys", chosen), f"{key!r} is the key of {others}, too, in {where}", remedy)
+                raise Wrong(("keys", chosen), f"{key_spelled(key)!r} is the key of {others}, too, in {where}", remedy)
     _judge_commands(config)
 
 
@@ -104,12 +105,14 @@ def _judge_commands(config: UserConfig) -> None:
             if command.panel and where != f"the {command.panel} panel":
                 continue
             if taken := _by_key(kinds, config.keys).get(command.key):
-                said = f"{command.key!r} is the key of {' and '.join(sorted(taken))} in {where}"
+                said = f"{key_spelled(command.key)!r} is the key of {' and '.join(sorted(taken))} in {where}"
                 raise Wrong(place, said, "Take another key, or give that one another by [keys].")
         for other in config.commands[:number]:
             together = not (other.panel and command.panel) or other.panel == command.panel
             if other.key == command.key and together:
-                raise Wrong(place, f"{command.key!r} is the key of {other.title!r} already", "Take another key.")
+                raise Wrong(
+                    place, f"{key_spelled(command.key)!r} is the key of {other.title!r} already", "Take another key."
+                )
 
 
 def _by_key(kinds: Kinds, keymap: Mapping[str, str]) -> dict[str, set[str]]:

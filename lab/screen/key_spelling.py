@@ -20,6 +20,8 @@ _NAMES = {
     "shift+tab": "⇧tab",
     "home": "home",
     "ctrl+p": "^p",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
     "comma": ",",
     "full_stop": ".",
     "left_square_bracket": "[",

@@ -34,7 +34,7 @@ share = 2
 
 [keys]
 refresh = "f5"
-down = ["down", "N", "<"]
+down = ["down", "N", "="]
 help = "f1"
 
 [[command]]
@@ -72,7 +72,7 @@ def test_everything_that_can_be_set_is_taken(path: Path) -> None:
         ("models",),
         (2, 1),
         {"runs": PanelConfig(("run", "owner"), Order("took", True), 0, 2)},
-        {"refresh": "f5", "down": "down,N,less_than_sign", "help": "f1"},
+        {"refresh": "f5", "down": "down,N,equals_sign", "help": "f1"},
         (
             OwnCommand(
                 "ctrl+o",

@@ -50,7 +50,8 @@ class OwnCommands:
             if said is not None:
                 self._run(command, argv)
 
-        self._app.push_screen(ConfirmScreen(command.title, body, False, "Run"), answered)
+        title = self._app.titled(command.title, self._app.lab)
+        self._app.push_screen(ConfirmScreen(title, body, False, "Run"), answered)
 
     @property
     def _lab(self) -> str:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from lab.screen.user.reading import Loaded
 
 _NOTICE_S = 20.0
-# Whatever a person binds, this goes on leaving.
-_LEAVES = "ctrl+c"
 
 
 class UserApp(ActionApp):
@@ -38,11 +36,7 @@ class UserApp(ActionApp):
         if os.environ.get(DRIVER):
             # Whoever learns the address of a browser's screen must not get at more than the lab.
             self.user = self.user.without_commands()
-        keys = {
-            **self.user.keys,
-            **({"quit": f"{self.user.keys['quit']},{_LEAVES}"} if "quit" in self.user.keys else {}),
-        }
-        self.set_keymap(keys)
+        self.set_keymap(self.user.keys)
         sorts = {name: panel.sort for name, panel in self.user.panels.items() if panel.sort}
         kept = self.layout_kept
         self.layout_kept = replace(
@@ -78,10 +72,7 @@ class UserApp(ActionApp):
     @property
     def keys_in_force(self) -> Mapping[str, str]:
         """The keys that a person has set, by name; none where they were refused."""
-        if self.keys_refused:
-            return {}
-        leaving = self.user.keys.get("quit")
-        return {**self.user.keys, "quit": f"{leaving},{_LEAVES}"} if leaving else self.user.keys
+        return {} if self.keys_refused else self.user.keys
 
     @on(OwnCommandWanted)
     def _own_wanted(self, event: OwnCommandWanted) -> None:
