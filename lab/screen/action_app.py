@@ -55,7 +55,7 @@ class ActionApp(App[None]):
 
     def titled(self, title: str, lab: "LabSession") -> str:
         """A title that says which lab is meant, where there are several."""
-        return f"{lab.place.name}: {title}" if len(self.labs) > 1 else title
+        return f"{lab.name}: {title}" if len(self.labs) > 1 else title
 
     def remember(self, memory: SavedLayout | None, theme: str) -> str:
         """Takes the layout out of `memory`, and returns the theme to begin with."""

@@ -41,6 +41,11 @@ class LabSession:
         self.recording: ScreenRecording | None = None
 
     @property
+    def name(self) -> str:
+        """What the lab is called: as it calls itself, once that is known."""
+        return self.view.snapshot.lab.name or self.place.name
+
+    @property
     def mode(self) -> str:
         """What Textual calls its stack of screens."""
         return f"lab-{self.number}"

@@ -60,7 +60,7 @@ class LabsApp(UserApp):
         """Draws the line of labs wherever it is in sight."""
         if len(self.labs) == 1:
             return
-        tabs = [tab_of(lab.place.name, lab.view) for lab in self.labs]
+        tabs = [tab_of(lab.name, lab.view) for lab in self.labs]
         for screen in self.screen_stack:
             for bar in screen.query(LabBar):
                 bar.show(tabs, self.lab.number)

@@ -58,7 +58,7 @@ def commands(app: "ActionApp") -> Iterable[SystemCommand]:
     for lab in app.labs:
         if lab is not app.lab:
             said = f"Keys {key('next-lab', '>')} and {key('lab-before', '<')} walk through the labs"
-            yield SystemCommand(f"Lab {lab.place.name}", said, partial(app.show_lab, lab.number))
+            yield SystemCommand(f"Lab {lab.name}", said, partial(app.show_lab, lab.number))
     bell = "off" if app.layout_kept.bell else "on"
     yield SystemCommand(f"Bell {bell}", "With notices: a service, a run's end, an alert", app.action_ring)
     for number, name in enumerate(PARTS, 1):
