@@ -84,10 +84,21 @@ class LabsApp(UserApp):
                 self._opened |= {one.mode}
                 self.add_mode(one.mode, self.get_default_screen)
         self.lab.look_away()
+        self._rest(True)
         self.lab = lab
         self.switch_mode(lab.mode)
+        self._rest(False)
         self._show(self.view)
         lab.look()
+
+    def _rest(self, resting: bool) -> None:
+        """Drill-downs of a lab that isn't shown ask nothing."""
+        # Imported with the first change of labs: before the first paint that would cost time.
+        from lab.screen.screens.detail_screen import DetailScreen
+
+        for screen in self.screen_stack:
+            if isinstance(screen, DetailScreen):
+                screen.rest(resting)
 
     def _show(self, view: View, lab: LabSession | None = None) -> None:
         """Takes the newest view of a lab, without one that of the lab that is shown."""

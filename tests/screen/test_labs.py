@@ -23,6 +23,7 @@ from lab.views.jobs import ActionResult
 from tests.screen import snapshots
 from tests.screen.doing import Scripted, confirming
 from tests.screen.fakes import Playing
+from tests.screen.settling import Settling, live_app
 from tests.screen.test_screens import with_history
 
 
@@ -197,6 +198,35 @@ async def test_unseen_labs_are_asked_more_rarely_and_at_once_when_somebody_looks
         await pilot.press("greater_than_sign")
         assert paces == [("prod", 20.0), ("staging", 2.0)]
         assert UNSEEN_LEAST_S < 20
+
+
+async def test_drill_downs_of_an_unseen_lab_ask_nothing() -> None:
+    rested: list[bool] = []
+
+    class Noting:
+        def rest(self, resting: bool) -> None:
+            rested.append(resting)
+
+    async with two() as (app, pilot):
+        await pilot.press("2", "down", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+        app.screen._fetcher = Noting()  # type: ignore[assignment]
+        await pilot.press("greater_than_sign")
+        assert rested == [True]
+        await pilot.press("less_than_sign")
+        assert rested == [True, False]
+
+
+async def test_a_round_that_goes_on_ends_by_the_new_pace() -> None:
+    observer = Settling()
+    app = live_app(observer, interval_s=3600.0)
+    async with app.run_test() as pilot:
+        while not observer.asked:
+            await pilot.pause()
+        app.lab.poller.pace(0.01)
+        while len(observer.asked) < 3:
+            await pilot.pause()
 
 
 async def test_five_that_cannot_be_reached_hurt_neither_the_shown_one_nor_leaving(

@@ -3,9 +3,10 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,6 +200,20 @@ async def test_one_that_wants_the_terminal_is_told_where_there_is_none(tmp_path:
         await pilot.press("f6")
         await pilot.pause()
         assert notices(app)[-1] == "There is no terminal to give to it here."
+
+
+async def test_ctrl_c_ends_the_command_that_has_the_terminal_and_not_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The terminal sends the signal to both: here the command sends it to its parent and to itself."""
+    code = "import os, time; os.kill(os.getppid(), 2); os.kill(os.getpid(), 2); time.sleep(60)"
+    monkeypatch.setattr(LabApp, "suspend", lambda _: nullcontext())
+    text = command([sys.executable, "-c", code], confirm=False, output="terminal")
+    async with owning(write(tmp_path, text)) as (app, pilot):
+        await pilot.press("f6")
+        await pilot.pause()
+        assert notices(app)[-1] == f"ended with {-signal.SIGINT}"
+        assert app.is_running
 
 
 PICTURED = command([*ECHO, "{owner}", "it's"], panel="models", title="Tell the owner")

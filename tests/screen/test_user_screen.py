@@ -1,18 +1,23 @@
 """The screen as a person's own file has it: keys, columns, order, layout; and what is said of a file that is wrong."""
 
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
+from lab.recording.playback import Recording
 from lab.screen import themes
+from lab.screen.replay.replay_app import ReplayApp
 from lab.screen.saved_layout import Layout, SavedLayout
 from lab.screen.screens.help_screen import HelpScreen, groups_for
 from lab.screen.screens.main_screen import MainScreen
+from lab.screen.user.reading import load
 from lab.views.sorting import Order
 from tests.screen import snapshots
 from tests.screen.fakes import Playing
-from tests.screen.owning import app_of, notices, owning, write
+from tests.screen.owning import ECHO, app_of, command, done, notices, owning, write
+from tests.screen.recordings import day, made
 from tests.screen.test_screens import settle, with_history
 from tests.screen.test_zoom import in_sight
 
@@ -145,3 +150,18 @@ def test_picture_of_a_refused_file(
     app.lab.poller.pace(0.01)
     app.observer = observer  # type: ignore[attr-defined]
     assert snap_compare(app, terminal_size=(80, 24), run_before=settle)
+
+
+async def test_a_replay_has_the_keys_and_the_layout_and_runs_no_command(tmp_path: Path) -> None:
+    path = write(tmp_path, LAYOUT + command(ECHO, key="f6", changes=False))
+    with Recording(made(tmp_path / "lab.jsonl.gz", day(3))) as recording:
+        app = ReplayApp(recording, UTC, load(path))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await done(app, pilot, "user")
+            main = app.screen
+            assert isinstance(main, MainScreen)
+            assert (main.panel_name, app.theme, app.user.commands) == ("runs", themes.LIGHT.name, ())
+            assert "f6" not in main.active_bindings
+            await pilot.press("Z")
+            assert main.has_class("-zoomed")
+            assert notices(app) == []

@@ -234,6 +234,11 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         if self._fetcher:
             self._fetcher.hurry()
 
+    def rest(self, resting: bool) -> None:
+        """Asks nothing while another lab is shown."""
+        if self._fetcher:
+            self._fetcher.rest(resting)
+
     def ask_anew(self, name: str) -> None:
         """What `name` asks for has changed."""
         if self._fetcher:

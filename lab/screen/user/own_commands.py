@@ -3,8 +3,10 @@
 import asyncio
 import shlex
 import shutil
+import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -83,7 +85,7 @@ class OwnCommands:
 
     def _in_terminal(self, command: OwnCommand, argv: list[str]) -> None:
         try:
-            with self._app.suspend():
+            with self._app.suspend(), _interrupted_alone():
                 code = subprocess.run(argv, check=False).returncode
         except SuspendNotSupported:
             said = "There is no terminal to give to it here."
@@ -115,6 +117,17 @@ class OwnCommands:
     def _tell(self, command: OwnCommand, said: str, ok: bool) -> None:
         level: Severity = "information" if ok else "error"
         self._app.notify(said, title=command.title, severity=level, timeout=_NOTICE_S, markup=False)
+
+
+@contextmanager
+def _interrupted_alone() -> Iterator[None]:
+    """Ctrl-C ends the command that has the terminal, and not the screen, which the terminal tells of it, too."""
+    # A handler that does nothing: what is ignored would be ignored by the command as well.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _shown(argv: Sequence[str]) -> Line:
