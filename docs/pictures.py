@@ -9,8 +9,9 @@ import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -31,8 +32,11 @@ from lab.recording.playback import Recording  # noqa: E402
 from lab.screen.app import LabApp  # noqa: E402
 from lab.screen.dash.dash_app import DashApp  # noqa: E402
 from lab.screen.dash.dash_loop import Dashboards  # noqa: E402
+from lab.screen.lab_session import LabPlace, LabSession  # noqa: E402
 from lab.screen.replay.player import REMEMBERED  # noqa: E402
 from lab.screen.replay.replay_app import ReplayApp  # noqa: E402
+from lab.screen.user.judging import judge  # noqa: E402
+from lab.screen.user.reading import Loaded  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 SESSION = ROOT / "docs" / "session"
@@ -46,18 +50,36 @@ TAPE_S = 240.0
 
 @dataclass(frozen=True)
 class Picture:
-    """A moment of the session (UTC), a size, and the keys that lead there; without `replay` no timeline is shown."""
+    """A moment of the session (UTC), a size, and the keys that lead there; without `replay` no timeline is shown.
+
+    `own` is what a person's own file says; `others` are moments that stand for more labs, by name.
+    """
 
     name: str
     at: str
     keys: Sequence[str] = ()
     size: tuple[int, int] = NORMAL
     replay: bool = False
+    own: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 # The session: started at 18:51, a version brought to production, a second one approved; then the data drifts and a
 # third is trained on it; MLflow hangs; in the end the lab is stopped.
 DRIFTED, HUNG, DOWN = "2026-11-23T18:59:00", "2026-11-23T18:59:50", "2026-11-23T19:06:16"
+OWN = """
+theme = "gruvbox"
+start = "runs"
+layout = { left = ["runs", "services"], right = ["models", "drift"], widths = [3, 2] }
+panels.runs = { columns = ["run", "status", "owner", "took", "steps"], sort = "-took" }
+panels.services = { columns = ["name", "state", "memory", "uptime"], height = 12 }
+keys = { refresh = "f5" }
+[[command]]
+key = "ctrl+o"
+title = "Tell the owner"
+panel = "models"
+argv = ["echo", "--to={owner}", "Version {version} of {model} is {approval}."]
+"""
 PICTURES = (
     Picture("main-120x40", DRIFTED, ["2", "j", "k"]),
     Picture("main-80x24", DRIFTED, size=(80, 24)),
@@ -77,6 +99,9 @@ PICTURES = (
     Picture("alert", DRIFTED, ["5", "enter"]),
     Picture("help", DRIFTED, ["3", "question_mark"]),
     Picture("palette", DRIFTED, ["ctrl+p"]),
+    Picture("own-layout", DRIFTED, own=OWN),
+    Picture("own-command", DRIFTED, ["3", "j", "ctrl+o"], own=OWN),
+    Picture("labs", DRIFTED, others={"staging": HUNG, "eu-west.example.com": DOWN}),
     Picture("replay", "2026-11-23T18:59:55", replay=True),
 )
 
@@ -120,7 +145,7 @@ class _Session:
 class _Still(LabApp):
     """A screen that tells of nothing: what happens a hundred times as fast is no news."""
 
-    def tell_news(self, before: Snapshot, after: Snapshot) -> None:
+    def tell_news(self, before: Snapshot, after: Snapshot, lab: LabSession) -> None:
         """Nothing."""
 
 
@@ -134,7 +159,22 @@ def screen(recording: Recording, picture: Picture) -> LabApp:
     end = recording.index_at(moment.timestamp())
     *before, last = [recording.snapshot(index) for index in range(max(0, end - REMEMBERED), end + 1)]
     observer = _Session([*before, last])
-    return _Still(lambda: Connection(observer, last), interval_s=0.01, clock=lambda: moment, open_details=Tape(TAPE))
+    return _Still(
+        lambda: Connection(observer, last),
+        interval_s=0.01,
+        clock=lambda: moment,
+        open_details=Tape(TAPE),
+        name=last.lab.name,
+        others=[_place(recording, name, at) for name, at in picture.others.items()],
+        user=Loaded(judge(tomllib.loads(picture.own)), Path("screen.toml")) if picture.own else None,
+    )
+
+
+def _place(recording: Recording, name: str, at: str) -> LabPlace:
+    """A lab that stands still as the session did at a moment."""
+    shot = recording.snapshot(recording.index_at(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp()))
+    shot = replace(shot, lab=replace(shot.lab, name=name))
+    return LabPlace(lambda: Connection(_Session([]), shot), name, readonly=True)
 
 
 async def drawing(recording: Recording, picture: Picture) -> str:

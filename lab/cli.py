@@ -12,23 +12,26 @@ from typing import TYPE_CHECKING, Any
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.startup import settle
+from lab.cli_config import register as register_config
 from lab.cli_dash import register as register_dash
 from lab.cli_record import register as register_record
 from lab.commands.arguments import register as register_commands
-from lab.commands.cli_remote import config_of, endpoints
+from lab.commands.cli_remote import config_of, endpoints, labs
 from lab.commands.cli_remote import register as register_remote
 from lab.commands.parser import Parser
 
 if TYPE_CHECKING:
     from lab.observe.details import DetailSource
     from lab.observe.polling import Connection
-    from lab.observe.snapshot import Snapshot
+    from lab.observe.snapshot import LabInfo, Snapshot
     from lab.screen.dash.dash_loop import Dashboards
+    from lab.screen.lab_session import LabPlace
 
 FASTEST_S, SLOWEST_S = 0.5, 3600.0
 # Addresses of a lab elsewhere; none: the one on this machine.
 Places = Mapping[Service, str]
 NOWHERE: Places = {}
+Labs = Mapping[str, Places]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     register_commands(commands)
     register_record(commands, _seconds, lambda options: partial(connect, endpoints(options)))
     register_dash(commands)
+    register_config(commands)
     completion = commands.add_parser("completion", help="print what makes a shell complete this command")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     completion.set_defaults(run=lambda options: _completion(parser, options.shell))
@@ -109,10 +113,10 @@ def _seconds(text: str) -> float:
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if options.json and not options.once:
         parser.error("--json needs --once")
-    places = endpoints(options)
+    found = labs(options)
     if options.once:
-        return _once(options.json, places)
-    return _screen(options.refresh, options.readonly or bool(places), places)
+        return _once(options.json, found)
+    return _screen(options.refresh, options.readonly, found)
 
 
 def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
@@ -122,7 +126,7 @@ def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
     return 0
 
 
-def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
+def _screen(refresh_s: float, readonly: bool, found: Labs) -> int:
     import gc
 
     from lab.screen.terminal import need_terminal
@@ -137,57 +141,89 @@ def _screen(refresh_s: float, readonly: bool, places: Places = NOWHERE) -> int:
 
     from lab.screen.app import LabApp
     from lab.screen.saved_layout import SavedLayout
+    from lab.screen.user.found import load_user
 
-    app = LabApp(
-        partial(connect, places),
+    app = LabApp.of_labs(
+        [_place(name if len(found) > 1 else "", places, readonly) for name, places in found.items()],
         interval_s=refresh_s,
-        readonly=readonly,
-        open_details=partial(open_details, places=places),
-        dashboards=partial(dashboards, places),
         memory=SavedLayout.of_user(os.environ),
+        user=load_user(os.environ),
         painted=painted,
     )
     app.run()
     return app.return_code or 0
 
 
-def _once(as_json: bool, places: Places = NOWHERE) -> int:
+def _place(name: str, places: Places, readonly: bool) -> "LabPlace":
+    """One lab of the screen; what is elsewhere is only looked at."""
+    from lab.screen.lab_session import LabPlace
+
+    return LabPlace(
+        partial(connect, places, name=name),
+        name,
+        readonly or bool(places),
+        partial(open_details, places=places),
+        partial(dashboards, places),
+    )
+
+
+def _once(as_json: bool, found: Labs) -> int:
     from lab.base import interruption
 
-    snapshot = interruption.run(_snapshot(places))
+    several = len(found) > 1
+    snapshots = interruption.run(_snapshots({name if several else "": places for name, places in found.items()}))
     if as_json:
         from lab.observe.snapshot_json import snapshot_json
 
-        sys.stdout.write(json.dumps(snapshot_json(snapshot), indent=2, ensure_ascii=False) + "\n")
+        documents = [snapshot_json(one) for one in snapshots]
+        sys.stdout.write(json.dumps(documents if several else documents[0], indent=2, ensure_ascii=False) + "\n")
     else:
         from lab.commands.once import print_snapshot
 
-        print_snapshot(snapshot)
+        for number, one in enumerate(snapshots):
+            sys.stdout.write("\n" if number else "")
+            print_snapshot(one)
     from lab.views.view import lab_is_down
 
-    if lab_is_down(snapshot):
-        sys.stdout.flush()
-        remedy = (
-            f"Start it on {snapshot.lab.name}, and see that its ports reach here." if places else "Type `invoke up`."
-        )
-        raise LabError(f"The lab {snapshot.lab.name} isn't up.", remedy)
+    sys.stdout.flush()
+    _need_up([one.lab for one in snapshots if lab_is_down(one)])
     return 0
 
 
-async def _snapshot(places: Places) -> "Snapshot":
-    connection = connect(places, once=True)
+def _need_up(down: "Sequence[LabInfo]") -> None:
+    """Raises LabError where a lab isn't up."""
+    names = ", ".join(one.name for one in down)
+    remedy = "Type `invoke up`."
+    if any(one.runtime == "remote" for one in down):
+        remedy = f"Start it on {names}, and see that its ports reach here."
+    if down:
+        raise LabError(f"The lab {names} isn't up." if len(down) == 1 else f"The labs {names} aren't up.", remedy)
+
+
+async def _snapshots(found: Labs) -> "list[Snapshot]":
+    """One of each lab, all at the same time."""
+    import asyncio
+
+    return await asyncio.gather(*(_snapshot(places, name) for name, places in found.items()))
+
+
+async def _snapshot(places: Places, name: str = "") -> "Snapshot":
+    connection = connect(places, once=True, name=name)
     try:
         return await connection.observer.tick(connection.first)
     finally:
         await connection.observer.aclose()
 
 
-def connect(places: Places = NOWHERE, once: bool = False) -> "Connection":
-    """An observer of the lab that the settings name, or of the one at `places`. Raises LabError."""
+def connect(places: Places = NOWHERE, once: bool = False, name: str = "") -> "Connection":
+    """An observer of the lab that the settings name, or of the one at `places`, which is called `name` among several.
+
+    Raises LabError.
+    """
     from lab import wiring
     from lab.observe.polling import Connection
 
-    config = config_of(places)
+    config = config_of(places, name)
     return Connection(wiring.observer(config, once), wiring.first_snapshot(config, time.time()))
 
 

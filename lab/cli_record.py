@@ -1,6 +1,7 @@
 """Recording, replaying and serving the screen as subcommands of `mlops-lab`; imports stay inside."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,9 +107,10 @@ def _replay(options: argparse.Namespace) -> int:
     with Recording(options.file) as recording:
         from lab.screen.replay.replay_app import ReplayApp
         from lab.screen.terminal import need_terminal
+        from lab.screen.user.found import load_user
 
         need_terminal()
-        app = ReplayApp(recording)
+        app = ReplayApp(recording, user=load_user(os.environ))
         app.run()
         return app.return_code or 0
 

@@ -158,6 +158,13 @@ RELIED = (
     Relied("mlflow", mlflow_private.LOOK_UP_PACKAGES, "runs that begin without reading all packages' metadata"),
     Relied("mlflow", mlflow_private.SCORING_APPLICATION, "trying a model as `mlflow models serve` does"),
     Relied("textual", "textual.actions:parse", "the keys in the help"),
+    Relied("textual", "textual.keys:_character_to_key", "the keys that a person sets"),
+    Relied(
+        "textual",
+        "textual.css.stylesheet:Stylesheet.add_source",
+        "a person's own layout",
+        ("css", "read_from", "is_default_css"),
+    ),
     Relied("textual", "textual.css.stylesheet:Stylesheet.set_variables", "the first paint", ("variables",)),
     Relied("textual", "textual.app:App", "the first paint", has=("refresh_css", "get_css_variables")),
     Relied(

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -57,6 +58,35 @@ class OneThread:
         # A pool's threads would be waited for when the process ends, however long a server keeps them waiting.
         threading.Thread(target=run, name=self._name, daemon=True).start()
         return future
+
+
+class LeavingThreads(ThreadPoolExecutor):
+    """An event loop's pool with a thread for each call: what hangs, as looking up a name, holds up no other call, and
+    neither the loop's end nor the process' waits for it. Whoever calls has a deadline of their own.
+    """
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
+        """Begins the call at once."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            # Raised by a loop that has closed meanwhile, when it is told.
+            with contextlib.suppress(RuntimeError):
+                try:
+                    result = fn(*args, **kwargs)
+                except BaseException as err:  # the caller is told of whatever it is
+                    future.set_exception(err)
+                else:
+                    future.set_result(result)
+
+        threading.Thread(target=run, name="call", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - as every pool
+        """Waits for nothing."""
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
 
 
 # An event loop keeps no task alive by itself.

@@ -68,6 +68,13 @@ class Poller:
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
         self._snapshot: Snapshot | None = None
+        self._interval: asyncio.Timeout | None = None
+
+    def pace(self, interval_s: float) -> None:
+        """Pauses that long between two snapshots from now on; the present round of a live observer ends by it, too."""
+        self._interval_s = interval_s
+        if self._interval and not self._interval.expired():
+            self._interval.reschedule(asyncio.get_running_loop().time() + interval_s)
 
     def hurry(self) -> None:
         """Ends the present pause, and those that a live observer makes after failures; what is under way goes on."""
@@ -110,13 +117,15 @@ class Poller:
     async def _follow(self, observer: Live, snapshot: Snapshot) -> None:
         """Takes what settles until the interval is over."""
         try:
-            async with asyncio.timeout(self._interval_s) as interval:
+            async with asyncio.timeout(self._interval_s) as self._interval:
                 while True:
                     snapshot = await observer.news(snapshot)
                     self._take(snapshot)
         except TimeoutError:
-            if not interval.expired():
+            if not (self._interval and self._interval.expired()):
                 raise
+        finally:
+            self._interval = None
 
     def _take(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

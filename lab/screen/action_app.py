@@ -1,6 +1,7 @@
 """The half of the application that does things: actions, their account, and how the screen is left and found again."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -9,16 +10,17 @@ from textual.app import App
 
 from lab.base.errors import LabError
 from lab.screen.action_runner import Processes, Runner
+from lab.screen.key_spelling import key_spelled
 from lab.screen.messages import ActionWanted
 from lab.screen.saved_layout import Layout, SavedLayout
 from lab.screen.screens.main_screen import MainScreen
+from lab.screen.user.config import UserConfig
 from lab.screen.widgets.panel import Panel
 from lab.views.cells import Tone
 
 if TYPE_CHECKING:
     from lab.observe.snapshot import Snapshot
-    from lab.recording.recorder import ScreenRecording
-    from lab.screen.action_controller import ActionController
+    from lab.screen.lab_session import LabSession
     from lab.views import View
     from lab.views.jobs import Jobs
 
@@ -33,13 +35,27 @@ _TRAINS = {"demo-run", "relaunch"}
 class ActionApp(App[None]):
     """Needs of its subclass the newest `view`, and to be shown another one."""
 
-    view: "View"
+    # The labs of the screen, and the one that is shown.
+    labs: "list[LabSession]"
+    lab: "LabSession"
     layout_kept = Layout()
+    user = UserConfig()
     _memory: SavedLayout | None = None
     _runner: Runner | None = None
-    _controller: "ActionController | None" = None
-    _recording: "ScreenRecording | None" = None
     _note = ""
+
+    @property
+    def view(self) -> "View":
+        """The newest view of the lab that is shown."""
+        return self.lab.view
+
+    @view.setter
+    def view(self, view: "View") -> None:
+        self.lab.view = view
+
+    def titled(self, title: str, lab: "LabSession") -> str:
+        """A title that says which lab is meant, where there are several."""
+        return f"{lab.name}: {title}" if len(self.labs) > 1 else title
 
     def remember(self, memory: SavedLayout | None, theme: str) -> str:
         """Takes the layout out of `memory`, and returns the theme to begin with."""
@@ -63,11 +79,11 @@ class ActionApp(App[None]):
         """A Grafana dashboard, drawn here."""
         raise NotImplementedError
 
-    def take_jobs(self, jobs: "Jobs") -> None:
-        """Shows what is under way and done."""
+    def take_jobs(self, jobs: "Jobs", lab: "LabSession") -> None:
+        """Shows what is under way in a lab, and done."""
         raise NotImplementedError
 
-    def take_recording(self, path: str) -> None:
+    def take_recording(self, path: str, lab: "LabSession") -> None:
         """Shows that the file at `path` is being recorded to, or with an empty one that none is."""
         raise NotImplementedError
 
@@ -75,13 +91,35 @@ class ActionApp(App[None]):
         """Shows one model only; all of them when `model` is empty."""
         raise NotImplementedError
 
+    def key_of(self, name: str, usual: str) -> str:
+        """How the first key of that name is called now; `usual` where nobody set another."""
+        key = self.keys_in_force.get(name)
+        return key_spelled(key.split(",")[0]) if key else usual
+
+    @property
+    def keys_in_force(self) -> Mapping[str, str]:
+        """The keys that a person has set, by name."""
+        return self.user.keys
+
+    def show_lab(self, number: int) -> None:
+        """Shows another lab."""
+        raise NotImplementedError
+
+    def may_run_own(self, number: int) -> bool:
+        """Whether one of the person's own commands is offered here."""
+        raise NotImplementedError
+
+    def want_own(self, number: int, key: str = "") -> None:
+        """Runs one of the person's own commands for a row, after asking what has to be asked."""
+        raise NotImplementedError
+
     def want(self, name: str, target: str = "") -> None:
         """Does one of the `ACTIONS`, after asking what has to be asked."""
-        if self._controller is None:
+        if self.lab.controller is None:
             from lab.screen.action_controller import ActionController
 
-            self._controller = ActionController(self, self._runner or Processes())
-        self._controller.want(name, target)
+            self.lab.controller = ActionController(self, self._runner or Processes(), self.lab)
+        self.lab.controller.want(name, target)
 
     @on(ActionWanted)
     def _wanted(self, event: ActionWanted) -> None:
@@ -121,34 +159,36 @@ class ActionApp(App[None]):
         """Records what the screen shows from now on, or ends that."""
         from lab.recording.recorder import ScreenRecording, default_path
 
-        self._recording = self._recording or ScreenRecording()
+        recording = self.lab.recording = self.lab.recording or ScreenRecording()
         try:
-            said = self._recording.stop()
+            said = recording.stop()
             if not said:
                 path = default_path(self.view.snapshot, self.view.now)
-                self._recording.start(path, self.view.interval_s)
+                recording.start(path, self.view.interval_s)
                 said = f"Recording to {path}"
         except LabError as err:
             self.notify(str(err), title="Recording", severity="error", markup=False)
         else:
             self.notify(said, title="Recording", markup=False)
-        self.take_recording(str(self._recording.path or ""))
+        self.take_recording(str(recording.path or ""), self.lab)
 
-    def record_shown(self, snapshot: "Snapshot") -> None:
-        """Takes a snapshot into the recording, if there is one."""
-        if self._recording is None or self._recording.path is None:
+    def record_shown(self, snapshot: "Snapshot", lab: "LabSession") -> None:
+        """Takes a snapshot into the lab's recording, if there is one."""
+        recording = lab.recording
+        if recording is None or recording.path is None:
             return
-        self._recording.take(snapshot)
-        if self._recording.path is None:
-            self.notify(self._recording.trouble, title="Recording ended", severity="error", markup=False)
-            self.take_recording("")
+        recording.take(snapshot)
+        if recording.path is None:
+            title = self.titled("Recording ended", lab)
+            self.notify(recording.trouble, title=title, severity="error", markup=False)
+            self.take_recording("", lab)
 
-    def tell_news(self, before: "Snapshot", after: "Snapshot") -> None:
+    def tell_news(self, before: "Snapshot", after: "Snapshot", lab: "LabSession") -> None:
         """A notice of what somebody who looks elsewhere should know, with a bell where that is wanted."""
         # Imported with the second snapshot: before the first paint that would cost time.
         from lab.recording.marks import news
 
-        own = any(job.name in _TRAINS for job in self.view.jobs.running)
+        own = any(job.name in _TRAINS for job in lab.view.jobs.running)
         found = [one for one in news(before, after) if not (own and one[1].startswith("run "))]
         if not found:
             return
@@ -156,7 +196,7 @@ class ActionApp(App[None]):
         lines += [f"and {len(found) - _NEWS} more"] if len(found) > _NEWS else []
         tones = {tone for tone, _ in found}
         level: Severity = "error" if Tone.BAD in tones else "warning" if Tone.WARN in tones else "information"
-        self.notify("\n".join(lines), severity=level, markup=False)
+        self.notify("\n".join(lines), title=self.titled("", lab).rstrip(": "), severity=level, markup=False)
         if self.layout_kept.bell:
             self.bell()
 
@@ -168,17 +208,17 @@ class ActionApp(App[None]):
 
     def on_unmount(self) -> None:
         """However the screen is left, its recording is whole."""
-        if self._recording:
-            with contextlib.suppress(LabError):
-                self._recording.stop()
+        for lab in self.labs:
+            if lab.recording:
+                with contextlib.suppress(LabError):
+                    lab.recording.stop()
 
     async def action_quit(self) -> None:
         """Leaves; what is under way goes on to its end."""
         self.keep_layout()
-        going = [job.title for job in self.view.jobs.running]
+        going = [job.title for lab in self.labs for job in lab.view.jobs.running]
         notes = [f"still going on, without the screen: {', '.join(going)}"] if going else []
-        if self.view.recording:
-            notes.append(f"recorded to {self.view.recording}")
+        notes += [f"recorded to {lab.view.recording}" for lab in self.labs if lab.view.recording]
         self.exit(message="\n".join(notes) or None)
 
     @on(Panel.Arranged)

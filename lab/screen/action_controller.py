@@ -18,16 +18,17 @@ from lab.views.view import note
 
 if TYPE_CHECKING:
     from lab.screen.action_app import ActionApp
+    from lab.screen.lab_session import LabSession
 
 _NOTICE_S = 8.0
 Severity = Literal["information", "error"]
 
 
 class ActionController:
-    """Starts actions for `app`, and keeps account of them."""
+    """Starts actions on one lab for `app`, and keeps account of them, whichever lab is shown meanwhile."""
 
-    def __init__(self, app: "ActionApp", runner: Runner) -> None:
-        self._app, self._runner = app, runner
+    def __init__(self, app: "ActionApp", runner: Runner, lab: "LabSession") -> None:
+        self._app, self._runner, self._lab = app, runner, lab
         self.jobs = Jobs()
 
     def want(self, name: str, target: str = "") -> None:
@@ -37,8 +38,8 @@ class ActionController:
         if refusal := self._refusal(action, target):
             self._app.notify(refusal, severity="warning", markup=False)
             return
-        title = title_of(action, target, self._app.view)
-        arguments = arguments_of(action, target, self._app.view)
+        title = self._app.titled(title_of(action, target, self._lab.view), self._lab)
+        arguments = arguments_of(action, target, self._lab.view)
         match action.ask:
             case Ask.NOTHING:
                 self._start(action, title, arguments)
@@ -48,7 +49,7 @@ class ActionController:
                 self._ask(action, title, arguments)
 
     def _refusal(self, action: Action, target: str) -> str:
-        view = self._app.view
+        view = self._lab.view
         if action.changes and view.readonly:
             return "This screen is read-only: it was started with --readonly."
         if action.part and not target:
@@ -62,7 +63,8 @@ class ActionController:
         if action.part == "services" and (said := service_refusal(action, target, view)):
             return said
         if self.jobs.of(action.name):
-            return f"{title_of(action, target, view)}: one like it is still under way; key A shows it."
+            key = self._app.key_of("activity", "A")
+            return f"{title_of(action, target, view)}: one like it is still under way; key {key} shows it."
         return ""
 
     def _ask(self, action: Action, title: str, arguments: ActionArguments) -> None:
@@ -74,7 +76,7 @@ class ActionController:
 
         more = stop_lines(arguments["target"], self._app.view) if action.name == "stop" else ()
         body = note(action.warning, *more)
-        self._app.push_screen(ConfirmScreen(title, body, reason, title.split(" ")[0]), answered)
+        self._app.push_screen(ConfirmScreen(title, body, reason, action.title.split(" ")[0]), answered)
 
     def _sign(self, action: Action, title: str, arguments: ActionArguments) -> None:
         from lab.screen.screens.sign_screen import SignScreen
@@ -88,7 +90,7 @@ class ActionController:
         self._app.push_screen(screen, answered)
 
     def _start(self, action: Action, title: str, arguments: ActionArguments) -> None:
-        job = Job(self.jobs.next_number, action.name, title, self._app.view.epoch)
+        job = Job(self.jobs.next_number, action.name, title, self._lab.view.epoch)
         self._take(self.jobs.begun(job))
         self._app.run_worker(self._work(job, arguments), group=f"action-{action.name}", exit_on_error=False)
 
@@ -98,11 +100,11 @@ class ActionController:
         )
         if result.data.get("lock") == "passphrase":
             result = self._in_terminal(job, arguments, result)
-        self._take(self.jobs.ended(job.number, result, self._app.view.epoch))
+        self._take(self.jobs.ended(job.number, result, self._lab.view.epoch))
         words = "\n→ ".join(part for part in (result.said, result.next) if part)
         level: Severity = "information" if result.ok else "error"
         self._app.notify(words, title=job.title, severity=level, timeout=_NOTICE_S, markup=False)
-        self._app.action_refresh_now()
+        self._lab.poller.hurry()
 
     def _in_terminal(self, job: Job, arguments: ActionArguments, result: ActionResult) -> ActionResult:
         """Once more with the terminal to itself, so that ssh-keygen can ask for the passphrase."""
@@ -115,7 +117,7 @@ class ActionController:
 
     def _take(self, jobs: Jobs) -> None:
         self.jobs = jobs
-        self._app.take_jobs(jobs)
+        self._app.take_jobs(jobs, self._lab)
 
 
 def find_service(view: View, key: str) -> ServiceState | None:

@@ -1,27 +1,29 @@
 """The terminal screen's application: polls, keeps the newest view, hands it to the screens."""
 
+import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from textual import on, work
 from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
 from lab.base.errors import LabError
-from lab.observe.polling import Factory, Poller
-from lab.observe.snapshot import LabInfo, Snapshot
+from lab.base.threads import LeavingThreads
+from lab.observe.polling import Factory
 from lab.screen import themes
-from lab.screen.action_app import ActionApp
 from lab.screen.action_runner import Runner
+from lab.screen.binding import Binding, BindingType
+from lab.screen.lab_session import LabPlace, LabSession
+from lab.screen.labs_app import LabsApp
 from lab.screen.messages import Narrowed, PollFailed, SnapshotTaken
 from lab.screen.saved_layout import SavedLayout
-from lab.screen.screens.main_screen import MainScreen
+from lab.screen.screens.main_screen import MainScreen, main_screen
 from lab.screen.textual_private import style_with_theme
 from lab.views import View
 from lab.views.jobs import Jobs
@@ -29,6 +31,7 @@ from lab.views.jobs import Jobs
 if TYPE_CHECKING:
     from lab.screen.dash.dash_loop import Dashboards
     from lab.screen.screens.detail_screen import OpenDetails
+    from lab.screen.user.reading import Loaded
 
 
 def local_time() -> datetime:
@@ -43,13 +46,14 @@ def _commands() -> "type[Provider]":
     return LabCommands
 
 
-class LabApp(ActionApp):
+class LabApp(LabsApp):
     """`factory` makes the observer, in a thread after the first paint; `clock` is replaced in tests.
 
     `runner` does what the screen is asked for, `memory` keeps how it was left; without one it isn't kept.
     `open_details` is where drill-downs ask, by the kind of thing; None where there is nobody to ask, as in a recording.
-    `dashboards` is what dashboards need of the lab; None where there is no lab.
-    `painted` is called after the first paint.
+    `dashboards` is what dashboards need of the lab; None where there is no lab. `others` are more labs, each in a tab
+    of its own; with them `name` is what the first one's is called.
+    `user` is what the person's own file says. `painted` is called after the first paint.
     """
 
     TITLE = "mlops-lab"
@@ -68,11 +72,14 @@ class LabApp(ActionApp):
         Binding("t", "next_theme", "Theme", show=False),
         Binding("A", "activity", "Activity", show=False),
         Binding("D", "dashboards", "Dashboards", show=False),
+        Binding("greater_than_sign", "step_lab(1)", "Next lab", key_display=">"),
+        Binding("less_than_sign", "step_lab(-1)", "Lab before", key_display="<", show=False),
         Binding("colon", "command_palette", "Palette", key_display=":"),
         Binding("ctrl+p", "command_palette", "Palette", key_display="^p"),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
-        Binding("ctrl+c", "quit", "Quit", show=False),
+        # Without a name: whatever a person binds, this goes on leaving.
+        Binding("ctrl+c", "quit", "Quit", show=False, id=""),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
 
@@ -86,30 +93,36 @@ class LabApp(ActionApp):
         theme: str = themes.DARK.name,
         open_details: "OpenDetails | None" = None,
         dashboards: "Callable[[], Dashboards] | None" = None,
+        name: str = "",
+        others: Sequence[LabPlace] = (),
         runner: Runner | None = None,
         memory: SavedLayout | None = None,
+        user: "Loaded | None" = None,
         painted: Callable[[], None] = lambda: None,
     ) -> None:
         # Asked for no colour, Textual draws in greys; with the terminal's own colours it draws in none.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
-        self.open_details = open_details
-        self._dashboards = dashboards
         for own in themes.OWN:
             self.register_theme(own)
-        self._begin_with(self.remember(memory, theme))
+        self._begin_with(self.take_user(user, self.remember(memory, theme)))
         self._runner = runner
         self._painted = painted
         self._clock = clock
-        now = clock()
-        self.view = View(
-            Snapshot(now.timestamp(), LabInfo("", "", "", "", "")), now, interval_s=interval_s, readonly=readonly
-        )
-        self._shown_at = now
-        self._poller = Poller(
-            factory,
-            publish=lambda snapshot: self.post_message(SnapshotTaken(snapshot)),
-            complain=lambda reason: self.post_message(PollFailed(reason)),
-            interval_s=interval_s,
+        first = LabPlace(factory, name, readonly, open_details, dashboards)
+        self.take_labs((first, *others), interval_s, clock())
+
+    @classmethod
+    def of_labs(cls, places: Sequence[LabPlace], **options: Any) -> Self:
+        """The screen of these labs, the first one shown; `options` as an app's."""
+        first, *others = places
+        return cls(
+            first.factory,
+            name=first.name,
+            readonly=first.readonly,
+            open_details=first.open_details,
+            dashboards=first.dashboards,
+            others=others,
+            **options,
         )
 
     def _begin_with(self, theme: str) -> None:
@@ -125,7 +138,7 @@ class LabApp(ActionApp):
         self._styled = True
 
     def get_default_screen(self) -> Screen[None]:
-        screen = MainScreen(self.view, self.layout_kept)
+        screen = main_screen(self.view, self.layout_kept, self.user, len(self.labs) > 1)
         # With the class of this width from the start, the first resize has nothing to style again.
         name = [name for width, name in self.HORIZONTAL_BREAKPOINTS if width <= self.size.width][-1]
         screen.add_class(name, update=False)
@@ -140,38 +153,52 @@ class LabApp(ActionApp):
     def _begin(self) -> None:
         """What can wait for the first paint."""
         self._painted()
+        # A name that is looked up in vain must hold up neither other labs nor leaving.
+        asyncio.get_running_loop().set_default_executor(LeavingThreads())
+        self.judge_user()
         self.poll()
 
     @work(exclusive=True, group="poll", exit_on_error=False)
     async def poll(self) -> None:
-        """The one loop that fetches; it only posts messages."""
-        await self._poller.run()
+        """The loop that fetches of the first lab; it only posts messages."""
+        await self.labs[0].poller.run()
 
     @on(SnapshotTaken)
     def _taken(self, event: SnapshotTaken) -> None:
-        self.record_shown(event.snapshot)
-        self.tell_news(self.view.snapshot, event.snapshot)
-        history = self.view.history.with_snapshot(event.snapshot)
-        self._show(replace(self.view, snapshot=event.snapshot, history=history, trouble="", now=self._clock()))
+        self.ask_others()
+        lab = self.labs[event.lab]
+        self.record_shown(event.snapshot, lab)
+        self.tell_news(lab.view.snapshot, event.snapshot, lab)
+        history = lab.view.history.with_snapshot(event.snapshot)
+        self._show(replace(lab.view, snapshot=event.snapshot, history=history, trouble="", now=self._clock()), lab)
 
     @on(PollFailed)
     def _failed(self, event: PollFailed) -> None:
-        self._show(replace(self.view, trouble=event.reason, now=self._clock()))
+        self.ask_others()
+        lab = self.labs[event.lab]
+        self._show(replace(lab.view, trouble=event.reason, now=self._clock()), lab)
 
     def _heartbeat(self) -> None:
         """Time goes on without snapshots: the header every second, ages in panels when nothing else redraws them."""
-        view = replace(self.view, now=self._clock())
-        if (view.now - self._shown_at).total_seconds() > 2 * view.interval_s:
-            self._show(view)
-        else:
-            self.view = view
+        for lab in self.labs:
+            view = lab.view = replace(lab.view, now=self._clock())
+            if lab is not self.lab:
+                continue
+            if (view.now - lab.shown_at).total_seconds() > 2 * view.interval_s:
+                self._show(view)
+                continue
             for screen in self.screen_stack:
                 if isinstance(screen, MainScreen):
                     screen.show_time(view)
 
-    def _show(self, view: View) -> None:
-        self.view = view
-        self._shown_at = view.now
+    def _show(self, view: View, lab: LabSession | None = None) -> None:
+        """Takes the newest view of a lab, without one that of the lab that is shown."""
+        lab = lab or self.lab
+        lab.view = view
+        lab.shown_at = view.now
+        self.show_labs()
+        if lab is not self.lab:
+            return
         # Imported with the first news: before the first paint that would cost time.
         from lab.screen.screens.activity_screen import ActivityScreen
         from lab.screen.screens.detail_screen import DetailScreen
@@ -180,9 +207,9 @@ class LabApp(ActionApp):
             if isinstance(screen, MainScreen | DetailScreen | ActivityScreen):
                 screen.show(view)
 
-    def take_jobs(self, jobs: Jobs) -> None:
-        """Shows what is under way and done."""
-        self._show(replace(self.view, jobs=jobs))
+    def take_jobs(self, jobs: Jobs, lab: LabSession) -> None:
+        """Shows what is under way in a lab, and done."""
+        self._show(replace(lab.view, jobs=jobs), lab)
 
     @on(Narrowed)
     def _narrowed(self, event: Narrowed) -> None:
@@ -192,13 +219,13 @@ class LabApp(ActionApp):
         """Shows one model only; all of them when `model` is empty."""
         self._show(replace(self.view, model=model))
 
-    def take_recording(self, path: str) -> None:
+    def take_recording(self, path: str, lab: LabSession) -> None:
         """Shows that the file at `path` is being recorded to, or with an empty one that none is."""
-        self._show(replace(self.view, recording=path))
+        self._show(replace(lab.view, recording=path), lab)
 
     def action_refresh_now(self) -> None:
         """Ends the pause between two ticks."""
-        self._poller.hurry()
+        self.lab.poller.hurry()
 
     def action_next_theme(self) -> None:
         """The next of the cycle."""
@@ -206,20 +233,23 @@ class LabApp(ActionApp):
         self.notify(self.theme, title="Theme", timeout=2)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without a lab there are no dashboards."""
-        return (
-            False if action == "dashboards" and self._dashboards is None else super().check_action(action, parameters)
-        )
+        """Without a lab there are no dashboards, with one nothing to go to."""
+        if action == "dashboards":
+            return self.lab.place.dashboards is not None
+        if action == "step_lab":
+            return len(self.labs) > 1
+        return super().check_action(action, parameters)
 
     def action_dashboards(self) -> None:
         """A Grafana dashboard, drawn here."""
         from lab.screen.dash.dash_loop import overview
         from lab.screen.dash.dash_screen import DashScreen
 
-        if self._dashboards is None or isinstance(self.screen, DashScreen):
+        opened = self.lab.place.dashboards
+        if opened is None or isinstance(self.screen, DashScreen):
             return
         try:
-            dashboards = self._dashboards()
+            dashboards = opened()
             self.push_screen(DashScreen(dashboards, *overview(dashboards.root), self._clock))
         except LabError as err:
             self.notify(str(err), title="Dashboards", severity="error", markup=False)

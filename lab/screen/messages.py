@@ -6,19 +6,21 @@ from lab.observe.snapshot import Snapshot
 
 
 class SnapshotTaken(Message):
-    """A new snapshot."""
+    """A new snapshot of the lab with this number."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, lab: int = 0) -> None:
         super().__init__()
         self.snapshot = snapshot
+        self.lab = lab
 
 
 class PollFailed(Message):
-    """No snapshot this time; `reason` is for people."""
+    """No snapshot this time of the lab with this number; `reason` is for people."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, lab: int = 0) -> None:
         super().__init__()
         self.reason = reason
+        self.lab = lab
 
 
 class Narrowed(Message):
@@ -41,3 +43,12 @@ class ActionWanted(Message):
         super().__init__()
         self.action = action
         self.target = target
+
+
+class OwnCommandWanted(Message):
+    """A person wants one of their own commands, by its number in the file, for the row `key` of its panel."""
+
+    def __init__(self, number: int, key: str = "") -> None:
+        super().__init__()
+        self.number = number
+        self.key = key

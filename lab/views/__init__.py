@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.views import audit_panel, data_views, drift_panel, models_panel, runs_panel, services_panel
-from lab.views.cells import PanelView
+from lab.views.cells import Column, PanelView
 from lab.views.document import Detail
 from lab.views.frame import banner, title_line
 from lab.views.view import View
@@ -26,10 +26,19 @@ PARTS: dict[str, Part] = {
     "drift": Part(drift_panel.panel, drift_panel.detail),
 }
 
+# Every column that a panel may have.
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "services": services_panel.COLUMNS,
+    "runs": (*runs_panel.COLUMNS, runs_panel.MODEL),
+    "models": models_panel.COLUMNS,
+    "audit": (*audit_panel.COLUMNS, audit_panel.MODEL),
+    "drift": drift_panel.COLUMNS,
+}
+
 
 def detail_of(part: str, key: str, view: View) -> Detail | None:
     """One row of a part in full, or a data set, which is a row of none."""
     return data_views.detail(key, view) if part == "data" else PARTS[part].detail(key, view)
 
 
-__all__ = ["PARTS", "Detail", "Part", "View", "banner", "detail_of", "title_line"]
+__all__ = ["COLUMNS", "PARTS", "Detail", "Part", "View", "banner", "detail_of", "title_line"]

@@ -1,7 +1,7 @@
 """What a panel shows, as values, and how it is fitted into a width: no widget, no colour, no clock."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import isfinite
 
@@ -204,6 +204,14 @@ def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> tuple[Fit
     room = _widen(widths, {c.key: c.most for c in shown if c.grow}, room)
     _widen(widths, wanted, room)
     return tuple(Fitted(c, min(widths[c.key], width)) for c in columns if c.key in widths)
+
+
+def chosen_columns(columns: Sequence[Column], wanted: Sequence[str]) -> tuple[Column, ...]:
+    """Those of the columns that are `wanted`, in that order, the last of them the first to go; all where none is."""
+    if not wanted:
+        return tuple(columns)
+    by_key = {column.key: column for column in columns}
+    return tuple(replace(by_key[key], rank=rank) for rank, key in enumerate(wanted, 1) if key in by_key)
 
 
 def _widen(widths: dict[str, int], wanted: dict[str, int], room: int) -> int:

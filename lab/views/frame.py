@@ -34,8 +34,9 @@ def _join(parts: Sequence[_Part], limit: int) -> Line:
     return tuple(spans)
 
 
-def _left(view: View) -> tuple[_Part, ...]:
-    lab, health = view.snapshot.lab, view.snapshot.overall
+def standing(view: View) -> tuple[Span, str, Tone]:
+    """How the lab is: a shape, words, and their tone."""
+    health = view.snapshot.overall
     known = view.snapshot.services.value or ()
     waiting = view.snapshot.services.state is SliceState.WAITING
     word = "connecting" if waiting else "not up" if view.lab_down else str(health)
@@ -48,6 +49,12 @@ def _left(view: View) -> tuple[_Part, ...]:
         # Everything runs, and still something waits for a person: that isn't green.
         mark, tone = Span("▲", worst(found)), worst(found)
         word = f"up, {len(found)} need{'s' if len(found) == 1 else ''} you"
+    return mark, word, tone
+
+
+def _left(view: View) -> tuple[_Part, ...]:
+    lab = view.snapshot.lab
+    mark, word, tone = standing(view)
     parts: tuple[_Part, ...] = (
         (1, (Span(formats.clean(lab.name) or "mlops-lab", Tone.STRONG),)),
         (1, (mark, Span(f" {word}", tone))),

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from lab.base.threads import made_in_thread
+from lab.base.threads import LeavingThreads, made_in_thread
 
 
 class Made:
@@ -47,3 +47,18 @@ async def test_what_cannot_be_made_is_raised() -> None:
 
     with pytest.raises(OSError, match="no"):
         await made_in_thread(refuse, Made.close)
+
+
+async def test_calls_that_hang_hold_up_neither_others_nor_the_loops_end() -> None:
+    released = threading.Event()
+    asyncio.get_running_loop().set_default_executor(LeavingThreads())
+    hanging = [asyncio.ensure_future(asyncio.to_thread(released.wait, 60)) for _ in range(100)]
+    try:
+        assert await asyncio.to_thread(lambda: 7) == 7
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(lambda: 1 // 0)
+        await asyncio.wait_for(asyncio.get_running_loop().shutdown_default_executor(), 20)
+        assert not any(one.done() for one in hanging)
+    finally:
+        released.set()
+        await asyncio.gather(*hanging)

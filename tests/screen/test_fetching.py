@@ -157,3 +157,31 @@ def test_pauses_grow_with_failures_up_to_a_limit_and_never_below_the_usual_one()
     assert [pause_after(n) for n in (0, 1, 2, 3, 4, 5, 6, 9999)] == [0, 1, 2, 4, 8, 15, 15, 15]
     assert pause_after(1, 5.0) == 5.0
     assert pause_after(0, 0.5) == 0.5
+
+
+async def test_what_nobody_can_see_is_not_asked_for_until_somebody_can() -> None:
+    told, calls = Told(), 0
+
+    async def fetch() -> int:
+        nonlocal calls
+        calls += 1
+        return calls
+
+    one = fetcher(told, DetailSource(), Want("often", "Often", fetch, every_s=0.0))
+    task = asyncio.create_task(one.run(["often"]))
+    await told.until(3)
+    one.rest(True)
+    # What is under way goes on.
+    await turns(50)
+    before = calls
+    await turns(200)
+    assert calls == before
+    one.rest(False)
+    await told.until(len(told.parts) + 2)
+    await ended(task)
+
+
+async def turns(count: int) -> None:
+    """Lets the loop go round."""
+    for _ in range(count):
+        await asyncio.sleep(0)

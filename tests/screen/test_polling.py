@@ -96,7 +96,7 @@ async def test_a_lab_that_comes_up_is_shown_without_a_key() -> None:
     async with app.run_test() as pilot:
         await shown(app, pilot, snapshots.DOWN)
         assert "invoke up" in banner_of(app)
-        app._poller.hurry()  # as the end of the pause would
+        app.lab.poller.hurry()  # as the end of the pause would
         await shown(app, pilot, snapshots.HEALTHY)
         assert banner_of(app) == ""
         assert panel_of(app, "runs").has_class("-ok")

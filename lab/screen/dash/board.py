@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -14,6 +13,7 @@ from lab.dashboards.ink import Ink, Line, Lines, block, words
 from lab.dashboards.layout import Placed, bottom_of, lay_out
 from lab.dashboards.looking import Looked, each
 from lab.dashboards.model import Kind, Panel
+from lab.screen.binding import Binding, BindingType
 from lab.screen.dash.painting import WORDS, Clock, Painter, beside, nearest
 
 # A zoomed panel leaves this many lines to its description and queries, and no more than a third.

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App
-from textual.binding import Binding, BindingType
 
 from lab.base.errors import UsageError
 from lab.commands.dash_commands import Wish
 from lab.dashboards.times import seconds
 from lab.screen import themes
+from lab.screen.binding import Binding, BindingType
 from lab.screen.dash.dash_loop import DEFAULT_PAUSE_S, Dashboards
 from lab.screen.dash.dash_screen import DashScreen
 

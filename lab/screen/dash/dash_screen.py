@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
@@ -21,6 +20,7 @@ from lab.dashboards.looking import Looked, Times
 from lab.dashboards.model import Choice
 from lab.dashboards.times import written
 from lab.dashboards.variables import Resolved
+from lab.screen.binding import Binding, BindingType
 from lab.screen.dash.board import Board
 from lab.screen.dash.dash_loop import DEFAULT_PAUSE_S, Dashboards, DashLoop
 from lab.screen.dash.head import head_of

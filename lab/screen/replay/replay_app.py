@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import tzinfo
 from time import monotonic
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
@@ -22,6 +22,9 @@ from lab.screen.replay.replay_widgets import GoTo, Timeline
 from lab.screen.screens.help_screen import HelpScreen, Keys, groups_for
 from lab.screen.screens.main_screen import MainScreen
 
+if TYPE_CHECKING:
+    from lab.screen.user.reading import Loaded
+
 FRAMES_PER_S = 10
 LITTLE_S, MUCH_S = 60.0, 3600.0
 
@@ -30,7 +33,7 @@ class ReplayScreen(MainScreen):
     """The main screen with a timeline under it."""
 
     def __init__(self, app: "ReplayApp") -> None:
-        super().__init__(app.view)
+        super().__init__(app.view, app.layout_kept, app.user)
         self.timeline = Timeline(app.player)
 
     @property
@@ -68,9 +71,11 @@ class ReplayApp(LabApp):
     ]
     _OWN: ClassVar[set[str]] = {"play", "step", "jump", "mark", "faster", "edge", "go_to"}
 
-    def __init__(self, recording: Recording, zone: tzinfo | None = None) -> None:
+    def __init__(self, recording: Recording, zone: tzinfo | None = None, user: "Loaded | None" = None) -> None:
         self.player = Player(recording, zone)
-        super().__init__(_no_lab, readonly=True, clock=lambda: self.player.now)
+        # What a recording holds comes from somewhere else: no command of the person's is run on it.
+        own = user and replace(user, config=user.config.without_commands())
+        super().__init__(_no_lab, readonly=True, clock=lambda: self.player.now, user=own)
         self._drawn: tuple[object, ...] = ()
         self._ticked = monotonic()
         self._load()

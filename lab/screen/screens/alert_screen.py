@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.binding import Binding, BindingType
-
 from lab.base.alerts import Alert, KnownSilence
 from lab.observe.snapshot import Slice
+from lab.screen.binding import Binding, BindingType
 from lab.screen.messages import ActionWanted
 from lab.screen.screens.detail_screen import DetailScreen, Page
 from lab.screen.screens.fetching import Want

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from lab.dashboards.model import Choice
 from lab.observe.snapshot import Slice
+from lab.screen.binding import Binding, BindingType
 from lab.screen.dash.picking import Picking
 from lab.screen.screens.detail_screen import DetailScreen, OpenDetails, Page
 from lab.screen.screens.fetching import Want

@@ -6,17 +6,18 @@ from typing import Any, ClassVar, Generic, cast
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from lab.observe.details import DetailSource
 from lab.observe.snapshot import Slice
+from lab.screen.binding import Binding, BindingType
 from lab.screen.screens.fetching import NOT_RECORDED, Fetcher, SourceT, Want
 from lab.screen.screens.opening import detail_screen
 from lab.screen.screens.row_actions import browse, copy
 from lab.screen.widgets.keybar import KeyBar
+from lab.screen.widgets.lab_bar import LabBar
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.panel import Panel
 from lab.screen.widgets.tabs import Subject, TabBar
@@ -74,6 +75,10 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         self._drawable = False
 
     @property
+    def _several_labs(self) -> bool:
+        return len(getattr(self.app, "labs", ())) > 1
+
+    @property
     def names(self) -> list[str]:
         """The views' names, in order."""
         return [str(page.id) for page in self._pages]
@@ -114,6 +119,8 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         return self._open_details is None
 
     def compose(self) -> ComposeResult:
+        if self._several_labs:
+            yield LabBar()
         yield self._bar
         yield self._subject
         yield self._tabs
@@ -237,6 +244,11 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         """Ends the pauses between two attempts, also of what was thought to be final."""
         if self._fetcher:
             self._fetcher.hurry()
+
+    def rest(self, resting: bool) -> None:
+        """Asks nothing while another lab is shown."""
+        if self._fetcher:
+            self._fetcher.rest(resting)
 
     def ask_anew(self, name: str) -> None:
         """What `name` asks for has changed."""

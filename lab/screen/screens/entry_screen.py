@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
-
 from lab.governance.ledger import Entry
 from lab.observe.snapshot import Slice
+from lab.screen.binding import Binding, BindingType
 from lab.screen.screens.detail_screen import DetailScreen, Page
 from lab.screen.screens.fetching import Want
 from lab.screen.screens.row_actions import browse, copy

@@ -51,6 +51,15 @@ class Fetcher(Generic[SourceT]):
         self._hurried: dict[str, asyncio.Event] = {}
         self._asking: dict[str, asyncio.Task[Slice[Any]]] = {}
         self._changed: set[str] = set()
+        self._seen = asyncio.Event()
+        self._seen.set()
+
+    def rest(self, resting: bool) -> None:
+        """Asks nothing more while nobody can see it; what is under way goes on."""
+        if resting:
+            self._seen.clear()
+        else:
+            self._seen.set()
 
     def look(self, name: str) -> None:
         """Somebody looks at what `name` gives: a lazy one begins."""
@@ -96,6 +105,7 @@ class Fetcher(Generic[SourceT]):
             await self._looked.setdefault(want.name, asyncio.Event()).wait()
         failures = 0
         while True:
+            await self._seen.wait()
             self._changed.discard(want.name)
             asking = self._asking[want.name] = asyncio.ensure_future(self._settle(want, found))
             await asyncio.gather(asking, return_exceptions=True)

@@ -1,6 +1,6 @@
 """The keys that work where the focus is, read off the bindings, so that help can't drift from what the keys do."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,6 +10,7 @@ from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from lab.screen.key_spelling import spell
 from lab.screen.screens.main_screen import MainScreen
 from lab.screen.textual_private import parsed_action
 from lab.screen.widgets.paint import paragraphs
@@ -72,33 +73,6 @@ def _group(title: str, keys: Keys) -> list[Line]:
     return [(Span(title, Tone.ACCENT),), *lines, ()]
 
 
-_NAMES = {
-    "question_mark": "?",
-    "exclamation_mark": "!",
-    "slash": "/",
-    "colon": ":",
-    "space": "space",
-    "pagedown": "pgdn",
-    "pageup": "pgup",
-    "escape": "esc",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "enter": "⏎",
-    "tab": "tab",
-    "shift+tab": "⇧tab",
-    "home": "home",
-    "ctrl+p": "^p",
-    "comma": ",",
-    "full_stop": ".",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "shift+left": "⇧←",
-    "shift+right": "⇧→",
-    "ctrl+left": "^←",
-    "ctrl+right": "^→",
-}
 Entry = tuple[str, str]
 
 
@@ -143,14 +117,9 @@ def _works(node: DOMNode | None, binding: Binding) -> bool:
 
 def _keys(node: DOMNode | None) -> list[Entry]:
     """By what they do: the keys of one action stand together."""
-    found: dict[str, str] = {}
+    found: dict[str, dict[str, None]] = {}
+    keymap = getattr(node.app, "keys_in_force", {}) if node else {}
     for binding in bindings_of(node):
-        spelled = " ".join(spell(binding.key.split(",")))
-        before = found.get(binding.description)
-        found[binding.description] = f"{before} {spelled}" if before else spelled
-    return [(keys, meaning) for meaning, keys in found.items()]
-
-
-def spell(keys: Iterable[str]) -> Iterable[str]:
-    """How keys are called on screen."""
-    return (_NAMES.get(key, key.replace("ctrl+", "^")) for key in keys)
+        spelled = spell(keymap.get(binding.id, binding.key).split(","))
+        found.setdefault(binding.description, {}).update(dict.fromkeys(spelled))
+    return [(" ".join(keys), meaning) for meaning, keys in found.items()]

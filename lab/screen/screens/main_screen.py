@@ -4,19 +4,21 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
-from lab.screen.messages import Narrowed
+from lab.screen.binding import Binding, BindingType
+from lab.screen.messages import Narrowed, OwnCommandWanted
 from lab.screen.saved_layout import Layout
 from lab.screen.screens.row_actions import browse, copy
+from lab.screen.user.config import UserConfig
 from lab.screen.widgets.keybar import KeyBar
+from lab.screen.widgets.lab_bar import LabBar
 from lab.screen.widgets.needs_strip import NeedsStrip
 from lab.screen.widgets.paint import content
 from lab.screen.widgets.panel import Panel
-from lab.screen.widgets.parts import PANELS
+from lab.screen.widgets.parts import panel_of, with_commands
 from lab.screen.widgets.titlebar import TitleBar
 from lab.views import PARTS, Detail, View, banner
 from lab.views.activity import line as activity_line
@@ -28,6 +30,8 @@ from lab.views.sorting import Order
 LEFT = ("services", "audit")
 # All five panels, header and keys need as many lines.
 LEAST_HEIGHT = 24
+# Lines of header, needs, what goes on and keys; and of the lowest panel.
+_AROUND, _LOWEST = 4, 3
 NUMBERS = {name: number for number, name in enumerate(PARTS, 1)}
 
 
@@ -49,10 +53,14 @@ class MainScreen(Screen[None]):
         Binding("y", "copy", "Copy"),
     ]
 
-    def __init__(self, view: View, layout: Layout | None = None) -> None:
+    def __init__(
+        self, view: View, layout: Layout | None = None, user: UserConfig | None = None, several_labs: bool = False
+    ) -> None:
         super().__init__()
+        self._several_labs = several_labs
         self._view = view
         self._kept = layout or Layout()
+        self._user = user or UserConfig()
         self._banner: Line = ()
         # Held here, not looked up: a snapshot may come while the screen is being built or taken down.
         self._bar = TitleBar()
@@ -62,21 +70,49 @@ class MainScreen(Screen[None]):
         self._doing: Line = ()
         self._zoomed = False
         self._choice = ("", False)
-        self._panels = {name: PANELS[name](name, number, view.readonly) for name, number in NUMBERS.items()}
+        self._panels = {name: self._panel(name, number, view.readonly) for name, number in NUMBERS.items()}
+        self._left, self._right, self._hidden = self._columns()
+
+    def _panel(self, name: str, number: int, readonly: bool) -> Panel:
+        own = {at: one for at, one in enumerate(self._user.commands) if one.panel == name}
+        panel = panel_of(name, number, readonly, own)
+        panel.wanted_columns = self._user.panel(name).columns
+        return panel
+
+    def _columns(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """The panels on the left, on the right, and those that are shown alone only."""
+        left, right = self._user.left, self._user.right
+        if not (left or right):
+            return LEFT, tuple(name for name in NUMBERS if name not in LEFT), ()
+        return left, right, tuple(name for name in NUMBERS if name not in (*left, *right))
+
+    @property
+    def _least_height(self) -> int:
+        """Lines in which every panel can be seen."""
+        user = self._user.panels
+        tallest = max(
+            sum(user[name].height or _LOWEST if name in user else _LOWEST for name in names)
+            for names in (self._left, self._right)
+        )
+        return max(LEAST_HEIGHT, tallest + _AROUND + self._several_labs)
 
     def compose(self) -> ComposeResult:
+        if self._several_labs:
+            yield LabBar()
         yield self._bar
         yield self._strip
         yield self._needs
         with Vertical(id="columns"):
-            with Vertical(id="left", classes="column"):
-                yield from (panel for name, panel in self._panels.items() if name in LEFT)
-            with Vertical(id="right", classes="column"):
-                yield from (panel for name, panel in self._panels.items() if name not in LEFT)
+            with Vertical(id="left", classes="column" if self._left else "column -empty"):
+                yield from (self._panels[name] for name in self._left)
+            with Vertical(id="right", classes="column" if self._right else "column -empty"):
+                yield from (self._panels[name] for name in (*self._right, *self._hidden))
         yield self._activity
         yield KeyBar()
 
     def on_mount(self) -> None:
+        for name in self._hidden:
+            self._panels[name].add_class("-hidden")
         for name, order in self._kept.orders.items():
             if name in self._panels:
                 self._panels[name].sort_by(order)
@@ -108,6 +144,8 @@ class MainScreen(Screen[None]):
             return bool(self._view.model) or self._view.several
         if action == "widen":
             return bool(self._view.model)
+        if action == "own_command":
+            return bool(self.app.may_run_own(*parameters))  # type: ignore[attr-defined]  # only a lab's app has them
         return super().check_action(action, parameters)
 
     def action_next_need(self) -> None:
@@ -170,12 +208,12 @@ class MainScreen(Screen[None]):
 
     def _zoom_on(self, name: str) -> None:
         """In a window too low for all panels the one with the focus is alone: no key acts on what can't be seen."""
-        alone = self._zoomed or 0 < self.size.height < LEAST_HEIGHT
+        alone = self._zoomed or name in self._hidden or 0 < self.size.height < self._least_height
         self.set_class(alone, "-zoomed")
         for panel in self._panels.values():
             panel.set_class(alone and panel.id == name, "-zoom")
         for column in self.query(".column"):
-            column.set_class(alone and (column.id == "left") is (name in LEFT), "-zoom")
+            column.set_class(alone and (column.id == "left") is (name in self._left), "-zoom")
 
     def action_focus_panel(self, name: str) -> None:
         self._zoom_on(name)
@@ -213,6 +251,10 @@ class MainScreen(Screen[None]):
         found = self._chosen()
         browse(self, found)
 
+    def action_own_command(self, number: int) -> None:
+        """Asks for a command of the user's that is about the whole lab."""
+        self.post_message(OwnCommandWanted(number))
+
     def action_copy(self) -> None:
         """Copies the chosen row."""
         copy(self, self._chosen())
@@ -229,3 +271,9 @@ class MainScreen(Screen[None]):
             screen = detail_screen(event.part, event.key, self._view, getattr(self.app, "open_details", None))
             screen.begin = event.page
             self.app.push_screen(screen)
+
+
+def main_screen(view: View, layout: Layout, user: UserConfig, several_labs: bool = False) -> MainScreen:
+    """The screen as a person wants it, with the keys of their commands about the whole lab."""
+    commands = {number: one for number, one in enumerate(user.commands) if not one.panel}
+    return with_commands(MainScreen, commands)(view, layout, user, several_labs)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
-
 from lab.observe.snapshot import ServiceState, SliceState
+from lab.screen.binding import Binding, BindingType
 from lab.screen.messages import ActionWanted
 from lab.screen.screens.detail_screen import DetailScreen, Page
 from lab.screen.screens.fetching import Want

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.binding import Binding, BindingType
-
 from lab.base.errors import NotFound
 from lab.base.model_versions import ModelVersion
 from lab.observe.snapshot import Slice
+from lab.screen.binding import Binding, BindingType
 from lab.screen.messages import ActionWanted
 from lab.screen.screens.detail_screen import DetailScreen, Page
 from lab.screen.screens.fetching import Want

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
-from textual.binding import Binding, BindingType
 
 from lab.base.log_lines import Level
+from lab.screen.binding import Binding, BindingType
 from lab.screen.widgets.lines import LineList
 from lab.screen.widgets.page import TextPage
 from lab.screen.widgets.paint import content

@@ -7,12 +7,12 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from lab.screen.binding import Binding, BindingType
 from lab.views.cells import Line, Tone
 from lab.views.wrapping import wrap
 

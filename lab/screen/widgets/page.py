@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from lab.screen.binding import Binding, BindingType
 from lab.screen.widgets.lines import LineList
 from lab.screen.widgets.paint import content, paragraphs
 from lab.screen.widgets.panel import Panel

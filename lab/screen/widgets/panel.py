@@ -6,16 +6,16 @@ from typing import ClassVar, Self
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Static
 
+from lab.screen.binding import Binding, BindingType
 from lab.screen.widgets.paint import content, paragraphs
 from lab.screen.widgets.rows import RowList
-from lab.views.cells import Line, PanelState, PanelView, Row, Span, Tone, stretches
+from lab.views.cells import Line, PanelState, PanelView, Row, Span, Tone, chosen_columns, stretches
 from lab.views.feed import select
 from lab.views.folding import folded
 from lab.views.sorting import Order, arrow, in_order, next_order
@@ -59,6 +59,8 @@ class Panel(Vertical):
         self._static = Static(markup=False)
         self.rows = RowList(self._fold)
         self._view = PanelView("", state=PanelState.WAITING)
+        # The columns that a person wants, in their order; none: as the panel has them.
+        self.wanted_columns: tuple[str, ...] = ()
         self._pattern = ""
         self._filtered = False
         self.order: Order | None = None
@@ -90,7 +92,7 @@ class Panel(Vertical):
         self.rows.mark(*((self.order.column, arrow(self.order)) if self.order else ("", "")))
         self._set_lines(view.lines if view.rows else (*view.lines, *view.message))
         self.rows.display = bool(view.rows) or not view.message
-        self.rows.show(view.columns, chosen)
+        self.rows.show(chosen_columns(view.columns, self.wanted_columns), chosen)
 
     def _set_frame(self, title: str, status: Line) -> None:
         sorted_by = f" {arrow(self.order)} {self._title_of(self.order.column)}" if self.order else ""

@@ -1,12 +1,16 @@
 """The main screen's panels: each with the keys of what can be done with its rows."""
 
-from typing import Any, ClassVar
-
-from textual.binding import Binding, BindingType
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 from lab.screen.actions import ACTIONS
-from lab.screen.messages import ActionWanted
+from lab.screen.binding import Binding, BindingType
+from lab.screen.messages import ActionWanted, OwnCommandWanted
+from lab.screen.user.config import OwnCommand
 from lab.screen.widgets.panel import Panel
+
+Commands = Mapping[int, OwnCommand]
+T = TypeVar("T")
 
 
 class PartPanel(Panel):
@@ -20,7 +24,13 @@ class PartPanel(Panel):
         """Whether a key works here."""
         if action == "want" and self._readonly and ACTIONS[parameters[0]].changes:
             return False
+        if action == "own_command":
+            return bool(self.app.may_run_own(*parameters))  # type: ignore[attr-defined]  # only a lab's app has them
         return super().check_action(action, parameters)
+
+    def action_own_command(self, number: int) -> None:
+        """Asks for a command of the user's on the chosen row."""
+        self.post_message(OwnCommandWanted(number, self.rows.current or ""))
 
     def action_want(self, name: str) -> None:
         """Asks for an action on the chosen row."""
@@ -99,3 +109,23 @@ PANELS: dict[str, type[PartPanel]] = {
     "audit": AuditPanel,
     "drift": DriftPanel,
 }
+
+
+def with_commands(kind: type[T], commands: Commands) -> type[T]:
+    """The same panel or screen, with the keys of a person's own commands."""
+    if not commands:
+        return kind
+    # An id that no line of [keys] can name: the title may be that of another key.
+    own = [
+        Binding(one.key, f"own_command({number})", one.title, id=f"command {number}")
+        for number, one in commands.items()
+    ]
+    keys = {one.key for one in commands.values()}
+    # A class takes keys away from those that it is made of; a command that is refused gives its key back.
+    usual = [one for base in kind.__mro__ for one in vars(base).get("BINDINGS", ()) if keys & set(one.key.split(","))]
+    return type(kind.__name__, (kind,), {"BINDINGS": [*own, *usual], "__module__": kind.__module__})
+
+
+def panel_of(name: str, number: int, readonly: bool, commands: Commands) -> PartPanel:
+    """The panel, with the keys of a person's own commands on its rows."""
+    return with_commands(PANELS[name], commands)(name, number, readonly)

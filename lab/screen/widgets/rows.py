@@ -6,12 +6,12 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from lab.screen.binding import Binding, BindingType
 from lab.views.cells import Column, Fitted, Line, Row, Tone, fit, headings, lay_out
 
 # With fewer lines than this the column titles give way to rows.

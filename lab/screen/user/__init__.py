@@ -1,0 +1,1 @@
+"""What a person has set for their own screen: keys, columns, layout, commands."""
