@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _PARTS = 4
+# Of more groups, as of people's names, those that are too small to be compared are counted only.
+_SHOWN = 200
 _MISSING = "(missing)"
 
 
@@ -38,9 +40,9 @@ def measured(found: Predictions, held_out: "pd.DataFrame", contract: Contract) -
         suffix = plain + (f"_{taken[plain]}" if taken[plain] > 1 else "")
         for rate in MEASURES[measure].rates:
             scale = _scale(found, rate)
-            made.append(
-                Comparison(name, f"{rate}_difference_{suffix}", rate, least, _by_group(found, groups, rate), scale)
-            )
+            shown, few = _large_enough(groups, least)
+            by_group = _by_group(found, shown, rate)
+            made.append(Comparison(name, f"{rate}_difference_{suffix}", rate, least, by_group, scale, few))
     return Measured(measure, least, tuple(made))
 
 
@@ -61,6 +63,15 @@ def _groups(column: "pd.Series[Any]", kind: Kind) -> "pd.Series[Any]":
     return column.astype(object).fillna(_MISSING).map(str).reset_index(drop=True)
 
 
+def _large_enough(groups: "pd.Series[Any]", least: int) -> "tuple[pd.Series[Any], int]":
+    """The rows of the groups that are shown, each row under its place, and how many groups aren't."""
+    counts = groups.value_counts()
+    if len(counts) <= _SHOWN:
+        return groups, 0
+    large = counts.index[counts >= least]
+    return groups[groups.isin(large)], len(counts) - len(large)
+
+
 def _by_group(found: Predictions, groups: "pd.Series[Any]", rate: str) -> tuple[Group, ...]:
     from fairlearn.metrics import MetricFrame, count
 
@@ -69,24 +80,21 @@ def _by_group(found: Predictions, groups: "pd.Series[Any]", rate: str) -> tuple[
     def of(which: "Array") -> "Array":
         return cells[which][counts[which]]
 
+    if groups.empty:
+        return ()
     # Rows are named by their places, so that each rate is told which are the group's.
-    places = _places(len(cells))
+    places = groups.index.to_numpy()
     frame = MetricFrame(
         metrics={"rows": count, "mean": lambda rows, _: float(of(rows).mean()) if len(of(rows)) else float("nan")},
         y_true=places,
         y_pred=places,
         sensitive_features=groups,
     )
+    of_group = {name: places[at] for name, at in groups.groupby(groups).indices.items()}
     return tuple(
-        _group(str(name), int(row["rows"]), of((groups == name).to_numpy()), rate, float(row["mean"]))
+        _group(str(name), int(row["rows"]), of(of_group[name]), rate, float(row["mean"]))
         for name, row in frame.by_group.iterrows()
     )
-
-
-def _places(rows: int) -> "Array":
-    import numpy as np
-
-    return np.arange(rows)
 
 
 def _cells(found: Predictions, rate: str) -> "tuple[Array, Array]":
