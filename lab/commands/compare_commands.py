@@ -28,13 +28,6 @@ def compare(
     return interruption.run(in_lab(config, registered_name(config, model), a, b))
 
 
-def document(found: "Comparison") -> dict[str, object]:
-    """What `--json` prints."""
-    from dataclasses import asdict
-
-    return {"schema": 1, "same_data": found.same_data, **asdict(found)}
-
-
 def print_comparison(found: "Comparison") -> None:
     """Metrics with the direction and the difference, then what else differs."""
     columns = (found.a.name, found.b.name) if found.a.model != found.b.model else _numbers(found)

@@ -57,7 +57,7 @@ _LAB: tuple[Command[Any], ...] = (
     Command("models", "Show every model: its versions, how the newest stands, what is champion.", training.models,
             training.print_models, json=True, code=training.unsound),
     Command("compare", "Show what differs between two versions: metrics, parameters, data, code.", comparing.compare,
-            comparing.print_comparison, json=True, document=comparing.document),
+            comparing.print_comparison, json=True),
     Command("new-model", "Look at a data set, and write a model's folder for it: contract, baseline, test.",
             models.new_model, models.print_proposal, json=True),
     Command("seed", "Record the data set, its baseline profile and hash; plant or take back a drift.", training.seed,

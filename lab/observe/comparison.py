@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from lab.base.catalogue import Service
@@ -71,20 +71,17 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """From `a` to `b`. `cautions` say what the figures don't prove."""
+    """From `a` to `b`. `same_data` is None where one doesn't say on which rows it was trained; `cautions` say what the
+    figures don't prove.
+    """
 
     a: Side
     b: Side
     metrics: tuple[MetricPair, ...]
     parameters: tuple[TextPair, ...]
     facts: tuple[TextPair, ...]
+    same_data: bool | None = None
     cautions: tuple[str, ...] = ()
-
-    @property
-    def same_data(self) -> bool | None:
-        """Whether both were trained on the same rows; None where one doesn't say."""
-        pair = next(one for one in self.facts if one.name == "data_hash")
-        return pair.same if pair.a and pair.b else None
 
 
 def compared(
@@ -94,8 +91,9 @@ def compared(
     sides = [Side(v.name, v.version, v.run_id, params is not None) for v, params in ((a, params_a), (b, params_b))]
     facts = tuple(TextPair(name, a.tags.get(name), b.tags.get(name)) for name in _TAGS)
     metrics, parameters = _metrics(a.metrics, b.metrics), _texts(params_a or {}, params_b or {})
-    found = Comparison(sides[0], sides[1], metrics, parameters, facts)
-    return Comparison(sides[0], sides[1], metrics, parameters, facts, tuple(_cautions(found)))
+    data = next(one for one in facts if one.name == "data_hash")
+    found = Comparison(sides[0], sides[1], metrics, parameters, facts, data.same if data.a and data.b else None)
+    return replace(found, cautions=tuple(_cautions(found)))
 
 
 def _metrics(a: Mapping[str, float], b: Mapping[str, float]) -> tuple[MetricPair, ...]:
