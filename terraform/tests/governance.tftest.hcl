@@ -99,7 +99,7 @@ run "who_looks_changes_nothing_and_reads_no_object" {
   }
 
   assert {
-    condition     = one(data.aws_iam_policy_document.look_trust.statement[0].condition).values == ["arn:aws:iam::123456789012:role/mlops-test-ci-plan"]
+    condition     = join(",", one(data.aws_iam_policy_document.look_trust.statement[0].condition).values) == "arn:aws:iam::123456789012:role/mlops-test-ci-plan"
     error_message = "Roles of workflows that look, and no others of that account."
   }
 }

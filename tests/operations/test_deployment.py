@@ -18,7 +18,7 @@ from lab.operations.deployment.registry import IMAGES, Registry
 from lab.operations.deployment.saved_plan import Record, Workplace
 from lab.operations.deployment.source import Target, commit_of, target_of
 from lab.operations.deployment.terraform import SECRET, Terraform, need_secret
-from tests.support.governed_lab import GovernedLab
+from tests.support.governed_lab import GovernedLab, MemoryStore
 from tests.support.lab import ROOT
 
 # The one account that the emulator has by itself.
@@ -247,27 +247,48 @@ def test_a_plan_of_which_something_is_missing_or_broken_is_none(tmp_path: Path, 
     assert "--plan" in caught.value.remedy
 
 
-def test_ctrl_c_while_a_plan_is_applied_counts_after_its_success(
-    aws: None, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its last entry says that it was applied, and none that it was interrupted."""
+@pytest.fixture
+def deployer(aws: None, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Deployer, list[str]]:
+    """With a trail of its own, and what it reports."""
     furnish(project, tmp_path, monkeypatch)
     (tmp_path / "people").mkdir()
     governed = GovernedLab(tmp_path / "people").staffed(baseline=False)
     actor = replace(governed.config.actor, role=Role.ML_ENGINEER)
     said: list[str] = []
-    deployer = Deployer(
-        replace(governed.config, root=project, actor=actor),
-        Environment.DEV,
-        governed.store,
-        lambda one: said.append(one.state),
-    )
-    made = deployer.planned("1.0.0")
+    config = replace(governed.config, root=project, actor=actor)
+    return Deployer(config, Environment.DEV, governed.store, lambda one: said.append(one.state)), said
+
+
+def recorded(deployer: Deployer) -> list[tuple[str, str]]:
+    assert isinstance(deployer.store, MemoryStore)
+    return [(one.details["stage"], one.status.value) for one in deployer.store.entries if one.action == "deploy"]
+
+
+def test_ctrl_c_while_a_plan_is_applied_counts_after_its_success(
+    deployer: tuple[Deployer, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last entry says that it was applied, and none that it was interrupted."""
+    # A signal counts once for a process; here others go on.
+    monkeypatch.setattr(interruption, "_state", interruption._state)
+    deploying, said = deployer
+    made = deploying.planned("1.0.0")
     with pytest.raises(KeyboardInterrupt), interruption.watched():
-        deployer.applied()
-    told = [(one.details["stage"], one.status.value) for one in governed.store.entries if one.action == "deploy"]
-    assert told == [("plan", "started"), ("plan", "success"), ("apply", "started"), ("apply", "success")]
+        deploying.applied()
+    planned = [("plan", "started"), ("plan", "success")]
+    assert recorded(deploying) == [*planned, ("apply", "started"), ("apply", "success")]
     assert any(one.startswith(f"applied plan {made.plan[:12]}; audit entry") for one in said)
+
+
+def test_no_other_commit_is_built_under_a_tag_that_was_given(deployer: tuple[Deployer, list[str]]) -> None:
+    import boto3
+
+    deploying, _ = deployer
+    deploying.planned("1.0.0")
+    ecr = boto3.client("ecr", region_name=OWN.region)
+    ecr.batch_delete_image(repositoryName="mlops-dev/mlflow", imageIds=[{"imageTag": "1.0.0"}])
+    with pytest.raises(LabError, match=r"no longer has mlflow under the tag 1\.0\.0"):
+        deploying.applied()
+    assert recorded(deploying) == [("plan", "started"), ("plan", "success")]
 
 
 def furnish(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

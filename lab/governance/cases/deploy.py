@@ -75,7 +75,7 @@ class DeploymentTrail:
         known = history.deployments
         actor = self.config.actor
         if plan in known.begun:
-            return f"this plan was begun already, see audit entry {known.begun[plan].seq}: an approval counts for one apply"
+            return f"this plan was begun already, see audit entry {known.begun[plan].seq}: an approval is for one apply"
         found = known.approved.get(plan)
         if found is None:
             return _missing(known, actor.environment, plan)

@@ -21,7 +21,10 @@ _END_S = 60.0
 _DONE = re.compile(r"^(?P<what>\S+): (?P<how>[A-Z]\w+) complete after (?:(?P<m>\d+)m)?(?P<s>\d+)s")
 _CLUES = (
     ("Saved plan is stale", "Something was applied since this plan was made: make and approve a new one."),
-    ("Error acquiring the state lock", "Somebody else applies now: wait. If nobody does: `terraform force-unlock ID`."),
+    (
+        "Error acquiring the state lock",
+        "Somebody else applies now: wait. If nobody does: `terraform -chdir={folder} force-unlock ID`.",
+    ),
     ("Failed to query available provider packages", "The provider can't be downloaded: check the network."),
     ("is not available for", "Type `terraform providers lock` for this platform, and commit the lock file."),
     ("ExpiredToken", "The credentials expired: sign in again."),
@@ -77,7 +80,7 @@ class Terraform:
             _end(process)
         if process.returncode:
             lines = (said + (problem or b"")).decode(errors="replace").splitlines()
-            raise LabError(f"terraform {command} failed.\n{tail(lines)}", _remedy(lines))
+            raise LabError(f"terraform {command} failed.\n{tail(lines)}", _remedy(lines, self.folder))
         return said
 
     def _followed(self, output: "IO[bytes] | None") -> bytes:
@@ -114,9 +117,10 @@ def need_secret(environ: Mapping[str, str] = os.environ) -> None:
         raise LabError(f"{SECRET} isn't set.", f"Export {SECRET}: the secret of the pages' OIDC client.")
 
 
-def _remedy(lines: Sequence[str]) -> str:
+def _remedy(lines: Sequence[str], folder: Path) -> str:
     said = "\n".join(lines)
-    return next((advice for clue, advice in _CLUES if clue in said), "The lines above say why.")
+    found = next((advice for clue, advice in _CLUES if clue in said), "The lines above say why.")
+    return found.replace("{folder}", str(folder))
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -68,6 +68,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "workflow_subjects": Mistake(
         "identity",
         'locals {\n  subjects = {\n    plan  = ["repo:${var.repository}:pull_request"]\n'
+        '    drift = ["repo:${var.repository}:ref:refs/heads/main"]\n'
         '    push  = ["repo:*:ref:refs/heads/main"]\n'
         '    apply = ["repo:${var.repository}:environment:${var.environment}"]\n  }\n}\n',
         "identity.aws_iam_role.ci[\"push\"]: ['repo:*:ref:refs/heads/main'] can take it on",
