@@ -188,7 +188,7 @@ def test_many_rows_say_how_far_it_is(tmp_path: Path) -> None:
     path.write_text("a,b\n" + "1234567890123,1234567\n" * 450_000)
     said: list[str] = []
     assert survey(path, said.append).rows == 450_000
-    assert len(said) == 2
+    assert 1 <= len(said) <= 2
     assert all(one.startswith("looking at the data: ") for one in said)
 
 
