@@ -20,7 +20,7 @@ PREPARED = {"escape": "slash 1 enter", "S": "s"} | dict.fromkeys(
 )
 
 
-LEAVING = {"q", "ctrl+c"}
+LEAVING = {"q", "ctrl+c", "ctrl+z"}
 
 
 def state_of(app: LabApp) -> tuple[object, ...]:
