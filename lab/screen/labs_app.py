@@ -1,6 +1,7 @@
 """The part of the application that has several labs: a tab for each, with its own screens, poller and account."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,10 @@ class LabsApp(UserApp):
     def open_details(self) -> "OpenDetails | None":
         """Where drill-downs of the lab that is shown ask."""
         return self.lab.place.open_details
+
+    @open_details.setter
+    def open_details(self, given: "OpenDetails | None") -> None:
+        self.lab.place = replace(self.lab.place, open_details=given)
 
     def ask_others(self) -> None:
         """The other labs are asked when the first one has had its turn: each by a loop of its own."""
