@@ -254,7 +254,8 @@ async def test_five_that_cannot_be_reached_hurt_neither_the_shown_one_nor_leavin
             raise LabError("Nobody answers.", "See that its ports reach here.")
 
     def unreachable(number: int) -> LabPlace:
-        return LabPlace(lambda: Connection(Reaching(), snapshots.WAITING), f"far-{number}", True)
+        name = f"far-{number}"
+        return LabPlace(lambda: Connection(Reaching(), called(name, snapshots.WAITING)), name, True)
 
     class InThread(Playing):
         async def tick(self, previous: Snapshot) -> Snapshot:
@@ -313,10 +314,15 @@ async def test_a_resize_while_another_is_shown_reaches_every_lab() -> None:
 
 
 def pictured() -> LabApp:
-    observers = [Playing(*with_history(one)) for one in (PROD, STAGING, called("eu-west", snapshots.DOWN))]
+    observers = [
+        Playing(*with_history(one)) for one in (PROD, STAGING, called("eu-west.example.com:100", snapshots.DOWN))
+    ]
     names = ("prod", "staging", "eu-west.example.com:100")
     app = app_of(
-        [LabPlace(lambda o=o: Connection(o, snapshots.WAITING), n) for n, o in zip(names, observers, strict=True)]
+        [
+            LabPlace(lambda o=o, n=n: Connection(o, called(n, snapshots.WAITING)), n)
+            for n, o in zip(names, observers, strict=True)
+        ]
     )  # type: ignore[misc]
     for lab in app.labs:
         lab.poller.pace(0.01)
