@@ -74,7 +74,7 @@ class ActionController:
             if said is not None:
                 self._start(action, title, {**arguments, "reason": said} if reason else arguments)
 
-        more = stop_lines(arguments["target"], self._app.view) if action.name == "stop" else ()
+        more = stop_lines(arguments["target"], self._lab.view) if action.name == "stop" else ()
         body = note(action.warning, *more)
         self._app.push_screen(ConfirmScreen(title, body, reason, action.title.split(" ")[0]), answered)
 
