@@ -4,8 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -229,9 +230,7 @@ def test_picture(
     answer: list[str],
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/tell")
-    monkeypatch.setattr(
-        "lab.screen.screens.output_screen.asyncio.create_subprocess_exec", _python(asyncio.create_subprocess_exec)
-    )
+    monkeypatch.setattr("lab.screen.screens.output_screen.subprocess.Popen", _python(subprocess.Popen))
     observer = Playing(*with_history(snapshots.DRIFTED))
     app = app_of(write(tmp_path, PICTURED), observer)
     app.lab.poller.pace(0.01)
@@ -249,7 +248,7 @@ def test_picture(
 
 
 def _python(start: Callable[..., object]) -> Callable[..., object]:
-    def started(program: str, *argv: str, **options: object) -> object:
-        return start(sys.executable, *argv, **options)
+    def started(argv: Sequence[str], **options: object) -> object:
+        return start([sys.executable, *argv[1:]], **options)
 
     return started

@@ -228,4 +228,4 @@ def no_version(history: History, model: str, version: str) -> NotFound:
     else:
         near = meant(model, {name for name, _ in history.records})
         remedy = f"{near}`invoke models` shows every model, `invoke train {model}` makes the first version."
-    return NotFound(f"There is no version {version} of {model}.", remedy)
+    return NotFound(f"Version {version} of {model} isn't in the audit trail.", remedy)

@@ -5,10 +5,12 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
-from typing import ClassVar
+from typing import IO, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -79,32 +81,38 @@ class OutputScreen(Screen[None]):
     async def _work(self) -> None:
         """Only posts messages; ends the command with the screen."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+            # Not asyncio's own processes: those can't be waited for once the event loop ends.
+            process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError as err:
             self.post_message(OutputCame((), problem=f"✗ can't be started: {err.strerror}"))
             return
         try:
-            await self._follow(process)
-            self.post_message(OutputCame((), await process.wait()))
+            await self._follow(process.stdout)
+            self.post_message(OutputCame((), await asyncio.to_thread(process.wait)))
         finally:
-            await _end(process)
+            # A thread of its own, for which leaving waits.
+            threading.Thread(target=_end, args=(process,)).start()
 
-    async def _follow(self, process: asyncio.subprocess.Process) -> None:
-        rest = b""
-        while process.stdout and (chunk := await process.stdout.read(_CHUNK)):
-            began = monotonic()
-            *whole, rest = (rest + chunk).split(b"\n")
-            if len(rest) > _LONGEST_LINE:
-                whole, rest = [*whole, rest], b""
-            # More at once than are kept are never shown.
-            self.post_message(OutputCame([_line(one) for one in whole[-KEPT:]]))
-            await asyncio.sleep(max(_REST_S, 4 * (monotonic() - began)))
+    async def _follow(self, pipe: IO[bytes] | None) -> None:
+        reader, loop, rest = asyncio.StreamReader(), asyncio.get_running_loop(), b""
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        try:
+            while chunk := await reader.read(_CHUNK):
+                began = monotonic()
+                *whole, rest = (rest + chunk).split(b"\n")
+                if len(rest) > _LONGEST_LINE:
+                    whole, rest = [*whole, rest], b""
+                # More at once than are kept are never shown.
+                self.post_message(OutputCame([_line(one) for one in whole[-KEPT:]]))
+                await asyncio.sleep(max(_REST_S, 4 * (monotonic() - began)))
+        finally:
+            transport.close()
         if rest:
             self.post_message(OutputCame([_line(rest)]))
 
@@ -130,13 +138,12 @@ def _feed_line(text: str) -> FeedLine:
     return FeedLine(level, (Span(text, tone),))
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+def _end(process: "subprocess.Popen[bytes]") -> None:
     """Ends the command and what it started, by force when it has to be."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             # The group outlives its first process where that left something behind.
             os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_END_S):
-                await process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_END_S)
             return
