@@ -16,18 +16,20 @@ from lab.base.drift import compare
 from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
 from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.base.runs import Run, RunStatus
+from lab.config import LabConfig
 from lab.governance.cases.signing import read_signers
 from lab.governance.ledger import Entry, EntryStore, Status, key_of, seal
 from lab.governance.rules.approval_states import MOVES
 from lab.governance.rules.policy import Action
-from lab.observe.details import alert_source, open_details, run_source
+from lab.models.model_folder import listed_models
+from lab.observe.details import alert_source, drift_source, open_details, run_source
 from lab.observe.details.alert_source import AlertSource, read_runbook, section, slug
-from lab.observe.details.drift_source import count
+from lab.observe.details.drift_source import DriftSource, count
 from lab.observe.details.entry_source import EntryDetail, EntrySource, examine
 from lab.observe.details.run_source import RunSource, entries_of
 from lab.observe.details.version_source import VersionSource, decisions_in, next_action
 from tests.services.answers import answer
-from tests.support.contracts import MODEL_NAME, profile_of
+from tests.support.contracts import MODEL_NAME, profile_of, write_model
 from tests.support.governed_lab import OFFICER, GovernedLab, MemoryStore
 from tests.support.played_lab import config
 
@@ -292,6 +294,34 @@ def test_histograms_agree_with_the_drift_report() -> None:
     assert found.whole
     assert all(sum(one.current) == found.rows for one in found.histograms)
     assert found.histograms[0].psi > 0.1
+
+
+async def test_two_models_on_the_same_data_have_a_comparison_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(tmp_path, "one", "One", default="true")
+    write_model(tmp_path, "two", "Two")
+    whole = profile_of(read_rows(lines()), "b")
+    stored = {DatasetRef("c", 1000, "x").key: DATA.read_bytes()}
+    for model, profile in zip(
+        listed_models(tmp_path), (whole, replace(whole, features=whole.features[:1])), strict=True
+    ):
+        stored[model.current_key] = DatasetRef("c", 1000, "x").to_json()
+        stored[model.baseline_key] = DatasetRef("b", 1000, "y").to_json()
+        stored[model.profile_key("b")] = profile.to_json()
+
+    class Store:
+        def __init__(self, _: LabConfig) -> None:
+            self.reader = self
+
+        async def get(self, bucket: str, key: str) -> bytes:
+            return stored[key]
+
+    monkeypatch.setattr(drift_source, "StoreSource", Store)
+    monkeypatch.setattr(LabConfig, "pipelines", tmp_path)
+    source = DriftSource(config(tmp_path))
+    found = [len((await source.drift(name)).histograms) for name in ("One", "Two", "One")]
+    assert found == [len(whole.features), 1, len(whole.features)]
 
 
 def test_counting_stops_when_its_time_is_up_and_says_so() -> None:

@@ -44,14 +44,16 @@ class DriftSource:
     def __init__(self, config: LabConfig) -> None:
         self._config = config
         self._details = StoreSource(config)
-        self._known: DriftDetail | None = None
+        # Two models may have the same data, and compare other columns of it.
+        self._known: dict[str, DriftDetail] = {}
 
     async def drift(self, name: str = "") -> DriftDetail:
         """The comparison, without a name of the default model; made anew only when the data or the baseline changed.
 
         Raises NotFound before the seed.
         """
-        known, model = self._known, self._model(name)
+        model = self._model(name)
+        known = self._known.get(model.slug)
         current, baseline = await asyncio.gather(
             self._reference(model.current_key), self._reference(model.baseline_key)
         )
@@ -62,8 +64,9 @@ class DriftSource:
             return _limited(known, drift_limit(self._config.pipelines / model.slug))
         profile = Profile.from_json(await self._get(model.profile_key(digest)))
         lines = await self._lines(current)
-        self._known = await asyncio.to_thread(count, profile, lines, current, baseline)
-        return _limited(self._known, drift_limit(self._config.pipelines / model.slug))
+        known = await asyncio.to_thread(count, profile, lines, current, baseline)
+        self._known[model.slug] = known
+        return _limited(known, drift_limit(self._config.pipelines / model.slug))
 
     async def aclose(self) -> None:
         """Closes the connections."""
