@@ -79,7 +79,7 @@ async def test_one_mlflow_run_registered_under_two_names_is_two_versions(governe
 async def test_a_version_is_chosen_by_model_and_run(governed: GovernedLab) -> None:
     governed.train(run="aaaa1111")
     governed.train(model=CHURN, run="bbbb2222")
-    with pytest.raises(NotFound, match=f"no version 1@bbbb of {MODEL_NAME}"):
+    with pytest.raises(NotFound, match=f"1@bbbb of {MODEL_NAME} isn't in the audit trail"):
         await governed.act(APPROVE, "1@bbbb")
     assert (await governed.act(APPROVE, "1@bbbb", model=CHURN)).succeeded
 

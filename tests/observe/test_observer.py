@@ -265,6 +265,7 @@ async def test_a_snapshot_becomes_json_with_its_version(observed: ObservedLab) -
         "psi": 0.05,
         "state": "stable",
         "p_value": 0.0,
+        "limit": 0.25,
     }
     assert body["audit"]["value"]["length"] == 3
     assert body["services"]["value"][0]["name"] == "postgres"
