@@ -1,6 +1,7 @@
 """What a deployment refuses before Terraform is asked for anything, and how Terraform is run."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -264,6 +265,15 @@ def recorded(deployer: Deployer) -> list[tuple[str, str]]:
     return [(one.details["stage"], one.status.value) for one in deployer.store.entries if one.action == "deploy"]
 
 
+@pytest.fixture
+def as_typed() -> Iterator[None]:
+    """Ctrl-C as a command meets it: an event loop of other tests may have left a handler of its own."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("as_typed")
 def test_ctrl_c_while_a_plan_is_applied_counts_after_its_success(
     deployer: tuple[Deployer, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
