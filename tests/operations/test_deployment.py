@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,16 @@ from moto import mock_aws
 
 from lab.base import interruption
 from lab.base.errors import LabError
+from lab.base.file_lock import is_taken, take
+from lab.base.progress import Progress
+from lab.governance.cases.deploy import deployment_lock
 from lab.governance.rules.policy import Environment, Role
 from lab.operations.deployment import account
 from lab.operations.deployment.deploy import Deployer
 from lab.operations.deployment.registry import IMAGES, Registry
 from lab.operations.deployment.saved_plan import Record, Workplace
 from lab.operations.deployment.source import Target, commit_of, target_of
-from lab.operations.deployment.terraform import SECRET, Terraform, need_secret
+from lab.operations.deployment.terraform import LOG, SECRET, Terraform, need_secret
 from tests.support.governed_lab import GovernedLab, MemoryStore
 from tests.support.lab import ROOT
 
@@ -204,6 +208,49 @@ def test_a_failure_says_what_to_do(terraform: Terraform) -> None:
         terraform.apply(Path("plan"))
     assert "Saved plan is stale" in caught.value.message
     assert "make and approve a new one" in caught.value.remedy
+
+
+_TYPED = """
+import sys
+from pathlib import Path
+
+from lab.operations.deployment.saved_plan import Workplace
+from lab.operations.deployment.terraform import Terraform
+
+with Workplace(Path(sys.argv[1])).held(print) as work:
+    Terraform(Path(sys.argv[2]), print, "1.0.0", lock=work.lock).apply(work.plan)
+"""
+
+
+@pytest.mark.timeout(60)
+def test_terraform_ends_by_itself_when_who_typed_the_command_is_gone(terraform: Terraform, tmp_path: Path) -> None:
+    """Killed by its first word that nobody reads, it would leave its lock, and forget what it has made."""
+    folder, work = terraform.folder, Workplace(tmp_path / "deploy" / "dev")
+    gate, ended = folder / "gate", folder / "ended"
+    os.mkfifo(gate)
+    script = folder / "bin" / "terraform"
+    script.write_text(f"#!/bin/sh\nread _ <{gate}\necho one\necho two\ntouch {ended}\n")
+    lock = deployment_lock(tmp_path, "dev")
+    typed = subprocess.Popen([sys.executable, "-c", _TYPED, str(work.folder), str(folder)], cwd=ROOT)
+    # Opened when Terraform reads it: it is at work then.
+    with gate.open("w") as goes_on:
+        typed.kill()
+        typed.wait()
+        assert is_taken(lock)
+        goes_on.write("\n")
+    with lock.open() as file:
+        take(file, 30)
+    assert ended.exists()
+    assert (folder / LOG).read_text() == "one\ntwo\n"
+    assert (folder / LOG).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_terraform_has_made_is_told_line_by_line(terraform: Terraform) -> None:
+    told: list[Progress] = []
+    script = terraform.folder / "bin" / "terraform"
+    script.write_text("#!/bin/sh\nprintf 'a.b: Creating...\\na.b: Creation complete after 1m2s [id=x]\\nno end'\n")
+    replace(terraform, report=told.append).apply(Path("plan"))
+    assert told == [Progress("a.b", "success", "creation", 62)]
 
 
 def test_the_one_secret_is_asked_for_first() -> None:
