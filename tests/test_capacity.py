@@ -184,6 +184,25 @@ def test_every_limit_and_policy_is_terraforms(name: str) -> None:
     assert capacity_days.job_limit(found) >= 1
 
 
+def test_a_months_bill_can_be_told_by_hand() -> None:
+    """Ten runs that took an hour each, half of it in their training, stand for a thousand a day."""
+    prod, price = capacity_inputs.environment("prod"), capacity_inputs.price
+    ten = Outcome(DAY_S, arrived=10, task_seconds=10 * HOUR_S, job_seconds=5 * HOUR_S, seen=[(0.0, 0, 0)])
+    found = capacity_days.monthly_costs(prod, capacity_days.Day(1000, 25, 128, ten, 0.0))
+    hours, runs = 730, 1000 * 365 / 12
+    run, job = capacity_inputs.run_size(), capacity_inputs.job_size()
+    vcpu, gb, spot = price("fargate_vcpu_hour"), price("fargate_gb_hour"), price("fargate_spot_vcpu_hour")
+    assert found["runs' tasks"] == pytest.approx(runs * (run.vcpu * vcpu + run.gb * gb))
+    assert found["training jobs"] == pytest.approx(runs / 2 * spot / vcpu * (job.vcpu * vcpu + job.gb * gb))
+    # Three gateways, four endpoints in each of three zones, two databases of one unit.
+    network = hours * (3 * price("nat_hour") + 12 * price("endpoint_hour")) + price("alb_month")
+    assert found["network"] == pytest.approx(network)
+    assert found["database"] == pytest.approx(hours * 2 * prod.acu_min * price("aurora_acu_hour"))
+    # Two tasks each of mlflow, of dagster-code and of dagster; the daemon; four of the smallest.
+    least = 2 * (vcpu + 2 * gb) + 5 * (vcpu / 2 + 2 * gb) + 4 * (vcpu / 4 + gb / 2)
+    assert found["services"] == pytest.approx(hours * least)
+
+
 def test_every_price_has_a_date_and_a_source_and_every_assumption_a_reason() -> None:
     for one in capacity_inputs.prices()["prices"].values():
         assert one["usd"] > 0

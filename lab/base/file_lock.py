@@ -43,6 +43,18 @@ def take(file: HasDescriptor | int, deadline_s: float, late: Callable[[], Except
         time.sleep(_POLL_S)
 
 
+def is_taken(path: Path) -> bool:
+    """Whether some process has the lock on the file there; nobody has it where there is none. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not taken(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def is_at(file: HasDescriptor | int, path: Path) -> bool:
     """Whether the open file is still the one at `path`: a lock on a file that was replaced or removed holds nobody."""
     try:

@@ -25,6 +25,10 @@ LEFT: Mapping[str, tuple[str, str]] = {
     "backup": ("no backup was written", "Type `invoke backup` again."),
     "restore": ("the lab may be half restored", "Type `invoke restore FILE` again: it begins anew."),
     "upgrade": ("its backup stays", "Type `invoke upgrade` again: it puts back what was changed, and begins anew."),
+    "deploy": (
+        "the audit trail says what was planned and applied",
+        "Type `invoke deploy --env ENV --plan`: it shows what is still to be done.",
+    ),
     "seed": ("data and baseline may be half recorded", "Type the same `invoke seed` again."),
     "build": _AGAIN,
     "bundle": ("no bundle was written", "Type `invoke bundle` again."),

@@ -19,6 +19,11 @@ class HomeLock:
         self._path, self._deadline_s = path, deadline_s
         self._descriptor: int | None = None
 
+    @property
+    def descriptor(self) -> int | None:
+        """For a program that shall hold the lock as well; None while it isn't held."""
+        return self._descriptor
+
     def acquire(self, note: Note) -> None:
         """Waits while another command holds the lock. Raises LabError at the deadline."""
         if self._descriptor is not None or self._try():

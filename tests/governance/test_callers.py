@@ -26,6 +26,9 @@ def test_the_arn_is_kept_as_it_is() -> None:
         (RUN.replace("run-ml-engineer", "run-intern"), "mlops-prod", "prod", "none of the lab's roles"),
         (RUN.replace("run-ml-engineer", "task-mlflow"), "mlops-prod", "prod", "isn't one of runs"),
         (RUN.replace("mlops-prod", "x-mlops-prod"), "mlops-prod", "prod", "isn't one of runs"),
+        (f"x{RUN}", "mlops-prod", "prod", "no session of a role"),
+        (f"{RUN}/x", "mlops-prod", "prod", "no session of a role"),
+        (f"{RUN}\n", "mlops-prod", "prod", "no session of a role"),
         ("", "mlops-prod", "prod", "no session of a role"),
     ],
 )

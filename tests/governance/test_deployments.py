@@ -11,6 +11,7 @@ from lab.governance.cases.deploy import DeploymentApprover, DeploymentTrail, Pla
 from lab.governance.cases.signing import Signing, read_signers
 from lab.governance.ledger import Entry, Status
 from lab.governance.rules.approval_states import parse_deployment_statement
+from lab.governance.rules.deployments import second_person_problem
 from lab.governance.rules.policy import Environment, Role
 from tests.support.governed_lab import ADMIN, ENGINEER, OFFICER, GovernedLab
 from tests.support.keys import stock_verify
@@ -87,6 +88,14 @@ def test_who_approved_does_not_apply(room: Room) -> None:
         room.trail(ADMIN, Role.PLATFORM_ADMIN).approval(PLAN)
     with pytest.raises(PolicyDenied, match="can't approve it"):
         room.trail(ADMIN.upper(), Role.PLATFORM_ADMIN).approval(PLAN)
+
+
+def test_who_deploys_does_not_approve_under_another_name(room: Room) -> None:
+    history = room.governed.history()
+    signer = next(one for one in history.identities.signers if one.name == OFFICER)
+    theirs = replace(history.identities, owners={signer.key: ENGINEER.upper()})
+    assert second_person_problem(ENGINEER, OFFICER, signer, history.identities) == ""
+    assert f"is one of {ENGINEER}" in second_person_problem(ENGINEER, OFFICER, signer, theirs)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,14 @@ import pytest
 
 from lab.base.catalogue import Service
 from lab.base.errors import LedgerError
+from lab.base.file_lock import held
 from lab.base.runs import JOB, OWNER_TAG, RunStatus
+from lab.governance.cases.deploy import deployment_lock
 from lab.governance.cases.orphans import COMMAND_S, Closer, Closing
 from lab.governance.cases.trail import TrailReader
 from lab.governance.ledger import Status
+from lab.governance.rules.deployments import APPLY, PLAN
+from lab.governance.rules.policy import Environment
 from lab.services.dagster import Dagster
 from lab.services.http import Http
 from tests.support.governed_lab import GovernedLab
@@ -128,6 +132,45 @@ async def test_a_persons_command_ends_once_it_cannot_go_on_any_more(
 
     assert (len(found.closed), len(found.left)) == ((1, 0) if ends else (0, 1))
     assert bool(unfinished(governed)) is not ends
+
+
+@pytest.mark.parametrize("stage", [PLAN, APPLY])
+async def test_a_deployment_ends_as_failed_as_soon_as_no_process_of_it_is_at_work(
+    stage: str, governed: GovernedLab
+) -> None:
+    details = {"stage": stage}
+    begun = governed.append("deploy", Status.STARTED, environment=Environment.STAGING, details=details)
+    lock = deployment_lock(governed.config.home, "staging")
+    lock.parent.mkdir(parents=True)
+
+    with held(lock, 1):
+        (left,) = (await close(governed)).left
+    assert (left.begun.seq, left.reason) == (begun.seq, "a deployment to staging is at work")
+
+    (entry,) = (await close(governed)).closed
+    assert (entry.status, entry.details["closes"]) == (Status.FAILURE, begun.seq)
+    assert ("Terraform's state" in entry.details["reason"]) is (stage == APPLY)
+    assert unfinished(governed) == []
+
+
+async def test_a_deployment_that_goes_on_after_an_hour_is_left(governed: GovernedLab) -> None:
+    begun = governed.append("deploy", Status.SUCCESS, environment=Environment.DEV)
+    governed.copy(begun, status=Status.STARTED, time="2026-01-01T00:00:00.000000Z")
+    lock = deployment_lock(governed.config.home, "dev")
+    lock.parent.mkdir(parents=True)
+    with held(lock, 1):
+        assert len((await close(governed)).left) == 1
+    assert len((await close(governed)).closed) == 1
+
+
+async def test_the_end_of_one_deployment_is_not_taken_for_that_of_another(governed: GovernedLab) -> None:
+    governed.append("deploy", Status.STARTED, environment=Environment.DEV)
+    other = governed.append("deploy", Status.STARTED, environment=Environment.PROD)
+    lock = deployment_lock(governed.config.home, "prod")
+    lock.parent.mkdir(parents=True)
+    with held(lock, 1):
+        assert len((await close(governed)).closed) == 1
+    assert unfinished(governed) == [other.seq]
 
 
 @pytest.mark.parametrize("time", ["", "yesterday", "2026-11-29T10:00:00", "0001-01-01T00:00:00+23:59"])

@@ -1,8 +1,10 @@
 """What a deployment refuses before Terraform is asked for anything, and how Terraform is run."""
 
+import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +13,19 @@ import pytest
 from moto import mock_aws
 
 from lab.base import interruption
-from lab.base.errors import LabError
+from lab.base.errors import LabError, PolicyDenied
+from lab.base.file_lock import is_taken, take
+from lab.base.progress import Progress
+from lab.governance.cases.deploy import DeploymentApprover, deployment_lock
+from lab.governance.cases.signing import Signing
 from lab.governance.rules.policy import Environment, Role
 from lab.operations.deployment import account
-from lab.operations.deployment.deploy import Deployer
+from lab.operations.deployment.deploy import Deployer, facts_of
 from lab.operations.deployment.registry import IMAGES, Registry
 from lab.operations.deployment.saved_plan import Record, Workplace
 from lab.operations.deployment.source import Target, commit_of, target_of
-from lab.operations.deployment.terraform import SECRET, Terraform, need_secret
-from tests.support.governed_lab import GovernedLab, MemoryStore
+from lab.operations.deployment.terraform import LOG, SECRET, Terraform, need_secret
+from tests.support.governed_lab import OFFICER, GovernedLab, MemoryStore
 from tests.support.lab import ROOT
 
 # The one account that the emulator has by itself.
@@ -207,6 +213,49 @@ def test_a_failure_says_what_to_do(terraform: Terraform) -> None:
     assert "make and approve a new one" in caught.value.remedy
 
 
+_TYPED = """
+import sys
+from pathlib import Path
+
+from lab.operations.deployment.saved_plan import Workplace
+from lab.operations.deployment.terraform import Terraform
+
+with Workplace(Path(sys.argv[1])).held(print) as work:
+    Terraform(Path(sys.argv[2]), print, "1.0.0", lock=work.lock).apply(work.plan)
+"""
+
+
+@pytest.mark.timeout(60)
+def test_terraform_ends_by_itself_when_who_typed_the_command_is_gone(terraform: Terraform, tmp_path: Path) -> None:
+    """Killed by its first word that nobody reads, it would leave its lock, and forget what it has made."""
+    folder, work = terraform.folder, Workplace(tmp_path / "deploy" / "dev")
+    gate, ended = folder / "gate", folder / "ended"
+    os.mkfifo(gate)
+    script = folder / "bin" / "terraform"
+    script.write_text(f"#!/bin/sh\nread _ <{gate}\necho one\necho two\ntouch {ended}\n")
+    lock = deployment_lock(tmp_path, "dev")
+    typed = subprocess.Popen([sys.executable, "-c", _TYPED, str(work.folder), str(folder)], cwd=ROOT)
+    # Opened when Terraform reads it: it is at work then.
+    with gate.open("w") as goes_on:
+        typed.kill()
+        typed.wait()
+        assert is_taken(lock)
+        goes_on.write("\n")
+    with lock.open() as file:
+        take(file, 30)
+    assert ended.exists()
+    assert (folder / LOG).read_text() == "one\ntwo\n"
+    assert (folder / LOG).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_terraform_has_made_is_told_line_by_line(terraform: Terraform) -> None:
+    told: list[Progress] = []
+    script = terraform.folder / "bin" / "terraform"
+    script.write_text("#!/bin/sh\nprintf 'a.b: Creating...\\na.b: Creation complete after 1m2s [id=x]\\nno end'\n")
+    replace(terraform, report=told.append).apply(Path("plan"))
+    assert told == [Progress("a.b", "success", "creation", 62)]
+
+
 def test_the_one_secret_is_asked_for_first() -> None:
     with pytest.raises(LabError, match=f"{SECRET} isn't set"):
         need_secret({})
@@ -249,11 +298,17 @@ def test_a_plan_of_which_something_is_missing_or_broken_is_none(tmp_path: Path, 
 
 
 @pytest.fixture
-def deployer(aws: None, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Deployer, list[str]]:
+def governed(tmp_path: Path) -> GovernedLab:
+    (tmp_path / "people").mkdir()
+    return GovernedLab(tmp_path / "people").staffed(baseline=False)
+
+
+@pytest.fixture
+def deployer(
+    aws: None, governed: GovernedLab, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Deployer, list[str]]:
     """With a trail of its own, and what it reports."""
     furnish(project, tmp_path, monkeypatch)
-    (tmp_path / "people").mkdir()
-    governed = GovernedLab(tmp_path / "people").staffed(baseline=False)
     actor = replace(governed.config.actor, role=Role.ML_ENGINEER)
     said: list[str] = []
     config = replace(governed.config, root=project, actor=actor)
@@ -287,6 +342,54 @@ def test_ctrl_c_while_a_plan_is_applied_counts_after_its_success(
     planned = [("plan", "started"), ("plan", "success")]
     assert recorded(deploying) == [*planned, ("apply", "started"), ("apply", "success")]
     assert any(one.startswith(f"applied plan {made.plan[:12]}; audit entry") for one in said)
+
+
+def shows(tmp_path: Path, *changes: dict[str, object]) -> bytes:
+    """From here on Terraform shows a plan with these changes, and leaves a file when it applies one."""
+    shown = json.dumps({"format_version": "1.2", "resource_changes": changes})
+    (tmp_path / "shown").write_text(shown)
+    script = f"#!/bin/sh\ncase $1 in apply) touch {tmp_path}/applied ;; show) cat {tmp_path}/shown ;; esac\n"
+    (tmp_path / "bin" / "terraform").write_text(script)
+    return shown.encode()
+
+
+def test_another_file_than_the_approved_plans_is_not_applied(
+    deployer: tuple[Deployer, list[str]], governed: GovernedLab, tmp_path: Path
+) -> None:
+    """Whoever may write there could leave the record, with the approved hash, as it is."""
+    shown = shows(tmp_path)
+    signed = replace(deployer[0].config.policy, signed=frozenset(Environment))
+    deploying = replace(deployer[0], config=replace(deployer[0].config, policy=signed))
+    deploying.planned("1.0.0")
+    facts = facts_of(deploying.config, Environment.DEV, lambda *_: shown)
+    signing = Signing(governed.keys[OFFICER], home=governed.folder)
+    DeploymentApprover(deploying.config, governed.store, signing).approve(facts, "looked at it")
+    plan = Workplace.of(deploying.config, Environment.DEV).plan
+
+    plan.write_text("another")
+    with pytest.raises(PolicyDenied, match="the plan changed after its approval"):
+        deploying.applied()
+    assert recorded(deploying)[-1] == ("apply", "blocked")
+    assert not (tmp_path / "applied").exists()
+
+    plan.write_text("")
+    assert deploying.applied().applied
+    assert (tmp_path / "applied").exists()
+
+
+def test_what_is_protected_is_looked_for_once_more_before_the_apply(
+    deployer: tuple[Deployer, list[str]], tmp_path: Path
+) -> None:
+    deploying, _ = deployer
+    deploying.planned("1.0.0")
+    change = {"actions": ["delete"], "before": {"bucket": "a"}, "after": None}
+    bucket = {"type": "aws_s3_bucket", "name": "data", "mode": "managed"}
+    shows(tmp_path, {**bucket, "address": "aws_s3_bucket.data", "change": change})
+    made = deploying.applied()
+    assert [one.address for one in made.violations] == ["aws_s3_bucket.data"]
+    assert not made.applied
+    assert recorded(deploying)[-1] == ("apply", "blocked")
+    assert not (tmp_path / "applied").exists()
 
 
 def test_no_other_commit_is_built_under_a_tag_that_was_given(deployer: tuple[Deployer, list[str]]) -> None:

@@ -124,7 +124,8 @@ class GovernedLab:
 
     def append(self, action: str, status: Status, owner: str = OWNER, **fields: Any) -> Entry:
         """An entry as whoever may write to the bucket can make it."""
-        entry = Entry(action, status, owner, fields.pop("role", "data-scientist"), "dev", now_utc(), **fields)
+        place = fields.pop("environment", "dev")
+        entry = Entry(action, status, owner, fields.pop("role", "data-scientist"), place, now_utc(), **fields)
         return self.ledger.append(entry)
 
     def copy(self, entry: Entry, **changes: Any) -> Entry:

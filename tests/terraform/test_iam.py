@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import required
 from tests.support.aws import iam
 from tests.support.aws.cycle import Cycle
-from tests.support.aws.iam import Evaluation
+from tests.support.aws.iam import Call, Evaluation, Layer
 
 pytestmark = [pytest.mark.terraform, pytest.mark.timeout(1800)]
 CALLS = iam.table(Path(__file__).with_name("calls.yaml"))
@@ -15,6 +15,9 @@ CALLS = iam.table(Path(__file__).with_name("calls.yaml"))
 _OF_AWS = {"flow-log", "database-monitoring", "grafana", "batch", "batch-instance", "heads"}
 # Alike but for their name, image and secrets; exec-mlflow and exec-run stand for them.
 _ALIKE = "exec-"
+# A role in the bucket's own account: there, its grants decide.
+_OF_AUDIT = "look-audit"
+_CHANGING = {"iam:PutRolePolicy", "iam:DeleteRolePermissionsBoundary", "cloudtrail:StopLogging"}
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +48,39 @@ def test_calls_end_as_the_table_says(evaluation: Evaluation) -> None:
 
 
 def test_destruction_is_denied_twice(evaluation: Evaluation) -> None:
-    """Not merely granted to nobody: whatever the pipeline is granted later, it stays denied."""
+    """By the bucket and by the boundary, each alone: whatever the pipeline is granted, and whichever is loosened."""
     destructive = [
         call
         for call in CALLS
-        if call.role.startswith("run-") and call.target.startswith("audit-") and not call.allowed_in
-        if call.action != "kms:ScheduleKeyDeletion" and call.target != "audit-outside"
+        if call.role.startswith("run-") and call.target in {"audit-bucket", "audit-entry"} and not call.allowed_in
     ]
-    assert len(destructive) >= 11
-    assert set(evaluation.ends(destructive)) == {"ExplicitlyDenied"}
+    overwriting = [call for call in destructive if call.action == "s3:PutObject"]
+    assert (len(destructive), len(overwriting)) == (12, 1)
+    assert ended(evaluation, destructive, Layer.RESOURCE) == {"ExplicitlyDenied"}
+    kept = [call for call in destructive if call not in overwriting]
+    assert ended(evaluation, kept, Layer.BOUNDARY) == {"ExplicitlyDenied"}
+    assert ended(evaluation, overwriting, Layer.GRANTS) == {"ImplicitlyDenied"}
+
+
+def test_no_role_changes_roles_or_the_record_of_calls_whatever_it_is_granted(evaluation: Evaluation) -> None:
+    changing = [call for call in CALLS if call.role.startswith("run-") and call.action in _CHANGING]
+    assert {call.action for call in changing} == _CHANGING
+    assert ended(evaluation, changing, Layer.BOUNDARY) == {"ExplicitlyDenied"}
+
+
+def test_the_audit_bucket_lets_in_nobody_else_whatever_they_are_granted(evaluation: Evaluation) -> None:
+    others = [
+        call
+        for call in CALLS
+        if call.target in {"audit-bucket", "audit-entry"} and not call.allowed_in and evaluation.has(call.role)
+        if call.role != _OF_AUDIT
+    ]
+    assert len({call.role for call in others}) > 10
+    assert "Allowed" not in ended(evaluation, others, Layer.RESOURCE)
+
+
+def ended(evaluation: Evaluation, calls: list[Call], alone: Layer) -> set[str]:
+    return set(evaluation.ends(calls, alone))
 
 
 def test_every_role_is_in_the_table(dev: Cycle) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from lab.base.errors import LabError, PolicyDenied
@@ -15,6 +16,13 @@ from lab.governance.rules.deployments import APPLY, Deployments, second_person_p
 from lab.governance.rules.history import History
 from lab.governance.rules.identities import uncounted_remedy
 from lab.governance.rules.policy import Action, Actor, Environment, parse_role
+
+LOCK = "lock"
+
+
+def deployment_lock(home: Path, environment: str) -> Path:
+    """The file that a deployment to this environment has locked for as long as any process of it is at work."""
+    return home / "deploy" / environment / LOCK
 
 
 @dataclass(frozen=True)

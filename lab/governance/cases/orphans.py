@@ -4,16 +4,21 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from lab.base.catalogue import Service
 from lab.base.errors import LedgerError
+from lab.base.file_lock import is_taken
 from lab.base.runs import Run, RunStatus, Step
 from lab.config import LabConfig
+from lab.governance.cases.deploy import deployment_lock
 from lab.governance.cases.trail import entry_by_actor, ledger, published_heads
 from lab.governance.cases.unrecorded_steps import Unaudited, broken_off, how, unrecorded
 from lab.governance.ledger import Entry, EntryStore, Status, Verification
 from lab.governance.ledger.writer import verify_trail
+from lab.governance.rules.deployments import APPLY
 from lab.governance.rules.identities import moment
+from lab.governance.rules.policy import Action, Environment
 from lab.services.dagster import Dagster
 from lab.services.http import Http
 from lab.services.s3 import PIPELINE, S3, AuditStore
@@ -73,10 +78,11 @@ class Closer:
 
     async def _end_begun(self, begun: list[Entry]) -> Closing:
         states = await self._states(begun)
+        verdict = Verdict(self._config.home, states)
         gone: list[tuple[Entry, str]] = []
         left: list[Left] = []
         for entry in begun:
-            reason, why_not = _verdict(entry, states)
+            reason, why_not = verdict.of(entry)
             if why_not:
                 left.append(Left(entry, why_not))
             else:
@@ -135,19 +141,40 @@ def _trusted(found: Verification) -> Verification:
     return found
 
 
-def _verdict(begun: Entry, states: Mapping[str, RunStatus]) -> tuple[str, str]:
-    """Why the entry's process is known to be gone, or why it can't be ended."""
-    if not begun.run_id:
+@dataclass(frozen=True)
+class Verdict:
+    """Why a beginning's process is known to be gone, or why it can't be ended."""
+
+    home: Path
+    states: Mapping[str, RunStatus]
+
+    def of(self, begun: Entry) -> tuple[str, str]:
+        """The reason for its end, or else that for leaving it open."""
+        if begun.run_id:
+            return self._of_run(begun.run_id)
+        if begun.action == Action.DEPLOY and begun.environment in set(Environment):
+            return self._of_deployment(begun)
         began = moment(begun.time)
         # Whoever may append can write any time: one that is none says nothing of a process that goes on.
         if began and (datetime.now(UTC) - began).total_seconds() < COMMAND_S:
             return "", "it began within the last hour, and may go on"
         return "The command ended without recording it.", ""
-    status = states.get(begun.run_id)
-    if status is None:
-        return "The run ended without recording it, and Dagster knows it no more.", ""
-    if not status.finished:
-        return "", f"its run is {status.lower()}"
-    if status is RunStatus.SUCCESS:
-        return "", "its run succeeded, which it can't have without recording this end: find out what happened"
-    return f"The run ended without recording it; by Dagster it is {status.lower()}.", ""
+
+    def _of_deployment(self, begun: Entry) -> tuple[str, str]:
+        """Its lock knows better than any hour: an apply may take longer, and Terraform outlives who typed it."""
+        if is_taken(deployment_lock(self.home, begun.environment)):
+            return "", f"a deployment to {begun.environment} is at work"
+        known = (
+            "what it did by then is in Terraform's state" if begun.details.get("stage") == APPLY else "it planned only"
+        )
+        return f"The command ended without recording it; {known}.", ""
+
+    def _of_run(self, run_id: str) -> tuple[str, str]:
+        status = self.states.get(run_id)
+        if status is None:
+            return "The run ended without recording it, and Dagster knows it no more.", ""
+        if not status.finished:
+            return "", f"its run is {status.lower()}"
+        if status is RunStatus.SUCCESS:
+            return "", "its run succeeded, which it can't have without recording this end: find out what happened"
+        return f"The run ended without recording it; by Dagster it is {status.lower()}.", ""

@@ -46,7 +46,10 @@ class Unfinished:
         if entry.status is Status.STARTED:
             self._open.setdefault(step, []).append(entry)
         elif entry.status in {Status.SUCCESS, Status.FAILURE, Status.BLOCKED} and step in self._open:
-            self._open[step].pop()
+            open_ones = self._open[step]
+            # Who ends what somebody else began says which it is; others may have begun since.
+            named = next((one for one in open_ones if one.seq == entry.details.get("closes")), open_ones[-1])
+            open_ones.remove(named)
             if not self._open[step]:
                 del self._open[step]
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from lab.governance.rules.policy import Role
 
-_SESSION = re.compile(r"arn:[a-z-]+:sts::(?P<account>[0-9]{12}):assumed-role/(?P<role>[^/]+)/[^/]+")
+# The characters are those that AWS allows in the names of roles and of their sessions.
+_SESSION = re.compile(
+    r"arn:[a-z-]+:sts::(?P<account>[0-9]{12}):assumed-role/(?P<role>[\w+=,.@-]+)/[\w+=,.@-]+", re.ASCII
+)
 
 
 @dataclass(frozen=True)

@@ -163,8 +163,8 @@ class Deployer:
         trail.admit(stage)
         binary()
         need_secret()
-        with work.held(lambda text: self._say("deploy", text)):
-            yield trail, work
+        with work.held(lambda text: self._say("deploy", text)) as held:
+            yield trail, held
 
     @contextmanager
     def _recorded(
@@ -188,7 +188,9 @@ class Deployer:
         return account, commit.id
 
     def _terraform(self, work: Workplace, image_tag: str, look_only: bool = False) -> Terraform:
-        return Terraform(work.source / f"terraform/envs/{self.environment}", self.report, image_tag, look_only)
+        return Terraform(
+            work.source / f"terraform/envs/{self.environment}", self.report, image_tag, look_only, work.lock
+        )
 
     def _compared(self, account: Account) -> list[str]:
         """Options for what a plan is compared with. Raises LabError for one that nobody could apply."""

@@ -8,11 +8,12 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.governance.cases.deploy import LOCK, deployment_lock
 from lab.governance.rules.policy import Environment
 from lab.runtime.layout import write_private
 from lab.runtime.lock import HomeLock
@@ -41,13 +42,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Workplace:
-    """The folder of an environment's deployment."""
+    """The folder of an environment's deployment; `lock` is the descriptor of its lock while that is held."""
 
     folder: Path
+    lock: int | None = None
 
     @classmethod
     def of(cls, config: LabConfig, environment: Environment) -> "Workplace":
-        return cls(config.home / "deploy" / environment)
+        return cls(deployment_lock(config.home, environment).parent)
 
     @property
     def source(self) -> Path:
@@ -70,11 +72,12 @@ class Workplace:
         return self.folder / "lab.env"
 
     @contextmanager
-    def held(self, note: Note) -> Iterator[None]:
+    def held(self, note: Note) -> Iterator["Workplace"]:
         """The folder for one command alone; a home that wasn't there is made as `invoke up` makes it."""
         self.folder.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with HomeLock(self.folder / "lock").held(note):
-            yield
+        lock = HomeLock(self.folder / LOCK)
+        with lock.held(note):
+            yield replace(self, lock=lock.descriptor)
 
     def clear(self) -> None:
         """Takes away the last deployment's files: a plan counts for one apply."""

@@ -6,10 +6,10 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from lab.base.errors import LabError
 from lab.base.progress import Progress, Report
@@ -18,6 +18,10 @@ from lab.runtime.images.builder_process import tail
 SECRET = "TF_VAR_oidc_client_secret"  # noqa: S105 - the variable's name
 # Time enough to hand back the lock of the state.
 _END_S = 60.0
+# How often what it says is read; a second's part is soon enough for whoever watches.
+_LOOK_S = 0.2
+# What the command under way said, or the last one: it stays when whoever typed it is gone.
+LOG = "terraform.log"
 _DONE = re.compile(r"^(?P<what>\S+): (?P<how>[A-Z]\w+) complete after (?:(?P<m>\d+)m)?(?P<s>\d+)s")
 _CLUES = (
     ("Saved plan is stale", "Something was applied since this plan was made: make and approve a new one."),
@@ -34,13 +38,15 @@ _CLUES = (
 @dataclass(frozen=True)
 class Terraform:
     """Commands in one folder of a configuration; with `look_only` it takes on roles in the other accounts that only
-    look. Methods raise LabError with the end of what Terraform said.
+    look. `lock` is the descriptor of a lock that Terraform holds to its own end. Methods raise LabError with the end
+    of what Terraform said.
     """
 
     folder: Path
     report: Report
     image_tag: str
     look_only: bool = False
+    lock: int | None = None
 
     def init(self) -> None:
         self._run("init", "-lockfile=readonly", "-reconfigure", "-backend-config=backend.hcl")
@@ -63,34 +69,56 @@ class Terraform:
     def _run(self, command: str, *arguments: str, quiet: bool = False) -> bytes:
         common = [] if command in {"show", "output"} else ["-input=false"]
         argv = [binary(), command, *common, "-no-color", *arguments]
-        process = subprocess.Popen(
-            argv,
-            cwd=self.folder,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if not quiet else subprocess.PIPE,
-            # Ctrl-C on a terminal must not end it behind the back of whoever waits for it.
-            start_new_session=True,
-        )
-        try:
-            said, problem = process.communicate() if quiet else (self._followed(process.stdout), b"")
-            process.wait()
-        finally:
-            _end(process)
+        with nullcontext() if quiet else self._log() as log:
+            process = subprocess.Popen(
+                argv,
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                # A pipe without a reader would kill it, with a lock and what it has made missing in its state.
+                stdout=log or subprocess.PIPE,
+                stderr=subprocess.STDOUT if log else subprocess.PIPE,
+                # Ctrl-C on a terminal must not end it behind the back of whoever waits for it.
+                start_new_session=True,
+                pass_fds=() if self.lock is None else (self.lock,),
+            )
+            try:
+                said, problem = (self._followed(process), b"") if log else process.communicate()
+            finally:
+                _end(process)
         if process.returncode:
             lines = (said + (problem or b"")).decode(errors="replace").splitlines()
             raise LabError(f"terraform {command} failed.\n{tail(lines)}", _remedy(lines, self.folder))
         return said
 
-    def _followed(self, output: "IO[bytes] | None") -> bytes:
-        said = b""
-        for line in output or ():
-            said += line
-            if done := _DONE.match(line.decode(errors="replace")):
-                seconds = int(done["m"] or 0) * 60 + int(done["s"])
-                self.report(Progress(done["what"], "success", done["how"].lower(), seconds))
-        return said
+    def _log(self) -> BinaryIO:
+        """Where a command's words go, for its owner's eyes only."""
+        path = self.folder / LOG
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        return path.open("wb")
+
+    def _followed(self, process: "subprocess.Popen[bytes]") -> bytes:
+        """What it said to its end, each line reported when it comes."""
+        said, seen = b"", 0
+        with (self.folder / LOG).open("rb") as log:
+            while True:
+                # Asked before the rest is read: what ended says nothing more.
+                ended = process.poll() is not None
+                said += log.read()
+                whole = said.rfind(b"\n") + 1
+                for line in said[seen:whole].splitlines():
+                    self._tell(line.decode(errors="replace"))
+                seen = whole
+                if ended:
+                    return said
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_LOOK_S)
+
+    def _tell(self, line: str) -> None:
+        if done := _DONE.match(line):
+            seconds = int(done["m"] or 0) * 60 + int(done["s"])
+            self.report(Progress(done["what"], "success", done["how"].lower(), seconds))
 
     def _environment(self) -> Mapping[str, str]:
         # TF_CLI_ARGS, TF_WORKSPACE and variables would make another plan of the same commit.

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,18 @@ _OWN_POLICY = {
 }
 
 
+class Layer(StrEnum):
+    """One of the places where a call is decided; the others are taken to let it pass."""
+
+    GRANTS = "grants"
+    BOUNDARY = "boundary"
+    RESOURCE = "resource"
+
+
+_ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+_VERSION = "2012-10-17"
+
+
 @dataclass(frozen=True)
 class Call:
     """One line of the table; it is allowed in the environments that are named."""
@@ -136,6 +149,24 @@ def simulator(folder: Path) -> list[str]:
     return [node, str(folder / "simulate.mjs")]
 
 
+def _alone(simulation: dict[str, Any], layer: Layer | None) -> dict[str, Any]:
+    """The simulation as if whatever else decides had been loosened by a mistake."""
+    if layer is None:
+        return simulation
+    open_ones: dict[str, Any] = {
+        "identityPolicies": [{"name": "anything", "policy": {"Version": _VERSION, "Statement": [_ANYTHING]}}],
+        "permissionBoundaryPolicies": None,
+        "resourcePolicy": {"Version": _VERSION, "Statement": [{**_ANYTHING, "Principal": "*"}]},
+    }
+    kept = {
+        Layer.GRANTS: "identityPolicies",
+        Layer.BOUNDARY: "permissionBoundaryPolicies",
+        Layer.RESOURCE: "resourcePolicy",
+    }[layer]
+    loosened = {**simulation, **open_ones, kept: simulation.get(kept)}
+    return {name: value for name, value in loosened.items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Calls over the policies that a plan of an environment has; `command` is the simulator."""
@@ -144,9 +175,9 @@ class Evaluation:
     plan: Plan
     environment: str
 
-    def ends(self, calls: Sequence[Call]) -> list[str]:
-        """How each call ends: Allowed, ExplicitlyDenied, ImplicitlyDenied, or an error."""
-        wanted = json.dumps([self._simulation(call) for call in calls])
+    def ends(self, calls: Sequence[Call], alone: Layer | None = None) -> list[str]:
+        """How each call ends: Allowed, ExplicitlyDenied, ImplicitlyDenied, or an error; by a layer `alone`."""
+        wanted = json.dumps([_alone(self._simulation(call), alone) for call in calls])
         done = subprocess.run(self.command, input=wanted, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         answers: list[str] = json.loads(done.stdout)
