@@ -431,7 +431,7 @@ async def test_who_does_not_sign_decides_nothing(governed: GovernedLab) -> None:
 
 async def test_a_version_that_nobody_knows_is_not_found(governed: GovernedLab) -> None:
     before = len(governed.store.entries)
-    with pytest.raises(NotFound, match="no version 7"):
+    with pytest.raises(NotFound, match="isn't in the audit trail"):
         await governed.act(APPROVE, "7")
     assert len(governed.store.entries) == before
 

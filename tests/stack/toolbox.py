@@ -18,7 +18,7 @@ DASHBOARDS = sorted(DASHBOARD.parent.glob("*.json"))
 def run(tool: str, *arguments: str, folder: Path = ROOT, given: str = "") -> "subprocess.CompletedProcess[str]":
     """Output of promtool, prometheus or amtool, to which `given` is typed."""
     command = [str(_tool(tool)), *arguments]
-    return subprocess.run(command, cwd=folder, input=given, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, input=given, capture_output=True, text=True, timeout=600, check=False)
 
 
 # Names that are older than the linter's rules and stay, because dashboards outside of this project may ask for them.
