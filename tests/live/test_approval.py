@@ -3,6 +3,7 @@
 import csv
 import random
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,24 +129,33 @@ def test_a_worse_version_is_refused_with_the_values_compared(
 
 def shuffled_labels(path: Path) -> Path:
     """The bank's applications with outcomes dealt out at random: nothing to learn, and no drift of any column."""
-    with (ROOT / "data" / "sample_data.csv").open(newline="") as file:
+
+    def shuffled(labels: list[str]) -> list[str]:
+        random.Random(3).shuffle(labels)
+        return labels
+
+    return changed(path, "creditability", shuffled)
+
+
+def doubled_amounts(path: Path) -> Path:
+    """The bank's applications for twice as much: a drift of one column that leaves groups of people as they are."""
+    return changed(path, "credit_amount", lambda amounts: [str(2 * int(one)) for one in amounts])
+
+
+def changed(path: Path, column: str, change: Callable[[list[str]], list[str]]) -> Path:
+    """The bank's applications with other values in one column, as a new file."""
+    with (ROOT / "data" / "sample_data.csv").open(newline="", encoding="utf-8-sig") as file:
         head, *rows = csv.reader(file)
-    place = head.index("creditability")
-    labels = [row[place] for row in rows]
-    random.Random(3).shuffle(labels)
-    for row, label in zip(rows, labels, strict=True):
-        row[place] = label
+    place = head.index(column)
+    for row, value in zip(rows, change([row[place] for row in rows]), strict=True):
+        row[place] = value
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([head, *rows])
     return path
 
 
-def test_a_version_of_drifted_data_stays_blocked(live: LiveLab, people: People) -> None:
-    live.invoke("seed", "--drift")
-    try:
-        version = trained(live)
-    finally:
-        live.invoke("seed", "--reset")
+def test_a_version_of_drifted_data_stays_blocked(live: LiveLab, people: People, tmp_path: Path) -> None:
+    version = trained(live, doubled_amounts(tmp_path / "doubled.csv"))
     assert act(people, "approve", version, OFFICER)["succeeded"]
     assert stage(live, version) == ("approved_staging", "true", ())
     assert found(live, version).tags["deployment_blocked_reason"] == "data drifted"
