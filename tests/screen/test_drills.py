@@ -244,7 +244,7 @@ async def test_a_read_only_screen_has_no_key_that_changes_something(kind: str, a
 
 
 PAGES = {
-    "service": ("", "http://127.0.0.1:5000"),
+    "service": ("", "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"),
     "run": ("", f"http://127.0.0.1:3000/runs/{detail_sources.RUN.run_id}"),
     "version": ("", "http://127.0.0.1:5000/#/models/CreditRiskModel/versions/6"),
     "alert": ("", "http://127.0.0.1:9090/alerts"),

@@ -92,7 +92,7 @@ async def test_pages_and_scrolls_in_a_long_table() -> None:
 
 
 PAGES = {
-    "1 j j": "http://127.0.0.1:5000",
+    "1 j j": "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning",
     "3": "http://127.0.0.1:5000/#/models/CreditRiskModel/versions/7",
     "5": "http://127.0.0.1:9090/alerts",
     "2": f"http://127.0.0.1:3000/runs/{snapshots.RUNS[0].run_id}",
