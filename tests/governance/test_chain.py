@@ -142,6 +142,17 @@ def test_a_step_that_began_twice_and_ended_once_is_unfinished_once() -> None:
     assert [one.seq for one in follow.finish().unfinished] == [1]
 
 
+@pytest.mark.parametrize(("closes", "left"), [(1, [2]), (2, [1]), (0, [1, 2]), (7, [1, 2]), ([1], [1, 2])])
+def test_an_end_that_names_its_beginning_ends_no_other(closes: object, left: list[int]) -> None:
+    last: Entry | None = None
+    follow = Chain()
+    for status in (Status.STARTED, Status.STARTED, Status.FAILURE):
+        details = {"closes": closes} if status is Status.FAILURE else {}
+        last = seal(entry(status=status, details=details), last)
+        follow.take(key_of(PREFIX, last.seq), last.body())
+    assert [one.seq for one in follow.unfinished] == left
+
+
 def test_a_step_of_the_same_name_in_another_run_ends_its_own_beginning() -> None:
     follow, last = Chain(), None
     for run, status in (("r1", Status.STARTED), ("r2", Status.STARTED), ("r2", Status.FAILURE)):

@@ -9,7 +9,7 @@ import pytest
 from lab.base.errors import LabError, PolicyDenied
 from lab.governance.cases.deploy import DeploymentApprover, DeploymentTrail, PlanFacts
 from lab.governance.cases.signing import Signing, read_signers
-from lab.governance.ledger import Entry, Status
+from lab.governance.ledger import Entry, Status, Unfinished
 from lab.governance.rules.approval_states import parse_deployment_statement
 from lab.governance.rules.deployments import second_person_problem
 from lab.governance.rules.policy import Environment, Role
@@ -80,6 +80,21 @@ def test_an_approval_counts_for_one_apply(room: Room) -> None:
     room.trail(ENGINEER).record(Status.STARTED, {**DETAILS, "stage": "apply"})
     with pytest.raises(PolicyDenied, match="was begun already"):
         room.trail(ENGINEER).approval(PLAN)
+
+
+@pytest.mark.parametrize("plan", [PLAN, OTHER])
+def test_an_apply_that_is_turned_away_ends_no_earlier_one_that_was_killed(room: Room, plan: str) -> None:
+    room.approve(OFFICER)
+    room.trail(ENGINEER).record(Status.STARTED, {**DETAILS, "stage": "apply"})
+    killed = room.last.seq
+    with pytest.raises(PolicyDenied):
+        room.trail(ENGINEER).approval(plan)
+    with pytest.raises(PolicyDenied):
+        room.trail(ENGINEER, Role.DATA_SCIENTIST).admit("apply")
+    unfinished = Unfinished()
+    for entry in room.governed.store.entries:
+        unfinished.see(entry)
+    assert [entry.seq for entry in unfinished.entries()] == [killed]
 
 
 def test_who_approved_does_not_apply(room: Room) -> None:

@@ -18,6 +18,8 @@ from lab.governance.rules.identities import uncounted_remedy
 from lab.governance.rules.policy import Action, Actor, Environment, parse_role
 
 LOCK = "lock"
+# What an entry closes that ends no beginning: numbers of entries begin at 1.
+NOTHING = 0
 
 
 def deployment_lock(home: Path, environment: str) -> Path:
@@ -51,7 +53,7 @@ class DeploymentTrail:
         decision = self.config.policy.decide(self.config.actor, Action.DEPLOY)
         if decision.allowed:
             return
-        entry = self.record(Status.BLOCKED, {"stage": stage, "rule": decision.rule})
+        entry = self.turned_away({"stage": stage, "rule": decision.rule})
         said = f" Audit entry {entry.seq} says so." if entry else ""
         raise PolicyDenied(
             f"Blocked before anything started: {decision}.{said}",
@@ -64,13 +66,17 @@ class DeploymentTrail:
             return None
         return ledger(self.config, self.store).append(entry_by_actor(self.config, Action.DEPLOY, status, details))
 
+    def turned_away(self, details: Mapping[str, Any]) -> Entry | None:
+        """Records what was blocked before it began; an earlier deployment that was killed stays without an end."""
+        return self.record(Status.BLOCKED, {**details, "closes": NOTHING})
+
     def approval(self, plan: str) -> Entry | None:
         """Who approved this plan; None where the policy asks for nobody. Raises PolicyDenied, with an entry."""
         if self.store is None or not self.config.policy.signature_required(self.config.actor.environment):
             return None
         history = trusted(TrailReader(self.config, self.store))
         if problem := self._unapproved(history, plan):
-            entry = self.record(Status.BLOCKED, {"stage": APPLY, "plan": plan, "reason": problem})
+            entry = self.turned_away({"stage": APPLY, "plan": plan, "reason": problem})
             environment = self.config.actor.environment
             raise PolicyDenied(
                 f"Nothing was applied: {problem}. Audit entry {entry.seq if entry else '?'} says so.",

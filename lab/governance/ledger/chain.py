@@ -41,15 +41,15 @@ class Unfinished:
         self._open: dict[tuple[str, str], list[Entry]] = {}
 
     def see(self, entry: Entry) -> None:
-        """Takes the next entry. An end belongs to the newest beginning: one before that never had its own."""
+        """Takes the next entry. An end belongs to the beginning that it names (0 for none), else to the newest one."""
         step = (entry.run_id, entry.action)
         if entry.status is Status.STARTED:
             self._open.setdefault(step, []).append(entry)
         elif entry.status in {Status.SUCCESS, Status.FAILURE, Status.BLOCKED} and step in self._open:
             open_ones = self._open[step]
-            # Who ends what somebody else began says which it is; others may have begun since.
-            named = next((one for one in open_ones if one.seq == entry.details.get("closes")), open_ones[-1])
-            open_ones.remove(named)
+            # A beginning before the newest never had an end of its own; whoever ends another's says which it is.
+            closes = entry.details.get("closes")
+            open_ones[:] = [one for one in open_ones if one.seq != (open_ones[-1].seq if closes is None else closes)]
             if not self._open[step]:
                 del self._open[step]
 

@@ -137,7 +137,7 @@ class Deployer:
             made = self._outcome(APPLY, account, record, read(shown), found)
             made = replace(made, approval=approval.seq if approval else None)
             if made.violations:
-                entry = trail.record(Status.BLOCKED, _details(made))
+                entry = trail.turned_away(_details(made))
                 return replace(made, entry=entry.seq if entry else None)
             if not record.registry:
                 found = self._push(account, found, record, work)
