@@ -15,7 +15,7 @@ from lab.dashboards.answers import named
 from lab.dashboards.asking import Asking
 from lab.dashboards.compose import page, summary
 from lab.dashboards.draw import draw, legends_of
-from lab.dashboards.layout import Placed, lay_out
+from lab.dashboards.grid import Placed, lay_out
 from lab.dashboards.looking import Looked, Times, ask, each, prepare, view_of
 from lab.dashboards.model import Dashboard
 from lab.dashboards.parse import read_file

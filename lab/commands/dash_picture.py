@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import LabError
 from lab.dashboards.answers import Drawn, PanelData, named
+from lab.dashboards.colours import color, of_series, of_value, on
 from lab.dashboards.draw import draw, legends_of
 from lab.dashboards.draw_lines import View
 from lab.dashboards.draw_states import apart, sampled
 from lab.dashboards.draw_values import bounds, singles, text_of
-from lab.dashboards.layout import Placed, bottom_of, lay_out
+from lab.dashboards.grid import Placed, bottom_of, lay_out
 from lab.dashboards.looking import Looked, view_of
 from lab.dashboards.model import Kind, Panel
-from lab.dashboards.palette import color, of_series, of_value, on
 from lab.dashboards.units import shown
 from lab.dashboards.variables import Scope
 

@@ -10,9 +10,9 @@ from lab.dashboards.draw_text import draw_text
 from lab.dashboards.draw_values import draw_bars, draw_gauges, draw_stats
 from lab.dashboards.ink import Ink, Line, Lines, block, clip, words
 from lab.dashboards.model import Kind, Panel
-from lab.dashboards.reading import block as block_of_text
-from lab.dashboards.reading import line
 from lab.dashboards.transform import renamed, series_table, tables, transformed
+from lab.dashboards.untrusted_json import block as block_of_text
+from lab.dashboards.untrusted_json import line
 from lab.dashboards.variables import Scope
 
 

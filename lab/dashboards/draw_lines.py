@@ -8,9 +8,9 @@ from math import inf, isnan, nan
 
 from lab.dashboards.answers import Drawn
 from lab.dashboards.canvas import Canvas
+from lab.dashboards.colours import color, of_series
 from lab.dashboards.ink import Ink, Line, Lines, block, clip, pad, width_of
 from lab.dashboards.model import Field
-from lab.dashboards.palette import color, of_series
 from lab.dashboards.scales import Scale, fitting, time_marks
 from lab.dashboards.units import BINARY, SECONDS, shown
 

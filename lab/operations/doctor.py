@@ -19,8 +19,8 @@ from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OF
 from lab.base.csv_text import HEAD, foreign
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.models.dataset_csv import MAGIC
 from lab.models.model_folder import CONTRACT_FILE, models_in
-from lab.models.snapshot import MAGIC
 from lab.operations.doctor_alerts import examine_alerts
 from lab.operations.finding import Finding, Verdict
 from lab.operations.model_environments import state_of

@@ -17,9 +17,9 @@ from lab.base.progress import unheard
 from lab.config import LabConfig
 from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.signing import Signing
+from lab.models.dataset_csv import MOST_BYTES, as_csv, is_parquet
 from lab.models.drift_simulation import worse_times
 from lab.models.model_folder import Model
-from lab.models.snapshot import MOST_BYTES, as_csv, is_parquet
 from lab.services.s3 import PIPELINE, S3, AuditStore
 
 # As long as a check of a large data set may take; seeding it took longer.

@@ -22,7 +22,7 @@ from lab.operations.doctor import examine, free_offset
 from lab.operations.finding import Finding, Verdict
 from lab.operations.lifecycle import refuse
 from lab.runtime.binaries import Resolver
-from lab.runtime.native.service_commands import OWNED_BY
+from lab.runtime.native.command_lines import OWNED_BY
 from lab.wiring import load_config
 from tests.support.contracts import write_model
 from tests.support.ports import ports_at, reserved_offset, reserved_port

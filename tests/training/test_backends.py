@@ -10,8 +10,8 @@ from botocore.exceptions import EndpointConnectionError
 from lab.base.errors import LabError, ServiceUnavailable, SettingsError
 from lab.training.backends.batch import ended_with_step, followed, result_of, submitted
 from lab.training.backends.batch_job import Channel, work_named
+from lab.training.backends.batch_settings import BatchSettings, read_settings
 from lab.training.backends.job_state import JobState, Phase, why_failed
-from lab.training.backends.settings import BatchSettings, read_settings
 
 SETTINGS = BatchSettings("queue", "definition", "bucket", "mlops-dev", start_s=60)
 TOLD = {

@@ -10,8 +10,8 @@ from textual.strip import Strip
 
 from lab.dashboards.compose import FRAME, framed, note_of, row_line
 from lab.dashboards.draw import draw
+from lab.dashboards.grid import Placed
 from lab.dashboards.ink import Line, Lines
-from lab.dashboards.layout import Placed
 from lab.dashboards.looking import Looked, view_of
 from lab.dashboards.model import Kind
 

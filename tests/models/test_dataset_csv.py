@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from lab.base.csv_text import inspect
 from lab.base.errors import DatasetInvalid
-from lab.models.snapshot import as_csv, frame_as_csv, is_parquet
+from lab.models.dataset_csv import as_csv, frame_as_csv, is_parquet
 from lab.training.frames import frames
 
 MOST = 1 << 30
