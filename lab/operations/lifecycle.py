@@ -16,8 +16,8 @@ from lab.envfile import is_own
 from lab.governance.cases.audit import deliver, export_file
 from lab.models.model_folder import models_in
 from lab.operations import bring_up
-from lab.operations.doctor import examine, ports
-from lab.operations.finding import Finding, Verdict
+from lab.operations.doctor.doctor import examine, ports
+from lab.operations.doctor.finding import Finding, Verdict
 from lab.operations.own_lab import refuse_another, settle
 from lab.operations.restore_guard import refuse_half_restored
 from lab.operations.runs_in_progress import say_what_ends

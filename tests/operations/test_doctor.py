@@ -17,9 +17,9 @@ import pytest
 from lab.base.catalogue import LOOPBACK, OFFSET_STEP, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.operations import doctor
-from lab.operations.doctor import examine, free_offset
-from lab.operations.finding import Finding, Verdict
+from lab.operations.doctor import doctor
+from lab.operations.doctor.doctor import examine, free_offset
+from lab.operations.doctor.finding import Finding, Verdict
 from lab.operations.lifecycle import refuse
 from lab.runtime.binaries import Resolver
 from lab.runtime.native.command_lines import OWNED_BY

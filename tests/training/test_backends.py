@@ -226,6 +226,6 @@ def test_a_second_attempt_reports_where_the_first_one_stopped() -> None:
 
 
 def test_a_job_finds_the_function_that_a_run_names() -> None:
-    from lab.training.train_step import fit
+    from lab.training.steps.train_step import fit
 
     assert work_named(f"{fit.__module__}:{fit.__qualname__}") is fit

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.base.csv_text import HEAD, delimiter_of, encoding_of, foreign, inspect, other_kind
 from lab.base.errors import DatasetInvalid
+from lab.models.csv_text import HEAD, delimiter_of, encoding_of, foreign, inspect, other_kind
 from lab.models.dataset_csv import as_csv, is_parquet
 from lab.models.proposal.csv_batches import Say, header_of
 from lab.models.proposal.mending import repaired

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from math import ceil, isfinite, isnan
 
 from lab.dashboards.answers import Drawn, text_for
-from lab.dashboards.colours import of_value, on
-from lab.dashboards.draw_lines import View
-from lab.dashboards.ink import Ink, Line, Lines, block, clip, pad, width_of
+from lab.dashboards.drawing.colours import of_value, on
+from lab.dashboards.drawing.draw_lines import View
+from lab.dashboards.drawing.ink import Ink, Line, Lines, block, clip, pad, width_of
 from lab.dashboards.model import Field, Panel
 from lab.dashboards.reduce import reduced
 from lab.dashboards.units import shown

@@ -16,13 +16,13 @@ import psutil
 
 from lab.base.account import unprivileged
 from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OFFSET_STEP, Service, ports_at
-from lab.base.csv_text import HEAD, foreign
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.models.csv_text import HEAD, foreign
 from lab.models.dataset_csv import MAGIC
 from lab.models.model_folder import CONTRACT_FILE, models_in
-from lab.operations.doctor_alerts import examine_alerts
-from lab.operations.finding import Finding, Verdict
+from lab.operations.doctor.doctor_alerts import examine_alerts
+from lab.operations.doctor.finding import Finding, Verdict
 from lab.operations.model_environments import state_of
 from lab.runtime import neighbours
 from lab.runtime.binaries import NotInstalled, Resolver
@@ -41,7 +41,7 @@ _SHOWN_PORTS = 5
 def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
     """Looks at everything that `up` needs on this host; a few hundred milliseconds, changes nothing."""
     if runtime_name(config) == COMPOSE:
-        from lab.operations.doctor_compose import examine_containers
+        from lab.operations.doctor.doctor_compose import examine_containers
 
         engine, mine = examine_containers(config)
         return (
@@ -69,7 +69,7 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
 def ports(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
     """Looks at the lab's ports only."""
     if runtime_name(config) == COMPOSE:
-        from lab.operations.doctor_compose import own_ports
+        from lab.operations.doctor.doctor_compose import own_ports
 
         return tuple(_ports(config, own_ports(config).__contains__, _published()))
     return tuple(_native_ports(config, {process.pid for process in owned(config.home)}, binaries))
@@ -80,7 +80,7 @@ def _native_ports(config: LabConfig, mine: set[int], binaries: Resolver) -> Iter
 
 
 def _places(config: LabConfig) -> tuple[Finding, ...]:
-    from lab.operations.doctor_mlflow import examine_mlflow
+    from lab.operations.doctor.doctor_mlflow import examine_mlflow
 
     return (
         _disk(config.home),
