@@ -13,7 +13,11 @@ from invoke.tasks import Task
 
 from lab.base.startup import settle
 from lab.commands.command import REQUIRED, Command, Parameter
-from lab.commands.invoke_private import allow_optional_positionals, end_wrong_usage_with_2, list_without_options
+from lab.commands.dispatch.invoke_private import (
+    allow_optional_positionals,
+    end_wrong_usage_with_2,
+    list_without_options,
+)
 from lab.commands.table import TASKS
 
 ROOT = Path(__file__).resolve().parent
@@ -36,7 +40,7 @@ end_wrong_usage_with_2()
 
 def _ended(name: str, work: Callable[[], int]) -> None:
     """Turns errors, signals and a closed pipe into a message and an exit code."""
-    from lab.commands.ending import ended
+    from lab.commands.dispatch.ending import ended
 
     if code := ended(name, work):
         raise Exit(code=code)

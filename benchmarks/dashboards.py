@@ -18,9 +18,9 @@ from typing import Any
 from docs.tables import table
 from lab.base.series import Series
 from lab.dashboards.asking import Asking
-from lab.dashboards.draw import draw
-from lab.dashboards.draw_lines import View
-from lab.dashboards.layout import Placed, lay_out
+from lab.dashboards.drawing.draw import draw
+from lab.dashboards.drawing.draw_lines import View
+from lab.dashboards.grid import Placed, lay_out
 from lab.dashboards.looking import Looked, Times, ask, each, prepare
 from lab.dashboards.model import Kind
 from lab.dashboards.parse import MAX_BYTES, read

@@ -75,8 +75,8 @@ def make(path: Path, rows: int) -> None:
 
 def ingest(folder: Path) -> None:
     from lab.base.dataset import hash_file
-    from lab.models.snapshot import as_csv
-    from lab.training.ingest_step import count_rows
+    from lab.models.dataset_csv import as_csv
+    from lab.training.steps.ingest_step import count_rows
 
     as_csv(folder / "data.parquet", folder / "data.csv", _MOST, lambda _: None)
     hash_file(folder / "data.csv")

@@ -15,10 +15,10 @@ from lab.base.startup import settle
 from lab.cli_config import register as register_config
 from lab.cli_dash import register as register_dash
 from lab.cli_record import register as register_record
-from lab.commands.arguments import register as register_commands
-from lab.commands.cli_remote import config_of, endpoints, labs
-from lab.commands.cli_remote import register as register_remote
-from lab.commands.parser import Parser
+from lab.commands.dispatch.arguments import register as register_commands
+from lab.commands.dispatch.cli_remote import config_of, endpoints, labs
+from lab.commands.dispatch.cli_remote import register as register_remote
+from lab.commands.dispatch.parser import Parser
 
 if TYPE_CHECKING:
     from lab.observe.details import DetailSource
@@ -37,7 +37,7 @@ Labs = Mapping[str, Places]
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; 0 is success, 1 an error that was explained, 2 wrong usage, 128 and more a signal's."""
     settle()
-    from lab.commands.ending import ended
+    from lab.commands.dispatch.ending import ended
 
     options = argparse.Namespace()
 

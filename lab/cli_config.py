@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lab.base.errors import LabError
 
 if TYPE_CHECKING:
-    from lab.commands.parser import Parser
+    from lab.commands.dispatch.parser import Parser
     from lab.screen.user.reading import Loaded
 
     Commands = argparse._SubParsersAction[Parser]

@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.commands.cli_remote import config_of, endpoints
+from lab.commands.dispatch.cli_remote import config_of, endpoints
 
 if TYPE_CHECKING:
     from lab.commands.dash_commands import Wish
-    from lab.commands.parser import Parser
+    from lab.commands.dispatch.parser import Parser
 
     Commands = argparse._SubParsersAction[Parser]
 

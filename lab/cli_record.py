@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.base.names import whole_number
-from lab.commands.cli_remote import given
+from lab.commands.dispatch.cli_remote import given
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.commands.parser import Parser
+    from lab.commands.dispatch.parser import Parser
     from lab.observe.polling import Connection
 
     Connect = Callable[[argparse.Namespace], Callable[[], Connection]]

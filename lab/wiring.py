@@ -100,7 +100,7 @@ def details(config: LabConfig, kind: str) -> "DetailSource":
 def binaries(config: LabConfig | None = None) -> "Resolver":
     """Where native servers come from; those of a lab stay what they were when it was started."""
     from lab.runtime.binaries import Resolver, default_cache
-    from lab.runtime.binaries.found import Found
+    from lab.runtime.binaries.found_on_path import Found
 
     if config is None:
         return Resolver()

@@ -5,8 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,20 +18,25 @@ PACKAGES = ("lab", "pipelines", "exporters")
 LAYERS = "Layers of the control plane"
 HOST = "Training stands on Dagster's host"
 SERVICES = "Services never import the control plane"
+TRAINS = "Only pipelines import what trains"
+EXPORTERS = "Nothing imports the exporters"
 TEXTUAL = "Only the screen imports Textual"
 FRONT_ENDS = "Only front ends draw"
 RULES = "Rules and ledger decide over values"
 VALUES = "Dashboards are values"
 BASE = "The base needs the standard library only"
-CONTRACTS = (LAYERS, HOST, SERVICES, TEXTUAL, FRONT_ENDS, VALUES, RULES, BASE)
+CONTRACTS = (LAYERS, HOST, SERVICES, TRAINS, EXPORTERS, TEXTUAL, FRONT_ENDS, VALUES, RULES, BASE)
 # Contract, importing module, what it must not import: one for every arrow between neighbours, and some longer ones.
 PLANTS = (
     (LAYERS, "lab.screen.themes", "lab.cli"),
-    (LAYERS, "lab.commands.ending", "lab.screen.terminal"),
-    (LAYERS, "lab.recording.marks", "lab.commands.ending"),
+    (LAYERS, "lab.cli_dash", "lab.cli"),
+    (LAYERS, "lab.cli_config", "lab.cli_dash"),
+    (LAYERS, "lab.screen.binding", "lab.cli_record"),
+    (LAYERS, "lab.commands.dispatch.ending", "lab.screen.terminal"),
+    (LAYERS, "lab.recording.marks", "lab.commands.dispatch.ending"),
     (LAYERS, "lab.views.formats", "lab.recording.marks"),
     (LAYERS, "lab.wiring", "lab.views.formats"),
-    (LAYERS, "lab.dashboards.times", "lab.commands.ending"),
+    (LAYERS, "lab.dashboards.times", "lab.commands.dispatch.ending"),
     (LAYERS, "lab.dashboards.times", "lab.recording.marks"),
     (LAYERS, "lab.views.formats", "lab.dashboards.times"),
     (LAYERS, "lab.governance.checks.proof", "lab.wiring"),
@@ -36,14 +44,18 @@ PLANTS = (
     (LAYERS, "lab.observe.service_state", "lab.operations.silence"),
     (LAYERS, "lab.governance.cases.audit", "lab.observe.service_state"),
     (LAYERS, "lab.runtime.runtime", "lab.governance.cases.audit"),
-    (LAYERS, "lab.runtime.lock", "lab.services.metrics"),
+    (LAYERS, "lab.runtime.lock", "lab.services.exposition"),
     (LAYERS, "lab.services.json_reading", "lab.runtime.runtime"),
     (LAYERS, "lab.services.http", "lab.settings"),
     (LAYERS, "lab.settings", "lab.runtime.layout"),
     (LAYERS, "lab.config", "lab.envfile"),
-    (LAYERS, "lab.config", "lab.services.metrics"),
+    (LAYERS, "lab.config", "lab.services.exposition"),
     (LAYERS, "lab.governance.rules.races", "lab.config"),
     (LAYERS, "lab.governance.ledger.entry", "lab.governance.rules.races"),
+    (LAYERS, "lab.envfile", "lab.config"),
+    (LAYERS, "lab.operations.deployment.source", "lab.governance.checks.proof"),
+    (LAYERS, "lab.governance.ledger.retention", "lab.models.cron"),
+    (LAYERS, "lab.models.columns", "lab.governance.ledger.entry"),
     (LAYERS, "lab.base.runs", "lab.governance.ledger.entry"),
     (LAYERS, "lab.models.contract", "lab.governance.rules.policy"),
     (LAYERS, "lab.base.errors", "lab.models.contract"),
@@ -58,14 +70,23 @@ PLANTS = (
     (SERVICES, "exporters.trail_metrics", "lab.runtime.runtime"),
     (SERVICES, "lab.training.guard", "lab.governance.cases.trail"),
     (SERVICES, "lab.dagster_host.daemon", "lab.observe.snapshot"),
+    (SERVICES, "lab.training.evaluating", "lab.cli_dash"),
+    (TRAINS, "lab.operations.silence", "lab.training.frames"),
+    (TRAINS, "lab.runtime.lock", "lab.dagster_host.memory_limit"),
+    (TRAINS, "lab.models.cron", "pipelines.definitions"),
+    (TRAINS, "exporters.watched", "lab.training.frames"),
+    (TRAINS, "lab.cli", "lab.dagster_host.memory_limit"),
+    (EXPORTERS, "lab.training.frames", "exporters.watched"),
+    (EXPORTERS, "lab.observe.service_state", "exporters.watched"),
+    (EXPORTERS, "pipelines.definitions", "exporters.watched"),
     (TEXTUAL, "lab.views.cells", "textual"),
     (TEXTUAL, "lab.recording.recorder", "textual"),
-    (TEXTUAL, "lab.dashboards.canvas", "textual"),
+    (TEXTUAL, "lab.dashboards.drawing.canvas", "textual"),
     (TEXTUAL, "lab.commands.printing", "textual"),
     (FRONT_ENDS, "lab.operations.seed", "rich"),
     (FRONT_ENDS, "lab.training.plots", "rich"),
     (VALUES, "lab.dashboards.asking", "httpx"),
-    (VALUES, "lab.dashboards.draw", "lab.services.http"),
+    (VALUES, "lab.dashboards.drawing.draw", "lab.services.http"),
     (RULES, "lab.governance.rules.history", "httpx"),
     (RULES, "lab.governance.ledger.writer", "boto3"),
     (BASE, "lab.base.dataset", "pandas"),
@@ -111,6 +132,56 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def test_every_contract_is_kept() -> None:
     assert lint(ROOT) == (0, dict.fromkeys(CONTRACTS, "KEPT"))
+
+
+def contract_named(name: str) -> dict[str, Any]:
+    """One contract of pyproject.toml."""
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    return next(one for one in found if one["name"] == name)
+
+
+def layers(name: str) -> list[list[str]]:
+    """The modules of each layer, from the top."""
+    return [layer.split(" | ") for layer in contract_named(name)["layers"]]
+
+
+def children(package: str) -> set[str]:
+    """Modules and folders that stand directly in a package."""
+    return {f"{package}.{path.stem}" for path in ROOT.joinpath(*package.split(".")).iterdir() if path.stem[:2] != "__"}
+
+
+def test_every_folder_has_its_place_in_the_layers() -> None:
+    """Otherwise a new one could import, and be imported by, anything."""
+    placed = {module for name in (LAYERS, HOST) for layer in layers(name) for module in layer if module != "pipelines"}
+    assert placed == children("lab") - {"lab.governance"} | children("lab.governance")
+
+
+def test_contracts_that_name_folders_name_all_of_them() -> None:
+    control_plane = {module for layer in layers(LAYERS) for module in layer}
+    whole = {module if "governance" not in module else "lab.governance" for module in control_plane}
+    front_ends = {module for module in whole if module.startswith("lab.cli")} | {"lab.screen"}
+    of_services = {"lab.training", "lab.dagster_host", "pipelines", "exporters"}
+    drawing = {"lab.views", "lab.recording", "lab.dashboards", "lab.commands"}
+    may = {"lab.base", "lab.models", "lab.config", "lab.services", "lab.governance.rules", "lab.governance.ledger"}
+    assert set(contract_named(SERVICES)["forbidden_modules"]) == control_plane - may
+    assert set(contract_named(TRAINS)["source_modules"]) == whole | {"exporters"}
+    assert set(contract_named(TEXTUAL)["source_modules"]) == whole - front_ends | of_services
+    assert set(contract_named(FRONT_ENDS)["source_modules"]) == whole - front_ends - drawing | of_services
+
+
+def modules() -> list[Path]:
+    return [path for path in sorted((ROOT / "lab").rglob("*.py")) if path.name != "__init__.py"]
+
+
+def test_no_two_modules_share_a_name() -> None:
+    """So that a file is found by its name alone."""
+    counted = Counter(path.name for path in modules())
+    assert not [name for name, times in counted.items() if times > 1]
+
+
+def test_no_folder_is_too_large_to_be_read_at_a_glance() -> None:
+    counted = Counter(path.parent for path in modules())
+    assert not [str(folder.relative_to(ROOT)) for folder, held in counted.items() if held > 25]
 
 
 @pytest.mark.parametrize(("contract", "importer", "imported"), PLANTS)

@@ -303,7 +303,7 @@ PLACES = {
     "textual": "lab/screen/textual_private.py",
     "textual_serve": "lab/screen/web/textual_serve_private.py",
     "supervisor": "lab/runtime/native/supervisor_private.py",
-    "invoke": "lab/commands/invoke_private.py",
+    "invoke": "lab/commands/dispatch/invoke_private.py",
 }
 # Without an underscore, and yet nothing that their documentation offers.
 UNDOCUMENTED = (

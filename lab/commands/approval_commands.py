@@ -11,9 +11,9 @@ from lab.commands.command import Option, Voice
 if TYPE_CHECKING:
     from lab.config import LabConfig
     from lab.governance.cases.approve import Outcome
-    from lab.governance.cases.criteria import CriteriaView
     from lab.governance.cases.gates import Gate
     from lab.governance.cases.identity import Change, Known, Registrar
+    from lab.governance.cases.set_criteria import CriteriaView
     from lab.governance.cases.signing import Signing
     from lab.governance.rules.criteria import Criteria
 
@@ -103,7 +103,7 @@ def signing(voice: Voice, key: str, role: str = "") -> "Signing":
 def criteria(_: Voice, model: Annotated[str, MODEL] = "") -> "CriteriaView":
     """What a model's contract asks for, and what its versions are judged by. Raises LabError."""
     from lab import wiring
-    from lab.governance.cases.criteria import CriteriaApproval
+    from lab.governance.cases.set_criteria import CriteriaApproval
     from lab.governance.cases.signing import Signing
     from lab.models.model_folder import the_model
 
@@ -120,7 +120,7 @@ def set_criteria(
 ) -> "CriteriaView":
     """Puts what a model's contract asks for in force, signed where the policy wants that. Raises LabError."""
     from lab import wiring
-    from lab.governance.cases.criteria import CriteriaApproval
+    from lab.governance.cases.set_criteria import CriteriaApproval
     from lab.governance.rules.approval_states import checked_reason
     from lab.models.model_folder import the_model
 

@@ -13,15 +13,15 @@ from lab.base.errors import LabError, NotFound
 from lab.base.similar import meant
 from lab.dashboards.answers import named
 from lab.dashboards.asking import Asking
-from lab.dashboards.compose import page, summary
-from lab.dashboards.draw import draw, legends_of
-from lab.dashboards.layout import Placed, lay_out
+from lab.dashboards.drawing.compose import page, summary
+from lab.dashboards.drawing.draw import draw, legends_of
+from lab.dashboards.grid import Placed, lay_out
 from lab.dashboards.looking import Looked, Times, ask, each, prepare, view_of
 from lab.dashboards.model import Dashboard
 from lab.dashboards.parse import read_file
 
 if TYPE_CHECKING:
-    from lab.dashboards.ink import Line
+    from lab.dashboards.drawing.ink import Line
     from lab.services.prometheus_data import PrometheusData
 
 DEFAULT = "mlops-observability"

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import LabError
 from lab.dashboards.answers import Drawn, PanelData, named
-from lab.dashboards.draw import draw, legends_of
-from lab.dashboards.draw_lines import View
-from lab.dashboards.draw_states import apart, sampled
-from lab.dashboards.draw_values import bounds, singles, text_of
-from lab.dashboards.layout import Placed, bottom_of, lay_out
+from lab.dashboards.drawing.colours import color, of_series, of_value, on
+from lab.dashboards.drawing.draw import draw, legends_of
+from lab.dashboards.drawing.draw_lines import View
+from lab.dashboards.drawing.draw_states import apart, sampled
+from lab.dashboards.drawing.draw_values import bounds, singles, text_of
+from lab.dashboards.grid import Placed, bottom_of, lay_out
 from lab.dashboards.looking import Looked, view_of
 from lab.dashboards.model import Kind, Panel
-from lab.dashboards.palette import color, of_series, of_value, on
 from lab.dashboards.units import shown
 from lab.dashboards.variables import Scope
 
@@ -163,7 +163,7 @@ def _line_axes(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -
 
 
 def _time_axis(axes: "Axes", view: View) -> None:
-    from lab.dashboards.scales import time_marks
+    from lab.dashboards.drawing.scales import time_marks
 
     axes.set_xlim(view.begin, view.end)
     marks = time_marks(view.begin, view.end, max(view.width // 14, 2), view.zone)

@@ -75,7 +75,7 @@ def approve(
 ) -> "Entry":
     """Approves the plan that waits, as another person than who made it. Raises LabError."""
     from lab import wiring
-    from lab.governance.cases.deploy import DeploymentApprover
+    from lab.governance.cases.deploy_approval import DeploymentApprover
     from lab.governance.rules.approval_states import checked_reason
     from lab.operations.deployment.deploy import facts_of
     from lab.operations.deployment.saved_plan import Record, Workplace

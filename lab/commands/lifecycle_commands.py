@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lab.config import LabConfig
     from lab.observe.snapshot import ServiceState
     from lab.operations.bring_up import UpResult
-    from lab.operations.finding import Finding
+    from lab.operations.doctor.finding import Finding
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _HEALTH = {
@@ -199,7 +199,7 @@ def execute(
 def doctor(_: Voice) -> "Sequence[Finding]":
     """What would keep the lab from starting. Raises LabError."""
     from lab import wiring
-    from lab.operations import doctor as examination
+    from lab.operations.doctor import doctor as examination
 
     config = wiring.load_config()
     return examination.examine(config, wiring.binaries(config))

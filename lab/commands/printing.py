@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _out() -> "Console":
     from rich.console import Console
 
-    from lab.commands.ending import lose_reader
+    from lab.commands.dispatch.ending import lose_reader
 
     class Unbreakable(Console):
         """Goes on without a reader: `invoke up | head` must not leave the lab half up."""

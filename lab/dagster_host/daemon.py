@@ -8,9 +8,9 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from lab.base.heartbeats import dated
 from lab.dagster_host.container_runs import gate_url
 from lab.dagster_host.prefork_client import SERVER
+from lab.services.heartbeats import dated
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,7 +9,7 @@ from typing import Any
 from lab.base.series import Series
 from lab.dashboards.model import Field, Override, Panel, Target, ValueText
 from lab.dashboards.patterns import found_in
-from lab.dashboards.reading import line
+from lab.dashboards.untrusted_json import line
 
 _NAME = "__name__"
 MOST_SERIES = 400

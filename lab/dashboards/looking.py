@@ -8,8 +8,8 @@ from datetime import datetime
 from lab.base.errors import UsageError
 from lab.dashboards.answers import PanelData
 from lab.dashboards.asking import Asking, span_for
-from lab.dashboards.draw_lines import View
-from lab.dashboards.layout import repeated
+from lab.dashboards.drawing.draw_lines import View
+from lab.dashboards.grid import repeated
 from lab.dashboards.model import Dashboard, Kind, Panel
 from lab.dashboards.times import moment, seconds, written
 from lab.dashboards.variables import Scope

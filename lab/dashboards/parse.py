@@ -10,8 +10,8 @@ from lab.base.errors import LabError
 from lab.dashboards.model import Choice, Dashboard, Kind, Panel, Variable
 from lab.dashboards.parse_old import rows_as_panels
 from lab.dashboards.parse_panel import read_panel
-from lab.dashboards.reading import Object, array, block, line, obj, objects, query, whole, yes
 from lab.dashboards.times import seconds
+from lab.dashboards.untrusted_json import Object, array, block, line, obj, objects, query, whole, yes
 
 MAX_BYTES, MAX_DEPTH, MAX_PANELS, MAX_VARIABLES = 4 << 20, 40, 500, 50
 _EXPORT = "Export it in Grafana: Share, Export, Save to file."

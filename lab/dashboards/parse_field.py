@@ -5,7 +5,7 @@ from math import inf
 from typing import Any
 
 from lab.dashboards.model import Field, Override, Step, Thresholds, ValueText
-from lab.dashboards.reading import Object, array, line, number, obj, objects, whole, yes
+from lab.dashboards.untrusted_json import Object, array, line, number, obj, objects, whole, yes
 
 _MOST = 200
 

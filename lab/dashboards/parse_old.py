@@ -6,7 +6,7 @@ from math import ceil
 
 from lab.dashboards.model import Field, Panel, ValueText
 from lab.dashboards.parse_field import old_thresholds
-from lab.dashboards.reading import Object, array, line, number, obj, objects, whole, yes
+from lab.dashboards.untrusted_json import Object, array, line, number, obj, objects, whole, yes
 
 KINDS = frozenset({"graph", "singlestat", "table-old", "gauge", "heatmap"})
 _CALCS = {"current": "lastNotNull", "avg": "mean", "total": "sum", "min": "min", "max": "max", "first": "first"}

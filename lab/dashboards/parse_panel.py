@@ -6,7 +6,7 @@ from dataclasses import replace
 from lab.dashboards import parse_old
 from lab.dashboards.model import Grid, Kind, Panel, Target, Transformation
 from lab.dashboards.parse_field import read_field, read_overrides
-from lab.dashboards.reading import Object, array, block, line, obj, objects, query, whole, yes
+from lab.dashboards.untrusted_json import Object, array, block, line, obj, objects, query, whole, yes
 
 MOST_TARGETS, MOST_TRANSFORMATIONS = 50, 30
 _KINDS = {str(kind): kind for kind in Kind if kind is not Kind.UNKNOWN} | {

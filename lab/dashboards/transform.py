@@ -6,8 +6,8 @@ from dataclasses import replace
 from lab.dashboards.answers import Answer, Drawn, Table
 from lab.dashboards.model import Panel, Transformation
 from lab.dashboards.patterns import found_in, replaced
-from lab.dashboards.reading import Object, array, line, number, obj, objects, whole
 from lab.dashboards.reduce import reduced
+from lab.dashboards.untrusted_json import Object, array, line, number, obj, objects, whole
 
 Cell = float | str | None
 Row = tuple[Cell, ...]

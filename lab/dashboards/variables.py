@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from lab.dashboards.model import ALL, Choice, Variable
 from lab.dashboards.patterns import LONGEST_TEXT, compiled
-from lab.dashboards.reading import block, line
 from lab.dashboards.times import written
+from lab.dashboards.untrusted_json import block, line
 
 _PLACE = re.compile(r"\$(\w+)|\[\[(\w+)(?::(\w+))?\]\]|\$\{(\w+)(?:\.\w+)?(?::([^}]*))?\}")
 _REGEX_CHARACTERS = re.compile(r"[\\^$*+?.()|\[\]{}/]")

@@ -12,9 +12,9 @@ from lab.governance.ledger import AuditView
 from lab.governance.ledger.reader import Trail
 from lab.governance.rules.entry_validity import EntryValidity, is_claim
 from lab.observe.sources import PATIENCE_S, store_reader
+from lab.services.exposition import read_entry_validity
 from lab.services.http import Http
 from lab.services.json_reading import understanding
-from lab.services.metrics import read_entry_validity
 from lab.services.s3_reader import EntryReader, StoreReader
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from lab.observe.probing import ServicesSource
 from lab.observe.snapshot import Health, LabInfo, Slice, Snapshot
 from lab.observe.sources import PATIENCE_S, Clocks, RunsSource, Source
 from lab.services.dagster import Dagster
+from lab.services.exposition import read_drift
 from lab.services.http import Http
 from lab.services.json_reading import understanding
-from lab.services.metrics import read_drift
 from lab.services.mlflow import Mlflow
 from lab.services.prometheus import Prometheus
 

@@ -15,10 +15,10 @@ from lab.base.threads import OneThread
 from lab.config import LabConfig
 from lab.observe.snapshot import TARGETS_DOWN, Health
 from lab.services.dagster import Dagster
+from lab.services.exposition import read_drift, samples, stalled_pollers
 from lab.services.grpc_health import check_serving
 from lab.services.http import BadStatus, Http, Incomplete, Login, NotReady
 from lab.services.json_reading import mapping, text, understanding
-from lab.services.metrics import read_drift, samples, stalled_pollers
 from lab.services.mlflow import Mlflow
 from lab.services.postgres import check_database
 from lab.services.prometheus import Prometheus

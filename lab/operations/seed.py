@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base.catalogue import POLL_HEADER, POLL_PATH, Service
-from lab.base.csv_text import refuse_unreadable
 from lab.base.dataset import DatasetRef, hash_file, read_rows
 from lab.base.drift import DriftReport, Profile, compare, profile
 from lab.base.errors import LabError, NotFound
@@ -17,9 +16,10 @@ from lab.base.progress import unheard
 from lab.config import LabConfig
 from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.signing import Signing
+from lab.models.csv_text import refuse_unreadable
+from lab.models.dataset_csv import MOST_BYTES, as_csv, is_parquet
 from lab.models.drift_simulation import worse_times
 from lab.models.model_folder import Model
-from lab.models.snapshot import MOST_BYTES, as_csv, is_parquet
 from lab.services.s3 import PIPELINE, S3, AuditStore
 
 # As long as a check of a large data set may take; seeding it took longer.

@@ -14,7 +14,7 @@ from lab.screen.key_spelling import key_spelled
 from lab.screen.messages import ActionWanted
 from lab.screen.saved_layout import Layout, SavedLayout
 from lab.screen.screens.main_screen import MainScreen
-from lab.screen.user.config import UserConfig
+from lab.screen.user.user_config import UserConfig
 from lab.screen.widgets.panel import Panel
 from lab.views.cells import Tone
 

@@ -11,7 +11,7 @@ from lab.screen.action_runner import ActionArguments, Runner
 from lab.screen.actions import ACTIONS, Action, Ask
 from lab.screen.screens.confirm_screen import ConfirmScreen
 from lab.views import View
-from lab.views.dependency_views import stop_lines
+from lab.views.details.dependency_views import stop_lines
 from lab.views.drift_panel import alert_key
 from lab.views.jobs import ActionResult, Job, Jobs
 from lab.views.view import note

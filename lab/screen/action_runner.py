@@ -79,7 +79,7 @@ class Processes:
         plain = {name: value for name, value in self.environ.items() if not name.startswith("PYTHON")}
         own = {"PYTHONPATH": _ROOT, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
         return subprocess.Popen(
-            [sys.executable, "-m", "lab.commands.action_process", name, json.dumps(arguments)],
+            [sys.executable, "-m", "lab.commands.dispatch.action_process", name, json.dumps(arguments)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=errors,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lab.dashboards.ink import Lines
-from lab.dashboards.plot import Axes, Curve, plot
+from lab.dashboards.drawing.ink import Lines
+from lab.dashboards.drawing.plot import Axes, Curve, plot
 from lab.models.evaluation_file import EvaluationFile
 from lab.views import View, formats
 from lab.views.cells import Line, PanelState, PanelView, Span, Tone, pad, width_of

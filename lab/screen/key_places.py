@@ -28,8 +28,8 @@ from lab.screen.screens.run_screen import RunScreen
 from lab.screen.screens.service_screen import ServiceScreen
 from lab.screen.screens.version_screen import VersionScreen
 from lab.screen.textual_private import key_written
-from lab.screen.user.config import UserConfig
 from lab.screen.user.judging import Wrong
+from lab.screen.user.user_config import UserConfig
 from lab.screen.widgets.feedpage import FeedPage
 from lab.screen.widgets.lines import LineList
 from lab.screen.widgets.page import TextPage

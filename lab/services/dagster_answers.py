@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.base.errors import NotFound
-from lab.base.heartbeats import DaemonError, current, met_at
 from lab.base.model_id import step_of
 from lab.base.runs import (
     ENVIRONMENT_TAG,
@@ -22,6 +21,7 @@ from lab.base.runs import (
     ScheduleState,
     Step,
 )
+from lab.services.heartbeats import DaemonError, current, met_at
 from lab.services.json_reading import Said, items, mapping, number, number_or_none, text, text_or
 
 _CLASS = re.compile(r"\A(?:[\w]+\.)+\w+: ")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.base.csv_text import COLUMNS_RULE, READABLE, Violation, inspect
 from lab.base.progress import unheard
 from lab.models.contract import MIN_PER_CLASS, MIN_ROWS, Contract
+from lab.models.csv_text import COLUMNS_RULE, READABLE, Violation, inspect
 from lab.training.frames import frames
 from lab.training.schema import NUMBER, schema_of
 

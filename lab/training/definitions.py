@@ -10,10 +10,10 @@ from lab.models.model_folder import Model, Models
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import Storage
 from lab.training.governance_resource import Governance
-from lab.training.ingest_step import ingest_step
-from lab.training.register_step import register_step
-from lab.training.train_step import train_step
-from lab.training.validate_step import validate_step
+from lab.training.steps.ingest_step import ingest_step
+from lab.training.steps.register_step import register_step
+from lab.training.steps.train_step import train_step
+from lab.training.steps.validate_step import validate_step
 
 log = logging.getLogger("lab.models")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def frames(path: Path, columns: Sequence[str], size: int) -> Iterator["pd.DataFrame"]:
     """The given columns as text, an empty cell as a missing one, in pieces of at most `size` rows.
 
-    For a file in which `lab.base.csv_text.inspect` found nothing. Raises OSError.
+    For a file in which `lab.models.csv_text.inspect` found nothing. Raises OSError.
     """
     import pandas as pd
 

@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 
 from lab.base.errors import DatasetInvalid
 from lab.dagster_host.source_snapshot import ROOT
+from lab.models.dataset_csv import as_csv, is_parquet
 from lab.models.environment_making import FOLDER, VARIABLE
 from lab.models.metrics import METRICS, Task
 from lab.models.model_folder import Model
-from lab.models.snapshot import as_csv, is_parquet
 from lab.training.dataset_checks import check_file
 from lab.training.fitting import Trained
 from lab.training.own_environment import trained

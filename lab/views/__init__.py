@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.views import audit_panel, data_views, drift_panel, models_panel, runs_panel, services_panel
+from lab.views import audit_panel, drift_panel, models_panel, runs_panel, services_panel
 from lab.views.cells import Column, PanelView
+from lab.views.details import data_views
 from lab.views.document import Detail
 from lab.views.frame import banner, title_line
 from lab.views.view import View

@@ -6,7 +6,7 @@ from lab.observe.snapshot import Health, ServiceState, SliceState, Snapshot
 from lab.views import formats
 from lab.views.by_model import narrowed
 from lab.views.cells import Line, Span, Tone, clip, width_of
-from lab.views.dependency_views import down_because
+from lab.views.details.dependency_views import down_because
 from lab.views.needs import needs, worst
 from lab.views.view import STOPPED, View, health_mark, health_tone, marked
 

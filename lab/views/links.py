@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from lab.base.runs import REGISTER
 from lab.governance.ledger import Entry
 from lab.views.by_model import default_model, model_of_entry, models_of_runs
-from lab.views.data_views import data_hashes
+from lab.views.details.data_views import data_hashes
 from lab.views.models_panel import version_key
 from lab.views.view import View
 

@@ -7,7 +7,7 @@ from lab.base.model_versions import ModelVersion
 from lab.observe.snapshot import Health
 from lab.views import formats
 from lab.views.cells import Line, Span, Tone, width_of
-from lab.views.dependency_views import down_because
+from lab.views.details.dependency_views import down_because
 from lab.views.view import View, is_probe, standing_of
 from lab.views.waiting import awaits_approval, deciders, is_yours
 

@@ -6,7 +6,7 @@ from lab.base.catalogue import landing
 from lab.observe.snapshot import Health, ServiceState
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
-from lab.views.dependency_views import down_because, for_want_of
+from lab.views.details.dependency_views import down_because, for_want_of
 from lab.views.document import Detail, browsable, field_line, heading, text
 from lab.views.view import View, health_mark, health_tone, marked, page_url, source_panel, standing_of
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from lab.commands.action_process import PROCESSES, ActionProcess, Locked, main
-from lab.commands.action_results import started
+from lab.commands.dispatch.action_process import PROCESSES, ActionProcess, Locked, main
+from lab.commands.dispatch.action_results import started
 from tests.support.keys import make_key
 
 # In a session of its own, as beside the screen: there is no terminal to ask on.
 _SIGN = """
 import sys
 from pathlib import Path
-from lab.commands import action_process
+from lab.commands.dispatch import action_process
 try:
     action_process.sign(b"message", Path(sys.argv[1]))
     print("signed")

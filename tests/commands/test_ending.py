@@ -22,7 +22,7 @@ import asyncio, os, signal, sys, threading, time
 from pathlib import Path
 from lab.base import interruption
 from lab.commands import printing as console
-from lab.commands.ending import ended
+from lab.commands.dispatch.ending import ended
 proof = Path(sys.argv[1])
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it, as nohup does
 def ready(): os.write(1, b"ready\\n")

@@ -16,7 +16,7 @@ from lab.commands.json_schemas import commands, schema_of, schemas
 from lab.governance.cases.approve import Outcome
 from lab.governance.cases.gates import Gate
 from lab.governance.checks import Proof
-from lab.operations.finding import Finding, Verdict
+from lab.operations.doctor.finding import Finding, Verdict
 from tests.commands.test_cli_governance import run
 from tests.support.documents import validate
 from tests.support.lab import INVOKE, ROOT

@@ -7,8 +7,8 @@ import pytest
 
 import tasks
 from lab.cli import _parser
-from lab.commands.action_process import PROCESSES
 from lab.commands.command import REQUIRED, Command
+from lab.commands.dispatch.action_process import PROCESSES
 from lab.commands.table import SUBCOMMANDS, TASKS
 
 COMMANDS = (*TASKS, *(one for one in SUBCOMMANDS if one not in TASKS))

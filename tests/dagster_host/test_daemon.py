@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from lab.base.heartbeats import met_at
 from lab.dagster_host.daemon import daemons
+from lab.services.heartbeats import met_at
 
 
 def test_an_error_in_a_heartbeat_says_when_it_was_met() -> None:

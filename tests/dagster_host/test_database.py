@@ -19,8 +19,8 @@ from lab.dagster_host.database import ask_again, written_once
 from lab.dagster_host.storage import PooledStorage, look_at_connections
 from lab.runtime.binaries import Resolver
 from lab.runtime.layout import Layout
+from lab.runtime.native.command_lines import base_environment
 from lab.runtime.native.postgres_data import ensure_cluster
-from lab.runtime.native.service_commands import base_environment
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
 

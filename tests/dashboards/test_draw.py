@@ -9,11 +9,11 @@ import pytest
 from lab.base.series import Series
 from lab.dashboards.answers import Answer, PanelData, named
 from lab.dashboards.asking import Asking
-from lab.dashboards.draw import draw
-from lab.dashboards.draw_lines import View
-from lab.dashboards.draw_states import apart
-from lab.dashboards.ink import Lines, width_of
-from lab.dashboards.layout import bottom_of, lay_out, repeated
+from lab.dashboards.drawing.draw import draw
+from lab.dashboards.drawing.draw_lines import View
+from lab.dashboards.drawing.draw_states import apart
+from lab.dashboards.drawing.ink import Lines, width_of
+from lab.dashboards.grid import bottom_of, lay_out, repeated
 from lab.dashboards.model import Panel, Target
 from lab.dashboards.variables import Scope, Span
 from tests.dashboards.boards import NOW, Played, at, board, panel

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from lab.base.errors import LabError
 from lab.dashboards.asking import Asking
-from lab.dashboards.draw import draw
-from lab.dashboards.ink import width_of
-from lab.dashboards.layout import lay_out
+from lab.dashboards.drawing.draw import draw
+from lab.dashboards.drawing.ink import width_of
+from lab.dashboards.grid import lay_out
 from lab.dashboards.looking import Times, ask, each, prepare, view_of
 from lab.dashboards.parse import read
 from tests.dashboards.boards import NOW, Played

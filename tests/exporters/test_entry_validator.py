@@ -14,7 +14,7 @@ from lab.governance.ledger import Entry
 from lab.governance.rules.approval_states import PROBE
 from lab.governance.rules.entry_validity import NEWEST, EntryValidity
 from lab.governance.rules.policy import Action, Actor, Environment, Role
-from lab.services.metrics import read_entry_validity
+from lab.services.exposition import read_entry_validity
 from tests.exporters.exposition import exposed, names, parse, value
 from tests.governance.test_races import meanwhile
 from tests.support.governed_lab import ADMIN, OFFICER, GovernedLab, MemoryStore

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import LedgerError, PolicyDenied
-from lab.governance.cases.criteria import CriteriaApproval
+from lab.governance.cases.set_criteria import CriteriaApproval
 from lab.governance.cases.signing import Signing, read_signers
 from lab.governance.ledger import Status
 from lab.governance.rules.approval_states import parse_criteria_statement

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.base.errors import LabError, PolicyDenied
-from lab.governance.cases.deploy import DeploymentApprover, DeploymentTrail, PlanFacts
+from lab.governance.cases.deploy_approval import DeploymentApprover, DeploymentTrail, PlanFacts
 from lab.governance.cases.signing import Signing, read_signers
 from lab.governance.ledger import Entry, Status, Unfinished
 from lab.governance.rules.approval_states import parse_deployment_statement

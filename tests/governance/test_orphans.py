@@ -14,7 +14,7 @@ from lab.base.catalogue import Service
 from lab.base.errors import LedgerError
 from lab.base.file_lock import held
 from lab.base.runs import JOB, OWNER_TAG, RunStatus
-from lab.governance.cases.deploy import deployment_lock
+from lab.governance.cases.deploy_approval import deployment_lock
 from lab.governance.cases.orphans import COMMAND_S, Closer, Closing
 from lab.governance.cases.trail import TrailReader
 from lab.governance.ledger import Status

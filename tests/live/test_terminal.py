@@ -10,7 +10,7 @@ import pytest
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.runs import RunStatus
 from lab.observe.snapshot import Health
-from lab.services.metrics import samples
+from lab.services.exposition import samples
 from tests.conftest import required
 from tests.support.lab import LiveLab
 from tests.support.terminal import Terminal, terminal

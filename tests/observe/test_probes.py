@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from lab.base.catalogue import ProcessFact, Service
-from lab.base.heartbeats import dated
 from lab.observe import probes as probes_module
 from lab.observe.probes import ProbeResult, Probes
 from lab.observe.service_state import service_state
 from lab.observe.snapshot import Health
+from lab.services.heartbeats import dated
 from tests.services.answers import answer, query_name, server
 from tests.support.played_lab import DRIFT, NOW, Services, config
 from tests.support.ports import NEVER_STARTED

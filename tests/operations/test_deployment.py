@@ -16,10 +16,10 @@ from lab.base import interruption
 from lab.base.errors import LabError, PolicyDenied
 from lab.base.file_lock import is_taken, take
 from lab.base.progress import Progress
-from lab.governance.cases.deploy import DeploymentApprover, deployment_lock
+from lab.governance.cases.deploy_approval import DeploymentApprover, deployment_lock
 from lab.governance.cases.signing import Signing
 from lab.governance.rules.policy import Environment, Role
-from lab.operations.deployment import account
+from lab.operations.deployment import aws_account
 from lab.operations.deployment.deploy import Deployer, facts_of
 from lab.operations.deployment.registry import IMAGES, Registry
 from lab.operations.deployment.saved_plan import Record, Workplace
@@ -94,18 +94,18 @@ def test_an_environment_says_whose_it_is(environment: Environment) -> None:
 
 def test_without_credentials_it_says_how_to_sign_in() -> None:
     with pytest.raises(LabError, match="no credentials for AWS here; the account is 123456789012") as caught:
-        account.entered(OWN, ROOT)
+        aws_account.entered(OWN, ROOT)
     assert "aws sso login" in caught.value.remedy
 
 
 def test_credentials_of_another_account_are_refused(aws: None) -> None:
     with pytest.raises(LabError, match=r"are those of account 123456789012 .* dev belongs to 111111111111"):
-        account.entered(replace(OWN, account="111111111111"), ROOT)
+        aws_account.entered(replace(OWN, account="111111111111"), ROOT)
 
 
 def test_without_the_states_bucket_it_says_what_makes_it(aws: None) -> None:
     with pytest.raises(LabError, match="AWS refuses the bucket state of Terraform's state") as caught:
-        account.entered(OWN, ROOT)
+        aws_account.entered(OWN, ROOT)
     assert "bootstrap" in caught.value.remedy
 
 
@@ -115,7 +115,7 @@ def test_the_right_account_is_entered_and_its_images_are_found(aws: None) -> Non
     boto3.client("s3", region_name=OWN.region).create_bucket(
         Bucket="state", CreateBucketConfiguration={"LocationConstraint": OWN.region}
     )
-    entered = account.entered(OWN, ROOT)
+    entered = aws_account.entered(OWN, ROOT)
     assert entered.caller.account == OWN.account
     ecr = boto3.client("ecr", region_name=OWN.region)
     for image in ("mlflow", "exporters"):
@@ -135,33 +135,33 @@ def test_the_right_account_is_entered_and_its_images_are_found(aws: None) -> Non
 def test_who_only_looks_is_told_by_the_role(role: str, looks: str) -> None:
     import boto3
 
-    caller = account.Caller(OWN.account, f"arn:aws:sts::{OWN.account}:assumed-role/{role}/GitHubActions")
-    assert account.Account(OWN, boto3.Session(region_name=OWN.region), caller).looks == looks
+    caller = aws_account.Caller(OWN.account, f"arn:aws:sts::{OWN.account}:assumed-role/{role}/GitHubActions")
+    assert aws_account.Account(OWN, boto3.Session(region_name=OWN.region), caller).looks == looks
 
 
 def test_prod_goes_to_no_emulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     prod = replace(OWN, environment=Environment.PROD)
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", "http://127.0.0.1:5000")
     with pytest.raises(LabError, match="another endpoint than AWS's own: AWS_ENDPOINT_URL_ECS"):
-        account.entered(prod, ROOT)
+        aws_account.entered(prod, ROOT)
     monkeypatch.delenv("AWS_ENDPOINT_URL_ECS")
     (tmp_path / "config").write_text("[default]\nendpoint_url = http://127.0.0.1:5000\n")
     with pytest.raises(LabError, match=r"AWS's own: http://127\.0\.0\.1:5000"):
-        account.entered(prod, ROOT)
+        aws_account.entered(prod, ROOT)
     (tmp_path / "config").unlink()
     root = tmp_path / prod.root
     root.mkdir(parents=True)
     (root / "local.tf").write_text('provider "aws" {\n  endpoints {\n    s3 = "http://a"\n  }\n}\n')
     with pytest.raises(LabError, match=r"endpoints in local\.tf"):
-        account.entered(prod, tmp_path)
+        aws_account.entered(prod, tmp_path)
     with pytest.raises(LabError, match="no credentials"):
-        account.entered(prod, ROOT)
+        aws_account.entered(prod, ROOT)
 
 
 def test_dev_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(LabError, match="no credentials"):
-        account.entered(OWN, ROOT)
+        aws_account.entered(OWN, ROOT)
 
 
 @pytest.fixture

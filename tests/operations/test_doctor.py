@@ -17,12 +17,13 @@ import pytest
 from lab.base.catalogue import LOOPBACK, OFFSET_STEP, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.operations import doctor
-from lab.operations.doctor import examine, free_offset
-from lab.operations.finding import Finding, Verdict
+from lab.operations.doctor import doctor, doctor_ports
+from lab.operations.doctor.doctor import examine
+from lab.operations.doctor.doctor_ports import free_offset
+from lab.operations.doctor.finding import Finding, Verdict
 from lab.operations.lifecycle import refuse
 from lab.runtime.binaries import Resolver
-from lab.runtime.native.service_commands import OWNED_BY
+from lab.runtime.native.command_lines import OWNED_BY
 from lab.wiring import load_config
 from tests.support.contracts import write_model
 from tests.support.ports import ports_at, reserved_offset, reserved_port
@@ -106,7 +107,7 @@ def test_ports_of_a_lab_that_another_command_is_bringing_up_are_its_own(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[list[psutil.Process]] = [[], [psutil.Process()]]
-    monkeypatch.setattr(doctor, "owned", lambda _home: iter(looks.pop(0)))
+    monkeypatch.setattr(doctor_ports, "owned", lambda _home: iter(looks.pop(0)))
     config = make()
     with listener(LOOPBACK, config.port(Service.MLFLOW)):
         assert findings(config)["ports"].verdict is Verdict.OK

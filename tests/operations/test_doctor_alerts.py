@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lab.operations.doctor_alerts import examine_alerts
-from lab.operations.finding import Verdict
+from lab.operations.doctor.doctor_alerts import examine_alerts
+from lab.operations.doctor.finding import Verdict
 from lab.runtime.binaries import Binary, NotInstalled
 from tests.stack.toolbox import run
 from tests.support.played_lab import config

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import LabError
-from lab.operations.doctor import examine
-from lab.operations.doctor_compose import NEEDED_MEMORY, _compose, _memory, _readable, _rights
-from lab.operations.finding import Verdict
+from lab.operations.doctor.doctor import examine
+from lab.operations.doctor.doctor_compose import NEEDED_MEMORY, _compose, _memory, _readable, _rights
+from lab.operations.doctor.finding import Verdict
 from lab.runtime.binaries import Resolver
 from lab.runtime.compose import engine
 from tests.support.played_lab import config

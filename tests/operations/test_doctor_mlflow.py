@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.operations.doctor_mlflow import _deleted
-from lab.operations.finding import Finding, Verdict
+from lab.operations.doctor.doctor_mlflow import _deleted
+from lab.operations.doctor.finding import Finding, Verdict
 from tests.support.contracts import MODEL as SHIPPED
 
 URL = "http://127.0.0.1:5000"

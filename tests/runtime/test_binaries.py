@@ -18,7 +18,7 @@ from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.runtime.binaries import Binary, NotInstalled, Resolver, default_cache
 from lab.runtime.binaries.apt import Apt, ObtainFailed, run
-from lab.runtime.binaries.found import Found
+from lab.runtime.binaries.found_on_path import Found
 from lab.runtime.binaries.obtain import fetch_url, from_debian, platform_name
 from lab.runtime.binaries.packages import ALERTMANAGER, GRAFANA, PROMETHEUS, Package, Release
 from tests.support.waiting import eventually

@@ -31,8 +31,8 @@ from lab.runtime.images import (
     pinned_versions,
     wheels,
 )
+from lab.runtime.native.command_lines import OWNED_BY
 from lab.runtime.native.orphan_processes import owned
-from lab.runtime.native.service_commands import OWNED_BY
 from tests.support.lab import ROOT
 from tests.support.waiting import eventually
 

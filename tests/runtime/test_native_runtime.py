@@ -19,9 +19,9 @@ from lab.governance.rules.policy import Environment
 from lab.operations.deployment.saved_plan import Workplace
 from lab.runtime.binaries import Resolver
 from lab.runtime.layout import Layout
+from lab.runtime.native.command_lines import Command
 from lab.runtime.native.native_runtime import NativeRuntime
 from lab.runtime.native.programs import plan, write_programs
-from lab.runtime.native.service_commands import Command
 from lab.runtime.native.service_files import (
     empty_scratch,
     is_strangers,

@@ -13,8 +13,8 @@ import pytest
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.operations.doctor_compose import _images, _store
-from lab.operations.finding import Finding, Verdict
+from lab.operations.doctor.doctor_compose import _images, _store
+from lab.operations.doctor.finding import Finding, Verdict
 from lab.runtime.compose.container_set import make_stack, store_of
 from lab.runtime.images import official
 from lab.runtime.images.image_names import OURS, tag, write_override

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lab.runtime.native.command_lines import OWNED_BY
 from lab.runtime.native.orphan_processes import end_all, owned
-from lab.runtime.native.service_commands import OWNED_BY
 
 DEAF = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); sys.stdin.read()"
 WILLING = "import sys; print('ready', flush=True); sys.stdin.read()"

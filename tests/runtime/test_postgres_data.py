@@ -12,8 +12,8 @@ from lab.base.account import unprivileged
 from lab.base.errors import LabError
 from lab.runtime.binaries import Resolver
 from lab.runtime.layout import Layout
+from lab.runtime.native.command_lines import base_environment
 from lab.runtime.native.postgres_data import ensure_cluster
-from lab.runtime.native.service_commands import base_environment
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
 

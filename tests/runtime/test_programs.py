@@ -9,8 +9,8 @@ import pytest
 from lab.base.catalogue import Service
 from lab.config import LabConfig
 from lab.runtime.layout import Layout
+from lab.runtime.native.command_lines import Command, Tools, command
 from lab.runtime.native.programs import Plan, plan, write_programs
-from lab.runtime.native.service_commands import Command, Tools, command
 from lab.runtime.native.service_files import inputs, write_inputs
 from lab.wiring import first_config
 from tests.support.ports import NEVER_STARTED

@@ -12,8 +12,8 @@ import pytest
 from supervisor.options import ServerOptions
 
 from lab.base.errors import LabError, ServiceUnavailable, StartupFailed
+from lab.runtime.native.command_lines import OWNED_BY
 from lab.runtime.native.orphan_processes import end_all
-from lab.runtime.native.service_commands import OWNED_BY
 from lab.runtime.native.supervisor import Program, Supervisor, SupervisorHangs, render
 from tests.support.waiting import eventually
 

@@ -120,7 +120,7 @@ def test_an_action_in_the_terminal_shows_its_progress_there(
 def test_the_reader_of_an_action_may_go_away(processes: Processes) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    argv = [sys.executable, "-m", "lab.commands.action_process", "reconcile", "{}"]
+    argv = [sys.executable, "-m", "lab.commands.dispatch.action_process", "reconcile", "{}"]
     try:
         done = subprocess.run(
             argv, stdout=writer, stderr=subprocess.PIPE, env=processes.environ, timeout=60, check=False, text=True

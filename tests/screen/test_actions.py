@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
 
-from lab.commands.action_process import PROCESSES
+from lab.commands.dispatch.action_process import PROCESSES
 from lab.observe.snapshot_json import snapshot_json
 from lab.screen.actions import ACTIONS
 from lab.screen.app import LabApp

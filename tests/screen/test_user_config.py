@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.screen.user.checking import checked, key_table
-from lab.screen.user.config import Output, OwnCommand, PanelConfig, UserConfig
 from lab.screen.user.example import example
 from lab.screen.user.fields import schema
 from lab.screen.user.found import load_user, path_of_user
 from lab.screen.user.reading import MOST_BYTES, Loaded, line_of, load
+from lab.screen.user.user_config import Output, OwnCommand, PanelConfig, UserConfig
 from lab.views.sorting import Order
 
 WHOLE = """

@@ -14,8 +14,8 @@ from lab.base.catalogue import LOOPBACK
 from lab.base.errors import LabError
 from lab.runtime.binaries import Resolver
 from lab.runtime.layout import Layout
+from lab.runtime.native.command_lines import base_environment
 from lab.runtime.native.postgres_data import ensure_cluster
-from lab.runtime.native.service_commands import base_environment
 from lab.services.postgres import connect
 from lab.services.provision import Superuser, provision_databases
 from lab.services.provision_command import provision

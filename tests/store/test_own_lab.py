@@ -14,7 +14,7 @@ import pytest
 
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError
-from lab.commands.action_process import PROCESSES
+from lab.commands.dispatch.action_process import PROCESSES
 from lab.config import LabConfig
 from lab.operations.own_lab import KEY, require, settle
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, lab_id, write_mark
@@ -99,7 +99,7 @@ def acting(tmp_path: Path) -> dict[str, list[str]]:
         made[f"action {name}"] = [
             sys.executable,
             "-m",
-            "lab.commands.action_process",
+            "lab.commands.dispatch.action_process",
             name,
             json.dumps(arguments | target),
         ]

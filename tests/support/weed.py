@@ -19,7 +19,7 @@ from lab.operations.own_lab import settle
 from lab.runtime.credentials import ensure_pair
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, write_mark
 from lab.runtime.layout import Layout, write_private
-from lab.runtime.native.service_commands import Tools, command, store_options
+from lab.runtime.native.command_lines import Tools, command, store_options
 from lab.runtime.native.service_files import identities, remove_dead_sockets
 from lab.services.provision import provision_store
 from lab.services.s3 import ADMIN, PIPELINE, READER, S3, AuditStore

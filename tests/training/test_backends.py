@@ -10,8 +10,8 @@ from botocore.exceptions import EndpointConnectionError
 from lab.base.errors import LabError, ServiceUnavailable, SettingsError
 from lab.training.backends.batch import ended_with_step, followed, result_of, submitted
 from lab.training.backends.batch_job import Channel, work_named
+from lab.training.backends.batch_settings import BatchSettings, read_settings
 from lab.training.backends.job_state import JobState, Phase, why_failed
-from lab.training.backends.settings import BatchSettings, read_settings
 
 SETTINGS = BatchSettings("queue", "definition", "bucket", "mlops-dev", start_s=60)
 TOLD = {
@@ -226,6 +226,6 @@ def test_a_second_attempt_reports_where_the_first_one_stopped() -> None:
 
 
 def test_a_job_finds_the_function_that_a_run_names() -> None:
-    from lab.training.train_step import fit
+    from lab.training.steps.train_step import fit
 
     assert work_named(f"{fit.__module__}:{fit.__qualname__}") is fit

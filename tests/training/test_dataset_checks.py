@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.base import csv_text
-from lab.base.csv_text import COLUMNS_RULE, READABLE
 from lab.base.dataset import read_rows
 from lab.base.errors import DatasetInvalid
+from lab.models import csv_text
+from lab.models.csv_text import COLUMNS_RULE, READABLE
 from lab.training import dataset_checks as checks
 from lab.training import fitting
 from lab.training.dataset_checks import SIZE_RULE, VALUES_RULE, Validation
-from lab.training.ingest_step import count_rows
+from lab.training.steps.ingest_step import count_rows
 from tests.support.contracts import CONTRACT, profile_of
 
 COLUMNS, TARGET = tuple(CONTRACT.columns), CONTRACT.target

@@ -4,7 +4,7 @@ import pytest
 
 from lab.base.drift import DriftReport, FeatureDrift
 from lab.models.contract import Drift
-from lab.training.validate_step import drift_state
+from lab.training.steps.validate_step import drift_state
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from lab.base.dataset import DatasetRef, dataset_key
 from lab.base.errors import DatasetInvalid, NotFound, RunFailed
 from lab.base.model_id import ModelId
 from lab.base.runs import TRAIN
-from lab.training import ingest_step as ingest_module
 from lab.training.data_store import DataStore
-from lab.training.ingest_step import count_rows, default_source, ingest
+from lab.training.steps import ingest_step as ingest_module
+from lab.training.steps.ingest_step import count_rows, default_source, ingest
 from tests.support.contracts import CONTRACT, MODEL, ROOT
 
 Write = Callable[[bytes], Path]

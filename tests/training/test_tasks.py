@@ -10,11 +10,11 @@ import pytest
 import pipelines
 from lab.base.dataset import read_rows
 from lab.base.drift import compare, profile
+from lab.models.dataset_csv import as_csv, is_parquet
 from lab.models.drift_simulation import worse_times
 from lab.models.evaluation_file import FILE, read
 from lab.models.model_folder import Model, read_contract
 from lab.models.proposal.proposing import propose
-from lab.models.snapshot import as_csv, is_parquet
 from lab.training.dataset_checks import check_file
 from lab.training.evaluating import evaluation_file
 from lab.training.fitting import Trained

@@ -7,8 +7,9 @@ import pytest
 from lab.base.drift import Feature, Histogram, psi_parts
 from lab.base.runs import Run, RunStatus
 from lab.observe.snapshot import Health, Slice
-from lab.views import View, alert_views, drift_views, run_views, service_views, version_views
+from lab.views import View
 from lab.views.cells import Line, PanelState, PanelView, Tone, width_of
+from lab.views.details import alert_views, drift_views, run_views, service_views, version_views
 from lab.views.document import page
 from lab.views.probe_history import Probe
 from tests.screen import detail_sources, snapshots

@@ -14,7 +14,7 @@ from lab.governance.ledger import Entry
 from lab.governance.rules.approval_states import ALIASES, CHAMPION, Move, find_move
 from lab.governance.rules.approvers import approvers_problem
 from lab.governance.rules.criteria import Criteria, allowance, loosened
-from lab.governance.rules.fairness import fairness_of
+from lab.governance.rules.fairness_gate import fairness_of
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.identities import four_eyes_problem
 from lab.governance.rules.policy import METRICS, Action, Actor, Policy

@@ -11,7 +11,7 @@ from lab.base.errors import LedgerError
 from lab.base.file_lock import is_taken
 from lab.base.runs import Run, RunStatus, Step
 from lab.config import LabConfig
-from lab.governance.cases.deploy import deployment_lock
+from lab.governance.cases.deploy_approval import deployment_lock
 from lab.governance.cases.trail import entry_by_actor, ledger, published_heads
 from lab.governance.cases.unrecorded_steps import Unaudited, broken_off, how, unrecorded
 from lab.governance.ledger import Entry, EntryStore, Status, Verification

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.base.errors import LabError, PolicyDenied
 from lab.governance.cases.approve import Outcome
-from lab.governance.cases.criteria import CriteriaApproval
+from lab.governance.cases.set_criteria import CriteriaApproval
 from lab.governance.cases.signing import Signing
 from lab.governance.cases.trail import entry_by_actor
 from lab.governance.checks.proof import Check, Found, listed

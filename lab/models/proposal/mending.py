@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.models.proposal.reading import Say, batches, header_of
+from lab.models.proposal.csv_batches import Say, batches, header_of
 from lab.models.proposal.survey import days_of
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from lab.base.similar import meant
 from lab.models.contract import Contract
 from lab.models.metrics import Task
 from lab.models.model_folder import CONTRACT_FILE, parse_contract, read_contract
-from lab.models.proposal import baseline
+from lab.models.proposal import train_template
+from lab.models.proposal.csv_batches import Say
 from lab.models.proposal.deciding import Decided, Look, decide
 from lab.models.proposal.naming import Names, names_of
-from lab.models.proposal.reading import Say
 from lab.models.proposal.survey import survey
 from lab.models.proposal.taking import Taken, take
 from lab.models.proposal.writing import Files, contract_text, write
@@ -132,8 +132,8 @@ def _texts(names: Names, target: str, decided: Decided, data: str) -> dict[str, 
     }
     return {
         CONTRACT_FILE: contract_text(fields, columns),
-        "train.py": baseline.code(names.registered, target, decided.task, kinds["date"], kinds["text"]),
-        "test_model.py": baseline.test_code(f"pipelines/{names.slug}", data),
+        "train.py": train_template.code(names.registered, target, decided.task, kinds["date"], kinds["text"]),
+        "test_model.py": train_template.test_code(f"pipelines/{names.slug}", data),
     }
 
 

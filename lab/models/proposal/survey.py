@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lab.base.errors import DatasetInvalid
 from lab.base.tallies import moment
-from lab.models.proposal.reading import Say, batches
+from lab.models.proposal.csv_batches import Say, batches
 
 if TYPE_CHECKING:
     import pandas as pd

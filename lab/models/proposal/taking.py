@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.base.csv_text import HEAD, delimiter_of, encoding_of, foreign, inspect, other_kind
 from lab.base.errors import DatasetInvalid
+from lab.models.csv_text import HEAD, delimiter_of, encoding_of, foreign, inspect, other_kind
+from lab.models.dataset_csv import as_csv, is_parquet
+from lab.models.proposal.csv_batches import Say, header_of
 from lab.models.proposal.mending import repaired
-from lab.models.proposal.reading import Say, header_of
-from lab.models.snapshot import as_csv, is_parquet
 
 _MOST = 2 << 30
 # Rows between two lines about how far it is; a multiple of what is read at once.

@@ -9,7 +9,7 @@ from lab.base.errors import LabError, UsageError
 from lab.base.interruption import finished_first
 from lab.base.progress import Progress, Report
 from lab.config import LabConfig
-from lab.governance.cases.deploy import DeploymentTrail, PlanFacts
+from lab.governance.cases.deploy_approval import DeploymentTrail, PlanFacts
 from lab.governance.ledger import EntryStore, Status
 from lab.governance.rules.deployments import APPLY, PLAN
 from lab.governance.rules.plans import (
@@ -26,8 +26,8 @@ from lab.governance.rules.plans import (
 )
 from lab.governance.rules.plans import read_plan as read
 from lab.governance.rules.policy import Environment
-from lab.operations.deployment import account as accounts
-from lab.operations.deployment.account import Account
+from lab.operations.deployment import aws_account
+from lab.operations.deployment.aws_account import Account
 from lab.operations.deployment.registry import Found, Registry
 from lab.operations.deployment.saved_plan import Record, Workplace
 from lab.operations.deployment.source import commit_of, target_of
@@ -128,7 +128,7 @@ class Deployer:
         """Applies the saved plan, when it is the one that was approved."""
         with self._workplace(APPLY) as (trail, work):
             record = work.read(self.environment)
-            account = accounts.entered(target_of(work.source, self.environment), work.source)
+            account = aws_account.entered(target_of(work.source, self.environment), work.source)
             terraform = self._terraform(work, record.image_tag)
             shown = terraform.show(work.plan)
             record = replace(record, plan=self._hash(work, shown, record))
@@ -183,7 +183,7 @@ class Deployer:
     def _enter(self, work: Workplace) -> tuple[Account, str]:
         commit = commit_of(self.config.root)
         commit.export(work.source)
-        account = accounts.entered(target_of(work.source, self.environment), work.source)
+        account = aws_account.entered(target_of(work.source, self.environment), work.source)
         self._say("account", f"{account.caller.account}, as {account.caller.arn}")
         return account, commit.id
 

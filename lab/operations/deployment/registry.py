@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lab.base.errors import LabError
 from lab.base.progress import Progress, Report
 from lab.base.source_code import code_version
-from lab.operations.deployment.account import Account, understood
+from lab.operations.deployment.aws_account import Account, understood
 from lab.runtime.compose.engine import engine
 from lab.runtime.images.docker_build import Recipe, build_image
 from lab.runtime.images.image_names import OURS, PYTHON_IMAGE, pins_file, read, tag

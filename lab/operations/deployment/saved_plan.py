@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.governance.cases.deploy import LOCK, deployment_lock
+from lab.governance.cases.deploy_approval import LOCK, deployment_lock
 from lab.governance.rules.policy import Environment
 from lab.runtime.layout import write_private
 from lab.runtime.lock import HomeLock

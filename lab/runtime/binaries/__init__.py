@@ -20,7 +20,7 @@ from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.base.file_lock import held
 from lab.runtime.binaries.apt import ObtainFailed
-from lab.runtime.binaries.found import Found
+from lab.runtime.binaries.found_on_path import Found
 from lab.runtime.binaries.obtain import Fetch, Note, Obtained, fetch_url, from_debian, from_release
 from lab.runtime.binaries.packages import ALERTMANAGER, GRAFANA, PROMETHEUS, Package
 

@@ -23,12 +23,12 @@ from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, refuse_other_ports, write_
 from lab.runtime.layout import Layout
 from lab.runtime.lock import HomeLock
 from lab.runtime.native import orphan_processes
+from lab.runtime.native.command_lines import Tools, base_environment, command
 from lab.runtime.native.log_files import count_restarts, follow, tail
 from lab.runtime.native.postgres_data import ensure_cluster
 from lab.runtime.native.process_cpu import CpuMeter
 from lab.runtime.native.process_memory import MemoryMeter
 from lab.runtime.native.programs import Plan, plan, write_programs
-from lab.runtime.native.service_commands import Tools, base_environment, command
 from lab.runtime.native.service_files import (
     LOCK,
     Input,

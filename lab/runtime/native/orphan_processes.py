@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from lab.runtime.native.service_commands import OWNED_BY
+from lab.runtime.native.command_lines import OWNED_BY
 
 # One is enough, but for what is started while it lasts; what can't be killed must not keep the caller for ever.
 _ROUNDS = 5

@@ -11,7 +11,7 @@ import psutil
 from lab.base.account import unprivileged
 from lab.base.errors import LabError
 from lab.runtime.layout import Layout
-from lab.runtime.native.service_commands import base_environment
+from lab.runtime.native.command_lines import base_environment
 
 
 def ensure_cluster(bin_folder: Path, layout: Layout, password: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.base.catalogue import Service
 from lab.base.source_code import exporters_fingerprint
 from lab.runtime.layout import Layout, write_private
-from lab.runtime.native.service_commands import Command, python
+from lab.runtime.native.command_lines import Command, python
 from lab.runtime.native.service_files import Input
 from lab.runtime.native.supervisor import Program, render
 

@@ -17,7 +17,7 @@ from lab.runtime import alertmanager_config, service_configuration
 from lab.runtime.credentials import USER, credential_files, web_configuration
 from lab.runtime.endpoints import on_host
 from lab.runtime.layout import Layout, write_private
-from lab.runtime.native.service_commands import ALERTMANAGER_CONFIG, ALERTMANAGER_WEB, store_options
+from lab.runtime.native.command_lines import ALERTMANAGER_CONFIG, ALERTMANAGER_WEB, store_options
 
 # Name of the file below LAB_HOME that the command at work on the lab has locked.
 LOCK = "lock"

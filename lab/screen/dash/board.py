@@ -8,9 +8,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from lab.dashboards.compose import FRAME
-from lab.dashboards.ink import Ink, Line, Lines, block, words
-from lab.dashboards.layout import Placed, bottom_of, lay_out
+from lab.dashboards.drawing.compose import FRAME
+from lab.dashboards.drawing.ink import Ink, Line, Lines, block, words
+from lab.dashboards.grid import Placed, bottom_of, lay_out
 from lab.dashboards.looking import Looked, each
 from lab.dashboards.model import Kind, Panel
 from lab.screen.binding import Binding, BindingType

@@ -8,10 +8,10 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from lab.dashboards.compose import FRAME, framed, note_of, row_line
-from lab.dashboards.draw import draw
-from lab.dashboards.ink import Line, Lines
-from lab.dashboards.layout import Placed
+from lab.dashboards.drawing.compose import FRAME, framed, note_of, row_line
+from lab.dashboards.drawing.draw import draw
+from lab.dashboards.drawing.ink import Line, Lines
+from lab.dashboards.grid import Placed
 from lab.dashboards.looking import Looked, view_of
 from lab.dashboards.model import Kind
 

@@ -11,8 +11,8 @@ from lab.screen.screens.detail_screen import DetailScreen, Page
 from lab.screen.screens.fetching import Want
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
-from lab.views import alert_views as present
 from lab.views.cells import Line, PanelView
+from lab.views.details import alert_views as present
 from lab.views.document import page
 from lab.views.drift_panel import alert_key
 from lab.views.view import note

@@ -16,8 +16,8 @@ from lab.screen.screens.fetching import Want
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
 from lab.views import View, formats
-from lab.views import comparison_views as present
 from lab.views.cells import Line, PanelView
+from lab.views.details import comparison_views as present
 from lab.views.document import page
 from lab.views.models_panel import approval, version_key
 

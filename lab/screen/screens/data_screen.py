@@ -11,8 +11,8 @@ from lab.screen.screens.fetching import Want
 from lab.screen.screens.row_actions import browse
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
-from lab.views import data_views as present
 from lab.views.cells import Line, PanelState, PanelView
+from lab.views.details import data_views as present
 from lab.views.document import page
 from lab.views.models_panel import version_key
 from lab.views.view import note

@@ -9,9 +9,9 @@ from lab.screen.screens.detail_screen import DetailScreen, Page
 from lab.screen.screens.fetching import Want
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
-from lab.views import drift_views as present
 from lab.views.by_model import report_of
 from lab.views.cells import Line, PanelView
+from lab.views.details import drift_views as present
 from lab.views.document import page
 from lab.views.drift_panel import feature_of_row, model_of_row
 

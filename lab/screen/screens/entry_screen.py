@@ -12,8 +12,8 @@ from lab.screen.screens.fetching import Want
 from lab.screen.screens.row_actions import browse, copy
 from lab.screen.widgets.page import TextPage
 from lab.screen.widgets.tabs import subject
-from lab.views import entry_views as present
 from lab.views.cells import Line, PanelView
+from lab.views.details import entry_views as present
 from lab.views.document import Detail, page
 from lab.views.links import data_of_entry, version_of_entry
 

@@ -12,7 +12,7 @@ from lab.screen.binding import Binding, BindingType
 from lab.screen.messages import Narrowed, OwnCommandWanted
 from lab.screen.saved_layout import Layout
 from lab.screen.screens.row_actions import browse, copy
-from lab.screen.user.config import UserConfig
+from lab.screen.user.user_config import UserConfig
 from lab.screen.widgets.keybar import KeyBar
 from lab.screen.widgets.lab_bar import LabBar
 from lab.screen.widgets.needs_strip import NeedsStrip

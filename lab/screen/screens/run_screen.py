@@ -12,8 +12,8 @@ from lab.screen.screens.fetching import Want
 from lab.screen.widgets.feedpage import FeedPage
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
-from lab.views import run_views as present
 from lab.views.cells import Line, PanelView
+from lab.views.details import run_views as present
 from lab.views.document import page
 from lab.views.feed import FeedLine
 from lab.views.links import data_of_run, version_of_run

@@ -11,9 +11,9 @@ from lab.screen.screens.fetching import Want
 from lab.screen.widgets.feedpage import FeedPage
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
-from lab.views import service_views as present
 from lab.views.cells import Line, PanelView
-from lab.views.dependency_views import dependencies, service_of_row
+from lab.views.details import service_views as present
+from lab.views.details.dependency_views import dependencies, service_of_row
 from lab.views.document import page
 
 if TYPE_CHECKING:

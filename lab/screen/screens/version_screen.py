@@ -14,9 +14,9 @@ from lab.screen.screens.row_actions import browse
 from lab.screen.widgets.page import TablePage, TextPage
 from lab.screen.widgets.tabs import subject
 from lab.views import formats
-from lab.views import version_views as present
 from lab.views.by_model import primary
 from lab.views.cells import Line, PanelState, PanelView
+from lab.views.details import version_views as present
 from lab.views.document import Detail, page
 from lab.views.models_panel import version_key
 from lab.views.view import note

@@ -8,9 +8,9 @@ from textual.theme import BUILTIN_THEMES
 
 from lab.screen.textual_private import key_written
 from lab.screen.themes import OWN
-from lab.screen.user.config import Output, OwnCommand, PanelConfig, UserConfig
 from lab.screen.user.fields import COMMAND, LAYOUT, NEEDED, PANEL, PANELS, TOP, Field
 from lab.screen.user.placeholders import check as check_placeholders
+from lab.screen.user.user_config import Output, OwnCommand, PanelConfig, UserConfig
 from lab.views import COLUMNS
 from lab.views.formats import clean
 from lab.views.sorting import Order

@@ -14,8 +14,8 @@ from textual.app import SuspendNotSupported
 
 from lab.base.errors import LabError
 from lab.screen.screens.confirm_screen import ConfirmScreen
-from lab.screen.user.config import Output, OwnCommand
 from lab.screen.user.placeholders import filled, values
+from lab.screen.user.user_config import Output, OwnCommand
 from lab.views.cells import Line, Span, Tone
 from lab.views.formats import clean
 from lab.views.view import note

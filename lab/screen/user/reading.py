@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.base.errors import SettingsError
-from lab.screen.user.config import UserConfig
 from lab.screen.user.judging import Place, Wrong, judge
+from lab.screen.user.user_config import UserConfig
 
 # What takes longer to read than this would put off the first paint; tomllib takes a dotted key's square of time.
 MOST_BYTES, LONGEST_LINE = 64 * 1024, 1000

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lab.screen.user.config import UserConfig
+from lab.screen.user.user_config import UserConfig
 
 # In a narrow window the panels stand below one another, and scroll.
 _BROAD = ("-normal", "-wide", "-full")

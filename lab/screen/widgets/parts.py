@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 from lab.screen.actions import ACTIONS
 from lab.screen.binding import Binding, BindingType
 from lab.screen.messages import ActionWanted, OwnCommandWanted
-from lab.screen.user.config import OwnCommand
+from lab.screen.user.user_config import OwnCommand
 from lab.screen.widgets.panel import Panel
 
 Commands = Mapping[int, OwnCommand]

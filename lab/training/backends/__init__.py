@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from lab.training.backends.settings import Order, Result, Work, read_settings
+from lab.training.backends.batch_settings import Order, Result, Work, read_settings
 from lab.training.data_store import DataStore
 
 __all__ = ["Order", "Result", "Work", "carried_out"]

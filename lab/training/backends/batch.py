@@ -16,8 +16,8 @@ from dagster_pipes import PipesParams
 
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.services.s3 import S3
+from lab.training.backends.batch_settings import PREFIX, BatchSettings, Order, Result, Work
 from lab.training.backends.job_state import JobState, Phase, why_failed
-from lab.training.backends.settings import PREFIX, BatchSettings, Order, Result, Work
 
 _POLL_S, _READ_S = 3.0, 2.0
 # Seconds for which Batch may not answer while a job runs: that goes on meanwhile.

@@ -17,7 +17,7 @@ from dagster_pipes import (
 
 from lab.base.errors import LabError
 from lab.services.s3 import S3
-from lab.training.backends.settings import Work
+from lab.training.backends.batch_settings import Work
 from lab.training.data_store import Storage
 from lab.training.step_environment import the_model_here
 

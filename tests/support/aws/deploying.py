@@ -14,7 +14,7 @@ from typing import Any
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.envfile import ROOT
-from lab.governance.cases.deploy import DeploymentApprover
+from lab.governance.cases.deploy_approval import DeploymentApprover
 from lab.governance.cases.signing import Signing
 from lab.governance.ledger import Entry
 from lab.governance.rules.policy import Environment, Role

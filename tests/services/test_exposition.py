@@ -3,7 +3,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from lab.base.drift import DriftReport, FeatureDrift
 from lab.governance.rules.entry_validity import EntryValidity
-from lab.services.metrics import read_drift, read_entry_validity, samples
+from lab.services.exposition import read_drift, read_entry_validity, samples
 
 DRIFT = """
 # HELP synthetic_data_drift_detected 1 when drifted.

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from lab.dashboards.answers import PanelData, Table, named
-from lab.dashboards.draw_lines import View, draw_lines
-from lab.dashboards.draw_states import draw_heatmap, draw_states
-from lab.dashboards.draw_table import draw_table
-from lab.dashboards.draw_text import draw_text
-from lab.dashboards.draw_values import draw_bars, draw_gauges, draw_stats
-from lab.dashboards.ink import Ink, Line, Lines, block, clip, words
+from lab.dashboards.drawing.draw_lines import View, draw_lines
+from lab.dashboards.drawing.draw_states import draw_heatmap, draw_states
+from lab.dashboards.drawing.draw_table import draw_table
+from lab.dashboards.drawing.draw_text import draw_text
+from lab.dashboards.drawing.draw_values import draw_bars, draw_gauges, draw_stats
+from lab.dashboards.drawing.ink import Ink, Line, Lines, block, clip, words
 from lab.dashboards.model import Kind, Panel
-from lab.dashboards.reading import block as block_of_text
-from lab.dashboards.reading import line
 from lab.dashboards.transform import renamed, series_table, tables, transformed
+from lab.dashboards.untrusted_json import block as block_of_text
+from lab.dashboards.untrusted_json import line
 from lab.dashboards.variables import Scope
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from lab.dashboards.canvas import Canvas
-from lab.dashboards.ink import Ink, Line, Lines, pad
+from lab.dashboards.drawing.canvas import Canvas
+from lab.dashboards.drawing.ink import Ink, Line, Lines, pad
 
 Point = tuple[float, float]
 

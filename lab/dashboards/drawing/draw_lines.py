@@ -7,11 +7,11 @@ from datetime import UTC, tzinfo
 from math import inf, isnan, nan
 
 from lab.dashboards.answers import Drawn
-from lab.dashboards.canvas import Canvas
-from lab.dashboards.ink import Ink, Line, Lines, block, clip, pad, width_of
+from lab.dashboards.drawing.canvas import Canvas
+from lab.dashboards.drawing.colours import color, of_series
+from lab.dashboards.drawing.ink import Ink, Line, Lines, block, clip, pad, width_of
+from lab.dashboards.drawing.scales import Scale, fitting, time_marks
 from lab.dashboards.model import Field
-from lab.dashboards.palette import color, of_series
-from lab.dashboards.scales import Scale, fitting, time_marks
 from lab.dashboards.units import BINARY, SECONDS, shown
 
 Points = list[float]

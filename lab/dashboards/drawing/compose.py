@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from lab.dashboards.answers import PanelData
-from lab.dashboards.ink import Ink, Line, Lines, clip, pad, width_of
-from lab.dashboards.layout import Placed, bottom_of
+from lab.dashboards.drawing.ink import Ink, Line, Lines, clip, pad, width_of
+from lab.dashboards.grid import Placed, bottom_of
 from lab.dashboards.model import Kind
 from lab.dashboards.variables import Scope
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.operations.finding import Finding, Verdict
+from lab.operations.doctor.finding import Finding, Verdict
 from lab.runtime.alert_receivers import Kind, receivers
 from lab.runtime.alertmanager_config import render
 from lab.runtime.binaries import NotInstalled, Resolver

@@ -4,7 +4,7 @@ import io
 import re
 from html import unescape
 
-from lab.dashboards.ink import Ink, Line, Lines, block, words
+from lab.dashboards.drawing.ink import Ink, Line, Lines, block, words
 
 _TAG = re.compile(r"<[^<>]{0,500}>")
 _SKIPPED = re.compile(r"<(script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)

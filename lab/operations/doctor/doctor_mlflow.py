@@ -10,7 +10,7 @@ from lab.base.model_id import ModelId
 from lab.base.model_versions import deleted_experiment
 from lab.config import LabConfig
 from lab.models.model_folder import listed_models
-from lab.operations.finding import Finding, Verdict
+from lab.operations.doctor.finding import Finding, Verdict
 
 _TIMEOUT_S = 3.0
 _GONE = 404

@@ -1,7 +1,7 @@
 """One of the screen's actions in a process of its own, so that its libraries never weigh on the screen.
 
-`python -m lab.commands.action_process NAME '{"target": "7", …}'` calls the function of the command, as Invoke does,
-and prints JSON lines: `{"progress": …}` while it goes on, and one `{"result": …}` at the end.
+`python -m lab.commands.dispatch.action_process NAME '{"target": "7", …}'` calls the function of the command, as Invoke
+does, and prints JSON lines: `{"progress": …}` while it goes on, and one `{"result": …}` at the end.
 """
 
 import json
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from lab.base import interruption
 from lab.base.errors import LabError, SignatureInvalid, UsageError
 from lab.base.progress import Progress
-from lab.commands import action_results as results
 from lab.commands import (
     approval_commands,
     command,
@@ -26,6 +25,7 @@ from lab.commands import (
     training_commands,
 )
 from lab.commands.command import Voice
+from lab.commands.dispatch import action_results as results
 from lab.views.jobs import ActionResult
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from math import inf, isfinite, isnan, log1p, nan
 
 from lab.base.series import Series
 from lab.dashboards.answers import Drawn
-from lab.dashboards.draw_lines import View, time_axis
-from lab.dashboards.draw_values import bounds, text_of
-from lab.dashboards.ink import Ink, Line, Lines, block, clip, pad, width_of
-from lab.dashboards.palette import of_value
+from lab.dashboards.drawing.colours import of_value
+from lab.dashboards.drawing.draw_lines import View, time_axis
+from lab.dashboards.drawing.draw_values import bounds, text_of
+from lab.dashboards.drawing.ink import Ink, Line, Lines, block, clip, pad, width_of
 from lab.dashboards.units import shown
 
 # From cold to hot, for a ground that is dark or light.

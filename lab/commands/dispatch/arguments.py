@@ -7,7 +7,7 @@ from lab.commands.command import REQUIRED, Command, Parameter
 from lab.commands.table import GROUPS, SUBCOMMANDS
 
 if TYPE_CHECKING:
-    from lab.commands.parser import Parser
+    from lab.commands.dispatch.parser import Parser
 
     Commands = argparse._SubParsersAction[Parser]
 

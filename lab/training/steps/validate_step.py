@@ -9,20 +9,20 @@ from typing import Any
 
 import dagster as dg
 
-from lab.base.csv_text import COLUMNS_RULE, READABLE, Violation
 from lab.base.dataset import DatasetRef, read_rows
 from lab.base.drift import DriftReport, compare
 from lab.base.progress import every
 from lab.base.runs import INGEST, VALIDATE
 from lab.governance.rules.approval_states import PROBE
 from lab.models.contract import Contract, Drift
+from lab.models.csv_text import COLUMNS_RULE, READABLE, Violation
 from lab.training.asset_facts import COLUMNS, column_schema, owners_of, preview
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.dataset_checks import CHECKS, SIZE_RULE, VALUES_RULE, Validation, check_file
 from lab.training.governance_resource import Governance
-from lab.training.ingest_step import ROWS_A_LINE
 from lab.training.step_environment import read_environment
+from lab.training.steps.ingest_step import ROWS_A_LINE
 
 DRIFT_CHECK = "has_not_drifted"
 _PURPOSE = {

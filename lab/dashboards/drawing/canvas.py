@@ -5,7 +5,7 @@ A query is asked with as many points as there are columns of dots, so that a lin
 
 from collections.abc import Sequence
 
-from lab.dashboards.ink import Ink, Line
+from lab.dashboards.drawing.ink import Ink, Line
 
 _BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _EMPTY = 0x2800

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from math import ceil, isfinite, isnan
 
 from lab.dashboards.answers import Drawn, text_for
-from lab.dashboards.draw_lines import View
-from lab.dashboards.ink import Ink, Line, Lines, block, clip, pad, width_of
+from lab.dashboards.drawing.colours import of_value, on
+from lab.dashboards.drawing.draw_lines import View
+from lab.dashboards.drawing.ink import Ink, Line, Lines, block, clip, pad, width_of
 from lab.dashboards.model import Field, Panel
-from lab.dashboards.palette import of_value, on
-from lab.dashboards.reading import line
 from lab.dashboards.reduce import reduced
 from lab.dashboards.units import shown
+from lab.dashboards.untrusted_json import line
 
 _BARS = "▁▂▃▄▅▆▇█"
 # A tile narrower than this says nothing.

@@ -16,8 +16,7 @@ from lab.config import LabConfig
 from lab.runtime.credentials import credential_files, pgpass
 from lab.runtime.endpoints import on_host
 from lab.runtime.layout import Layout, write_private
-from lab.runtime.native.programs import launch_spec
-from lab.runtime.native.service_commands import (
+from lab.runtime.native.command_lines import (
     OWNED_BY,
     Command,
     Tools,
@@ -25,6 +24,7 @@ from lab.runtime.native.service_commands import (
     dying_with_parent,
     python,
 )
+from lab.runtime.native.programs import launch_spec
 from lab.runtime.native.service_files import identities, inputs, scrape_targets, write_inputs
 from lab.wiring import first_config
 

@@ -14,8 +14,8 @@ from lab.base.errors import DatasetInvalid, LabError, RunFailed
 from lab.base.progress import every, unheard
 from lab.base.runs import INGEST
 from lab.dagster_host.source_snapshot import ROOT
+from lab.models.dataset_csv import MOST_BYTES, as_csv, frame_as_csv, is_parquet
 from lab.models.model_folder import Model
-from lab.models.snapshot import MOST_BYTES, as_csv, frame_as_csv, is_parquet
 from lab.training.asset_facts import owners_of
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage

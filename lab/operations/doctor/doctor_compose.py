@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.operations.finding import Finding, Verdict
+from lab.operations.doctor.finding import Finding, Verdict
 from lab.runtime.compose import engine
 from lab.runtime.compose.container_set import LEGACY_STORE, MOVE_STORE, airgapped, make_stack
 from lab.runtime.compose.containers import Containers, understood

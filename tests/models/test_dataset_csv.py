@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lab.base.csv_text import inspect
 from lab.base.errors import DatasetInvalid
-from lab.models.snapshot import as_csv, frame_as_csv, is_parquet
+from lab.models.csv_text import inspect
+from lab.models.dataset_csv import as_csv, frame_as_csv, is_parquet
 from lab.training.frames import frames
 
 MOST = 1 << 30

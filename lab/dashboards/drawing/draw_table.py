@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from lab.base.series import Series
 from lab.dashboards.answers import Drawn, Table, look_of
-from lab.dashboards.draw_lines import View
-from lab.dashboards.draw_values import bounds, text_of
-from lab.dashboards.ink import Ink, Line, Lines, block, pad, width_of
+from lab.dashboards.drawing.colours import of_value
+from lab.dashboards.drawing.draw_lines import View
+from lab.dashboards.drawing.draw_values import bounds, text_of
+from lab.dashboards.drawing.ink import Ink, Line, Lines, block, pad, width_of
 from lab.dashboards.model import Field, Panel
-from lab.dashboards.palette import of_value
-from lab.dashboards.reading import line
 from lab.dashboards.transform import TIME, ordered
+from lab.dashboards.untrusted_json import line
 
 _GAP, _LEAST = 2, 5
 

@@ -1,0 +1,1 @@
+"""The four steps that every run has, one module each: ingest, validate, train, register."""
