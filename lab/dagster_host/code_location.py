@@ -26,6 +26,7 @@ def serve(address: Address, ready: Callable[[], object], *, lazy: bool) -> None:
 
     Raises DagsterError for code that doesn't load, unless `lazy`: then its error is what is served.
     """
+    import gc
     from threading import Event
 
     from lab.dagster_host import dagster_private
@@ -38,7 +39,11 @@ def serve(address: Address, ready: Callable[[], object], *, lazy: bool) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         ended.set()
 
+    # What is made here stays for good: collecting would look at it again and again, the longer the more models.
+    gc.disable()
     server = dagster_private.code_server(address.host, address.port, address.location, ended, lazy=lazy)
+    gc.freeze()
+    gc.enable()
     # Not before: what Dagster imports for the definitions gives SIGTERM the handler of SIGINT.
     signal.signal(signal.SIGTERM, stop)
     ready()

@@ -22,7 +22,8 @@ from lab.dagster_host import source_snapshot
 from lab.dagster_host.code_location import Address, is_the_codes, serve
 from lab.dagster_host.parent_watch import ParentWatch
 
-POLL_S = 0.5
+# Seconds between two looks at the files, and between those that tell whether a change is complete.
+POLL_S, SETTLED_S = 0.5, 0.2
 # Seconds that definitions may take to load, a server to finish what it was asked, and trouble to pass that isn't the
 # code's, such as a database that isn't there yet.
 LOAD_DEADLINE_S, GRACE_S, RETRY_S = 120.0, 15.0, 2.0
@@ -52,7 +53,7 @@ class Keeper:
         while not self._stopping:
             self._reap()
             self._look()
-            time.sleep(POLL_S)
+            time.sleep(POLL_S if self._seen == self._looked_at else SETTLED_S)
         self._end()
 
     def _stop(self, *_: object) -> None:

@@ -64,6 +64,10 @@ class Contract(Part):
     drift: Drift = Field(default_factory=lambda: Drift(), description="when data counts as drifted")
     resources: Resources = Field(default_factory=lambda: Resources(), description="what fitting may use, at most")
 
+    def __hash__(self) -> int:
+        # Fields that are mappings have none. Equal contracts have one name.
+        return hash(self.name)
+
     @field_validator("name")
     @classmethod
     def _name(cls, value: str) -> str:

@@ -211,9 +211,17 @@ def _loaded(content: bytes) -> tuple[Any, "yaml.Node | None"]:
 def read_contract(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> "Contract":
     """Raises SettingsError naming the file, the line and what is allowed there."""
     try:
-        raw, node = _loaded(read(path))
+        content = read(path)
     except OSError as err:
         raise SettingsError(f"Can't read {path}: {err.strerror}.", "Give the lab's user leave to read it.") from None
+    return _judged(path, content)
+
+
+@lru_cache(maxsize=MOST_MODELS)
+def _judged(path: Path, content: bytes) -> "Contract":
+    """Judging takes many times as long as reading, and whoever asks for one model reads every contract."""
+    try:
+        raw, node = _loaded(content)
     except LabError as err:
         raise SettingsError(f"{path} is no YAML: {err.message}.", "Mend it there.") from None
     return parse_contract(raw, node, path)

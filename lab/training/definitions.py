@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 
 import dagster as dg
 
 from lab.base.runs import MODEL_TAG, TRIGGER_TAG
-from lab.models.model_folder import Model, Models
+from lab.models.model_folder import MOST_MODELS, Model, Models
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import Storage
 from lab.training.governance_resource import Governance
@@ -18,15 +19,16 @@ from lab.training.steps.validate_step import validate_step
 log = logging.getLogger("lab.models")
 
 
-def steps_of(model: Model) -> list[dg.AssetsDefinition]:
-    """The model's four steps, in order."""
+@lru_cache(maxsize=MOST_MODELS)
+def steps_of(model: Model) -> tuple[dg.AssetsDefinition, ...]:
+    """The model's four steps, in order; made once, as Dagster asks for all definitions twice when it loads them."""
     keys, contract = ModelKeys.of(model.id), model.contract
-    return [
+    return (
         ingest_step(keys, model),
         validate_step(keys, contract),
         train_step(keys, model),
         register_step(keys, contract),
-    ]
+    )
 
 
 def schedule_status(environ: Mapping[str, str]) -> dg.DefaultScheduleStatus:

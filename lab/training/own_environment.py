@@ -1,6 +1,7 @@
 """A model with packages of its own, trained in a process of its environment; here is the run's side of it.
 
-The lab splits and judges, as for every model; the process fits, predicts the held-out rows and saves the model.
+The lab splits and judges, as for every model. One process fits and saves the model; only when it has ended, another
+one is given the held-out rows, without their target, and says what the saved model makes of them.
 """
 
 import os
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lab.base.errors import RunFailed
 from lab.dagster_host import memory_limit
 from lab.dagster_host.source_snapshot import ROOT, read_bytes
-from lab.models.contract import Kind, Task
+from lab.models.contract import Contract, Kind, Task
 from lab.models.environment import OwnEnvironment, environment_of
 from lab.models.environment_making import VARIABLE, prepared
 from lab.models.model_folder import Model
@@ -111,39 +112,44 @@ def _loaded_apart(model: Model, own: OwnEnvironment, say: Say) -> Any:
     from pyarrow import parquet
 
     with tempfile.TemporaryDirectory() as scratch:
-        _carried_out(model, own, {"work": "load"}, Path(scratch), say)
+        _Apart.of(model, own, say).carried_out("load", {}, Path(scratch))
         return parquet.read_table(Path(scratch) / "loaded.parquet")
 
 
 def _trained_apart(model: Model, own: OwnEnvironment, frame: "pd.DataFrame", folder: Path, say: Say) -> Trained:
-    contract = model.contract
+    contract, apart = model.contract, _Apart.of(model, own, say)
     known, held_out = fitting.split(frame, contract)
     rows = fitting.example(known, contract)
-    texts = [name for name, one in contract.columns.items() if one.type is not Kind.NUMBER]
-    given = [name for name in contract.columns if name in {*contract.features, contract.target}]
-    for name, part in (("known", known[given]), ("held_out", held_out[given])):
-        # Labels cross as text: Parquet keeps those of a category only that some row has.
-        plain = part.astype({column: object for column in texts if column in part})
-        plain.to_parquet(folder / f"{name}.parquet", index=False)
-    rows.to_parquet(folder / "example.parquet", index=False)
     nullable = fitting.nullable(contract)
+    columns = [name for name in contract.columns if name in {*contract.features, contract.target}]
+    given = contract.columns
     order = {
-        "work": "fit",
         "target": contract.target,
         "task": str(contract.task),
         "parameters": dict(contract.parameters),
         "seed": contract.seed,
-        "categories": {
-            name: list(contract.columns[name].values) for name in given if contract.columns[name].type is Kind.CATEGORY
-        },
+        "categories": {name: list(given[name].values) for name in columns if given[name].type is Kind.CATEGORY},
         "inputs": _inputs(rows, contract.numeric, nullable),
         "packages": list(own.packages),
     }
-    answer = _carried_out(model, own, order, folder, say)
-    saved = _saved(folder, own.lock_hash, answer, contract.task)
+    fitted = apart.carried_out("fit", order, folder / "fit", known=_plain(known[columns], contract), example=rows)
+    order |= {"flavour": str(fitted.get("flavour")), "model": str(folder / "fit" / "model")}
+    asked = _plain(held_out[columns], contract)
+    place = folder / "predict"
+    answer = apart.carried_out("predict", order, place, held_out=asked.drop(columns=contract.target))
+    saved = _saved(folder / "fit" / "model", place / "predicted.parquet", own.lock_hash, answer, contract.task)
     evaluation = fitting.evaluate(saved, held_out, contract)
-    evaluation = replace(evaluation, own=fitting.own_metrics(answer["own"]))
-    return fitting.as_trained(saved, str(answer["algorithm"]), evaluation, rows, (known, held_out), contract)
+    if fitted.get("evaluates"):
+        # Behind what is judged, which the target can't change any more.
+        told = apart.carried_out("evaluate", order, folder / "evaluate", held_out=asked)
+        evaluation = replace(evaluation, own=fitting.own_metrics(told["own"]))
+    return fitting.as_trained(saved, str(fitted["algorithm"]), evaluation, rows, (known, held_out), contract)
+
+
+def _plain(part: "pd.DataFrame", contract: Contract) -> "pd.DataFrame":
+    """Labels cross as text: Parquet keeps those of a category only that some row has."""
+    texts = [name for name, one in contract.columns.items() if one.type is not Kind.NUMBER]
+    return part.astype({column: object for column in texts if column in part})
 
 
 def _inputs(rows: "pd.DataFrame", numeric: tuple[str, ...], nullable: frozenset[str]) -> str:
@@ -152,32 +158,49 @@ def _inputs(rows: "pd.DataFrame", numeric: tuple[str, ...], nullable: frozenset[
     return str(input_schema(list(rows.columns), numeric, nullable).to_json())
 
 
-def _saved(folder: Path, lock_hash: str, answer: Mapping[str, Any], task: Task) -> Saved:
-    """Raises RunFailed for what can't be read: the process may have written anything."""
+def _saved(model: Path, predicted: Path, lock_hash: str, answer: Mapping[str, Any], task: Task) -> Saved:
+    """Raises RunFailed for what can't be read: the processes may have written anything."""
     import pandas as pd
 
     classes = tuple(map(str, answer.get("classes", ())))
     try:
-        found = pd.read_parquet(folder / "predicted.parquet")
+        found = pd.read_parquet(predicted)
         guess = found["guess"].to_numpy()
-        if not (folder / "model" / "MLmodel").is_file():
+        if not (model / "MLmodel").is_file():
             raise ValueError("no model was saved")
         if not classes or task is Task.REGRESSION:
-            return Saved(folder / "model", lock_hash, guess)
+            return Saved(model, lock_hash, guess)
         chances = found[[f"chance_{place}" for place in range(len(classes))]].to_numpy(dtype=float)
-        return SavedClassifier(folder / "model", lock_hash, guess, classes, chances)
+        return SavedClassifier(model, lock_hash, guess, classes, chances)
     except (OSError, ValueError, LookupError) as err:
         raise RunFailed(f"What the model's process left can't be used: {err}.", "Look at train.py.") from None
 
 
-def _carried_out(model: Model, own: OwnEnvironment, order: Mapping[str, Any], folder: Path, say: Say) -> dict[str, Any]:
-    python = prepared(own, environments_here(), ROOT, say)
-    _copy_code(model, folder / "code")
-    allowed = model.contract.resources
-    memory, container = memory_limit.for_another(most_mb=allowed.memory_mb)
-    deadline = min(own.deadline_s, allowed.seconds or own.deadline_s)
-    told = {**order, "module": model.module, "memory": memory, "container_memory": container}
-    return process.carried_out(python, read_bytes(_HERE).decode(), told, folder, say, deadline)
+@dataclass(frozen=True)
+class _Apart:
+    """The environment of a model, made ready, and the time that all its processes have together."""
+
+    model: Model
+    python: Path
+    say: Say
+    deadline: process.Deadline
+
+    @classmethod
+    def of(cls, model: Model, own: OwnEnvironment, say: Say) -> "_Apart":
+        python = prepared(own, environments_here(), ROOT, say)
+        seconds = min(own.deadline_s, model.contract.resources.seconds or own.deadline_s)
+        return cls(model, python, say, process.Deadline.after(seconds))
+
+    def carried_out(
+        self, work: str, order: Mapping[str, Any], folder: Path, **frames: "pd.DataFrame"
+    ) -> dict[str, Any]:
+        """The answer to an order, of a process that finds `frames` in `folder`."""
+        _copy_code(self.model, folder / "code")
+        for name, frame in frames.items():
+            frame.to_parquet(folder / f"{name}.parquet", index=False)
+        memory, container = memory_limit.for_another(most_mb=self.model.contract.resources.memory_mb)
+        told = {**order, "work": work, "module": self.model.module, "memory": memory, "container_memory": container}
+        return process.carried_out(self.python, read_bytes(_HERE).decode(), told, folder, self.say, self.deadline)
 
 
 def _copy_code(model: Model, target: Path) -> None:

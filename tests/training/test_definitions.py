@@ -90,6 +90,19 @@ def test_each_model_has_a_job_of_its_own_steps(several: Models) -> None:
     }
 
 
+def test_what_dagster_asks_for_twice_is_made_once(several: Models, tmp_path: Path) -> None:
+    first, again = (of_models(models, {}).assets or () for models in (several, models_in(tmp_path)))
+    assert len(list(first)) == 12
+    assert all(one is other for one, other in zip(first, again, strict=True))
+
+
+def test_a_changed_contract_is_made_anew(several: Models, tmp_path: Path) -> None:
+    write_model(tmp_path, "prices", "Costs")
+    graph = of_models(models_in(tmp_path), {}).resolve_asset_graph()
+    assert dg.AssetKey(["models", "Costs"]) in graph.get_all_asset_keys()
+    assert dg.AssetKey(["models", "Prices"]) not in graph.get_all_asset_keys()
+
+
 def test_a_model_trains_by_itself_only_where_its_contract_says_when(several: Models) -> None:
     repository = of_models(several, {"TRAINING_SCHEDULE": "off"}).get_repository_def()
     assert {one.name: (one.job_name, one.cron_schedule) for one in repository.schedule_defs} == {

@@ -104,6 +104,42 @@ def test_it_is_fitted_with_its_own_packages_and_judged_as_every_other(
     assert "only_there" not in sys.modules
 
 
+LOOKING = """\
+from pathlib import Path
+
+def there():
+    return sorted(str(one.relative_to(Path.cwd().parent)) for one in Path.cwd().parent.rglob("*.parquet"))
+
+class Looking:
+    def fit(self, frame, target):
+        from pandas import DataFrame
+        print("fit:", *there())
+        self.mean = target.mean()
+        return self
+
+    def predict(self, features):
+        from pandas import read_parquet
+        if Path("held_out.parquet").exists():
+            print("predict:", "amount" in read_parquet("held_out.parquet"), len(features))
+        return features["celsius"] * 0 + self.mean
+
+def fit(frame, parameters, seed):
+    return Looking().fit(frame, frame["amount"])
+"""
+
+
+def test_held_out_rows_come_when_fit_has_ended_and_without_their_target(
+    make: Callable[..., Model], tmp_path: Path
+) -> None:
+    said: list[str] = []
+    rows = tmp_path / "sales.csv"
+    datasets.sales().to_csv(rows, index=False)
+    with trained(make(LOOKING), rows, said.append) as found:
+        held_out = found.test_rows
+    assert [line for line in said if line.startswith("fit:")] == ["fit: fit/example.parquet fit/known.parquet"]
+    assert [line for line in said if line.startswith("predict:")] == [f"predict: False {held_out}"]
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [

@@ -19,27 +19,26 @@ _RESERVE = 64 << 20
 
 
 def fit(order: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Fits, predicts the held-out rows, evaluates, and saves the model as MLflow has it."""
+    """Fits, and saves the model as MLflow has it; the held-out rows aren't here yet."""
     import pandas as pd
 
-    code, target = _code(order), order["target"]
-    kinds = {name: pd.CategoricalDtype(values) for name, values in order["categories"].items()}
+    code = _code(order)
+    model = _fitted(code, _read(folder / "known.parquet", order), order)
+    flavour = _save(model, pd.read_parquet(folder / "example.parquet"), order, folder / "model")
+    return {"algorithm": _algorithm(model), "flavour": flavour, "evaluates": hasattr(code, "evaluate")}
 
-    def read(name: str) -> Any:
-        frame = pd.read_parquet(folder / name)
-        return frame.astype({column: kind for column, kind in kinds.items() if column in frame})
 
-    known, held_out = read("known.parquet"), read("held_out.parquet")
-    model = _fitted(code, known, order)
-    features, truth = held_out.drop(columns=target), held_out[target]
-    truth = truth if order["task"] == "regression" else truth.astype(object)
-    found: dict[str, Any] = {"classes": _predicted(model, features, order, folder), "algorithm": _algorithm(model)}
-    evaluate = getattr(code, "evaluate", None)
-    found["own"] = (
-        {str(name): _number(value) for name, value in evaluate(model, features, truth).items()} if evaluate else {}
-    )
-    _save(model, pd.read_parquet(folder / "example.parquet"), order, folder / "model")
-    return found
+def predict(order: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What the saved model says of rows whose target isn't here."""
+    return {"classes": _predicted(_loaded(order), _read(folder / "held_out.parquet", order), order, folder)}
+
+
+def evaluate(order: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The model's own metrics of rows with their target."""
+    held_out, target = _read(folder / "held_out.parquet", order), order["target"]
+    truth = held_out[target] if order["task"] == "regression" else held_out[target].astype(object)
+    found = _code(order).evaluate(_loaded(order), held_out.drop(columns=target), truth)
+    return {"own": {str(name): _number(value) for name, value in found.items()}}
 
 
 def load(order: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -51,6 +50,20 @@ def load(order: dict[str, Any], folder: Path) -> dict[str, Any]:
     table = pa.Table.from_pandas(frame, preserve_index=False) if hasattr(frame, "iloc") else pa.table(frame)
     parquet.write_table(table, folder / "loaded.parquet")
     return {"rows": table.num_rows}
+
+
+def _read(path: Path, order: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    frame, kinds = pd.read_parquet(path), order["categories"]
+    return frame.astype({name: pd.CategoricalDtype(kinds[name]) for name in kinds if name in frame})
+
+
+def _loaded(order: dict[str, Any]) -> Any:
+    """The model as `fit` returned it."""
+    load = importlib.import_module(f"mlflow.{order['flavour']}").load_model
+    model = load(order["model"])
+    return model.unwrap_python_model() if order["flavour"] == "pyfunc" else model
 
 
 def _code(order: dict[str, Any]) -> Any:
@@ -110,7 +123,8 @@ def _number(value: Any) -> Any:
         return str(value)
 
 
-def _save(model: Any, example: Any, order: dict[str, Any], target: Path) -> None:
+def _save(model: Any, example: Any, order: dict[str, Any], target: Path) -> str:
+    """The flavour of MLflow that keeps it."""
     import cloudpickle
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types import Schema
@@ -123,22 +137,24 @@ def _save(model: Any, example: Any, order: dict[str, Any], target: Path) -> None
     own = [one for name, one in sys.modules.items() if name.startswith("pipelines.") and getattr(one, "__file__", None)]
     for module in own:
         cloudpickle.register_pickle_by_value(module)
-    _flavour(model, common | {"pip_requirements": _requirements(order["packages"])})
+    return _flavour(model, common | {"pip_requirements": _requirements(order["packages"])})
 
 
-def _flavour(model: Any, common: dict[str, Any]) -> None:
+def _flavour(model: Any, common: dict[str, Any]) -> str:
     from mlflow.pyfunc.model import PythonModel
 
     package = type(model).__module__.partition(".")[0]
+    told: dict[str, Any]
     if isinstance(model, PythonModel):
-        importlib.import_module("mlflow.pyfunc").save_model(python_model=model, **common)
+        name, told = "pyfunc", {"python_model": model}
     elif package in _FLAVOURS:
-        importlib.import_module(f"mlflow.{package}").save_model(model, **common)
+        name, told = package, {_FLAVOURS[package]: model}
     elif any((one.__module__, one.__name__) == ("torch.nn.modules.module", "Module") for one in type(model).__mro__):
-        importlib.import_module("mlflow.pytorch").save_model(model, **common)
+        name, told = "pytorch", {"pytorch_model": model}
     else:
-        sklearn = importlib.import_module("mlflow.sklearn")
-        sklearn.save_model(model, serialization_format="cloudpickle", **common)
+        name, told = "sklearn", {"sk_model": model, "serialization_format": "cloudpickle"}
+    importlib.import_module(f"mlflow.{name}").save_model(**told, **common)
+    return name
 
 
 def _requirements(packages: list[str]) -> list[str]:
@@ -189,7 +205,7 @@ def main(folder: Path) -> int:
         importlib.import_module("mlflow.pyfunc")
         importlib.import_module("pandas")
         _limit(order)
-        answer = {"fit": fit, "load": load}[order["work"]](order, folder)
+        answer = {work.__name__: work for work in (fit, predict, evaluate, load)}[order["work"]](order, folder)
     except MemoryError:
         _give_reserve()
         answer = {"memory": True}

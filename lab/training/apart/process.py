@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -27,8 +28,20 @@ _PASSED = ("MLOPS_LAB_OWNED_BY", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", 
 Say = Callable[[str], object]
 
 
+@dataclass(frozen=True)
+class Deadline:
+    """How many seconds all orders of a run may take together, and when they are over by the monotonic clock."""
+
+    seconds: float
+    end: float
+
+    @classmethod
+    def after(cls, seconds: float) -> "Deadline":
+        return cls(seconds, time.monotonic() + seconds)
+
+
 def carried_out(
-    python: Path, script: str, order: Mapping[str, Any], folder: Path, say: Say, deadline_s: float
+    python: Path, script: str, order: Mapping[str, Any], folder: Path, say: Say, deadline: Deadline
 ) -> dict[str, Any]:
     """What `script` answers to `order`; `folder` holds its files, and `say` is told what it prints."""
     (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
@@ -47,7 +60,7 @@ def carried_out(
         )
     except OSError as err:
         raise RunFailed(f"{python} can't be started: {err.strerror}.", "Type `invoke train NAME` again.") from None
-    status = _followed(process, say, deadline_s)
+    status = _followed(process, say, deadline)
     return _understood(folder / "answer.json", status, order)
 
 
@@ -67,16 +80,16 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     }
 
 
-def _followed(process: "subprocess.Popen[bytes]", say: Say, deadline_s: float) -> int:
+def _followed(process: "subprocess.Popen[bytes]", say: Say, deadline: Deadline) -> int:
     """Its exit status; whatever it started is ended with it."""
-    end, lines = time.monotonic() + deadline_s, _Lines(process)
+    end, lines = deadline.end, _Lines(process)
     try:
         for line in lines.until(end):
             say(line)
         status = process.wait(max(0.0, end - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
         raise RunFailed(
-            f"The model's code wasn't done within {deadline_s:g} s.",
+            f"The model's code wasn't done within {deadline.seconds:g} s.",
             "Mend it, or raise deadline_seconds below [tool.mlops-lab] in its pyproject.toml, or resources.seconds.",
         ) from None
     finally:
