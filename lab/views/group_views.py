@@ -15,7 +15,7 @@ COLUMNS = (
     Column("interval", "95 % interval", 1, 15, 22, right=True),
     Column("counted", "counted", 1, 7, right=True),
     Column("rows", "rows", 2, 5, right=True),
-    Column("apart", "", 2, 10),
+    Column("apart", "apart", 2, 10),
 )
 
 
@@ -67,8 +67,8 @@ def _apart(group: Group, furthest: Apart | None) -> tuple[str, Tone]:
         return "", Tone.MUTED
     glyph = "▲" if group.name == furthest.more else "▼"
     if furthest.least > 0:
-        return f"{glyph} at least {furthest.least:.3g} apart", Tone.WARN
-    return f"{glyph} {furthest.difference:.3g} apart, within chance", Tone.MUTED
+        return f"{glyph} ≥ {furthest.least:.3g}", Tone.WARN
+    return f"{glyph} {furthest.difference:.3g}, within chance", Tone.MUTED
 
 
 def _figure(value: float | None) -> str:

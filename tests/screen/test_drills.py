@@ -40,7 +40,7 @@ VIEWS = [
         "version",
         "8",
         ["groups"],
-        ["19 to 26", "0.105 … 0.3478", "▼ at least 0.0149 apart", "2 too small", "27 to 33 [x]"],
+        ["19 to 26", "0.105 … 0.3478", "▼ ≥ 0.0149", "2 too small", "27 to 33 [x]"],
     ),
     ("entry", "1", ["entry"], ['"previous_hash"', "✓ verified", "not signed", "link back"]),
     ("entry", "2", ["entry"], ["Canonical JSON", '"seq":', "recomputed"]),

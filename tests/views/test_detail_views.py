@@ -151,7 +151,7 @@ def test_groups_stand_side_by_side_with_what_they_are_made_of() -> None:
         "40",
         "61",
     ]
-    assert first["apart"].text == "▲ at least 0.0149 apart"
+    assert first["apart"].text == "▲ ≥ 0.0149"
     assert "2 too small" in text(shown.status)
     [said] = group_views.group_lines(found, shown.rows[0].key)
     assert "more than chance explains: at least 0.0149 between '19 to 26' and '27 to 33 [x]'" in text(said)
@@ -159,6 +159,6 @@ def test_groups_stand_side_by_side_with_what_they_are_made_of() -> None:
     assert group_views.group_lines(found, "gone/x") == ()
     closer = replace(found.columns[0], groups=found.columns[0].groups[1:])
     alike = group_views.groups(replace(found, columns=(closer,)))
-    assert alike.rows[0].cells["apart"].text == "▲ 0.0181 apart, within chance"
+    assert alike.rows[0].cells["apart"].text == "▲ 0.0181, within chance"
     few = replace(found, columns=(replace(found.columns[0], groups=()),))
     assert "No group has 30 held-out rows of the negative label" in text(group_views.groups(few).message[0])
