@@ -21,6 +21,7 @@ from docs import tables
 from lab.cli import _parser
 from lab.envfile import SECRETS
 from lab.settings import Settings
+from tests.support.contracts import CONTRACT
 
 ROOT = Path(__file__).resolve().parents[1]
 # Hosts of package registries belong into a machine's configuration, and paths of one machine nowhere.
@@ -233,3 +234,20 @@ def test_documents_dont_deny_that_model_files_are_audited() -> None:
     for document in documents():
         text = " ".join(document.read_text().split())
         assert not re.search(r"model's files (aren't|are not)|data are audited, files aren't", text), name_of(document)
+
+
+# What may speak of the shipped model: it, its data, what documents and what measures or tests the lab with it.
+SHIPPED = ("pipelines/", "data/", "docs/", "tests/", "benchmarks/", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+
+
+def test_nothing_of_the_platform_knows_the_shipped_model() -> None:
+    """Or another model's evidence, screen or alert would speak of it."""
+    columns = CONTRACT.columns.items()
+    labels = [label for _, column in columns for label in column.values]
+    # A word alone, as `purpose`, means other things elsewhere.
+    words = [word for word in (*CONTRACT.columns, *labels) if re.search(r"\w[_ ]\w", word)]
+    known = re.compile("|".join(["credit", "applicant", *map(re.escape, words)]), re.IGNORECASE)
+    for path in tracked():
+        if not name_of(path).startswith(SHIPPED) and path.suffix not in {".lock", ".gz", ".svg"}:
+            found = known.search(path.read_text(encoding="utf-8", errors="replace"))
+            assert not found, f"{name_of(path)} has {found[0]!r}"

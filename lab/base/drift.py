@@ -1,7 +1,7 @@
 """Drift as the population stability index (PSI) of each feature against a baseline profile.
 
 PSI = Σ (aᵢ - bᵢ) · ln(aᵢ / bᵢ) over bins, with aᵢ and bᵢ the shares of current and baseline rows in bin i
-(Siddiqi, Credit Risk Scorecards, 2006). The baseline's bin edges are kept, so that bins don't move with the data.
+(Siddiqi 2006, on monitoring scorecards). The baseline's bin edges are kept, so that bins don't move with the data.
 
 PSI says how large a difference is and nothing about how many rows it was seen in, and small samples differ by chance
 alone. So a feature counts as drifted only when chance explains it badly, too: see `lab.base.chance`. A date is compared

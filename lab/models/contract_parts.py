@@ -56,7 +56,9 @@ class Fairness(Part):
         "",
         description='how far apart groups may be, in quotes: "0.1", or "25%" of the value over all; empty: see policy',
     )
-    least: int = Field(LEAST, ge=2, description="held-out rows that a group needs to be compared")
+    least: int = Field(
+        LEAST, ge=2, description="rows that a group needs to be compared, of the held-out ones that its rate counts"
+    )
 
     @field_validator("measure", mode="before")
     @classmethod

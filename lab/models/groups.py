@@ -50,6 +50,18 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
+# What a rate is a mean of, where that isn't every held-out row.
+_COUNTED: Mapping[str, str] = {
+    "true_positive_rate": "held-out rows of the positive label",
+    "false_positive_rate": "held-out rows of the negative label",
+}
+
+
+def counted_rows(rate: str) -> str:
+    """Which rows of a group the rate counts, for a person."""
+    return _COUNTED.get(rate, "held-out rows")
+
+
 def usual_measure(task: Task) -> str:
     """What groups are compared by where a contract names nothing."""
     return next(name for name, one in MEASURES.items() if task in one.tasks)
@@ -111,7 +123,7 @@ class Comparison:
     def difference(self) -> float:
         """Between the groups that differ most, of those with enough rows."""
         values = [one.value for one in self.compared() if one.value is not None]
-        return round(max(values) - min(values), 6) if values else 0.0
+        return max(values) - min(values) if values else 0.0
 
     def furthest(self, least: int = 0) -> Apart | None:
         """The two groups that chance explains worst; None where no two have enough rows."""
@@ -123,15 +135,17 @@ class Comparison:
         """What this shows and what it doesn't, in a sentence each."""
         what, most = self.rate.replace("_", " "), self.furthest()
         if most is None:
-            return f"{self.column}: fewer than two groups have {self.least} held-out rows, so nothing can be said."
+            counted = counted_rows(self.rate)
+            return f"{self.column}: fewer than two groups have {self.least} {counted}, so nothing can be said."
         seen = (
             f"more than chance explains: at least {most.least:.3g} between {most.more!r} and {most.less!r}; look why"
             if most.least > 0
             else "which chance may explain; that they are treated alike isn't shown"
         )
         few = len(self.groups) - len(self.compared()) + self.few
-        left = f" {few} with fewer than {self.least} rows {'is' if few == 1 else 'are'} left out." if few else ""
-        return f"{self.column}: {what} differs by {self.difference:.3f} between its groups, {seen}.{left}"
+        counted = counted_rows(self.rate)
+        left = f" {few} with fewer than {self.least} {counted} {'is' if few == 1 else 'are'} left out." if few else ""
+        return f"{self.column}: {what} differs by {self.difference:.3g} between its groups, {seen}.{left}"
 
 
 def _apart(more: Group, less: Group) -> Apart:
@@ -139,7 +153,7 @@ def _apart(more: Group, less: Group) -> Apart:
     ours, low, theirs, high = (float(one or 0.0) for one in (more.value, more.low, less.value, less.high))
     difference = ours - theirs
     least = difference - math.hypot(ours - low, high - theirs)
-    return Apart(more.name, less.name, round(difference, 6), round(least, 6))
+    return Apart(more.name, less.name, difference, least)
 
 
 @dataclass(frozen=True)

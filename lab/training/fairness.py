@@ -49,7 +49,7 @@ def measured(found: Predictions, held_out: "pd.DataFrame", contract: Contract) -
 def _scale(found: Predictions, rate: str) -> float:
     """What a share of the rate is meant of; errors in both directions would cancel each other out."""
     cells, counts = _cells(found, "mae" if rate == "mean_error" else rate)
-    return round(float(cells[counts].mean()), 6) if counts.any() else 0.0
+    return float(cells[counts].mean()) if counts.any() else 0.0
 
 
 def _groups(column: "pd.Series[Any]", kind: Kind) -> "pd.Series[Any]":
@@ -118,8 +118,7 @@ def _group(name: str, rows: int, cells: "Array", rate: str, value: float) -> Gro
     if not len(cells):
         return Group(name, rows, 0, None, None, None)
     low, high = _interval(cells, rate)
-    ends = (None, None) if low is None or high is None else (round(low, 6), round(high, 6))
-    return Group(name, rows, len(cells), round(value, 6), *ends)
+    return Group(name, rows, len(cells), value, low, high)
 
 
 def _interval(cells: "Array", rate: str) -> tuple[float | None, float | None]:

@@ -17,7 +17,7 @@ from lab.models.metrics import METRICS
 from lab.models.model_folder import Model
 from lab.training.fairness import measured
 from lab.training.frames import frames
-from lab.training.predictions import Predictions, intervals, predict, scores
+from lab.training.predictions import Predictions, intervals, predict, rounded, scores
 from lab.training.schema import numbers_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Evaluation:
             for name, both in self.intervals.items()
             for end, value in zip(("low", "high"), both, strict=True)
         }
-        return {**ends, **{one.metric: one.difference for one in self.groups.columns if one.compared()}, **self.own}
+        apart = {one.metric: rounded(one.difference) for one in self.groups.columns if one.compared()}
+        return {**ends, **apart, **self.own}
 
 
 @dataclass(frozen=True)

@@ -258,12 +258,14 @@ async def test_the_card_says_what_groups_show_and_what_that_does_not(governed: G
     told = Measured("demographic_parity_difference", 30, (compared,)).as_details()
     _, folder = await written(governed, governed.train(asked=asked, groups=told))
     card, html = (folder / "model-card.md").read_text(), (folder / "model-card.html").read_text()
-    assert "those that the training step audited; groups of fewer than 30 rows aren't judged" in card
+    assert (
+        "those that the training step audited; groups of fewer than 30 rows that the rate counts aren't judged" in card
+    )
     assert "more than chance explains: at least 0.288 between '<i>young' and 'old'" in html.replace(
         "&lt;", "<"
     ).replace("&gt;", ">").replace("&#x27;", "'")
     assert "<i>young" not in html
-    assert "1 with fewer than 30 rows is left out" in card
+    assert "1 with fewer than 30 held-out rows is left out" in card
     assert "whether labels themselves are just" in card
     assert json.loads((folder / "metrics.json").read_text())["groups"] == told
 

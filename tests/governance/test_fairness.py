@@ -9,7 +9,7 @@ import pytest
 from lab.base.errors import LedgerError
 from lab.governance.rules.criteria import Criteria, Fairness
 from lab.governance.rules.policy import Action
-from lab.models.groups import LEAST, NONE, Comparison, Group, Measured, parse_measured
+from lab.models.groups import LEAST, MEASURES, NONE, Comparison, Group, Measured, parse_measured
 from tests.governance.test_criteria import setter
 from tests.support.governed_lab import ENGINEER, OFFICER, GovernedLab, closed
 
@@ -29,7 +29,7 @@ def group(name: str, value: float, half: float = 0.05, counted: int = 200) -> Gr
 
 def told(*groups: Group, column: str = "age", measure: str = PARITY, least: int = LEAST) -> dict[str, Any]:
     """As training's entry has it."""
-    rate = "true_positive_rate" if measure == ODDS else "selection_rate"
+    rate = MEASURES[measure].rates[0]
     return Measured(measure, least, (Comparison(column, "m", rate, least, groups, 0.3),)).as_details()
 
 
@@ -62,6 +62,36 @@ async def test_groups_that_are_too_small_are_not_judged_and_that_is_said(governe
     three = told(group("old", 0.3), group("middle", 0.3), group("young", 0.9, counted=29))
     outcome = await governed.act(APPROVE, governed.train(asked=OPEN, groups=three))
     assert "1 too small to judge" in str(outcome.gates)
+
+
+@pytest.mark.parametrize(
+    ("measure", "counted"),
+    [
+        ("false_positive_rate_difference", "held-out rows of the negative label"),
+        ("equal_opportunity_difference", "held-out rows of the positive label"),
+        ("accuracy_score_difference", "held-out rows"),
+    ],
+)
+async def test_too_few_are_of_the_rows_that_the_rate_counts(governed: GovernedLab, measure: str, counted: str) -> None:
+    asked = replace(OPEN, fairness=Fairness(measure))
+    few = told(group("old", 0.1), replace(group("young", 0.1, counted=29), rows=500), measure=measure)
+    outcome = await governed.act(APPROVE, governed.train(asked=asked, groups=few))
+    assert f"age not judged, fewer than two groups have 30 {counted}'" in str(outcome.gates)
+    alike = told(group("old", 0.1), group("young", 0.1), measure=measure)
+    await governed.promoted(governed.train(asked=asked, groups=alike))
+    refused = closed(await governed.act(APPROVE, governed.train(asked=asked, groups=few)))
+    assert f"fewer than two groups have 30 {counted}: hold out more rows" in refused["fairness"]
+    assert f"fewer than two groups have 30 {counted}, so" in parse_measured(few).columns[0].says
+
+
+async def test_errors_in_a_large_unit_are_judged_as_they_are(governed: GovernedLab) -> None:
+    """A target in millions of millions has errors that six decimals would make equal."""
+    errors = (Group("old", 200, 200, 2e-8, 1.9e-8, 2.1e-8), Group("young", 200, 200, 6e-8, 5.9e-8, 6.1e-8))
+    whole = Comparison("age", "m", "mae", LEAST, errors, 4e-8)
+    told_of = Measured("mean_absolute_error_difference", LEAST, (whole,)).as_details()
+    asked = replace(OPEN, fairness=Fairness("mean_absolute_error_difference"))
+    said = closed(await governed.act(APPROVE, governed.train(asked=asked, groups=told_of)))["fairness"]
+    assert "age 4e-08 apart (young above old), at least 3.86e-08, which is more than 1e-08" in said
 
 
 async def test_what_was_judged_of_the_champion_must_be_judged_of_what_follows(governed: GovernedLab) -> None:

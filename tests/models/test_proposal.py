@@ -84,6 +84,26 @@ def test_a_column_that_gives_the_target_away_is_left_out(leak: Any, kind: str, p
     assert "left out" in says(made, "closed")
 
 
+def test_a_day_that_never_comes_is_a_day(proposed: Propose) -> None:
+    """9999-12-31 is what many write for "until further notice"; nanoseconds end in 2262."""
+    frame = datasets.churn().assign(until=lambda all_: np.where(all_.index % 3, "9999-12-31", "0001-01-01"))
+    made = proposed(frame, "left")
+    assert contract_of(made).columns["until"].type == "date"
+    code: dict[str, Any] = {}
+    exec(made.files["train.py"], code)
+    days = code["calendar"](pd.DataFrame({"until": ["9999-12-31", "0001-01-01", "2024-01-05T12:00:00Z", None]}))
+    assert days["until day"].head(3).tolist() == [2932896.0, -719162.0, 19727.5]
+    assert days["until day"].isna().tolist() == [False, False, False, True]
+
+
+def test_rows_that_are_there_again_are_told(proposed: Propose) -> None:
+    once = datasets.churn().drop(columns="customer_id")
+    assert "repeat" not in says(proposed(once, "left"), "left")
+    said = says(proposed(pd.concat([once, once]), "left", "Model2"), "left")
+    assert f"{len(once):,} of the first {2 * len(once):,} rows repeat one before them" in said
+    assert "metrics on held-out rows are too good" in said
+
+
 def test_a_copy_of_a_number_is_a_leak_and_a_strong_feature_is_none(proposed: Propose) -> None:
     frame = datasets.sales()
     made = proposed(frame.assign(cents=(frame["amount"] * 100).round(), half=frame["celsius"] * 2), "amount")

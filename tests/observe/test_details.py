@@ -21,12 +21,14 @@ from lab.governance.cases.signing import read_signers
 from lab.governance.ledger import Entry, EntryStore, Status, key_of, seal
 from lab.governance.rules.approval_states import MOVES
 from lab.governance.rules.policy import Action
+from lab.models.groups import Comparison, Group, Measured
 from lab.models.model_folder import listed_models
 from lab.observe.details import alert_source, drift_source, open_details, run_source
 from lab.observe.details.alert_source import AlertSource, read_runbook, section, slug
 from lab.observe.details.drift_source import DriftSource, count
 from lab.observe.details.entry_source import EntryDetail, EntrySource, examine
 from lab.observe.details.run_source import RunSource, entries_of
+from lab.observe.details.version_groups import groups_in
 from lab.observe.details.version_source import VersionSource, decisions_in, next_action
 from tests.services.answers import answer
 from tests.support.contracts import MODEL_NAME, profile_of, write_model
@@ -235,6 +237,24 @@ def test_the_newest_decision_is_found_however_late_it_came() -> None:
     assert [one.seq for one in found.entries] == [1, 702]
     assert [first <= last for first, last in found.searched] == [True, True]
     assert all(a[1] < b[0] for a, b in pairwise(found.searched))
+
+
+def test_groups_are_those_that_the_training_of_this_version_audited(tmp_path: Path) -> None:
+    lab = GovernedLab(tmp_path).staffed()
+    old = Group("old", 90, 80, 0.1, 0.05, 0.15)
+    told = Measured("mean_error_difference", 30, (Comparison("age", "m", "mean_error", 30, (old,)),)).as_details()
+    first, second = lab.train(groups=told), lab.train()
+
+    def of(number: str, run: str = "") -> Measured:
+        run = run or lab.registry.runs[number]
+        version = ModelVersion("CreditRiskModel", number, 0.0, tags=lab.registry.tags[number], run_id=run)
+        return groups_in(lab.store, lab.config.audit_prefix, version)
+
+    assert of(first).as_details() == told
+    with pytest.raises(NotFound, match="No column of its contract was protected"):
+        of(second)
+    with pytest.raises(NotFound, match="no training of it"):
+        of(second, "another run")
 
 
 @pytest.mark.parametrize("tags", [{}, {"audit_seq": "x"}, {"audit_seq": "99"}])

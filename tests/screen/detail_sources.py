@@ -14,6 +14,8 @@ from lab.governance.cases.approve import Outcome
 from lab.governance.cases.gates import Gate
 from lab.governance.ledger import Entry, Status, seal
 from lab.models.evaluation_file import EvaluationFile, RocCurve
+from lab.models.groups import Comparison as Compared
+from lab.models.groups import Group, Measured
 from lab.models.metrics import Task
 from lab.observe.comparison import Comparison, compared
 from lab.observe.details.alert_source import Runbook
@@ -216,6 +218,22 @@ MULTICLASS = EvaluationFile(
 REGRESSION = EvaluationFile(Task.REGRESSION, 900, pairs=tuple((float(n), n * 0.9 + (n * 7) % 13) for n in range(90)))
 
 
+_AGES = (
+    Group("19 to 26", 61, 40, 0.2, 0.105, 0.3478),
+    Group("27 to 33 [x]", 62, 45, 0.0444, 0.0123, 0.1482),
+    Group("34 to 42", 63, 48, 0.0625, 0.0215, 0.1684),
+)
+_WORKERS = (Group("yes", 240, 168, 0.09, 0.056, 0.143),)
+GROUPS = Measured(
+    "false_positive_rate_difference",
+    30,
+    (
+        Compared("age_in_years", "fpr_difference_age", "false_positive_rate", 30, _AGES, 0.1, 1),
+        Compared("foreign_worker", "fpr_difference_worker", "false_positive_rate", 30, _WORKERS, 0.1, 1),
+    ),
+)
+
+
 def compared_versions(key: str, other: str) -> Comparison:
     """Two of the snapshots' versions, each called `MODEL/N`."""
     listed = {f"{one.name}/{one.version}": one for one in (*snapshots.MODELS, *(snapshots.MANY.models.value or ()))}
@@ -232,6 +250,7 @@ def versions_details(version: Any = VERSION) -> DetailSource:
         version=VersionDetail(version, LOGGED, CHAMPION),
         gates=Outcome("promote", version.version, False, GATES, True, "approved_staging", "pending_prod"),
         decisions=DECISIONS,
+        groups=GROUPS,
     )
 
 

@@ -34,6 +34,8 @@ VIEWS = {
     "version-curves": ("version", "7", ["curves"], (120, 40)),
     "version-curves-small": ("version", "7", ["curves"], (80, 24)),
     "version-curves-narrow": ("version", "7", ["curves"], (60, 20)),
+    "version-groups": ("version", "8", ["groups"], (120, 40)),
+    "version-groups-small": ("version", "8", ["groups"], (80, 24)),
     "entry": ("entry", "1", ["entry"], (120, 40)),
     "alert-runbook": ("alert", "1", ["runbook", "silences"], (80, 24)),
     "alert-silences": ("alert", "3", ["silences"], (120, 40)),

@@ -82,11 +82,11 @@ async def test_in_a_narrow_window_every_view_keeps_its_key_in_sight() -> None:
     async with drilled("version", size=(60, 20)) as (_, pilot, screen):
         await pilot.press("7")
         await pilot.pause()
-        assert " 1  2  3  4  5  6 [7 Curves]" in picture(screen)
+        assert " 1  2  3  4  5  6 [7 Curves] 8 " in picture(screen)
         await pilot.click(screen._tabs, offset=(7, 0))
         await pilot.pause()
         assert screen.page.id == "lineage"
-        assert " 1  2 [3 Lineage] 4  5  6  7 " in picture(screen)
+        assert " 1  2 [3 Lineage] 4  5  6  7  8 " in picture(screen)
 
 
 async def test_n_and_p_walk_along_the_trail_and_stop_at_its_ends() -> None:

@@ -36,6 +36,12 @@ VIEWS = [
     ("version", "5", ["decisions"], ["looks good to me", "metrics hold", "refused", "searched #60 to #90"]),
     ("version", "6", ["version"], ["plots/roc.png", "27K", "opens in the browser"]),
     ("version", "7", ["curves"], ["ROC, of class bad", "AUC 0.7834", "Confusion matrix", "186 of 250 right: 74.4%"]),
+    (
+        "version",
+        "8",
+        ["groups"],
+        ["19 to 26", "0.105 … 0.3478", "▼ ≥ 0.0149", "2 too small", "27 to 33 [x]"],
+    ),
     ("entry", "1", ["entry"], ['"previous_hash"', "✓ verified", "not signed", "link back"]),
     ("entry", "2", ["entry"], ["Canonical JSON", '"seq":', "recomputed"]),
     ("alert", "1", ["runbook"], ["invoke seed --reset", "What to type.", "in docs/runbooks.md"]),
@@ -105,7 +111,7 @@ KNOWN_ANYWAY = {("run", "1"), ("run", "4"), ("version", "1"), ("version", "2")}
 
 @pytest.mark.parametrize("kind", WAYS)
 async def test_a_view_whose_source_fails_says_why(kind: str) -> None:
-    names = "run events entries version gates decisions evaluation entry drift runbook silences more"
+    names = "run events entries version gates decisions evaluation groups entry drift runbook silences more"
     failing = DetailSource(**{name: ServiceUnavailable(REASON) for name in names.split()})
     async with drilled(kind, DetailSources(**dict.fromkeys(all_sources().detail_sources, failing))) as (
         _,

@@ -9,7 +9,7 @@ from lab.base.runs import Run, RunStatus
 from lab.observe.snapshot import Health, Slice
 from lab.views import View
 from lab.views.cells import Line, PanelState, PanelView, Tone, width_of
-from lab.views.details import alert_views, drift_views, run_views, service_views, version_views
+from lab.views.details import alert_views, drift_views, group_views, run_views, service_views, version_views
 from lab.views.document import page
 from lab.views.probe_history import Probe
 from tests.screen import detail_sources, snapshots
@@ -138,3 +138,28 @@ def test_an_alert_is_silenced_only_by_an_active_silence_about_it() -> None:
     assert not alert_views.is_silenced(alert, (replace(active, state="expired"), expired))
     assert not alert_views.is_silenced(alert, (replace(active, matchers=('alertname="Other"',)),))
     assert not alert_views.is_silenced(None, (active,))
+
+
+def test_groups_stand_side_by_side_with_what_they_are_made_of() -> None:
+    found = detail_sources.GROUPS
+    shown = group_views.groups(found)
+    first = shown.rows[0].cells
+    assert [first[name].text for name in ("column", "group", "value", "interval", "counted", "rows")] == [
+        "age_in_years",
+        "19 to 26",
+        "0.2",
+        "0.105 … 0.3478",
+        "40",
+        "61",
+    ]
+    assert first["apart"].text == "▲ ≥ 0.0149"
+    assert "2 too small" in text(shown.status)
+    [said] = group_views.group_lines(found, shown.rows[0].key)
+    assert "more than chance explains: at least 0.0149 between '19 to 26' and '27 to 33 [x]'" in text(said)
+    assert "no measure shows" in text(said)
+    assert group_views.group_lines(found, "gone/x") == ()
+    closer = replace(found.columns[0], groups=found.columns[0].groups[1:])
+    alike = group_views.groups(replace(found, columns=(closer,)))
+    assert alike.rows[0].cells["apart"].text == "▲ 0.0181, within chance"
+    few = replace(found, columns=(replace(found.columns[0], groups=()),))
+    assert "No group has 30 held-out rows of the negative label" in text(group_views.groups(few).message[0])

@@ -62,7 +62,8 @@ def try_model(
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return SmokeTest(False, f"no prediction within {deadline_s:.0f} s")
+            why = "a machine that is busy with other things needs longer, so try again when it isn't"
+            return SmokeTest(False, f"no prediction within {deadline_s:.0f} s: {why}")
         except LabError as err:
             return SmokeTest(False, f"its training data can't be read: {err.message}")
     return _understood(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))

@@ -5,12 +5,13 @@ with too few rows aren't judged, and that is said. What was judged of the champi
 fewer held-out rows are no way around the gate.
 """
 
+import math
 from collections.abc import Iterator
 
 from lab.governance.rules.criteria import Criteria, Fairness, allowance
 from lab.governance.rules.policy import Policy
 from lab.governance.rules.version_records import History, Record
-from lab.models.groups import NONE, Comparison, Measured
+from lab.models.groups import NONE, Comparison, Measured, counted_rows
 
 _EARLIER = "it was registered before groups of people were judged"
 _MISSING = "its registration names no measure for groups of people"
@@ -73,7 +74,7 @@ def _column(one: Comparison, force: Fairness) -> tuple[bool, str]:
     most = one.furthest(force.least)
     what = f"{one.column} ({one.rate})" if force.measure == "equalized_odds_difference" else one.column
     if most is None:
-        return True, f"{what} not judged, fewer than two groups have {force.least} held-out rows"
+        return True, f"{what} not judged, fewer than two groups have {force.least} {counted_rows(one.rate)}"
     allowed, relative = allowance(force.margin) or (0, False)
     limit = float(allowed) * (one.scale if relative else 1.0)
     few = len(one.groups) - len(one.compared(force.least)) + one.few
@@ -81,7 +82,9 @@ def _column(one: Comparison, force: Fairness) -> tuple[bool, str]:
     said = (
         f"{what} {most.difference:.3g} apart ({most.more} above {most.less}), at least {max(0.0, most.least):.3g}{left}"
     )
-    return most.least <= limit, said + ("" if most.least <= limit else f", which is more than {limit:.3g}")
+    # What is equal but for the last digit of a float is equal.
+    within = most.least <= limit or math.isclose(most.least, limit, rel_tol=1e-9)
+    return within, said + ("" if within else f", which is more than {limit:.3g}")
 
 
 def _lost(found: Measured, before: Measured | None, protected: set[str], force: Fairness) -> Iterator[str]:
@@ -93,5 +96,5 @@ def _lost(found: Measured, before: Measured | None, protected: set[str], force: 
         if one.column in protected and one.compared(force.least) and (one.column, one.rate) not in now:
             yield (
                 f"{one.column} was judged of the champion and can't be of this version, of which fewer than two groups "
-                f"have {force.least} held-out rows: hold out more rows, or train on more"
+                f"have {force.least} {counted_rows(one.rate)}: hold out more rows, or train on more"
             )

@@ -20,6 +20,8 @@ _NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*")
 # Share of texts up to which a column that isn't all numbers was meant to be.
 _ODD = 0.1
 _SLACK = 0.5
+# Share of rows that repeat another one from which on a person should look: a few are chance.
+_COPIES = 0.05
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def decide(survey: Survey, target: str, asked: str) -> Decided:
         looks.insert(0, Look(target, f"{positive!r} is taken for the positive label, {why}"))
     columns[target] = _target(survey.of(target), task)
     looks += [Look(target, one) for one in ([] if _is_number(task) else _alike(survey.of(target)))]
-    looks += _general(columns, target)
+    looks += [*_general(columns, target), *_repeated(survey, target)]
     return Decided(task, positive, columns, tuple(looks))
 
 
@@ -177,6 +179,15 @@ def _refuse_empty(columns: Mapping[str, Mapping[str, Any]], target: str) -> None
             f"All that is left to predict {target!r} from is dates, and a row's date alone is no forecast.",
             "Decide what else was known at that time, and bring it as columns: earlier values, for instance.",
         )
+
+
+def _repeated(survey: Survey, target: str) -> Iterator[Look]:
+    """Rows that are there more than once: a copy of a row that is held out may be one that was fitted on."""
+    rows = len(survey.sample)
+    again = int(survey.sample.duplicated().sum())
+    if again >= _COPIES * rows:
+        said = f"{again:,} of the first {rows:,} rows repeat one before them"
+        yield Look(target, f"{said}: leave out those that are copies, or metrics on held-out rows are too good")
 
 
 def _general(columns: Mapping[str, Mapping[str, Any]], target: str) -> Iterator[Look]:

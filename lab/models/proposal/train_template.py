@@ -53,10 +53,12 @@ def calendar(dates: "pd.DataFrame") -> "pd.DataFrame":
     """Dates, which come as text, as days since 1970, and their places in year, month, week and day."""
     import pandas as pd
 
+    first, day = pd.Timestamp(0, tz="UTC").as_unit("us"), pd.Timedelta(days=1).as_unit("us")
     made = {}
     for name in dates.columns:
-        at = pd.to_datetime(dates[name], format="ISO8601", utc=True, errors="coerce")
-        made[f"{name} day"] = (at - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+        # Nanoseconds end in 2262, and 9999 is what many write for "never".
+        at = pd.to_datetime(dates[name], format="ISO8601", utc=True, errors="coerce").dt.as_unit("us")
+        made[f"{name} day"] = (at - first) / day
         parts = {"month": at.dt.month, "of month": at.dt.day, "of week": at.dt.day_of_week, "hour": at.dt.hour}
         made |= {f"{name} {part}": values.astype("float64") for part, values in parts.items()}
     return pd.DataFrame(made, index=dates.index)

@@ -16,8 +16,10 @@ from lab.governance.rules.history import model_of
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_tags import named_number
 from lab.models.evaluation_file import FILE, EvaluationFile, read
+from lab.models.groups import Measured
 from lab.observe.comparison import Comparison, compare
 from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
+from lab.observe.details.version_groups import groups_in
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.mlflow_answers import LoggedRun
@@ -56,6 +58,7 @@ class VersionSource:
         self._mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), TIMEOUT_S, transport))
         self._thread = OneThread("decisions")
         self._search = self._thread.once(self._find)
+        self._look_back = self._thread.once(self._find_groups)
         self._asked: ModelVersion | None = None
         self._details = StoreSource(config, transport)
         self._store: EntryStore | None = None
@@ -120,6 +123,11 @@ class VersionSource:
         self._asked, self._store = version, self._details.entries()
         return await self._search()
 
+    async def groups(self, version: ModelVersion) -> Measured:
+        """How groups of people compare, as training audited it. Raises NotFound saying why there are none."""
+        self._asked, self._store = version, self._details.entries()
+        return await self._look_back()
+
     async def aclose(self) -> None:
         """Closes the connections."""
         self._thread.close()
@@ -130,6 +138,11 @@ class VersionSource:
         if self._asked is None or self._store is None:
             return Decisions((), ())
         return decisions_in(self._store, self._config.audit_prefix, self._asked)
+
+    def _find_groups(self) -> Measured:
+        if self._asked is None or self._store is None:
+            raise NotFound("No version was asked for.")
+        return groups_in(self._store, self._config.audit_prefix, self._asked)
 
 
 def decisions_in(store: EntryStore, prefix: str, version: ModelVersion) -> Decisions:

@@ -50,7 +50,7 @@ class DetailScreen(Screen[None], Generic[SourceT]):
         Binding("r", "again", "Refresh", show=False),
         Binding("o", "browse", "Browser"),
         Binding("y", "copy", "Copy"),
-        *(Binding(str(number), f"view({number - 1})", f"View {number}", show=False) for number in range(1, 8)),
+        *(Binding(str(number), f"view({number - 1})", f"View {number}", show=False) for number in range(1, 9)),
     ]
     # Actions that change the lab: a read-only screen has none of them.
     CHANGING: ClassVar[frozenset[str]] = frozenset()

@@ -1,4 +1,4 @@
-"""One model version: metrics, tags, lineage, the gates before its next step, who decided what, its files."""
+"""One model version: metrics, tags, lineage, gates before its next step, decisions, files, curves, groups of people."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +16,7 @@ from lab.screen.widgets.tabs import subject
 from lab.views import formats
 from lab.views.by_model import primary
 from lab.views.cells import Line, PanelState, PanelView
+from lab.views.details import group_views
 from lab.views.details import version_views as present
 from lab.views.document import Detail, page
 from lab.views.models_panel import version_key
@@ -23,6 +24,7 @@ from lab.views.view import note
 
 if TYPE_CHECKING:
     from lab.models.evaluation_file import EvaluationFile
+    from lab.models.groups import Measured
     from lab.observe.details.version_source import Decisions, VersionDetail, VersionSource
 
 
@@ -52,6 +54,7 @@ class VersionScreen(DetailScreen["VersionSource"]):
             TablePage("decisions", 5),
             TablePage("files", 6),
             self._curves,
+            TablePage("groups", 8),
         ]
 
     @property
@@ -83,6 +86,7 @@ class VersionScreen(DetailScreen["VersionSource"]):
             Want("gates", "The gates", lambda: self._gates(details), deadline_s=150.0, lazy=True),
             Want("curves", "MLflow", lambda: self._evaluation(details), deadline_s=10.0, lazy=True),
             Want("decisions", "The audit trail", lambda: self._decisions(details), 30.0, every_s=5.0, lazy=True),
+            Want("groups", "The audit trail", lambda: self._groups(details), 30.0, lazy=True),
         ]
 
     async def _gates(self, details: "VersionSource") -> Any:
@@ -97,6 +101,13 @@ class VersionScreen(DetailScreen["VersionSource"]):
         """The evaluation, or why there is none: that is no failure."""
         try:
             return await details.evaluation(self.version) if self.version else None
+        except NotFound as err:
+            return str(err)
+
+    async def _groups(self, details: "VersionSource") -> Any:
+        """What was audited of groups, or why there are none: that is no failure."""
+        try:
+            return await details.groups(self.version) if self.version else None
         except NotFound as err:
             return str(err)
 
@@ -117,6 +128,7 @@ class VersionScreen(DetailScreen["VersionSource"]):
             "decisions": self._draw_decisions,
             "files": self._draw_files,
             "curves": self._draw_curves,
+            "groups": self._draw_groups,
         }
         return views[name]()
 
@@ -167,6 +179,13 @@ class VersionScreen(DetailScreen["VersionSource"]):
         drawn: Slice[EvaluationFile] = found
         return page("Curves", drawn, self.view, "Nothing was kept.", lambda found: evaluation(found, width, height))
 
+    def _draw_groups(self) -> PanelView:
+        found: Slice[Any] = self.got("groups")
+        if isinstance(found.value, str):
+            return PanelView("Groups", state=PanelState.EMPTY, message=note(formats.clean(found.value)))
+        measured: Slice[Measured] = found
+        return page("Groups of people", measured, self.view, "Nothing was compared.", group_views.groups)
+
     def on_resize(self) -> None:
         """Curves grow with the window."""
         self.call_after_refresh(self.redraw)
@@ -182,14 +201,19 @@ class VersionScreen(DetailScreen["VersionSource"]):
         return shown
 
     def opened(self, page: str, key: str) -> None:
-        """A decision's entry, a gate's values, a file's page."""
+        """A decision's entry, a gate's values, what groups show, a file's page."""
         if page == "decisions":
             self.open("audit", key)
         elif page == "gates" and (outcome := self.got("gates").value):
             lines = present.gate_lines(outcome, key)
-            self.notify("".join(span.text for line in lines for span in line), title=key, timeout=15, markup=False)
+            self._tell(key, lines)
+        elif page == "groups" and not isinstance(measured := self.got("groups").value, str) and measured:
+            self._tell("Groups of people", group_views.group_lines(measured, key))
         elif page == "files" and self.detail:
             browse(self, Detail("", (), "", present.file_url(self.detail, key, self.view)))
+
+    def _tell(self, title: str, lines: Sequence[Line]) -> None:
+        self.notify("".join(span.text for line in lines for span in line), title=title, timeout=15, markup=False)
 
     def action_run(self) -> None:
         """The Dagster run that registered the version, in full."""

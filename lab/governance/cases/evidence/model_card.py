@@ -80,11 +80,11 @@ def _groups(dossier: Dossier) -> Iterator[Block]:
     yield Paragraph(
         f"Compared by {found.measure} ({MEASURES[found.measure].meaning}) on held-out rows that training did not see. "
         f"The values, with 95 % intervals, are those that the training step audited; groups of fewer than "
-        f"{found.least} rows aren't judged."
+        f"{found.least} rows that the rate counts aren't judged."
     )
     for one in found.columns:
         yield Paragraph(one.says)
-        rows = [(g.name, str(g.counted), f"{g.value:.3f}", f"{g.low:.3f} to {g.high:.3f}") for g in one.compared()]
+        rows = [(g.name, str(g.counted), f"{g.value:.3g}", f"{g.low:.3g} to {g.high:.3g}") for g in one.compared()]
         if rows:
             yield Grid([(one.column, "rows", one.rate.replace("_", " "), "interval"), *rows])
     yield Paragraph(caution(contract.protected))
