@@ -15,6 +15,8 @@ MAX_PORT_OFFSET = 40_000
 OFFSET_STEP = 1_100
 # How an exporter is asked, by POST, for a round of its poller now.
 POLL_PATH, POLL_HEADER = "/poll", "X-Lab-Poll"
+# How it begins what is said of a lab that a person took down.
+TAKEN_DOWN = "taken down"
 # What is said of a service of a lab elsewhere that has no address here.
 UNSEEN = "not observable from here"
 

@@ -13,9 +13,11 @@ from lab.governance.ledger import AuditView
 
 SCHEMA_VERSION = 2
 # In the first one `drift` was the report of one model, not of each.
+READABLE_SCHEMAS = frozenset({1, SCHEMA_VERSION})
 # How Prometheus, which watches the others, names those that are missing.
 TARGETS_DOWN = "Targets down: "
-READABLE_SCHEMAS = frozenset({1, SCHEMA_VERSION})
+# The runtime of a lab that is only looked at from afar.
+REMOTE = "remote"
 
 T = TypeVar("T")
 U = TypeVar("U")
