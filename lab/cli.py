@@ -223,10 +223,12 @@ def connect(places: Places = NOWHERE, once: bool = False, name: str = "") -> "Co
     Raises LabError.
     """
     from lab import wiring
+    from lab.envfile import env_file, written_since
     from lab.observe.polling import Connection
 
+    outdated = written_since(env_file())
     config = config_of(places, name)
-    return Connection(wiring.observer(config, once), wiring.first_snapshot(config, time.time()))
+    return Connection(wiring.observer(config, once), wiring.first_snapshot(config, time.time()), outdated)
 
 
 def open_details(kind: str, places: Places = NOWHERE) -> "DetailSource":

@@ -236,7 +236,8 @@ def stop_order() -> list[list[Service]]:
 class ProcessFact:
     """`state` is running, starting, stopped, failed or absent; uptime in seconds, memory (PSS or RSS) in bytes.
 
-    `cpu` is in cores, taken together with its children at `measured_at` (epoch seconds) over the seconds before.
+    `cpu` is in cores, taken together with its children at `measured_at` (epoch seconds) over the seconds before;
+    `cpu_s` is processor time since it began, in seconds.
     `deliberate` says that a person stopped it.
     Of a container, `health` is what its own check says (starting, healthy, unhealthy), `image_age_s` is in seconds.
     """
@@ -252,4 +253,5 @@ class ProcessFact:
     image_age_s: float | None = None
     cpu: float | None = None
     measured_at: float | None = None
+    cpu_s: float | None = None
     deliberate: bool = False

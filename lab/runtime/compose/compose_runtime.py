@@ -277,7 +277,9 @@ class ComposeRuntime:
                 reason, remedy = missing[spec.name]
                 facts[spec.name] = ProcessFact("absent", reason=reason, remedy=remedy)
             else:
-                fact = process_fact(found.get(spec.name), memory, alone, cores, measured_at)
+                fact = process_fact(container := found.get(spec.name), memory, alone, cores, measured_at)
+                if container and container.running:
+                    fact = replace(fact, cpu_s=self._containers.spent().get(container.id))
                 facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
         return facts
 

@@ -165,7 +165,8 @@ class NativeRuntime:
             else:
                 fact = _fact(states.get(spec.name), restarts.get(spec.name, 0))
                 if pid := pids.get(spec.name):
-                    fact = replace(fact, memory_bytes=memory[pid], cpu=cpu[pid], measured_at=self._cpu.measured_at)
+                    fact = replace(fact, memory_bytes=memory[pid], cpu=cpu[pid], cpu_s=self._cpu.seconds.get(pid))
+                    fact = replace(fact, measured_at=self._cpu.measured_at)
                 facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
         return facts
 
