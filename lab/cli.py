@@ -192,9 +192,11 @@ def _once(as_json: bool, found: Labs) -> int:
 
 def _need_up(down: "Sequence[LabInfo]") -> None:
     """Raises LabError where a lab isn't up."""
+    from lab.observe.snapshot import REMOTE
+
     names = ", ".join(one.name for one in down)
     remedy = "Type `invoke up`."
-    if any(one.runtime == "remote" for one in down):
+    if any(one.runtime == REMOTE for one in down):
         remedy = f"Start it on {names}, and see that its ports reach here."
     if down:
         raise LabError(f"The lab {names} isn't up." if len(down) == 1 else f"The labs {names} aren't up.", remedy)
@@ -221,10 +223,12 @@ def connect(places: Places = NOWHERE, once: bool = False, name: str = "") -> "Co
     Raises LabError.
     """
     from lab import wiring
+    from lab.envfile import env_file, written_since
     from lab.observe.polling import Connection
 
+    outdated = written_since(env_file())
     config = config_of(places, name)
-    return Connection(wiring.observer(config, once), wiring.first_snapshot(config, time.time()))
+    return Connection(wiring.observer(config, once), wiring.first_snapshot(config, time.time()), outdated)
 
 
 def open_details(kind: str, places: Places = NOWHERE) -> "DetailSource":

@@ -6,7 +6,7 @@ import re
 import secrets as random
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +32,20 @@ IDENTITY = ("LAB_NAME", "LAB_HOME", "PORT_OFFSET", "RUNTIME", "OBJECT_STORE")
 def env_file(environ: Mapping[str, str] = os.environ) -> Path:
     """`.env` in the project's folder, or the file that LAB_ENV_FILE names."""
     return Path(environ.get("LAB_ENV_FILE") or ROOT / ".env").absolute()
+
+
+def written_since(path: Path) -> Callable[[], bool]:
+    """Whether the file was made, written or removed since this was called."""
+
+    def stamp() -> tuple[int, int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    before = stamp()
+    return lambda: stamp() != before
 
 
 def is_own(path: Path) -> bool:

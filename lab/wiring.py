@@ -121,7 +121,13 @@ def observer(config: LabConfig, once: bool = False) -> "Observer":
     from lab.observe.observer import Observer
     from lab.runtime.lab_marker import recorded_runtime
 
-    return Observer(config, runtime(config), patience_s=patience_s, started=lambda: bool(recorded_runtime(config.home)))
+    return Observer(
+        config,
+        runtime(config),
+        patience_s=patience_s,
+        started=lambda: bool(recorded_runtime(config.home)),
+        once=once,
+    )
 
 
 def prometheus_data(config: LabConfig) -> "PrometheusData":

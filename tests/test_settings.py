@@ -403,3 +403,12 @@ def test_of_many_first_calls_at_once_all_get_the_same_complete_secrets(
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="Can't write"):
         first_config({"LAB_ENV_FILE": str(tmp_path / "absent" / "env")})
+
+
+def test_a_file_that_is_written_anew_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "env"
+    for change in (lambda: path.write_text("A=1"), lambda: path.write_text("A=22"), path.unlink):
+        changed = envfile.written_since(path)
+        assert not changed()
+        change()
+        assert changed()

@@ -15,6 +15,8 @@ MAX_PORT_OFFSET = 40_000
 OFFSET_STEP = 1_100
 # How an exporter is asked, by POST, for a round of its poller now.
 POLL_PATH, POLL_HEADER = "/poll", "X-Lab-Poll"
+# How it begins what is said of a lab that a person took down.
+TAKEN_DOWN = "taken down"
 # What is said of a service of a lab elsewhere that has no address here.
 UNSEEN = "not observable from here"
 
@@ -234,7 +236,8 @@ def stop_order() -> list[list[Service]]:
 class ProcessFact:
     """`state` is running, starting, stopped, failed or absent; uptime in seconds, memory (PSS or RSS) in bytes.
 
-    `cpu` is in cores, taken together with its children at `measured_at` (epoch seconds) over the seconds before.
+    `cpu` is in cores, taken together with its children at `measured_at` (epoch seconds) over the seconds before;
+    `cpu_s` is processor time since it began, in seconds.
     `deliberate` says that a person stopped it.
     Of a container, `health` is what its own check says (starting, healthy, unhealthy), `image_age_s` is in seconds.
     """
@@ -250,4 +253,5 @@ class ProcessFact:
     image_age_s: float | None = None
     cpu: float | None = None
     measured_at: float | None = None
+    cpu_s: float | None = None
     deliberate: bool = False

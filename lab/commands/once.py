@@ -44,7 +44,7 @@ def print_snapshot(snapshot: Snapshot, now: datetime | None = None, console: Con
 def text_lines(view: View, width: int) -> list[Line]:
     """The whole snapshot as lines of `width` cells."""
     lines: list[Line] = [title_line(view, width)]
-    if warning := banner(view):
+    if warning := banner(view, screen=False):
         lines.append(warning)
     if found := needs(view):
         lines += [(), (Span(f"NEEDS YOU  {len(found)}", Tone.STRONG),)]

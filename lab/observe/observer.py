@@ -71,8 +71,9 @@ class Observer:
         deadline_s: float = DEADLINE_S,
         patience_s: float = PATIENCE_S,
         started: Callable[[], bool] = lambda: True,
+        once: bool = False,
     ) -> None:
-        """`patience_s`: how long a snapshot waits for what a later one could bring as well.
+        """`patience_s`: how long a snapshot waits for what a later one could bring, too; with `once` none comes.
 
         As long as the lab was never `started`, what answers at its ports is another lab's, and isn't shown as its own.
         """
@@ -88,6 +89,7 @@ class Observer:
             transport,
             contained=runtime.name == "compose",
             patience_s=patience_s,
+            once=once,
         )
         self._trail = AuditSource(config, deadline_s, self._clocks.steady, transport, patience_s)
         self._http = {

@@ -40,10 +40,14 @@ class Live(Observer, Protocol):
 
 @dataclass(frozen=True)
 class Connection:
-    """An observer, and what is known of its lab before it was asked."""
+    """An observer, and what is known of its lab before it was asked.
+
+    `outdated` says whether the settings that it was made from have been written anew, as a first `up` does.
+    """
 
     observer: Observer
     first: Snapshot
+    outdated: Callable[[], bool] = lambda: False
 
 
 Factory = Callable[[], Connection]
@@ -101,10 +105,9 @@ class Poller:
 
     async def _round(self) -> None:
         """Everything is asked once, and an interval passes."""
-        if self._connection is None or self._snapshot is None:
-            # Making the observer imports the clients: in a thread, so that keys go on working.
-            self._connection = await made_in_thread(self._factory, lambda late: late.observer.aclose())
-            self._take(self._connection.first)
+        if self._connection is None or self._connection.outdated():
+            await self._connect()
+        assert self._connection  # noqa: S101 - made above
         observer, before = self._connection.observer, self._snapshot or self._connection.first
         if isinstance(observer, Live):
             observer.ask(before)
@@ -113,6 +116,15 @@ class Poller:
             async with asyncio.timeout(self._deadline_s):
                 self._take(await observer.tick(before))
             await self._pause(self._interval_s)
+
+    async def _connect(self) -> None:
+        """Makes the observer, or another one in its place, which begins with nothing that the first one was told."""
+        # Making it imports the clients: in a thread, so that keys go on working.
+        made = await made_in_thread(self._factory, lambda late: late.observer.aclose())
+        old, self._connection = self._connection, made
+        self._take(made.first)
+        if old:
+            await old.observer.aclose()
 
     async def _follow(self, observer: Live, snapshot: Snapshot) -> None:
         """Takes what settles until the interval is over."""

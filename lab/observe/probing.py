@@ -34,9 +34,13 @@ class ServicesSource:
         transport: "httpx.AsyncBaseTransport | None" = None,
         contained: bool = False,
         patience_s: float = PATIENCE_S,
+        once: bool = False,
     ) -> None:
-        """`contained` says that the services are containers, of which not all can be connected to."""
-        self._contained, self._patience_s = contained, patience_s
+        """`contained` says that the services are containers, of which not all can be connected to.
+
+        With `once` there is no later look, with which processor time could be compared.
+        """
+        self._contained, self._patience_s, self._once = contained, patience_s, once
         self._config, self._clocks, self._deadline_s = config, clocks, deadline_s
         self._probes = Probes(config, transport, deadline_s, clocks.wall, self._started_at, self._health_of)
         self._thread = OneThread("facts")
@@ -60,7 +64,7 @@ class ServicesSource:
         await self._wait(list(self._under_way), patience_s)
         await self._wait([spec.name for spec in CATALOGUE if spec.name not in self._last], None)
         return tuple(
-            service_state(self._config, spec.name, self._facts.get(spec.name), self._last[spec.name])
+            service_state(self._config, spec.name, self._facts.get(spec.name), self._last[spec.name], self._once)
             for spec in CATALOGUE
         )
 

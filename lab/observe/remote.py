@@ -15,14 +15,13 @@ from lab.envfile import written_values
 from lab.observe.observer import NEEDS, PROBE_DEADLINE_S, Observer
 from lab.observe.probes import Probes
 from lab.observe.service_state import service_state
-from lab.observe.snapshot import Health, LabInfo, ServiceState, Snapshot
+from lab.observe.snapshot import REMOTE, Health, LabInfo, ServiceState, Snapshot
 from lab.observe.sources import Source
 from lab.services.http import signed_in
 
 if TYPE_CHECKING:
     import httpx
 
-RUNTIME = "remote"
 # Asked only when their own address is given: they want a password, which isn't sent to a host just because it is there.
 _WITH_PASSWORD = {Service.OBJECT_STORE, Service.ALERTMANAGER, Service.GRAFANA}
 ADDRESSABLE = tuple(spec.name for spec in CATALOGUE if spec.url(0).startswith("http:"))
@@ -92,13 +91,13 @@ def remote_config(config: LabConfig, endpoints: Mapping[Service, str]) -> LabCon
 
 def remote_info(config: LabConfig) -> LabInfo:
     """What is known of it before it is asked: neither its environment nor who acts there."""
-    return LabInfo(config.name, "", "", "", RUNTIME)
+    return LabInfo(config.name, "", "", "", REMOTE)
 
 
 class _Nowhere:
     """The runtime of a lab elsewhere: nothing is known of its processes."""
 
-    name = RUNTIME
+    name = REMOTE
 
     def facts(self) -> Mapping[Service, ProcessFact]:
         return {}

@@ -10,9 +10,12 @@ _YOUNG_S = 30.0
 
 
 def service_state(
-    config: LabConfig, service: Service, fact: ProcessFact | None, result: ProbeResult | None
+    config: LabConfig, service: Service, fact: ProcessFact | None, result: ProbeResult | None, once: bool = False
 ) -> ServiceState:
-    """One service, from its process (None when nothing is known of it) and its probe (None when it wasn't asked)."""
+    """One service, from its process (None when nothing is known of it) and its probe (None when it wasn't asked).
+
+    Looked at `once` there is nothing to compare with: processor time is then that since it began, on average.
+    """
     spec = BY_NAME[service]
     health, reason, remedy = _verdict(spec, fact, result)
     return ServiceState(
@@ -31,10 +34,16 @@ def service_state(
         container_health=fact.health if fact else "",
         image_age_s=fact.image_age_s if fact else None,
         probed_at=result.at if result else None,
-        cpu=fact.cpu if fact else None,
+        cpu=_cpu(fact, once) if fact else None,
         measured_at=fact.measured_at if fact else None,
         stopped=bool(fact and fact.deliberate),
     )
+
+
+def _cpu(fact: ProcessFact, once: bool) -> float | None:
+    if fact.cpu is not None or not once or fact.cpu_s is None or not fact.uptime_s:
+        return fact.cpu
+    return round(fact.cpu_s / fact.uptime_s, 3)
 
 
 def _verdict(spec: ServiceSpec, fact: ProcessFact | None, result: ProbeResult | None) -> tuple[Health, str, str]:

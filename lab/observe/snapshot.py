@@ -13,9 +13,11 @@ from lab.governance.ledger import AuditView
 
 SCHEMA_VERSION = 2
 # In the first one `drift` was the report of one model, not of each.
+READABLE_SCHEMAS = frozenset({1, SCHEMA_VERSION})
 # How Prometheus, which watches the others, names those that are missing.
 TARGETS_DOWN = "Targets down: "
-READABLE_SCHEMAS = frozenset({1, SCHEMA_VERSION})
+# The runtime of a lab that is only looked at from afar.
+REMOTE = "remote"
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -77,8 +79,8 @@ class ServiceState:
 
     `probed_at` (epoch seconds) is when the deep probe ended: a service that is up isn't probed for every snapshot.
     Of a container, `container_health` is what its own check says and `image_age_s` (s) how old its image is.
-    `cpu` is in cores, over the seconds before `measured_at` (epoch seconds). One that is `stopped` is down, because a
-    person stopped it.
+    `cpu` is in cores, over the seconds before `measured_at` (epoch seconds), of a single look over all of its uptime.
+    One that is `stopped` is down, because a person stopped it.
     """
 
     name: str

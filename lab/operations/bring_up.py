@@ -209,7 +209,8 @@ async def _states(config: LabConfig, runtime: Runtime, probes: Prober) -> tuple[
 def _judged(
     config: LabConfig, facts: Mapping[Service, ProcessFact], results: Mapping[Service, ProbeResult]
 ) -> tuple[ServiceState, ...]:
-    return tuple(service_state(config, service, fact, results.get(service)) for service, fact in facts.items())
+    found = ((service, fact, results.get(service)) for service, fact in facts.items())
+    return tuple(service_state(config, *one, once=True) for one in found)
 
 
 def all_up(states: Sequence[ServiceState]) -> bool:

@@ -171,7 +171,7 @@ def refuse_unready(config: LabConfig) -> None:
 def down(config: LabConfig, runtime: Runtime, note: Note) -> bool:
     """Stops every service, and says which runs end with them; False when nothing ran. Raises LabError."""
     say_what_ends(config, runtime, list(Service), lambda progress: note(progress.detail))
-    return runtime.down(note)
+    return runtime.down(note, config.actor.owner)
 
 
 def line_count(text: str) -> int:

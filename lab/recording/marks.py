@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lab.base.catalogue import TAKEN_DOWN
 from lab.base.runs import Run, RunStatus
 from lab.observe.snapshot import Health, Snapshot
 from lab.views import formats
 from lab.views.cells import Tone
+from lab.views.view import taken_down
 
 MOST_TEXT = 80
 # The better first.
@@ -38,9 +40,13 @@ def news(before: Snapshot, after: Snapshot) -> tuple[tuple[Tone, str], ...]:
     """What a person who looks elsewhere wants to be told: a service that went or came back, a run's end, an alert."""
     # A service that only starts, or answers with less than all it should, is on the screen.
     gone = ((tone, text) for tone, text in _services(before, after) if text.endswith((" up", " down", " stopped")))
+    taken = {f"{one.title} stopped" for one in after.services.value or () if one.reason.startswith(TAKEN_DOWN)}
+    gone = (one for one in gone if one[1] not in taken)
+    # One line for all of it, once nothing runs any more.
+    whole = [(Tone.MUTED, f"the lab is {said}")] if (said := taken_down(after)) and not taken_down(before) else []
     ended = ((tone, text) for tone, text in _runs(before, after) if not text.endswith(" began"))
     alerts = ((tone, text) for tone, text in _alerts(before, after) if not text.endswith(" pending"))
-    return tuple((tone, formats.clean(text)) for tone, text in (*gone, *ended, *alerts))
+    return tuple((tone, formats.clean(text)) for tone, text in (*gone, *whole, *ended, *alerts))
 
 
 def _services(before: Snapshot, after: Snapshot) -> _Found:

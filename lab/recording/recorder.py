@@ -103,7 +103,10 @@ async def _record(
             over.set()
         said.show(snapshot)
 
-    poller = Poller(lambda: connection, publish=take, complain=said.complain, interval_s=interval_s)
+    made = [connection]
+    poller = Poller(
+        lambda: made.pop() if made else connect(), publish=take, complain=said.complain, interval_s=interval_s
+    )
     polling = asyncio.create_task(poller.run())
     try:
         async with asyncio.timeout(for_s):

@@ -46,8 +46,8 @@ class Runtime(Protocol):
         """Stops one service in the name of a person, and returns when it is gone; `facts` tell until it is started."""
         ...
 
-    def down(self, note: Note) -> bool:
-        """Stops everything and keeps all data; False when nothing ran."""
+    def down(self, note: Note, by: str = "") -> bool:
+        """Stops everything and keeps all data; False when nothing ran. `facts` tell of the person who wants that."""
         ...
 
     def nuke(self, note: Note) -> None:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 Severity = Literal["information", "warning", "error"]
 # Lines of one notice: a lab that goes down as a whole fills no screen.
 _NEWS = 4
-# Actions that tell of their run themselves.
-_TRAINS = {"demo-run", "relaunch"}
 
 
 class ActionApp(App[None]):
@@ -93,8 +91,12 @@ class ActionApp(App[None]):
 
     def key_of(self, name: str, usual: str) -> str:
         """How the first key of that name is called now; `usual` where nobody set another."""
-        key = self.keys_in_force.get(name)
-        return key_spelled(key.split(",")[0]) if key else usual
+        return self.keys_called.get(name, usual)
+
+    @property
+    def keys_called(self) -> Mapping[str, str]:
+        """The first of each key that a person has set, as it is called on screen, by name."""
+        return {name: key_spelled(keys.split(",")[0]) for name, keys in self.keys_in_force.items()}
 
     @property
     def keys_in_force(self) -> Mapping[str, str]:
@@ -187,9 +189,10 @@ class ActionApp(App[None]):
         """A notice of what somebody who looks elsewhere should know, with a bell where that is wanted."""
         # Imported with the second snapshot: before the first paint that would cost time.
         from lab.recording.marks import news
+        from lab.views.jobs import own_news
 
-        own = any(job.name in _TRAINS for job in lab.view.jobs.running)
-        found = [one for one in news(before, after) if not (own and one[1].startswith("run "))]
+        told = own_news(lab.view.jobs, lab.view.epoch)
+        found = [one for one in news(before, after) if not told(one[1])]
         if not found:
             return
         lines = [text for _, text in found[:_NEWS]]

@@ -63,7 +63,7 @@ class ActionController:
         if action.part == "services" and (said := service_refusal(action, target, view)):
             return said
         if self.jobs.of(action.name):
-            key = self._app.key_of("activity", "A")
+            key = view.key("activity", "A")
             return f"{title_of(action, target, view)}: one like it is still under way; key {key} shows it."
         return ""
 
@@ -90,7 +90,8 @@ class ActionController:
         self._app.push_screen(screen, answered)
 
     def _start(self, action: Action, title: str, arguments: ActionArguments) -> None:
-        job = Job(self.jobs.next_number, action.name, title, self._lab.view.epoch)
+        began, target = self._lab.view.epoch, arguments.get("target", "")
+        job = Job(self.jobs.next_number, action.name, title, began, target=target)
         self._take(self.jobs.begun(job))
         self._app.run_worker(self._work(job, arguments), group=f"action-{action.name}", exit_on_error=False)
 
@@ -135,9 +136,9 @@ def service_refusal(action: Action, target: str, view: View) -> str:
     if view.lab_down:
         return "The lab isn't up: “Start the lab” in the palette starts it."
     if action.name == "start" and state.health in {Health.UP, Health.DEGRADED, Health.STARTING}:
-        return f"{state.title} runs already; key R restarts it."
+        return f"{state.title} runs already; key {view.key('restart', 'R')} restarts it."
     if action.name == "stop" and state.stopped:
-        return f"{state.title} is stopped already; key u starts it."
+        return f"{state.title} is stopped already; key {view.key('start', 'u')} starts it."
     return ""
 
 

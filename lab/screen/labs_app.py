@@ -43,7 +43,8 @@ class LabsApp(UserApp):
             complain=lambda reason: self.post_message(PollFailed(reason, number)),
             interval_s=interval_s,
         )
-        return LabSession(number, place, View(nothing, now, interval_s=interval_s, readonly=place.readonly), poller)
+        view = View(nothing, now, interval_s=interval_s, readonly=place.readonly, keys=self.keys_called)
+        return LabSession(number, place, view, poller)
 
     @property
     def open_details(self) -> "OpenDetails | None":

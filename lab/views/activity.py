@@ -7,7 +7,6 @@ from lab.views.cells import Line, Span, Tone, pad
 from lab.views.jobs import Job
 from lab.views.view import View, marked, note
 
-EMPTY = "Nothing was done from this screen yet.\n`^p` or `:` holds every action."
 _LOG = 40
 
 
@@ -18,7 +17,7 @@ def line(view: View) -> Line:
         return ()
     job, others = shown[-1], len(shown) - 1
     more: Line = (Span(f"  +{others} more", Tone.MUTED),) if others else ()
-    return (*_head(job, view), *_news(job), *more, Span("  A shows all", Tone.MUTED))
+    return (*_head(job, view), *_news(job), *more, Span(f"  {view.key('activity', 'A')} shows all", Tone.MUTED))
 
 
 def _head(job: Job, view: View) -> Line:
@@ -48,7 +47,8 @@ def _news(job: Job) -> Line:
 def log(view: View) -> tuple[Line, ...]:
     """Every action kept, newest first, with what it said on the way and at its end."""
     if not view.jobs.all:
-        return note(*EMPTY.split("\n"))
+        holds = f"`{view.key('palette', ':')}` holds every action."
+        return note("Nothing was done from this screen yet.", holds)
     return tuple(part for job in reversed(view.jobs.all) for part in _entry(job, view))
 
 

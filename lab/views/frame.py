@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab.observe.snapshot import Health, ServiceState, SliceState, Snapshot
+from lab.observe.snapshot import REMOTE, Health, ServiceState, SliceState, Snapshot
 from lab.views import formats
 from lab.views.by_model import narrowed
 from lab.views.cells import Line, Span, Tone, clip, width_of
@@ -41,6 +41,8 @@ def standing(view: View) -> tuple[Span, str, Tone]:
     waiting = view.snapshot.services.state is SliceState.WAITING
     word = "connecting" if waiting else "not up" if view.lab_down else str(health)
     mark, tone = health_mark(health), health_tone(health)
+    if view.taken_down:
+        return Span(*STOPPED), "taken down", STOPPED[1]
     stopped = sum(one.stopped for one in known)
     if stopped and not view.lab_down and _only_stopped(known):
         mark, tone = Span(*STOPPED), STOPPED[1]
@@ -95,12 +97,25 @@ def newest(snapshot: Snapshot) -> float | None:
     return max((part.fetched_at for part in parts if part.fetched_at is not None), default=None)
 
 
-def banner(view: View) -> Line:
-    """One line under the header when something needs a person; empty otherwise."""
+def banner(view: View, screen: bool = True) -> Line:
+    """One line under the header when something needs a person; empty otherwise. Without a `screen` it is only said."""
     if view.trouble:
         return (Span("✗ ", Tone.BAD), *marked(formats.clean(view.trouble)))
     if view.lab_down:
-        here = "" if view.readonly else ", or `:` here"
-        hint = f"Type `invoke up`{here}; this screen connects by itself."
-        return (Span("○ The lab isn't up. ", Tone.STRONG), *marked(hint))
+        return (Span(_what_is_down(view), Tone.STRONG), *marked(_how_to_start(view, screen)))
     return ()
+
+
+def _what_is_down(view: View) -> str:
+    by = formats.clean(view.taken_down)
+    return f"{STOPPED[0]} {by[:1].upper()}{by[1:]}. " if by else "○ The lab isn't up. "
+
+
+def _how_to_start(view: View, screen: bool) -> str:
+    lab = view.snapshot.lab
+    hint, joint = "Type `invoke up`", ""
+    if lab.runtime == REMOTE:
+        hint = f"Start it on {formats.clean(lab.name)}, and see that its ports reach here"
+    elif screen and not view.readonly:
+        joint = f", or `{view.key('palette', ':')}` here"
+    return f"{hint}{joint}; this screen connects by itself." if screen else f"{hint}."

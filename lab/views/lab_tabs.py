@@ -26,7 +26,7 @@ class LabTab:
 def tab_of(name: str, view: View) -> LabTab:
     """How the lab stands."""
     mark, _, tone = standing(view)
-    if view.trouble or view.lab_down:
+    if view.trouble or (view.lab_down and not view.taken_down):
         mark, tone = Span("✗", Tone.BAD), Tone.BAD
     return LabTab(formats.clean(name), mark.text, tone, len(needs(view)))
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from lab.base.model_versions import ModelVersion
 from lab.observe.snapshot import Health
 from lab.views import formats
-from lab.views.cells import Line, Span, Tone, width_of
+from lab.views.cells import Line, Span, Tone, clip, width_of
 from lab.views.details.dependency_views import down_because
 from lab.views.view import View, is_probe, standing_of
 from lab.views.waiting import awaits_approval, deciders, is_yours
 
+# So much of one must be seen, or its number is enough.
+_LEAST_PIECE = 18
 _GRAVITY = (Tone.ACCENT, Tone.WARN, Tone.BAD)
 
 
@@ -118,24 +120,30 @@ def _unfinished(view: View) -> Iterator[Need]:
         yield Need("audit", str(left[0].seq), said, "▲", Tone.WARN)
 
 
-def strip(found: tuple[Need, ...], at: int, width: int) -> tuple[Line, list[tuple[int, int, int]]]:
-    """As many as fit into `width` from number `at` on, which is marked when it isn't negative.
+def strip(found: tuple[Need, ...], at: int, width: int, key: str = "!") -> tuple[Line, list[tuple[int, int, int]]]:
+    """As many as fit into `width` from number `at` on, which is marked when it isn't negative; the last one is cut.
 
-    With each one's place: first cell, cell after the last, number.
+    With each one's place: first cell, cell after the last, number. `key` goes through them.
     """
-    spans: list[Span] = [Span(f"! {len(found)} need{'s' if len(found) == 1 else ''} you ", Tone.STRONG)]
+    spans: list[Span] = [Span(f"{key} {len(found)} need{'s' if len(found) == 1 else ''} you ", Tone.STRONG)]
     places: list[tuple[int, int, int]] = []
     for turn in range(len(found)):
-        number = (max(at, 0) + turn) % len(found)
-        need = found[number]
-        mark = " ▸" if number == at else "  "
-        piece = (Span(f"{mark}{need.glyph} ", need.tone), Span(need.said, Tone.STRONG if number == at else Tone.PLAIN))
-        more = f"  +{len(found) - turn}"
-        begin = width_of(spans)
-        rest = 0 if turn == len(found) - 1 else len(more)
-        if begin + width_of(piece) + rest > width:
-            spans.append(Span(more, Tone.MUTED))
-            break
+        number, left = (max(at, 0) + turn) % len(found), len(found) - turn - 1
+        piece, begin = _piece(found[number], number == at), width_of(spans)
+        after = f"  +{left}" if left else ""
+        room = width - begin - len(after)
+        if cut := width_of(piece) > room:
+            # A part of it says more than a number, where that is more than its beginning.
+            if places and room < _LEAST_PIECE:
+                return (*spans, Span(f"  +{left + 1}", Tone.MUTED)), places
+            piece = clip(piece, room)
         spans += piece
-        places.append((begin, begin + width_of(piece), number))
+        places.append((begin, width_of(spans), number))
+        if cut:
+            return (*spans, Span(after, Tone.MUTED)) if after else tuple(spans), places
     return tuple(spans), places
+
+
+def _piece(need: Need, chosen: bool) -> Line:
+    said = Span(need.said, Tone.STRONG if chosen else Tone.PLAIN)
+    return Span(f"{' ▸' if chosen else '  '}{need.glyph} ", need.tone), said

@@ -33,10 +33,11 @@ def panel(view: View) -> PanelView:
 
 
 def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
-    needed = [s for s in states if not s.optional]
-    up = sum(s.health is Health.UP for s in needed)
+    there = [s for s in states if s.health is not Health.ABSENT]
+    up = sum(s.health is Health.UP for s in there)
     memory, spent = sum(s.memory_bytes or 0 for s in states), [s.cpu for s in states if s.cpu is not None]
-    status: Line = (Span(f"{up}/{len(needed)} up", Tone.OK if up == len(needed) else Tone.WARN),)
+    tone = Tone.OK if up == len(there) else Tone.MUTED if view.taken_down else Tone.WARN
+    status: Line = (Span(f"{up}/{len(there)} up", tone),)
     unwell = {Health.DOWN, Health.DEGRADED, Health.STARTING}
     because = down_because(states)
     # A cause matters more than what follows from it, and a failure more than what somebody stopped.

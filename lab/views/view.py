@@ -1,12 +1,12 @@
 """What all panels share: the view of a moment, and how a source's state becomes a panel's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
 
-from lab.base.catalogue import UNSEEN
+from lab.base.catalogue import TAKEN_DOWN, UNSEEN
 from lab.governance.ledger import Entry, Status
 from lab.observe.snapshot import Health, ServiceState, Slice, SliceState, Snapshot
 from lab.views import formats
@@ -54,6 +54,8 @@ class View:
     jobs: Jobs = field(default_factory=Jobs)
     # The one model that the panels are narrowed to; empty for all.
     model: str = ""
+    # The keys that a person has set, by name, as they are called on screen.
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def several(self) -> bool:
@@ -68,6 +70,15 @@ class View:
     def lab_down(self) -> bool:
         """Whether the lab isn't up at all, so that one hint helps more than five errors."""
         return lab_is_down(self.snapshot)
+
+    @property
+    def taken_down(self) -> str:
+        """Who took the lab down and when, in words; empty where it is up, or down for another reason."""
+        return taken_down(self.snapshot)
+
+    def key(self, name: str, usual: str) -> str:
+        """How the key of that name is called now; `usual` where nobody set another."""
+        return self.keys.get(name, usual)
 
     def service_url(self, name: str) -> str:
         """The URL of a service, empty when it is unknown or not installed."""
@@ -121,6 +132,13 @@ def lab_is_down(snapshot: Snapshot) -> bool:
     return not any(health in {Health.UP, Health.STARTING} for health in needed)
 
 
+def taken_down(snapshot: Snapshot) -> str:
+    """`taken down by ada at 14:03`, where nothing of the lab runs because a person wanted that; else empty."""
+    out = [one for one in snapshot.services.value or () if one.health is not Health.ABSENT]
+    deliberate = bool(out) and all(one.stopped for one in out) and lab_is_down(snapshot)
+    return next((one.reason for one in out if one.reason.startswith(TAKEN_DOWN)), "") if deliberate else ""
+
+
 def health_mark(health: Health) -> Span:
     """Shape and colour of a state; the word stands beside it."""
     glyph, tone = _HEALTH[health]
@@ -154,6 +172,10 @@ def source_panel(title: str, part: Slice[T], view: View, empty: str, fill: Calla
     if not panel.rows and not panel.message:
         panel = replace(panel, message=note(*empty.split("\n")))
     if state is SliceState.STALE:
+        if view.taken_down:
+            # Nothing is amiss: this is how it was when the lab was taken down.
+            then = Span(f"as it was {formats.age(part.age(view.epoch))} ago", Tone.MUTED)
+            return replace(panel, state=PanelState.STALE, status=(then,))
         old = Span(f"stale {formats.age(part.age(view.epoch))}", Tone.WARN)
         why = Span(f" · {formats.clean(part.error)}", Tone.MUTED)
         return replace(panel, state=PanelState.STALE, status=(old, why))

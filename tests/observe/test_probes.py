@@ -372,3 +372,13 @@ def test_a_dead_daemon_is_down_however_fresh_its_heartbeats_are(tmp_path: Path) 
     result = ProbeResult(Service.DAGSTER_DAEMON, Health.UP)
     state = service_state(config(tmp_path), Service.DAGSTER_DAEMON, ProcessFact("failed", reason="killed"), result)
     assert (state.health, state.reason) == (Health.DOWN, "killed")
+
+
+@pytest.mark.parametrize(("once", "cpu"), [(True, 0.05), (False, None)])
+def test_a_single_look_has_processor_time_since_the_service_began(
+    tmp_path: Path, once: bool, cpu: float | None
+) -> None:
+    fact = ProcessFact("running", pid=7, uptime_s=60.0, cpu_s=3.0)
+    assert service_state(config(tmp_path), Service.MLFLOW, fact, None, once).cpu == cpu
+    # Where it was seen twice, the newest seconds say more.
+    assert service_state(config(tmp_path), Service.MLFLOW, replace(fact, cpu=0.4), None, once).cpu == 0.4

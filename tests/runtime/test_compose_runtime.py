@@ -138,3 +138,7 @@ def test_a_container_that_a_person_stopped_is_told_from_one_that_ended(
     runtime.start(Service.MLFLOW)
     assert done == ["start 3"]
     assert not runtime.facts()[Service.MLFLOW].deliberate
+
+    monkeypatch.setattr(engine, "list", lambda: ended)
+    runtime.down(done.append, "ada@example.com")
+    assert runtime.facts()[Service.MLFLOW].reason.startswith("taken down by ada@example.com at ")

@@ -18,6 +18,7 @@ from lab.config import LabConfig
 from lab.governance.rules.policy import Environment
 from lab.operations.deployment.saved_plan import Workplace
 from lab.runtime.binaries import Resolver
+from lab.runtime.lab_marker import write_mark
 from lab.runtime.layout import Layout
 from lab.runtime.native.command_lines import Command
 from lab.runtime.native.native_runtime import NativeRuntime
@@ -220,6 +221,16 @@ def test_facts_of_a_lab_that_is_down_say_so(runtime: NativeRuntime) -> None:
 
 def test_down_of_a_lab_that_is_down_is_false(runtime: NativeRuntime) -> None:
     assert runtime.down(notes.append) is False
+
+
+def test_facts_tell_who_took_the_lab_down(runtime: NativeRuntime, config: LabConfig) -> None:
+    config.home.mkdir(parents=True)
+    write_mark(config, "native", "seaweedfs")
+    runtime.down(notes.append, "ada@example.com")
+    facts = runtime.facts()
+    assert facts[Service.MLFLOW].reason.startswith("taken down by ada@example.com at ")
+    assert facts[Service.MLFLOW].deliberate
+    assert facts[Service.GRAFANA].state == "absent"
 
 
 def test_a_lab_that_is_down_has_nothing_that_would_restart(runtime: NativeRuntime, config: LabConfig) -> None:

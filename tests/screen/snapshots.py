@@ -340,6 +340,18 @@ MANY = replace(
         NOW - 1,
     ),
 )
+# A person took the lab down while the screen was open: the last data stays.
+_TAKEN = {"stopped": True, "reason": "taken down by ada.lovelace@example.com at 14:03", "remedy": "Type `invoke up`."}
+TAKEN_DOWN = replace(
+    DOWN,
+    services=DOWN.services.map(
+        lambda states: tuple(s if s.health is Health.ABSENT else replace(s, **_TAKEN) for s in states)  # type: ignore[arg-type]
+    ),
+    **{
+        part: replace(getattr(HEALTHY, part), fetched_at=NOW - 12, error=_ERROR, attempted_at=NOW - 1)
+        for part in ("runs", "models", "audit", "drift", "alerts")
+    },
+)
 ALL = {
     "many": MANY,
     "healthy": HEALTHY,
@@ -351,4 +363,5 @@ ALL = {
     "waiting": WAITING,
     "forged": FORGED,
     "stopped": STOPPED,
+    "taken": TAKEN_DOWN,
 }

@@ -11,11 +11,12 @@ from textual.pilot import Pilot
 
 from lab.base.runs import RunStatus
 from lab.observe.snapshot import Health, RunsView, Snapshot
+from lab.recording.marks import news
 from lab.screen.app import LabApp
 from lab.screen.messages import SnapshotTaken
 from lab.screen.saved_layout import SavedLayout
 from lab.screen.screens.confirm_screen import ConfirmScreen
-from lab.views.jobs import ActionResult
+from lab.views.jobs import ActionResult, Job, Jobs, own_news
 from tests.screen import snapshots
 from tests.screen.doing import Scripted, confirming, doing
 
@@ -55,6 +56,10 @@ TOLD = {
         replace(snapshots.HEALTHY, alerts=snapshots.DRIFTED.alerts),
         [("alert SyntheticDataDriftDetected firing", "error")],
     ),
+    "a person takes the lab down": (
+        snapshots.TAKEN_DOWN,
+        [("the lab is taken down by ada.lovelace@example.com at 14:03", "information")],
+    ),
     "nothing": (replace(snapshots.HEALTHY, taken_at=snapshots.NOW), []),
 }
 
@@ -64,6 +69,25 @@ async def test_what_happens_is_told_once(name: str) -> None:
     snapshot, expected = TOLD[name]
     async with then(snapshot) as (app, _):
         assert notices(app) == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "health", "names", "told"),
+    [
+        ("stop", Health.DOWN, ("mlflow",), []),
+        ("restart", Health.DOWN, ("mlflow", "dagster"), ["Dagster down"]),
+        ("seed", Health.DOWN, ("mlflow",), ["MLflow down"]),
+    ],
+)
+def test_what_an_action_from_here_tells_by_itself_is_no_news(
+    action: str, health: Health, names: Sequence[str], told: Sequence[str]
+) -> None:
+    jobs = Jobs().begun(Job(1, action, "Stop mlflow", 10.0, target="mlflow"))
+    found = [text for _, text in news(snapshots.HEALTHY, with_health(health, *names))]
+    for done in (jobs, jobs.ended(1, ActionResult(True, "done"), 12.0)):
+        assert [one for one in found if not own_news(done, 14.0)(one)] == told
+    later = jobs.ended(1, ActionResult(True, "done"), 12.0)
+    assert not any(own_news(later, 60.0)(one) for one in found)
 
 
 async def test_a_lab_that_goes_as_a_whole_is_one_notice() -> None:

@@ -90,6 +90,34 @@ async def test_a_factory_that_fails_is_explained_and_tried_again() -> None:
         assert banner_of(app) == ""
 
 
+async def test_settings_that_are_written_while_the_screen_is_open_count_at_once() -> None:
+    # As a first `invoke up` writes them: with the passwords that were missing until then.
+    first, second, written = Playing(snapshots.DOWN), Playing(snapshots.HEALTHY), False
+    given = [Connection(first, snapshots.WAITING, lambda: written), Connection(second, snapshots.WAITING)]
+    wrong = [SettingsError("ENVIRONMENT='production' is unknown.", "Use one of: dev, staging, prod.")]
+
+    def factory() -> Connection:
+        if written and wrong:
+            raise wrong.pop()
+        return given.pop(0)
+
+    app = NotingApp(factory, interval_s=NEVER_S, clock=lambda: snapshots.CLOCK)
+    async with app.run_test() as pilot:
+        await shown(app, pilot, snapshots.DOWN)
+        written = True
+        app.lab.poller.hurry()  # as the end of the pause would
+        while not app.view.trouble:
+            await pilot.pause()
+        # As long as they can't be taken, what is known stays, and what was open stays open.
+        assert "ENVIRONMENT='production' is unknown." in banner_of(app)
+        assert app.view.snapshot is snapshots.DOWN
+        assert not first.closed
+        app.lab.poller.hurry()
+        await shown(app, pilot, snapshots.HEALTHY)
+        assert first.closed
+        assert banner_of(app) == ""
+
+
 async def test_a_lab_that_comes_up_is_shown_without_a_key() -> None:
     observer = Playing(snapshots.DOWN, snapshots.HEALTHY)
     app = app_on(observer, interval_s=NEVER_S)

@@ -1,6 +1,7 @@
 """The screen as a person's own file has it: keys, columns, order, layout; and what is said of a file that is wrong."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from lab.screen.saved_layout import Layout, SavedLayout
 from lab.screen.screens.help_screen import HelpScreen, groups_for
 from lab.screen.screens.main_screen import MainScreen
 from lab.screen.user.reading import load
+from lab.screen.widgets.needs_strip import NeedsStrip
+from lab.views import banner
+from lab.views.activity import line as activity_line
+from lab.views.activity import log
+from lab.views.cells import Line
+from lab.views.jobs import Job, Jobs
 from lab.views.sorting import Order
 from tests.screen import snapshots
 from tests.screen.fakes import Playing
@@ -62,6 +69,24 @@ async def test_keys_do_what_the_file_says_and_help_and_bar_say_so(tmp_path: Path
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
         assert notices(app) == []
+
+
+def texts(*lines: Line) -> str:
+    return "\n".join("".join(span.text for span in line) for line in lines)
+
+
+async def test_texts_name_the_keys_of_the_file(tmp_path: Path) -> None:
+    file = '[keys]\nwhat-needs-you = "f8"\nactivity = "f7"\npalette = "f2"\nrestart = "ctrl+r"\n'
+    async with owning(write(tmp_path, file), snapshots.DRIFTED) as (app, pilot):
+        view = app.view
+        assert "f8 5 need you" in str(app.screen.query_one(NeedsStrip).render())
+        await pilot.press("1", "home", "u")
+        await pilot.pause()
+        assert "PostgreSQL runs already; key ^r restarts it." in [one.message for one in app._notifications]
+        assert "or f2 here" in texts(banner(replace(view, snapshot=snapshots.DOWN)))
+        assert "f2 holds every action." in texts(*log(view))
+        done = replace(view, jobs=Jobs().begun(Job(1, "seed", "Seed the data", view.epoch)))
+        assert "f7 shows all" in texts(activity_line(done))
 
 
 async def test_control_c_goes_on_leaving(tmp_path: Path) -> None:

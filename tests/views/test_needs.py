@@ -115,6 +115,11 @@ def test_the_strip_holds_what_fits_and_says_how_many_more_there_are() -> None:
     line, places = strip(found, -1, 60)
     assert text(line) == "! 5 need you   ✗ MLflow down  ▲ Prometheus degraded  +3"
     assert [number for _, _, number in places] == [0, 1]
+    # One that doesn't fit is cut: a part of it says more than a number.
+    line, places = strip(found[:2], -1, 50)
+    assert text(line) == "! 2 need you   ✗ MLflow down  ▲ Prometheus degrad…"
+    assert places[-1] == (28, 50, 1)
+    assert text(strip(found[1:2], -1, 30, "f8")[0]) == "f8 1 needs you   ▲ Prometheus…"
     marked, _ = strip(found, 3, 60)
     assert text(marked).startswith("! 5 need you  ▸✗ data drifted")
     for width in range(20, 200, 7):

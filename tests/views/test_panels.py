@@ -9,10 +9,12 @@ import pytest
 from lab.base.drift import DriftReport
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, RunStatus, Step
+from lab.commands.once import text_lines
 from lab.governance.ledger import Fault
 from lab.observe.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
 from lab.views import PARTS, View, banner, title_line
-from lab.views.cells import Line, PanelState, PanelView, width_of
+from lab.views.cells import Line, PanelState, PanelView, Tone, width_of
+from lab.views.frame import standing
 from lab.views.models_panel import APPROVAL
 from lab.views.probe_history import KEPT, History
 from lab.views.runs_panel import STATUS
@@ -93,9 +95,42 @@ def test_panels_are_calm_when_the_lab_is_not_up(name: str) -> None:
 
 
 def test_banner_says_how_to_start_a_lab_that_is_not_up() -> None:
-    assert "invoke up" in text(banner(view_of(snapshots.DOWN)))
+    said = text(banner(view_of(snapshots.DOWN)))
+    assert said == "○ The lab isn't up. Type invoke up, or : here; this screen connects by itself."
+    # What is printed once is no screen.
+    assert text(banner(view_of(snapshots.DOWN), screen=False)) == "○ The lab isn't up. Type invoke up."
+    bound = replace(view_of(snapshots.DOWN), keys={"palette": "f2"})
+    assert "or f2 here" in text(banner(bound))
+    away = replace(snapshots.DOWN, lab=LabInfo("db7.example.com", "", "", "", "remote"))
+    said = text(banner(replace(view_of(away), readonly=True)))
+    assert "Start it on db7.example.com, and see that its ports reach here" in said
+    assert "invoke" not in said
     assert banner(view_of(snapshots.WAITING)) == ()
     assert banner(view_of(snapshots.DRIFTED)) == ()
+
+
+def test_a_lab_that_a_person_took_down_is_no_failure() -> None:
+    view = view_of(snapshots.TAKEN_DOWN)
+    by = "aken down by ada.lovelace@example.com at 14:03"
+    assert text(banner(view)).startswith(f"■ T{by}. Type invoke up")
+    assert standing(view)[1] == "taken down"
+    services = panel("services", snapshots.TAKEN_DOWN)
+    spilled = [row.spill[1].spans for row in services.rows if row.spill]
+    shown = [
+        title_line(view, 200),
+        banner(view),
+        services.status,
+        *spilled,
+        *(row.cells["name"].spans for row in services.rows),
+    ]
+    assert not {Tone.BAD, Tone.WARN} & {span.tone for line in shown for span in line}
+    assert "Taken down by" in "".join(text(line) for line in text_lines(view, 180)[:2])
+    assert services.rows[0].spill
+    assert services.rows[0].spill[1].text == f"stopped  t{by}"
+    assert text(panel("runs", snapshots.TAKEN_DOWN).status) == "as it was 12s ago"
+    # One that is down for another reason makes it a failure.
+    crashed = snapshots.TAKEN_DOWN.services.map(lambda s: (replace(s[0], stopped=False), *s[1:]))
+    assert standing(view_of(replace(snapshots.TAKEN_DOWN, services=crashed)))[2] is Tone.BAD
 
 
 def test_a_lab_is_up_as_long_as_anything_of_it_answers() -> None:
@@ -126,9 +161,14 @@ def test_a_service_that_is_not_up_shows_its_reason_instead_of_figures() -> None:
     assert "MLflow: no answer" in text(panel("services", snapshots.DRIFTED).status)
 
 
-def test_services_status_counts_only_what_must_run() -> None:
+def test_services_status_counts_what_is_installed() -> None:
     assert text(panel("services", snapshots.HEALTHY).status).startswith("10/10 up")
     assert text(panel("services", snapshots.DRIFTED).status).startswith("8/10 up")
+    # What the lab can do without counts as soon as it is there: as many as there are rows that say so.
+    there = snapshots.HEALTHY.services.map(
+        lambda states: tuple(replace(s, health=Health.UP) if s.name == "alertmanager" else s for s in states)
+    )
+    assert text(panel("services", replace(snapshots.HEALTHY, services=there)).status).startswith("11/11 up")
 
 
 def test_a_running_run_shows_its_step_and_its_time_so_far() -> None:

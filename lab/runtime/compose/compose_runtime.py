@@ -87,6 +87,7 @@ class ComposeRuntime:
         claim = self._in_engine().claim()
         self._lock.acquire(note)
         write_mark(self._config, COMPOSE, self.stack.store, claim.lab_id)
+        stopped_services.forget_down(self._config.home)
         self._ensure_images(note)
         # Only now is it known which services have an image.
         # What is there without a label can't be given one: Compose would make it anew, and ask to lose its data.
@@ -204,10 +205,10 @@ class ComposeRuntime:
         with understood("stopping containers"), ThreadPoolExecutor(max_workers=6) as pool:
             list(pool.map(lambda container: api.stop(container, timeout=int(deadline_s)), alive))
 
-    def down(self, note: Note) -> bool:
+    def down(self, note: Note, by: str = "") -> bool:
         if not self._layout.marker.exists():
             return self._stop_all()
-        with self._lock.held(note):
+        with self._lock.held(note), stopped_services.kept_down(self._config.home, by):
             return self._stop_all()
 
     def _stop_all(self) -> bool:
@@ -268,6 +269,7 @@ class ComposeRuntime:
         # One that is down while others run was stopped by itself.
         alone = any(container.running for container in found.values())
         stops = stopped_services.read(self._config.home) if alone else {}
+        down = stopped_services.taken_down(self._config.home)
         cores, measured_at = self._containers.cores(), self._containers.measured_at
         facts = {}
         for spec in CATALOGUE:
@@ -275,8 +277,10 @@ class ComposeRuntime:
                 reason, remedy = missing[spec.name]
                 facts[spec.name] = ProcessFact("absent", reason=reason, remedy=remedy)
             else:
-                fact = process_fact(found.get(spec.name), memory, alone, cores, measured_at)
-                facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name))
+                fact = process_fact(container := found.get(spec.name), memory, alone, cores, measured_at)
+                if container and container.running:
+                    fact = replace(fact, cpu_s=self._containers.spent().get(container.id))
+                facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
         return facts
 
     def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:

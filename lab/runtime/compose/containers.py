@@ -155,6 +155,10 @@ class Containers:
         """Cores in use by container id, as of the newest reading that `memory` made; of those that were read twice."""
         return self._cores
 
+    def spent(self) -> Mapping[str, float]:
+        """Processor time (seconds) since each container began, by id, as of that reading."""
+        return {one: seconds for one, (seconds, _) in self._spent.items()}
+
     def _reader(self, ids: Sequence[str]) -> threading.Thread | None:
         """The thread that reads just now, begun when a reading is due; None when there is nothing to read."""
         with self._reading_lock:

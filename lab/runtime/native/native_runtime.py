@@ -85,6 +85,7 @@ class NativeRuntime:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         refuse_foreign(self.layout.run)
         self._end_orphans(note)
+        stopped_services.forget_down(self.layout.home)
         tools = self._tools(note)
         if ensure_cluster(tools.postgres, self.layout, self._config.secrets.postgres):
             note("made a PostgreSQL cluster")
@@ -117,11 +118,11 @@ class NativeRuntime:
     def release(self) -> None:
         self._lock.release()
 
-    def down(self, note: Note) -> bool:
+    def down(self, note: Note, by: str = "") -> bool:
         self._binaries.forget()
         if not self.layout.marker.exists():
             return self._stop_all(note)
-        with self._lock.held(note):
+        with self._lock.held(note), stopped_services.kept_down(self._config.home, by):
             return self._stop_all(note)
 
     def nuke(self, note: Note) -> None:
@@ -154,6 +155,7 @@ class NativeRuntime:
         memory, cpu = self._memory.of(pids.values()), self._cpu.of(pids.values())
         # In a lab that is down nothing else was stopped by itself.
         stops = stopped_services.read(self._config.home) if states else {}
+        down = stopped_services.taken_down(self._config.home)
         facts: dict[Service, ProcessFact] = {}
         for spec in CATALOGUE:
             if spec.name in absent:
@@ -163,8 +165,9 @@ class NativeRuntime:
             else:
                 fact = _fact(states.get(spec.name), restarts.get(spec.name, 0))
                 if pid := pids.get(spec.name):
-                    fact = replace(fact, memory_bytes=memory[pid], cpu=cpu[pid], measured_at=self._cpu.measured_at)
-                facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name))
+                    fact = replace(fact, memory_bytes=memory[pid], cpu=cpu[pid], cpu_s=self._cpu.seconds.get(pid))
+                    fact = replace(fact, measured_at=self._cpu.measured_at)
+                facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
         return facts
 
     def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:

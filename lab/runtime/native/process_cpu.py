@@ -44,6 +44,11 @@ class CpuMeter:
             self._read(wanted, passed)
         return {pid: self._cores.get(pid) for pid in wanted}
 
+    @property
+    def seconds(self) -> Mapping[int, float]:
+        """Processor time since each process began, by pid, as of the newest reading."""
+        return self._totals
+
     def _read(self, wanted: set[int], passed: float) -> None:
         totals = _trees(self._processes(), wanted)
         before, self._totals = self._totals, totals

@@ -70,7 +70,7 @@ class AlertScreen(DetailScreen["AlertSource"]):
         if name == "runbook":
             return page("Runbook", self.got("runbook"), self.view, "The section is empty.", present.runbook)
         if name == "silences":
-            nothing = "Nothing is silenced.\n`s` silences this alert."
+            nothing = f"Nothing is silenced.\n`{self.view.key('silence', 's')}` silences this alert."
             return page("Silences", self.silences, self.view, nothing, lambda known: present.silences(known, self.view))
         if self.alert is None:
             return PanelView("About", message=note("It isn't active any more."))

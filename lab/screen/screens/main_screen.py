@@ -133,7 +133,7 @@ class MainScreen(Screen[None]):
             self._choice = choice
             self.refresh_bindings()
         shown = narrowed(view)
-        self._needs.show(needs(shown))
+        self._needs.show(needs(shown), view.key("what-needs-you", "!"))
         for name, panel in self._panels.items():
             panel.show(PARTS[name].panel(shown))
         self._show_activity(view)
@@ -178,7 +178,8 @@ class MainScreen(Screen[None]):
         if model:
             self.post_message(Narrowed(model))
         else:
-            self.notify("This row is of no model: choose another one, or type its name after `:`.", markup=False)
+            palette = self._view.key("palette", ":")
+            self.notify(f"This row is of no model: choose another one, or type its name after {palette}.", markup=False)
 
     def action_widen(self) -> None:
         """Shows every model again."""

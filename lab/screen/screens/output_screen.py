@@ -43,13 +43,14 @@ class OutputCame(Message):
 
 
 class OutputScreen(Screen[None]):
-    """Runs `argv` and shows what it prints; leaving ends it."""
+    """Runs `argv` and shows what it prints; leaving ends it, by a key that is called `leave`."""
 
     CSS_PATH = Path(__file__).parents[1] / "detail.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,backspace", "back", "Back", key_display="esc")]
 
-    def __init__(self, title: str, argv: Sequence[str]) -> None:
+    def __init__(self, title: str, argv: Sequence[str], leave: str = "esc") -> None:
         super().__init__()
+        self._leave = leave
         self._title, self._argv = title, list(argv)
         self._subject, self._page = Subject(), FeedPage("output", 1)
         self.code: int | None = None
@@ -69,7 +70,7 @@ class OutputScreen(Screen[None]):
         if self.problem:
             state = Span(self.problem, Tone.BAD)
         elif self.code is None:
-            state = Span("◐ running; esc ends it", Tone.ACCENT)
+            state = Span(f"◐ running; {self._leave} ends it", Tone.ACCENT)
         else:
             state = Span("✓ ended", Tone.OK) if self.code == 0 else Span(f"✗ ended with {self.code}", Tone.BAD)
         self._subject.show(subject(Span(self._title, Tone.STRONG), state, Span(clean(self._argv[0]), Tone.MUTED)))

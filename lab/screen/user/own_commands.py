@@ -77,7 +77,7 @@ class OwnCommands:
             case Output.SCREEN:
                 from lab.screen.screens.output_screen import OutputScreen
 
-                self._app.push_screen(OutputScreen(command.title, argv))
+                self._app.push_screen(OutputScreen(command.title, argv, self._app.key_of("back", "esc")))
             case Output.TERMINAL:
                 self._in_terminal(command, argv)
             case Output.NONE:

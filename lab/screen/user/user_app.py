@@ -63,6 +63,8 @@ class UserApp(ActionApp):
             if problem:
                 self.keys_refused = True
                 self.set_keymap({})
+                for lab in self.labs:
+                    lab.view = replace(lab.view, keys={})
                 self._complain(problem)
 
     def _complain(self, problem: LabError | None) -> None:

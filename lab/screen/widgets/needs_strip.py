@@ -24,13 +24,14 @@ class NeedsStrip(Static):
         self._needs: tuple[Need, ...] = ()
         self._at: Need | None = None
         self._line: Line = ()
+        self._key = ""
         self._places: list[tuple[int, int, int]] = []
 
-    def show(self, found: tuple[Need, ...]) -> None:
-        """Takes what there is now."""
-        if found == self._needs:
+    def show(self, found: tuple[Need, ...], key: str) -> None:
+        """Takes what there is now, and how the key that goes through it is called."""
+        if (found, key) == (self._needs, self._key):
             return
-        self._needs = found
+        self._needs, self._key = found, key
         same = (one for one in found if self._at and (one.part, one.key) == (self._at.part, self._at.key))
         self._at = next(same, None)
         # Its height is fixed: only its coming and going lays out the screen again.
@@ -61,7 +62,7 @@ class NeedsStrip(Static):
         if not self._needs or not self.content_size.width:
             return
         at = self._needs.index(self._at) if self._at in self._needs else -1
-        line, self._places = strip(self._needs, at, self.content_size.width)
+        line, self._places = strip(self._needs, at, self.content_size.width, self._key)
         if line != self._line:
             self._line = line
             self.update(content(line), layout=False)
