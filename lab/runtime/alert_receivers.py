@@ -15,7 +15,8 @@ from lab.base.errors import SettingsError
 
 _MOST_BYTES = 4096
 _ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
-_SERVER = re.compile(r"[A-Za-z0-9.-]+:\d{1,5}")
+_SERVER = re.compile(r"[A-Za-z0-9.-]+:(\d{1,5})")
+_HIGHEST_PORT = 65535
 
 
 class Kind(StrEnum):
@@ -70,7 +71,8 @@ def _email(settings: AlertSettings) -> Mapping[str, Any]:
         if not all(_ADDRESS.fullmatch(one) for one in addresses):
             remedy = f"Set {name} to an address such as team@example.com, or take every ALERT_EMAIL_… and SMTP_… out."
             raise SettingsError(f"{name}={value!r} is no e-mail address.", remedy)
-    if not _SERVER.fullmatch(settings.smtp_server):
+    server = _SERVER.fullmatch(settings.smtp_server)
+    if not server or not 0 < int(server[1]) <= _HIGHEST_PORT:
         raise SettingsError(
             f"ALERT_SMTP_SERVER={settings.smtp_server!r} is no host with a port.",
             "Set it to something like smtp.example.com:587.",
@@ -103,6 +105,12 @@ def _url(name: str, path: Path) -> tuple[str, str]:
 
 def _secret(name: str, path: Path) -> str:
     """The one line of a file that nobody else may read."""
+    if re.search(r"(?:\A|/)https?:/", str(path)):
+        # Not shown: what was taken for a path is the secret itself.
+        raise SettingsError(
+            f"{name} holds a URL, where the name of a file belongs.",
+            "Write the URL into a file of your own, mode 0600, and that file's name here: see docs/alerts.md.",
+        )
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:

@@ -24,12 +24,6 @@ class Alertmanager:
         # Answered with nothing at all, which isn't JSON.
         await self._http.send("POST", "/api/v2/alerts", {}, body.encode(), {"Content-Type": "application/json"})
 
-    async def receivers(self) -> frozenset[str]:
-        """The names of the receivers that it was started with."""
-        answer = await self._http.get_json("/api/v2/receivers")
-        with understanding(self._http.title, self._http.remedy):
-            return frozenset(text(mapping(item)["name"]) for item in items(answer))
-
     async def silence(
         self, labels: Mapping[str, str], begin: datetime, end: datetime, author: str, comment: str
     ) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from lab.base.alerts import Firing
 from lab.base.catalogue import ProcessFact, Service
-from lab.base.errors import LabError, ServiceUnavailable
+from lab.base.errors import LabError
 from lab.operations.alert_history import alert_history
 from lab.operations.alert_test import Answer, Outcome, alert_test, answers
 from lab.runtime.alert_receivers import Kind, Receiver
@@ -52,10 +52,13 @@ def test_an_smtp_server_that_refuses_is_told_with_its_code() -> None:
 
 
 class Running:
-    """A runtime with an Alertmanager whose log has `lines`."""
+    """A runtime with an Alertmanager whose log has `lines`, and which `up` would start with what `changed`."""
 
-    def __init__(self, lines: Sequence[str] = (), state: str = "running") -> None:
-        self.lines, self.state = lines, state
+    def __init__(self, lines: Sequence[str] = (), state: str = "running", changed: Sequence[str] = ()) -> None:
+        self.lines, self.state, self.changed = lines, state, changed
+
+    def changes(self) -> Mapping[Service, Sequence[str]]:
+        return {Service.ALERTMANAGER: self.changed} if self.changed else {}
 
     def facts(self) -> Mapping[Service, ProcessFact]:
         return {Service.ALERTMANAGER: ProcessFact(self.state, reason="no binary on PATH", remedy="Install it.")}
@@ -72,10 +75,8 @@ def webhook(tmp_path: Path) -> dict[str, str]:
     return {"ALERT_WEBHOOK_URL_FILE": str(path), "ALERTMANAGER_PASSWORD": "secret"}
 
 
-def served(asked: list[Any], names: Sequence[str]) -> httpx.MockTransport:
+def served(asked: list[Any]) -> httpx.MockTransport:
     def serve(request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/api/v2/receivers":
-            return httpx.Response(200, json=[{"name": name} for name in names])
         asked.append(json.loads(request.content))
         return httpx.Response(200)
 
@@ -85,9 +86,7 @@ def served(asked: list[Any], names: Sequence[str]) -> httpx.MockTransport:
 async def test_each_receiver_gets_an_alert_of_its_own(tmp_path: Path) -> None:
     asked: list[Any] = []
     runtime: Any = Running(LINES)
-    result = await alert_test(
-        config(tmp_path, **webhook(tmp_path)), runtime, transport=served(asked, ["nobody", "webhook"])
-    )
+    result = await alert_test(config(tmp_path, **webhook(tmp_path)), runtime, transport=served(asked))
 
     (alert,) = asked[0]
     assert (alert["labels"]["alertname"], alert["labels"]["receiver_tried"]) == ("AlertTest", "webhook")
@@ -97,9 +96,7 @@ async def test_each_receiver_gets_an_alert_of_its_own(tmp_path: Path) -> None:
 
 async def test_a_receiver_of_which_nothing_is_heard_has_failed_at_the_deadline(tmp_path: Path) -> None:
     runtime: Any = Running()
-    result = await alert_test(
-        config(tmp_path, **webhook(tmp_path)), runtime, deadline_s=0.1, transport=served([], ["webhook"])
-    )
+    result = await alert_test(config(tmp_path, **webhook(tmp_path)), runtime, deadline_s=0.1, transport=served([]))
     assert [one.outcome for one in result.answers] == [Outcome.SILENT]
     assert not result.succeeded
 
@@ -111,8 +108,14 @@ async def test_what_stands_in_the_way_is_said_with_a_remedy(tmp_path: Path) -> N
     absent: Any = Running(state="absent")
     with pytest.raises(LabError, match=r"no Alertmanager here, .*no binary on PATH.* Install it\."):
         await alert_test(config(tmp_path, **webhook(tmp_path)), absent)
-    with pytest.raises(ServiceUnavailable, match="Type `invoke up`"):
-        await alert_test(config(tmp_path, **webhook(tmp_path)), runtime, transport=served([], ["nobody"]))
+
+
+async def test_an_alertmanager_that_would_tell_others_than_are_shown_is_not_tried(tmp_path: Path) -> None:
+    asked: list[Any] = []
+    runtime: Any = Running(LINES, changed=["file alertmanager.yml"])
+    with pytest.raises(LabError, match=r"other settings than there are now.* Type `invoke up`"):
+        await alert_test(config(tmp_path, **webhook(tmp_path)), runtime, transport=served(asked))
+    assert asked == []
 
 
 async def test_the_history_tells_each_time_that_an_alert_fired(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def _told(starts: "Starts", tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def told(_told: Told) -> Told:
     """The same, with receivers that take everything."""
-    _told.chat.status, _told.mail.refusing = 200, False
+    _told.people.status, _told.chat.status, _told.mail.refusing = 200, 200, False
     return _told
 
 
@@ -83,14 +83,14 @@ def test_alert_test_says_what_each_receiver_answered(told: Told) -> None:
     assert "AlertTest" in told.mail.messages[-1]
     assert told.chat.messages[-1][0] == "/very-secret"
 
-    told.chat.status, told.mail.refusing = 404, True
+    told.people.status, told.chat.status, told.mail.refusing = 500, 404, True
     code, answers = tried(told)
     assert code == 1
     assert answers == {
         "slack": ("refused", 404),
-        "webhook": ("sent", None),
+        "webhook": ("refused", 500),
         "email": ("refused", 550),
-        "watchdog": ("sent", None),
+        "watchdog": ("refused", 500),
     }
 
 
@@ -102,6 +102,14 @@ def test_where_alerts_go_is_told_to_nobody(told: Told) -> None:
     assert not [path.name for path in logs if "very-secret" in path.read_text(errors="replace")]
     for command in (("doctor", "--json"), ("status", "--json"), ("logs", "alertmanager")):
         assert "very-secret" not in told.lab.invoke(*command, check=False, **told.settings).stdout
+
+
+def test_receivers_of_which_alertmanager_does_not_know_yet_are_not_tried(told: Told) -> None:
+    other = {**told.settings, "ALERT_WEBHOOK_URL_FILE": secret(told.folder, "other", told.chat.url)}
+    done = told.lab.invoke("alert-test", check=False, **other)
+    assert done.returncode == 1
+    assert "Alertmanager was started with other settings" in done.stderr
+    assert "Type `invoke up`" in done.stderr
 
 
 def test_a_wrong_setting_is_one_error_before_anything_starts(told: Told) -> None:

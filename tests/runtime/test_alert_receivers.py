@@ -98,6 +98,13 @@ def test_a_file_without_a_url_is_refused_and_what_it_holds_is_not_told(text: str
     assert "SECRET" not in str(caught.value)
 
 
+@pytest.mark.parametrize("given", ["https:/hooks.example.com/SECRET", "/lab/http:/hooks.example.com/SECRET"])
+def test_a_url_in_place_of_a_file_is_refused_and_not_shown(given: str) -> None:
+    with pytest.raises(SettingsError, match=r"ALERT_SLACK_URL_FILE holds a URL") as caught:
+        receivers(AlertSettings(slack_url_file=Path(given)))
+    assert "SECRET" not in str(caught.value)
+
+
 def test_a_file_that_is_not_there_or_that_others_may_read_is_refused(secret: Any, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"ALERT_SLACK_URL_FILE: .*absent can't be read: No such file"):
         receivers(AlertSettings(slack_url_file=tmp_path / "absent"))
@@ -115,6 +122,7 @@ def test_a_file_that_is_not_there_or_that_others_may_read_is_refused(secret: Any
         ({"email_to": ""}, "ALERT_EMAIL_TO"),
         ({"email_from": "a@b, "}, "ALERT_EMAIL_FROM"),
         ({"smtp_server": "mail"}, "ALERT_SMTP_SERVER"),
+        ({"smtp_server": "mail:99999"}, "ALERT_SMTP_SERVER"),
         ({"smtp_user": "lab"}, "ALERT_SMTP_PASSWORD_FILE"),
     ],
 )

@@ -1,6 +1,5 @@
 """Whether alerts reach anybody: the receivers in the settings, and what Alertmanager thinks of them."""
 
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -10,14 +9,12 @@ from typing import Any
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.operations.doctor.finding import Finding, Verdict
-from lab.runtime.alert_receivers import Kind, receivers
+from lab.runtime.alert_receivers import receivers
 from lab.runtime.alertmanager_config import render
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.binaries.packages import ALERTMANAGER
 
 _CHECK_S = 20.0
-# The first that keeps a webhook's URL out of its log.
-_DISCREET = (0, 26)
 
 
 def examine_alerts(config: LabConfig, binaries: Resolver | None = None) -> Finding:
@@ -36,9 +33,6 @@ def examine_alerts(config: LabConfig, binaries: Resolver | None = None) -> Findi
         if said := _refused(binaries, text):
             hidden = _hidden(said, [dict(one.configuration) for one in known])
             return Finding("alerts", Verdict.FAIL, f"Alertmanager refuses the receivers: {hidden}", "Mend ALERT_….")
-        if {one.kind for one in known} & {Kind.WEBHOOK, Kind.WATCHDOG} and _talkative(found.version or ""):
-            detail = f"Alertmanager {found.version} writes a webhook's URL into its log when it can't reach it"
-            return Finding("alerts", Verdict.WARN, detail, "Use 0.26 or newer, or a URL that is no secret.")
     return Finding("alerts", Verdict.OK, f"told are {', '.join(f'{one.kind} ({one.host})' for one in known)}")
 
 
@@ -80,8 +74,3 @@ def _secrets(given: object) -> Iterator[str]:
         yield from (given[name] for name in ("url", "api_url", "auth_password") if name in given)
         for one in given.values():
             yield from _secrets(one)
-
-
-def _talkative(version: str) -> bool:
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return found is not None and (int(found[1]), int(found[2])) < _DISCREET

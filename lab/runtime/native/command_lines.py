@@ -36,13 +36,14 @@ class Tools:
 
 @dataclass(frozen=True)
 class Command:
-    """How a service is started. The environment may hold secrets."""
+    """How a service is started. The environment may hold secrets; with `hide_urls` its log shows of URLs the host."""
 
     argv: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
     folder: Path
     stop_signal: str = "TERM"
     stop_group: bool = True
+    hide_urls: bool = False
 
 
 def base_environment(layout: Layout) -> dict[str, str]:
@@ -159,7 +160,8 @@ def _alertmanager(config: LabConfig, layout: Layout, tools: Tools) -> Command:
         str(layout.alertmanager),
     )
     argv = dying_with_parent([*tools.alertmanager, *options])
-    return Command(argv, base_environment(layout), layout.alertmanager)
+    # Before 0.26 it logs the URL of a webhook that it can't reach, which is a secret.
+    return Command(argv, base_environment(layout), layout.alertmanager, hide_urls=config.alerts.any)
 
 
 def _grafana(config: LabConfig, layout: Layout, tools: Tools) -> Command:

@@ -61,6 +61,8 @@ def launch_spec(command: Command, files: Mapping[str, str]) -> str:
         "environment": dict(command.environment),
         "folder": str(command.folder),
         "files": dict(files),
+        # Left out where it says nothing, so that services of an earlier lab go on as they are.
+        **({"hide_urls": True} if command.hide_urls else {}),
     }
     return json.dumps(spec, indent=1, sort_keys=True)
 
@@ -92,8 +94,8 @@ def _differences(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping
         before, after = old.get(kind, {}), new[kind]
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         found += [f"{word} {name}" for name in changed]
-    lines = {"command": "command line", "folder": "folder"}
-    return found + [word for kind, word in lines.items() if old.get(kind) != new[kind]]
+    lines = {"command": "command line", "folder": "folder", "hide_urls": "what its log shows"}
+    return found + [word for kind, word in lines.items() if old.get(kind) != new.get(kind)]
 
 
 def _digest(text: str) -> str:
