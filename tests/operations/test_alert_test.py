@@ -113,7 +113,7 @@ async def test_what_stands_in_the_way_is_said_with_a_remedy(tmp_path: Path) -> N
 async def test_an_alertmanager_that_would_tell_others_than_are_shown_is_not_tried(tmp_path: Path) -> None:
     asked: list[Any] = []
     runtime: Any = Running(LINES, changed=["file alertmanager.yml"])
-    with pytest.raises(LabError, match="other settings than there are now.* Type `invoke up`"):
+    with pytest.raises(LabError, match=r"other settings than there are now.* Type `invoke up`"):
         await alert_test(config(tmp_path, **webhook(tmp_path)), runtime, transport=served(asked))
     assert asked == []
 
