@@ -79,7 +79,7 @@ def read_times(text: str) -> Times:
 
 
 def read_values(given: Sequence[str], board: Dashboard) -> dict[str, list[str]]:
-    """Values of the dashboard's variables as `name=value`; a name that is given again has several. Raises UsageError."""
+    """Values of the dashboard's variables as `name=value`; several of a name that is given again. Raises UsageError."""
     known = [one.name for one in board.variables]
     found: dict[str, list[str]] = {}
     for text in given:
