@@ -65,7 +65,7 @@ def governance(entries: int) -> Sequence[LabCollector]:
     while watch.status.checked < entries:
         watch.refresh()
     versions = [ModelVersion("M", str(i), 1.0 * i, tags={"approval_state": "pending_staging"}) for i in range(VERSIONS)]
-    seen = RegistryStatus(True, versions, 1, known=True)
+    seen = RegistryStatus(True, versions, ("M",), 1, known=True)
     return [GovernanceCollector(lambda: watch.status, lambda: seen), BackupCollector(Path(tempfile.gettempdir()))]
 
 
@@ -76,7 +76,7 @@ def drift(rows: int) -> Sequence[LabCollector]:
     baseline = profile(read_rows([header, *lines]), "b" * 64, *CONTRACT.profiled)
     many = (lines[i % len(lines)] for i in range(rows))
     report = compare(baseline, read_rows([header, *many]), "c" * 64, 1.0)
-    return [DriftCollector(lambda: DriftStatus(report, 1), 30)]
+    return [DriftCollector(lambda: {"M": DriftStatus(report, 1)}, 30)]
 
 
 def scrape_ms(collectors: Sequence[LabCollector]) -> float:
@@ -87,6 +87,8 @@ def scrape_ms(collectors: Sequence[LabCollector]) -> float:
         began = time.perf_counter()
         generate_latest(made)
         times.append((time.perf_counter() - began) * 1000)
+    if failures := sum(one.failures for one in collectors):
+        raise SystemExit(f"{failures} scrapes went without some metrics: what they took says nothing")
     return statistics.median(times)
 
 

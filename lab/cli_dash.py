@@ -52,7 +52,7 @@ def _run(options: argparse.Namespace) -> int:
     config = config_of(endpoints(options))
     board = open_board(config.root, options.name)
     times = read_times(options.times) if options.times else Times(board.begin, board.end)
-    wish = Wish(board, times, read_values(options.var))
+    wish = Wish(board, times, read_values(options.var, board))
     return _screen(options, wish) if opens_screen(options) else _once(options, wish)
 
 

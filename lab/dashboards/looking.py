@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from lab.base.errors import UsageError
+from lab.base.similar import meant
 from lab.dashboards.answers import PanelData
 from lab.dashboards.asking import Asking, span_for
 from lab.dashboards.drawing.draw_lines import View
@@ -73,18 +74,22 @@ def read_times(text: str) -> Times:
     now = datetime.now().astimezone()
     found = moment(begin.strip(), now), moment((end or "now").strip(), now, end=True)
     if found[0] is None or found[1] is None or found[1] - found[0] < SHORTEST_S:
-        raise UsageError(f"--range {text!r} is no range of at least {SHORTEST_S:g} s.", _EXAMPLE)
+        raise UsageError(f"--range {text!r} is no range between {SHORTEST_S:g} s and a year.", _EXAMPLE)
     return Times(begin.strip(), (end or "now").strip())
 
 
-def read_values(given: Sequence[str]) -> dict[str, list[str]]:
-    """Values of variables as `name=value`; a name that is given again has several. Raises UsageError."""
+def read_values(given: Sequence[str], board: Dashboard) -> dict[str, list[str]]:
+    """Values of the dashboard's variables as `name=value`; several of a name that is given again. Raises UsageError."""
+    known = [one.name for one in board.variables]
     found: dict[str, list[str]] = {}
     for text in given:
         name, sign, value = text.partition("=")
         if not sign or not name.strip():
             raise UsageError(f"--var {text!r} isn't NAME=VALUE.", "Type it as --var job=mlflow.")
-        found.setdefault(name.strip(), []).append(value)
+        if (name := name.strip()) not in known:
+            there = f"It has {', '.join(known)}." if known else "It has none."
+            raise UsageError(f"{board.title} has no variable {name!r}.", meant(name, known) + there)
+        found.setdefault(name, []).append(value)
     return found
 
 

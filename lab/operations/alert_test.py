@@ -108,7 +108,7 @@ def _require(runtime: Runtime) -> None:
 
 
 def _refuse_older_settings(runtime: Runtime) -> None:
-    """Raises LabError when Alertmanager was started with others: it would tell whom they named, and not who is shown."""
+    """Raises LabError when Alertmanager was started with others: it would tell those that they named."""
     if Service.ALERTMANAGER in runtime.changes():
         raise LabError(
             "Alertmanager was started with other settings than there are now, and would tell other receivers.",

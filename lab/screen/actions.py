@@ -120,7 +120,7 @@ _ALL = (
         "As `invoke stop`: it stays stopped until somebody starts it",
         "services",
         Ask.CONFIRM,
-        "Stops the service until somebody starts it again. Its data stays.",
+        "Stops the service until somebody starts it again; alerts tell that it is down. Its data stays.",
     ),
     Action(
         "restart",

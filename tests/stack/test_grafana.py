@@ -109,6 +109,24 @@ def test_what_is_true_or_false_has_words_for_it(panel: dict[str, Any]) -> None:
         assert all(text["text"] for text in texts.values())
 
 
+# One series per model, unless something sums them up.
+PER_MODEL = re.compile(r"(?<![\w(])(?:increase\()?(?:synthetic_data_(?!check_interval)|governance_versions_)")
+
+
+@pytest.mark.parametrize("panel", CHARTS)
+def test_what_there_is_of_each_model_has_a_name(panel: dict[str, Any]) -> None:
+    several = [one for one in panel["targets"] if PER_MODEL.search(one["expr"]) and panel["type"] != "table"]
+    assert not [one["expr"] for one in several if "{{" not in one["legendFormat"]]
+
+
+def test_the_table_of_alerts_names_each_column_once() -> None:
+    (table,) = [panel for panel in OVERVIEW["panels"] if panel["title"] == "Pending and firing alerts"]
+    options = table["transformations"][0]["options"]
+    assert options["excludeByName"]["job"]  # the label `service` says whom an alert is about
+    assert "service" in options["indexByName"]
+    assert "service" not in options["renameByName"].values()
+
+
 @pytest.mark.parametrize("panel", CHARTS)
 def test_a_panel_has_a_unit_and_thresholds(panel: dict[str, Any]) -> None:
     defaults = panel["fieldConfig"]["defaults"]

@@ -225,8 +225,9 @@ TESTS = [
 ]
 
 
-def test_every_alert_fires_when_it_should_and_only_then() -> None:
-    tested = run("promtool", "test", "rules", *map(str, TESTS))
+@pytest.mark.parametrize("tests", TESTS, ids=lambda path: path.stem)
+def test_every_alert_fires_when_it_should_and_only_then(tests: Path) -> None:
+    tested = run("promtool", "test", "rules", str(tests))
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
