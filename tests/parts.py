@@ -31,6 +31,9 @@ _FOLDERS: Mapping[str, Sequence[str]] = {
 _REST = tuple(f"--ignore={folder}" for folders in _FOLDERS.values() for folder in folders)
 # The longest part first, as whatever begins last holds up the end; the last one has work for both cores by itself.
 _ORDER = ("containers", "hurt labs", "rest", "fresh labs", "labs", "screen", "debian", "terraform")
+# More parts at once than cores, as each waits about as long as it computes: for a service, an alert, a deadline. A lab
+# takes 1.5 GB, a part at most two of them.
+_PER_CORE = 2
 PARTS: Mapping[str, Sequence[str]] = {name: {**_FOLDERS, "rest": _REST}[name] for name in _ORDER}
 # The parts with tests that need no running lab, and those tests.
 _QUICK = ("screen", "rest", "terraform")
@@ -89,8 +92,7 @@ def run(quick: bool = False) -> int:
     _interruptible()
     try:
         while waiting or running:
-            # One more than there are cores: each spends a good part of its time waiting.
-            while waiting and len(running) <= (os.cpu_count() or 1):
+            while waiting and len(running) < _PER_CORE * (os.cpu_count() or 1):
                 with _deferred_interruption():
                     part = Part.started(waiting.popleft(), UNMARKED if quick else ())
                     running[part.name] = part
