@@ -17,18 +17,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-# Name → the folders that it collects. The rest is what no other part has. Labs that tests hurt are apart from the one
-# that tests only use: either part waits for services about as long as it computes, so that two cores hold both.
+# Name → the folders that it collects. The rest is what no other part has. Labs that tests hurt, that they begin in
+# another way, and the one that they only use are apart, so that one waits for services while another computes.
 _FOLDERS: Mapping[str, Sequence[str]] = {
     "containers": ("tests/compose",),
     "hurt labs": ("tests/own_labs",),
+    "fresh labs": ("tests/fresh_labs",),
     "labs": ("tests/live",),
+    "debian": ("tests/debian",),
     "terraform": ("tests/terraform",),
     "screen": ("tests/screen", "tests/views", "tests/commands", "tests/recording"),
 }
 _REST = tuple(f"--ignore={folder}" for folders in _FOLDERS.values() for folder in folders)
-# The longest part first, as whatever begins last holds up the end.
-_ORDER = ("containers", "hurt labs", "rest", "labs", "screen", "terraform")
+# The longest part first, as whatever begins last holds up the end; the last one has work for both cores by itself.
+_ORDER = ("containers", "hurt labs", "rest", "fresh labs", "labs", "screen", "debian", "terraform")
+# More parts at once than cores, as each waits about as long as it computes: for a service, an alert, a deadline. A lab
+# takes 1.5 GB, a part at most two of them.
+_PER_CORE = 2
 PARTS: Mapping[str, Sequence[str]] = {name: {**_FOLDERS, "rest": _REST}[name] for name in _ORDER}
 # The parts with tests that need no running lab, and those tests.
 _QUICK = ("screen", "rest", "terraform")
@@ -87,8 +92,7 @@ def run(quick: bool = False) -> int:
     _interruptible()
     try:
         while waiting or running:
-            # One more than there are cores: each spends a good part of its time waiting.
-            while waiting and len(running) <= (os.cpu_count() or 1):
+            while waiting and len(running) < _PER_CORE * (os.cpu_count() or 1):
                 with _deferred_interruption():
                     part = Part.started(waiting.popleft(), UNMARKED if quick else ())
                     running[part.name] = part

@@ -17,6 +17,7 @@ from lab.base.interruption import PIPE_CLOSED
 from lab.screen import terminal
 from lab.screen.app import LabApp
 from tests.screen import recordings
+from tests.support import forked
 from tests.support.ports import NEVER_STARTED
 
 ROOT = Path(cli.__file__).parents[1]
@@ -36,16 +37,7 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
 
 
 def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lab.cli", *arguments],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    return forked.run([sys.executable, "-m", "lab.cli", *arguments], env)
 
 
 def test_once_on_a_lab_that_is_not_up_prints_what_it_knows_and_what_to_type(nowhere: dict[str, str]) -> None:

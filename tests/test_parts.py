@@ -36,6 +36,8 @@ def test_{part}(kept): time.sleep(100)
 FOLDERS = {
     "containers": "compose",
     "hurt labs": "own_labs",
+    "fresh labs": "fresh_labs",
+    "debian": "debian",
     "labs": "live",
     "screen": "screen",
     "terraform": "terraform",
@@ -77,6 +79,8 @@ def test_quick_ones_are_those_that_need_no_lab(tmp_path: Path) -> None:
     needing = {
         "labs": "lab",
         "hurt labs": "lab",
+        "fresh labs": "lab",
+        "debian": "lab",
         "containers": "compose",
         "terraform": "terraform",
         "screen": "browser",

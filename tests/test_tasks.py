@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.base.catalogue import Service
+from tests.support import forked
 from tests.support.lab import INVOKE, ROOT
 from tests.support.ports import reserved_offset
 
@@ -35,16 +36,7 @@ def nowhere(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def invoke(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [INVOKE, *arguments],
-        cwd=ROOT,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return forked.run([INVOKE, *arguments], env)
 
 
 def test_the_list_reads_like_a_manual(nowhere: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Labs that tests edit, hurt and remove: one for each kind of that, shared by all tests of the kind."""
+"""The lab that tests hurt, shared by all of them; tests/fresh_labs has those that are begun in another way."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.lab import LiveLab
-from tests.support.project import committed
 from tests.support.recovery import all_up
 from tests.support.screens import steady
 
@@ -50,14 +49,3 @@ def _trained(starts: Starts) -> None:
 def trained(_trained: None, spare: LiveLab) -> LiveLab:
     """The same lab, with something to lose."""
     return spare
-
-
-@pytest.fixture(scope="session")
-def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
-    """A lab that has trained once, from a committed copy of the project: its pipeline and its policy may be edited."""
-    folder = tmp_path_factory.mktemp("copied")
-    root = committed(folder / "project")
-    variables = {"POLICY_PATH": str(root / "stack" / "governance" / "policy.yaml"), "RUN_MEMORY_LIMIT_MB": "400"}
-    with LiveLab.prepared(folder, "copied-lab", root, **variables) as lab:
-        lab.invoke("up", "demo-run")
-        yield lab

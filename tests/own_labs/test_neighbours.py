@@ -60,10 +60,10 @@ def test_an_interrupted_up_can_be_taken_back(new_lab: LiveLab) -> None:
 
 
 def test_an_interrupted_up_can_be_gone_on_with_and_nuke_takes_that_lab_whole_and_leaves_the_other(
-    new_lab: LiveLab, copied: LiveLab, tmp_path: Path
+    new_lab: LiveLab, spare: LiveLab, tmp_path: Path
 ) -> None:
     interrupted_and_gone_on_with(new_lab)
-    nuke_takes_one_lab_and_leaves_the_other(new_lab, copied, tmp_path / "audit.jsonl")
+    nuke_takes_one_lab_and_leaves_the_other(new_lab, spare, tmp_path / "audit.jsonl")
 
 
 def interrupted_and_gone_on_with(lab: LiveLab) -> None:

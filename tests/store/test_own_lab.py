@@ -19,6 +19,7 @@ from lab.config import LabConfig
 from lab.operations.own_lab import KEY, require, settle
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, lab_id, write_mark
 from lab.services.s3 import ADMIN
+from tests.support import forked
 from tests.support.keys import make_key
 from tests.support.lab import INVOKE, ROOT
 from tests.support.weed import Weed
@@ -118,16 +119,7 @@ def test_no_command_acts_on_a_lab_at_the_ports_of_one_that_was_never_started(
     before = [list(weed.s3(ADMIN).objects(bucket)) for bucket in lab.buckets]
 
     def said(argv: list[str]) -> str:
-        done = subprocess.run(
-            argv,
-            cwd=ROOT,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
+        done = forked.run(argv, environ, 200)
         return f"{done.returncode} {done.stdout}{done.stderr}"
 
     commands = acting(tmp_path)

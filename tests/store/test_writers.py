@@ -16,7 +16,7 @@ from lab.governance.ledger import Entry, parse, seq_of
 from lab.governance.ledger.writer import Ledger, stored_entries, verify_trail
 from lab.services.s3 import ADMIN
 from tests.store.test_access import entry
-from tests.support.lab import ROOT
+from tests.support.forked import Command
 from tests.support.weed import RealTrail
 
 WRITERS, EACH = 8, 50
@@ -24,12 +24,9 @@ WRITERS, EACH = 8, 50
 pytestmark = pytest.mark.timeout(600)
 
 
-def launch(
-    trail: RealTrail, name: str, file: Path, *more: str, count: int = EACH, die_at: str = ""
-) -> "subprocess.Popen[bytes]":
+def launch(trail: RealTrail, name: str, file: Path, *more: str, count: int = EACH, die_at: str = "") -> Command:
     argv = [sys.executable, "-m", "tests.store.writer", name, str(count), str(file), *more]
-    environ = {**trail.environ(), "DIE_AT": die_at}
-    return subprocess.Popen(argv, cwd=ROOT, env=environ, stderr=subprocess.PIPE)
+    return Command(argv, {**trail.environ(), "DIE_AT": die_at})
 
 
 def end_of_life(dice: random.Random, most: int) -> str:
@@ -73,7 +70,7 @@ def test_eight_writers_at_once_that_are_killed_at_random(trail: RealTrail, tmp_p
     names = [f"w{n}" for n in range(WRITERS)]
     ends = {name: [end_of_life(dice, 20) for _ in range(1 + (n < kills - WRITERS))] for n, name in enumerate(names)}
 
-    def live(name: str) -> "subprocess.Popen[bytes]":
+    def live(name: str) -> Command:
         die_at = ends[name].pop() if ends[name] else ""
         return launch(trail, name, tmp_path / f"{name}.log", die_at=die_at)
 
@@ -84,11 +81,11 @@ def test_eight_writers_at_once_that_are_killed_at_random(trail: RealTrail, tmp_p
         assert time.monotonic() < end, f"still at work: {sorted(writers)}"
         for name, process in list(writers.items()):
             with suppress(subprocess.TimeoutExpired):
-                _, errors = process.communicate(timeout=0.05)
-                if process.returncode == 0:
+                done = process.ended(0.05)
+                if done.returncode == 0:
                     del writers[name]
                     continue
-                assert process.returncode == -signal.SIGKILL, f"{name} failed: {errors.decode()}"
+                assert done.returncode == -signal.SIGKILL, f"{name} failed: {done.stderr}"
                 killed += 1
                 writers[name] = live(name)
 
@@ -156,8 +153,8 @@ def test_several_processes_deliver_one_journal_once(trail: RealTrail, tmp_path: 
         assert away.append_or_keep(entry(number)) is None
     writers = [launch(trail, f"w{n}", tmp_path / f"w{n}.log", str(journal), count=3) for n in range(4)]
     for writer in writers:
-        _, errors = writer.communicate(timeout=120)
-        assert writer.returncode == 0, errors
+        done = writer.ended(120)
+        assert done.returncode == 0, done.stderr
 
     entries = assert_sound(trail, tmp_path)
     late = [one for one in entries if "journal_id" in one.details]
@@ -189,8 +186,8 @@ def test_writers_killed_while_they_deliver_a_journal_deliver_it_once(trail: Real
     while away.waiting():
         # Even when each request delivers an entry, no life is long enough for more than a few.
         writer = launch(trail, "w", tmp_path / "w.log", str(journal), count=10_000, die_at=end_of_life(dice, 8))
-        _, errors = writer.communicate(timeout=120)
-        assert writer.returncode == -signal.SIGKILL, errors
+        done = writer.ended(120)
+        assert done.returncode == -signal.SIGKILL, done.stderr
         kills += 1
         assert kills < 100
 

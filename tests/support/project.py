@@ -3,7 +3,11 @@
 import os
 import shutil
 import subprocess
+import sys
+import sysconfig
 from pathlib import Path
+
+from lab.runtime.images.builder_process import link
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a lab is started from; the packages of the environment are the original's.
@@ -63,3 +67,21 @@ def committed(folder: Path, more: tuple[str, ...] = ()) -> Path:
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "as it was"]):
         git(root, *arguments)
     return root
+
+
+def prepared_alike(environment: Path) -> None:
+    """Gives an environment of the same packages what Python compiled of this one's, and the servers obtained for it.
+
+    Compiling takes longer than installing. What doesn't fit, because a package was installed otherwise, Python compiles
+    anew; names are shared, files aren't: it replaces what it finds.
+    """
+    here, there = Path(sysconfig.get_path("purelib")), next(environment.glob("lib/python3*/site-packages"))
+    for cache in here.rglob("__pycache__"):
+        target = there / cache.relative_to(here)
+        if target.parent.is_dir():
+            # What another process is just writing has two more dots.
+            ignored = shutil.ignore_patterns("*.pyc.*")
+            shutil.copytree(cache, target, copy_function=link, dirs_exist_ok=True, ignore=ignored)
+    if (servers := Path(sys.prefix) / "share" / "mlops-lab").exists():
+        (environment / "share").mkdir(exist_ok=True)
+        (environment / "share" / "mlops-lab").symlink_to(servers)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab import ROOT, LiveLab
-from tests.support.project import committed
+from tests.support.project import committed, prepared_alike
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 
@@ -29,11 +29,17 @@ def blocks() -> list[tuple[str, list[str]]]:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[LiveLab]:
-    """A fresh copy, into which `./run` installs what it needs, as it does for anybody; only uv itself is here."""
+    """A fresh copy, into which `./run` installs what it needs, as it does for anybody.
+
+    Only uv itself is here, and what was compiled and downloaded for the environment that runs this: tests/debian does
+    without.
+    """
     root = committed(tmp_path / "project", ("run", "README.md", "docs"))
     if (ROOT / ".uv").exists():
         (root / ".uv").symlink_to(ROOT / ".uv")
     with LiveLab.prepared(tmp_path, "first-hour", root) as made:
+        made.command("./run", "--list", timeout=1200)
+        prepared_alike(root / ".venv")
         yield made
 
 
