@@ -27,7 +27,7 @@ from benchmarks.ledger import append_rates  # noqa: E402 - run as a file, it mus
 from benchmarks.report import Machine, publish, spread  # noqa: E402
 from docs.tables import table  # noqa: E402
 from lab import wiring  # noqa: E402
-from lab.operations.doctor.doctor import free_offset  # noqa: E402
+from lab.operations.doctor.doctor_ports import free_offset  # noqa: E402
 from lab.runtime.native.bytecode import PACKAGES  # noqa: E402
 from lab.runtime.native.orphan_processes import owned  # noqa: E402
 from lab.services.s3 import PIPELINE, S3, AuditStore  # noqa: E402

@@ -30,7 +30,7 @@ from lab import wiring  # noqa: E402
 from lab.base.catalogue import CATALOGUE, LOOPBACK  # noqa: E402
 from lab.observe.observer import Observer  # noqa: E402
 from lab.observe.snapshot import Snapshot  # noqa: E402
-from lab.operations.doctor.doctor import free_offset  # noqa: E402
+from lab.operations.doctor.doctor_ports import free_offset  # noqa: E402
 
 SCREEN = ("-m", "lab.cli")
 BARE = """

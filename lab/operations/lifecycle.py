@@ -16,12 +16,14 @@ from lab.envfile import is_own
 from lab.governance.cases.audit import deliver, export_file
 from lab.models.model_folder import models_in
 from lab.operations import bring_up
-from lab.operations.doctor.doctor import examine, ports
+from lab.operations.doctor.doctor import examine
+from lab.operations.doctor.doctor_ports import ports
 from lab.operations.doctor.finding import Finding, Verdict
 from lab.operations.own_lab import refuse_another, settle
 from lab.operations.restore_guard import refuse_half_restored
 from lab.operations.runs_in_progress import say_what_ends
 from lab.operations.seed import Seeder
+from lab.operations.starter import Provision
 from lab.operations.upgrade_mark import refuse_half_upgraded
 from lab.runtime import stored_format
 from lab.runtime.binaries import NotInstalled, Resolver
@@ -55,7 +57,7 @@ def start_deadline_s(runtime: Runtime) -> float:
     return _UP_DEADLINES_S.get(runtime.name, bring_up.UP_DEADLINE_S)
 
 
-def provision(config: LabConfig, runtime: Runtime) -> bring_up.Provision:
+def provision(config: LabConfig, runtime: Runtime) -> Provision:
     """What each service must hold before those that need it start."""
 
     def object_store(deadline_s: float) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from lab.base.catalogue import Service
 from lab.base.errors import LabError, NotFound, ServiceUnavailable
 from lab.config import LabConfig
-from lab.operations.doctor.doctor import free_offset
+from lab.operations.doctor.doctor_ports import free_offset
 from lab.runtime.lab_marker import lab_id, recorded_runtime
 from lab.runtime.neighbours import home_at
 from lab.runtime.runtime import Runtime

@@ -23,6 +23,7 @@ from lab.operations.backup import Backup, back_up, counts, databases
 from lab.operations.backup_file import BackupFile
 from lab.operations.backup_manifest import DATABASE, Counts, Manifest
 from lab.operations.restore_guard import provision
+from lab.operations.starter import Provision
 from lab.operations.upgrade import ACTION, Verified
 from lab.operations.upgrade_mark import leftovers
 from lab.runtime import stored_format
@@ -153,7 +154,7 @@ class LabSteps:
             self._report(Progress(f"database {name}", "success", "migration", time.monotonic() - began))
         return done
 
-    def _up(self, steps: bring_up.Provision, only: Sequence[Service] | None) -> None:
+    def _up(self, steps: Provision, only: Sequence[Service] | None) -> None:
         deadline_s = lifecycle.start_deadline_s(self._runtime)
         interruption.run(bring_up.up(self._config, self._runtime, steps, self._report, deadline_s, only))
 

@@ -1,10 +1,9 @@
 """MLflow's tracking server and model registry through its REST API; the mlflow package is never imported."""
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from lab.base.errors import NotFound
 from lab.base.model_versions import ModelVersion
@@ -13,40 +12,25 @@ from lab.governance.rules.approval_states import ALIASES
 from lab.governance.rules.registry_findings import Registry
 from lab.services.http import BadStatus, Http
 from lab.services.json_reading import items, mapping, number, text, text_or, understanding
-
-T = TypeVar("T")
+from lab.services.mlflow_answers import (
+    NO_STAGE,
+    LoggedFile,
+    LoggedRun,
+    Place,
+    explained,
+    pairs,
+    read_aliases,
+    read_run,
+    read_version,
+)
 
 _API = "/api/2.0/mlflow"
-# What MLflow calls the stage of a version that has none.
-NO_STAGE = "None"
 _PAGE = 500
 _MODELS = 100
-# A model, and the number of a version of it.
-Place = tuple[str, str]
-# MLflow takes 100,000 characters; no tag that the lab knows needs as many as these.
-_LONGEST_TAG = 2000
 # Each costs a request, at the first look and at each few after that.
 _MOST_ALIASED = 20
 # Of versions that are too old to be listed, as many are asked for again at a look, in turns.
 _AGAIN = 3
-_FINISHED = {"FINISHED", "FAILED", "KILLED"}
-
-
-@dataclass(frozen=True)
-class LoggedFile:
-    """A file that a run logged; `size` in bytes."""
-
-    path: str
-    size: int
-
-
-@dataclass(frozen=True)
-class LoggedRun:
-    """What is known of a run beside its metrics."""
-
-    experiment: str
-    params: Mapping[str, str]
-    files: tuple[LoggedFile, ...]
 
 
 class Mlflow:
@@ -164,14 +148,14 @@ class Mlflow:
         """The parameters of a run. Raises NotFound."""
         answer = await self._get("runs/get", run_id=run_id)
         with understanding(self.title, self._http.remedy):
-            return _pairs(mapping(mapping(answer["run"])["data"]).get("params", []), text_or)
+            return pairs(mapping(mapping(answer["run"])["data"]).get("params", []), text_or)
 
     async def logged(self, run_id: str) -> LoggedRun:
         """What a run has beside its metrics: parameters, and the files that it logged itself. Raises NotFound."""
         answer, files = await asyncio.gather(self._get("runs/get", run_id=run_id), self._files(run_id))
         with understanding(self.title, self._http.remedy):
             run = mapping(answer["run"])
-            params = _pairs(mapping(run["data"]).get("params", []), text_or)
+            params = pairs(mapping(run["data"]).get("params", []), text_or)
             return LoggedRun(text(mapping(run["info"])["experiment_id"]), params, files)
 
     async def _files(self, run_id: str, path: str = "", depth: int = 3) -> tuple[LoggedFile, ...]:
@@ -254,7 +238,7 @@ class Mlflow:
         try:
             answer = await self._http.get_json(f"{_API}/{path}", params)
         except BadStatus as err:
-            raise _explained(err) from None
+            raise explained(err) from None
         with understanding(self.title, self._http.remedy):
             return mapping(answer)
 
@@ -262,47 +246,13 @@ class Mlflow:
         try:
             await self._http.post_json(f"{_API}/{path}", body)
         except BadStatus as err:
-            raise _explained(err) from None
+            raise explained(err) from None
 
     async def _delete(self, path: str, body: Mapping[str, str]) -> None:
         try:
             await self._http.delete_json(f"{_API}/{path}", body)
         except BadStatus as err:
-            raise _explained(err) from None
-
-
-def read_version(raw: object) -> ModelVersion:
-    """A version out of a search or a get; a search gives no aliases."""
-    item = mapping(raw)
-    return ModelVersion(
-        name=text(item["name"]),
-        version=text(item["version"]),
-        created_at=number(item["creation_timestamp"]) / 1000,
-        run_id=text_or(item.get("run_id")),
-        aliases=tuple(sorted(text(alias) for alias in items(item.get("aliases", [])))),
-        tags=_pairs(item.get("tags", []), _tag),
-        stage="" if item.get("current_stage") == NO_STAGE else text_or(item.get("current_stage")),
-    )
-
-
-def read_aliases(answer: Mapping[str, Any]) -> dict[Place, tuple[str, ...]]:
-    """Aliases by model and version out of a search for models."""
-    found: dict[Place, list[str]] = {}
-    for model in map(mapping, items(answer.get("registered_models", []))):
-        for item in map(mapping, items(model.get("aliases", []))):
-            found.setdefault((text(model["name"]), text(item["version"])), []).append(text(item["alias"]))
-    return {place: tuple(sorted(names)) for place, names in found.items()}
-
-
-def read_run(answer: Mapping[str, Any]) -> tuple[bool, dict[str, float]]:
-    """Whether a run has ended, and the last value of each of its metrics."""
-    run = mapping(answer["run"])
-    finished = text(mapping(run["info"])["status"]) in _FINISHED
-    return finished, _pairs(mapping(run["data"]).get("metrics", []), number)
-
-
-def _pairs(found: object, convert: Callable[[object], T]) -> dict[str, T]:
-    return {text(item["key"]): convert(item.get("value")) for item in map(mapping, items(found))}
+            raise explained(err) from None
 
 
 def _chosen(aliases: Mapping[Place, tuple[str, ...]]) -> list[Place]:
@@ -314,21 +264,3 @@ def _chosen(aliases: Mapping[Place, tuple[str, ...]]) -> list[Place]:
 
 def _by_number(place: Place) -> tuple[tuple[int, str], str]:
     return in_order(place[1]), place[0]
-
-
-def _tag(value: object) -> str:
-    found = text_or(value)
-    return found if len(found) <= _LONGEST_TAG else f"{found[:_LONGEST_TAG]}…"
-
-
-def _explained(err: BadStatus) -> Exception:
-    """NotFound where MLflow says that the thing doesn't exist; the error as it is otherwise."""
-    try:
-        said = mapping(json.loads(err.body))
-        code, message = said.get("error_code"), text(said.get("message"))
-    except (ValueError, TypeError, RecursionError):
-        return err
-    # An unknown alias is INVALID_PARAMETER_VALUE; only its message tells.
-    if code == "RESOURCE_DOES_NOT_EXIST" or message.endswith("not found."):
-        return NotFound(f"{message.rstrip('.')}.", "Type `invoke status` for what there is.")
-    return err

@@ -14,7 +14,8 @@ from lab.base.progress import Progress
 from lab.observe.probes import ProbeResult
 from lab.observe.snapshot import Health
 from lab.operations import bring_up
-from lab.operations.bring_up import Starter, restart, up
+from lab.operations.bring_up import restart, up
+from lab.operations.starter import Starter
 from tests.support.played_lab import config
 
 SERVICES = (Service.OBJECT_STORE, Service.DRIFT_MONITOR, Service.PROMETHEUS)

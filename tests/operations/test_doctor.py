@@ -17,8 +17,9 @@ import pytest
 from lab.base.catalogue import LOOPBACK, OFFSET_STEP, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.operations.doctor import doctor
-from lab.operations.doctor.doctor import examine, free_offset
+from lab.operations.doctor import doctor, doctor_ports
+from lab.operations.doctor.doctor import examine
+from lab.operations.doctor.doctor_ports import free_offset
 from lab.operations.doctor.finding import Finding, Verdict
 from lab.operations.lifecycle import refuse
 from lab.runtime.binaries import Resolver
@@ -106,7 +107,8 @@ def test_ports_of_a_lab_that_another_command_is_bringing_up_are_its_own(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[list[psutil.Process]] = [[], [psutil.Process()]]
-    monkeypatch.setattr(doctor, "owned", lambda _home: iter(looks.pop(0)))
+    for module in (doctor, doctor_ports):
+        monkeypatch.setattr(module, "owned", lambda _home: iter(looks.pop(0)))
     config = make()
     with listener(LOOPBACK, config.port(Service.MLFLOW)):
         assert findings(config)["ports"].verdict is Verdict.OK

@@ -23,7 +23,7 @@ from lab.observe.details.log_source import LogBatch, LogLine
 from lab.observe.details.run_source import Events, RunEntries
 from lab.observe.details.version_source import Decisions, VersionDetail
 from lab.services.dagster_answers import CheckResult, RunEvent
-from lab.services.mlflow import LoggedFile, LoggedRun
+from lab.services.mlflow_answers import LoggedFile, LoggedRun
 from tests.screen import snapshots
 
 RUN = snapshots.RUNS[2]

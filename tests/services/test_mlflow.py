@@ -7,7 +7,8 @@ import pytest
 
 from lab.base.errors import NotFound, ServiceUnavailable
 from lab.services.http import BadStatus
-from lab.services.mlflow import Mlflow, _chosen, read_version
+from lab.services.mlflow import Mlflow, _chosen
+from lab.services.mlflow_answers import read_version
 from tests.services.answers import answer, http, says
 
 NAME = "CreditRiskModel"

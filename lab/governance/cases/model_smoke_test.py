@@ -46,8 +46,31 @@ def try_model(
     `lock_hash` is that of the packages of its own which it was trained with; empty: the lab's packages. Never raises
     for what the model does.
     """
-    # Nothing of the caller's: the model must work, or not, whoever asks.
-    environment = {
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows.csv"
+        argv = ("-m", "lab.training.score_version", model, version, digest, str(rows), str(config.home / FOLDER))
+        try:
+            _prepare(config, model, lock_hash)
+            _write_rows(config, data, rows)
+            done = subprocess.run(
+                [sys.executable, *argv],
+                cwd=folder,
+                env=_environment(config, folder),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=deadline_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return SmokeTest(False, f"no prediction within {deadline_s:.0f} s")
+        except LabError as err:
+            return SmokeTest(False, f"its training data can't be read: {err.message}")
+    return _understood(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _environment(config: LabConfig, folder: str) -> dict[str, str]:
+    """Nothing of the caller's: the model must work, or not, whoever asks."""
+    return {
         "PATH": SEARCH_PATH,
         "LC_ALL": LOCALE,
         "USER": user_name(),
@@ -59,36 +82,9 @@ def try_model(
         "PYTHONPATH": str(config.root),
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "TMPDIR": folder,
+        "HOME": folder,
     }
-    with tempfile.TemporaryDirectory() as folder:
-        rows = Path(folder) / "rows.csv"
-        argv = [
-            sys.executable,
-            "-m",
-            "lab.training.score_version",
-            model,
-            version,
-            digest,
-            str(rows),
-            str(config.home / FOLDER),
-        ]
-        try:
-            _prepare(config, model, lock_hash)
-            _write_rows(config, data, rows)
-            done = subprocess.run(
-                argv,
-                cwd=folder,
-                env=environment | {"TMPDIR": folder, "HOME": folder},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=deadline_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return SmokeTest(False, f"no prediction within {deadline_s:.0f} s")
-        except LabError as err:
-            return SmokeTest(False, f"its training data can't be read: {err.message}")
-    return _understood(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
 def _prepare(config: LabConfig, name: str, lock_hash: str) -> None:

@@ -19,7 +19,8 @@ from lab.models.evaluation_file import FILE, EvaluationFile, read
 from lab.observe.comparison import Comparison, compare
 from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
 from lab.services.http import Http
-from lab.services.mlflow import LoggedRun, Mlflow
+from lab.services.mlflow import Mlflow
+from lab.services.mlflow_answers import LoggedRun
 
 if TYPE_CHECKING:
     import httpx

@@ -3,39 +3,35 @@
 import os
 import resource
 import shutil
-import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from lab.base.account import unprivileged
-from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, MAX_PORT_OFFSET, OFFSET_STEP, Service, ports_at
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.models.csv_text import HEAD, foreign
 from lab.models.dataset_csv import MAGIC
 from lab.models.model_folder import CONTRACT_FILE, models_in
 from lab.operations.doctor.doctor_alerts import examine_alerts
+from lab.operations.doctor.doctor_ports import examine_ports, native_ports, published
 from lab.operations.doctor.finding import Finding, Verdict
 from lab.operations.model_environments import state_of
-from lab.runtime import neighbours
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.binaries.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
 from lab.runtime.compose.engine import answers
-from lab.runtime.lab_marker import COMPOSE, MINIO, recorded_offset, runtime_name
+from lab.runtime.lab_marker import COMPOSE, MINIO, runtime_name
 from lab.runtime.native.orphan_processes import owned
 from lab.runtime.native.service_files import is_strangers
 from lab.runtime.native.supervisor import NEEDED_FILES
 
 NEEDED_MEMORY = 2 << 30
 NEEDED_DISK = 2 << 30
-_SHOWN_PORTS = 5
 
 
 def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
@@ -47,14 +43,14 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
         return (
             _python(),
             *engine,
-            *_ports(config, mine.__contains__, _published()),
+            *examine_ports(config, mine.__contains__, published()),
             *_places(config),
             examine_alerts(config),
         )
     mine_here = {process.pid for process in owned(config.home)}
     return (
         _python(),
-        *_native_ports(config, mine_here, binaries),
+        *native_ports(config, mine_here, binaries),
         _memory(bool(mine_here)),
         _open_files(),
         *_places(config),
@@ -64,19 +60,6 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
         *_root(),
         _engine(),
     )
-
-
-def ports(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
-    """Looks at the lab's ports only."""
-    if runtime_name(config) == COMPOSE:
-        from lab.operations.doctor.doctor_compose import own_ports
-
-        return tuple(_ports(config, own_ports(config).__contains__, _published()))
-    return tuple(_native_ports(config, {process.pid for process in owned(config.home)}, binaries))
-
-
-def _native_ports(config: LabConfig, mine: set[int], binaries: Resolver) -> Iterator[Finding]:
-    return _ports(config, lambda port: _held_by(port, mine, config.home), _every_port(binaries.given_up()))
 
 
 def _places(config: LabConfig) -> tuple[Finding, ...]:
@@ -103,85 +86,6 @@ def _signing() -> Finding:
         return Finding("signing", Verdict.OK, f"ssh-keygen at {found}")
     remedy = "Install OpenSSH's client (Debian: `sudo apt-get install openssh-client`)."
     return Finding("signing", Verdict.WARN, "ssh-keygen isn't here, with which decisions are signed", remedy)
-
-
-def _every_port(without: Collection[Service]) -> Mapping[str, int]:
-    """What every process of the lab on this host opens, by name."""
-    needed = [spec for spec in CATALOGUE if spec.name not in without]
-    return {f"{spec.name} {label}".strip(): port for spec in needed for label, port in spec.ports(0).items()}
-
-
-def _published() -> Mapping[str, int]:
-    """What containers open on this host."""
-    own = {str(spec.name): spec.port_at(0) for spec in CATALOGUE if spec.published}
-    return own | {f"{Service.OBJECT_STORE} console": BY_NAME[Service.OBJECT_STORE].extra_port("console", 0)}
-
-
-def _ports(config: LabConfig, mine: Callable[[int], bool], needed: Mapping[str, int]) -> Iterator[Finding]:
-    busy: dict[str, list[str]] = {}
-    for name, plain in needed.items():
-        port = plain + config.port_offset
-        if _taken(port) and not mine(port):
-            busy.setdefault(_holder(port), []).append(f"{port} ({name})")
-    if not busy:
-        yield Finding("ports", Verdict.OK, f"all free, or held by this lab (PORT_OFFSET={config.port_offset})")
-        return
-    yield Finding("ports", Verdict.FAIL, f"taken: {'; '.join(_by(*one) for one in busy.items())}", _other_ports())
-
-
-def _by(holder: str, ports: Sequence[str]) -> str:
-    """The first of the ports that one program or lab holds."""
-    more = len(ports) - _SHOWN_PORTS
-    return f"{', '.join(ports[:_SHOWN_PORTS])}{f' and {more} more' if more > 0 else ''} by {holder}"
-
-
-def _other_ports() -> str:
-    try:
-        return f"Set PORT_OFFSET={free_offset()} or end them."
-    except LabError as err:
-        return f"End them. {err}"
-
-
-def free_offset() -> int:
-    """The first offset with every port of a lab free, and none that a lab known here has, be it up or down.
-
-    Raises LabError where there is none.
-    """
-    known = {offset for home in neighbours.homes() if (offset := recorded_offset(home)) is not None}
-    others = {port for offset in known for port in ports_at(offset)}
-    for offset in range(0, MAX_PORT_OFFSET + 1, OFFSET_STEP):
-        ports = ports_at(offset)
-        if not others & ports.keys() and not any(_taken(port) for port in ports):
-            return offset
-    raise LabError("No PORT_OFFSET is left: every one has a port that is taken.", "Take another lab down.")
-
-
-def _taken(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        # As servers do: a port that only lingers after a closed connection is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return True
-    return False
-
-
-def _held_by(port: int, mine: set[int], home: Path) -> bool:
-    holders = {process.pid for process in neighbours.listeners(port)}
-    if mine.isdisjoint(holders):
-        # Another command may be bringing the same lab up just now.
-        mine.update(process.pid for process in owned(home))
-    return not mine.isdisjoint(holders)
-
-
-def _holder(port: int) -> str:
-    if home := neighbours.home_at(port):
-        return f"the lab at {home}"
-    for process in neighbours.listeners(port):
-        with suppress(psutil.Error):
-            return f"{process.name()} (pid {process.pid})"
-    return "another program"
 
 
 def _memory(running: bool) -> Finding:
