@@ -197,9 +197,9 @@ class _Registry:
 def build(config: ExporterConfig) -> Exporter:
     """The exporter of the lab that `config` describes; ready once trail and registry have been asked for."""
     bucket, mlflow = Bucket(config.audit_bucket), _Registry(config.mlflow_url)
-    witness = PublishedHeads.in_folder(config.witness) if config.witness else None
+    published = PublishedHeads.in_folder(config.witness) if config.witness else None
     prefix, days = config.audit_prefix, config.retention_days
-    ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(prefix), prefix, witness=witness, locked_days=days))
+    ledger = LedgerWatch(lambda: TrailWatch(bucket.trail(prefix), prefix, published=published, locked_days=days))
     registry = RegistryWatch(mlflow.newest, lambda: names_in(config.pipelines))
     following = Poller("ledger", LEDGER_INTERVAL_S, ledger.refresh, succeeded=lambda: ledger.status.up)
     looking = Poller("registry", REGISTRY_INTERVAL_S, registry.refresh, succeeded=lambda: registry.status.up)

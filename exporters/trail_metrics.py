@@ -41,7 +41,7 @@ class LedgerStatus:
 class TrailWatch:
     """One reader that never stops checking. A fault once found stays until the process ends: it must be looked at.
 
-    Heads that it sees go into `witness`, and what is there already must still be in the trail.
+    Heads that it sees go into `published`, and what is there already must still be in the trail.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class TrailWatch:
         prefix: str,
         catch_up: int = CATCH_UP,
         recheck: int = RECHECK,
-        witness: PublishedHeads | None = None,
+        published: PublishedHeads | None = None,
         locked_days: int = 0,
     ) -> None:
-        self._store, self._prefix, self._witness = store, prefix, witness
+        self._store, self._prefix, self._published = store, prefix, published
         self._locked_days, self._exposed = locked_days, 0
         self._catch_up, self._recheck = catch_up, recheck
         self._head: Entry | None = None
@@ -123,11 +123,11 @@ class TrailWatch:
         return True
 
     def _publish(self) -> None:
-        if self._witness and self._head:
+        if self._published and self._head:
             try:
-                self._witness.note(self._head.seq, self._head.hash)
+                self._published.note(self._head.seq, self._head.hash)
             except OSError as err:
-                raise LabError(f"The head can't be published in {self._witness.path}: {err.strerror}.") from None
+                raise LabError(f"The head can't be published in {self._published.path}: {err.strerror}.") from None
 
     def _check_again(self) -> None:
         """One step of the next walk from the first entry: finds what was changed or cut after it had been checked."""
@@ -141,7 +141,7 @@ class TrailWatch:
     def _heads(self) -> Iterator[Head]:
         """Every head that was published, and the newest one seen; as they are at the time of the call."""
         seen = [Head(self._head.seq, self._head.hash, "seen before")] if self._head else []
-        published = self._witness.heads() if self._witness else iter(())
+        published = self._published.heads() if self._published else iter(())
         return self._in_order(merge(published, seen, key=lambda head: head.seq))
 
     def _in_order(self, heads: Iterator[Head]) -> Iterator[Head]:

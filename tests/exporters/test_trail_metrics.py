@@ -179,33 +179,33 @@ def test_an_empty_trail_is_intact() -> None:
 
 
 def test_heads_are_published_and_a_later_watcher_misses_what_was_cut(store: Store, tmp_path: Path) -> None:
-    witness = PublishedHeads.in_folder(tmp_path)
-    first = TrailWatch(store, PREFIX, witness=witness)
+    published = PublishedHeads.in_folder(tmp_path)
+    first = TrailWatch(store, PREFIX, published=published)
     first.refresh()
-    assert [head.seq for head in witness.heads()] == [50]
+    assert [head.seq for head in published.heads()] == [50]
     del store.objects[key_of(PREFIX, 50)], store.objects[key_of(PREFIX, 49)]
 
-    later = TrailWatch(store, PREFIX, witness=witness)
+    later = TrailWatch(store, PREFIX, published=published)
     later.refresh()
     assert {(fault.seq, fault.kind) for fault in later.status.faults} == {(49, Kind.CUT_OFF)}
 
 
 def test_a_later_watcher_sees_that_the_trail_was_rewritten(store: Store, tmp_path: Path) -> None:
-    witness = PublishedHeads.in_folder(tmp_path)
-    TrailWatch(store, PREFIX, witness=witness).refresh()
+    published = PublishedHeads.in_folder(tmp_path)
+    TrailWatch(store, PREFIX, published=published).refresh()
     write(store, chain(52, owner="eve"))
 
-    later = TrailWatch(store, PREFIX, witness=witness)
+    later = TrailWatch(store, PREFIX, published=published)
     later.refresh()
     assert {(fault.seq, fault.kind) for fault in later.status.faults} == {(50, Kind.REHASHED)}
 
 
-def test_a_changed_witness_is_a_fault(store: Store, tmp_path: Path) -> None:
-    witness = PublishedHeads.in_folder(tmp_path)
+def test_a_changed_file_of_published_heads_is_a_fault(store: Store, tmp_path: Path) -> None:
+    published = PublishedHeads.in_folder(tmp_path)
     lines = [json.dumps({"seq": seq, "hash": chain(50)[seq - 1].hash}) for seq in (40, 30)]
-    witness.path.write_text("\n".join(lines) + "\n")
+    published.path.write_text("\n".join(lines) + "\n")
 
-    watch = TrailWatch(store, PREFIX, witness=witness)
+    watch = TrailWatch(store, PREFIX, published=published)
     watch.refresh()
     assert watch.status.up
     assert [("heads.jsonl" in fault.problem, fault.seq) for fault in watch.status.faults] == [(True, 0)]

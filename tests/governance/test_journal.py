@@ -150,17 +150,17 @@ def test_nothing_is_built_on_a_head_that_was_tampered_with(store: Store, body: b
 
 
 def test_each_head_that_is_made_is_published(store: Store, tmp_path: Path) -> None:
-    witness = PublishedHeads.in_folder(tmp_path)
-    ledger = Ledger(store, PREFIX, witness=witness)
+    published = PublishedHeads.in_folder(tmp_path)
+    ledger = Ledger(store, PREFIX, published=published)
     made = [ledger.append(entry(details={"n": number})) for number in range(3)]
-    assert [(head.seq, head.hash) for head in witness.heads()] == [(one.seq, one.hash) for one in made]
+    assert [(head.seq, head.hash) for head in published.heads()] == [(one.seq, one.hash) for one in made]
 
 
 def test_an_entry_stands_when_its_head_cannot_be_published(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    ledger = Ledger(store, PREFIX, witness=PublishedHeads.in_folder(tmp_path / "file" / "witness"))
+    ledger = Ledger(store, PREFIX, published=PublishedHeads.in_folder(tmp_path / "file" / "witness"))
     assert ledger.append(entry()) == store.entries[0]
     assert "isn't published" in caplog.text
 

@@ -31,9 +31,9 @@ def written(trail: RealTrail, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
         "AUDIT_LOG_PREFIX": trail.prefix,
     }.items():
         monkeypatch.setenv(name, value)
-    witness = PublishedHeads.in_folder(trail.config.witness)
-    witness.path.unlink(missing_ok=True)
-    ledger = Ledger(trail.store(), trail.prefix, witness=witness)
+    published = PublishedHeads.in_folder(trail.config.witness)
+    published.path.unlink(missing_ok=True)
+    ledger = Ledger(trail.store(), trail.prefix, published=published)
     return [ledger.append(entry(number)) for number in range(LENGTH)]
 
 

@@ -64,7 +64,7 @@ def published_heads(config: LabConfig) -> PublishedHeads:
 
 def ledger(config: LabConfig, store: EntryStore) -> Ledger:
     """The trail's writer for what a person does; what waits in the journal goes first, each new head is published."""
-    return Ledger(store, config.audit_prefix, Layout(config.home).journal, witness=published_heads(config))
+    return Ledger(store, config.audit_prefix, Layout(config.home).journal, published=published_heads(config))
 
 
 def entry_by_actor(

@@ -39,7 +39,7 @@ class Unacknowledged(ServiceUnavailable):
 class Ledger:
     """The writer's side of a trail. One instance a process; several processes may write at once.
 
-    `journal` is a folder for entries that can't be delivered; `witness` writes down each head that was made.
+    `journal` is a folder for entries that can't be delivered; `published` writes down each head that was made.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Ledger:
         journal: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
-        witness: PublishedHeads | None = None,
+        published: PublishedHeads | None = None,
     ) -> None:
         self._store, self._prefix = store, prefix
         self._journal = Journal(journal) if journal else None
-        self._clock, self._pause, self._witness = clock, pause, witness
+        self._clock, self._pause, self._published = clock, pause, published
         self._head: Entry | None = None
 
     def append(self, entry: Entry, deadline_s: float = _DEADLINE_S) -> Entry:
@@ -126,11 +126,11 @@ class Ledger:
 
     def _made(self, sealed: Entry) -> Entry:
         self._head = sealed
-        if self._witness:
+        if self._published:
             try:
-                self._witness.note(sealed.seq, sealed.hash)
+                self._published.note(sealed.seq, sealed.hash)
             except OSError as err:
-                log.warning("head %d isn't published in %s: %s", sealed.seq, self._witness.path, err)
+                log.warning("head %d isn't published in %s: %s", sealed.seq, self._published.path, err)
         return sealed
 
     def _find_head(self) -> Entry | None:
