@@ -97,6 +97,13 @@ def fenced_and_spans(text: str) -> Iterator[str]:
     yield from re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
 
 
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_every_module_named_in_a_document_exists(document: Path) -> None:
+    known = [f"/{path.relative_to(ROOT)}" for path in tracked()]
+    named = re.findall(r"`([\w./-]+\.py)`", document.read_text())
+    assert not [name for name in named if not any(path.endswith(f"/{name}") for path in known)]
+
+
 def test_every_command_in_a_message_exists() -> None:
     folders = ("lab", "pipelines", "exporters", "stack")
     sources = [

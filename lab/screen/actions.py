@@ -140,4 +140,3 @@ _ALL = (
     ),
 )  # fmt: skip
 ACTIONS = {action.name: action for action in _ALL}
-GATED = ("approve", "promote", "reject", "archive")

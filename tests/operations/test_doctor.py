@@ -107,7 +107,8 @@ def test_ports_of_a_lab_that_another_command_is_bringing_up_are_its_own(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[list[psutil.Process]] = [[], [psutil.Process()]]
-    monkeypatch.setattr(doctor_ports, "owned", lambda _home: iter(looks.pop(0)))
+    for module in (doctor, doctor_ports):
+        monkeypatch.setattr(module, "owned", lambda _home: iter(looks.pop(0)))
     config = make()
     with listener(LOOPBACK, config.port(Service.MLFLOW)):
         assert findings(config)["ports"].verdict is Verdict.OK
