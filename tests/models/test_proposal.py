@@ -96,6 +96,17 @@ def test_a_day_that_never_comes_is_a_day(proposed: Propose) -> None:
     assert days["until day"].isna().tolist() == [False, False, False, True]
 
 
+def test_numbers_with_a_unit_are_told(proposed: Propose) -> None:
+    frame = datasets.churn()
+    frame["price"] = [f"€ {number:,.2f}" for number in np.arange(len(frame)) * 37.5]
+    frame["share"] = [f"{number} %" for number in np.arange(len(frame)) / 8]
+    frame["plate"] = [f"K-{number}" for number in np.arange(len(frame)) // 2]
+    made = proposed(frame, "left")
+    assert "numbers with a unit, '€ 0.00' for instance" in says(made, "price")
+    assert "numbers with a unit" in says(made, "share")
+    assert "numbers with a unit" not in says(made, "plate")
+
+
 def test_rows_that_are_there_again_are_told(proposed: Propose) -> None:
     once = datasets.churn().drop(columns="customer_id")
     assert "repeat" not in says(proposed(once, "left"), "left")
