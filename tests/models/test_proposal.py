@@ -96,6 +96,46 @@ def test_a_day_that_never_comes_is_a_day(proposed: Propose) -> None:
     assert days["until day"].isna().tolist() == [False, False, False, True]
 
 
+def test_numbers_with_a_unit_are_told(proposed: Propose) -> None:
+    frame = datasets.churn()
+    frame["price"] = [f"€ {number:,.2f}" for number in np.arange(len(frame)) * 37.5]
+    frame["share"] = [f"{number} %" for number in np.arange(len(frame)) / 8]
+    frame["plate"] = [f"K-{number}" for number in np.arange(len(frame)) // 2]
+    made = proposed(frame, "left")
+    assert "numbers with a unit, '€ 0.00' for instance" in says(made, "price")
+    assert "numbers with a unit" in says(made, "share")
+    assert "numbers with a unit" not in says(made, "plate")
+
+
+@pytest.mark.parametrize(
+    ("form", "first"),
+    [
+        ("%d/%m/%Y %H:%M", "2020-01-31T07:30:00"),
+        ("%d.%m.%Y %H:%M:%S", "2020-01-31T07:30:00"),
+        ("%d %B %Y", "2020-01-31"),
+        ("%d-%b-%Y", "2020-01-31"),
+        ("%B %d, %Y", "2020-01-31"),
+    ],
+)
+def test_dates_of_any_plain_form_are_read(form: str, first: str, proposed: Propose, project: Path) -> None:
+    frame = datasets.churn()
+    days = pd.Timestamp("2020-01-31 07:30") + pd.to_timedelta(np.arange(len(frame)) // 2, unit="D")
+    made = proposed(frame.assign(since=days.strftime(form)), "left")
+    assert contract_of(made).columns["since"].type == "date"
+    assert pd.read_csv(project / made.data)["since"][0] == first
+    assert f"since: dates read as {form}" in made.changes
+
+
+def test_dates_that_may_be_read_in_two_ways_are_told(proposed: Propose) -> None:
+    frame = datasets.churn()
+    frame["since"] = [f"{1 + row % 12:02}/{1 + row // 12 % 12:02}/{2015 + row % 9}" for row in range(len(frame))]
+    made = proposed(frame, "left")
+    assert contract_of(made).columns["since"].type == "text"
+    assert "dates in a form that isn't plain, '01/01/2015' for instance: write them as 2024-01-31" in says(
+        made, "since"
+    )
+
+
 def test_rows_that_are_there_again_are_told(proposed: Propose) -> None:
     once = datasets.churn().drop(columns="customer_id")
     assert "repeat" not in says(proposed(once, "left"), "left")

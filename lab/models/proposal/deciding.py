@@ -17,6 +17,10 @@ from lab.models.proposal.task import positive_of, task_of
 _LABELS = 40
 _ID = re.compile(r"(^|[\W_])(id|uid|uuid|guid|key|nr|no|num|number|index|idx|rowid|row|unnamed|pk)([\W_]|\d*$)")
 _NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*")
+# As `€ 1,200.50` or `12 %`, and no code of letters and digits.
+_WITH_UNIT = re.compile(r"\s*(?:[^\w\s.,+-]\s*[-+]?\d[\d.,]*|[-+]?\d[\d.,]*\s*[^\w\s.,+-])\s*")
+# Days and months may be either way round, years have two digits, months a name in another language.
+_LIKE_A_DATE = re.compile(r"\s*\d{1,4}[-/. ]+(\d{1,2}|[^\W\d]{3,10}\.?)[-/. ,]+\d{2,4}\b")
 # Share of texts up to which a column that isn't all numbers was meant to be.
 _ODD = 0.1
 _SLACK = 0.5
@@ -135,8 +139,14 @@ def _alike(seen: Seen) -> list[str]:
 def _nearly_numbers(seen: Seen) -> list[str]:
     """Of a column of text: what keeps it from being numbers, where most of it is."""
     odd = [text for text in seen.texts if not _NUMBER.fullmatch(text)]
+    if seen.texts and all(map(_WITH_UNIT.fullmatch, seen.texts)):
+        return [f"numbers with a unit, {odd[0]!r} for instance: write them without it, or they stay text"]
     if not odd and seen.texts:
         return ["digits all through, too many for a number or with a zero before them, so they are taken for a code"]
+    if seen.texts and all(map(_LIKE_A_DATE.match, seen.texts)):
+        return [
+            f"dates in a form that isn't plain, {odd[0]!r} for instance: write them as 2024-01-31, or they stay text"
+        ]
     if len(odd) > _ODD * len(seen.texts):
         return []
     return [f"{seen.distinct - len(odd)} of them are numbers, {', '.join(map(repr, odd[:3]))} not: mend or empty these"]

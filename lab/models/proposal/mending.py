@@ -20,11 +20,18 @@ MISSING = ("na", "n/a", "nan", "null", "none", "?", "-", "--", "nil", "#n/a", ".
 _NUMBER = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 _COMMA = r"^[-+]?[0-9]+,[0-9]+$"
 _COMPACT = "%Y%m%d"
+_DAYS = {
+    "%d.%m.%Y": r"\d{1,2}\.\d{1,2}\.\d{4}",
+    "%d/%m/%Y": r"\d{1,2}/\d{1,2}/\d{4}",
+    "%m/%d/%Y": r"\d{1,2}/\d{1,2}/\d{4}",
+    "%Y/%m/%d": r"\d{4}/\d{1,2}/\d{1,2}",
+    "%d %B %Y": r"\d{1,2} [A-Za-z]{3,9} \d{4}",
+    "%d-%b-%Y": r"\d{1,2}-[A-Za-z]{3}-\d{4}",
+    "%B %d, %Y": r"[A-Za-z]{3,9} \d{1,2}, \d{4}",
+}
+_TIMES = {"": "", " %H:%M": r" \d{1,2}:\d\d", " %H:%M:%S": r" \d{1,2}:\d\d:\d\d"}
 _DATES = {
-    "%d.%m.%Y": r"^\d{1,2}\.\d{1,2}\.\d{4}$",
-    "%d/%m/%Y": r"^\d{1,2}/\d{1,2}/\d{4}$",
-    "%m/%d/%Y": r"^\d{1,2}/\d{1,2}/\d{4}$",
-    "%Y/%m/%d": r"^\d{4}/\d{1,2}/\d{1,2}$",
+    **{f"{day}{time}": f"^{day_text}{_TIMES[time]}$" for day, day_text in _DAYS.items() for time in _TIMES},
     _COMPACT: r"^(19|20)\d{6}$",
 }
 _MARKS = 100
@@ -84,7 +91,8 @@ class Mend:
             return pc.replace_substring(cells, ",", ".")
         if self.form:
             days = pd.to_datetime(pc.utf8_trim_whitespace(cells).to_pandas(), format=self.form)
-            return pa.array(days.dt.strftime("%Y-%m-%d"), pa.string(), from_pandas=True)
+            iso = "%Y-%m-%dT%H:%M:%S" if ":" in self.form else "%Y-%m-%d"
+            return pa.array(days.dt.strftime(iso), pa.string(), from_pandas=True)
         return cells
 
 

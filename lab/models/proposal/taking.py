@@ -102,7 +102,10 @@ def _rewrite(source: Path, target: Path, encoding: str, delimiter: str, skip: in
     except (csv.Error, UnicodeDecodeError) as err:
         raise DatasetInvalid(f"{source} is no CSV: {err}.", "Save it as CSV in UTF-8.") from None
     if len(header) < 2:
-        raise DatasetInvalid(f"{source} has no two columns.", "Save it as CSV with commas between the columns.")
+        found = (
+            f"{source} has no two columns: its first line is {header[0][:60]!r}." if header else f"{source} is empty."
+        )
+        raise DatasetInvalid(found, "Save it as CSV, the columns' names first, with commas between them.")
     if broken := inspect(target, header).violations:
         raise DatasetInvalid(f"{source} can't be used: {'; '.join(map(str, broken))}.", "Mend it there.")
     return [*said, *([f"{empty} rows with nothing but empty cells left out"] if empty else [])]
