@@ -1,6 +1,7 @@
 """A model with packages of its own, trained in a process of its environment; here is the run's side of it.
 
-The lab splits and judges, as for every model; the process fits, predicts the held-out rows and saves the model.
+The lab splits and judges, as for every model; the process fits and saves the model. Only then is it given the held-out
+rows to predict, and their target, for metrics of the model's own, only when its predictions have been taken.
 """
 
 import os
@@ -8,13 +9,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import RunFailed
 from lab.dagster_host import memory_limit
 from lab.dagster_host.source_snapshot import ROOT, read_bytes
-from lab.models.contract import Kind, Task
+from lab.models.contract import Contract, Kind, Task
 from lab.models.environment import OwnEnvironment, environment_of
 from lab.models.environment_making import VARIABLE, prepared
 from lab.models.model_folder import Model
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Say = Callable[[str], object]
+# Before a class's label, in the name of the column that has its chance.
+_CHANCE = "chance of "
 _HERE = Path(__file__).resolve().parent / "apart" / "fit_here.py"
 
 
@@ -119,12 +123,9 @@ def _trained_apart(model: Model, own: OwnEnvironment, frame: "pd.DataFrame", fol
     contract = model.contract
     known, held_out = fitting.split(frame, contract)
     rows = fitting.example(known, contract)
-    texts = [name for name, one in contract.columns.items() if one.type is not Kind.NUMBER]
     given = [name for name in contract.columns if name in {*contract.features, contract.target}]
-    for name, part in (("known", known[given]), ("held_out", held_out[given])):
-        # Labels cross as text: Parquet keeps those of a category only that some row has.
-        plain = part.astype({column: object for column in texts if column in part})
-        plain.to_parquet(folder / f"{name}.parquet", index=False)
+    _plain(known[given], contract).to_parquet(folder / "known.parquet", index=False)
+    asked = _HeldOut(_plain(held_out[given], contract), contract.target, folder)
     rows.to_parquet(folder / "example.parquet", index=False)
     nullable = fitting.nullable(contract)
     order = {
@@ -139,11 +140,49 @@ def _trained_apart(model: Model, own: OwnEnvironment, frame: "pd.DataFrame", fol
         "inputs": _inputs(rows, contract.numeric, nullable),
         "packages": list(own.packages),
     }
-    answer = _carried_out(model, own, order, folder, say)
-    saved = _saved(folder, own.lock_hash, answer, contract.task)
+    answer = _carried_out(model, own, order, folder, say, asked.give)
+    saved = _saved(folder / "model", own.lock_hash, asked, contract.task)
     evaluation = fitting.evaluate(saved, held_out, contract)
     evaluation = replace(evaluation, own=fitting.own_metrics(answer["own"]))
     return fitting.as_trained(saved, str(answer["algorithm"]), evaluation, rows, (known, held_out), contract)
+
+
+@dataclass
+class _HeldOut:
+    """Rows that the process is asked about, handed over bit by bit."""
+
+    rows: "pd.DataFrame"
+    target: str
+    folder: Path
+    _taken: bytes = b""
+
+    def give(self, what: str) -> None:
+        """Raises RunFailed for a target that is asked for before the predictions are there."""
+        if what == "rows":
+            self.rows.drop(columns=self.target).to_parquet(self.folder / "held_out.parquet", index=False)
+        elif what == "target":
+            self.predicted()
+            self.rows[[self.target]].to_parquet(self.folder / "target.parquet", index=False)
+
+    def predicted(self) -> "pd.DataFrame":
+        """What the process said of the rows, as it was when this was called first. Raises RunFailed."""
+        import pandas as pd
+
+        try:
+            self._taken = self._taken or (self.folder / "predicted.parquet").read_bytes()
+            return pd.read_parquet(BytesIO(self._taken))
+        except (OSError, ValueError) as err:
+            raise _unusable(err) from None
+
+
+def _plain(part: "pd.DataFrame", contract: Contract) -> "pd.DataFrame":
+    """Labels cross as text: Parquet keeps those of a category only that some row has."""
+    texts = [name for name, one in contract.columns.items() if one.type is not Kind.NUMBER]
+    return part.astype({column: object for column in texts if column in part})
+
+
+def _unusable(err: Exception) -> RunFailed:
+    return RunFailed(f"What the model's process left can't be used: {err}.", "Look at train.py.")
 
 
 def _inputs(rows: "pd.DataFrame", numeric: tuple[str, ...], nullable: frozenset[str]) -> str:
@@ -152,32 +191,37 @@ def _inputs(rows: "pd.DataFrame", numeric: tuple[str, ...], nullable: frozenset[
     return str(input_schema(list(rows.columns), numeric, nullable).to_json())
 
 
-def _saved(folder: Path, lock_hash: str, answer: Mapping[str, Any], task: Task) -> Saved:
+def _saved(model: Path, lock_hash: str, asked: _HeldOut, task: Task) -> Saved:
     """Raises RunFailed for what can't be read: the process may have written anything."""
-    import pandas as pd
-
-    classes = tuple(map(str, answer.get("classes", ())))
+    found = asked.predicted()
+    classes = tuple(name.removeprefix(_CHANCE) for name in found.columns if name.startswith(_CHANCE))
     try:
-        found = pd.read_parquet(folder / "predicted.parquet")
         guess = found["guess"].to_numpy()
-        if not (folder / "model" / "MLmodel").is_file():
+        if not (model / "MLmodel").is_file():
             raise ValueError("no model was saved")
         if not classes or task is Task.REGRESSION:
-            return Saved(folder / "model", lock_hash, guess)
-        chances = found[[f"chance_{place}" for place in range(len(classes))]].to_numpy(dtype=float)
-        return SavedClassifier(folder / "model", lock_hash, guess, classes, chances)
+            return Saved(model, lock_hash, guess)
+        chances = found[[f"{_CHANCE}{label}" for label in classes]].to_numpy(dtype=float)
+        return SavedClassifier(model, lock_hash, guess, classes, chances)
     except (OSError, ValueError, LookupError) as err:
-        raise RunFailed(f"What the model's process left can't be used: {err}.", "Look at train.py.") from None
+        raise _unusable(err) from None
 
 
-def _carried_out(model: Model, own: OwnEnvironment, order: Mapping[str, Any], folder: Path, say: Say) -> dict[str, Any]:
+def _carried_out(
+    model: Model,
+    own: OwnEnvironment,
+    order: Mapping[str, Any],
+    folder: Path,
+    say: Say,
+    give: Say = lambda _: None,
+) -> dict[str, Any]:
     python = prepared(own, environments_here(), ROOT, say)
     _copy_code(model, folder / "code")
     allowed = model.contract.resources
     memory, container = memory_limit.for_another(most_mb=allowed.memory_mb)
     deadline = min(own.deadline_s, allowed.seconds or own.deadline_s)
     told = {**order, "module": model.module, "memory": memory, "container_memory": container}
-    return process.carried_out(python, read_bytes(_HERE).decode(), told, folder, say, deadline)
+    return process.carried_out(python, read_bytes(_HERE).decode(), told, folder, say, deadline, give)
 
 
 def _copy_code(model: Model, target: Path) -> None:

@@ -16,29 +16,25 @@ from typing import Any
 _FLAVOURS = {"xgboost": "xgb_model", "lightgbm": "lgb_model", "catboost": "cb_model"}
 # Kept back for saying how it ended, in bytes.
 _RESERVE = 64 << 20
+_given = threading.Semaphore(0)
 
 
 def fit(order: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Fits, predicts the held-out rows, evaluates, and saves the model as MLflow has it."""
+    """Fits, saves the model as MLflow has it, and only then asks for the held-out rows, predicts and evaluates them."""
     import pandas as pd
 
-    code, target = _code(order), order["target"]
-    kinds = {name: pd.CategoricalDtype(values) for name, values in order["categories"].items()}
-
-    def read(name: str) -> Any:
-        frame = pd.read_parquet(folder / name)
-        return frame.astype({column: kind for column, kind in kinds.items() if column in frame})
-
-    known, held_out = read("known.parquet"), read("held_out.parquet")
-    model = _fitted(code, known, order)
-    features, truth = held_out.drop(columns=target), held_out[target]
-    truth = truth if order["task"] == "regression" else truth.astype(object)
-    found: dict[str, Any] = {"classes": _predicted(model, features, order, folder), "algorithm": _algorithm(model)}
-    evaluate = getattr(code, "evaluate", None)
-    found["own"] = (
-        {str(name): _number(value) for name, value in evaluate(model, features, truth).items()} if evaluate else {}
-    )
+    code = _code(order)
+    model = _fitted(code, _read(folder / "known.parquet", order), order)
     _save(model, pd.read_parquet(folder / "example.parquet"), order, folder / "model")
+    _ask("rows", order)
+    features = _read(folder / "held_out.parquet", order)
+    _predict(model, features, order, folder)
+    found: dict[str, Any] = {"algorithm": _algorithm(model), "own": {}}
+    if evaluate := getattr(code, "evaluate", None):
+        _ask("target", order)
+        truth = _read(folder / "target.parquet", order)[order["target"]]
+        told = evaluate(model, features, truth if order["task"] == "regression" else truth.astype(object))
+        found["own"] = {str(name): _number(value) for name, value in told.items()}
     return found
 
 
@@ -51,6 +47,19 @@ def load(order: dict[str, Any], folder: Path) -> dict[str, Any]:
     table = pa.Table.from_pandas(frame, preserve_index=False) if hasattr(frame, "iloc") else pa.table(frame)
     parquet.write_table(table, folder / "loaded.parquet")
     return {"rows": table.num_rows}
+
+
+def _read(path: Path, order: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    frame, kinds = pd.read_parquet(path), order["categories"]
+    return frame.astype({name: pd.CategoricalDtype(kinds[name]) for name in kinds if name in frame})
+
+
+def _ask(what: str, order: dict[str, Any]) -> None:
+    """Waits until the run has put it into the folder."""
+    os.write(order["asking"], f"{what}\n".encode())
+    _given.acquire()
 
 
 def _code(order: dict[str, Any]) -> Any:
@@ -82,8 +91,8 @@ def _answer(model: Any, features: Any) -> Any:
     )
 
 
-def _predicted(model: Any, features: Any, order: dict[str, Any], folder: Path) -> list[str]:
-    """Writes what the model says of each row; gives the classes whose chances it knows."""
+def _predict(model: Any, features: Any, order: dict[str, Any], folder: Path) -> None:
+    """Writes what the model says of each row, with the chance of each class that it knows."""
     import numpy as np
     import pandas as pd
 
@@ -92,9 +101,8 @@ def _predicted(model: Any, features: Any, order: dict[str, Any], folder: Path) -
     classes = [str(one) for one in getattr(model, "classes_", ())] if hasattr(model, "predict_proba") else []
     if classes:
         chances = np.asarray(model.predict_proba(features), dtype=float)
-        columns |= {f"chance_{place}": chances[:, place] for place in range(len(classes))}
+        columns |= {f"chance of {label}": chances[:, place] for place, label in enumerate(classes)}
     pd.DataFrame(columns).to_parquet(folder / "predicted.parquet", index=False)
-    return classes
 
 
 def _algorithm(model: Any) -> str:
@@ -130,15 +138,16 @@ def _flavour(model: Any, common: dict[str, Any]) -> None:
     from mlflow.pyfunc.model import PythonModel
 
     package = type(model).__module__.partition(".")[0]
+    told: dict[str, Any]
     if isinstance(model, PythonModel):
-        importlib.import_module("mlflow.pyfunc").save_model(python_model=model, **common)
+        name, told = "pyfunc", {"python_model": model}
     elif package in _FLAVOURS:
-        importlib.import_module(f"mlflow.{package}").save_model(model, **common)
+        name, told = package, {_FLAVOURS[package]: model}
     elif any((one.__module__, one.__name__) == ("torch.nn.modules.module", "Module") for one in type(model).__mro__):
-        importlib.import_module("mlflow.pytorch").save_model(model, **common)
+        name, told = "pytorch", {"pytorch_model": model}
     else:
-        sklearn = importlib.import_module("mlflow.sklearn")
-        sklearn.save_model(model, serialization_format="cloudpickle", **common)
+        name, told = "sklearn", {"sk_model": model, "serialization_format": "cloudpickle"}
+    importlib.import_module(f"mlflow.{name}").save_model(**told, **common)
 
 
 def _requirements(packages: list[str]) -> list[str]:
@@ -174,8 +183,12 @@ def _give_reserve() -> None:
 
 
 def _end_with_run() -> None:
-    """Standard input is a pipe that the run holds: it closes when the run is gone, however that went."""
-    os.read(0, 1)
+    """Standard input is a pipe that the run holds: it closes when the run is gone, however that went.
+
+    A byte comes when what was asked for is there.
+    """
+    while os.read(0, 1):
+        _given.release()
     os._exit(1)
 
 
@@ -189,7 +202,7 @@ def main(folder: Path) -> int:
         importlib.import_module("mlflow.pyfunc")
         importlib.import_module("pandas")
         _limit(order)
-        answer = {"fit": fit, "load": load}[order["work"]](order, folder)
+        answer = {work.__name__: work for work in (fit, load)}[order["work"]](order, folder)
     except MemoryError:
         _give_reserve()
         answer = {"memory": True}
