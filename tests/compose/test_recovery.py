@@ -98,6 +98,20 @@ def test_one_killed_container_does_not_take_the_others_along(lab: LiveLab, engin
         assert {service for service in before if before[service] != after[service]} == {Service.MLFLOW}
 
 
+def test_one_service_is_stopped_and_started_and_the_others_go_on(lab: LiveLab, engine: DockerClient) -> None:
+    before = {service: containers.main_process(one) for service, one in running(lab, engine).items()}
+    lab.invoke("stop", Service.DRIFT_MONITOR)
+    there = running(lab, engine)
+    assert set(before) - set(there) == {Service.DRIFT_MONITOR}
+    assert lab.states()[Service.DRIFT_MONITOR].stopped
+
+    lab.invoke("start", Service.DRIFT_MONITOR)
+
+    after = {service: containers.main_process(one) for service, one in running(lab, engine).items()}
+    assert {service for service in before if before[service] != after[service]} == {Service.DRIFT_MONITOR}
+    assert lab.states()[Service.DRIFT_MONITOR].health is Health.UP
+
+
 def test_a_store_that_is_stopped_in_mid_run_leaves_no_step_unaudited_and_nothing_twice(
     lab: LiveLab, engine: DockerClient, tmp_path: Path
 ) -> None:
