@@ -1,7 +1,7 @@
 """A model with packages of its own, trained in a process of its environment; here is the run's side of it.
 
-The lab splits and judges, as for every model. One process fits and saves the model; only when it has ended, another
-one is given the held-out rows, without their target, and says what the saved model makes of them.
+The lab splits and judges, as for every model; the process fits and saves the model. Only then is it given the held-out
+rows to predict, and their target, for metrics of the model's own, only when its predictions have been taken.
 """
 
 import os
@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Say = Callable[[str], object]
+# Before a class's label, in the name of the column that has its chance.
+_CHANCE = "chance of "
 _HERE = Path(__file__).resolve().parent / "apart" / "fit_here.py"
 
 
@@ -112,38 +115,64 @@ def _loaded_apart(model: Model, own: OwnEnvironment, say: Say) -> Any:
     from pyarrow import parquet
 
     with tempfile.TemporaryDirectory() as scratch:
-        _Apart.of(model, own, say).carried_out("load", {}, Path(scratch))
+        _carried_out(model, own, {"work": "load"}, Path(scratch), say)
         return parquet.read_table(Path(scratch) / "loaded.parquet")
 
 
 def _trained_apart(model: Model, own: OwnEnvironment, frame: "pd.DataFrame", folder: Path, say: Say) -> Trained:
-    contract, apart = model.contract, _Apart.of(model, own, say)
+    contract = model.contract
     known, held_out = fitting.split(frame, contract)
     rows = fitting.example(known, contract)
+    given = [name for name in contract.columns if name in {*contract.features, contract.target}]
+    _plain(known[given], contract).to_parquet(folder / "known.parquet", index=False)
+    asked = _HeldOut(_plain(held_out[given], contract), contract.target, folder)
+    rows.to_parquet(folder / "example.parquet", index=False)
     nullable = fitting.nullable(contract)
-    columns = [name for name in contract.columns if name in {*contract.features, contract.target}]
-    given = contract.columns
     order = {
+        "work": "fit",
         "target": contract.target,
         "task": str(contract.task),
         "parameters": dict(contract.parameters),
         "seed": contract.seed,
-        "categories": {name: list(given[name].values) for name in columns if given[name].type is Kind.CATEGORY},
+        "categories": {
+            name: list(contract.columns[name].values) for name in given if contract.columns[name].type is Kind.CATEGORY
+        },
         "inputs": _inputs(rows, contract.numeric, nullable),
         "packages": list(own.packages),
     }
-    fitted = apart.carried_out("fit", order, folder / "fit", known=_plain(known[columns], contract), example=rows)
-    order |= {"flavour": str(fitted.get("flavour")), "model": str(folder / "fit" / "model")}
-    asked = _plain(held_out[columns], contract)
-    place = folder / "predict"
-    answer = apart.carried_out("predict", order, place, held_out=asked.drop(columns=contract.target))
-    saved = _saved(folder / "fit" / "model", place / "predicted.parquet", own.lock_hash, answer, contract.task)
+    answer = _carried_out(model, own, order, folder, say, asked.give)
+    saved = _saved(folder / "model", own.lock_hash, asked, contract.task)
     evaluation = fitting.evaluate(saved, held_out, contract)
-    if fitted.get("evaluates"):
-        # Behind what is judged, which the target can't change any more.
-        told = apart.carried_out("evaluate", order, folder / "evaluate", held_out=asked)
-        evaluation = replace(evaluation, own=fitting.own_metrics(told["own"]))
-    return fitting.as_trained(saved, str(fitted["algorithm"]), evaluation, rows, (known, held_out), contract)
+    evaluation = replace(evaluation, own=fitting.own_metrics(answer["own"]))
+    return fitting.as_trained(saved, str(answer["algorithm"]), evaluation, rows, (known, held_out), contract)
+
+
+@dataclass
+class _HeldOut:
+    """Rows that the process is asked about, handed over bit by bit."""
+
+    rows: "pd.DataFrame"
+    target: str
+    folder: Path
+    _taken: bytes = b""
+
+    def give(self, what: str) -> None:
+        """Raises RunFailed for a target that is asked for before the predictions are there."""
+        if what == "rows":
+            self.rows.drop(columns=self.target).to_parquet(self.folder / "held_out.parquet", index=False)
+        elif what == "target":
+            self.predicted()
+            self.rows[[self.target]].to_parquet(self.folder / "target.parquet", index=False)
+
+    def predicted(self) -> "pd.DataFrame":
+        """What the process said of the rows, as it was when this was called first. Raises RunFailed."""
+        import pandas as pd
+
+        try:
+            self._taken = self._taken or (self.folder / "predicted.parquet").read_bytes()
+            return pd.read_parquet(BytesIO(self._taken))
+        except (OSError, ValueError) as err:
+            raise _unusable(err) from None
 
 
 def _plain(part: "pd.DataFrame", contract: Contract) -> "pd.DataFrame":
@@ -152,55 +181,47 @@ def _plain(part: "pd.DataFrame", contract: Contract) -> "pd.DataFrame":
     return part.astype({column: object for column in texts if column in part})
 
 
+def _unusable(err: Exception) -> RunFailed:
+    return RunFailed(f"What the model's process left can't be used: {err}.", "Look at train.py.")
+
+
 def _inputs(rows: "pd.DataFrame", numeric: tuple[str, ...], nullable: frozenset[str]) -> str:
     from lab.training.tracking import input_schema
 
     return str(input_schema(list(rows.columns), numeric, nullable).to_json())
 
 
-def _saved(model: Path, predicted: Path, lock_hash: str, answer: Mapping[str, Any], task: Task) -> Saved:
-    """Raises RunFailed for what can't be read: the processes may have written anything."""
-    import pandas as pd
-
-    classes = tuple(map(str, answer.get("classes", ())))
+def _saved(model: Path, lock_hash: str, asked: _HeldOut, task: Task) -> Saved:
+    """Raises RunFailed for what can't be read: the process may have written anything."""
+    found = asked.predicted()
+    classes = tuple(name.removeprefix(_CHANCE) for name in found.columns if name.startswith(_CHANCE))
     try:
-        found = pd.read_parquet(predicted)
         guess = found["guess"].to_numpy()
         if not (model / "MLmodel").is_file():
             raise ValueError("no model was saved")
         if not classes or task is Task.REGRESSION:
             return Saved(model, lock_hash, guess)
-        chances = found[[f"chance_{place}" for place in range(len(classes))]].to_numpy(dtype=float)
+        chances = found[[f"{_CHANCE}{label}" for label in classes]].to_numpy(dtype=float)
         return SavedClassifier(model, lock_hash, guess, classes, chances)
     except (OSError, ValueError, LookupError) as err:
-        raise RunFailed(f"What the model's process left can't be used: {err}.", "Look at train.py.") from None
+        raise _unusable(err) from None
 
 
-@dataclass(frozen=True)
-class _Apart:
-    """The environment of a model, made ready, and the time that all its processes have together."""
-
-    model: Model
-    python: Path
-    say: Say
-    deadline: process.Deadline
-
-    @classmethod
-    def of(cls, model: Model, own: OwnEnvironment, say: Say) -> "_Apart":
-        python = prepared(own, environments_here(), ROOT, say)
-        seconds = min(own.deadline_s, model.contract.resources.seconds or own.deadline_s)
-        return cls(model, python, say, process.Deadline.after(seconds))
-
-    def carried_out(
-        self, work: str, order: Mapping[str, Any], folder: Path, **frames: "pd.DataFrame"
-    ) -> dict[str, Any]:
-        """The answer to an order, of a process that finds `frames` in `folder`."""
-        _copy_code(self.model, folder / "code")
-        for name, frame in frames.items():
-            frame.to_parquet(folder / f"{name}.parquet", index=False)
-        memory, container = memory_limit.for_another(most_mb=self.model.contract.resources.memory_mb)
-        told = {**order, "work": work, "module": self.model.module, "memory": memory, "container_memory": container}
-        return process.carried_out(self.python, read_bytes(_HERE).decode(), told, folder, self.say, self.deadline)
+def _carried_out(
+    model: Model,
+    own: OwnEnvironment,
+    order: Mapping[str, Any],
+    folder: Path,
+    say: Say,
+    give: Say = lambda _: None,
+) -> dict[str, Any]:
+    python = prepared(own, environments_here(), ROOT, say)
+    _copy_code(model, folder / "code")
+    allowed = model.contract.resources
+    memory, container = memory_limit.for_another(most_mb=allowed.memory_mb)
+    deadline = min(own.deadline_s, allowed.seconds or own.deadline_s)
+    told = {**order, "module": model.module, "memory": memory, "container_memory": container}
+    return process.carried_out(python, read_bytes(_HERE).decode(), told, folder, say, deadline, give)
 
 
 def _copy_code(model: Model, target: Path) -> None:

@@ -64,8 +64,7 @@ def _apart(python: Path, folder: str, path: str) -> dict[str, Any]:
     script = Path(score_here.__file__).read_text(encoding="utf-8")
     order = {"model": folder, "rows": path, "application": SCORING_APPLICATION}
     with tempfile.TemporaryDirectory() as scratch:
-        deadline = process.Deadline.after(DEADLINE_S)
-        return process.carried_out(python, script, order, Path(scratch), lambda line: print(line), deadline)  # noqa: T201 - to standard error
+        return process.carried_out(python, script, order, Path(scratch), lambda line: print(line), DEADLINE_S)  # noqa: T201 - to standard error
 
 
 def main(arguments: list[str]) -> int:

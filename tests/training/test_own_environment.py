@@ -108,7 +108,7 @@ LOOKING = """\
 from pathlib import Path
 
 def there():
-    return sorted(str(one.relative_to(Path.cwd().parent)) for one in Path.cwd().parent.rglob("*.parquet"))
+    return sorted(str(one) for one in Path().rglob("*.parquet"))
 
 class Looking:
     def fit(self, frame, target):
@@ -120,24 +120,48 @@ class Looking:
     def predict(self, features):
         from pandas import read_parquet
         if Path("held_out.parquet").exists():
-            print("predict:", "amount" in read_parquet("held_out.parquet"), len(features))
+            print("predict:", "amount" in read_parquet("held_out.parquet"), len(features), *there())
         return features["celsius"] * 0 + self.mean
 
 def fit(frame, parameters, seed):
     return Looking().fit(frame, frame["amount"])
+
+def evaluate(model, features, target):
+    import pandas
+    guess = pandas.read_parquet("predicted.parquet")
+    guess.assign(guess=target.to_numpy()).to_parquet("predicted.parquet")
+    return {"worst": abs(model.mean - target).max()}
 """
 
 
-def test_held_out_rows_come_when_fit_has_ended_and_without_their_target(
+def test_held_out_rows_come_after_fit_and_their_target_after_the_predictions(
     make: Callable[..., Model], tmp_path: Path
 ) -> None:
     said: list[str] = []
     rows = tmp_path / "sales.csv"
     datasets.sales().to_csv(rows, index=False)
     with trained(make(LOOKING), rows, said.append) as found:
-        held_out = found.test_rows
-    assert [line for line in said if line.startswith("fit:")] == ["fit: fit/example.parquet fit/known.parquet"]
-    assert [line for line in said if line.startswith("predict:")] == [f"predict: False {held_out}"]
+        pass
+    known = "example.parquet known.parquet"
+    assert next(line for line in said if line.startswith("fit:")) == f"fit: {known}"
+    asked = f"predict: False {found.test_rows} example.parquet held_out.parquet known.parquet"
+    assert [line for line in said if line.startswith("predict:")] == [asked]
+    # What it wrote when it knew the target came too late.
+    assert found.evaluation.metrics["rmse"] > 0
+    assert found.evaluation.own["worst"] > 0
+
+
+def test_a_process_that_asks_for_the_target_first_gets_none(make: Callable[..., Model], tmp_path: Path) -> None:
+    code = """\
+def fit(frame, parameters, seed):
+    import json, os
+    from pathlib import Path
+    os.write(json.loads(Path("order.json").read_text())["asking"], b"target\\n")
+    import time
+    time.sleep(100)
+"""
+    with pytest.raises(RunFailed, match=r"can't be used: .*predicted\.parquet"):
+        run(make(code), tmp_path)
 
 
 @pytest.mark.parametrize(

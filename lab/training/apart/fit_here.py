@@ -16,29 +16,26 @@ from typing import Any
 _FLAVOURS = {"xgboost": "xgb_model", "lightgbm": "lgb_model", "catboost": "cb_model"}
 # Kept back for saying how it ended, in bytes.
 _RESERVE = 64 << 20
+_given = threading.Semaphore(0)
 
 
 def fit(order: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Fits, and saves the model as MLflow has it; the held-out rows aren't here yet."""
+    """Fits, saves the model as MLflow has it, and only then asks for the held-out rows, predicts and evaluates them."""
     import pandas as pd
 
     code = _code(order)
     model = _fitted(code, _read(folder / "known.parquet", order), order)
-    flavour = _save(model, pd.read_parquet(folder / "example.parquet"), order, folder / "model")
-    return {"algorithm": _algorithm(model), "flavour": flavour, "evaluates": hasattr(code, "evaluate")}
-
-
-def predict(order: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What the saved model says of rows whose target isn't here."""
-    return {"classes": _predicted(_loaded(order), _read(folder / "held_out.parquet", order), order, folder)}
-
-
-def evaluate(order: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The model's own metrics of rows with their target."""
-    held_out, target = _read(folder / "held_out.parquet", order), order["target"]
-    truth = held_out[target] if order["task"] == "regression" else held_out[target].astype(object)
-    found = _code(order).evaluate(_loaded(order), held_out.drop(columns=target), truth)
-    return {"own": {str(name): _number(value) for name, value in found.items()}}
+    _save(model, pd.read_parquet(folder / "example.parquet"), order, folder / "model")
+    _ask("rows", order)
+    features = _read(folder / "held_out.parquet", order)
+    _predict(model, features, order, folder)
+    found: dict[str, Any] = {"algorithm": _algorithm(model), "own": {}}
+    if evaluate := getattr(code, "evaluate", None):
+        _ask("target", order)
+        truth = _read(folder / "target.parquet", order)[order["target"]]
+        told = evaluate(model, features, truth if order["task"] == "regression" else truth.astype(object))
+        found["own"] = {str(name): _number(value) for name, value in told.items()}
+    return found
 
 
 def load(order: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -59,11 +56,10 @@ def _read(path: Path, order: dict[str, Any]) -> Any:
     return frame.astype({name: pd.CategoricalDtype(kinds[name]) for name in kinds if name in frame})
 
 
-def _loaded(order: dict[str, Any]) -> Any:
-    """The model as `fit` returned it."""
-    load = importlib.import_module(f"mlflow.{order['flavour']}").load_model
-    model = load(order["model"])
-    return model.unwrap_python_model() if order["flavour"] == "pyfunc" else model
+def _ask(what: str, order: dict[str, Any]) -> None:
+    """Waits until the run has put it into the folder."""
+    os.write(order["asking"], f"{what}\n".encode())
+    _given.acquire()
 
 
 def _code(order: dict[str, Any]) -> Any:
@@ -95,8 +91,8 @@ def _answer(model: Any, features: Any) -> Any:
     )
 
 
-def _predicted(model: Any, features: Any, order: dict[str, Any], folder: Path) -> list[str]:
-    """Writes what the model says of each row; gives the classes whose chances it knows."""
+def _predict(model: Any, features: Any, order: dict[str, Any], folder: Path) -> None:
+    """Writes what the model says of each row, with the chance of each class that it knows."""
     import numpy as np
     import pandas as pd
 
@@ -105,9 +101,8 @@ def _predicted(model: Any, features: Any, order: dict[str, Any], folder: Path) -
     classes = [str(one) for one in getattr(model, "classes_", ())] if hasattr(model, "predict_proba") else []
     if classes:
         chances = np.asarray(model.predict_proba(features), dtype=float)
-        columns |= {f"chance_{place}": chances[:, place] for place in range(len(classes))}
+        columns |= {f"chance of {label}": chances[:, place] for place, label in enumerate(classes)}
     pd.DataFrame(columns).to_parquet(folder / "predicted.parquet", index=False)
-    return classes
 
 
 def _algorithm(model: Any) -> str:
@@ -123,8 +118,7 @@ def _number(value: Any) -> Any:
         return str(value)
 
 
-def _save(model: Any, example: Any, order: dict[str, Any], target: Path) -> str:
-    """The flavour of MLflow that keeps it."""
+def _save(model: Any, example: Any, order: dict[str, Any], target: Path) -> None:
     import cloudpickle
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types import Schema
@@ -137,10 +131,10 @@ def _save(model: Any, example: Any, order: dict[str, Any], target: Path) -> str:
     own = [one for name, one in sys.modules.items() if name.startswith("pipelines.") and getattr(one, "__file__", None)]
     for module in own:
         cloudpickle.register_pickle_by_value(module)
-    return _flavour(model, common | {"pip_requirements": _requirements(order["packages"])})
+    _flavour(model, common | {"pip_requirements": _requirements(order["packages"])})
 
 
-def _flavour(model: Any, common: dict[str, Any]) -> str:
+def _flavour(model: Any, common: dict[str, Any]) -> None:
     from mlflow.pyfunc.model import PythonModel
 
     package = type(model).__module__.partition(".")[0]
@@ -154,7 +148,6 @@ def _flavour(model: Any, common: dict[str, Any]) -> str:
     else:
         name, told = "sklearn", {"sk_model": model, "serialization_format": "cloudpickle"}
     importlib.import_module(f"mlflow.{name}").save_model(**told, **common)
-    return name
 
 
 def _requirements(packages: list[str]) -> list[str]:
@@ -190,8 +183,12 @@ def _give_reserve() -> None:
 
 
 def _end_with_run() -> None:
-    """Standard input is a pipe that the run holds: it closes when the run is gone, however that went."""
-    os.read(0, 1)
+    """Standard input is a pipe that the run holds: it closes when the run is gone, however that went.
+
+    A byte comes when what was asked for is there.
+    """
+    while os.read(0, 1):
+        _given.release()
     os._exit(1)
 
 
@@ -205,7 +202,7 @@ def main(folder: Path) -> int:
         importlib.import_module("mlflow.pyfunc")
         importlib.import_module("pandas")
         _limit(order)
-        answer = {work.__name__: work for work in (fit, predict, evaluate, load)}[order["work"]](order, folder)
+        answer = {work.__name__: work for work in (fit, load)}[order["work"]](order, folder)
     except MemoryError:
         _give_reserve()
         answer = {"memory": True}

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,39 +29,53 @@ Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
-class Deadline:
-    """How many seconds all orders of a run may take together, and when they are over by the monotonic clock."""
+class _Asked:
+    """What the process waits for."""
 
-    seconds: float
-    end: float
-
-    @classmethod
-    def after(cls, seconds: float) -> "Deadline":
-        return cls(seconds, time.monotonic() + seconds)
+    what: str
 
 
 def carried_out(
-    python: Path, script: str, order: Mapping[str, Any], folder: Path, say: Say, deadline: Deadline
+    python: Path,
+    script: str,
+    order: Mapping[str, Any],
+    folder: Path,
+    say: Say,
+    deadline_s: float,
+    give: Say = lambda _: None,
 ) -> dict[str, Any]:
-    """What `script` answers to `order`; `folder` holds its files, and `say` is told what it prints."""
+    """What `script` answers to `order`; `folder` holds its files, and `say` is told what it prints.
+
+    It may ask for something on the file descriptor `asking` of its order; `give` puts that into the folder.
+    """
+    asked, asking = os.pipe()
+    order = {**order, "asking": asking}
     (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
     (folder / "here.py").write_text(script, encoding="utf-8")
     # Isolated: neither variables nor the folder that it is started in lead to other packages.
     argv = [str(python), "-I", str(folder / "here.py"), str(folder)]
     try:
-        process = subprocess.Popen(
-            argv,
-            cwd=folder,
-            env=environment(os.environ, folder),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = _started(argv, folder, asking)
     except OSError as err:
+        os.close(asked)
         raise RunFailed(f"{python} can't be started: {err.strerror}.", "Type `invoke train NAME` again.") from None
-    status = _followed(process, say, deadline)
+    finally:
+        os.close(asking)
+    status = _followed(process, asked, say, give, deadline_s)
     return _understood(folder / "answer.json", status, order)
+
+
+def _started(argv: Sequence[str], folder: Path, asking: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        argv,
+        cwd=folder,
+        env=environment(os.environ, folder),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=(asking,),
+    )
 
 
 def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -80,16 +94,20 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     }
 
 
-def _followed(process: "subprocess.Popen[bytes]", say: Say, deadline: Deadline) -> int:
+def _followed(process: "subprocess.Popen[bytes]", asked: int, say: Say, give: Say, deadline_s: float) -> int:
     """Its exit status; whatever it started is ended with it."""
-    end, lines = deadline.end, _Lines(process)
+    end, lines = time.monotonic() + deadline_s, _Lines(process, asked)
     try:
-        for line in lines.until(end):
-            say(line)
+        for told in lines.until(end):
+            if isinstance(told, _Asked):
+                give(told.what)
+                _tell_given(process)
+            else:
+                say(told)
         status = process.wait(max(0.0, end - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
         raise RunFailed(
-            f"The model's code wasn't done within {deadline.seconds:g} s.",
+            f"The model's code wasn't done within {deadline_s:g} s.",
             "Mend it, or raise deadline_seconds below [tool.mlops-lab] in its pyproject.toml, or resources.seconds.",
         ) from None
     finally:
@@ -104,13 +122,21 @@ def _followed(process: "subprocess.Popen[bytes]", say: Say, deadline: Deadline) 
     return status
 
 
-class _Lines:
-    """Reads all that a process prints, and keeps as much of it as a log can hold."""
+def _tell_given(process: "subprocess.Popen[bytes]") -> None:
+    # One that is gone by now says by its status how that came.
+    with suppress(OSError):
+        if process.stdin:
+            process.stdin.write(b"1")
+            process.stdin.flush()
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+
+class _Lines:
+    """Reads all that a process prints, and keeps as much of it as a log can hold; and what it asks for."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", asked: int) -> None:
         self.count = 0
-        self._process, self._kept = process, SimpleQueue[str | None]()
-        works = (self._read, self._end_children)
+        self._process, self._asked, self._kept = process, asked, SimpleQueue[str | _Asked | None]()
+        works = (self._read, self._hear, self._end_children)
         self._threads = [threading.Thread(target=work, name="model-output", daemon=True) for work in works]
         for thread in self._threads:
             thread.start()
@@ -122,8 +148,8 @@ class _Lines:
         if self._process.stdout and not self._threads[0].is_alive():
             self._process.stdout.close()
 
-    def until(self, end: float) -> Iterator[str]:
-        """Each line as it comes. Raises TimeoutError at `end`, of the monotonic clock."""
+    def until(self, end: float) -> Iterator[str | _Asked]:
+        """Each line and question as it comes. Raises TimeoutError at `end`, of the monotonic clock."""
         while True:
             try:
                 line = self._kept.get(timeout=max(0.0, end - time.monotonic()))
@@ -142,6 +168,11 @@ class _Lines:
                 if self.count <= MOST_LINES and text:
                     self._kept.put(text)
         self._kept.put(None)
+
+    def _hear(self) -> None:
+        with os.fdopen(self._asked, "rb") as source:
+            while line := source.readline(_LONGEST):
+                self._kept.put(_Asked(line.decode(errors="replace").strip()))
 
     def _end_children(self) -> None:
         """What it started would hold its output open. Its number is its own until somebody waits for it."""
