@@ -36,9 +36,11 @@ class Scene:
 
 
 STORY = (
-    Scene("./run up demo-run: a governed platform, and a model that trains", "2026-11-23T18:55:25", ("2",)),
+    Scene("./run up demo-run: a governed platform, and a model that trains", "2026-11-29T23:16:20", ("2",)),
     Scene("Each step asks the policy first, and is recorded", DRIFTED, ("2", "enter")),
-    Scene("Ten gates before a version is promoted, by somebody else's SSH key", DRIFTED, ("3", "j", "j", "enter", "4")),
+    Scene(
+        "Twelve gates before a version is promoted, by somebody else's SSH key", DRIFTED, ("3", "j", "j", "enter", "4")
+    ),
     Scene("The data drifts: an alert, and promotion is closed", DRIFTED, ("5",)),
     Scene("Which feature moved, and by how much", DRIFTED, ("5", "j", "enter")),
     Scene("Who did what: an audit trail that nobody can change unseen", DRIFTED, ("4", "enter")),

@@ -64,9 +64,9 @@ class Picture:
     others: Mapping[str, str] = field(default_factory=dict)
 
 
-# The session: started at 18:51, a version brought to production, a second one approved; then the data drifts and a
-# third is trained on it; MLflow hangs; in the end the lab is stopped.
-DRIFTED, HUNG, DOWN = "2026-11-23T18:59:00", "2026-11-23T18:59:50", "2026-11-23T19:06:16"
+# The session: recorded from before the first `up`, a version brought to production, a second one approved; then the
+# data drifts and a third is trained on it; MLflow hangs; the lab is taken down, and started again.
+DRIFTED, HUNG, DOWN = "2026-11-29T23:29:00", "2026-11-29T23:21:32", "2026-11-29T23:21:58"
 OWN = """
 theme = "gruvbox"
 start = "runs"
@@ -84,8 +84,8 @@ PICTURES = (
     Picture("main-120x40", DRIFTED, ["2", "j", "k"]),
     Picture("main-80x24", DRIFTED, size=(80, 24)),
     Picture("main-200x60", DRIFTED, size=(200, 60)),
-    Picture("main-running", "2026-11-23T18:55:25", ["2"]),
-    Picture("state-starting", "2026-11-23T18:51:12"),
+    Picture("main-running", "2026-11-29T23:16:20", ["2"]),
+    Picture("state-starting", "2026-11-29T23:05:55"),
     Picture("state-stale", HUNG, ["3"]),
     Picture("state-down", DOWN),
     Picture("service-logs", DRIFTED, ["1", "j", "j", "enter", "m"]),
@@ -102,7 +102,7 @@ PICTURES = (
     Picture("own-layout", DRIFTED, own=OWN),
     Picture("own-command", DRIFTED, ["3", "j", "ctrl+o"], own=OWN),
     Picture("labs", DRIFTED, others={"staging": HUNG, "eu-west.example.com": DOWN}),
-    Picture("replay", "2026-11-23T18:59:55", replay=True),
+    Picture("replay", "2026-11-29T23:21:35", replay=True),
 )
 
 

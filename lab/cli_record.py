@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.base.names import whole_number
 from lab.commands.dispatch.cli_remote import given
 
 if TYPE_CHECKING:
@@ -80,6 +79,8 @@ def _duration(text: str) -> float:
 
 
 def _port(text: str) -> int:
+    from lab.base.names import whole_number
+
     port = whole_number(text, 65_535)
     if port is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: use 0 to 65535")

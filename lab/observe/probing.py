@@ -123,7 +123,8 @@ class ServicesSource:
             async with asyncio.timeout(FIRST_FACTS_S if self._contained else self._deadline_s):
                 self._facts = await self._ask_runtime()
         except Exception:  # without a supervisor or an engine the probes still tell the truth
-            self._facts = {}
+            # What isn't installed can't have come meanwhile.
+            self._facts = {name: fact for name, fact in self._facts.items() if fact.state == "absent"}
 
     def _started_at(self, service: Service) -> float | None:
         fact = self._facts.get(service)

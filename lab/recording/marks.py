@@ -43,7 +43,7 @@ def news(before: Snapshot, after: Snapshot) -> tuple[tuple[Tone, str], ...]:
     taken = {f"{one.title} stopped" for one in after.services.value or () if one.reason.startswith(TAKEN_DOWN)}
     gone = (one for one in gone if one[1] not in taken)
     # One line for all of it, once nothing runs any more.
-    whole = [(Tone.MUTED, f"the lab is {said}")] if (said := taken_down(after)) and not taken_down(before) else []
+    whole = [(Tone.MUTED, f"the lab was {said}")] if (said := taken_down(after)) and not taken_down(before) else []
     ended = ((tone, text) for tone, text in _runs(before, after) if not text.endswith(" began"))
     alerts = ((tone, text) for tone, text in _alerts(before, after) if not text.endswith(" pending"))
     return tuple((tone, formats.clean(text)) for tone, text in (*gone, *whole, *ended, *alerts))

@@ -9,7 +9,6 @@ from textual import on
 from textual.app import App
 
 from lab.base.errors import LabError
-from lab.screen.action_runner import Processes, Runner
 from lab.screen.key_spelling import key_spelled
 from lab.screen.messages import ActionWanted
 from lab.screen.saved_layout import Layout, SavedLayout
@@ -20,6 +19,7 @@ from lab.views.cells import Tone
 
 if TYPE_CHECKING:
     from lab.observe.snapshot import Snapshot
+    from lab.screen.action_runner import Runner
     from lab.screen.lab_session import LabSession
     from lab.views import View
     from lab.views.jobs import Jobs
@@ -39,7 +39,7 @@ class ActionApp(App[None]):
     layout_kept = Layout()
     user = UserConfig()
     _memory: SavedLayout | None = None
-    _runner: Runner | None = None
+    _runner: "Runner | None" = None
     _note = ""
 
     @property
@@ -119,6 +119,7 @@ class ActionApp(App[None]):
         """Does one of the `ACTIONS`, after asking what has to be asked."""
         if self.lab.controller is None:
             from lab.screen.action_controller import ActionController
+            from lab.screen.action_runner import Processes
 
             self.lab.controller = ActionController(self, self._runner or Processes(), self.lab)
         self.lab.controller.want(name, target)

@@ -17,7 +17,6 @@ from lab.base.errors import LabError
 from lab.base.threads import LeavingThreads
 from lab.observe.polling import Factory
 from lab.screen import themes
-from lab.screen.action_runner import Runner
 from lab.screen.binding import Binding, BindingType
 from lab.screen.lab_session import LabPlace, LabSession
 from lab.screen.labs_app import LabsApp
@@ -29,6 +28,7 @@ from lab.views import View
 from lab.views.jobs import Jobs
 
 if TYPE_CHECKING:
+    from lab.screen.action_runner import Runner
     from lab.screen.dash.dash_loop import Dashboards
     from lab.screen.screens.detail_screen import OpenDetails
     from lab.screen.user.reading import Loaded
@@ -95,7 +95,7 @@ class LabApp(LabsApp):
         dashboards: "Callable[[], Dashboards] | None" = None,
         name: str = "",
         others: Sequence[LabPlace] = (),
-        runner: Runner | None = None,
+        runner: "Runner | None" = None,
         memory: SavedLayout | None = None,
         user: "Loaded | None" = None,
         painted: Callable[[], None] = lambda: None,

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from lab.base.drift import DriftReport
-from lab.base.model_id import slug_of
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import JOB, REGISTRATION_REQUEST, STEPS, Run
 from lab.governance.ledger import Entry
@@ -33,7 +32,12 @@ def names(snapshot: Snapshot) -> tuple[str, ...]:
 
 def model_of_run(run: Run, snapshot: Snapshot) -> str:
     """What a run trains; runs that began before models had names trained the default one."""
-    return run.model or (default_model(snapshot) if run.job == JOB else slug_of(run.job))
+    if run.model or run.job == JOB:
+        return run.model or default_model(snapshot)
+    # Imported with the first such run: before the first paint that would cost time.
+    from lab.base.model_id import slug_of
+
+    return slug_of(run.job)
 
 
 def model_of_entry(entry: Entry, snapshot: Snapshot, of_run: dict[str, str]) -> str:

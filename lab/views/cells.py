@@ -113,6 +113,8 @@ class PanelState(StrEnum):
     EMPTY = "empty"
     FAILED = "failed"
     STALE = "stale"
+    # What was known when a person took the lab down: old on purpose.
+    PAST = "past"
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ def panel(view: View) -> PanelView:
         return panel
     count = sum(alert.state == "firing" for alert in alerts.value or ())
     badge: Line = (Span(f"▲ {count} firing", Tone.BAD), Span(" · ", Tone.MUTED)) if count else ()
+    if view.taken_down:
+        badge = ()
     state = PanelState.OK if panel.state is PanelState.EMPTY else panel.state
     lines = (*panel.lines, *(panel.message if not panel.rows else ()))
     return PanelView(panel.title, (*badge, *panel.status), state, lines, COLUMNS, (*rows, *panel.rows))

@@ -175,7 +175,7 @@ def source_panel(title: str, part: Slice[T], view: View, empty: str, fill: Calla
         if view.taken_down:
             # Nothing is amiss: this is how it was when the lab was taken down.
             then = Span(f"as it was {formats.age(part.age(view.epoch))} ago", Tone.MUTED)
-            return replace(panel, state=PanelState.STALE, status=(then,))
+            return replace(panel, state=PanelState.PAST, status=(then,))
         old = Span(f"stale {formats.age(part.age(view.epoch))}", Tone.WARN)
         why = Span(f" · {formats.clean(part.error)}", Tone.MUTED)
         return replace(panel, state=PanelState.STALE, status=(old, why))

@@ -149,7 +149,10 @@ def test_down_and_up_keeps_everything(lab: LiveLab, engine: DockerClient) -> Non
     with nothing_lost(lab, _BACK_S):
         assert "its data stays" in lab.invoke("down").stdout
         assert running(lab, engine) == {}
-        assert lab.invoke("status", check=False).returncode == 1
+        told = lab.invoke("status", check=False)
+        assert told.returncode == 1
+        assert "■ stopped" in told.stdout
+        assert "✗" not in told.stdout
         assert "was down already" in lab.invoke("down").stdout
         lab.invoke("up")
 

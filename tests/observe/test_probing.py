@@ -84,6 +84,16 @@ async def test_what_is_not_installed_is_hardly_probed(observed: ObservedLab) -> 
     assert state_of(observed, QUIET).health is Health.ABSENT
 
 
+async def test_what_is_not_installed_stays_so_while_nothing_is_known_of_processes(observed: ObservedLab) -> None:
+    observed.runtime.known[QUIET] = ProcessFact("absent", reason="not on PATH")
+    observed.services.broken[QUIET] = lambda _: httpx.Response(500)
+    await observed.tick()
+    observed.runtime.broken = True
+    await observed.tick(2)
+    assert state_of(observed, QUIET).health is Health.ABSENT
+    assert state_of(observed, Service.MLFLOW).pid is None
+
+
 async def test_hurrying_probes_everything(observed: ObservedLab) -> None:
     await observed.tick()
     asked = dict(observed.services.asked)

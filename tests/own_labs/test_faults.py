@@ -18,6 +18,7 @@ from lab.observe.snapshot import Health, ServiceState, SliceState, Snapshot
 from lab.runtime.layout import Layout
 from lab.screen.app import LabApp
 from lab.screen.widgets.panel import Panel
+from lab.views.view import taken_down
 from tests.support.lab import LiveLab
 from tests.support.recovery import nothing_lost
 from tests.support.waiting import tasks_ended
@@ -174,6 +175,9 @@ async def followed_down_and_up(lab: LiveLab) -> None:
         await screen.until(lambda: screen.shot.overall is Health.DOWN, "that the lab is down")
         await screen.takes_keys()
         assert all(getattr(screen.shot, part).value is not None for part in NEEDS)
+        # A person wanted that, which the screen says, and to whom it is no failure.
+        await screen.until(lambda: bool(taken_down(screen.shot)), "that somebody took it down")
+        assert f"taken down by {lab.config.actor.owner} at " in taken_down(screen.shot)
         assert lab.processes() == []
         assert (await aside(partial(lab.invoke, "status", check=False))).returncode == 1
         assert "was down already" in (await aside(lab.invoke, "down")).stdout

@@ -69,5 +69,5 @@ async def test_what_is_marked_stays_marked_when_something_else_comes_or_goes() -
     async with shown() as (app, pilot):
         strip = app.screen.query_one(NeedsStrip)
         await pilot.press("exclamation_mark", "exclamation_mark")
-        strip.show(strip._needs[1:])
+        strip.show(strip._needs[1:], "!")
         assert str(strip.render()).startswith("! 4 need you  ▸▲ Prometheus degraded")

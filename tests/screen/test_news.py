@@ -58,7 +58,7 @@ TOLD = {
     ),
     "a person takes the lab down": (
         snapshots.TAKEN_DOWN,
-        [("the lab is taken down by ada.lovelace@example.com at 14:03", "information")],
+        [("the lab was taken down by ada.lovelace@example.com at 14:03", "information")],
     ),
     "nothing": (replace(snapshots.HEALTHY, taken_at=snapshots.NOW), []),
 }

@@ -127,7 +127,9 @@ def test_a_lab_that_a_person_took_down_is_no_failure() -> None:
     assert "Taken down by" in "".join(text(line) for line in text_lines(view, 180)[:2])
     assert services.rows[0].spill
     assert services.rows[0].spill[1].text == f"stopped  t{by}"
-    assert text(panel("runs", snapshots.TAKEN_DOWN).status) == "as it was 12s ago"
+    for name in ("runs", "models", "audit", "drift"):
+        assert panel(name, snapshots.TAKEN_DOWN).state is PanelState.PAST
+        assert text(panel(name, snapshots.TAKEN_DOWN).status) == "as it was 12s ago"
     # One that is down for another reason makes it a failure.
     crashed = snapshots.TAKEN_DOWN.services.map(lambda s: (replace(s[0], stopped=False), *s[1:]))
     assert standing(view_of(replace(snapshots.TAKEN_DOWN, services=crashed)))[2] is Tone.BAD

@@ -12,7 +12,6 @@ from textual.widgets import Input, Static
 
 from lab.screen.widgets.paint import content
 from lab.views.cells import Span, Tone
-from lab.views.feed import problem
 
 
 class FilterLine(Horizontal):
@@ -60,6 +59,9 @@ class FilterLine(Horizontal):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
+        # Imported when something is typed: before the first paint that would cost time.
+        from lab.views.feed import problem
+
         wrong = problem(event.value)
         self._problem.display = bool(wrong)
         self._problem.update(content((Span(f" ▲ {wrong}", Tone.WARN),)))

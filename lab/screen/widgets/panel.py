@@ -16,7 +16,6 @@ from lab.screen.binding import Binding, BindingType
 from lab.screen.widgets.paint import content, paragraphs
 from lab.screen.widgets.rows import RowList
 from lab.views.cells import Line, PanelState, PanelView, Row, Span, Tone, chosen_columns, stretches
-from lab.views.feed import select
 from lab.views.folding import folded
 from lab.views.sorting import Order, arrow, in_order, next_order
 
@@ -82,9 +81,18 @@ class Panel(Vertical):
         self._view = view
         self._draw()
 
+    def _found(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows that the filter keeps."""
+        if not self._pattern:
+            return rows
+        # Imported with the first filter: before the first paint that would cost time.
+        from lab.views.feed import select
+
+        return select(rows, self._pattern)
+
     def _draw(self) -> None:
         view = self._view
-        found_rows = in_order(select(view.rows, self._pattern), self.order)
+        found_rows = in_order(self._found(view.rows), self.order)
         # What a filter found is shown wherever it is.
         chosen = found_rows if self._pattern else folded(found_rows, self._open)
         found = Span(f"/{self._pattern}  {_count(found_rows)} of {_count(view.rows)}", Tone.ACCENT)
