@@ -29,21 +29,20 @@ EARLIER = "75868b020152"
 
 
 @pytest.fixture
-def earlier(spare: LiveLab) -> LiveLab:
+def earlier(trained: LiveLab) -> LiveLab:
     """A lab as it was before anything said which format its data have, with an earlier MLflow's tables."""
-    spare.invoke("demo-run")
-    (spare.home / "format.json").unlink()
-    config = spare.config
+    (trained.home / "format.json").unlink()
+    config = trained.config
     at = f"mlflow@{LOOPBACK}:{config.port(Service.POSTGRES)}/mlflow"
     subprocess.run(
         [sys.executable, "-m", "tests.support.earlier_schema", f"postgresql+psycopg2://{at}", EARLIER],
         cwd=ROOT,
-        env={**spare.environ, "PGPASSWORD": config.secrets.mlflow_db},
+        env={**trained.environ, "PGPASSWORD": config.secrets.mlflow_db},
         check=True,
         timeout=300,
     )
-    assert revision(spare) == EARLIER
-    return spare
+    assert revision(trained) == EARLIER
+    return trained
 
 
 def revision(lab: LiveLab) -> str:
