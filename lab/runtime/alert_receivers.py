@@ -59,7 +59,7 @@ def _receivers(settings: AlertSettings) -> Iterator[Receiver]:
 _TOLD = {"send_resolved": True}
 # A line an alert, with what to do: the default shows labels only.
 _SLACK = {
-    "title": "{{ .Status | toUpper }}: {{ .CommonLabels.alertname }}",
+    "title": "{{ .Status | toUpper }}: {{ .CommonLabels.alertname }} in {{ .CommonLabels.lab }}",
     "text": "{{ range .Alerts }}{{ .Annotations.summary }} ({{ .Labels.severity }}): {{ .Annotations.runbook_url }}\n"
     "{{ end }}",
 }

@@ -16,11 +16,14 @@ def render(
     alertmanager: str | None,
     logins: Mapping[str, Login] | None = None,
     paths: Mapping[str, str] | None = None,
+    *,
+    lab: str,
 ) -> str:
     """The file for `targets` (host:port by service name) and the rules at `rules_file`, an absolute path.
 
     `alertmanager` is its host:port, None where there is none; `logins` are user and password by service name, `paths`
-    are where metrics aren't under /metrics. The text doesn't depend on the order of `targets`.
+    are where metrics aren't under /metrics; `lab` is the lab's name, which alerts carry, because several
+    labs may have one receiver. The text doesn't depend on the order of `targets`.
     """
     known = logins or {}
     lines = [
@@ -33,6 +36,7 @@ def render(
     if alertmanager:
         lines += ["alerting:", "  alertmanagers:", f"    - static_configs: [{{targets: [{_quoted(alertmanager)}]}}]"]
         lines += _login(known.get("alertmanager"), "      ")
+        lines.append(f"  alert_relabel_configs: [{{target_label: lab, replacement: {_quoted(lab)}}}]")
     lines.append("scrape_configs:" if targets else "scrape_configs: []")
     for name in sorted(targets):
         lines += [f"  - job_name: {_quoted(name)}", f"    static_configs: [{{targets: [{_quoted(targets[name])}]}}]"]

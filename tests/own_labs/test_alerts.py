@@ -132,6 +132,9 @@ def test_a_planted_drift_reaches_the_receiver_and_its_end_does(told: Told) -> No
     try:
         told.people.wait_for("DataDriftDetected", "firing", 120)
         eventually(lambda: any("DataDriftDetected" in mail for mail in told.mail.messages), 60, "the e-mail")
+        assert all(told.lab.config.name in mail for mail in told.mail.messages if "DataDriftDetected" in mail)
+        chat = next(body for _, body in told.chat.messages if "DataDriftDetected" in str(body))
+        assert f"DataDriftDetected in {told.lab.config.name}" in str(chat)
     finally:
         told.lab.invoke("seed", "--reset", **told.settings)
     told.people.wait_for("DataDriftDetected", "resolved", 180)

@@ -201,7 +201,7 @@ def test_an_expression_that_changes_its_meaning_is_found(expression: str) -> Non
 
 
 def test_the_configuration_has_no_key_that_one_of_both_versions_lacks() -> None:
-    config = yaml.safe_load(render(TARGETS, "/rules.yml", "am:9093", {"mlflow": ("a", "b")}, {"mlflow": "/m"}))
+    config = yaml.safe_load(render(TARGETS, "/rules.yml", "am:9093", {"mlflow": ("a", "b")}, {"mlflow": "/m"}, lab="x"))
 
     assert set(config) == {"global", "rule_files", "alerting", "scrape_configs"}
     assert set(config["global"]) == {"scrape_interval", "scrape_timeout", "evaluation_interval"}
@@ -292,32 +292,33 @@ def test_promtool_accepts_the_rendered_configuration(
     tmp_path: Path, alertmanager: str | None, logins: dict[str, tuple[str, str]] | None
 ) -> None:
     path = tmp_path / "prometheus.yml"
-    path.write_text(render(TARGETS, str(RULES), alertmanager, logins))
+    path.write_text(render(TARGETS, str(RULES), alertmanager, logins, lab="second-lab"))
     checked = run("promtool", "check", "config", str(path))
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_jobs_are_named_as_in_the_catalogue_and_scraped_where_they_were_said_to_be() -> None:
-    config = yaml.safe_load(render(TARGETS, "/rules.yml", "am:9093"))
+    config = yaml.safe_load(render(TARGETS, "/rules.yml", "am:9093", lab="second-lab"))
     scraped = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
     assert scraped == {name: [target] for name, target in TARGETS.items()}
     assert set(scraped) <= set(Service)
     assert config["rule_files"] == ["/rules.yml"]
     assert config["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["am:9093"]}]}]
+    assert config["alerting"]["alert_relabel_configs"] == [{"target_label": "lab", "replacement": "second-lab"}]
 
 
 def test_without_an_alertmanager_none_is_asked() -> None:
-    assert "alerting" not in yaml.safe_load(render(TARGETS, "/rules.yml", None))
+    assert "alerting" not in yaml.safe_load(render(TARGETS, "/rules.yml", None, lab="x"))
 
 
 def test_a_path_with_quotes_and_spaces_survives() -> None:
     path = '/home/o\'neil/my "lab": x/rules.yml'
-    assert yaml.safe_load(render({}, path, None))["rule_files"] == [path]
+    assert yaml.safe_load(render({}, path, None, lab="x"))["rule_files"] == [path]
 
 
 def test_a_login_is_used_for_scrapes_and_for_alerts() -> None:
     config = yaml.safe_load(
-        render({"alertmanager": "am:9093", "mlflow": "m:5000"}, "/r", "am:9093", {"alertmanager": ("a", "b#")})
+        render({"alertmanager": "am:9093", "mlflow": "m:5000"}, "/r", "am:9093", {"alertmanager": ("a", "b#")}, lab="x")
     )
     login = {"username": "a", "password": "b#"}
     assert config["alerting"]["alertmanagers"][0]["basic_auth"] == login

@@ -177,6 +177,7 @@ def _configuration(stack: Stack) -> dict[str, str]:
         alertmanager,
         {Service.ALERTMANAGER: (USER, SECRETS / "alertmanager-password")},
         {Service.OBJECT_STORE: _MINIO_METRICS} if minio else {},
+        lab=stack.config.name,
     )
     return {"prometheus.yml": text}
 

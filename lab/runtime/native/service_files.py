@@ -51,7 +51,8 @@ def inputs(config: LabConfig, layout: Layout, services: Sequence[Service]) -> tu
     rules = stack / "prometheus" / "alert_rules.yml"
     login = (USER, config.secrets.alertmanager)
     alertmanager = f"{LOOPBACK}:{config.port(Service.ALERTMANAGER)}" if Service.ALERTMANAGER in services else None
-    prometheus = render(scrape_targets(config, services), str(rules), alertmanager, {Service.ALERTMANAGER: login})
+    targets = scrape_targets(config, services)
+    prometheus = render(targets, str(rules), alertmanager, {Service.ALERTMANAGER: login}, lab=config.name)
     web = web_configuration(config.secrets.alertmanager, layout.config / ALERTMANAGER_WEB)
     dagster = {name: (stack / "dagster" / name).read_text() for name in ("dagster.yaml", "workspace.yaml")}
     credentials = credential_files(config, on_host(config, layout))
