@@ -43,6 +43,14 @@ def test_what_may_be_a_secret_in_a_url_is_kept_out_of_a_log(tmp_path: Path) -> N
     assert done.stderr == ""
 
 
+def test_a_full_disk_costs_lines_of_the_log_and_not_the_service(tmp_path: Path) -> None:
+    say = "import os\nfor _ in range(2000): os.write(1, b'x' * 99 + b'\\n')"
+    with Path("/dev/full").open("w") as full:
+        started = launched(tmp_path, "-c", say, hide_urls=True)
+        done = subprocess.run(started, stdout=full, stderr=full, check=False, start_new_session=True, timeout=60)
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize("shell", ["", "trap '' HUP INT QUIT; "])
 def test_a_service_has_its_own_environment_folder_and_signals(tmp_path: Path, shell: str) -> None:
     started = ["sh", "-c", f'{shell}exec "$0" "$@"', *launched(tmp_path, "-c", LOOK)]

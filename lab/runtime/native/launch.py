@@ -43,7 +43,10 @@ def log_only_hosts() -> None:
         signal.signal(number, signal.SIG_IGN)
     with os.fdopen(out, "rb") as lines, os.fdopen(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as log:
         for line in iter(lines.readline, b""):
-            log.write(_URL.sub("\\1\\2/…".encode(), line))
+            try:
+                log.write(_URL.sub("\\1\\2/…".encode(), line))
+            except OSError:  # a full disk costs lines, and not the service, which a closed pipe would end
+                continue
     os._exit(0)
 
 
