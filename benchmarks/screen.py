@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -91,6 +92,10 @@ class Counting(httpx.AsyncBaseTransport):
         return answered
 
 
+def _shows(words: bytes, text: bytes) -> bool:
+    return words in text
+
+
 def first_paint(measured: Measured, environ: Mapping[str, str], repeat: int) -> None:
     """The screen and a bare Textual app in turn: until their first text is on the terminal."""
     for _ in range(repeat):
@@ -99,7 +104,7 @@ def first_paint(measured: Measured, environ: Mapping[str, str], repeat: int) -> 
             (SCREEN, b"Services", measured.paint_s, measured.paint_cpu_s),
         ):
             with running(argv, environ) as terminal:
-                seconds.append(terminal.wait(lambda text, words=words: words in text) - terminal.began)
+                seconds.append(terminal.wait(partial(_shows, words)) - terminal.began)
                 cpu.append(terminal.cpu_s())
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -22,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.report import Machine, publish  # noqa: E402 - run as a file, it must find the packages first
 from docs.tables import table  # noqa: E402
-from lab.base.catalogue import CATALOGUE  # noqa: E402
+from lab.base.catalogue import CATALOGUE, Service  # noqa: E402
 from lab.base.drift import DriftReport, FeatureDrift  # noqa: E402
 from lab.base.model_versions import GovernanceTags, ModelVersion  # noqa: E402
 from lab.base.runs import JOB, STEPS, Run, RunStatus, Step  # noqa: E402
@@ -48,6 +49,13 @@ LAB = LabInfo("simulated", "staging", "ml-engineer", "ada@example.com", "native"
 MOST_BLOCKS, MOST_MEMORY_MB = 16, 40.0
 
 
+_T = TypeVar("_T")
+
+
+def _taken(value: _T, at: float) -> Slice[_T]:
+    return Slice(value, at, "", at)
+
+
 class Simulated:
     """A lab that goes through a week quickly; deterministic."""
 
@@ -68,15 +76,22 @@ class Simulated:
             if tick % RUN_EVERY < RUN_TICKS:
                 self._go_on(tick // RUN_EVERY, tick % RUN_EVERY, now)
             report = (DriftReport("a" * 64, "a" * 64, 1000, features, now - tick % 15 * REFRESH_S),)
-            parts = (RunsView(self._runs), self._models, AuditView(self._entries, len(self._entries)), report, ())
             down = tick % OUTAGE_EVERY >= OUTAGE_EVERY - OUTAGE_TICKS
-            slices = [Slice(part, now - 0.05 * i, "", now - 0.05 * i) for i, part in enumerate(parts)]
-            yield Snapshot(now, LAB, Slice(self._services(tick, down), now, "", now), *slices)
+            yield Snapshot(
+                now,
+                LAB,
+                _taken(self._services(tick, down), now),
+                _taken(RunsView(self._runs), now),
+                _taken(self._models, now - 0.05),
+                _taken(AuditView(self._entries, len(self._entries)), now - 0.1),
+                _taken(report, now - 0.15),
+                _taken((), now - 0.2),
+            )
 
     def _services(self, tick: int, down: bool) -> tuple[ServiceState, ...]:
         return tuple(self._service(spec.name, spec.title, tick, down and spec.name == "mlflow") for spec in CATALOGUE)
 
-    def _service(self, name: str, title: str, tick: int, down: bool) -> ServiceState:
+    def _service(self, name: Service, title: str, tick: int, down: bool) -> ServiceState:
         if down:
             return ServiceState(name, title, Health.DOWN, reason="connection refused", remedy="Type `invoke status`.")
         if self._random.random() < 0.3:
