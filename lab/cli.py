@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return ended(name, lambda: options.run(options), own)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(
         prog="mlops-lab",
         description="One screen over the whole lab: services, runs, models, audit trail, drift and alerts.",
@@ -119,10 +119,10 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     return _screen(options.refresh, options.readonly, found)
 
 
-def _completion(parser: argparse.ArgumentParser, shell: str) -> int:
+def _completion(parser: Parser, shell: str) -> int:
     import shtab
 
-    sys.stdout.write(shtab.complete(parser, shell=shell) + "\n")
+    sys.stdout.write(shtab.complete(parser.whole(), shell=shell) + "\n")
     return 0
 
 

@@ -151,7 +151,7 @@ def parser_options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 @pytest.mark.parametrize("document", documents(), ids=name_of)
 def test_options_of_the_console_command_exist(document: Path) -> None:
-    known = set(parser_options(_parser()))
+    known = set(parser_options(_parser().whole()))
     for span in fenced_and_spans(document.read_text()):
         if span.startswith("mlops-lab "):
             assert {word for word in span.split() if word.startswith("--")} <= known, span

@@ -20,7 +20,7 @@ def named(command: Command[Any]) -> str:
 
 def subparser(name: str) -> argparse.ArgumentParser:
     """The parser of a subcommand, of a group's part as well."""
-    parser = _parser()
+    parser: argparse.ArgumentParser = _parser().whole()
     for word in name.split():
         groups = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
         parser = groups[0].choices[word]

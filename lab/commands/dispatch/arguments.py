@@ -25,9 +25,13 @@ def register(commands: "Commands") -> None:
 
 def _add(commands: "Commands", name: str, command: Command[Any]) -> None:
     parser = commands.add_parser(name, help=command.help[0].lower() + command.help[1:].rstrip("."))
-    # --json last, where a reader of the help looks for it.
-    for parameter in sorted(command.parameters, key=lambda one: one.name == "json"):
-        _add_option(parser, parameter)
+
+    def add_options(to: argparse.ArgumentParser) -> None:
+        # --json last, where a reader of the help looks for it.
+        for parameter in sorted(command.parameters, key=lambda one: one.name == "json"):
+            _add_option(to, parameter)
+
+    parser.options_later(add_options)
 
     def run(options: argparse.Namespace) -> int:
         return command.run({one.name: getattr(options, one.name) for one in command.parameters})

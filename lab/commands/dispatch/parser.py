@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from lab.base.errors import UsageError
@@ -15,9 +15,29 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "allow_abbrev": False})
+        self._later: Callable[[Parser], object] | None = None
+
+    def options_later(self, add: "Callable[[Parser], object]") -> None:
+        """Has `add` called when this subcommand is read or explained: a start has no time for those of all."""
+        self._later = add
+
+    def whole(self) -> "Parser":
+        """With the options of every subcommand, for who reads more than one command line."""
+        self._complete()
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    parser.whole()
+        return self
+
+    def _complete(self) -> None:
+        add, self._later = self._later, None
+        if add:
+            add(self)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Each subcommand refuses what it doesn't know itself, with its own options beside."""
+        self._complete()
         found, surplus = super().parse_known_args(args, namespace)
         if surplus:
             from lab.base.similar import meant
