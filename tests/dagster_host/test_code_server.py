@@ -212,14 +212,14 @@ def test_an_edit_of_equal_length_in_the_same_second_is_seen(whole: Served) -> No
 
 def test_broken_code_at_the_start_is_served_as_an_error_and_heals(tmp_path: Path) -> None:
     def spoil(root: Path) -> None:
-        with (root / "lab" / "training" / "train_step.py").open("a") as file:
+        with (root / "lab" / "training" / "steps" / "train_step.py").open("a") as file:
             file.write(BROKEN)
 
     with serving(tmp_path, spoil) as served:
         served.waits_for("serving the error")
         with pytest.raises(DagsterUserCodeProcessError, match="SyntaxError"):
             eventually(served.assets, DEADLINE_S, ignore=SWAPPED)
-        train = served.root / "lab" / "training" / "train_step.py"
+        train = served.root / "lab" / "training" / "steps" / "train_step.py"
         train.write_text(train.read_text().removesuffix(BROKEN))
         eventually(lambda: served.assets() == STANDARD, DEADLINE_S, ignore=(DagsterUserCodeProcessError, *SWAPPED))
 
