@@ -34,7 +34,7 @@ def screen(request: pytest.FixtureRequest, live: LiveLab, tmp_path: Path) -> Ite
     argv = [sys.executable, "-m", "lab.cli"]
     environ = {**live.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
     with terminal(tmp_path, request.param, argv, environ, required("terminal")) as made:
-        parts = (r"chain intact", r"rows", r"\d/\d+ up", r"│ [0-9a-f]{8}\s", r"│ v\d+")
+        parts = (r"chain intact", r"no drift", r"\d/\d+ up", r"│ [0-9a-f]{8}\s", r"│ v\d+")
         made.shows("everything", lambda text: all(re.search(part, text) for part in parts))
         yield made
 
@@ -73,7 +73,8 @@ def services(text: str, live: LiveLab) -> None:
         title = BY_NAME[Service(state.name)].title
         name = max((name for name in shown if title.startswith(name)), key=len)
         assert shown[name] == state.health.value, title
-    assert f"{sum(not state.optional for state in expected)}/" in text
+    up = sum(state.health is Health.UP for state in expected)
+    assert f"{up}/{sum(state.health is not Health.ABSENT for state in states.values())} up" in text
 
 
 def runs(text: str, live: LiveLab) -> None:
