@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.base.alerts import Alert
 from lab.base.model_versions import ModelVersion
 from lab.observe.snapshot import Health
 from lab.views import formats
@@ -59,13 +60,19 @@ def _services(view: View) -> Iterator[Need]:
 
 
 def _alerts(view: View) -> Iterator[Need]:
+    """One for each name; not those about a service that is named as down already."""
     # Imported here: the panel's module knows rows, and rows know nothing of needs.
     from lab.views.drift_panel import alert_key, by_urgency
 
+    down = {one.name for one in view.snapshot.services.value or () if one.health is Health.DOWN and not one.stopped}
+    alike: dict[str, list[Alert]] = {}
     for alert in by_urgency(view.snapshot.alerts.value or ()):
-        if alert.state == "firing":
-            tone = Tone.BAD if alert.severity == "critical" else Tone.WARN
-            yield Need("drift", alert_key(alert), f"alert {formats.clean(alert.name)}", "▲", tone)
+        if alert.state == "firing" and alert.labels.get("service") not in down:
+            alike.setdefault(alert.name, []).append(alert)
+    for name, alerts in alike.items():
+        tone = Tone.BAD if any(one.severity == "critical" for one in alerts) else Tone.WARN
+        more = f" (+{len(alerts) - 1})" if len(alerts) > 1 else ""
+        yield Need("drift", alert_key(alerts[0]), f"alert {formats.clean(name)}{more}", "▲", tone)
 
 
 def _trail(view: View) -> Iterator[Need]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab.base.alerts import Alert
 from lab.base.runs import Step
 from lab.governance.ledger import AuditView, Status, seal
 from lab.governance.ledger import Fault as ChainFault
@@ -58,6 +59,22 @@ def test_the_gravest_things_come_first_each_with_its_row() -> None:
     ]
     for need in found:
         assert need.key in {row.key for row in panel(need.part, snapshots.DRIFTED).rows}
+
+
+def firing(name: str, service: str, severity: str = "warning") -> Alert:
+    return Alert(name, "firing", severity, "", snapshots.NOW, {"service": service})
+
+
+def test_an_alert_about_a_service_that_is_named_as_down_is_not_named_again() -> None:
+    alerts = (firing("ServiceDown", "mlflow"), firing("RunsFailing", ""), firing("ExporterStalled", "drift-monitor"))
+    found = said(replace(snapshots.DRIFTED, alerts=Slice(alerts, snapshots.NOW)))
+    assert [one for one in found if "alert" in one] == ["alert ExporterStalled", "alert RunsFailing"]
+    assert "MLflow down" in found
+
+
+def test_alerts_of_one_name_are_one_thing() -> None:
+    alerts = tuple(firing("ExporterStalled", service) for service in ("drift-monitor", "dagster-metrics"))
+    assert said(replace(CALM, alerts=Slice(alerts, snapshots.NOW))) == ["alert ExporterStalled (+1)"]
 
 
 def test_whoever_may_judge_a_version_is_told_that_it_is_theirs() -> None:
