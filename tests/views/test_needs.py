@@ -11,7 +11,7 @@ from lab.governance.ledger import AuditView, Status, seal
 from lab.governance.ledger import Fault as ChainFault
 from lab.governance.rules.approval_states import MOVES, PROBE
 from lab.governance.rules.policy import Action
-from lab.observe.snapshot import Health, RunsView, Slice, Snapshot
+from lab.observe.snapshot import Health, RunsView, ServiceState, Slice, Snapshot
 from lab.views import title_line, waiting
 from lab.views.needs import needs, strip
 from lab.views.runs_panel import standing
@@ -70,6 +70,16 @@ def test_an_alert_about_a_service_that_is_named_as_down_is_not_named_again() -> 
     found = said(replace(snapshots.DRIFTED, alerts=Slice(alerts, snapshots.NOW)))
     assert [one for one in found if "alert" in one] == ["alert ExporterStalled", "alert RunsFailing"]
     assert "MLflow down" in found
+
+
+def test_an_alert_about_a_service_that_somebody_stopped_is_named() -> None:
+    def stop(services: tuple[ServiceState, ...]) -> tuple[ServiceState, ...]:
+        return tuple(
+            replace(one, health=Health.DOWN, stopped=True) if one.name == "mlflow" else one for one in services
+        )
+
+    alerts = Slice((firing("ServiceDown", "mlflow"),), snapshots.NOW)
+    assert "alert ServiceDown" in said(replace(CALM, services=CALM.services.map(stop), alerts=alerts))
 
 
 def test_alerts_of_one_name_are_one_thing() -> None:
