@@ -52,7 +52,8 @@ class Slice(Generic[T]):
         return None if self.fetched_at is None else max(0.0, now - self.fetched_at)
 
     def succeeded(self, value: T, now: float) -> "Slice[T]":
-        return Slice(value, now, "", now)
+        """Keeps the very value that it has where the new one is equal: what is drawn of it needn't be made anew."""
+        return Slice(self.value if value == self.value else value, now, "", now)
 
     def failed(self, error: str, now: float) -> "Slice[T]":
         """Keeps the last good value."""
