@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.base.alerts import AlertSettings
+from lab.base.alert_settings import AlertSettings
 from lab.base.catalogue import BY_NAME, Service
 from lab.governance.rules.policy import Actor, Policy
 

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lab.base.account import expanded
-from lab.base.alerts import AlertSettings
+from lab.base.alert_settings import AlertSettings
 from lab.base.catalogue import MAX_PORT_OFFSET
 from lab.base.errors import ClaimRefused, SettingsError
 from lab.base.names import ALLOWED

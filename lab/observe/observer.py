@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lab.base.catalogue import BY_NAME, ProcessFact, Service
-from lab.base.drift import DriftReport
+from lab.base.drift_report import DriftReport
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.governance.rules.policy import Action, Actor, Environment, Role

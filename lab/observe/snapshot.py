@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from lab.base.alerts import Alert
-from lab.base.drift import DriftReport
+from lab.base.drift_report import DriftReport
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, ScheduleState
 from lab.governance.ledger import AuditView

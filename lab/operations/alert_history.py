@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lab.base.alerts import Firing
+from lab.base.alerting import Firing
 from lab.base.catalogue import Service
 from lab.config import LabConfig
 from lab.services.http import Http

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab.base.alerts import AlertSettings
+from lab.base.alert_settings import AlertSettings
 from lab.base.errors import SettingsError
 
 _MOST_BYTES = 4096

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lab.base.alerts import WATCHDOG, AlertSettings
+from lab.base.alert_settings import AlertSettings
+from lab.base.alerts import WATCHDOG
 from lab.base.catalogue import CATALOGUE, Service
 from lab.runtime.alert_receivers import Kind, Receiver, receivers
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lab.base.drift import DRIFTED, DriftReport, FeatureDrift
+from lab.base.drift_report import DRIFTED, DriftReport, FeatureDrift
 from lab.base.names import whole_number
 from lab.governance.rules.entry_validity import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, EntryValidity
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.base.alerts import Firing
+from lab.base.alerting import Firing
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError
 from lab.operations.alert_history import alert_history

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.base.alerts import AlertSettings
+from lab.base.alert_settings import AlertSettings
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.errors import SettingsError
 from lab.runtime.alert_receivers import Kind, receivers

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.base.alerts import KnownSilence
+from lab.base.alerting import KnownSilence
 from lab.base.dataset import DatasetRef
 from lab.base.drift import Feature, Histogram, psi_parts
 from lab.base.log_lines import Level

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.base.alerts import KnownSilence
+from lab.base.alerting import KnownSilence
 from lab.base.catalogue import Service
 from lab.base.errors import LabError, NotFound, ServiceUnavailable
 from lab.config import LabConfig
