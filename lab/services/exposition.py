@@ -59,6 +59,11 @@ def read_drift(exposition: str) -> Mapping[str, DriftMetrics]:
     return {model: _drift_of(model, ours) for model, ours in of_model.items()}
 
 
+def of_drift(exposition: str) -> str:
+    """The lines about data alone: what the process uses differs at each look, and says nothing of them."""
+    return "\n".join(line for line in exposition.splitlines() if line.startswith("synthetic_data_"))
+
+
 def _drift_of(model: str, found: list[Sample]) -> DriftMetrics:
     single = {sample.name: sample.value for sample in found if set(sample.labels) == {"model"}}
     checked_at = single["synthetic_data_last_check_timestamp"]
