@@ -196,7 +196,7 @@ def test_what_the_first_paint_does_not_draw_is_imported_after_it(nowhere: dict[s
         *("lab.screen.curves", "lab.screen.user.reading", "lab.screen.user.judging", "lab.screen.user.own_commands"),
         *("lab.recording", "lab.dashboards", "lab.settings", "lab.config", "lab.services", "lab.models"),
         *("lab.base.drift", "lab.base.dataset", "lab.base.tallies", "lab.base.chance", "lab.base.dependencies"),
-        *("lab.base.alert_settings", "lab.base.alerting", "lab.base.names"),
+        *("lab.base.monitoring", "lab.base.names"),
     )
     assert [one for one in sorted(loaded) if any(one == name or one.startswith(f"{name}.") for name in absent)] == []
     drawn = {"lab.screen.screens", "lab.screen.screens.main_screen", "lab.screen.screens.row_actions"}

@@ -1,4 +1,4 @@
-"""What Prometheus and Alertmanager tell beside the alerts of now: when one fired, silences, and what is scraped."""
+"""What Prometheus and Alertmanager tell beside the alerts of now: when one fired, silences, targets, samples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,3 +39,12 @@ class Target:
     url: str
     health: str
     error: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series, as a query is answered: epoch seconds, and a value for each, which may be no number or infinite."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    times: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
