@@ -274,6 +274,26 @@ async def test_a_tick_reads_no_more_of_finished_runs_than_their_ids(observed: Ob
     assert sum(read) < 100 * len(many)
 
 
+async def test_ten_seconds_of_a_healthy_lab_cost_so_many_requests(observed: ObservedLab) -> None:
+    for _ in range(6):
+        await observed.tick(2)
+    before = dict(observed.services.asked)
+    for _ in range(5):
+        await observed.tick(2)
+    asked = {service: observed.services.asked[service] - before[service] for service in before}
+    # One or two at each tick for what is drawn, and what a probe every 10 s needs.
+    most = {
+        Service.OBJECT_STORE: 5 + 6,
+        Service.MLFLOW: 2 * 5 + 1,
+        Service.DAGSTER: 5 + 3,
+        Service.DRIFT_MONITOR: 5 + 1,
+        Service.PROMETHEUS: 5 + 2,
+        Service.GRAFANA: 2,
+        **dict.fromkeys((Service.DAGSTER_METRICS, Service.GOVERNANCE_METRICS, Service.ALERTMANAGER), 1),
+    }
+    assert {name: count for name, count in asked.items() if count > most.get(name, 0)} == {}
+
+
 async def test_what_is_as_it_was_is_the_very_same_value(observed: ObservedLab) -> None:
     first, second = await observed.tick(), await observed.tick(2)
     assert all(getattr(second, part).value is getattr(first, part).value for part in PARTS)
