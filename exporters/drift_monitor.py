@@ -18,7 +18,7 @@ from lab.base.dataset import DatasetRef, read_rows
 from lab.base.drift import DRIFTED, DriftReport, Profile, compare
 from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
 from lab.base.model_id import ModelId
-from lab.models.model_folder import drift_limit, listed_models
+from lab.models.listing import drift_limit, listed_models
 
 # A 300 MB data set takes about a minute on a slow core; one that takes longer than this isn't arriving.
 CHECK_DEADLINE_S = 300.0

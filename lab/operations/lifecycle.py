@@ -14,6 +14,7 @@ from lab.base.progress import Progress, Report
 from lab.config import LabConfig
 from lab.envfile import is_own
 from lab.governance.cases.audit import deliver, export_file
+from lab.governance.cases.trail import ledger
 from lab.models.model_folder import models_in
 from lab.operations import bring_up
 from lab.operations.doctor.doctor import examine
@@ -30,6 +31,7 @@ from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.lab_marker import recorded_runtime, refuse_other_runtime
 from lab.runtime.runtime import Note, Runtime
 from lab.services.provision import provision_postgres, provision_store
+from lab.services.s3 import AuditStore
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.1
@@ -77,13 +79,13 @@ def provision(config: LabConfig, runtime: Runtime) -> Provision:
 
 def _baselines(config: LabConfig, deadline_s: float) -> Iterator[str]:
     """Records what is no model's baseline yet; services are useful without one, versions stay blocked for it."""
-    models, store = models_in(config.pipelines), Seeder.store(config)
-    for model in models.sound:
-        seeder, name = Seeder(config, model, s3=store), model.contract.name
-        if _patiently(seeder.baseline, deadline_s) is not None:
-            continue
+    models, s3 = models_in(config.pipelines), Seeder.store(config)
+    # One writer for all, which knows the trail's head after its first entry.
+    trail = ledger(config, AuditStore(s3, config.audit_bucket, config.audit_prefix))
+    for model in _patiently(lambda: Seeder.without_baseline(config, models.sound, s3), deadline_s):
+        name = model.contract.name
         try:
-            baseline = seeder.seed().baseline
+            baseline = Seeder(config, model, s3=s3, trail=trail).record()
             yield f"seeded {baseline.rows} rows of {name}, SHA-256 {baseline.sha256[:12]}"
         except PolicyDenied as err:
             yield f"{name} has no baseline yet: {err} Then type `invoke seed --model {name}`."
@@ -122,7 +124,7 @@ def _patiently(ask: Callable[[], T], deadline_s: float) -> T:
 def refuse_unfit_host(config: LabConfig, binaries: Resolver) -> None:
     """Examines the host. Raises LabError as `refuse` does, and when the lab has another runtime than is asked for."""
     refuse_other_runtime(config)
-    refuse(examine(config, binaries))
+    refuse(examine(config, binaries, whole=False))
 
 
 def refuse_unfit_restart(config: LabConfig, binaries: Resolver, name: str) -> None:

@@ -22,7 +22,7 @@ from lab.governance.ledger import Entry, EntryStore, Status, key_of, seal
 from lab.governance.rules.approval_states import MOVES
 from lab.governance.rules.policy import Action
 from lab.models.groups import Comparison, Group, Measured
-from lab.models.model_folder import listed_models
+from lab.models.listing import listed_models
 from lab.observe.details import alert_source, drift_source, open_details, run_source
 from lab.observe.details.alert_source import AlertSource, read_runbook, section, slug
 from lab.observe.details.drift_source import DriftSource, count

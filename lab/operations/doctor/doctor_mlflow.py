@@ -9,7 +9,7 @@ from lab.base.catalogue import Service
 from lab.base.model_id import ModelId
 from lab.base.model_versions import deleted_experiment
 from lab.config import LabConfig
-from lab.models.model_folder import listed_models
+from lab.models.listing import listed_models
 from lab.operations.doctor.finding import Finding, Verdict
 
 _TIMEOUT_S = 3.0
