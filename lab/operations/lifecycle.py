@@ -36,6 +36,7 @@ from lab.services.s3 import AuditStore
 T = TypeVar("T")
 _POLL_SECONDS = 0.1
 _ALL_LINES = 100_000
+_SHOWN_NAMES = 5
 # An engine may have images to fetch first.
 _UP_DEADLINES_S = {"compose": 600.0}
 
@@ -82,7 +83,8 @@ def _baselines(config: LabConfig, deadline_s: float) -> Iterator[str]:
     models, s3 = models_in(config.pipelines), Seeder.store(config)
     # One writer for all, which knows the trail's head after its first entry.
     trail = ledger(config, AuditStore(s3, config.audit_bucket, config.audit_prefix))
-    for model in _patiently(lambda: Seeder.without_baseline(config, models.sound, s3), deadline_s):
+    found = _patiently(lambda: Seeder.unrecorded(config, models.sound, s3), deadline_s)
+    for model in found.ready:
         name = model.contract.name
         try:
             baseline = Seeder(config, model, s3=s3, trail=trail).record()
@@ -96,8 +98,18 @@ def _baselines(config: LabConfig, deadline_s: float) -> Iterator[str]:
                 raise
             # What is wrong with one model's data keeps no other one from its work.
             yield f"{name} has no baseline yet: {err}"
+    if found.waiting:
+        yield _waiting_for_runs([model.contract.name for model in found.waiting])
     for broken in models.broken:
         yield f"{broken.slug} is left out: {broken.problem}"
+
+
+def _waiting_for_runs(names: Sequence[str]) -> str:
+    shown = f"{', '.join(names[:_SHOWN_NAMES])}{', …' if len(names) > _SHOWN_NAMES else ''}"
+    return (
+        f"no baseline yet for {len(names)} models that load their data themselves ({shown}): their first run brings "
+        f"data. Type `invoke train {names[0]}`, then `invoke seed --model {names[0]}`."
+    )
 
 
 def _late_entries(config: LabConfig) -> list[str]:

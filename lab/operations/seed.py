@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base.catalogue import POLL_HEADER, POLL_PATH, Service
-from lab.base.dataset import BASELINE_KEY, DatasetRef, hash_file, read_rows
+from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, read_rows
 from lab.base.drift import DriftReport, Profile, compare, profile
 from lab.base.errors import LabError, NotFound
 from lab.base.interruption import finished_first
@@ -46,6 +46,14 @@ def ask_monitor(config: LabConfig) -> None:
         httpx.post(url, headers={POLL_HEADER: "1"}, timeout=_MONITOR_S, trust_env=False)
 
 
+@dataclass(frozen=True)
+class Unrecorded:
+    """Models without a baseline: those that have data for one, and those that load theirs in a run, and had none."""
+
+    ready: tuple[Model, ...]
+    waiting: tuple[Model, ...]
+
+
 class Seeder:
     """Sets data and baseline of one model in the store. Methods raise LabError."""
 
@@ -67,12 +75,18 @@ class Seeder:
         return S3.of_lab(config, PIPELINE, timeout_s=15)
 
     @staticmethod
-    def without_baseline(config: LabConfig, models: Sequence[Model], s3: S3) -> tuple[Model, ...]:
+    def unrecorded(config: LabConfig, models: Sequence[Model], s3: S3) -> "Unrecorded":
         """Those of the models that have no recorded baseline; as many requests for one as for a thousand."""
-        there = {key for key in s3.objects(config.data_bucket, OF_MODELS) if key.endswith(f"/{BASELINE_KEY}")}
+        ends = (f"/{BASELINE_KEY}", f"/{CURRENT_KEY}")
+        there = {key for key in s3.objects(config.data_bucket, OF_MODELS) if key.endswith(ends)}
         if s3.exists(config.data_bucket, BASELINE_KEY):
             there.add(BASELINE_KEY)
-        return tuple(model for model in models if model.id.baseline_key not in there)
+        without = [model for model in models if model.id.baseline_key not in there]
+        waiting = {one.slug for one in without if not (one.data or one.id.default or one.id.current_key in there)}
+        return Unrecorded(
+            tuple(one for one in without if one.slug not in waiting),
+            tuple(one for one in without if one.slug in waiting),
+        )
 
     def baseline(self) -> DatasetRef | None:
         """The recorded baseline; None before the first seed."""

@@ -316,6 +316,19 @@ def test_a_limit_of_open_files_below_what_servers_need_is_said_before_the_start(
     assert findings(config)["open files"].verdict is Verdict.OK
 
 
+def test_however_many_ports_the_lab_holds_the_machines_processes_are_looked_at_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    look = psutil.net_connections
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: looks.append(kind) or look(kind))
+    config = make()
+    held = [listener(LOOPBACK, config.port(one)) for one in (Service.MLFLOW, Service.DAGSTER, Service.PROMETHEUS)]
+    with held[0], held[1], held[2]:
+        [found] = doctor_ports.native_ports(config, {os.getpid()}, Resolver())
+    assert (found.verdict, looks) == (Verdict.OK, ["tcp"])
+
+
 def test_before_a_start_nothing_is_asked_and_no_data_are_read_for_each_model(make: Make, tmp_path: Path) -> None:
     data = tmp_path / "data.csv"
     data.write_text("months,left\n1,no\n")

@@ -15,7 +15,7 @@ from lab.config import LabConfig
 from lab.envfile import prepare
 from lab.models.model_folder import Model
 from lab.operations import lifecycle
-from lab.operations.seed import Seeder
+from lab.operations.seed import Seeder, Unrecorded
 from lab.runtime.runtime import Note
 from lab.services.s3 import S3
 from tests.support.contracts import write_model
@@ -209,10 +209,10 @@ def test_each_model_gets_its_baseline_and_one_without_data_keeps_no_other_from_i
             raise error
         return ref
 
-    def without(_config: LabConfig, models: Sequence[Model], _s3: S3) -> list[Model]:
-        return [model for model in models if model.slug != "known"]
+    def unrecorded(_config: LabConfig, models: Sequence[Model], _s3: S3) -> Unrecorded:
+        return Unrecorded(tuple(model for model in models if model.slug != "known"), ())
 
-    monkeypatch.setattr(Seeder, "without_baseline", staticmethod(without))
+    monkeypatch.setattr(Seeder, "unrecorded", staticmethod(unrecorded))
     monkeypatch.setattr(Seeder, "record", record)
     said = list(lifecycle._baselines(replace(config(tmp_path), root=tmp_path), 60))
     assert said[0] == "Churn has no baseline yet: Refused. Use a role. Then type `invoke seed --model Churn`."

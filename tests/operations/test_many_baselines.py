@@ -107,4 +107,22 @@ def test_a_baseline_that_is_gone_is_recorded_again_and_no_other_one(store: Store
     for gone in ("baseline.json", "models/copy_2/baseline.json"):
         del store.held[f"{lab.data_bucket}/{gone}"]
     models = models_in(lab.pipelines).sound
-    assert [one.slug for one in Seeder.without_baseline(lab, models, cast("S3", store))] == ["copy_0", "copy_2"]
+    assert [one.slug for one in Seeder.unrecorded(lab, models, cast("S3", store)).ready] == ["copy_0", "copy_2"]
+
+
+def test_models_whose_first_run_brings_their_data_are_named_in_one_line_and_not_asked_for(
+    store: Store, tmp_path: Path
+) -> None:
+    lab = lab_of(tmp_path, 1)
+    seeded(store, lab)
+    for place in range(7):
+        write_model(lab.pipelines, f"loads_{place}", f"Loads{place}")
+    store.asked = Counter()
+    [said] = lifecycle._baselines(lab, 60)
+    assert "7 models that load their data themselves (Loads0, Loads1, Loads2, Loads3, Loads4, …)" in said
+    assert "invoke train Loads0" in said
+    assert store.asked == Counter(list=1, head=1)
+    # As a run of it does.
+    store.held[f"{lab.data_bucket}/models/loads_3/current.json"] = b""
+    found = Seeder.unrecorded(lab, models_in(lab.pipelines).sound, cast("S3", store))
+    assert [one.slug for one in found.ready] == ["loads_3"]
