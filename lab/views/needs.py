@@ -60,11 +60,15 @@ def _services(view: View) -> Iterator[Need]:
 
 
 def _alerts(view: View) -> Iterator[Need]:
-    """One for each name; not those about a service that is named as down already."""
+    """One for each name; not those about a service that is named as down already, or just being brought up."""
     # Imported here: the panel's module knows rows, and rows know nothing of needs.
     from lab.views.drift_panel import alert_key, by_urgency
 
-    down = {one.name for one in view.snapshot.services.value or () if one.health is Health.DOWN and not one.stopped}
+    down = {
+        one.name
+        for one in view.snapshot.services.value or ()
+        if (one.health is Health.DOWN and not one.stopped) or (one.awaited and one.health is Health.STARTING)
+    }
     alike: dict[str, list[Alert]] = {}
     for alert in by_urgency(view.snapshot.alerts.value or ()):
         if alert.state == "firing" and alert.labels.get("service") not in down:

@@ -3,6 +3,7 @@
 import json
 import socketserver
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,11 +65,19 @@ class Webhook:
             thread.join(10)
 
 
-class Mail:
-    """An SMTP server on loopback without login or TLS that keeps what it takes; `refusing` answers 550 to senders."""
+def plain(user: str, password: str) -> str:
+    """What a client sends who logs in by PLAIN."""
+    return b64encode(f"\0{user}\0{password}".encode()).decode()
 
-    def __init__(self) -> None:
-        self.refusing = False
+
+class Mail:
+    """An SMTP server on loopback without TLS that keeps what it takes; `refusing` answers 550 to senders.
+
+    With a `login` (user and password) it takes nothing from who doesn't know that.
+    """
+
+    def __init__(self, login: tuple[str, str] | None = None) -> None:
+        self.login, self.refusing = login, False
         self.messages: list[str] = []
         mail = self
 
@@ -78,6 +87,7 @@ class Mail:
 
             def handle(self) -> None:
                 self.say("220 test")
+                known = mail.login is None
                 while line := self.rfile.readline().decode():
                     word = line.split()[0].upper() if line.split() else ""
                     if word == "DATA":
@@ -87,6 +97,13 @@ class Mail:
                             text += part
                         mail.messages.append(text.decode())
                         self.say("250 taken")
+                    elif word == "EHLO" and mail.login:
+                        self.say("250-test\r\n250 AUTH PLAIN")
+                    elif word == "AUTH":
+                        known = mail.login is not None and line.split()[2:] == [plain(*mail.login)]
+                        self.say("235 welcome" if known else "535 5.7.8 not with that password")
+                    elif word == "MAIL" and not known:
+                        self.say("530 5.7.0 log in first")
                     elif word == "MAIL" and mail.refusing:
                         self.say("550 5.7.1 not from you")
                     elif word == "QUIT":
