@@ -22,7 +22,8 @@ _ANSWER_S = 10.0
 class ModelState:
     """One model. `problem` is why it can't be trained; `versions` is None where the registry doesn't answer.
 
-    `newest` is the number of its newest version, but for those on which a verification tried the guardrails, and `approval` and `blocked` are what the registry says of that;
+    `newest` is the number of its newest version, but for those on which a verification tried the guardrails, and
+    `approval` and `blocked` are what the registry says of that;
     `staging` and `champion` are the numbers of the versions that have these aliases.
     `environment` is empty for a model that runs with the lab's packages.
     """

@@ -70,6 +70,48 @@ def plain(user: str, password: str) -> str:
     return b64encode(f"\0{user}\0{password}".encode()).decode()
 
 
+class _Session(socketserver.StreamRequestHandler):
+    """One client's talk with a `Mail`."""
+
+    mail: "Mail"
+
+    def handle(self) -> None:
+        self.known = self.mail.login is None
+        self.say("220 test")
+        while line := self.rfile.readline().decode():
+            word = line.split()[0].upper() if line.split() else ""
+            if word == "DATA":
+                self.take()
+            else:
+                self.say(self.answer(word, line))
+            if word == "QUIT":
+                return
+
+    def say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
+
+    def take(self) -> None:
+        self.say("354 go on")
+        text = b""
+        while (part := self.rfile.readline()) not in {b".\r\n", b""}:
+            text += part
+        self.mail.messages.append(text.decode())
+        self.say("250 taken")
+
+    def answer(self, word: str, line: str) -> str:
+        login = self.mail.login
+        if word == "AUTH":
+            self.known = login is not None and line.split()[2:] == [plain(*login)]
+            return "235 welcome" if self.known else "535 5.7.8 not with that password"
+        if word == "MAIL" and not self.known:
+            return "530 5.7.0 log in first"
+        if word == "MAIL" and self.mail.refusing:
+            return "550 5.7.1 not from you"
+        if word == "EHLO" and login:
+            return "250-test\r\n250 AUTH PLAIN"
+        return "221 bye" if word == "QUIT" else "250 ok"
+
+
 class Mail:
     """An SMTP server on loopback without TLS that keeps what it takes; `refusing` answers 550 to senders.
 
@@ -79,40 +121,8 @@ class Mail:
     def __init__(self, login: tuple[str, str] | None = None) -> None:
         self.login, self.refusing = login, False
         self.messages: list[str] = []
-        mail = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def say(self, text: str) -> None:
-                self.wfile.write(f"{text}\r\n".encode())
-
-            def handle(self) -> None:
-                self.say("220 test")
-                known = mail.login is None
-                while line := self.rfile.readline().decode():
-                    word = line.split()[0].upper() if line.split() else ""
-                    if word == "DATA":
-                        self.say("354 go on")
-                        text = b""
-                        while (part := self.rfile.readline()) not in {b".\r\n", b""}:
-                            text += part
-                        mail.messages.append(text.decode())
-                        self.say("250 taken")
-                    elif word == "EHLO" and mail.login:
-                        self.say("250-test\r\n250 AUTH PLAIN")
-                    elif word == "AUTH":
-                        known = mail.login is not None and line.split()[2:] == [plain(*mail.login)]
-                        self.say("235 welcome" if known else "535 5.7.8 not with that password")
-                    elif word == "MAIL" and not known:
-                        self.say("530 5.7.0 log in first")
-                    elif word == "MAIL" and mail.refusing:
-                        self.say("550 5.7.1 not from you")
-                    elif word == "QUIT":
-                        self.say("221 bye")
-                        return
-                    else:
-                        self.say("250 ok")
-
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        session = type("Session", (_Session,), {"mail": self})
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), session)
         self._server.daemon_threads = True
 
     @property
