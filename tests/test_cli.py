@@ -96,7 +96,16 @@ def test_a_closed_pipe_is_no_traceback(nowhere: dict[str, str], arguments: list[
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--json"], ["--refresh", "0"], ["--refresh", "soon"], ["--refresh", "nan"], ["--nonsense"], ["--on"], ["word"]],
+    [
+        ["--json"],
+        ["--once", "--refresh", "5"],
+        ["--refresh", "0"],
+        ["--refresh", "soon"],
+        ["--refresh", "nan"],
+        ["--nonsense"],
+        ["--on"],
+        ["word"],
+    ],
     ids=" ".join,
 )
 def test_wrong_usage_exits_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
