@@ -13,7 +13,7 @@ from lab.observe.audit_source import AuditSource
 from lab.observe.drift_reports import DriftReports
 from lab.observe.model_infos import model_infos
 from lab.observe.probing import ServicesSource
-from lab.observe.snapshot import Health, LabInfo, Slice, Snapshot
+from lab.observe.snapshot import NEEDS, Health, LabInfo, Slice, Snapshot
 from lab.observe.sources import PATIENCE_S, Clocks, RunsSource, Source
 from lab.services.dagster import Dagster
 from lab.services.http import Http
@@ -36,14 +36,6 @@ _SOURCE_DEADLINES = 2.5
 # Each probe has its own deadline; this one only guards against a mistake in them.
 _SERVICES_DEADLINE_S = 20.0
 _DECIDED_IN = (Environment.STAGING, Environment.PROD)
-# What a part of the snapshot can't be read without.
-NEEDS: Mapping[str, Service] = {
-    "runs": Service.DAGSTER,
-    "models": Service.MLFLOW,
-    "audit": Service.OBJECT_STORE,
-    "drift": Service.DRIFT_MONITOR,
-    "alerts": Service.PROMETHEUS,
-}
 
 
 class ProcessFacts(Protocol):
