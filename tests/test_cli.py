@@ -158,6 +158,51 @@ def test_the_screen_imports_nothing_heavy_before_it_paints() -> None:
     assert {name for name in loaded if name.startswith(mine)} <= values
 
 
+# Runs the screen until it has painted, and says what was imported for that.
+_PAINTED = """
+import os, sys
+from lab import cli
+from lab.screen import terminal
+from lab.screen.app import LabApp
+
+class Painting(LabApp):
+    def run(self):
+        super().run(headless=True)
+    def _heartbeat(self):
+        "Time may pass on a busy machine; nothing of what it brings is for the first paint."
+    def _begin(self):
+        print(*sys.modules, file=sys.__stdout__)
+        self.exit()
+
+terminal.need_terminal = lambda: None
+import lab.screen.app
+lab.screen.app.LabApp = Painting
+cli.main([])
+"""
+
+
+def test_what_the_first_paint_does_not_draw_is_imported_after_it(nowhere: dict[str, str], tmp_path: Path) -> None:
+    env = nowhere | {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    found = subprocess.run(
+        [sys.executable, "-c", _PAINTED], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True, env=env
+    )
+    loaded = {name for name in found.stdout.split() if name.startswith("lab.")}
+    assert {"lab.screen.app", "lab.screen.screens.main_screen", "lab.views.runs_panel"} <= loaded
+    # Drill-downs, actions, tabs and dashboards; a person's own file; what the lab's services are asked with, and the
+    # mathematics and settings that only those need.
+    absent = (
+        *("lab.views.details", "lab.views.lab_tabs", "lab.views.links", "lab.views.feed", "lab.screen.widgets.lab_bar"),
+        *("lab.screen.dash", "lab.screen.replay", "lab.screen.palette", "lab.screen.action_controller"),
+        *("lab.screen.curves", "lab.screen.user.reading", "lab.screen.user.judging", "lab.screen.user.own_commands"),
+        *("lab.recording", "lab.dashboards", "lab.settings", "lab.config", "lab.services", "lab.models"),
+        *("lab.base.drift", "lab.base.dataset", "lab.base.tallies", "lab.base.chance", "lab.base.dependencies"),
+        *("lab.base.monitoring", "lab.base.names"),
+    )
+    assert [one for one in sorted(loaded) if any(one == name or one.startswith(f"{name}.") for name in absent)] == []
+    drawn = {"lab.screen.screens", "lab.screen.screens.main_screen", "lab.screen.screens.row_actions"}
+    assert {name for name in loaded if name.startswith("lab.screen.screens")} == drawn
+
+
 def test_garbage_is_collected_again_once_the_screen_has_painted(
     nowhere: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

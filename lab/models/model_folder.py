@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.base.drift import DRIFTED
+from lab.base.drift_report import DRIFTED
 from lab.base.errors import LabError, SettingsError, UsageError
 from lab.base.model_id import SLUG_RULE, ModelId, is_slug
 from lab.base.names import is_model_name, shown

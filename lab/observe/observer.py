@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lab.base.catalogue import BY_NAME, ProcessFact, Service
-from lab.base.drift import DriftReport
+from lab.base.drift_report import DriftReport
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.governance.rules.policy import Action, Actor, Environment, Role
@@ -16,8 +16,9 @@ from lab.observe.model_infos import model_infos
 from lab.observe.probing import ServicesSource
 from lab.observe.snapshot import Health, LabInfo, Slice, Snapshot
 from lab.observe.sources import PATIENCE_S, Clocks, RunsSource, Source
+from lab.services.as_before import AsBefore
 from lab.services.dagster import Dagster
-from lab.services.exposition import read_drift
+from lab.services.exposition import of_drift, read_drift
 from lab.services.http import Http
 from lab.services.json_reading import understanding
 from lab.services.mlflow import Mlflow
@@ -98,6 +99,7 @@ class Observer:
             for name in NEEDS.values()
             if name is not Service.OBJECT_STORE
         }
+        self._drift_read = AsBefore(read_drift)
         self._sources = self._made(deadline_s * _SOURCE_DEADLINES)
         self._under_way: dict[str, asyncio.Task[Slice[Any]]] = {}
         self._settled = asyncio.Event()
@@ -203,7 +205,7 @@ class Observer:
         http = self._http[Service.DRIFT_MONITOR]
         exposition = await http.get_text("/metrics")
         with understanding(http.title, http.remedy):
-            found = read_drift(exposition)
+            found = self._drift_read(of_drift(exposition))
         reports = tuple(sorted((one.report for one in found.values() if one.report), key=lambda one: one.model))
         if not reports and any(one.failing for one in found.values()):
             raise http.unavailable("has not managed a check of the data yet.")

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from lab.base.alerts import Alert
-from lab.base.drift import DriftReport
+from lab.base.drift_report import DriftReport
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, ScheduleState
 from lab.governance.ledger import AuditView
@@ -52,7 +52,8 @@ class Slice(Generic[T]):
         return None if self.fetched_at is None else max(0.0, now - self.fetched_at)
 
     def succeeded(self, value: T, now: float) -> "Slice[T]":
-        return Slice(value, now, "", now)
+        """Keeps the very value that it has where the new one is equal: what is drawn of it needn't be made anew."""
+        return Slice(self.value if value == self.value else value, now, "", now)
 
     def failed(self, error: str, now: float) -> "Slice[T]":
         """Keeps the last good value."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lab.base.drift import DRIFTED, DriftReport, FeatureDrift
+from lab.base.drift_report import DRIFTED, DriftReport, FeatureDrift
 from lab.base.names import whole_number
 from lab.governance.rules.entry_validity import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, EntryValidity
 
@@ -57,6 +57,11 @@ def read_drift(exposition: str) -> Mapping[str, DriftMetrics]:
         if one.name.startswith("synthetic_data_") and "model" in one.labels:
             of_model.setdefault(one.labels["model"], []).append(one)
     return {model: _drift_of(model, ours) for model, ours in of_model.items()}
+
+
+def of_drift(exposition: str) -> str:
+    """The lines about data alone: what the process uses differs at each look, and says nothing of them."""
+    return "\n".join(line for line in exposition.splitlines() if line.startswith("synthetic_data_"))
 
 
 def _drift_of(model: str, found: list[Sample]) -> DriftMetrics:

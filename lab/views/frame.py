@@ -6,7 +6,6 @@ from lab.observe.snapshot import REMOTE, Health, ServiceState, SliceState, Snaps
 from lab.views import formats
 from lab.views.by_model import narrowed
 from lab.views.cells import Line, Span, Tone, clip, width_of
-from lab.views.details.dependency_views import down_because
 from lab.views.needs import needs, worst
 from lab.views.view import STOPPED, View, health_mark, health_tone, marked
 
@@ -73,6 +72,9 @@ def _left(view: View) -> tuple[_Part, ...]:
 
 def _only_stopped(services: Sequence[ServiceState]) -> bool:
     """Whether nothing is amiss but what a person stopped, and that Prometheus misses it."""
+    # Imported with the first answer: before the first paint that would cost time.
+    from lab.views.details.dependency_views import down_because
+
     because = down_because(services)
     return all(
         one.stopped

@@ -6,7 +6,6 @@ from lab.base.catalogue import landing
 from lab.observe.snapshot import Health, ServiceState
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
-from lab.views.details.dependency_views import down_because, for_want_of
 from lab.views.document import Detail, browsable, field_line, heading, text
 from lab.views.view import View, health_mark, health_tone, marked, page_url, source_panel, standing_of
 
@@ -33,6 +32,9 @@ def panel(view: View) -> PanelView:
 
 
 def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
+    # Imported with the first answer: before the first paint that would cost time.
+    from lab.views.details.dependency_views import down_because, for_want_of
+
     there = [s for s in states if s.health is not Health.ABSENT]
     up = sum(s.health is Health.UP for s in there)
     memory, spent = sum(s.memory_bytes or 0 for s in states), [s.cpu for s in states if s.cpu is not None]

@@ -21,7 +21,7 @@ DEADLINE_S = 60.0
 # Stands in for the imports and for Dagster's command, so that a test takes no ten seconds: the rest is the real server.
 SERVER = """
 import socket, sys, time
-from lab.dagster_host import prefork_server
+from lab.dagster_host import parent_watch, prefork_server
 def execute(argument):
     if argument == "sleep":
         time.sleep(600)
@@ -32,7 +32,7 @@ def execute(argument):
         time.sleep(600)
     return int(argument)
 prefork_server.execute = execute
-prefork_server.GRACE_S = 0.5
+parent_watch.GRACE_S = prefork_server.GRACE_S = 0.5
 prefork_server.Server(socket.socket(fileno=int(sys.argv[-1]))).serve()
 """
 # A starter that has no threads yet, as the daemon at its beginning; its argument is the server that comes after it.

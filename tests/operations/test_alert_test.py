@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.base.alerts import Firing
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError
+from lab.base.monitoring import Firing
 from lab.operations.alert_history import alert_history
 from lab.operations.alert_test import Answer, Outcome, alert_test, answers
 from lab.runtime.alert_receivers import Kind, Receiver

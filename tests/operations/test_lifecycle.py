@@ -9,7 +9,7 @@ import pytest
 
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.dataset import DatasetRef
-from lab.base.drift import DriftReport
+from lab.base.drift_report import DriftReport
 from lab.base.errors import LabError, PolicyDenied, UsageError
 from lab.base.log_lines import newer
 from lab.envfile import prepare

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from lab.base.alerts import Alert
 from lab.base.catalogue import CATALOGUE
-from lab.base.drift import DriftReport, FeatureDrift
+from lab.base.drift_report import DriftReport, FeatureDrift
 from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.base.runs import JOB, SCHEDULE, STEPS, Run, RunStatus, ScheduleState, Step
 from lab.governance.ledger import AuditView, Entry, Fault, Status, seal

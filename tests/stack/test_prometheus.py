@@ -24,7 +24,7 @@ from exporters.serve import Exporter, registry
 from exporters.trail_metrics import LedgerStatus
 from lab.base.alerts import WATCHDOG
 from lab.base.catalogue import Service
-from lab.base.drift import DriftReport, FeatureDrift
+from lab.base.drift_report import DriftReport, FeatureDrift
 from lab.base.log_lines import written_at
 from lab.base.runs import Run, RunStatus, ScheduleState
 from lab.dashboards.looking import each

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.base.drift import DriftReport
+from lab.base.drift_report import DriftReport
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, RunStatus, Step
 from lab.commands.once import text_lines
