@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lab.base.catalogue import BY_NAME, ProcessFact, Service
@@ -44,8 +45,8 @@ class ProcessFacts(Protocol):
     @property
     def name(self) -> str: ...
 
-    def facts(self) -> Mapping[Service, ProcessFact]:
-        """What is known of each service's process; may block. Raises LabError."""
+    def facts(self, measured: bool = False) -> Mapping[Service, ProcessFact]:
+        """What is known of each service's process, where asked its memory too; may block. Raises LabError."""
         ...
 
 
@@ -73,7 +74,7 @@ class Observer:
         probe_s = min(deadline_s, PROBE_DEADLINE_S)
         self._prober = ServicesSource(
             config,
-            runtime.facts,
+            partial(runtime.facts, measured=True),
             self._clocks,
             probe_s,
             transport,

@@ -99,7 +99,7 @@ class _Nowhere:
 
     name = REMOTE
 
-    def facts(self) -> Mapping[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> Mapping[Service, ProcessFact]:  # noqa: ARG002 - nothing can be measured
         return {}
 
 

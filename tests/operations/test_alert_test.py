@@ -83,7 +83,7 @@ class Running:
     def changes(self) -> Mapping[Service, Sequence[str]]:
         return {Service.ALERTMANAGER: self.changed} if self.changed else {}
 
-    def facts(self) -> Mapping[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> Mapping[Service, ProcessFact]:
         return {Service.ALERTMANAGER: ProcessFact(self.state, reason="no binary on PATH", remedy="Install it.")}
 
     def tail(self, _service: Service, _lines: int, since: datetime) -> Sequence[str]:

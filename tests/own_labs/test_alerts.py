@@ -126,7 +126,7 @@ def test_receivers_of_which_alertmanager_does_not_know_yet_are_not_tried(told: T
 
 def test_a_wrong_setting_is_one_error_before_anything_starts(told: Told) -> None:
     path = told.folder / "people"
-    pid = told.lab.states()[Service.ALERTMANAGER].pid
+    pid = told.lab.pids()[Service.ALERTMANAGER]
     path.chmod(0o644)
     try:
         done = told.lab.invoke("up", check=False, **told.settings)
@@ -136,7 +136,7 @@ def test_a_wrong_setting_is_one_error_before_anything_starts(told: Told) -> None
     assert done.returncode == 1
     assert f"ALERT_WEBHOOK_URL_FILE: others may read {path}" in done.stderr
     assert f"chmod 600 {path}" in done.stderr
-    assert told.lab.states()[Service.ALERTMANAGER].pid == pid
+    assert told.lab.pids()[Service.ALERTMANAGER] == pid
 
 
 def test_a_planted_drift_reaches_the_receiver_and_its_end_does(told: Told) -> None:

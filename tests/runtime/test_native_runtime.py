@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -217,6 +218,16 @@ def test_facts_of_a_lab_that_is_down_say_so(runtime: NativeRuntime) -> None:
     assert {fact.state for fact in facts.values()} <= {"stopped", "absent"}
     assert facts[Service.MLFLOW].remedy == "Type `invoke up`."
     assert facts[Service.GRAFANA].reason
+
+
+def test_memory_is_read_only_where_it_is_asked_for(runtime: NativeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = ProgramState("mlflow", "RUNNING", os.getpid(), time.time(), "")
+    monkeypatch.setattr(runtime._supervisor, "states", lambda: {"mlflow": running})
+    fact = runtime.facts()[Service.MLFLOW]
+    assert (fact.pid, fact.memory_bytes, fact.cpu_s) == (os.getpid(), None, None)
+    fact = runtime.facts(measured=True)[Service.MLFLOW]
+    assert fact.memory_bytes
+    assert fact.cpu_s
 
 
 def test_down_of_a_lab_that_is_down_is_false(runtime: NativeRuntime) -> None:

@@ -49,7 +49,7 @@ class ComposeRuntime:
         # Whoever waits for several services asks for each.
         self._asking = threading.Lock()
         self._facts: Mapping[Service, ProcessFact] = {}
-        self._facts_read_at = float("-inf")
+        self._facts_read_at, self._facts_measured = float("-inf"), False
 
     @property
     def stack(self) -> Stack:
@@ -256,18 +256,19 @@ class ComposeRuntime:
     def _in_engine(self) -> LabInEngine:
         return LabInEngine(self._containers, self._config.name, self._config.home)
 
-    def facts(self) -> Mapping[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> Mapping[Service, ProcessFact]:
         with self._asking:
-            if time.monotonic() - self._facts_read_at > _FACTS_KEPT_S:
-                self._facts = self._read_facts()
+            old = time.monotonic() - self._facts_read_at > _FACTS_KEPT_S
+            if old or (measured and not self._facts_measured):
+                self._facts, self._facts_measured = self._read_facts(measured), measured
                 self._facts_read_at = time.monotonic()
             return self._facts
 
-    def _read_facts(self) -> Mapping[Service, ProcessFact]:
+    def _read_facts(self, measured: bool) -> Mapping[Service, ProcessFact]:
         missing = absent(self._config)
         found = self._containers.list()
         refuse_other_ports(self._config, lambda: any(container.running for container in found.values()))
-        memory = self._containers.memory(list(found.values()))
+        memory = self._containers.memory(list(found.values())) if measured else {}
         # One that is down while others run was stopped by itself.
         alone = any(container.running for container in found.values())
         stops = stopped_services.read(self._config.home) if alone else {}
