@@ -20,6 +20,7 @@ from pathlib import Path
 from lab.base.source_code import stamps
 from lab.dagster_host import source_snapshot
 from lab.dagster_host.code_location import Address, is_the_codes, serve
+from lab.dagster_host.keeping import kept
 from lab.dagster_host.parent_watch import GRACE_S, ParentWatch
 
 # Seconds between two looks at the files, and between those that tell whether a change is complete.
@@ -173,11 +174,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=4000, help="port to listen on")
     arguments = parser.parse_args(argv)
-    for name in _PRELOADED:
-        importlib.import_module(name)
-    gc.collect()
-    # Collecting in a forked process would touch, and so copy, every page that it shares with this one.
-    gc.freeze()
+    with kept():
+        for name in _PRELOADED:
+            importlib.import_module(name)
+        gc.collect()
     Keeper(Address(arguments.host, arguments.port)).keep()
 
 

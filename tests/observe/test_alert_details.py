@@ -59,7 +59,7 @@ SILENCE = {
 class NoAlertmanager:
     """A runtime that knows of no Alertmanager."""
 
-    def facts(self) -> dict[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> dict[Service, ProcessFact]:
         return {Service.ALERTMANAGER: ProcessFact("absent", reason="no binary on PATH", remedy="Install it.")}
 
 
