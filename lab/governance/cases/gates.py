@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 
 from lab.base.errors import LabError
 from lab.base.model_versions import ModelVersion
@@ -14,11 +13,12 @@ from lab.governance.cases.trail import TrailState
 from lab.governance.ledger import Entry
 from lab.governance.rules.approval_states import ALIASES, CHAMPION, Move, find_move
 from lab.governance.rules.approvers import approvers_problem
-from lab.governance.rules.criteria import Criteria, allowance, loosened
+from lab.governance.rules.criteria import Criteria, loosened
 from lab.governance.rules.fairness_gate import fairness_of
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.identities import four_eyes_problem
-from lab.governance.rules.policy import METRICS, Action, Policy
+from lab.governance.rules.metric_gate import metrics_of
+from lab.governance.rules.policy import Action, Policy
 from lab.governance.rules.registry_tags import expected_tags, shortened
 
 
@@ -183,61 +183,15 @@ def _in_force(case: Case, record: Record) -> Criteria:
     return case.trail.history.judged_by(record.model, case.policy, signed, record.registered.seq, record.criteria)
 
 
-def _margins(case: Case, record: Record, champion: Record | None) -> Mapping[str, str]:
-    """Of the metrics that either version has; of one that no margin speaks of, the decisive metric may not be worse."""
-    known = {*record.metrics, *(champion.metrics if champion else ())}
-    found = {name: margin for name, margin in _in_force(case, record).margins.items() if name in known}
-    return found or ({record.primary: "0"} if record.primary else {})
-
-
 def metric(case: Case) -> Gate:
     """The audited metrics against the champion's, each with its margin."""
-    if case.record is None:
+    record, history = case.record, case.trail.history
+    if record is None:
         return Gate("metric", False, "no metric is audited")
-    if altered := [*_altered(case.record, case.found)]:
-        return Gate("metric", False, "; ".join(altered))
-    champion = case.trail.history.holder(case.model, CHAMPION)
-    margins = _margins(case, case.record, champion)
-    if champion is None:
-        ours = ", ".join(f"{name} {case.record.metrics.get(name, '?')}" for name in margins)
-        return Gate("metric", True, f"{ours or 'no metric is compared'}; there is no champion yet")
-    theirs = case.champion if case.champion and case.trail.history.of(case.champion) == champion else None
-    if altered := [*_altered(champion, theirs)]:
-        return Gate("metric", False, f"champion {champion.version}: {'; '.join(altered)}")
-    found = [_compare(name, margin, case.record, champion) for name, margin in margins.items()]
-    detail = "; ".join(text for _, text in found) or "the policy compares no metric"
-    return Gate("metric", all(good for good, _ in found), detail)
-
-
-def _altered(record: Record, found: ModelVersion | None) -> Sequence[str]:
-    """Metrics of MLflow that are no longer those that training audited."""
-    if found is None:
-        return [f"version {record.name} isn't in the registry"]
-    return [
-        f"{name} is {found.metrics[name]!r} in MLflow, audited {record.metrics[name]}"
-        for name in METRICS
-        if name in found.metrics and name in record.metrics and str(found.metrics[name]) != record.metrics[name]
-    ]
-
-
-def _compare(name: str, margin: str, ours: Record, champion: Record) -> tuple[bool, str]:
-    try:
-        mine, theirs = Decimal(ours.metrics[name]), Decimal(champion.metrics[name])
-    except (KeyError, InvalidOperation):
-        mine = theirs = Decimal("NaN")
-    if not (mine.is_finite() and theirs.is_finite()):
-        return False, f"{name} isn't audited for both this version and champion {champion.version}"
-    worse = theirs - mine if METRICS.get(name, True) else mine - theirs
-    text = f"{name} {mine} against {theirs} of champion {champion.version}"
-    allowed, relative = allowance(margin) or (Decimal(0), False)
-    most = allowed * abs(theirs) if relative else allowed
-    return worse <= most, f"{text}: {_by(worse)}, at most {margin} worse is allowed"
-
-
-def _by(worse: Decimal) -> str:
-    if not worse:
-        return "equal"
-    return f"{abs(worse)} {'worse' if worse > 0 else 'better'}"
+    champion = history.holder(case.model, CHAMPION)
+    theirs = case.champion if case.champion and history.of(case.champion) == champion else None
+    margins = _in_force(case, record).margins
+    return Gate("metric", *metrics_of(record, case.found, champion, theirs, margins))
 
 
 def ledger(case: Case) -> Gate:

@@ -11,12 +11,16 @@ from lab.screen.user.reading import Loaded, load
 def checked(path: Path) -> Loaded:
     """What the file says, with the first problem that is found. Raises nothing."""
     found = load(path)
-    if found.problem is None:
-        try:
-            judge_keys(found.config)
-        except Wrong as wrong:
-            return found.refused(wrong)
-    return found
+    return judged(found) if found.problem is None else found
+
+
+def judged(loaded: Loaded) -> Loaded:
+    """The same, or refused for a key that there isn't or that two things have."""
+    try:
+        judge_keys(loaded.config)
+    except Wrong as wrong:
+        return loaded.refused(wrong)
+    return loaded
 
 
 def key_table() -> list[tuple[str, str, str]]:

@@ -59,13 +59,13 @@ class UserApp(ActionApp):
             return
         self._complain(self._loaded.problem)
         if self.user.keys or self.user.commands:
-            problem = await asyncio.to_thread(_judged, self._loaded)
-            if problem:
+            judged = await asyncio.to_thread(_judged, self._loaded)
+            if judged is not self._loaded:
                 self.keys_refused = True
                 self.set_keymap({})
                 for lab in self.labs:
                     lab.view = replace(lab.view, keys={})
-                self._complain(problem)
+                self._complain(judged.problem)
 
     def _complain(self, problem: LabError | None) -> None:
         if problem:
@@ -94,12 +94,7 @@ class UserApp(ActionApp):
         return not self.keys_refused and not (self.view.readonly and self.user.commands[number].changes)
 
 
-def _judged(loaded: "Loaded") -> LabError | None:
-    from lab.screen.key_places import judge_keys
-    from lab.screen.user.judging import Wrong
+def _judged(loaded: "Loaded") -> "Loaded":
+    from lab.screen.user.checking import judged
 
-    try:
-        judge_keys(loaded.config)
-    except Wrong as wrong:
-        return loaded.refused(wrong).problem
-    return None
+    return judged(loaded)
