@@ -93,13 +93,13 @@ class Http:
         """The JSON answered to `body`. Raises ServiceUnavailable."""
         return self.json(path, await self._call("POST", path, body=body, timeout_s=timeout_s))
 
-    async def delete_json(self, path: str, body: object, timeout_s: float | None = None) -> Any:
+    async def delete_json(self, path: str, body: object) -> Any:
         """The JSON answered to a DELETE with `body`. Raises ServiceUnavailable."""
-        return self.json(path, await self._call("DELETE", path, body=body, timeout_s=timeout_s))
+        return self.json(path, await self._call("DELETE", path, body=body))
 
-    async def get_text(self, path: str, params: Mapping[str, Any] | None = None, timeout_s: float | None = None) -> str:
+    async def get_text(self, path: str, params: Mapping[str, Any] | None = None) -> str:
         """The text at `path`; bytes that aren't UTF-8 become U+FFFD. Raises ServiceUnavailable."""
-        return (await self._call("GET", path, params=params, timeout_s=timeout_s)).decode(errors="replace")
+        return (await self._call("GET", path, params=params)).decode(errors="replace")
 
     async def send(
         self,

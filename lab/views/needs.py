@@ -9,7 +9,9 @@ from lab.base.alerts import Alert
 from lab.base.model_versions import ModelVersion
 from lab.observe.snapshot import Health, Snapshot
 from lab.views import formats
+from lab.views.audit_panel import is_running
 from lab.views.cells import Line, Span, Tone, clip, width_of
+from lab.views.drift_panel import alert_key, by_urgency
 from lab.views.same import Same
 from lab.views.view import View, is_probe, standing_of
 from lab.views.waiting import awaits_approval, deciders, is_yours
@@ -74,11 +76,12 @@ def _services(view: View) -> Iterator[Need]:
 
 
 def _alerts(view: View) -> Iterator[Need]:
-    """One for each name; not those about a service that is named as down already."""
-    # Imported here: the panel's module knows rows, and rows know nothing of needs.
-    from lab.views.drift_panel import alert_key, by_urgency
-
-    down = {one.name for one in view.snapshot.services.value or () if one.health is Health.DOWN and not one.stopped}
+    """One for each name; not those about a service that is named as down already, or just being brought up."""
+    down = {
+        one.name
+        for one in view.snapshot.services.value or ()
+        if (one.health is Health.DOWN and not one.stopped) or (one.awaited and one.health is Health.STARTING)
+    }
     alike: dict[str, list[Alert]] = {}
     for alert in by_urgency(view.snapshot.alerts.value or ()):
         if alert.state == "firing" and alert.labels.get("service") not in down:
@@ -131,8 +134,6 @@ def _versions(view: View) -> Iterator[Need]:
 
 
 def _unfinished(view: View) -> Iterator[Need]:
-    from lab.views.audit_panel import is_running
-
     audit = view.snapshot.audit.value
     left = [entry for entry in audit.unfinished if not is_running(entry, view)] if audit else []
     if left:

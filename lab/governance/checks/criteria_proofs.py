@@ -19,7 +19,8 @@ from lab.governance.rules.approval_states import PROBE
 from lab.governance.rules.criteria import TIERS, Criteria
 from lab.governance.rules.policy import Action, Actor, Environment, Policy
 from lab.models.groups import NONE
-from lab.models.model_folder import CONTRACT_FILE, Model
+from lab.models.listing import CONTRACT_FILE
+from lab.models.model_folder import Model
 
 # Numbers that no version of a lab has: those of the registrations that are played on the sandbox.
 _PLAYED = 900_000
@@ -71,7 +72,7 @@ class CriteriaProofs:
         wide = replace(asked, margins={**asked.margins, "auc": "0.9"})
         actor = Actor(OFFICER, PEOPLE[OFFICER], Environment.PROD)
         details = {"criteria": wide.as_details(), "model": self._probe.model.contract.name}
-        forged = entry_by_actor(replace(sandbox.config, actor=actor), Action.CRITERIA, Status.SUCCESS, details)
+        forged = entry_by_actor(sandbox.config, Action.CRITERIA, Status.SUCCESS, details, actor)
         problem = (await asyncio.to_thread(sandbox.append, forged))[1]
         if not problem:
             return False, "criteria that nobody signed count in prod"

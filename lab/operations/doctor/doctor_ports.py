@@ -29,7 +29,8 @@ def ports(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
 
 
 def native_ports(config: LabConfig, mine: set[int], binaries: Resolver) -> Iterator[Finding]:
-    return examine_ports(config, lambda port: _held_by(port, mine, config.home), _every_port(binaries.given_up()))
+    holders = Holders(mine, config.home)
+    return examine_ports(config, holders.are_mine, _every_port(binaries.given_up()))
 
 
 def _every_port(without: Collection[Service]) -> Mapping[str, int]:
@@ -48,7 +49,7 @@ def examine_ports(config: LabConfig, mine: Callable[[int], bool], needed: Mappin
     busy: dict[str, list[str]] = {}
     for name, plain in needed.items():
         port = plain + config.port_offset
-        if _taken(port) and not mine(port):
+        if is_taken(port) and not mine(port):
             busy.setdefault(_holder(port), []).append(f"{port} ({name})")
     if not busy:
         yield Finding("ports", Verdict.OK, f"all free, or held by this lab (PORT_OFFSET={config.port_offset})")
@@ -78,12 +79,13 @@ def free_offset() -> int:
     others = {port for offset in known for port in ports_at(offset)}
     for offset in range(0, MAX_PORT_OFFSET + 1, OFFSET_STEP):
         ports = ports_at(offset)
-        if not others & ports.keys() and not any(_taken(port) for port in ports):
+        if not others & ports.keys() and not any(is_taken(port) for port in ports):
             return offset
     raise LabError("No PORT_OFFSET is left: every one has a port that is taken.", "Take another lab down.")
 
 
-def _taken(port: int) -> bool:
+def is_taken(port: int) -> bool:
+    """Whether a server couldn't listen there."""
     with closing(socket.socket()) as probe:
         # As servers do: a port that only lingers after a closed connection is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -94,12 +96,22 @@ def _taken(port: int) -> bool:
     return False
 
 
-def _held_by(port: int, mine: set[int], home: Path) -> bool:
-    holders = {process.pid for process in neighbours.listeners(port)}
-    if mine.isdisjoint(holders):
-        # Another command may be bringing the same lab up just now.
-        mine.update(process.pid for process in owned(home))
-    return not mine.isdisjoint(holders)
+class Holders:
+    """Who listens at the ports: looked up once for all of them, and again for one that no process of the lab holds."""
+
+    def __init__(self, mine: set[int], home: Path) -> None:
+        self._mine, self._home = mine, home
+        self._known: dict[int, set[int]] | None = None
+
+    def are_mine(self, port: int) -> bool:
+        """Whether a process of the lab listens at a port that is taken."""
+        if self._known is None:
+            self._known = neighbours.listening_pids()
+        if self._mine.isdisjoint(self._known.get(port, ())):
+            # Another command may be bringing the same lab up just now.
+            self._known = neighbours.listening_pids()
+            self._mine.update(process.pid for process in owned(self._home))
+        return not self._mine.isdisjoint(self._known.get(port, ()))
 
 
 def _holder(port: int) -> str:
