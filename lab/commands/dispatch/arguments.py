@@ -30,13 +30,12 @@ def _add(commands: "Commands", name: str, command: Command[Any]) -> None:
         # --json last, where a reader of the help looks for it.
         for parameter in sorted(command.parameters, key=lambda one: one.name == "json"):
             _add_option(to, parameter)
-
-    parser.options_later(add_options)
+        to.set_defaults(run=run)
 
     def run(options: argparse.Namespace) -> int:
         return command.run({one.name: getattr(options, one.name) for one in command.parameters})
 
-    parser.set_defaults(run=run)
+    parser.options_later(add_options)
 
 
 def _add_option(parser: argparse.ArgumentParser, parameter: Parameter) -> None:

@@ -11,11 +11,24 @@ _CHOICE = re.compile(r"argument (?P<of>\S+): invalid choice: '(?P<word>.*?)' \(c
 
 
 class Parser(argparse.ArgumentParser):
-    """Options are never abbreviated: an abbreviation would change its meaning with a new option."""
+    """Options are never abbreviated: an abbreviation would change its meaning with a new option.
+
+    It is made when something of it is asked for: a start needs none of the thirty subcommands, or one, and argparse
+    looks for translations of its words in each.
+    """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{**options, "allow_abbrev": False})
         self._later: Callable[[Parser], object] | None = None
+        self._given: dict[str, Any] | None = {**options, "allow_abbrev": False}
+
+    def __getattr__(self, name: str) -> Any:
+        """Only what isn't there yet is asked for here."""
+        given = self.__dict__.get("_given")
+        if given is None:
+            raise AttributeError(name)
+        self._given = None
+        super().__init__(**given)
+        return getattr(self, name)
 
     def options_later(self, add: "Callable[[Parser], object]") -> None:
         """Has `add` called when this subcommand is read or explained: a start has no time for those of all."""
