@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.tables import table
-from lab.base.series import Series
+from lab.base.monitoring import Series
 from lab.dashboards.asking import Asking
 from lab.dashboards.drawing.draw import draw
 from lab.dashboards.drawing.draw_lines import View

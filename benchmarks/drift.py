@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab.base.dataset import read_rows
-from lab.base.drift import DRIFTED, DriftReport, compare, profile
+from lab.base.drift import compare, profile
+from lab.base.drift_report import DRIFTED, DriftReport
 from lab.models.drift_simulation import worse_times
 from lab.models.model_folder import the_model
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.report import Machine, publish  # noqa: E402 - run as a file, it must find the packages first
 from docs.tables import table  # noqa: E402
 from lab.base.catalogue import CATALOGUE, Service  # noqa: E402
-from lab.base.drift import DriftReport, FeatureDrift  # noqa: E402
+from lab.base.drift_report import DriftReport, FeatureDrift  # noqa: E402
 from lab.base.model_versions import GovernanceTags, ModelVersion  # noqa: E402
 from lab.base.runs import JOB, STEPS, Run, RunStatus, Step  # noqa: E402
 from lab.governance.ledger import (  # noqa: E402

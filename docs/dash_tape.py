@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.base.errors import NotFound
-from lab.base.series import Series
+from lab.base.monitoring import Series
 from lab.services.prometheus_data import PrometheusData
 
 Found = tuple[tuple[Series, ...], tuple[str, ...]]

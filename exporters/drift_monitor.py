@@ -15,7 +15,8 @@ from exporters.poller import ROUND_PATIENCE_S, Poller
 from exporters.serve import Exporter, LabCollector, gauge, main, series, series_total
 from exporters.watched import Bucket
 from lab.base.dataset import DatasetRef, read_rows
-from lab.base.drift import DRIFTED, DriftReport, Profile, compare
+from lab.base.drift import Profile, compare
+from lab.base.drift_report import DRIFTED, DriftReport
 from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
 from lab.base.model_id import ModelId
 from lab.models.listing import drift_limit, listed_models

@@ -17,19 +17,15 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Parser]
 
 DEFAULT_PORT = 8787
+# Seconds between two snapshots, where nobody says otherwise.
+REFRESH_S = 2.0
 
 
 def register(commands: "Commands", seconds: "Callable[[str], float]", connect: "Connect") -> None:
     """Adds record, replay and serve; `seconds` reads a refresh, `connect` reaches the lab that the options name."""
     record = commands.add_parser("record", help="append snapshots of the lab to FILE until Ctrl-C")
     record.add_argument("file", metavar="FILE", type=Path, help="made if missing; a recording is continued")
-    record.add_argument(
-        "--refresh",
-        type=seconds,
-        default=argparse.SUPPRESS,
-        metavar="SECONDS",
-        help="pause between two snapshots (default: 2)",
-    )
+    _add_refresh(record, seconds)
     record.add_argument(
         "--for", dest="duration", type=_duration, metavar="DURATION", help="stop after this long: 90s, 15m, 8h, 7d"
     )
@@ -37,6 +33,14 @@ def register(commands: "Commands", seconds: "Callable[[str], float]", connect: "
     replay = commands.add_parser("replay", help="show a recording on the screen; needs no lab")
     replay.add_argument("file", metavar="FILE", type=Path)
     replay.set_defaults(run=_replay)
+    serve = _serving(commands)
+    _add_refresh(serve, seconds)
+    for parser in (record, replay, serve):
+        parser.set_defaults(own_signals=True)
+        _complete_files(parser)
+
+
+def _serving(commands: "Commands") -> "Parser":
     serve = commands.add_parser(
         "serve",
         help="show the screen in a browser of this machine",
@@ -48,18 +52,19 @@ def register(commands: "Commands", seconds: "Callable[[str], float]", connect: "
     serve.add_argument(
         "--readonly", action="store_true", default=argparse.SUPPRESS, help="offer nothing that changes the lab"
     )
-    serve.add_argument(
+    serve.add_argument("--host", type=_loopback, default="127.0.0.1", help=argparse.SUPPRESS)
+    serve.set_defaults(run=_serve)
+    return serve
+
+
+def _add_refresh(parser: "Parser", seconds: "Callable[[str], float]") -> None:
+    parser.add_argument(
         "--refresh",
         type=seconds,
         default=argparse.SUPPRESS,
         metavar="SECONDS",
         help="pause between two snapshots (default: 2)",
     )
-    serve.add_argument("--host", type=_loopback, default="127.0.0.1", help=argparse.SUPPRESS)
-    serve.set_defaults(run=_serve)
-    for parser in (record, replay, serve):
-        parser.set_defaults(own_signals=True)
-        _complete_files(parser)
 
 
 def _complete_files(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +104,7 @@ def _loopback(text: str) -> str:
 def _record(options: argparse.Namespace, connect: "Connect") -> int:
     from lab.recording.recorder import record
 
-    return record(connect(options), options.file, options.refresh, options.duration)
+    return record(connect(options), options.file, options.refresh or REFRESH_S, options.duration)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -127,7 +132,7 @@ def _serve(options: argparse.Namespace) -> int:
     else:
         arguments = [
             "--refresh",
-            f"{options.refresh:g}",
+            f"{options.refresh or REFRESH_S:g}",
             *(["--readonly"] if options.readonly else []),
             *given(options),
         ]

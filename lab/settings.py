@@ -10,12 +10,11 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lab.base.account import expanded
-from lab.base.alerts import AlertSettings
 from lab.base.catalogue import MAX_PORT_OFFSET
 from lab.base.errors import ClaimRefused, SettingsError
 from lab.base.names import ALLOWED
 from lab.base.similar import meant
-from lab.config import LabConfig, Secrets
+from lab.config import AlertSettings, LabConfig, Secrets
 from lab.envfile import ROOT, SECRETS, env_file, shown_name, written_values
 from lab.governance.rules.policy import Actor, Claim, Environment, Policy, Role
 from lab.governance.rules.policy_file import ROLE_VARIABLES

@@ -39,6 +39,8 @@ PARTS: Mapping[str, Sequence[str]] = {name: {**_FOLDERS, "rest": _REST}[name] fo
 _QUICK = ("screen", "rest", "terraform")
 UNMARKED = ("-m", "not lab and not compose and not terraform and not browser")
 NO_TESTS = 5
+# The head of pytest's last section, which names each test that failed with its reason.
+_SUMMARY = "= short test summary info ="
 # Each part ends with what took it longest.
 _SLOWEST = ("--durations=15", "--durations-min=3")
 _ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -54,6 +56,8 @@ class Part:
     process: subprocess.Popen[str]
     begin: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
+    # What pytest says of tests that failed, for the end of a long output.
+    summary: list[str] = field(default_factory=list)
 
     @classmethod
     def started(cls, name: str, chosen: Sequence[str]) -> "Part":
@@ -79,6 +83,8 @@ class Part:
         assert self.process.stdout
         for line in self.process.stdout:
             _say(f"{self.name:>10} | {line}")
+            if self.summary or _SUMMARY in line:
+                self.summary.append(line)
         self.process.wait()
         self.seconds = time.monotonic() - self.begin
         ended.put(self)
@@ -102,6 +108,9 @@ def run(quick: bool = False) -> int:
     except KeyboardInterrupt:
         _end(running, ended)
         return 2
+    for part in done:
+        for line in part.summary if not part.ok else ():
+            _say(f"{part.name:>10} | {line}")
     for part in done:
         _say(f"{part.name}: {part.seconds:.0f} s, exit status {part.process.returncode}\n")
     return int(not all(part.ok for part in done))

@@ -43,7 +43,7 @@ def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str
 def test_once_on_a_lab_that_is_not_up_prints_what_it_knows_and_what_to_type(nowhere: dict[str, str]) -> None:
     found = run("--once", env=nowhere)
     assert found.returncode == 1
-    assert "The lab isn't up." in found.stdout
+    assert "The lab nowhere was never started." in found.stdout
     assert "✗ PostgreSQL" in found.stdout
     assert found.stderr == "error: The lab nowhere isn't up.\n  → Type `invoke up`.\n"
 
@@ -96,7 +96,16 @@ def test_a_closed_pipe_is_no_traceback(nowhere: dict[str, str], arguments: list[
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--json"], ["--refresh", "0"], ["--refresh", "soon"], ["--refresh", "nan"], ["--nonsense"], ["--on"], ["word"]],
+    [
+        ["--json"],
+        ["--once", "--refresh", "5"],
+        ["--refresh", "0"],
+        ["--refresh", "soon"],
+        ["--refresh", "nan"],
+        ["--nonsense"],
+        ["--on"],
+        ["word"],
+    ],
     ids=" ".join,
 )
 def test_wrong_usage_exits_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,6 +165,51 @@ def test_the_screen_imports_nothing_heavy_before_it_paints() -> None:
     mine = ("lab.services", "lab.operations", "lab.observe", "lab.runtime", "lab.governance.cases", "lab.wiring")
     values = {"lab.observe", "lab.observe.snapshot", "lab.observe.polling"}
     assert {name for name in loaded if name.startswith(mine)} <= values
+
+
+# Runs the screen until it has painted, and says what was imported for that.
+_PAINTED = """
+import os, sys
+from lab import cli
+from lab.screen import terminal
+from lab.screen.app import LabApp
+
+class Painting(LabApp):
+    def run(self):
+        super().run(headless=True)
+    def _heartbeat(self):
+        "Time may pass on a busy machine; nothing of what it brings is for the first paint."
+    def _begin(self):
+        print(*sys.modules, file=sys.__stdout__)
+        self.exit()
+
+terminal.need_terminal = lambda: None
+import lab.screen.app
+lab.screen.app.LabApp = Painting
+cli.main([])
+"""
+
+
+def test_what_the_first_paint_does_not_draw_is_imported_after_it(nowhere: dict[str, str], tmp_path: Path) -> None:
+    env = nowhere | {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    found = subprocess.run(
+        [sys.executable, "-c", _PAINTED], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True, env=env
+    )
+    loaded = {name for name in found.stdout.split() if name.startswith("lab.")}
+    assert {"lab.screen.app", "lab.screen.screens.main_screen", "lab.views.runs_panel"} <= loaded
+    # Drill-downs, actions, tabs and dashboards; a person's own file; what the lab's services are asked with, and the
+    # mathematics and settings that only those need.
+    absent = (
+        *("lab.views.details", "lab.views.lab_tabs", "lab.views.links", "lab.views.feed", "lab.screen.widgets.lab_bar"),
+        *("lab.screen.dash", "lab.screen.replay", "lab.screen.palette", "lab.screen.action_controller"),
+        *("lab.screen.curves", "lab.screen.user.reading", "lab.screen.user.judging", "lab.screen.user.own_commands"),
+        *("lab.recording", "lab.dashboards", "lab.settings", "lab.config", "lab.services", "lab.models"),
+        *("lab.base.drift", "lab.base.dataset", "lab.base.tallies", "lab.base.chance", "lab.base.dependencies"),
+        *("lab.base.monitoring", "lab.base.names"),
+    )
+    assert [one for one in sorted(loaded) if any(one == name or one.startswith(f"{name}.") for name in absent)] == []
+    drawn = {"lab.screen.screens", "lab.screen.screens.main_screen", "lab.screen.screens.row_actions"}
+    assert {name for name in loaded if name.startswith("lab.screen.screens")} == drawn
 
 
 def test_garbage_is_collected_again_once_the_screen_has_painted(
@@ -302,6 +356,9 @@ def test_a_dashboard_with_a_wrong_name_lists_those_that_are_there(nowhere: dict[
         (["--range", "now..now-1h", "--once"], 2),
         (["--var", "job", "--once"], 2),
         (["--export", "board.gif"], 1),
+        (["--refresh", "30s", "--once"], 2),
+        (["--refresh", "off", "--json"], 2),
+        (["--refresh", "30s", "--export", "board.svg"], 2),
         (["/nonexistent.json", "--once"], 1),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else str(given),

@@ -74,6 +74,14 @@ def test_every_part_runs_and_one_that_fails_is_enough(passes: bool, code: int, t
         assert f"{name}: " in output
 
 
+def test_failures_are_named_again_after_everything_else(tmp_path: Path) -> None:
+    with started(tmp_path, {"containers": QUICK.format(passes="1 == 2")}) as run:
+        output, _ = run.communicate()
+
+    last = output.splitlines()[-len(parts.PARTS) - 4 :]
+    assert [line for line in last if "FAILED tests/compose/test_it.py::test_it - assert 1 == 2" in line], output
+
+
 def test_quick_ones_are_those_that_need_no_lab(tmp_path: Path) -> None:
     marked = "import pytest\n@pytest.mark.{mark}\ndef test_marked(): assert False\n" + QUICK.format(passes=True)
     needing = {

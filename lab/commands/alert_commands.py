@@ -10,7 +10,7 @@ from lab.commands.command import Option, Voice
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lab.base.alerts import Firing
+    from lab.base.monitoring import Firing
     from lab.operations.alert_test import AlertTest
 
 _OUTCOMES = {

@@ -13,6 +13,7 @@ from lab.dashboards.drawing.draw import draw, legends_of
 from lab.dashboards.drawing.draw_lines import View
 from lab.dashboards.drawing.draw_states import apart, sampled
 from lab.dashboards.drawing.draw_values import bounds, singles, text_of
+from lab.dashboards.drawing.scales import time_marks
 from lab.dashboards.grid import Placed, bottom_of, lay_out
 from lab.dashboards.looking import Looked, view_of
 from lab.dashboards.model import Kind, Panel
@@ -163,8 +164,6 @@ def _line_axes(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -
 
 
 def _time_axis(axes: "Axes", view: View) -> None:
-    from lab.dashboards.drawing.scales import time_marks
-
     axes.set_xlim(view.begin, view.end)
     marks = time_marks(view.begin, view.end, max(view.width // 14, 2), view.zone)
     axes.set_xticks([at for at, _ in marks], [text for _, text in marks])

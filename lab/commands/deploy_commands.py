@@ -56,14 +56,14 @@ def deploy(
         return deployer.drifted()
     if plan:
         return deployer.planned(tag, registry)
-    if config.policy.signature_required(environment):
-        if tag or registry:
-            raise UsageError(
-                f"In {environment} a plan is approved before it is applied.", "Give --tag and --registry with --plan."
-            )
-        return deployer.applied()
-    made = deployer.planned(tag, registry)
-    return deployer.applied() if made.succeeded and made.changes else made
+    if not config.policy.signature_required(environment):
+        made = deployer.planned(tag, registry)
+        return deployer.applied() if made.succeeded and made.changes else made
+    if tag or registry:
+        raise UsageError(
+            f"In {environment} a plan is approved before it is applied.", "Give --tag and --registry with --plan."
+        )
+    return deployer.applied()
 
 
 def approve(

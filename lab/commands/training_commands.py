@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lab.base.runs import Run
     from lab.operations.cancel_run import Cancelled
     from lab.operations.demo_run import DemoRun
-    from lab.operations.model_list import ModelList
+    from lab.operations.model_list import ModelList, ModelState
     from lab.operations.seed import Seeded
 
 _STATES = {"drifted": "red", "moderate": "yellow"}
@@ -88,33 +88,28 @@ def print_models(found: "ModelList") -> None:
         "model", "folder", "task", "versions", "newest", "staging", "champion", "schedule", "packages"
     )
     for one in found.models:
-        state = "" if not one.newest else f"{one.newest}: {one.approval.replace('_', ' ') or 'no state'}"
-        count = "?" if one.versions is None else str(one.versions)
-        name = f"{one.name} (default)" if one.default else one.name
-        cells = (
-            name,
-            one.folder or "–",
-            one.task or "–",
-            count,
-            state,
-            one.staging,
-            one.champion,
-            one.schedule or "–",
-            one.environment or "the lab's",
-        )
-        table.add_row(*map(printing.escape, cells))
+        table.add_row(*map(printing.escape, _model_cells(one)))
     printing.show(table)
-    for one in found.models:
-        if one.problem:
-            printing.show(f"[red]{printing.escape(one.name or one.folder)}: {printing.escape(one.problem)}[/]")
+    broken = [one for one in found.models if one.problem]
+    for one in broken:
+        printing.show(f"[red]{printing.escape(one.name or one.folder)}: {printing.escape(one.problem)}[/]")
     if found.unread:
         printing.show(f"[yellow]versions are unknown: {printing.escape(found.unread)}[/]")
-    if broken := [one for one in found.models if one.problem]:
+    if broken:
         printing.say(f"next: mend {broken[0].folder or broken[0].name}, then type invoke models")
     elif found.unread:
         printing.say("next: invoke up")
     else:
         printing.say(f"next: invoke train {found.models[0].name}")
+
+
+def _model_cells(one: "ModelState") -> tuple[str, ...]:
+    state = "" if not one.newest else f"{one.newest}: {one.approval.replace('_', ' ') or 'no state'}"
+    count = "?" if one.versions is None else str(one.versions)
+    name = f"{one.name} (default)" if one.default else one.name
+    packages = one.environment or "the lab's"
+    head = (name, one.folder or "–", one.task or "–", count, state)
+    return (*head, one.staging, one.champion, one.schedule or "–", packages)
 
 
 def cancel(

@@ -20,13 +20,14 @@ from pathlib import Path
 from lab.base.source_code import stamps
 from lab.dagster_host import source_snapshot
 from lab.dagster_host.code_location import Address, is_the_codes, serve
-from lab.dagster_host.parent_watch import ParentWatch
+from lab.dagster_host.keeping import kept
+from lab.dagster_host.parent_watch import GRACE_S, ParentWatch
 
 # Seconds between two looks at the files, and between those that tell whether a change is complete.
 POLL_S, SETTLED_S = 0.5, 0.2
 # Seconds that definitions may take to load, a server to finish what it was asked, and trouble to pass that isn't the
 # code's, such as a database that isn't there yet.
-LOAD_DEADLINE_S, GRACE_S, RETRY_S = 120.0, 15.0, 2.0
+LOAD_DEADLINE_S, RETRY_S = 120.0, 2.0
 _BAD_CODE = 3
 _PRELOADED = ("dagster._grpc.server", "dagster._cli.utils", "dagster_postgres", "psycopg2.extensions")
 
@@ -132,7 +133,7 @@ class Keeper:
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            self._life.hold(GRACE_S)
+            self._life.hold()
             source_snapshot.take(self._root)
             serve(self._address, lambda: os.write(ready, b"1"), lazy=lazy)
             status = 0
@@ -173,11 +174,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=4000, help="port to listen on")
     arguments = parser.parse_args(argv)
-    for name in _PRELOADED:
-        importlib.import_module(name)
-    gc.collect()
-    # Collecting in a forked process would touch, and so copy, every page that it shares with this one.
-    gc.freeze()
+    with kept():
+        for name in _PRELOADED:
+            importlib.import_module(name)
+        gc.collect()
     Keeper(Address(arguments.host, arguments.port)).keep()
 
 

@@ -1,7 +1,7 @@
 """The Dagster daemon with its prefork server started first: `python -m lab.dagster_host.daemon run -w workspace.yaml`.
 
-Server and daemon import at the same time, and no launch waits for the first one to do it. Runs in containers and tasks
-need none.
+The server is forked as soon as what both need is imported, and imports the rest while the daemon begins; so no launch
+waits for it. Runs in containers and tasks need none.
 """
 
 import os
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.dagster_host.container_runs import gate_url
 from lab.dagster_host.prefork_client import SERVER
+from lab.dagster_host.warm_up import import_shared
 from lab.services.heartbeats import dated
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def daemons(instance: "DagsterInstance") -> "list[DagsterDaemon[Any]]":
 def main() -> None:
     """As `dagster-daemon`."""
     if not gate_url() and TASK_VARIABLE not in os.environ:
-        SERVER.start()
+        import_shared()
+        SERVER.fork()
     from lab.dagster_host import dagster_private
 
     try:

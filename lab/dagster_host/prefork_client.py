@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lab.dagster_host import run_events
+from lab.dagster_host.forked_server import ForkedServer
 
 _LOG = logging.getLogger("dagster.daemon.PreforkServer")
 Watch = Callable[[Mapping[str, Any]], None]
+Process = subprocess.Popen[bytes] | ForkedServer
 
 
 class PreforkServer:
@@ -24,7 +26,7 @@ class PreforkServer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._channel: socket.socket | None = None
         self._watches: dict[str, Watch] = {}
         self._closing = False
@@ -34,6 +36,16 @@ class PreforkServer:
         with self._lock:
             if not self._closing:
                 self._ensure()
+
+    def fork(self) -> None:
+        """Starts the first server, as a copy of this process with all that is imported here.
+
+        To be called before there are threads; a server that has to be started later imports everything by itself.
+        """
+        with self._lock:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._take_up(ours, ForkedServer.begun(theirs, ours))
 
     def launch(self, run_id: str, argument: str, watch: Watch) -> None:
         """Asks for a process that executes the run; `watch` gets its events, in another thread. Raises OSError."""
@@ -77,12 +89,15 @@ class PreforkServer:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "lab.dagster_host.prefork_server", str(theirs.fileno())]
         with theirs:
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
-        self._channel = ours
-        threading.Thread(target=self._listen, args=(ours, self._process), name="prefork-server", daemon=True).start()
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        self._take_up(ours, process)
         return ours
 
-    def _listen(self, channel: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+    def _take_up(self, channel: socket.socket, process: Process) -> None:
+        self._process, self._channel = process, channel
+        threading.Thread(target=self._listen, args=(channel, process), name="prefork-server", daemon=True).start()
+
+    def _listen(self, channel: socket.socket, process: Process) -> None:
         was_ready = False
         with channel, channel.makefile("rb") as lines, contextlib.suppress(OSError):
             for line in lines:

@@ -19,11 +19,10 @@ import time
 from contextlib import suppress
 
 from lab.dagster_host import database, memory_limit, run_events, source_snapshot
-from lab.dagster_host.parent_watch import ParentWatch
+from lab.dagster_host.parent_watch import GRACE_S, ParentWatch
 from lab.dagster_host.warm_up import warm_up
 
 # Seconds that an interrupted run has to write down how it ended.
-GRACE_S = 15.0
 
 
 class Server:
@@ -98,7 +97,7 @@ class Server:
             for end in (self._wake_read, self._wake_write):
                 os.close(end)
             self._channel.close()
-            self._life.hold(GRACE_S)
+            self._life.hold()
             code = execute(argument)
         finally:
             # Closes the generator of a step that Dagster gave up on, so that the guard can say how the step ended.

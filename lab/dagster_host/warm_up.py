@@ -9,6 +9,7 @@ from functools import partial
 from pkgutil import resolve_name
 
 from lab.base.mlflow_private import LOOK_UP_PACKAGES
+from lab.dagster_host.keeping import kept
 
 MODULES = (
     "boto3.s3.inject",
@@ -35,17 +36,25 @@ MODULES = (
     "sklearn.preprocessing",
     "upath.registry",
 )
+# What the daemon needs as well.
+SHARED = ("dagster._cli.api", "dagster_postgres")
+
+
+def import_shared() -> None:
+    """Imports what the daemon and its prefork server need, ahead of the fork that makes two of one."""
+    with kept():
+        for name in SHARED:
+            importlib.import_module(name)
 
 
 def warm_up() -> None:
     """Imports and rehearses; what fails is reported and left to the run that needs it."""
-    for name in MODULES:
-        _try(name, partial(importlib.import_module, name))
-    for rehearsal in (_draw, _check, _look_up_packages):
-        _try(rehearsal.__name__, rehearsal)
-    gc.collect()
-    # Collecting in a child would touch, and so copy, every page that it shares with this process.
-    gc.freeze()
+    with kept():
+        for name in MODULES:
+            _try(name, partial(importlib.import_module, name))
+        for rehearsal in (_draw, _check, _look_up_packages):
+            _try(rehearsal.__name__, rehearsal)
+        gc.collect()
 
 
 def _try(name: str, work: Callable[[], object]) -> None:

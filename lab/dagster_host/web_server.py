@@ -5,7 +5,10 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+
+from lab.dagster_host.keeping import kept
 
 # As `dagster-webserver` has them: milliseconds a statement may take, seconds a pooled connection lives, and how many
 # connections there may be beyond the pool.
@@ -22,19 +25,22 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def serve(host: str, port: int, workspace: Path, hosts: Sequence[str]) -> None:
     """Serves the instance in DAGSTER_HOME; `hosts` are the values of the Host header that are answered."""
-    import uvicorn
-    from dagster import DagsterInstance
+    with ExitStack() as stack:
+        with kept():
+            import uvicorn
+            from dagster import DagsterInstance
 
-    from lab.dagster_host import dagster_private
-    from lab.dagster_host.web_guard import AnyJson, WebGuard
+            from lab.dagster_host import dagster_private
+            from lab.dagster_host.web_guard import AnyJson, WebGuard
 
-    dagster_private.log_as_dagster_does()
-    with DagsterInstance.get() as instance:
-        instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_OVERFLOW)
-        # One run that holds a character beyond UTF-8 would otherwise make every list of runs an error.
-        with dagster_private.web_application(instance, workspace, _UI_POLL_MS, AnyJson) as app:
-            # Without a proxy in front nobody may say by a header where a request came from.
-            uvicorn.run(WebGuard(app, hosts), host=host, port=port, log_level="warning", proxy_headers=False)
+            dagster_private.log_as_dagster_does()
+            instance = stack.enter_context(DagsterInstance.get())
+            instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_OVERFLOW)
+            # One run that holds a character beyond UTF-8 would otherwise make every list of runs an error.
+            made = dagster_private.web_application(instance, workspace, _UI_POLL_MS, AnyJson)
+            app = stack.enter_context(made)
+        # Without a proxy in front nobody may say by a header where a request came from.
+        uvicorn.run(WebGuard(app, hosts), host=host, port=port, log_level="warning", proxy_headers=False)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import Any
 
-from lab.base.series import Series
+from lab.base.monitoring import Series
 from lab.dashboards.model import Field, Override, Panel, Target, ValueText
 from lab.dashboards.patterns import found_in
 from lab.dashboards.untrusted_json import line

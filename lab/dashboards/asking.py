@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from lab.base.errors import LabError
-from lab.base.series import Series
+from lab.base.monitoring import Series
 from lab.dashboards.answers import MOST_SERIES, Answer, PanelData
 from lab.dashboards.model import Choice, Kind, Panel, Target, Variable
 from lab.dashboards.patterns import compiled

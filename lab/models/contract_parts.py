@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from lab.base.drift import DRIFTED
+from lab.base.drift_report import DRIFTED
 from lab.models.columns import Part
 from lab.models.groups import LEAST, MEASURES, NONE
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.base.drift import DRIFTED
+from lab.base.drift_report import DRIFTED
 from lab.base.errors import LabError
 from lab.base.model_id import ModelId, is_slug
 from lab.base.names import is_model_name

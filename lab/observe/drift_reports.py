@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from lab.base.drift import DriftReport
+from lab.base.drift_report import DriftReport
 from lab.services.exposition import LAST_SUCCESS, POLLER_UP, REPORTS, Sample, chosen, drift_among, samples
 from lab.services.http import Http
 from lab.services.json_reading import understanding

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lab.base.catalogue import BY_NAME, ProcessFact, Service
@@ -13,7 +14,7 @@ from lab.observe.audit_source import AuditSource
 from lab.observe.drift_reports import DriftReports
 from lab.observe.model_infos import model_infos
 from lab.observe.probing import ServicesSource
-from lab.observe.snapshot import Health, LabInfo, Slice, Snapshot
+from lab.observe.snapshot import NEEDS, Health, LabInfo, Slice, Snapshot
 from lab.observe.sources import PATIENCE_S, Clocks, RunsSource, Source
 from lab.services.dagster import Dagster
 from lab.services.http import Http
@@ -36,14 +37,6 @@ _SOURCE_DEADLINES = 2.5
 # Each probe has its own deadline; this one only guards against a mistake in them.
 _SERVICES_DEADLINE_S = 20.0
 _DECIDED_IN = (Environment.STAGING, Environment.PROD)
-# What a part of the snapshot can't be read without.
-NEEDS: Mapping[str, Service] = {
-    "runs": Service.DAGSTER,
-    "models": Service.MLFLOW,
-    "audit": Service.OBJECT_STORE,
-    "drift": Service.DRIFT_MONITOR,
-    "alerts": Service.PROMETHEUS,
-}
 
 
 class ProcessFacts(Protocol):
@@ -52,8 +45,8 @@ class ProcessFacts(Protocol):
     @property
     def name(self) -> str: ...
 
-    def facts(self) -> Mapping[Service, ProcessFact]:
-        """What is known of each service's process; may block. Raises LabError."""
+    def facts(self, measured: bool = False) -> Mapping[Service, ProcessFact]:
+        """What is known of each service's process, where asked its memory too; may block. Raises LabError."""
         ...
 
 
@@ -81,7 +74,7 @@ class Observer:
         probe_s = min(deadline_s, PROBE_DEADLINE_S)
         self._prober = ServicesSource(
             config,
-            runtime.facts,
+            partial(runtime.facts, measured=True),
             self._clocks,
             probe_s,
             transport,

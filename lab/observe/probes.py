@@ -101,7 +101,11 @@ class Probes:
         self._dagster = Dagster(self._http[Service.DAGSTER])
         self._mlflow = Mlflow(self._http[Service.MLFLOW])
         self._prometheus = Prometheus(self._http[Service.PROMETHEUS])
-        self._checks: Mapping[Service, Callable[[], Awaitable[None]]] = {
+        self._checks = self._made()
+
+    def _made(self) -> Mapping[Service, Callable[[], Awaitable[None]]]:
+        """What is asked of each service."""
+        return {
             Service.POSTGRES: self._postgres,
             Service.OBJECT_STORE: self._buckets,
             Service.MLFLOW: self._mlflow.ping,

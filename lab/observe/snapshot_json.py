@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from lab.base.drift import DriftReport, FeatureDrift
+from lab.base.drift_report import DriftReport, FeatureDrift
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, Step
 from lab.governance.ledger import AuditView

@@ -99,7 +99,7 @@ class Source(Generic[T]):
 
 
 class RunsSource:
-    """The newest runs; the steps of a finished run are asked for once, those of a queued one not at all."""
+    """The newest runs; what is known of a finished run is asked for once, the steps of a queued one not at all."""
 
     def __init__(self, dagster: Dagster, limit: int = RUNS) -> None:
         self._dagster, self._limit = dagster, limit
@@ -107,21 +107,24 @@ class RunsSource:
 
     async def fetch(self) -> RunsView:
         """Raises LabError."""
-        board = await self._dagster.dashboard(self._limit)
-        listed = {run.run_id for run in board.runs}
-        self._finished = {run_id: run for run_id, run in self._finished.items() if run_id in listed}
-        wanted = tuple(run.run_id for run in board.runs if run.run_id not in self._finished and _has_steps(run))
-        detailed = {}
-        if wanted:
-            found = await self._dagster.runs(limit=len(wanted), run_ids=wanted, steps=True)
-            detailed = {run.run_id: run for run in found}
-            self._finished |= {run.run_id: run for run in found if run.status.finished}
-        runs = tuple(self._finished.get(run.run_id) or detailed.get(run.run_id, run) for run in board.runs)
-        return RunsView(runs, board.schedule)
+        newest = await self._dagster.newest_runs(self._limit)
+        going = {run.run_id: run for run in newest.going}
+        self._finished = {run_id: run for run_id, run in self._finished.items() if run_id in newest.run_ids}
+        wanted = tuple(one for one in newest.run_ids if one not in self._finished and _has_more(going.get(one)))
+        detailed = await self._with_steps(wanted) if wanted else {}
+        known = going | detailed | self._finished
+        # One of which nothing is known any more was deleted meanwhile.
+        return RunsView(tuple(known[one] for one in newest.run_ids if one in known), newest.schedule)
+
+    async def _with_steps(self, run_ids: tuple[str, ...]) -> dict[str, Run]:
+        found = await self._dagster.runs(limit=len(run_ids), run_ids=run_ids, steps=True)
+        self._finished |= {run.run_id: run for run in found if run.status.finished}
+        return {run.run_id: run for run in found}
 
 
-def _has_steps(run: Run) -> bool:
-    return run.status not in {RunStatus.QUEUED, RunStatus.NOT_STARTED}
+def _has_more(run: Run | None) -> bool:
+    """Whether there is more to know than that the run waits: of one that doesn't go on nothing is known yet."""
+    return run is None or run.status not in {RunStatus.QUEUED, RunStatus.NOT_STARTED}
 
 
 def store_reader(config: LabConfig, timeout_s: float, transport: "httpx.AsyncBaseTransport | None") -> StoreReader:

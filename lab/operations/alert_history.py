@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lab.base.alerts import Firing
 from lab.base.catalogue import Service
+from lab.base.monitoring import Firing
 from lab.config import LabConfig
 from lab.services.http import Http
 from lab.services.prometheus import Prometheus

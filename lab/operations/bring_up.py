@@ -176,20 +176,21 @@ async def _start(
     try:
         starter = Starter(runtime, probes, provision, report, end, began_at, facts, only)
         await starter.run()
-        return starter, _judged(config, await asyncio.to_thread(runtime.facts), starter.results)
+        return starter, _judged(config, await asyncio.to_thread(runtime.facts, measured=True), starter.results)
     finally:
         await probes.aclose()
 
 
-async def status(config: LabConfig, runtime: Runtime) -> tuple[ServiceState, ...]:
-    """Every service of the catalogue as it is now: its process, and its deep probe if it runs."""
+async def status(config: LabConfig, runtime: Runtime, measured: bool = True) -> tuple[ServiceState, ...]:
+    """Every service of the catalogue as it is now: its process, unless told otherwise measured, and its deep probe if
+    it runs."""
     facts: dict[Service, ProcessFact] = {}
     began_at: dict[Service, float] = {}
     probes = Probes(config, started_at=began_at.get, health_of=lambda service: _health(facts, service))
     try:
         facts.update(await asyncio.to_thread(runtime.facts))
         began_at.update(when_began(facts))
-        return await _states(config, runtime, probes)
+        return await _states(config, runtime, probes, measured)
     finally:
         await probes.aclose()
 
@@ -198,8 +199,8 @@ def _health(facts: Mapping[Service, ProcessFact], service: Service) -> str:
     return facts[service].health if service in facts else ""
 
 
-async def _states(config: LabConfig, runtime: Runtime, probes: Prober) -> tuple[ServiceState, ...]:
-    facts = await asyncio.to_thread(runtime.facts)
+async def _states(config: LabConfig, runtime: Runtime, probes: Prober, measured: bool) -> tuple[ServiceState, ...]:
+    facts = await asyncio.to_thread(runtime.facts, measured)
     # A stopped service isn't asked: another lab may be answering on its port.
     asked = [service for service, fact in facts.items() if fact.state not in {"absent", "stopped"}]
     results = {result.service: result for result in await asyncio.gather(*map(probes.check, asked))}

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lab.base.catalogue import Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.models.environment import environment_of
 from lab.models.environment_in_containers import FOLDER as CONTAINERS
-from lab.models.environment_in_containers import is_made, make
+from lab.models.environment_in_containers import QUESTION, Interpreter, is_made, make
 from lab.models.environment_making import FOLDER, prepared, python_in
 from lab.models.model_folder import Model
-from lab.runtime.compose.interpreter import interpreter
+from lab.runtime.compose.engine import Compose
 from lab.runtime.lab_marker import COMPOSE, runtime_name
 
 
@@ -52,6 +53,15 @@ def prepare(config: LabConfig, model: Model, say: Callable[[str], object]) -> No
         return
     if runtime_name(config) == COMPOSE:
         # Asked each time: an image that is built anew may have another interpreter.
-        make(own, interpreter(config), config.home / CONTAINERS, config.root, say)
+        make(own, _interpreter(config), config.home / CONTAINERS, config.root, say)
     elif not state.ready:
         prepared(own, config.home / FOLDER, config.root, say)
+
+
+def _interpreter(config: LabConfig) -> Interpreter:
+    """The Python of the daemon's container, whose image is that of each run. Raises LabError when it isn't running."""
+    said = Compose(config.home / "compose" / "compose.env").answer(Service.DAGSTER_DAEMON, ["python", "-c", QUESTION])
+    try:
+        return Interpreter.told(said)
+    except ValueError:
+        raise LabError(f"The container {Service.DAGSTER_DAEMON} says of its Python: {said[:200]}") from None

@@ -9,7 +9,8 @@ from lab.base.errors import LabError
 from lab.base.model_versions import ModelVersion
 from lab.base.names import in_order
 from lab.config import LabConfig
-from lab.governance.rules.approval_states import ALIASES
+from lab.governance.rules.approval_states import ALIASES, PROBE
+from lab.governance.rules.registry_findings import Registry
 from lab.models.model_folder import Model, models_in
 from lab.operations.model_environments import state_of
 from lab.services.http import Http
@@ -22,7 +23,8 @@ _ANSWER_S = 10.0
 class ModelState:
     """One model. `problem` is why it can't be trained; `versions` is None where the registry doesn't answer.
 
-    `newest` is the number of its newest version, and `approval` and `blocked` are what the registry says of that;
+    `newest` is the number of its newest version, but for those on which a verification tried the guardrails, and
+    `approval` and `blocked` are what the registry says of that;
     `staging` and `champion` are the numbers of the versions that have these aliases.
     `environment` is empty for a model that runs with the lab's packages.
     """
@@ -63,35 +65,43 @@ async def list_models(config: LabConfig, unread: str = "") -> ModelList:
     found = models_in(config.pipelines)
     rows = [_of_contract(config, one) for one in found.sound]
     rows += (ModelState(one.name, one.slug, problem=str(one.problem)) for one in found.broken)
-    if unread:
-        return ModelList(tuple(sorted(rows, key=lambda one: one.name)), unread)
+    registry = None
+    if not unread:
+        registry, unread = await _registry(config)
+    if registry is not None:
+        taken = {one.contract.name: one.slug for one in found.sound}
+        rows = _as_registered(rows, registry, taken)
+    return ModelList(tuple(sorted(rows, key=lambda one: one.name)), unread)
+
+
+async def _registry(config: LabConfig) -> tuple[Registry | None, str]:
+    """Every version and alias, or else why nothing is known of them."""
     mlflow = Mlflow(Http.to(Service.MLFLOW, config.url(Service.MLFLOW), _ANSWER_S))
     try:
-        registry = await asyncio.wait_for(mlflow.registry(), _ANSWER_S)
+        return await asyncio.wait_for(mlflow.registry(), _ANSWER_S), ""
     except (LabError, TimeoutError) as err:
-        why = err.message if isinstance(err, LabError) else f"MLflow didn't answer within {_ANSWER_S:.0f} s."
-        return ModelList(tuple(sorted(rows, key=lambda one: one.name)), why)
+        return None, err.message if isinstance(err, LabError) else f"MLflow didn't answer within {_ANSWER_S:.0f} s."
     finally:
         await mlflow.aclose()
+
+
+def _as_registered(rows: Sequence[ModelState], registry: Registry, taken: Mapping[str, str]) -> list[ModelState]:
+    """With their versions, and with the models that only the registry has; `taken` are folders by the model's name."""
     versions: dict[str, list[ModelVersion]] = {}
     for one in registry.versions:
         versions.setdefault(one.name, []).append(one)
-    known = {row.name for row in rows}
     # What nobody governed is none of the lab's.
     governed = {name for name, listed in versions.items() if any(one.tags.get("audit_hash") for one in listed)}
-    rows += (
-        ModelState(name, "", problem="its folder is gone; its versions stay governed") for name in governed - known
-    )
+    gone = governed - {row.name for row in rows}
+    every = [*rows, *(ModelState(name, "", problem="its folder is gone; its versions stay governed") for name in gone)]
     # A folder that claims another one's name has none of its versions.
-    owners = {row.name for row in rows if not row.problem or row.name in governed}
-    taken = {one.contract.name: one.slug for one in found.sound}
-    made = (
+    owners = {row.name for row in every if not row.problem or row.name in governed}
+    return [
         _with_versions(row, versions.get(row.name, ()), registry.aliases.get(row.name, {}))
         if row.name in owners and taken.get(row.name, row.folder) == row.folder
         else row
-        for row in rows
-    )
-    return ModelList(tuple(sorted(made, key=lambda one: one.name)))
+        for row in every
+    ]
 
 
 def _of_contract(config: LabConfig, model: Model) -> ModelState:
@@ -109,7 +119,8 @@ def _of_contract(config: LabConfig, model: Model) -> ModelState:
 
 
 def _with_versions(row: ModelState, found: Sequence[ModelVersion], aliases: Mapping[str, Sequence[str]]) -> ModelState:
-    newest = max(found, key=lambda one: in_order(one.version), default=None)
+    real = [one for one in found if one.tags.get("owner") != PROBE]
+    newest = max(real or found, key=lambda one: in_order(one.version), default=None)
     held = {alias: number for number, names in aliases.items() for alias in names if alias in ALIASES}
     return replace(
         row,

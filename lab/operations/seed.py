@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lab.base.catalogue import POLL_HEADER, POLL_PATH, Service
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, read_rows
-from lab.base.drift import DriftReport, Profile, compare, profile
+from lab.base.drift import Profile, compare, profile
+from lab.base.drift_report import DriftReport
 from lab.base.errors import LabError, NotFound
 from lab.base.interruption import finished_first
 from lab.base.model_id import OF_MODELS

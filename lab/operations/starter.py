@@ -12,7 +12,10 @@ from lab.observe.probes import ProbeResult
 from lab.observe.snapshot import Health
 from lab.runtime.runtime import Runtime
 
-_POLL_SECONDS = 0.2
+# Seconds between two probes of one service: a twentieth of what it was waited for already, within these. A busy machine
+# is slow because it is busy, and who asks it more often makes it slower.
+_POLL_SECONDS, _SELDOM_S = 0.2, 1.0
+_SHARE = 20
 FACTS_EVERY_S = 1.0
 _TAIL_LINES = 15
 # A second or two, on a machine that has nothing else to do.
@@ -47,6 +50,8 @@ class Starter:
         # Filled here, read by the probes.
         self._began_at, self._facts = began_at, facts
         self._services = list(runtime.services() if only is None else only)
+        # When the runtime was asked last, and when for the facts that are known.
+        self._asked_facts_at = self._facts_of = float("-inf")
         self._ready = {service: asyncio.Event() for service in self._services}
         self.results: dict[Service, ProbeResult] = {}
         self.started: list[Service] = []
@@ -101,7 +106,7 @@ class Starter:
                 self._report(Progress(service, "preparing", made))
 
     async def _wait(self, service: Service) -> None:
-        look_at_facts = time.monotonic() + FACTS_EVERY_S
+        began = time.monotonic()
         while True:
             result = self.results[service] = await self._probes.check(service)
             if result.health is Health.UP or result.waits_for_person:
@@ -109,13 +114,19 @@ class Starter:
             now = time.monotonic()
             if now > self._end:
                 raise await self._failure(service, "wasn't healthy in time")
-            if now > look_at_facts:
-                look_at_facts = now + FACTS_EVERY_S
-                self._facts.update(await asyncio.to_thread(self._runtime.facts))
-                fact = self._facts[service]
-                if fact.state == "failed" and fact.reason.startswith("fatal"):
-                    raise await self._failure(service, f"doesn't start ({fact.reason})")
-            await asyncio.sleep(_POLL_SECONDS)
+            await self._learn_facts(began)
+            fact = self._facts[service]
+            if self._facts_of > began and fact.state == "failed" and fact.reason.startswith("fatal"):
+                raise await self._failure(service, f"doesn't start ({fact.reason})")
+            await asyncio.sleep(pause_s(now - began))
+
+    async def _learn_facts(self, began: float) -> None:
+        """Asks the runtime, once a second for all that wait, and not in the first second of one."""
+        now = time.monotonic()
+        if now > max(began, self._asked_facts_at) + FACTS_EVERY_S:
+            self._asked_facts_at = now
+            self._facts.update(await asyncio.to_thread(self._runtime.facts))
+            self._facts_of = now
 
     async def _failure(self, service: Service, what: str) -> StartupFailed:
         last = self.results.get(service)
@@ -126,6 +137,11 @@ class Starter:
             f"{BY_NAME[service].title} ({service}) {what}.{seen}\n  End of its log:{tail}\n",
             f"Type `invoke logs {service}`, mend the cause, and `invoke up` again.",
         )
+
+
+def pause_s(waited_s: float) -> float:
+    """How long a service is left alone that was waited for so long, in seconds."""
+    return min(_SELDOM_S, max(_POLL_SECONDS, waited_s / _SHARE))
 
 
 def when_began(facts: Mapping[Service, ProcessFact]) -> dict[Service, float]:

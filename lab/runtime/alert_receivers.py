@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab.base.alerts import AlertSettings
 from lab.base.errors import SettingsError
+from lab.config import AlertSettings
 
 _MOST_BYTES = 4096
 _ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")

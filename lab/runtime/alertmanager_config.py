@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lab.base.alerts import WATCHDOG, AlertSettings
+from lab.base.alerts import WATCHDOG
 from lab.base.catalogue import CATALOGUE, Service
+from lab.config import AlertSettings
 from lab.runtime.alert_receivers import Kind, Receiver, receivers
 
 # Alerts of this name are `invoke alert-test`'s; the label says which receiver is tried, another one which time.

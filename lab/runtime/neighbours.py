@@ -10,7 +10,7 @@ import psutil
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.runtime.compose import engine
-from lab.runtime.compose.containers import LAB_LABEL, QUICK_S, understood
+from lab.runtime.compose.containers import LAB_LABEL, QUICK_S, Containers, understood
 from lab.runtime.compose.ownership import home_of
 from lab.runtime.lab_marker import COMPOSE, recorded_runtime
 from lab.runtime.native import orphan_processes
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 def listening(config: LabConfig) -> Sequence[tuple[str, str, int]]:
     """What listens of this lab: who, address and TCP port. Raises LabError when the engine doesn't say."""
     if recorded_runtime(config.home) == COMPOSE:
-        from lab.runtime.compose.containers import Containers
-
         found = Containers(config.name).list()
         return [(name, *port) for name, container in found.items() for port in container.ports]
     return [one for process in orphan_processes.owned(config.home) for one in _of_process(process)]

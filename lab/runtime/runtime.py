@@ -58,8 +58,11 @@ class Runtime(Protocol):
         """Stops everything and removes all data; what only costs time to make anew, as an image, may stay."""
         ...
 
-    def facts(self) -> Mapping[Service, ProcessFact]:
-        """What is known of each service's process or container, for every service of the catalogue."""
+    def facts(self, measured: bool = False) -> Mapping[Service, ProcessFact]:
+        """What is known of each service's process or container, for every service of the catalogue.
+
+        Memory and processor time cost more than all else together: they are there where they are asked for.
+        """
         ...
 
     def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:

@@ -10,11 +10,9 @@ from textual import on
 from lab.observe.polling import Poller
 from lab.observe.snapshot import LabInfo, Snapshot
 from lab.screen.lab_session import LabPlace, LabSession
-from lab.screen.messages import PollFailed, SnapshotTaken
+from lab.screen.messages import LabChosen, PollFailed, SnapshotTaken
 from lab.screen.user.user_app import UserApp
-from lab.screen.widgets.lab_bar import LabBar
 from lab.views import View
-from lab.views.lab_tabs import tab_of
 
 if TYPE_CHECKING:
     from lab.screen.screens.detail_screen import OpenDetails
@@ -66,6 +64,10 @@ class LabsApp(UserApp):
         """Draws the line of labs wherever it is in sight."""
         if len(self.labs) == 1:
             return
+        # Imported where there are several: before the first paint that would cost time.
+        from lab.screen.widgets.lab_bar import LabBar
+        from lab.views.lab_tabs import tab_of
+
         tabs = [tab_of(lab.name, lab.view) for lab in self.labs]
         for screen in self.screen_stack:
             for bar in screen.query(LabBar):
@@ -75,8 +77,8 @@ class LabsApp(UserApp):
         """The lab after or before this one."""
         self.show_lab((self.lab.number + by) % len(self.labs))
 
-    @on(LabBar.Chosen)
-    def _lab_chosen(self, event: LabBar.Chosen) -> None:
+    @on(LabChosen)
+    def _lab_chosen(self, event: LabChosen) -> None:
         event.stop()
         self.show_lab(event.number)
 

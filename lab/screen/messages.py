@@ -23,6 +23,14 @@ class PollFailed(Message):
         self.lab = lab
 
 
+class LabChosen(Message):
+    """A person wants to see the lab with this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 class Narrowed(Message):
     """A person wants to see one model only; all of them where `model` is empty."""
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from lab.base.alerts import KnownSilence
+from lab.base.monitoring import KnownSilence
 from lab.services.http import Http
 from lab.services.json_reading import items, mapping, text, text_or, understanding
 

@@ -142,12 +142,21 @@ def last_tick(data: Mapping[str, Any]) -> float:
     return max((number(mapping(tick)["timestamp"]) for tick in ticks), default=0.0)
 
 
-def runs(data: Mapping[str, Any]) -> tuple[Run, ...]:
+def runs(data: Mapping[str, Any], field: str = "runsOrError") -> tuple[Run, ...]:
     """Runs in the order they came."""
-    found = mapping(data["runsOrError"])
+    return tuple(run(item) for item in _listed(data[field]))
+
+
+def run_ids(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids of runs in the order they came."""
+    return tuple(text(mapping(item)["runId"]) for item in _listed(data["runsOrError"]))
+
+
+def _listed(answered: object) -> list[Any]:
+    found = mapping(answered)
     if found["__typename"] != "Runs":
         raise Said(brief(text(found["message"])))
-    return tuple(run(item) for item in items(found["results"]))
+    return items(found["results"])
 
 
 def launched_on(data: Mapping[str, Any]) -> tuple[str, str | None]:

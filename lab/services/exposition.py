@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lab.base.drift import DRIFTED, DriftReport, FeatureDrift
+from lab.base.drift_report import DRIFTED, DriftReport, FeatureDrift
 from lab.base.names import whole_number
 from lab.governance.rules.entry_validity import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, EntryValidity
 

@@ -87,19 +87,19 @@ class Http:
 
     async def get_json(self, path: str, params: Mapping[str, Any] | None = None, timeout_s: float | None = None) -> Any:
         """The JSON at `path`. Raises ServiceUnavailable."""
-        return self._json(path, await self._call("GET", path, params=params, timeout_s=timeout_s))
+        return self.json(path, await self._call("GET", path, params=params, timeout_s=timeout_s))
 
     async def post_json(self, path: str, body: object, timeout_s: float | None = None) -> Any:
         """The JSON answered to `body`. Raises ServiceUnavailable."""
-        return self._json(path, await self._call("POST", path, body=body, timeout_s=timeout_s))
+        return self.json(path, await self._call("POST", path, body=body, timeout_s=timeout_s))
 
-    async def delete_json(self, path: str, body: object, timeout_s: float | None = None) -> Any:
+    async def delete_json(self, path: str, body: object) -> Any:
         """The JSON answered to a DELETE with `body`. Raises ServiceUnavailable."""
-        return self._json(path, await self._call("DELETE", path, body=body, timeout_s=timeout_s))
+        return self.json(path, await self._call("DELETE", path, body=body))
 
-    async def get_text(self, path: str, params: Mapping[str, Any] | None = None, timeout_s: float | None = None) -> str:
+    async def get_text(self, path: str, params: Mapping[str, Any] | None = None) -> str:
         """The text at `path`; bytes that aren't UTF-8 become U+FFFD. Raises ServiceUnavailable."""
-        return (await self._call("GET", path, params=params, timeout_s=timeout_s)).decode(errors="replace")
+        return (await self._call("GET", path, params=params)).decode(errors="replace")
 
     async def send(
         self,
@@ -136,7 +136,8 @@ class Http:
         remedy = "Sign in with a browser, and set PAGES_COOKIE to its session's cookie: see docs/aws.md."
         return BadStatus(f"{self.title} is behind a login at {there.host}.", remedy, response.status_code, b"")
 
-    def _json(self, path: str, body: bytes) -> Any:
+    def json(self, path: str, body: bytes) -> Any:
+        """What `body`, the answer of `path`, says. Raises ServiceUnavailable."""
         try:
             answer = json.loads(body)
             # Rare, and told by a glance: what JSON can hold and neither a terminal nor a file can.

@@ -41,23 +41,10 @@ def _arguments(database: Database) -> list[str]:
 
 
 def _run(database: Database, arguments: list[str], folder: str) -> None:
-    environment = {
-        "PATH": SEARCH_PATH,
-        "LC_ALL": LOCALE,
-        "HOME": folder,
-        "TMPDIR": os.environ.get("TMPDIR", tempfile.gettempdir()),
-        "PGPASSWORD": database.password,
-        "DAGSTER_HOME": folder,
-        "DAGSTER_DISABLE_TELEMETRY": "yes",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "POSTGRES_HOST": database.host,
-        "POSTGRES_PORT": str(database.port),
-    }
     try:
         done = subprocess.run(
             [sys.executable, "-m", *arguments],
-            env=environment,
+            env=_environment(database, folder),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -71,3 +58,19 @@ def _run(database: Database, arguments: list[str], folder: str) -> None:
         lines = done.stdout.decode(errors="replace").strip().splitlines()[-_TAIL_LINES:]
         tail = "".join(f"\n    {line}" for line in lines) or f" exit code {done.returncode}"
         raise LabError(f"The database of {database.name} can't be migrated:{tail}\n")
+
+
+def _environment(database: Database, folder: str) -> dict[str, str]:
+    return {
+        "PATH": SEARCH_PATH,
+        "LC_ALL": LOCALE,
+        "HOME": folder,
+        "TMPDIR": os.environ.get("TMPDIR", tempfile.gettempdir()),
+        "PGPASSWORD": database.password,
+        "DAGSTER_HOME": folder,
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "POSTGRES_HOST": database.host,
+        "POSTGRES_PORT": str(database.port),
+    }

@@ -10,6 +10,7 @@ from lab.base.model_versions import ModelVersion
 from lab.base.names import in_order
 from lab.governance.rules.approval_states import ALIASES
 from lab.governance.rules.registry_findings import Registry
+from lab.services.as_before import AsBefore
 from lab.services.http import BadStatus, Http
 from lab.services.json_reading import items, mapping, number, text, text_or, understanding
 from lab.services.mlflow_answers import (
@@ -25,6 +26,7 @@ from lab.services.mlflow_answers import (
 )
 
 _API = "/api/2.0/mlflow"
+_SEARCH = f"{_API}/model-versions/search"
 _PAGE = 500
 _MODELS = 100
 # Each costs a request, at the first look and at each few after that.
@@ -39,6 +41,7 @@ class Mlflow:
     def __init__(self, http: Http) -> None:
         self._http = http
         self._metrics: dict[str, Mapping[str, float]] = {}
+        self._search_read = AsBefore(self._read_search)
         # In the order in which they are asked for again.
         self._older: dict[Place, ModelVersion] = {}
 
@@ -213,9 +216,19 @@ class Mlflow:
         if name:
             # Its key, so that a model's newest are found without looking at the others.
             chosen |= {"filter": f"name='{name}'", "order_by": "version_number DESC"}
-        answer = await self._get("model-versions/search", **chosen, **({"page_token": token} if token else {}))
+        if token:
+            chosen["page_token"] = token
+        try:
+            found, following = self._search_read(await self._http.get_bytes(_SEARCH, chosen))
+        except BadStatus as err:
+            raise explained(err) from None
+        return list(found), following
+
+    def _read_search(self, body: bytes) -> tuple[tuple[ModelVersion, ...], str]:
+        """Versions, each with a card of a page or two that isn't wanted and can't be left out, and the next page."""
+        answer = self._http.json(_SEARCH, body)
         with understanding(self.title, self._http.remedy):
-            found = [read_version(item) for item in items(answer.get("model_versions", []))]
+            found = tuple(read_version(item) for item in items(mapping(answer).get("model_versions", [])))
             return found, text_or(answer.get("next_page_token"))
 
     async def _version(self, name: str, version: str) -> ModelVersion:

@@ -5,7 +5,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from lab.base.alerts import Alert, Firing, Target
+from lab.base.alerts import Alert
+from lab.base.monitoring import Firing, Target
 from lab.governance.ledger import Head
 from lab.governance.ledger.published_heads import ENTRIES, HASH, from_parts
 from lab.services.http import BadStatus, Http, NotReady

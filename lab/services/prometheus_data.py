@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lab.base.errors import ServiceUnavailable
-from lab.base.series import Series
+from lab.base.monitoring import Series
 from lab.services.http import BadStatus, Http
 from lab.services.json_reading import Said, items, mapping, number, text, understanding
 

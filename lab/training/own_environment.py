@@ -23,6 +23,7 @@ from lab.models.model_folder import Model
 from lab.training import fitting
 from lab.training.apart import process
 from lab.training.fitting import Trained
+from lab.training.schema import input_schema
 
 if TYPE_CHECKING:
     import numpy as np
@@ -186,8 +187,6 @@ def _unusable(err: Exception) -> RunFailed:
 
 
 def _inputs(rows: "pd.DataFrame", numeric: tuple[str, ...], nullable: frozenset[str]) -> str:
-    from lab.training.tracking import input_schema
-
     return str(input_schema(list(rows.columns), numeric, nullable).to_json())
 
 

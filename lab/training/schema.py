@@ -1,7 +1,7 @@
-"""What a contract lets every cell of the data be, as a pandera schema over text cells."""
+"""What the data may be: each cell by the contract, as pandera checks it, and what a model takes, as MLflow does."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from lab.models.contract import Column, Contract, Kind
 if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
+    from mlflow.types import Schema
 
 NUMBER, DATE = "is a number", "is a date as 2026-11-29 or 2026-11-29T12:30"
 
@@ -80,3 +81,18 @@ def numbers_of(cells: "pd.Series[str]") -> "pd.Series[float]":
     import pandas as pd
 
     return pd.to_numeric(cells, errors="coerce").astype("float64")
+
+
+def input_schema(columns: Sequence[str], numeric: Sequence[str], nullable: Collection[str]) -> "Schema":
+    """For MLflow: labels, dates and text as text, and numbers of any type.
+
+    MLflow refuses integers for `double` and fractions for `long`, and a CSV of the same data has now the one, now the
+    other. The model itself refuses what is no number.
+    """
+    from mlflow.types.schema import AnyType, ColSpec, DataType, Schema, TensorSpec
+
+    number = AnyType()  # type: ignore[no-untyped-call]  # MLflow leaves it unannotated
+    found: list[ColSpec | TensorSpec] = [
+        ColSpec(number if name in numeric else DataType.string, name, required=name not in nullable) for name in columns
+    ]
+    return Schema(found)

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,12 +18,12 @@ from lab.training.model_logging import log_model, log_saved
 from lab.training.own_environment import Saved
 from lab.training.plots import pictures
 from lab.training.predictions import answer
+from lab.training.schema import input_schema
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.models import ModelSignature
     from mlflow.tracking import MlflowClient
-    from mlflow.types import Schema
 
 T = TypeVar("T")
 CREATE_DEADLINE_S = 90.0
@@ -212,21 +212,6 @@ def signature(trained: Trained) -> "ModelSignature":
 
     outputs = infer_signature(trained.example, answer(trained.model, trained.example)).outputs
     return ModelSignature(input_schema(list(trained.example.columns), trained.numeric, trained.nullable), outputs)
-
-
-def input_schema(columns: Sequence[str], numeric: Sequence[str], nullable: Collection[str]) -> "Schema":
-    """Labels, dates and text as text, and numbers of any type.
-
-    MLflow refuses integers for `double` and fractions for `long`, and a CSV of the same data has now the one, now the
-    other. The model itself refuses what is no number.
-    """
-    from mlflow.types.schema import AnyType, ColSpec, DataType, Schema, TensorSpec
-
-    number = AnyType()  # type: ignore[no-untyped-call]  # MLflow leaves it unannotated
-    found: list[ColSpec | TensorSpec] = [
-        ColSpec(number if name in numeric else DataType.string, name, required=name not in nullable) for name in columns
-    ]
-    return Schema(found)
 
 
 def stored_digest(model_uri: str) -> str:

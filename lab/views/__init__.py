@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from lab.views import audit_panel, drift_panel, models_panel, runs_panel, services_panel
 from lab.views.cells import Column, PanelView
-from lab.views.details import data_views
 from lab.views.document import Detail
 from lab.views.frame import banner, title_line
 from lab.views.view import View
@@ -39,7 +38,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 def detail_of(part: str, key: str, view: View) -> Detail | None:
     """One row of a part in full, or a data set, which is a row of none."""
-    return data_views.detail(key, view) if part == "data" else PARTS[part].detail(key, view)
+    if part != "data":
+        return PARTS[part].detail(key, view)
+    # Imported when one is opened: before the first paint that would cost time.
+    from lab.views.details.data_views import detail
+
+    return detail(key, view)
 
 
 __all__ = ["COLUMNS", "PARTS", "Detail", "Part", "View", "banner", "detail_of", "title_line"]

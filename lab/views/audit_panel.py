@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
+from functools import lru_cache
 
 from lab.governance.ledger import AuditView, Entry, Status
 from lab.views import formats
 from lab.views.by_model import model_of_entry, models_of_runs
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail, field_line, heading, text
+from lab.views.same import KEPT, Same
 from lab.views.view import UNCOUNTED, View, is_overtaken, is_probe, is_uncounted, ledger_mark, marked, source_panel
 from lab.views.waiting import PROBE
 
@@ -120,11 +123,18 @@ def is_running(entry: Entry, view: View) -> bool:
 
 
 def _entry(entry: Entry, view: View, of_run: dict[str, str]) -> Row:
-    glyph, tone = ledger_mark(entry, view)
+    today = view.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    model = model_of_entry(entry, view.snapshot, of_run) if view.several else None
+    return _row(Same(entry), ledger_mark(entry, view), today, model)
+
+
+@lru_cache(maxsize=KEPT)
+def _row(of: Same[Entry], mark: tuple[str, Tone], today: datetime, model: str | None) -> Row:
+    entry, (glyph, tone) = of.value, mark
     cells = {
         "seq": cell(entry.seq, Tone.MUTED),
         "time": replace(
-            cell(formats.brief_moment(formats.parse_time(entry.time), view.now), Tone.MUTED), order=float(entry.seq)
+            cell(formats.brief_moment(formats.parse_time(entry.time), today), Tone.MUTED), order=float(entry.seq)
         ),
         "action": cell(formats.clean(entry.action)),
         "status": Cell((Span(f"{glyph} {entry.status}", tone),)),
@@ -134,8 +144,8 @@ def _entry(entry: Entry, view: View, of_run: dict[str, str]) -> Row:
         "owner": cell(formats.clean(entry.owner), Tone.MUTED),
         "hash": cell(formats.short(entry.hash, 12), Tone.MUTED),
     }
-    if view.several:
-        cells["model"] = cell(formats.clean(model_of_entry(entry, view.snapshot, of_run)))
+    if model is not None:
+        cells["model"] = cell(formats.clean(model))
     return Row(str(entry.seq), cells)
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
-from lab.base.drift import DriftReport
+from lab.base.drift_report import DriftReport
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import JOB, REGISTRATION_REQUEST, STEPS, Run
 from lab.governance.ledger import Entry
 from lab.observe.snapshot import Snapshot
+from lab.views.same import Same
 from lab.views.view import View, known_models
 
 # Where no contract says what decides, as in what was recorded before it could: each task's first metric.
@@ -107,12 +109,16 @@ def champions(versions: Sequence[ModelVersion]) -> dict[str, ModelVersion]:
 
 def narrowed(view: View) -> View:
     """The view with what belongs to its model only; as it is where no model is chosen."""
-    if not view.model:
-        return view
-    model, shot = view.model, view.snapshot
+    return replace(view, snapshot=_narrowed(Same(view.snapshot), view.model)) if view.model else view
+
+
+# Asked at every second, of the newest snapshot of each lab.
+@lru_cache(maxsize=16)
+def _narrowed(of: Same[Snapshot], model: str) -> Snapshot:
+    shot = of.value
     of_run = models_of_runs(shot)
     lab = replace(shot.lab, models=tuple(one for one in shot.lab.models if one.name == model))
-    snapshot = replace(
+    return replace(
         shot,
         lab=lab,
         runs=shot.runs.map(lambda v: replace(v, runs=tuple(r for r in v.runs if of_run[r.run_id] == model))),
@@ -127,7 +133,6 @@ def narrowed(view: View) -> View:
             )
         ),
     )
-    return replace(view, snapshot=snapshot)
 
 
 def _about(entries: Iterable[Entry], model: str, shot: Snapshot, of_run: dict[str, str]) -> tuple[Entry, ...]:

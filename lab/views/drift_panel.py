@@ -1,14 +1,16 @@
 """The drift panel: alerts on top, then every feature's PSI."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from lab.base.alerts import Alert
-from lab.base.drift import DRIFTED, MODERATE, DriftReport, FeatureDrift
+from lab.base.drift_report import DRIFTED, MODERATE, DriftReport, FeatureDrift
 from lab.observe.snapshot import SliceState
 from lab.views import formats
 from lab.views.by_model import foremost, report_of
 from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, bar, cell, pad
 from lab.views.document import Detail, browsable, field_line, heading, text
+from lab.views.same import KEPT, Same
 from lab.views.view import View, source_panel
 
 STATES: dict[str, tuple[str, Tone]] = {
@@ -59,7 +61,7 @@ def _drift(view: View) -> PanelView:
     if report is None:
         return PanelView("")
     checked = formats.age(view.epoch - report.checked_at) if report.checked_at else formats.NOTHING
-    features = tuple(_feature(f, report) for f in report.features)
+    features = tuple(_feature(Same(one), report.model) for one in report.features)
     rows = f" · {report.rows:,} rows · checked {checked}"
     if not view.several:
         return PanelView("", (verdict(report), Span(rows, Tone.MUTED)), columns=COLUMNS, rows=features)
@@ -100,7 +102,9 @@ def verdict(report: DriftReport) -> Span:
     return Span(f"✗ {found} drifted", Tone.BAD) if found else Span("● no drift", Tone.OK)
 
 
-def _feature(feature: FeatureDrift, report: DriftReport) -> Row:
+@lru_cache(maxsize=KEPT)
+def _feature(of: Same[FeatureDrift], model: str) -> Row:
+    feature = of.value
     glyph, tone = STATES[feature.state]
     name_tone = Tone.STRONG if feature.state == "drifted" else Tone.PLAIN
     cells = {
@@ -109,7 +113,7 @@ def _feature(feature: FeatureDrift, report: DriftReport) -> Row:
         "bar": Cell((Span("", tone),), fill=feature.psi / FULL, mark=THRESHOLD),
         "state": cell(feature.state, tone),
     }
-    return Row(f"feature/{report.model}/{feature.name}", cells)
+    return Row(f"feature/{model}/{feature.name}", cells)
 
 
 def by_urgency(alerts: Sequence[Alert]) -> list[Alert]:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby
 
 from lab.base.model_versions import ModelVersion
-from lab.models.metrics import MORE_IS_BETTER
 from lab.views import formats
 from lab.views.by_model import champions, label, names, primary
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail
+from lab.views.same import KEPT, Same
 from lab.views.view import View, source_panel
 from lab.views.waiting import PROBE, waits_for
 
@@ -83,18 +84,25 @@ def _heading(model: str, versions: Sequence[ModelVersion], champion: ModelVersio
 
 
 def _version(version: ModelVersion, champion: ModelVersion | None, metric: str, view: View) -> Row:
+    age = formats.age(view.epoch - version.created_at)
+    return _row(Same(version), Same(champion), metric, waits_for(version, view), age)
+
+
+@lru_cache(maxsize=KEPT)
+def _row(of: Same[ModelVersion], best: Same[ModelVersion | None], metric: str, waits: Span, age: str) -> Row:
+    version, champion = of.value, best.value
     tags = version.tags
     cells = {
         "version": Cell((Span(f"v{formats.clean(version.version)}", Tone.STRONG), *aliases(version))),
         "approval": Cell((approval(tags.get("approval_state", "")),)),
-        "waits": Cell((waits_for(version, view),)),
+        "waits": Cell((waits,)),
         "metric": cell(figure(measure(version, metric))),
         "change": Cell((change(version, champion, metric),)),
         "data": cell(formats.short(tags.get("data_hash", "")), Tone.MUTED),
         "tags": Cell((missing(version),)),
         "owner": cell(formats.clean(tags.get("owner", "")) or formats.NOTHING, Tone.MUTED),
         "environment": cell(formats.clean(tags.get("environment", "")) or formats.NOTHING, Tone.MUTED),
-        "age": cell(formats.age(view.epoch - version.created_at), Tone.MUTED),
+        "age": cell(age, Tone.MUTED),
     }
     return Row(version_key(version), cells)
 
@@ -151,6 +159,9 @@ def change(version: ModelVersion, champion: ModelVersion | None, metric: str) ->
     difference = ours - theirs
     if abs(difference) < 0.0005:
         return Span("= 0.000", Tone.MUTED)
+    # Imported with the first champion: before the first paint that would cost time.
+    from lab.models.metrics import MORE_IS_BETTER
+
     better = (difference > 0) is MORE_IS_BETTER.get(metric, True)
     shown = f"{difference:+.3f}" if abs(difference) < 1000 else f"{difference:+.4g}"
     return Span(f"{'▲' if difference > 0 else '▼'} {shown}", Tone.OK if better else Tone.WARN)

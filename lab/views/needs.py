@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 
 from lab.base.alerts import Alert
 from lab.base.model_versions import ModelVersion
-from lab.observe.snapshot import Health
+from lab.observe.snapshot import Health, Snapshot
 from lab.views import formats
+from lab.views.audit_panel import is_running
 from lab.views.cells import Line, Span, Tone, clip, width_of
-from lab.views.details.dependency_views import down_because
+from lab.views.drift_panel import alert_key, by_urgency
+from lab.views.same import Same
 from lab.views.view import View, is_probe, standing_of
 from lab.views.waiting import awaits_approval, deciders, is_yours
 
@@ -30,6 +34,13 @@ class Need:
 
 def needs(view: View) -> tuple[Need, ...]:
     """Everything that needs a person now; nothing of a lab that isn't up, which needs only that."""
+    return _needs(Same(view.snapshot))
+
+
+# Asked at every second, and by several places, of the newest snapshot of each lab. Time changes nothing of it.
+@lru_cache(maxsize=16)
+def _needs(of: Same[Snapshot]) -> tuple[Need, ...]:
+    view = View(of.value, datetime.fromtimestamp(0, UTC))
     if view.lab_down:
         return ()
     return (*_services(view), *_alerts(view), *_trail(view), *_drift(view), *_versions(view), *_unfinished(view))
@@ -47,6 +58,11 @@ def _services(view: View) -> Iterator[Need]:
         for one in view.snapshot.services.value or ()
         if one.health in {Health.DOWN, Health.DEGRADED} and not (one.optional and one.health is Health.DEGRADED)
     ]
+    if not found:
+        return
+    # Imported with the first of them: before the first paint that would cost time.
+    from lab.views.details.dependency_views import down_because
+
     because = down_because(view.snapshot.services.value or ())
     # What somebody stopped is no trouble by itself; what fails for want of it is.
     for service in sorted((one for one in found if one.name not in because), key=lambda one: one.stopped):
@@ -60,11 +76,12 @@ def _services(view: View) -> Iterator[Need]:
 
 
 def _alerts(view: View) -> Iterator[Need]:
-    """One for each name; not those about a service that is named as down already."""
-    # Imported here: the panel's module knows rows, and rows know nothing of needs.
-    from lab.views.drift_panel import alert_key, by_urgency
-
-    down = {one.name for one in view.snapshot.services.value or () if one.health is Health.DOWN and not one.stopped}
+    """One for each name; not those about a service that is named as down already, or just being brought up."""
+    down = {
+        one.name
+        for one in view.snapshot.services.value or ()
+        if (one.health is Health.DOWN and not one.stopped) or (one.awaited and one.health is Health.STARTING)
+    }
     alike: dict[str, list[Alert]] = {}
     for alert in by_urgency(view.snapshot.alerts.value or ()):
         if alert.state == "firing" and alert.labels.get("service") not in down:
@@ -117,8 +134,6 @@ def _versions(view: View) -> Iterator[Need]:
 
 
 def _unfinished(view: View) -> Iterator[Need]:
-    from lab.views.audit_panel import is_running
-
     audit = view.snapshot.audit.value
     left = [entry for entry in audit.unfinished if not is_running(entry, view)] if audit else []
     if left:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lab.observe.snapshot import Health, ServiceState, Snapshot
 
 KEPT = 120
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(NamedTuple):
     """One deep probe: when (epoch seconds), how it went, how long it took (seconds; None without an answer)."""
 
     at: float
@@ -18,8 +18,7 @@ class Probe:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """What a service used at one moment (epoch seconds): cores, and bytes; None where it isn't known."""
 
     at: float

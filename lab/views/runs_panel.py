@@ -1,6 +1,7 @@
 """The runs panel."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 from lab.base.runs import STEPS, Run, RunStatus, ScheduleState
 from lab.governance.ledger import Status
@@ -9,6 +10,7 @@ from lab.views import formats
 from lab.views.by_model import model_of_run
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail
+from lab.views.same import KEPT, Same
 from lab.views.view import View, source_panel
 from lab.views.waiting import PROBE
 
@@ -117,27 +119,35 @@ def _rank(run: Run, word: str) -> float:
 
 
 def _run(run: Run, blocked: frozenset[str], view: View) -> Row:
-    glyph, word, tone = standing(run, blocked)
+    began = run.started_at or run.created_at
+    age = formats.age(None if began is None else view.epoch - began)
+    model = model_of_run(run, view.snapshot) if view.several else None
+    return _row(Same(run), run.run_id in blocked, formats.duration(took(run, view)), age, model)
+
+
+@lru_cache(maxsize=KEPT)
+def _row(of: Same[Run], refused: bool, lasted: str, age: str, model: str | None) -> Row:
+    run = of.value
+    glyph, word, tone = standing(run, frozenset({run.run_id} if refused else ()))
     rank, steps = _rank(run, word), progress(run)
     if tone in {Tone.MUTED, Tone.WARN}:
         steps = tuple(Span(s.text.replace("✗", glyph), tone if s.tone is Tone.BAD else s.tone) for s in steps)
     if run.status is RunStatus.STARTED:
         word = f"step {min(done(run) + 1, total(run))}/{total(run)}"
-    began = run.started_at or run.created_at
     cells = {
         "run": cell(formats.short(run.run_id)),
         "status": replace(cell(f"{glyph} {word}", tone), order=rank),
         "steps": Cell(steps),
-        "took": cell(formats.duration(took(run, view))),
-        "age": cell(formats.age(None if began is None else view.epoch - began), Tone.MUTED),
+        "took": cell(lasted),
+        "age": cell(age, Tone.MUTED),
         "trigger": cell(formats.clean(run.trigger), Tone.MUTED),
         "role": cell(formats.clean(run.role)),
         "owner": cell(formats.clean(run.owner), Tone.MUTED),
         "environment": cell(formats.clean(run.environment), Tone.MUTED),
         "job": cell(formats.clean(run.job), Tone.MUTED),
     }
-    if view.several:
-        cells["model"] = cell(formats.clean(model_of_run(run, view.snapshot)), Tone.ACCENT)
+    if model is not None:
+        cells["model"] = cell(formats.clean(model), Tone.ACCENT)
     return Row(run.run_id, cells)
 
 

@@ -12,18 +12,8 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr
 
 from lab.base.dataset import DatasetRef, hash_file, read_rows
-from lab.base.drift import (
-    BINS,
-    DRIFTED,
-    MODERATE,
-    OTHER,
-    SIGNIFICANT,
-    FeatureDrift,
-    Profile,
-    compare,
-    histograms,
-    psi,
-)
+from lab.base.drift import BINS, OTHER, Profile, compare, histograms, psi
+from lab.base.drift_report import DRIFTED, MODERATE, SIGNIFICANT, FeatureDrift
 from lab.base.errors import DatasetInvalid
 from lab.models.drift_simulation import worse_times
 from tests.support.contracts import CONTRACT, profile_of

@@ -18,6 +18,21 @@ settle()
 print('● up – Łukasz 🙂 done…')
 print('✖', file=sys.stderr)"""
 
+# How often garbage was looked for while a command's modules were imported.
+COUNT = """import gc
+from lab.base.startup import settle
+settle()
+def looks():
+    return sum(one["collections"] for one in gc.get_stats())
+before = looks()
+import lab.operations.lifecycle, lab.wiring
+print(looks() - before)"""
+
+
+def test_a_command_that_begins_looks_for_garbage_hardly_ever() -> None:
+    done = subprocess.run([sys.executable, "-c", COUNT], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 10
+
 
 @pytest.fixture
 def nameless(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ DEADLINE_S = 60.0
 # Stands in for the imports and for Dagster's command, so that a test takes no ten seconds: the rest is the real server.
 SERVER = """
 import socket, sys, time
-from lab.dagster_host import prefork_server
+from lab.dagster_host import parent_watch, prefork_server
 def execute(argument):
     if argument == "sleep":
         time.sleep(600)
@@ -32,8 +32,37 @@ def execute(argument):
         time.sleep(600)
     return int(argument)
 prefork_server.execute = execute
-prefork_server.GRACE_S = 0.5
+parent_watch.GRACE_S = prefork_server.GRACE_S = 0.5
 prefork_server.Server(socket.socket(fileno=int(sys.argv[-1]))).serve()
+"""
+# A starter that has no threads yet, as the daemon at its beginning; its argument is the server that comes after it.
+FORKING = """
+import os, queue, signal, socket, subprocess, sys, time
+import psutil
+from lab.dagster_host import prefork_client, prefork_server
+popen = subprocess.Popen
+def another(command, **options):
+    return popen([sys.executable, "-c", sys.argv[1], command[-1]], **options)
+prefork_client.subprocess.Popen = another
+prefork_server.execute = lambda argument: time.sleep(600) if argument == "sleep" else int(argument)
+prefork_server.main = lambda descriptor: prefork_server.Server(socket.socket(fileno=descriptor)).serve()
+server, events = prefork_client.PreforkServer(), queue.Queue()
+def heard():
+    return events.get(timeout=60)
+server.fork()
+server.launch("one", "3", events.put)
+heard()
+print(heard()["code"], flush=True)
+server.launch("two", "sleep", events.put)
+parent = psutil.Process(heard()["pid"]).parent()
+print("forked" if parent.cmdline() == psutil.Process().cmdline() and parent.ppid() == os.getpid() else parent)
+parent.send_signal(signal.SIGKILL)
+print(heard()["code"])
+server.launch("three", "4", events.put)
+heard()
+print(heard()["code"])
+server.close(60)
+print("children left:", len(psutil.Process().children()))
 """
 Event = Mapping[str, Any]
 
@@ -174,6 +203,25 @@ def test_runs_die_with_a_killed_server_and_a_new_one_takes_over(server: PreforkS
     server.launch("run-2", "0", later)
     later.next()
     assert later.next()["code"] == 0
+
+
+def test_a_forked_server_serves_and_another_takes_over_when_it_is_killed() -> None:
+    argv = [sys.executable, "-c", FORKING, SERVER]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE_S * 5, check=False)
+    assert done.stdout.splitlines() == ["3", "forked", "its prefork server ended", "4", "children left: 0"], done.stderr
+
+
+def test_a_forked_server_ends_when_its_starter_is_killed() -> None:
+    script = FORKING.partition('server.launch("two"')[0] + "print(os.getpid(), flush=True)\ntime.sleep(600)\n"
+    with subprocess.Popen([sys.executable, "-c", script, SERVER], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout
+        assert starter.stdout.readline() == "3\n"
+        pid = int(starter.stdout.readline())
+        children = psutil.Process(pid).children()
+        starter.kill()
+    assert children
+    for child in children:
+        gone(child.pid)
 
 
 def test_a_watcher_that_fails_does_not_end_the_listening(server: PreforkServer) -> None:

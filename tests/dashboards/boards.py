@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.base.errors import LabError
-from lab.base.series import Series
+from lab.base.monitoring import Series
 from lab.dashboards.model import Dashboard
 from lab.dashboards.parse import read
 

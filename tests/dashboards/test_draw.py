@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.base.series import Series
+from lab.base.monitoring import Series
 from lab.dashboards.answers import Answer, PanelData, named
 from lab.dashboards.asking import Asking
 from lab.dashboards.drawing.draw import draw

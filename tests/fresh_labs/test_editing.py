@@ -25,11 +25,11 @@ def project(copied: LiveLab) -> Iterator[EditedLab]:
 
 
 def test_an_added_asset_shows_and_runs_without_any_restart(project: EditedLab) -> None:
-    before = {name: state.pid for name, state in project.lab.states().items()}
+    before = project.lab.pids()
     run_id = project.launch()
     assert project.lab.finished(run_id) == "SUCCESS"
     assert project.said(run_id) == ["one"]
-    assert {name: state.pid for name, state in project.lab.states().items()} == before
+    assert project.lab.pids() == before
 
 
 def test_a_run_executes_what_was_saved_last(project: EditedLab) -> None:
@@ -117,5 +117,5 @@ def test_a_run_that_eats_memory_fails_alone_and_says_why(project: EditedLab, tmp
     go.touch()
     assert project.lab.finished(other) == "SUCCESS"
     assert project.said(other) == ["unharmed"]
-    daemon = project.lab.states()[Service.DAGSTER_DAEMON].pid
+    daemon = project.lab.pids()[Service.DAGSTER_DAEMON]
     assert {process.pid for process in psutil.Process(daemon).children(recursive=True)} <= before

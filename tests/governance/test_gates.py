@@ -6,7 +6,8 @@ import pytest
 
 from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.cases import gates
-from lab.governance.cases.gates import Case, Claimant
+from lab.governance.cases.gates import Case
+from lab.governance.cases.signing import Claimant
 from lab.governance.cases.trail import TrailState
 from lab.governance.ledger import Entry, Fault, Status, Verification
 from lab.governance.rules.baselines import Baselines

@@ -144,7 +144,7 @@ def killed_restore_leaves_no_lab(lab: LiveLab, file: str) -> None:
 
 def waiting_run_keeps_a_backup_from_being_made(lab: LiveLab) -> None:
     target = lab.folder / "busy"
-    with suspended(psutil.Process(lab.states()[Service.DAGSTER_DAEMON].pid)):
+    with suspended(psutil.Process(lab.pids()[Service.DAGSTER_DAEMON])):
         run_id = launch(lab)
         done = lab.invoke("backup", "--output", str(target), check=False)
         assert done.returncode == 1

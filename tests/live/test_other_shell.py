@@ -104,10 +104,10 @@ def held_run(live: LiveLab) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def forked(live: LiveLab) -> psutil.Process | None:
-    """The process that executes a run: one that the prefork server forked from itself."""
+    """The process that executes a run: forked by the prefork server, which the daemon forked."""
     with suppress(psutil.NoSuchProcess):
-        servers = [one for one in live.processes() if "lab.dagster_host.prefork_server" in one.cmdline()]
-        return next((one for one in servers if one.parent() in servers), None)
+        servers = psutil.Process(live.pids()[Service.DAGSTER_DAEMON]).children()
+        return next((run for server in servers for run in server.children()), None)
     return None
 
 

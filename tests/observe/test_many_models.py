@@ -13,7 +13,7 @@ from exporters.drift_monitor import DriftStatus, collectors
 from exporters.poller import Poller
 from exporters.serve import Chosen, Exporter
 from lab.base.catalogue import Service
-from lab.base.drift import DriftReport, FeatureDrift
+from lab.base.drift_report import DriftReport, FeatureDrift
 from lab.observe.drift_reports import DriftReports
 from lab.observe.model_infos import model_infos
 from lab.observe.snapshot import ModelInfo

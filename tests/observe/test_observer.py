@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from lab.base.catalogue import CATALOGUE, Service
+from lab.base.runs import RunStatus
 from lab.base.threads import OneThread
 from lab.observe.observer import Observer
 from lab.observe.snapshot import Health, Slice, SliceState
@@ -205,17 +206,19 @@ async def test_steps_of_finished_runs_are_asked_for_once(observed: ObservedLab) 
     first = (await observed.tick()).runs.value
     assert (await observed.tick()).runs.value == first
     assert asked.count("runs_with_steps") == 1
-    assert asked.count("dashboard") == 2
+    assert asked.count("newest_runs") == 2
 
 
 async def test_a_run_under_way_is_looked_at_again(observed: ObservedLab) -> None:
     sent: list[int] = []
+    first = answer("dagster_runs")["data"]["runsOrError"]["results"][0]
 
     def serve(request: httpx.Request) -> httpx.Response:
         body = answer(f"dagster_{query_name(request)}")
-        if "runsOrError" in body["data"]:
-            body["data"]["runsOrError"]["results"][0] |= {"status": "STARTED", "endTime": None}
+        if query_name(request) == "newest_runs":
+            body["data"]["going"]["results"] = [{**first, "status": "STARTED", "endTime": None}]
         if query_name(request) == "runs_with_steps":
+            body["data"]["runsOrError"]["results"][0] |= {"status": "STARTED", "endTime": None}
             wanted = json.loads(request.content)["variables"]["filter"]["runIds"]
             sent.append(len(wanted))
             runs = body["data"]["runsOrError"]
@@ -226,6 +229,75 @@ async def test_a_run_under_way_is_looked_at_again(observed: ObservedLab) -> None
     await observed.tick()
     await observed.tick()
     assert sent == [4, 1]
+
+
+async def test_a_run_that_waits_is_shown_without_being_asked_for_its_steps(observed: ObservedLab) -> None:
+    waiting = answer("dagster_runs")["data"]["runsOrError"]["results"][0] | {"status": "QUEUED", "endTime": None}
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        body = answer(f"dagster_{query_name(request)}")
+        if query_name(request) == "newest_runs":
+            body["data"]["runsOrError"]["results"] = [{"runId": waiting["runId"]}, {"runId": "deleted meanwhile"}]
+            body["data"]["going"]["results"] = [waiting]
+        elif query_name(request) == "runs_with_steps":
+            assert json.loads(request.content)["variables"]["filter"]["runIds"] == ["deleted meanwhile"]
+            body["data"]["runsOrError"]["results"] = []
+        return httpx.Response(200, json=body)
+
+    observed.services.broken[Service.DAGSTER] = serve
+    shown = (await observed.tick()).runs.value
+    assert shown
+    assert [(run.run_id, run.status, run.steps) for run in shown.runs] == [(waiting["runId"], RunStatus.QUEUED, ())]
+
+
+async def test_a_tick_reads_no_more_of_finished_runs_than_their_ids(observed: ObservedLab) -> None:
+    many = [f"{number:08}-0000-4000-8000-000000000000" for number in range(25)]
+    one = answer("dagster_runs_with_steps")["data"]["runsOrError"]["results"][0]
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        body = answer(f"dagster_{query_name(request)}")
+        if query_name(request) == "newest_runs":
+            body["data"]["runsOrError"]["results"] = [{"runId": run_id} for run_id in many]
+        elif query_name(request) == "runs_with_steps":
+            body["data"]["runsOrError"]["results"] = [one | {"runId": run_id} for run_id in many]
+        answered = httpx.Response(200, json=body)
+        read.append(len(answered.content))
+        return answered
+
+    read: list[int] = []
+    observed.services.broken[Service.DAGSTER] = serve
+    shown = (await observed.tick()).runs.value
+    assert shown
+    assert [run.run_id for run in shown.runs] == many
+    read.clear()
+    await observed.tick()
+    assert sum(read) < 100 * len(many)
+
+
+async def test_ten_seconds_of_a_healthy_lab_cost_so_many_requests(observed: ObservedLab) -> None:
+    for _ in range(6):
+        await observed.tick(2)
+    before = dict(observed.services.asked)
+    for _ in range(5):
+        await observed.tick(2)
+    asked = {service: observed.services.asked[service] - before[service] for service in before}
+    # One or two at each tick for what is drawn, and what a probe every 10 s needs.
+    most = {
+        Service.OBJECT_STORE: 5 + 6,
+        Service.MLFLOW: 2 * 5 + 1,
+        Service.DAGSTER: 5 + 3,
+        Service.DRIFT_MONITOR: 5 + 1,
+        Service.PROMETHEUS: 5 + 2,
+        Service.GRAFANA: 2,
+        **dict.fromkeys((Service.DAGSTER_METRICS, Service.GOVERNANCE_METRICS, Service.ALERTMANAGER), 1),
+    }
+    assert {name: count for name, count in asked.items() if count > most.get(name, 0)} == {}
+
+
+async def test_what_is_as_it_was_is_the_very_same_value(observed: ObservedLab) -> None:
+    first, second = await observed.tick(), await observed.tick(2)
+    assert all(getattr(second, part).value is getattr(first, part).value for part in PARTS)
+    assert all(getattr(second, part).fetched_at == NOW + 2 for part in PARTS)
 
 
 async def test_a_young_drift_monitor_leaves_its_part_waiting(observed: ObservedLab) -> None:

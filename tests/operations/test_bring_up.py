@@ -15,7 +15,7 @@ from lab.observe.probes import ProbeResult
 from lab.observe.snapshot import Health
 from lab.operations import bring_up
 from lab.operations.bring_up import restart, up
-from lab.operations.starter import Starter
+from lab.operations.starter import Starter, pause_s
 from tests.support.played_lab import config
 
 SERVICES = (Service.OBJECT_STORE, Service.DRIFT_MONITOR, Service.PROMETHEUS)
@@ -30,7 +30,7 @@ class Runtime:
     def services(self) -> Sequence[Service]:
         return SERVICES
 
-    def facts(self) -> dict[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> dict[Service, ProcessFact]:
         return dict(self.known)
 
     def start(self, service: Service) -> None:
@@ -133,7 +133,7 @@ class Life:
     def services(self) -> Sequence[Service]:
         return list(Service)
 
-    def facts(self) -> dict[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> dict[Service, ProcessFact]:
         return dict(self.known)
 
     def changes(self) -> dict[Service, Sequence[str]]:
@@ -155,6 +155,59 @@ class Life:
 
     def tail(self, service: Service, lines: int) -> Sequence[str]:
         return ()
+
+
+class Slow(Prober):
+    """Nothing works before it was asked some times."""
+
+    async def check(self, service: Service) -> ProbeResult:
+        self.asked.append(service)
+        waits = self.asked.count(service) < 9
+        return ProbeResult(service, Health.STARTING, "not yet") if waits else ProbeResult(service, Health.UP)
+
+
+async def started(runtime: Runtime, prober: Prober) -> None:
+    end = time.monotonic() + 60
+    await Starter(runtime, prober, {}, lambda _: None, end, {}, {}).run()  # type: ignore[arg-type]  # see above
+
+
+async def test_the_runtime_is_asked_for_all_that_wait_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    class Counting(Runtime):
+        def facts(self, measured: bool = False) -> dict[Service, ProcessFact]:
+            asked.append(measured)
+            return super().facts()
+
+    every_s, begin = 0.2, time.monotonic()
+    monkeypatch.setattr("lab.operations.starter.FACTS_EVERY_S", every_s)
+    await started(Counting(), Slow())
+    # Each for itself, they would ask as often as there are services.
+    assert 2 < len(asked) <= 2 + (time.monotonic() - begin) / every_s
+    assert not any(asked), "nobody waits for a service's memory"
+
+
+async def test_a_failure_of_an_earlier_start_is_not_this_ones() -> None:
+    runtime = Runtime()
+    runtime.known[Service.DRIFT_MONITOR] = ProcessFact("failed", reason="fatal: it ended too often")
+    await started(runtime, Slow())
+
+
+async def test_a_service_that_ends_too_often_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fatal(Runtime):
+        def start(self, service: Service) -> None:
+            self.known[service] = ProcessFact("failed", reason="fatal: it ended too often")
+
+        def tail(self, service: Service, lines: int) -> Sequence[str]:
+            return ()
+
+    monkeypatch.setattr("lab.operations.starter.FACTS_EVERY_S", 0.0)
+    with pytest.raises(StartupFailed, match="doesn't start"):
+        await started(Fatal(), Slow())
+
+
+def test_what_is_waited_for_long_is_asked_seldom() -> None:
+    assert [pause_s(waited) for waited in (0, 2, 10, 20, 600)] == [0.2, 0.2, 0.5, 1.0, 1.0]
 
 
 async def test_restarting_one_service_touches_no_other(tmp_path: Path) -> None:

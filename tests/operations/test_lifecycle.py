@@ -74,7 +74,7 @@ class Logs:
     def down(self, note: Note) -> bool:
         raise NotImplementedError
 
-    def facts(self) -> Mapping[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> Mapping[Service, ProcessFact]:
         absent = {Service.GRAFANA: ProcessFact("absent", reason="not on PATH", remedy="Install it.")}
         return {service: ProcessFact("running") for service in Service} | absent
 

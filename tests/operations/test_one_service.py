@@ -28,7 +28,7 @@ class Life:
         self.known |= {Service(name.replace("_", "-")): fact for name, fact in known.items()}
         self.did: list[str] = []
 
-    def facts(self) -> dict[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> dict[Service, ProcessFact]:
         return dict(self.known)
 
     def prepare(self, note: object, only: Sequence[Service] = ()) -> None:

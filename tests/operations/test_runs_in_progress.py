@@ -75,7 +75,7 @@ async def test_a_lab_whose_dagster_is_broken_can_still_be_mended(tmp_path: Path)
 class Up:
     """A runtime that is up."""
 
-    def facts(self) -> dict[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> dict[Service, ProcessFact]:
         return dict.fromkeys(Service, ProcessFact("running"))
 
 

@@ -35,22 +35,20 @@ def supervisor(lab: LiveLab) -> psutil.Process:
 
 def test_every_service_that_is_killed_comes_back_by_itself(trained: LiveLab) -> None:
     with nothing_lost(trained):
-        for service, state in trained.states().items():
-            if state.pid is None:
-                continue
-            kill(psutil.Process(state.pid))
-            eventually(lambda s=service, old=state.pid: is_back(trained, s, old), BACK_S, f"{service} back")
+        for service, pid in trained.pids().items():
+            kill(psutil.Process(pid))
+            eventually(lambda s=service, old=pid: is_back(trained, s, old), BACK_S, f"{service} back")
     assert trained.json("demo-run")["succeeded"]
 
 
 def is_back(lab: LiveLab, service: Service, old_pid: int) -> bool:
-    state = lab.states()[service]
-    return state.health is Health.UP and state.pid not in {None, old_pid}
+    # Asked how all of them are only when there is a new one.
+    return lab.pids().get(service, old_pid) != old_pid and lab.states()[service].health is Health.UP
 
 
 def test_a_killed_child_of_a_service_is_replaced(trained: LiveLab) -> None:
-    daemon = psutil.Process(trained.states()[Service.DAGSTER_DAEMON].pid)
-    server = psutil.Process(trained.states()[Service.POSTGRES].pid)
+    daemon = psutil.Process(trained.pids()[Service.DAGSTER_DAEMON])
+    server = psutil.Process(trained.pids()[Service.POSTGRES])
     with nothing_lost(trained):
         kill(*daemon.children(recursive=True))
         kill(eventually(lambda: idle_child(server), 60, "a connection that is idle"))

@@ -37,13 +37,13 @@ def test_a_restart_without_a_reader_leaves_the_lab_whole(spare: LiveLab) -> None
 
 
 def test_a_restart_that_is_interrupted_starts_its_service_again(spare: LiveLab) -> None:
-    before = spare.states()[Service.MLFLOW].pid
+    before = spare.pids()[Service.MLFLOW]
     code, said = interrupted(spare, signal.SIGTERM, "starting", "restart", "mlflow")
     assert code == 143, said
     assert "mlflow starts again" in said
     spare.invoke("up")
     assert well(spare)
-    assert spare.states()[Service.MLFLOW].pid != before
+    assert spare.pids()[Service.MLFLOW] != before
 
 
 def test_a_run_goes_on_without_the_demo_run_that_launched_it(spare: LiveLab) -> None:

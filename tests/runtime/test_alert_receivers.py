@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lab.base.alerts import AlertSettings
 from lab.base.catalogue import BY_NAME, Service
 from lab.base.errors import SettingsError
+from lab.config import AlertSettings
 from lab.runtime.alert_receivers import Kind, receivers
 from lab.runtime.alertmanager_config import dependents, render
 from tests.stack.toolbox import run

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from lab import wiring
-from lab.base.catalogue import CATALOGUE, Service, stop_order
+from lab.base.catalogue import CATALOGUE, NEVER_STARTED, Service, stop_order
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.governance.rules.policy import Environment
@@ -219,6 +220,16 @@ def test_facts_of_a_lab_that_is_down_say_so(runtime: NativeRuntime) -> None:
     assert facts[Service.GRAFANA].reason
 
 
+def test_memory_is_read_only_where_it_is_asked_for(runtime: NativeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = ProgramState("mlflow", "RUNNING", os.getpid(), time.time(), "")
+    monkeypatch.setattr(runtime._supervisor, "states", lambda: {"mlflow": running})
+    fact = runtime.facts()[Service.MLFLOW]
+    assert (fact.pid, fact.memory_bytes, fact.cpu_s) == (os.getpid(), None, None)
+    fact = runtime.facts(measured=True)[Service.MLFLOW]
+    assert fact.memory_bytes
+    assert fact.cpu_s
+
+
 def test_down_of_a_lab_that_is_down_is_false(runtime: NativeRuntime) -> None:
     assert runtime.down(notes.append) is False
 
@@ -275,6 +286,8 @@ def test_a_service_that_a_person_stopped_is_told_from_one_that_failed(
 
     # A lab that is down is down as a whole.
     monkeypatch.setattr(runtime._supervisor, "states", dict)
+    assert runtime.facts()[Service.MLFLOW].reason == NEVER_STARTED
+    (config.home / "lab.json").write_text("{}")
     assert runtime.facts()[Service.MLFLOW].reason == "the lab is down"
     monkeypatch.setattr(runtime._supervisor, "states", lambda: states)
     runtime.start(Service.MLFLOW)

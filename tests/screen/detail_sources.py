@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.base.alerts import KnownSilence
 from lab.base.dataset import DatasetRef
 from lab.base.drift import Feature, Histogram, psi_parts
 from lab.base.log_lines import Level
+from lab.base.monitoring import KnownSilence
 from lab.base.runs import RunDetail
 from lab.governance.cases.approve import Outcome
 from lab.governance.cases.gates import Gate

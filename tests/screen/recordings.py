@@ -1,11 +1,15 @@
 """Recordings made for tests: a lab that goes through a few things."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lab.base.runs import Run, RunStatus
 from lab.observe.snapshot import Health, RunsView, Slice, Snapshot
+from lab.recording.blocks import FORMAT, VERSION, packed
+from lab.recording.playback import Recording
 from lab.recording.recording_file import Recorder
 from tests.screen import snapshots
 
@@ -57,3 +61,14 @@ def down(snapshot: Snapshot, name: str) -> Snapshot:
     """`snapshot` with one service down."""
     states = (replace(s, health=Health.DOWN) if s.name == name else s for s in snapshot.services.value or ())
     return replace(snapshot, services=replace(snapshot.services, value=tuple(states)))
+
+
+def kept(path: Path) -> list[Snapshot]:
+    """Every snapshot that a recording holds."""
+    with Recording(path) as recording:
+        return [recording.snapshot(index) for index in range(recording.count)]
+
+
+def head(**facts: Any) -> bytes:
+    """What a file of this format begins with, but for `facts`."""
+    return packed([json.dumps({"format": FORMAT, "version": VERSION, "schema": 1} | facts).encode()], True, 0.0, 0.0)

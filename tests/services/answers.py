@@ -19,6 +19,7 @@ QUERIES = (
     "events",
     "launch",
     "location",
+    "newest_runs",
     "run",
     "run_config",
     "runs",

@@ -100,6 +100,16 @@ async def test_the_dashboard_holds_runs_newest_first_schedule_and_daemons() -> N
     assert board.daemons
 
 
+async def test_the_newest_runs_are_ids_and_what_goes_on() -> None:
+    body, first = answer("dagster_newest_runs"), answer("dagster_runs")["data"]["runsOrError"]["results"][0]
+    body["data"]["going"]["results"] = [first | {"status": "STARTED", "endTime": None}]
+    found = await dagster(body).newest_runs(4)
+    assert len(found.run_ids) == 4
+    assert [(run.run_id, run.status, run.owner) for run in found.going] == [(first["runId"], RunStatus.STARTED, "me@x")]
+    assert found.schedule
+    assert found.schedule.status == "RUNNING"
+
+
 async def test_a_run_has_its_steps_in_the_order_they_began() -> None:
     run = await dagster(answer("dagster_run")).run("x")
     assert run.steps[0].name == "ingest_data"
@@ -329,6 +339,7 @@ def mutilations(value: Any) -> list[Any]:
         ("dagster_location", "ping"),
         ("dagster_daemons", "daemons"),
         ("dagster_dashboard", "dashboard"),
+        ("dagster_newest_runs", "newest_runs"),
         ("dagster_run", "run"),
         ("dagster_events_check", "failure"),
     ],

@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from lab.base.drift import DriftReport, FeatureDrift
+from lab.base.drift_report import DriftReport, FeatureDrift
 from lab.governance.rules.entry_validity import EntryValidity
 from lab.services.exposition import read_drift, read_entry_validity, samples
 

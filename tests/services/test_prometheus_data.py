@@ -10,7 +10,7 @@ import pytest
 
 from lab.base.catalogue import Service
 from lab.base.errors import ServiceUnavailable
-from lab.base.series import Series
+from lab.base.monitoring import Series
 from lab.services.http import Http
 from lab.services.prometheus_data import PrometheusData
 

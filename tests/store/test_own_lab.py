@@ -31,7 +31,7 @@ class Processes:
     def __init__(self, state: str) -> None:
         self.state = state
 
-    def facts(self) -> dict[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> dict[Service, ProcessFact]:
         return dict.fromkeys(Service, ProcessFact(self.state))
 
 

@@ -27,6 +27,7 @@ from lab.runtime.native.orphan_processes import owned
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import READER, S3, AuditStore
+from tests.support import ending
 from tests.support.documents import validate
 from tests.support.ports import reserved_offset
 from tests.support.waiting import eventually
@@ -36,8 +37,6 @@ INVOKE = str(Path(sys.executable).with_name("invoke"))
 # Every home that a lab of this test run had: nothing may be left of them at its end.
 HOMES: list[Path] = []
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
-# Waits for the end of its input, which comes with the death of the test run, however that dies; then cleans up.
-_WATCHDOG = "import subprocess, sys; sys.stdin.read(); subprocess.run(sys.argv[1:])"
 _FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 T = TypeVar("T")
@@ -154,7 +153,7 @@ class LiveLab:
 
     def states(self) -> dict[Service, ServiceState]:
         """As `invoke status`, without the second that the command takes to start."""
-        found = asyncio.run(bring_up.status(self.config, wiring.runtime(self.config)))
+        found = asyncio.run(bring_up.status(self.config, wiring.runtime(self.config), measured=False))
         return {Service(state.name): state for state in found}
 
     def healthy(self) -> bool:
@@ -162,11 +161,13 @@ class LiveLab:
         return eventually(lambda: bring_up.all_up(list(self.states().values())), 120, f"{self.config.name} is up")
 
     def pids(self) -> dict[Service, int]:
-        """The services' own processes. What those start comes and goes."""
-        found = eventually(
-            lambda: {name: state.pid for name, state in self.states().items() if state.pid}, 60, "known processes"
-        )
-        return {name: pid for name, pid in found.items() if pid is not None}
+        """The services' own processes, without a look at how they are. What those start comes and goes."""
+
+        def known() -> dict[Service, int]:
+            facts = wiring.runtime(self.config).facts()
+            return {name: fact.pid for name, fact in facts.items() if fact.pid}
+
+        return eventually(known, 60, "known processes")
 
     def processes(self) -> list[psutil.Process]:
         return list(owned(self.home))
@@ -190,7 +191,7 @@ class LiveLab:
             lab = cls(folder, _environment(folder, name, offset, variables), root)
             HOMES.append(lab.home)
             with subprocess.Popen(
-                [sys.executable, "-c", _WATCHDOG, INVOKE, "nuke", "--yes"],
+                [sys.executable, "-m", ending.__name__, INVOKE, "nuke", "--yes"],
                 cwd=ROOT,
                 env=lab.environ,
                 stdin=subprocess.PIPE,
@@ -201,6 +202,8 @@ class LiveLab:
                 try:
                     yield lab
                 finally:
+                    # After an interruption some may be under way.
+                    ending.end_commands(str(lab.home), spared=[os.getpid(), watchdog.pid])
                     lab.invoke("nuke", "--yes")
                     watchdog.kill()
 

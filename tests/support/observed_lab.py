@@ -22,7 +22,7 @@ class Runtime:
         self.broken = False
         self.known: dict[Service, ProcessFact] = {Service.MLFLOW: MLFLOW}
 
-    def facts(self) -> Mapping[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> Mapping[Service, ProcessFact]:
         if self.broken:
             raise LabError("The supervisor doesn't answer.")
         return dict(self.known)

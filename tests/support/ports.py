@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 
-from lab.base.catalogue import CATALOGUE, LOOPBACK
+from lab.base.catalogue import LOOPBACK, ports_at
+from lab.operations.doctor.doctor_ports import is_taken
 
 # Linux hands out ports from 32768 up to clients: a lab there could find one of its ports taken at any time.
 _HIGHEST = 32_000
@@ -15,11 +16,6 @@ _CLAIM = 9_019
 NEVER_STARTED = 12_000
 
 
-def ports_at(offset: int) -> set[int]:
-    """Every port of a lab under `offset`."""
-    return {port for spec in CATALOGUE for port in spec.ports(offset).values()}
-
-
 @cache
 def offsets() -> tuple[int, ...]:
     """Offsets that can be used at the same time."""
@@ -27,7 +23,7 @@ def offsets() -> tuple[int, ...]:
     # Some tests look for these being free, and a user's own lab is most likely there.
     used = set[int]().union(*map(ports_at, (0, 1000, 2000, NEVER_STARTED)))
     for offset in range(130, _HIGHEST, 10):
-        ports = ports_at(offset) | {_CLAIM + offset}
+        ports = {*ports_at(offset), _CLAIM + offset}
         if max(ports) < _HIGHEST and not ports & used:
             found.append(offset)
             used |= ports
@@ -43,7 +39,7 @@ def reserved_offset() -> Iterator[int]:
                 claim.bind((LOOPBACK, _CLAIM + offset))
             except OSError:
                 continue
-            if not any(_taken(port) for port in ports_at(offset)):
+            if not any(is_taken(port) for port in ports_at(offset)):
                 yield offset
                 return
     raise RuntimeError(f"none of {len(offsets())} port offsets is free")
@@ -54,13 +50,3 @@ def reserved_port() -> Iterator[int]:
     """A port for one server that has yet to start: nobody is given it meanwhile."""
     with reserved_offset() as offset:
         yield min(ports_at(offset))
-
-
-def _taken(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return True
-    return False

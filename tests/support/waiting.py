@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+# Seconds between two looks, and how many times as long as a look took it is, within these.
+_OFTEN_S, _SELDOM_S, _TIMES = 0.1, 1.0, 4.0
 
 
 def eventually(
@@ -18,6 +20,7 @@ def eventually(
     end = time.monotonic() + deadline_s
     while True:
         last: object
+        begin = time.monotonic()
         try:
             if value := condition():
                 return value
@@ -26,7 +29,15 @@ def eventually(
             last = err
         if time.monotonic() > end:
             raise AssertionError(f"{what or 'it'} didn't come true within {deadline_s:.0f} s; last: {last!r}")
-        time.sleep(0.1)
+        time.sleep(pause_s(time.monotonic() - begin))
+
+
+def pause_s(asking_s: float) -> float:
+    """How long nothing is asked after a condition that took so long, in seconds.
+
+    What asks a lab costs its services as much again: asked all the time, they would come back the later for it.
+    """
+    return min(_SELDOM_S, max(_OFTEN_S, asking_s * _TIMES))
 
 
 async def tasks_ended(deadline_s: float = 60.0) -> None:

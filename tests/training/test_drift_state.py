@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.base.drift import DriftReport, FeatureDrift
+from lab.base.drift_report import DriftReport, FeatureDrift
 from lab.models.contract import Drift
 from lab.training.steps.validate_step import drift_state
 

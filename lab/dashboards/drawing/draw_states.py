@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import inf, isfinite, isnan, log1p, nan
 
-from lab.base.series import Series
+from lab.base.monitoring import Series
 from lab.dashboards.answers import Drawn
 from lab.dashboards.drawing.colours import of_value
 from lab.dashboards.drawing.draw_lines import View, time_axis

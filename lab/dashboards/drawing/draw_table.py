@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lab.base.series import Series
+from lab.base.monitoring import Series
 from lab.dashboards.answers import Drawn, Table, look_of
 from lab.dashboards.drawing.colours import of_value
 from lab.dashboards.drawing.draw_lines import View

@@ -18,7 +18,7 @@ from lab.config import LabConfig
 from lab.governance.cases.gates import Case, Gate, TooLate, examine, move_of
 from lab.governance.cases.model_smoke_test import SmokeTest, try_model
 from lab.governance.cases.reconcile import correct_registry
-from lab.governance.cases.signing import Signing, claimant, signature_problem
+from lab.governance.cases.signing import Signing, claimant
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import (
@@ -194,29 +194,26 @@ class Approver:
 
     def _signed(self, case: Case, move: Move, reason: str) -> tuple[Entry, Gate]:
         """The entry with its statement and signature, and whether the signature proves what it should."""
-        entry = self._entry(case, move.status, {})
-        message = _statement(self.config.name, case, move, entry, reason)
-        details: dict[str, Any] = {"statement": message.as_details(), "reason": reason, **_of_run(case)}
-        signer = case.claimant.signer
+        details, signer = {"reason": reason, **_of_run(case)}, case.claimant.signer
+        details |= {"key": signer.key.fingerprint} if signer else {}
+        entry = self._entry(case, move.status, details)
+        statement = _statement(self.config.name, case, move, entry, reason)
         if signer is None:
-            return replace(entry, details=details), Gate("signature", True, "not required, none made")
-        key = self.signing.path(self.config)
-        self.note(f"signing as {signer.name} ({entry.role}) with {key}")
-        armored = self.signing.sign(message.body(), key)
-        problem = signature_problem(message.body(), armored, entry, case.trail.history.identities)
-        details |= {"signature": armored, "signer": signer.name, "key": signer.key.fingerprint}
+            unsigned = replace(entry, details={**entry.details, "statement": statement.as_details()})
+            return unsigned, Gate("signature", True, "not required, none made")
+        known = case.trail.history.identities
+        signed, problem = self.signing.signed(self.config, entry, statement, known, self.note)
         proof = f"made by {signer.name} with {signer.key.fingerprint}"
-        return replace(entry, details=details), Gate("signature", not problem, problem or proof)
+        return signed, Gate("signature", not problem, problem or proof)
 
     def _record(self, reader: TrailReader, case: Case, entry: Entry, move: Move) -> tuple[Entry, History]:
         """Appends the entry and makes sure that it counts. Raises LabError when it doesn't, TooLate after a race."""
         sealed = ledger(self.config, self.tools.store).append(entry)
         history = reader.follow(sealed.seq)
-        problem = next((one.problem for one in history.ignored if one.seq == sealed.seq), "")
         now = history.record(case.record.key) if case.record else None
-        if now and any(one.seq == sealed.seq for one in history.overtaken):
+        if now and history.came_late(sealed.seq):
             raise TooLate(case, move, now, sealed, history)
-        if problem:
+        if problem := history.problem_of(sealed.seq):
             raise LabError(
                 f"Audit entry {sealed.seq} changes nothing: {problem}.",
                 uncounted_remedy(problem, _CHANGED),
@@ -244,9 +241,7 @@ class Approver:
             ) from None
 
     def _entry(self, case: Case, status: Status, details: dict[str, Any]) -> Entry:
-        actor = case.claimant.actor
-        acting = replace(self.config, actor=actor)
-        return entry_by_actor(acting, case.action, status, details, model_version=case.number)
+        return entry_by_actor(self.config, case.action, status, details, case.claimant.actor, case.number)
 
 
 def _statement(lab: str, case: Case, move: Move, entry: Entry, reason: str) -> Statement:

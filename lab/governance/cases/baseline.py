@@ -1,13 +1,12 @@
 """Who may say what drift is measured against, proved by a signature where the policy asks for one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from lab.base.errors import LabError, PolicyDenied
 from lab.config import LabConfig
-from lab.governance.cases.gates import Claimant
-from lab.governance.cases.signing import Signing, claimant, signature_problem
+from lab.governance.cases.signing import Claimant, Signing, claimant, policy_problem
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.ledger.writer import Ledger
@@ -53,8 +52,7 @@ class BaselineApproval:
         reader = TrailReader(self._config, self._store)
         who, entry = self._signed(reader, details, checked_reason(reason))
         sealed = self._append(entry)
-        history = reader.follow(sealed.seq)
-        if problem := next((one.problem for one in history.ignored if one.seq == sealed.seq), ""):
+        if problem := reader.follow(sealed.seq).problem_of(sealed.seq):
             raise LabError(
                 f"No baseline was set: entry {sealed.seq}, {problem}.",
                 uncounted_remedy(problem, "Type the command again, if this is still to be the baseline."),
@@ -84,16 +82,14 @@ class BaselineApproval:
             time=entry.time,
             model=self._model,
         )
-        armored = self._signing.sign(statement.body(), self._signing.path(self._config))
-        if problem := signature_problem(statement.body(), armored, entry, history.identities):
+        signed, problem = self._signing.signed(self._config, entry, statement, history.identities)
+        if problem:
             self._refuse(who.actor, problem)
-        proof = {"statement": statement.as_details(), "signature": armored, "signer": entry.owner}
-        return who.actor, replace(entry, details={**entry.details, **proof})
+        return who.actor, signed
 
     def _decide(self, who: Claimant) -> None:
-        decision = self._config.policy.decide(who.actor, Action.BASELINE)
-        if who.problem or not decision.allowed:
-            self._refuse(who.actor, who.problem or str(decision))
+        if problem := policy_problem(self._config, who, Action.BASELINE):
+            self._refuse(who.actor, problem)
 
     def _refuse(self, actor: Actor, problem: str) -> None:
         self._append(self._entry(actor, Status.BLOCKED, {"reason": problem}))
@@ -102,9 +98,7 @@ class BaselineApproval:
         )
 
     def _entry(self, actor: Actor, status: Status, details: Mapping[str, Any]) -> Entry:
-        return entry_by_actor(
-            replace(self._config, actor=actor), Action.BASELINE, status, {**details, "model": self._model}
-        )
+        return entry_by_actor(self._config, Action.BASELINE, status, {**details, "model": self._model}, actor)
 
     def _append(self, entry: Entry) -> Entry:
         return self._trail.append(entry)

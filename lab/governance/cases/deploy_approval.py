@@ -1,14 +1,13 @@
 """Who may deploy where, who approved it, and the entries that say so."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.base.errors import LabError, PolicyDenied
 from lab.config import LabConfig
-from lab.governance.cases.gates import Claimant
-from lab.governance.cases.signing import Signing, claimant, signature_problem
+from lab.governance.cases.signing import Claimant, Signing, claimant, policy_problem
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import DeploymentStatement, checked_reason
@@ -136,8 +135,7 @@ class DeploymentApprover:
         if problem := self._problem(who, facts, history):
             self._refuse(who, facts, reason, problem)
         sealed = self._append(self._signed(who, facts, reason, history))
-        known = reader.follow(sealed.seq)
-        if problem := next((one.problem for one in known.ignored if one.seq == sealed.seq), ""):
+        if problem := reader.follow(sealed.seq).problem_of(sealed.seq):
             raise LabError(
                 f"Audit entry {sealed.seq} approves nothing: {problem}.",
                 uncounted_remedy(problem, "Look at `invoke identity-list`, then try again."),
@@ -145,15 +143,13 @@ class DeploymentApprover:
         return sealed
 
     def _problem(self, who: Claimant, facts: PlanFacts, history: History) -> str:
-        decision = self.config.policy.decide(who.actor, Action.APPROVE_DEPLOY)
-        return (
-            who.problem
-            or ("" if decision.allowed else str(decision))
-            or second_person_problem(facts.planner, who.actor.owner, who.signer, history.identities)
+        people = history.identities
+        return policy_problem(self.config, who, Action.APPROVE_DEPLOY) or second_person_problem(
+            facts.planner, who.actor.owner, who.signer, people
         )
 
     def _signed(self, who: Claimant, facts: PlanFacts, reason: str, history: History) -> Entry:
-        entry = self._entry(who, Status.SUCCESS, {})
+        entry = self._entry(who, Status.SUCCESS, {"plan": facts.plan, "reason": reason})
         statement = DeploymentStatement(
             lab=self.config.name,
             plan=facts.plan,
@@ -167,13 +163,10 @@ class DeploymentApprover:
             policy_hash=entry.policy_hash,
             time=entry.time,
         )
-        key = self.signing.path(self.config)
-        self.note(f"signing as {entry.owner} ({entry.role}) with {key}")
-        armored = self.signing.sign(statement.body(), key)
-        if problem := signature_problem(statement.body(), armored, entry, history.identities):
+        signed, problem = self.signing.signed(self.config, entry, statement, history.identities, self.note)
+        if problem:
             self._refuse(who, facts, reason, problem)
-        proof = {"statement": statement.as_details(), "signature": armored, "signer": entry.owner}
-        return replace(entry, details={"plan": facts.plan, "reason": reason, **proof})
+        return signed
 
     def _refuse(self, who: Claimant, facts: PlanFacts, reason: str, problem: str) -> None:
         details = {"plan": facts.plan, "reason": reason, "problem": problem}
@@ -184,7 +177,7 @@ class DeploymentApprover:
         )
 
     def _entry(self, who: Claimant, status: Status, details: Mapping[str, Any]) -> Entry:
-        return entry_by_actor(replace(self.config, actor=who.actor), Action.APPROVE_DEPLOY, status, details)
+        return entry_by_actor(self.config, Action.APPROVE_DEPLOY, status, details, who.actor)
 
     def _append(self, entry: Entry) -> Entry:
         return ledger(self.config, self.store).append(entry)

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 from lab.base.errors import LabError
 from lab.base.model_versions import ModelVersion
+from lab.governance.cases.signing import Claimant
 from lab.governance.cases.trail import TrailState
 from lab.governance.ledger import Entry
 from lab.governance.rules.approval_states import ALIASES, CHAMPION, Move, find_move
@@ -17,9 +18,8 @@ from lab.governance.rules.criteria import Criteria, allowance, loosened
 from lab.governance.rules.fairness_gate import fairness_of
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.identities import four_eyes_problem
-from lab.governance.rules.policy import METRICS, Action, Actor, Policy
+from lab.governance.rules.policy import METRICS, Action, Policy
 from lab.governance.rules.registry_tags import expected_tags, shortened
-from lab.governance.rules.signers import Signer
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,6 @@ class Gate:
     name: str
     passed: bool
     detail: str
-
-
-@dataclass(frozen=True)
-class Claimant:
-    """Who asks. `signer` is the identity of the key to sign with, `problem` why there is none that counts."""
-
-    actor: Actor
-    signer: Signer | None = None
-    problem: str = ""
-
-    @property
-    def unknown(self) -> bool:
-        """Whether there is nothing but a claim where a proof is needed."""
-        return bool(self.problem) and self.signer is None
 
 
 @dataclass(frozen=True)
@@ -293,10 +279,9 @@ class TooLate(LabError):
     def __init__(self, case: Case, move: Move, now: Record, sealed: Entry, history: History) -> None:
         self.case, self.move, self.now = case, move, now
         self.reached = bool(now.decisions) and now.state is move.to_state and not move.alias
-        problem = next(one.problem for one in history.overtaken if one.seq == sealed.seq)
         super().__init__(
             f"Version {case.version} of {case.model} was acted on by somebody else at the same time: "
-            f"entry {sealed.seq}, {problem}. It is recorded as overtaken, which is no fault.",
+            f"entry {sealed.seq}, {history.problem_of(sealed.seq)}. It is recorded as overtaken, which is no fault.",
             self._next(history),
         )
 

@@ -12,14 +12,14 @@ from lab.base.file_lock import held
 from lab.base.interruption import finished_first
 from lab.base.similar import meant
 from lab.config import LabConfig
-from lab.governance.cases.gates import Claimant
 from lab.governance.cases.signing import (
+    Claimant,
     Signing,
     claimant,
     fitting_role,
+    policy_problem,
     read_signers,
     role_given,
-    signature_problem,
     signers_path,
 )
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
@@ -126,12 +126,9 @@ class Registrar:
         """
         for left in reversed(range(_ATTEMPTS)):
             who = self._claimant(known, signer)
-            problem = (
-                who.problem
-                or self._policy_problem(known, who)
-                or change_problem(known, self._config.policy, operation, signer)
-            )
-            if problem:
+            # Nobody can vouch for the first one, so no policy is asked about it.
+            refused = "" if known.untouched else policy_problem(self._config, who, Action.IDENTITY)
+            if problem := refused or change_problem(known, self._config.policy, operation, signer):
                 self._refuse(who, operation, signer, reason, problem)
             entry = self._signed(who, operation, signer, reason, known)
             # Between entry and file nothing may end this.
@@ -139,8 +136,7 @@ class Registrar:
                 sealed = self._append(entry)
                 history = reader.follow(sealed.seq)
                 known = history.identities
-                problem = next((one.problem for one in history.ignored if one.seq == sealed.seq), "")
-                late = any(one.seq == sealed.seq for one in history.overtaken)
+                problem, late = history.problem_of(sealed.seq), history.came_late(sealed.seq)
                 if not problem or (late and operation == REMOVE and signer not in known.signers):
                     self._write(known)
                     return sealed, known
@@ -164,12 +160,8 @@ class Registrar:
             return Claimant(Actor(signer.name, fitting_role(self._config, signer, Action.IDENTITY, WHERE), WHERE))
         return claimant(self._config, self._signing, known, Action.IDENTITY, WHERE, required=True)
 
-    def _policy_problem(self, known: Identities, who: Claimant) -> str:
-        decision = self._config.policy.decide(who.actor, Action.IDENTITY)
-        return "" if decision.allowed or known.untouched else str(decision)
-
     def _signed(self, who: Claimant, operation: str, signer: Signer, reason: str, known: Identities) -> Entry:
-        entry = self._entry(who, Status.SUCCESS, {})
+        entry = self._entry(who, Status.SUCCESS, {"reason": reason, "line": signer.line})
         statement = IdentityStatement(
             lab=self._config.name,
             operation=operation,
@@ -182,13 +174,12 @@ class Registrar:
             policy_hash=entry.policy_hash,
             time=entry.time,
         )
-        details: dict[str, Any] = {"statement": statement.as_details(), "reason": reason, "line": signer.line}
         if who.signer is None:
-            return replace(entry, details={**details, "bootstrap": True})
-        armored = self._signing.sign(statement.body(), self._signing.path(self._config))
-        if problem := signature_problem(statement.body(), armored, entry, known):
+            return replace(entry, details={**entry.details, "statement": statement.as_details(), "bootstrap": True})
+        signed, problem = self._signing.signed(self._config, entry, statement, known)
+        if problem:
             self._refuse(who, operation, signer, reason, problem)
-        return replace(entry, details={**details, "signature": armored, "signer": who.signer.name})
+        return signed
 
     def _refuse(self, who: Claimant, operation: str, signer: Signer, reason: str, problem: str) -> None:
         details = {"operation": operation, "line": signer.line, "reason": reason, "problem": problem}
@@ -201,7 +192,7 @@ class Registrar:
         )
 
     def _entry(self, who: Claimant, status: Status, details: dict[str, Any]) -> Entry:
-        return entry_by_actor(replace(self._config, actor=who.actor), Action.IDENTITY, status, details)
+        return entry_by_actor(self._config, Action.IDENTITY, status, details, who.actor)
 
     def _append(self, entry: Entry) -> Entry:
         return ledger(self._config, self._store).append(entry)

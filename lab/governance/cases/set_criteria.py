@@ -6,8 +6,7 @@ from typing import Any
 
 from lab.base.errors import LabError, PolicyDenied
 from lab.config import LabConfig
-from lab.governance.cases.gates import Claimant
-from lab.governance.cases.signing import Signing, claimant, signature_problem
+from lab.governance.cases.signing import Claimant, Signing, claimant, policy_problem
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
 from lab.governance.rules.approval_states import CriteriaStatement, checked_reason
@@ -56,12 +55,12 @@ class CriteriaApproval:
         entry = self._entry(who, Status.SUCCESS, {"criteria": asked.as_details(), "reason": reason})
         if who.signer:
             known = state.history.criteria.get(self._name, CriteriaHistory())
-            entry = self._signed(entry, asked, known.prior, reason, who)
-            if problem := signature_problem(*_proof(entry), identities):
+            statement = self._statement(entry, asked, known.prior, reason)
+            entry, problem = self._signing.signed(self._config, entry, statement, identities)
+            if problem:
                 self._refuse(who, problem)
         sealed = self._append(entry)
-        history = reader.follow(sealed.seq)
-        if problem := next((one.problem for one in history.ignored if one.seq == sealed.seq), ""):
+        if problem := reader.follow(sealed.seq).problem_of(sealed.seq):
             raise LabError(
                 f"Nothing was put in force: entry {sealed.seq}, {problem}.",
                 uncounted_remedy(problem, "Type the command again, if this is still what is to hold."),
@@ -78,8 +77,8 @@ class CriteriaApproval:
         force = history.judged_by(self._name, self._config.policy, True, 10**12, asked)
         return CriteriaView(self._name, asked, force, tuple(loosened(asked, force)))
 
-    def _signed(self, entry: Entry, asked: Criteria, prior: str, reason: str, who: Claimant) -> Entry:
-        statement = CriteriaStatement(
+    def _statement(self, entry: Entry, asked: Criteria, prior: str, reason: str) -> CriteriaStatement:
+        return CriteriaStatement(
             lab=self._config.name,
             model=self._name,
             criteria_hash=asked.digest,
@@ -91,14 +90,10 @@ class CriteriaApproval:
             policy_hash=entry.policy_hash,
             time=entry.time,
         )
-        armored = self._signing.sign(statement.body(), self._signing.path(self._config))
-        proof = {"statement": statement.as_details(), "signature": armored, "signer": who.actor.owner}
-        return replace(entry, details={**entry.details, **proof})
 
     def _decide(self, who: Claimant) -> None:
-        decision = self._config.policy.decide(who.actor, Action.CRITERIA)
-        if who.problem or not decision.allowed:
-            self._refuse(who, who.problem or str(decision))
+        if problem := policy_problem(self._config, who, Action.CRITERIA):
+            self._refuse(who, problem)
 
     def _refuse(self, who: Claimant, problem: str) -> None:
         self._append(self._entry(who, Status.BLOCKED, {"reason": problem}))
@@ -107,13 +102,7 @@ class CriteriaApproval:
         )
 
     def _entry(self, who: Claimant, status: Status, details: Mapping[str, Any]) -> Entry:
-        acting = replace(self._config, actor=who.actor)
-        return entry_by_actor(acting, Action.CRITERIA, status, {**details, "model": self._name})
+        return entry_by_actor(self._config, Action.CRITERIA, status, {**details, "model": self._name}, who.actor)
 
     def _append(self, entry: Entry) -> Entry:
         return ledger(self._config, self._store).append(entry)
-
-
-def _proof(entry: Entry) -> tuple[bytes, str, Entry]:
-    statement = CriteriaStatement(**entry.details["statement"])
-    return statement.body(), str(entry.details["signature"]), entry

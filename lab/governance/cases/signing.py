@@ -8,13 +8,27 @@ from pathlib import Path
 from lab.base import account
 from lab.base.errors import LabError, SignatureInvalid, UsageError
 from lab.config import LabConfig
-from lab.governance.cases.gates import Claimant
 from lab.governance.ledger import Entry
+from lab.governance.rules.approval_states import SignedStatement
 from lab.governance.rules.identities import Identities, claim_problem
 from lab.governance.rules.policy import Action, Actor, Environment, Role, parse_role
 from lab.governance.rules.signers import Signer, parse_signers
 from lab.governance.rules.ssh_keys import PublicKey
 from lab.services import ssh
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """Who asks. `signer` is the identity of the key to sign with, `problem` why there is none that counts."""
+
+    actor: Actor
+    signer: Signer | None = None
+    problem: str = ""
+
+    @property
+    def unknown(self) -> bool:
+        """Whether there is nothing but a claim where a proof is needed."""
+        return bool(self.problem) and self.signer is None
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,24 @@ class Signing:
     def path(self, config: LabConfig) -> Path:
         """The key to sign with. Raises SignatureInvalid when there is none."""
         return ssh.find_key(self.chosen(config), self.home)
+
+    def signed(
+        self,
+        config: LabConfig,
+        entry: Entry,
+        statement: SignedStatement,
+        known: Identities,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> tuple[Entry, str]:
+        """The entry with its statement and signature, and why they don't prove whose it is; empty when they do.
+
+        Raises SignatureInvalid when nothing can be signed.
+        """
+        key, message = self.path(config), statement.body()
+        note(f"signing as {entry.owner} ({entry.role}) with {key}")
+        armored = self.sign(message, key)
+        proof = {"statement": statement.as_details(), "signature": armored, "signer": entry.owner}
+        return replace(entry, details={**entry.details, **proof}), signature_problem(message, armored, entry, known)
 
 
 @dataclass(frozen=True)
@@ -110,6 +142,12 @@ def claimant(
     if role not in signer.roles:
         problem = f"{signer.name} doesn't hold the role {role}, only {', '.join(signer.roles)}"
     return Claimant(Actor(signer.name, role, environment), signer, problem)
+
+
+def policy_problem(config: LabConfig, who: Claimant, action: Action) -> str:
+    """Why whoever asks may not do this; empty when they may."""
+    decision = config.policy.decide(who.actor, action)
+    return who.problem or ("" if decision.allowed else str(decision))
 
 
 def _known(key: PublicKey, known: Identities, written: tuple[Signer, ...]) -> tuple[Signer | None, str]:

@@ -11,7 +11,7 @@ from lab.governance.ledger import Entry, EntryStore, Status, Verification, find_
 from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.ledger.writer import Ledger, now_utc, verify_trail
 from lab.governance.rules.history import Fold, History
-from lab.governance.rules.policy import Claim, Environment
+from lab.governance.rules.policy import Actor, Claim
 from lab.governance.rules.policy_file import hash_in_force
 from lab.runtime.layout import Layout
 from lab.services import ssh
@@ -72,15 +72,15 @@ def entry_by_actor(
     action: str,
     status: Status,
     details: Mapping[str, Any],
-    environment: Environment | None = None,
+    actor: Actor | None = None,
     model_version: str = "",
 ) -> Entry:
-    """An entry of the configured actor, made now; `environment` is the one acted in where it isn't the actor's.
+    """An entry made now; `actor` is who acts, where that isn't the configured one.
 
     Raises SettingsError when the file of known keys can't be read.
     """
-    actor = config.actor
-    claim = Claim(actor.owner, actor.role, environment or actor.environment)
+    acting = actor or config.actor
+    claim = Claim(acting.owner, acting.role, acting.environment)
     return entry_by_claim(config, claim, action, status, details, model_version)
 
 

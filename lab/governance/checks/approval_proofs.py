@@ -99,7 +99,7 @@ class ApprovalProofs:
         forged = approval_entry(self._clients.config, before.history.records[self._model, version], STRANGER)
         sealed = await asyncio.to_thread(ledger(self._clients.config, self._clients.trail).append, forged)
         after = await asyncio.to_thread(reader.follow, sealed.seq)
-        problem = next((one.problem for one in after.ignored if one.seq == sealed.seq), "")
+        problem = after.problem_of(sealed.seq)
         state = after.records[self._model, version].state
         if not problem or state is not ApprovalState.PENDING_STAGING:
             return False, f"entry {sealed.seq}, which nobody signed, made version {version} {state}"

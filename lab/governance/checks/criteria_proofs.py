@@ -72,7 +72,7 @@ class CriteriaProofs:
         wide = replace(asked, margins={**asked.margins, "auc": "0.9"})
         actor = Actor(OFFICER, PEOPLE[OFFICER], Environment.PROD)
         details = {"criteria": wide.as_details(), "model": self._probe.model.contract.name}
-        forged = entry_by_actor(replace(sandbox.config, actor=actor), Action.CRITERIA, Status.SUCCESS, details)
+        forged = entry_by_actor(sandbox.config, Action.CRITERIA, Status.SUCCESS, details, actor)
         problem = (await asyncio.to_thread(sandbox.append, forged))[1]
         if not problem:
             return False, "criteria that nobody signed count in prod"

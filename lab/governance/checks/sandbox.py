@@ -108,7 +108,7 @@ class Sandbox:
     def append(self, entry: Entry) -> tuple[Entry, str]:
         """Writes an entry as whoever has the pipeline's credential can; with why it doesn't count, if it doesn't."""
         sealed = self.write(entry)
-        return sealed, next((one.problem for one in self.history().ignored if one.seq == sealed.seq), "")
+        return sealed, self.history().problem_of(sealed.seq)
 
     def write(self, entry: Entry) -> Entry:
         """As `append`, without asking whether it counts."""
@@ -142,8 +142,7 @@ class Sandbox:
 
 def approval_entry(config: LabConfig, record: Record, actor: Actor) -> Entry:
     """An approval for staging by `actor`, right in everything but that nobody signed it."""
-    acting = replace(config, actor=actor)
-    entry = entry_by_actor(acting, Action.APPROVE, Status.APPROVED, {}, model_version=record.version)
+    entry = entry_by_actor(config, Action.APPROVE, Status.APPROVED, {}, actor, record.version)
     statement = Statement(
         lab=config.name,
         action=Action.APPROVE.value,

@@ -27,6 +27,9 @@ from lab.governance.ledger import (
 )
 from lab.governance.ledger.retention import LockCheck
 
+# Among so many entries those of a run are looked for that has just ended.
+_NEWEST = 200
+
 
 class Trail:
     """Follows a trail: `refresh` asks only for what is new and checks every link on the way.
@@ -165,10 +168,10 @@ def stored_entries(store: EntryStore, prefix: str) -> Iterator[tuple[str, bytes]
             yield key, store.read(key)
 
 
-def entries_of_run(store: EntryStore, prefix: str, run_id: str, newest: int = 200) -> tuple[Entry, ...]:
-    """The entries of one run among the `newest` ones, oldest first."""
+def entries_of_run(store: EntryStore, prefix: str, run_id: str) -> tuple[Entry, ...]:
+    """The entries of one run among the newest ones, oldest first."""
     head = find_head(store, prefix)
-    keys = store.keys_after(key_of(prefix, max(0, head - newest)), min(newest, PAGE))
+    keys = store.keys_after(key_of(prefix, max(0, head - _NEWEST)), _NEWEST)
     found = []
     for key in keys:
         try:

@@ -87,8 +87,8 @@ def must_be_signed(policy: Policy, action: Action, environment: Environment, own
 
 
 @dataclass(frozen=True)
-class _Signed:
-    """A statement that is signed and kept in the audit trail."""
+class SignedStatement:
+    """What a person says, signed and kept in the audit trail."""
 
     def body(self) -> bytes:
         """The bytes that are signed: canonical JSON."""
@@ -99,7 +99,7 @@ class _Signed:
 
 
 @dataclass(frozen=True)
-class Statement(_Signed):
+class Statement(SignedStatement):
     """What a person says about one version, and signs. `prior` is the hash of the newest entry about the version,
     so that no signature counts twice.
     """
@@ -122,7 +122,7 @@ class Statement(_Signed):
 
 
 @dataclass(frozen=True)
-class IdentityStatement(_Signed):
+class IdentityStatement(SignedStatement):
     """What a person says about the line of one identity, and signs. `operation` is `add` or `remove`."""
 
     lab: str
@@ -140,7 +140,7 @@ class IdentityStatement(_Signed):
 
 
 @dataclass(frozen=True)
-class BaselineStatement(_Signed):
+class BaselineStatement(SignedStatement):
     """What a person says about the data set that the drift of a model's data is measured against, and signs.
 
     Statements of a time when a lab had one model name none.
@@ -167,7 +167,7 @@ class BaselineStatement(_Signed):
 
 
 @dataclass(frozen=True)
-class CriteriaStatement(_Signed):
+class CriteriaStatement(SignedStatement):
     """What a person says about the criteria that a model's versions are judged by, and signs."""
 
     lab: str
@@ -185,7 +185,7 @@ class CriteriaStatement(_Signed):
 
 
 @dataclass(frozen=True)
-class DeploymentStatement(_Signed):
+class DeploymentStatement(SignedStatement):
     """What a person says about one plan of Terraform, and signs. `plan` is its hash, see `lab.governance.rules.plans`;
     `planner` is who made it.
     """

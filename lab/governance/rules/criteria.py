@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from lab.base.drift import DRIFTED
+from lab.base.drift_report import DRIFTED
 from lab.base.errors import LedgerError
 from lab.governance.ledger import GENESIS, Entry, Status, canonical
 from lab.governance.rules.approval_states import parse_criteria_statement

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from lab.base import names
-from lab.base.drift import DRIFTED
+from lab.base.drift_report import DRIFTED
 from lab.base.errors import SettingsError
 from lab.base.similar import meant
 from lab.governance.ledger import canonical

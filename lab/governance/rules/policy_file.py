@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from lab.base.drift import DRIFTED
+from lab.base.drift_report import DRIFTED
 from lab.base.errors import SettingsError
 from lab.governance.rules.policy import (
     METRICS,

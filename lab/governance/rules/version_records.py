@@ -215,6 +215,14 @@ class History:
         """What entries about the baseline of one model tell."""
         return self.baselines.get(model, Baselines())
 
+    def problem_of(self, seq: int) -> str:
+        """Why entry `seq` doesn't count; empty when it does."""
+        return next((one.problem for one in self.ignored if one.seq == seq), "")
+
+    def came_late(self, seq: int) -> bool:
+        """Whether entry `seq` would count, had no other been written first."""
+        return any(one.seq == seq for one in self.overtaken)
+
 
 _SHOWN = 8
 

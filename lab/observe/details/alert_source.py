@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.base.alerts import KnownSilence
 from lab.base.catalogue import Service
 from lab.base.errors import LabError, NotFound, ServiceUnavailable
+from lab.base.monitoring import KnownSilence
 from lab.config import LabConfig
 from lab.runtime.runtime import Runtime
 from lab.services.alertmanager import Alertmanager

@@ -49,7 +49,7 @@ def examine_ports(config: LabConfig, mine: Callable[[int], bool], needed: Mappin
     busy: dict[str, list[str]] = {}
     for name, plain in needed.items():
         port = plain + config.port_offset
-        if _taken(port) and not mine(port):
+        if is_taken(port) and not mine(port):
             busy.setdefault(_holder(port), []).append(f"{port} ({name})")
     if not busy:
         yield Finding("ports", Verdict.OK, f"all free, or held by this lab (PORT_OFFSET={config.port_offset})")
@@ -79,12 +79,13 @@ def free_offset() -> int:
     others = {port for offset in known for port in ports_at(offset)}
     for offset in range(0, MAX_PORT_OFFSET + 1, OFFSET_STEP):
         ports = ports_at(offset)
-        if not others & ports.keys() and not any(_taken(port) for port in ports):
+        if not others & ports.keys() and not any(is_taken(port) for port in ports):
             return offset
     raise LabError("No PORT_OFFSET is left: every one has a port that is taken.", "Take another lab down.")
 
 
-def _taken(port: int) -> bool:
+def is_taken(port: int) -> bool:
+    """Whether a server couldn't listen there."""
     with closing(socket.socket()) as probe:
         # As servers do: a port that only lingers after a closed connection is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -44,19 +44,7 @@ def run(
     """The last 2,000 lines of the output, both kinds. Raises LabError with them when it fails or takes too long."""
     lines: deque[str] = deque(maxlen=2_000)
     try:
-        with _starting:
-            process = subprocess.Popen(
-                argv,
-                cwd=folder,
-                env={**environment(), **(variables or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
-            _at_work.add(process)
+        process = _started(argv, folder, {**environment(), **(variables or {})})
     except OSError as err:
         raise LabError(f"{what}: {argv[0]} can't be run: {err.strerror}.", f"Install {Path(argv[0]).name}.") from None
     reader = threading.Thread(target=_collect, args=(process, lines), daemon=True)
@@ -72,6 +60,23 @@ def run(
     if process.returncode:
         raise LabError(f"{what} failed.\n{tail(lines)}", remedy(lines))
     return list(lines)
+
+
+def _started(argv: Sequence[str], folder: Path | None, variables: Mapping[str, str]) -> "subprocess.Popen[str]":
+    with _starting:
+        process = subprocess.Popen(
+            argv,
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        _at_work.add(process)
+    return process
 
 
 def environment() -> dict[str, str]:

@@ -3,7 +3,6 @@
 import compileall
 import importlib.util
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 # What the control plane and the servers import first; the rest is compiled by the servers as they go.
@@ -42,9 +41,9 @@ PACKAGES = [
 ]
 
 
-def compile_packages(names: Sequence[str] = PACKAGES) -> int:
-    """Compiles each installed package of `names` in parallel; returns how many were found."""
-    folders = [folder for name in names if (folder := _folder(name))]
+def compile_packages() -> int:
+    """Compiles each of `PACKAGES` that is installed, in parallel; returns how many were found."""
+    folders = [folder for name in PACKAGES if (folder := _folder(name))]
     for folder in folders:
         compileall.compile_dir(str(folder), quiet=2, workers=0, optimize=sys.flags.optimize)
     return len(folders)

@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from lab.base.catalogue import CATALOGUE, ProcessFact, Service, stop_order
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.base.log_lines import newer
 from lab.config import LabConfig
-from lab.runtime import isolation, stopped_services
+from lab.runtime import isolation, stopped_services, under_way
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.credentials import ensure_pair
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, refuse_other_ports, write_mark
@@ -26,8 +25,7 @@ from lab.runtime.native import orphan_processes
 from lab.runtime.native.command_lines import Tools, base_environment, command
 from lab.runtime.native.log_files import count_restarts, follow, tail
 from lab.runtime.native.postgres_data import ensure_cluster
-from lab.runtime.native.process_cpu import CpuMeter
-from lab.runtime.native.process_memory import MemoryMeter
+from lab.runtime.native.process_meters import Meters
 from lab.runtime.native.programs import Plan, plan, write_programs
 from lab.runtime.native.service_files import (
     LOCK,
@@ -56,7 +54,7 @@ class NativeRuntime:
         self._config, self._binaries = config, binaries
         self.layout = Layout(config.home)
         self._supervisor = Supervisor(self.layout.config / "supervisord.conf", self.layout.run / "supervisor.sock")
-        self._memory, self._cpu = MemoryMeter(), CpuMeter()
+        self._meters = Meters()
         self._lock = HomeLock(self.layout.home / LOCK)
 
     def services(self) -> Sequence[Service]:
@@ -81,6 +79,7 @@ class NativeRuntime:
         isolation.refuse(self._config)
         self._lock.acquire(note)
         write_mark(self._config, NATIVE, SEAWEEDFS)
+        under_way.begin(self._config.home, only)
         for folder in self.layout.folders():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         refuse_foreign(self.layout.run)
@@ -116,6 +115,7 @@ class NativeRuntime:
             self.stop((service,))
 
     def release(self) -> None:
+        under_way.end(self._config.home)
         self._lock.release()
 
     def down(self, note: Note, by: str = "") -> bool:
@@ -140,7 +140,7 @@ class NativeRuntime:
     def wipe(self, note: Note) -> None:
         self.nuke(note)
 
-    def facts(self) -> Mapping[Service, ProcessFact]:
+    def facts(self, measured: bool = False) -> Mapping[Service, ProcessFact]:
         refuse_other_ports(self._config, self.running)
         absent = self._absent()
         try:
@@ -151,11 +151,10 @@ class NativeRuntime:
         except (ServiceUnavailable, LabError):
             states = {}
         restarts = count_restarts(self.layout.logs / "supervisord.log")
-        pids = {name: state.pid for name, state in states.items() if state.pid}
-        memory, cpu = self._memory.of(pids.values()), self._cpu.of(pids.values())
         # In a lab that is down nothing else was stopped by itself.
         stops = stopped_services.read(self._config.home) if states else {}
         down = stopped_services.taken_down(self._config.home)
+        awaited = under_way.awaited(self._config.home)
         facts: dict[Service, ProcessFact] = {}
         for spec in CATALOGUE:
             if spec.name in absent:
@@ -164,11 +163,9 @@ class NativeRuntime:
                 )
             else:
                 fact = _fact(states.get(spec.name), restarts.get(spec.name, 0))
-                if pid := pids.get(spec.name):
-                    fact = replace(fact, memory_bytes=memory[pid], cpu=cpu[pid], cpu_s=self._cpu.seconds.get(pid))
-                    fact = replace(fact, measured_at=self._cpu.measured_at)
-                facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
-        return facts
+                fact = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
+                facts[spec.name] = under_way.explained(fact, spec.name, awaited)
+        return self._meters.measured(facts) if measured else facts
 
     def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:
         current = self.layout.logs / f"{service}.log"

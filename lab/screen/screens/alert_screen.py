@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lab.base.alerts import Alert, KnownSilence
+from lab.base.alerts import Alert
+from lab.base.monitoring import KnownSilence
 from lab.observe.snapshot import Slice
 from lab.screen.binding import Binding, BindingType
 from lab.screen.messages import ActionWanted

@@ -14,7 +14,6 @@ from lab.screen.saved_layout import Layout
 from lab.screen.screens.row_actions import browse, copy
 from lab.screen.user.user_config import UserConfig
 from lab.screen.widgets.keybar import KeyBar
-from lab.screen.widgets.lab_bar import LabBar
 from lab.screen.widgets.needs_strip import NeedsStrip
 from lab.screen.widgets.paint import content
 from lab.screen.widgets.panel import Panel
@@ -98,6 +97,8 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         if self._several_labs:
+            from lab.screen.widgets.lab_bar import LabBar
+
             yield LabBar()
         yield self._bar
         yield self._strip

@@ -1,8 +1,12 @@
-"""What a person's own file says about the screen, as values; what it leaves out is as it would be without it."""
+"""What a person's own file says about the screen, as values; what it leaves out is as it would be without it.
+
+Named tuples where there are many fields: a data class takes a millisecond to make, and the first paint waits for it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from lab.views.sorting import Order
 
@@ -15,8 +19,7 @@ class Output(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True)
-class OwnCommand:
+class OwnCommand(NamedTuple):
     """A command of the user's: `argv` with placeholders, run without a shell.
 
     `panel` is where its key works and whose row it is about; empty: the whole lab. `changes` is false for what only
@@ -32,8 +35,7 @@ class OwnCommand:
     output: Output = Output.SCREEN
 
 
-@dataclass(frozen=True)
-class PanelConfig:
+class PanelConfig(NamedTuple):
     """One panel: its columns in order (none: all that there is room for), order, and height in lines or as a share."""
 
     columns: tuple[str, ...] = ()

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from textual import events
-from textual.message import Message
 from textual.widgets import Static
 
+from lab.screen.messages import LabChosen
 from lab.screen.widgets.paint import content
 from lab.views.cells import Line
 from lab.views.lab_tabs import LabTab, tab_line
@@ -13,13 +13,6 @@ from lab.views.lab_tabs import LabTab, tab_line
 
 class LabBar(Static):
     """Fits the labs into its width."""
-
-    class Chosen(Message):
-        """A person wants to see lab `number`."""
-
-        def __init__(self, number: int) -> None:
-            super().__init__()
-            self.number = number
 
     def __init__(self) -> None:
         super().__init__(markup=False, classes="labs")
@@ -43,7 +36,7 @@ class LabBar(Static):
         place = event.x - self.gutter.left
         number = next((number for begin, end, number in self._places if begin <= place < end), None)
         if number is not None:
-            self.post_message(self.Chosen(number))
+            self.post_message(LabChosen(number))
 
     def _draw(self) -> None:
         if not self._tabs or not self.content_size.width:

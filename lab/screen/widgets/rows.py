@@ -47,6 +47,7 @@ class RowList(ScrollView, can_focus=True):
         self._rows: tuple[Row, ...] = ()
         self._fitted: tuple[Fitted, ...] = ()
         self._lines: tuple[Line, ...] = ()
+        self._laid: dict[int, tuple[Row, Line]] = {}
         self._cursor = 0
         self._mark = ("", "")
         self._styles_by_tone: dict[tuple[Tone, bool], Style] = {}
@@ -99,8 +100,12 @@ class RowList(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width
-        self._fitted = fit(self._columns, self._rows, width) if width else ()
-        self._lines = tuple(lay_out(row, self._fitted) for row in self._rows)
+        before, self._fitted = self._fitted, fit(self._columns, self._rows, width) if width else ()
+        # A row that is the very one of before, in the same columns, is the same line. They are kept with their lines,
+        # so that no other one can have come into the place of one that is gone.
+        known = self._laid if self._fitted == before else {}
+        self._laid = {id(row): known.get(id(row)) or (row, lay_out(row, self._fitted)) for row in self._rows}
+        self._lines = tuple(self._laid[id(row)][1] for row in self._rows)
         self.virtual_size = Size(width, len(self._rows) + self._top)
 
     @property

@@ -119,21 +119,7 @@ def _registered(
         env, store, runs = read_environment(), storage.open(keys.model), lineage(context)
         trained = store.handed_on(runs, TRAIN)
         candidate = _candidate(trained, store.handed_on(runs, VALIDATE))
-        request = record.append(
-            REGISTRATION_REQUEST,
-            Status.REQUESTED,
-            model=keys.model.name,
-            mlflow_run_id=candidate.mlflow_run_id,
-            model_id=candidate.model_id,
-            model_digest=candidate.model_digest,
-            data_hash=candidate.data_hash,
-            drift=candidate.drift,
-            baseline_hash=candidate.baseline_hash,
-            # What the contract asks for as it is now; whoever judges compares it with what is in force then.
-            criteria=criteria_of(contract).as_details(),
-            primary=contract.decisive,
-            **({LOCK_KEY: candidate.environment_lock} if candidate.environment_lock else {}),
-        )
+        request = record.append(REGISTRATION_REQUEST, Status.REQUESTED, **_requested(keys, contract, candidate))
         tags = version_tags(candidate, request)
         with tracking.translated():
             card = version_card(contract, tags, trained["metrics"])
@@ -142,6 +128,23 @@ def _registered(
         record.note(request_seq=request.seq, mlflow_run_id=candidate.mlflow_run_id, data_hash=candidate.data_hash)
         page = f"{env.mlflow_url}/#/models/{contract.name}/versions/{version}"
         yield dg.MaterializeResult(metadata=_metadata(page, version, tags, trained["metrics"]))
+
+
+def _requested(keys: ModelKeys, contract: Contract, candidate: Candidate) -> dict[str, Any]:
+    """What the entry says that vouches for the version."""
+    return {
+        "model": keys.model.name,
+        "mlflow_run_id": candidate.mlflow_run_id,
+        "model_id": candidate.model_id,
+        "model_digest": candidate.model_digest,
+        "data_hash": candidate.data_hash,
+        "drift": candidate.drift,
+        "baseline_hash": candidate.baseline_hash,
+        # What the contract asks for as it is now; whoever judges compares it with what is in force then.
+        "criteria": criteria_of(contract).as_details(),
+        "primary": contract.decisive,
+        **({LOCK_KEY: candidate.environment_lock} if candidate.environment_lock else {}),
+    }
 
 
 def create_version(

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from lab.base.dataset import DatasetRef
 from lab.base.runs import TRAIN, VALIDATE
+from lab.governance.rules.policy import Claim
 from lab.models.contract import Resources
 from lab.models.environment import LOCK_KEY
 from lab.models.model_folder import Model
@@ -20,7 +22,7 @@ from lab.training.data_store import DataStore, Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.limits import limited
 from lab.training.own_environment import own_environment, trained
-from lab.training.step_environment import read_environment, the_model_here
+from lab.training.step_environment import StepEnvironment, read_environment, the_model_here
 
 
 def train_step(keys: ModelKeys, model: Model) -> dg.AssetsDefinition:
@@ -57,17 +59,7 @@ def _trained(
     with governance.step(context, TRAIN, keys.model) as record:
         env, store = read_environment(), storage.open(keys.model)
         ref = DatasetRef(**store.handed_on(lineage(context), VALIDATE)["dataset"])
-        claim = governance.claim(env)
-        tags = {
-            "dagster_run_id": context.run.run_id,
-            "data_hash": ref.sha256,
-            "owner": claim.owner,
-            "role": claim.role,
-            "environment": claim.environment,
-            "mlflow.user": claim.owner,
-            "mlflow.source.name": model.module,
-            "code_version": env.code_version,
-        }
+        tags = _run_tags(context, governance.claim(env), ref, model, env)
         if own := own_environment(model):
             tags[LOCK_KEY] = own.lock_hash
             record.note(**{LOCK_KEY: own.lock_hash})
@@ -76,18 +68,37 @@ def _trained(
             record.note(data_hash=ref.sha256, mlflow_run_id=mlflow_run)
             order = {"model": model.slug, "dataset": asdict(ref), "mlflow_run_id": mlflow_run}
             logged = carried_out(context, fit, order, store, record.note)
-        metrics = dict(logged["metrics"])
-        # An audit entry holds no floats: their text form differs between languages.
-        texts = {name: str(value) for name, value in metrics.items()}
-        record.note(model_id=logged["model_id"], model_digest=logged["model_digest"], **texts)
-        if model.contract.protected:
-            record.note(fairness=logged["fairness"])
+        record.note(**_audited(logged, model))
         handed = {"mlflow_run_id": mlflow_run, LOCK_KEY: own.lock_hash if own else "", **logged}
         store.hand_on(context.run.run_id, TRAIN, handed)
         link = f"{env.mlflow_url}/#/runs/{mlflow_run}"
         yield dg.MaterializeResult(
-            metadata={"mlflow_run": dg.MetadataValue.url(link), "model_id": logged["model_id"], **metrics},
+            metadata={"mlflow_run": dg.MetadataValue.url(link), "model_id": logged["model_id"], **logged["metrics"]},
         )
+
+
+def _run_tags(
+    context: dg.AssetExecutionContext, claim: Claim, ref: DatasetRef, model: Model, env: StepEnvironment
+) -> dict[str, str]:
+    """What MLflow's page says of the run."""
+    return {
+        "dagster_run_id": context.run.run_id,
+        "data_hash": ref.sha256,
+        "owner": claim.owner,
+        "role": claim.role,
+        "environment": claim.environment,
+        "mlflow.user": claim.owner,
+        "mlflow.source.name": model.module,
+        "code_version": env.code_version,
+    }
+
+
+def _audited(logged: Result, model: Model) -> dict[str, Any]:
+    """What the step's audit entry says of the trained model."""
+    # An audit entry holds no floats: their text form differs between languages.
+    metrics = {name: str(value) for name, value in logged["metrics"].items()}
+    fairness = {"fairness": logged["fairness"]} if model.contract.protected else {}
+    return {"model_id": logged["model_id"], "model_digest": logged["model_digest"], **metrics, **fairness}
 
 
 def _limits(model: Model) -> AbstractContextManager[None]:

@@ -10,7 +10,8 @@ from typing import Any
 import dagster as dg
 
 from lab.base.dataset import DatasetRef, read_rows
-from lab.base.drift import DriftReport, compare
+from lab.base.drift import compare
+from lab.base.drift_report import DriftReport
 from lab.base.progress import every
 from lab.base.runs import INGEST, VALIDATE
 from lab.governance.rules.approval_states import PROBE

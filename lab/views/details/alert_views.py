@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from lab.base.alerts import Alert, KnownSilence
+from lab.base.alerts import Alert
+from lab.base.monitoring import KnownSilence
 from lab.views import formats
 from lab.views.cells import Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import field_line, heading, text

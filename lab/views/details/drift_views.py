@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lab.base.drift import DRIFTED, FALSE_ALARMS, MODERATE, Feature, Histogram
+from lab.base.drift import Feature, Histogram
+from lab.base.drift_report import DRIFTED, FALSE_ALARMS, MODERATE
 from lab.base.tallies import Reading
 from lab.views import formats
 from lab.views.by_model import report_of

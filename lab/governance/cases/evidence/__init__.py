@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lab.base.catalogue import Service
 from lab.base.dataset import DatasetRef, dataset_key, read_rows
-from lab.base.drift import DRIFTED, Profile, compare, profile
+from lab.base.drift import Profile, compare, profile
+from lab.base.drift_report import DRIFTED
 from lab.base.errors import LabError, NotFound
 from lab.base.model_versions import ModelVersion
 from lab.config import LabConfig

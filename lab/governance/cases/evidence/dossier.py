@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lab.base.drift import DriftReport, Profile
+from lab.base.drift import Profile
+from lab.base.drift_report import DriftReport
 from lab.base.model_versions import ModelVersion
 from lab.governance.ledger import Entry, Head, Verification
 from lab.governance.rules.history import Record

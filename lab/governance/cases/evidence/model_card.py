@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterator
 
-from lab.base.drift import MODERATE, DriftReport
+from lab.base.drift_report import MODERATE, DriftReport
 from lab.governance.cases.evidence.dossier import Dossier
 from lab.governance.cases.evidence.evidence_page import Block, Grid, Heading, Paragraph, Picture
 from lab.governance.ledger import Status
