@@ -30,6 +30,9 @@ _FEW = 2
 _RELOAD_DEADLINE_S = 120.0
 _TICKS = 5
 _MAKINGS = 5
+_UP = (str(Path(sys.executable).with_name("invoke")), "up")
+# Not the installed command: it would find the models of this checkout, and not those of the copy that it is run in.
+_ONCE = (sys.executable, "-c", "import sys; from lab.cli import main; sys.exit(main(sys.argv[1:]))", "--once")
 # As the code server does it: a process is forked, which loads the definitions and is ready to answer.
 _DEFINITIONS = """
 import gc, importlib, os, socket, time
@@ -68,7 +71,7 @@ class ManyModels(Bench):
         services, own = self._services_cpu(), _children_cpu()
         began = time.monotonic()
         subprocess.run(
-            [str(Path(sys.executable).with_name(argv[0])), *argv[1:]],
+            argv,
             cwd=self.root,
             env=self.environ,
             stdin=subprocess.DEVNULL,
@@ -141,15 +144,15 @@ def removed(models: int) -> Iterator[ManyModels]:
 def measured(models: int) -> dict[str, float]:
     """The median of each figure."""
     with removed(models) as lab:
-        lab.timed_command("`up`, new lab", "invoke", "up")
+        lab.timed_command("`up`, new lab", *_UP)
         lab.invoke("down")
-        lab.timed_command("`up` after `down`", "invoke", "up")
-        lab.timed_command("`up` of what is up", "invoke", "up")
+        lab.timed_command("`up` after `down`", *_UP)
+        lab.timed_command("`up` of what is up", *_UP)
         lab.reload()
         for _ in range(_MAKINGS):
             lab.definitions()
         for _ in range(_TICKS):
-            lab.timed_command("`mlops-lab --once`", "mlops-lab", "--once")
+            lab.timed_command("`mlops-lab --once`", *_ONCE)
         return {what: statistics.median(values) for what, values in lab.figures.items()}
 
 

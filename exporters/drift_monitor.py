@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -19,13 +19,14 @@ from lab.base.drift import Profile, compare
 from lab.base.drift_report import DRIFTED, DriftReport
 from lab.base.errors import DatasetInvalid, LabError, NotFound, ServiceUnavailable
 from lab.base.model_id import ModelId
-from lab.models.model_folder import drift_limit, listed_models
+from lab.models.listing import drift_limit, listed_models
 
 # A 300 MB data set takes about a minute on a slow core; one that takes longer than this isn't arriving.
 CHECK_DEADLINE_S = 300.0
 
 log = logging.getLogger("exporter.drift")
 
+_PSI, _P_VALUE = "synthetic_data_feature_psi", "synthetic_data_feature_p_value"
 _NOTHING = DriftReport("", "", 0, ())
 
 
@@ -212,12 +213,6 @@ class DriftCollector(LabCollector):
         yield series_total(name + "check_failures", said, ("model",), failures.items())
         said = "1 when the current data is the baseline itself."
         yield each("baseline_match", said, lambda one, status: bool(status.report) and _unchanged(one))
-        psi = {(model, one.name): one.psi for model, report in reports.items() for one in report.features}
-        said = "Population stability index against the baseline."
-        yield series(name + "feature_psi", said, ("model", "feature"), psi.items())
-        chances = {(model, one.name): one.p_value for model, report in reports.items() for one in report.features}
-        said = "How often chance alone makes any feature differ as much, at most (Bonferroni)."
-        yield series(name + "feature_p_value", said, ("model", "feature"), chances.items())
         hashes = {
             (model, status.report.baseline_hash, status.report.current_hash): 1.0
             for model, status in found.items()
@@ -227,8 +222,35 @@ class DriftCollector(LabCollector):
         yield series(name + "info", "SHA-256 of the data compared.", labels, hashes.items())
 
 
+class FeatureCollector(LabCollector):
+    """What each feature of each model differs by: nearly all that a monitor of many models has to say."""
+
+    def __init__(self, statuses: Callable[[], Mapping[str, DriftStatus]]) -> None:
+        super().__init__()
+        self._current = statuses
+
+    @property
+    def names(self) -> Collection[str]:
+        return (_PSI, _P_VALUE)
+
+    def families(self) -> Iterable[Metric]:
+        """None of a model that wasn't checked yet."""
+        reports = {model: status.report for model, status in self._current().items() if status.report}
+        psi = {(model, one.name): one.psi for model, report in reports.items() for one in report.features}
+        said = "Population stability index against the baseline."
+        yield series(_PSI, said, ("model", "feature"), psi.items())
+        chances = {(model, one.name): one.p_value for model, report in reports.items() for one in report.features}
+        said = "How often chance alone makes any feature differ as much, at most (Bonferroni)."
+        yield series(_P_VALUE, said, ("model", "feature"), chances.items())
+
+
 def _unchanged(report: DriftReport) -> bool:
     return report.current_hash == report.baseline_hash
+
+
+def collectors(statuses: Callable[[], Mapping[str, DriftStatus]], interval_s: float) -> tuple[LabCollector, ...]:
+    """Everything that is published of the checks."""
+    return DriftCollector(statuses, interval_s), FeatureCollector(statuses)
 
 
 def build(config: ExporterConfig) -> Exporter:
@@ -255,8 +277,8 @@ def build(config: ExporterConfig) -> Exporter:
             return found
         return {model: replace(status, reason=poller.trouble) for model, status in found.items()}
 
-    collector = DriftCollector(statuses, config.check_interval_s)
-    return Exporter("drift-monitor", [collector], [poller], lambda: monitors.rounds > 0)
+    made = collectors(statuses, config.check_interval_s)
+    return Exporter("drift-monitor", made, [poller], lambda: monitors.rounds > 0)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from lab.base.model_versions import ApprovalState, ModelVersion
 from lab.governance.ledger.published_heads import PublishedHeads, to_parts
 from lab.governance.rules.policy_file import read_policy
 from lab.governance.rules.registry_findings import Registry
-from lab.models.model_folder import names_in
+from lab.models.listing import names_in
 from lab.services.bucket_lock import audit_promise
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow

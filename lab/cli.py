@@ -14,6 +14,7 @@ from lab.base.errors import LabError
 from lab.base.startup import settle
 from lab.cli_config import register as register_config
 from lab.cli_dash import register as register_dash
+from lab.cli_record import REFRESH_S
 from lab.cli_record import register as register_record
 from lab.commands.dispatch.arguments import register as register_commands
 from lab.commands.dispatch.cli_remote import config_of, endpoints, labs
@@ -61,9 +62,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--once", action="store_true", help="print one snapshot as text and exit")
     parser.add_argument("--json", action="store_true", help="with --once: print the snapshot as JSON")
-    parser.add_argument(
-        "--refresh", type=_seconds, default=2.0, metavar="SECONDS", help="pause between two snapshots (default: 2)"
-    )
+    parser.add_argument("--refresh", type=_seconds, metavar="SECONDS", help="pause between two snapshots (default: 2)")
     parser.add_argument("--readonly", action="store_true", help="offer nothing that changes the lab")
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     register_remote(parser)
@@ -113,10 +112,12 @@ def _seconds(text: str) -> float:
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if options.json and not options.once:
         parser.error("--json needs --once")
+    if options.once and options.refresh is not None:
+        parser.error("--refresh is for the screen, and --once looks once: leave one of the two out")
     found = labs(options)
     if options.once:
         return _once(options.json, found)
-    return _screen(options.refresh, options.readonly, found)
+    return _screen(options.refresh or REFRESH_S, options.readonly, found)
 
 
 def _completion(parser: Parser, shell: str) -> int:

@@ -49,11 +49,20 @@ def _run(options: argparse.Namespace) -> int:
     from lab.commands.dash_commands import Wish, open_board
     from lab.dashboards.looking import Times, read_times, read_values
 
+    _refuse_contradiction(options)
     config = config_of(endpoints(options))
     board = open_board(config.root, options.name)
     times = read_times(options.times) if options.times else Times(board.begin, board.end)
     wish = Wish(board, times, read_values(options.var, board))
     return _screen(options, wish) if opens_screen(options) else _once(options, wish)
+
+
+def _refuse_contradiction(options: argparse.Namespace) -> None:
+    if options.pause and not opens_screen(options):
+        from lab.base.errors import UsageError
+
+        word = next(f"--{name}" for name in _SCREENLESS if getattr(options, name, None))
+        raise UsageError(f"--refresh is for the screen, and {word} opens none.", "Leave one of the two out.")
 
 
 def _once(options: argparse.Namespace, wish: "Wish") -> int:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Parser]
 
 DEFAULT_PORT = 8787
+# Seconds between two snapshots, where nobody says otherwise.
+REFRESH_S = 2.0
 
 
 def register(commands: "Commands", seconds: "Callable[[str], float]", connect: "Connect") -> None:
@@ -102,7 +104,7 @@ def _loopback(text: str) -> str:
 def _record(options: argparse.Namespace, connect: "Connect") -> int:
     from lab.recording.recorder import record
 
-    return record(connect(options), options.file, options.refresh, options.duration)
+    return record(connect(options), options.file, options.refresh or REFRESH_S, options.duration)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -130,7 +132,7 @@ def _serve(options: argparse.Namespace) -> int:
     else:
         arguments = [
             "--refresh",
-            f"{options.refresh:g}",
+            f"{options.refresh or REFRESH_S:g}",
             *(["--readonly"] if options.readonly else []),
             *given(options),
         ]

@@ -43,7 +43,7 @@ def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str
 def test_once_on_a_lab_that_is_not_up_prints_what_it_knows_and_what_to_type(nowhere: dict[str, str]) -> None:
     found = run("--once", env=nowhere)
     assert found.returncode == 1
-    assert "The lab isn't up." in found.stdout
+    assert "The lab nowhere was never started." in found.stdout
     assert "✗ PostgreSQL" in found.stdout
     assert found.stderr == "error: The lab nowhere isn't up.\n  → Type `invoke up`.\n"
 
@@ -96,7 +96,16 @@ def test_a_closed_pipe_is_no_traceback(nowhere: dict[str, str], arguments: list[
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--json"], ["--refresh", "0"], ["--refresh", "soon"], ["--refresh", "nan"], ["--nonsense"], ["--on"], ["word"]],
+    [
+        ["--json"],
+        ["--once", "--refresh", "5"],
+        ["--refresh", "0"],
+        ["--refresh", "soon"],
+        ["--refresh", "nan"],
+        ["--nonsense"],
+        ["--on"],
+        ["word"],
+    ],
     ids=" ".join,
 )
 def test_wrong_usage_exits_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -347,6 +356,9 @@ def test_a_dashboard_with_a_wrong_name_lists_those_that_are_there(nowhere: dict[
         (["--range", "now..now-1h", "--once"], 2),
         (["--var", "job", "--once"], 2),
         (["--export", "board.gif"], 1),
+        (["--refresh", "30s", "--once"], 2),
+        (["--refresh", "off", "--json"], 2),
+        (["--refresh", "30s", "--export", "board.svg"], 2),
         (["/nonexistent.json", "--once"], 1),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else str(given),

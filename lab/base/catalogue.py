@@ -17,6 +17,9 @@ OFFSET_STEP = 1_100
 POLL_PATH, POLL_HEADER = "/poll", "X-Lab-Poll"
 # How it begins what is said of a lab that a person took down.
 TAKEN_DOWN = "taken down"
+# What is said of a service of a lab that never was up, and of one that a command is about to start.
+NEVER_STARTED = "never started"
+BEING_STARTED = "waits for its turn"
 # What is said of a service of a lab elsewhere that has no address here.
 UNSEEN = "not observable from here"
 
@@ -238,7 +241,7 @@ class ProcessFact:
 
     `cpu` is in cores, taken together with its children at `measured_at` (epoch seconds) over the seconds before;
     `cpu_s` is processor time since it began, in seconds.
-    `deliberate` says that a person stopped it.
+    `deliberate` says that a person stopped it, `awaited` that a command is bringing it up.
     Of a container, `health` is what its own check says (starting, healthy, unhealthy), `image_age_s` is in seconds.
     """
 
@@ -255,3 +258,4 @@ class ProcessFact:
     measured_at: float | None = None
     cpu_s: float | None = None
     deliberate: bool = False
+    awaited: bool = False

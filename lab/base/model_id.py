@@ -12,6 +12,8 @@ LONGEST_SLUG = 50
 SLUG_RULE = f"lower-case letters, digits and single _ between them, at most {LONGEST_SLUG} in all"
 # Dagster names a step once in a code location; no folder's name has two underscores in a row.
 _OF_STEP = "__"
+# What belongs to a model that isn't the default one, in the data bucket.
+OF_MODELS = "models/"
 _OF_JOB, _OF_SCHEDULE = "_training", "_training_schedule"
 
 
@@ -64,7 +66,7 @@ class ModelId:
         return step if self.default else f"{self.slug}{_OF_STEP}{step}"
 
     def _key(self, name: str) -> str:
-        return name if self.default else f"models/{self.slug}/{name}"
+        return name if self.default else f"{OF_MODELS}{self.slug}/{name}"
 
 
 def is_slug(name: str) -> bool:

@@ -80,7 +80,8 @@ def registered_name(config: "LabConfig", named: str) -> str:
     Raises UsageError for what can't be a model's name, and where none is named and none is the default one.
     """
     from lab.base.names import MODEL_RULE, is_model_name
-    from lab.models.model_folder import listed_models, models_in
+    from lab.models.listing import listed_models
+    from lab.models.model_folder import models_in
 
     known = listed_models(config.pipelines)
     if not named:

@@ -46,7 +46,7 @@ class OwnEnvironment:
     @property
     def deadline_s(self) -> float:
         """`deadline_seconds` below `[tool.mlops-lab]`. Raises SettingsError."""
-        told = self._project().get("tool", {}).get("mlops-lab", {}).get("deadline_seconds", DEADLINE_S)
+        told = self._project.get("tool", {}).get("mlops-lab", {}).get("deadline_seconds", DEADLINE_S)
         if isinstance(told, bool) or not isinstance(told, (int, float)) or not 0 < told <= LONGEST_S:
             raise self._wrong(PROJECT_FILE, f"deadline_seconds is no number up to {LONGEST_S}", "Mend it there.")
         return float(told)
@@ -57,7 +57,7 @@ class OwnEnvironment:
         if asked != locked:
             differing = sorted({name for name, _ in asked.items() ^ locked.items()})
             raise self._wrong(LOCK_FILE, f"doesn't fit {PROJECT_FILE}: {', '.join(differing)}", _REMEDY)
-        there = {one.get("name") for one in _packages(self._read(LOCK_FILE, self.lock))}
+        there = {one.get("name") for one in _packages(self._locking)}
         if absent := [name for name in NEEDED if name not in there]:
             raise self._wrong(
                 LOCK_FILE,
@@ -68,7 +68,7 @@ class OwnEnvironment:
 
     def _asked(self) -> dict[str, str]:
         """Requirements of the project, by name: extras and versions in one form."""
-        project = self._project().get("project", {})
+        project = self._project.get("project", {})
         texts = project.get("dependencies", []) if isinstance(project, dict) else None
         found: dict[str, str] = {}
         for text in texts if isinstance(texts, list) else [texts]:
@@ -81,14 +81,20 @@ class OwnEnvironment:
 
     def _locked(self) -> dict[str, str]:
         """The same, as the lock knew them."""
-        for one in _packages(self._read(LOCK_FILE, self.lock)):
+        for one in _packages(self._locking):
             if {"virtual", "editable"} & set(one.get("source", {})):
                 asked = one.get("metadata", {}).get("requires-dist", [])
                 return {it["name"]: _form(it.get("extras", ()), it.get("specifier", "")) for it in asked}
         return {}
 
+    @cached_property
     def _project(self) -> dict[str, Any]:
         return self._read(PROJECT_FILE, self.project)
+
+    @cached_property
+    def _locking(self) -> dict[str, Any]:
+        # A lock of half a megabyte takes a tenth of a second.
+        return self._read(LOCK_FILE, self.lock)
 
     def _read(self, name: str, content: bytes) -> dict[str, Any]:
         try:

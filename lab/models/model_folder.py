@@ -1,4 +1,4 @@
-"""Finds the models' folders below `pipelines/` and reads their contracts; every error names file, line and remedy."""
+"""Reads the contracts of the models' folders below `pipelines/`; every error names file, line and remedy."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,20 +6,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.base.drift_report import DRIFTED
 from lab.base.errors import LabError, SettingsError, UsageError
 from lab.base.model_id import SLUG_RULE, ModelId, is_slug
-from lab.base.names import is_model_name, shown
+from lab.base.names import shown
 from lab.base.similar import meant
+from lab.models.listing import CONTRACT_FILE, MOST_MODELS, contract_files, listed, loaded
 
 if TYPE_CHECKING:
     import yaml
 
     from lab.models.contract import Contract
-
-CONTRACT_FILE = "model.yaml"
-# Each has its own metrics, job and checks; nobody looks after more of them in one lab.
-MOST_MODELS = 200
 
 
 @dataclass(frozen=True)
@@ -98,56 +94,19 @@ def models_in(pipelines: Path, read: Callable[[Path], bytes] = Path.read_bytes) 
     """
     sound: list[Model] = []
     broken: list[BrokenModel] = []
-    for number, path in enumerate(_contracts(pipelines)):
+    for number, path in enumerate(contract_files(pipelines)):
         try:
             if number >= MOST_MODELS:
                 raise SettingsError(f"{path}: a lab has at most {MOST_MODELS} models.", "Use another lab for it.")
             sound.append(_alone(_model(path, read), sound))
         except SettingsError as err:
-            broken.append(BrokenModel(path.parent.name, _listed(path, read).name, err))
+            broken.append(BrokenModel(path.parent.name, listed(path, read).id.name, err))
     return Models(tuple(sound), tuple(broken))
 
 
 def the_model(pipelines: Path, name: str = "", read: Callable[[Path], bytes] = Path.read_bytes) -> Model:
     """One model, see `Models.find`."""
     return models_in(pipelines, read).find(name)
-
-
-def listed_models(pipelines: Path) -> tuple[ModelId, ...]:
-    """What the models are called, by folder, as far as that can be read: cheap, and without judging contracts."""
-    found: dict[str, ModelId] = {}
-    for path in _contracts(pipelines)[:MOST_MODELS]:
-        try:
-            status = path.stat()
-            one = _listed_as_of(path, status.st_mtime_ns, status.st_size)
-        except OSError:
-            continue
-        if one.name and one.name not in found and is_slug(one.slug):
-            taken = any(known.default for known in found.values())
-            found[one.name] = ModelId(one.name, one.slug, one.default and not taken)
-    return tuple(found.values())
-
-
-def drift_limit(folder: Path) -> float:
-    """The PSI above which a feature of the model's data has drifted, as far as that can be read: cheap.
-
-    Never more than usual: nobody signs a contract before it is read here, and it must not silence an alarm.
-    """
-    try:
-        raw = _loaded((folder / CONTRACT_FILE).read_bytes())[0]
-        told = raw["drift"]["psi"]
-    except (OSError, LabError, ValueError, RecursionError, LookupError, TypeError):
-        return DRIFTED
-    return min(float(told), DRIFTED) if isinstance(told, int | float) and told > 0 else DRIFTED
-
-
-def names_in(pipelines: Path) -> frozenset[str]:
-    """The registered names of the models that a lab governs."""
-    return frozenset(one.name for one in listed_models(pipelines))
-
-
-def _contracts(pipelines: Path) -> list[Path]:
-    return sorted(pipelines.glob(f"*/{CONTRACT_FILE}"))
 
 
 def _model(path: Path, read: Callable[[Path], bytes]) -> Model:
@@ -177,37 +136,6 @@ def _alone(model: Model, others: Sequence[Model]) -> Model:
     return model
 
 
-@lru_cache(maxsize=4 * MOST_MODELS)
-def _listed_as_of(path: Path, changed: int, size: int) -> ModelId:  # noqa: ARG001 - what tells one content from another
-    return _listed(path, Path.read_bytes)
-
-
-def _listed(path: Path, read: Callable[[Path], bytes]) -> ModelId:
-    """The name is empty where there is none that can be read."""
-    nothing = ModelId("", path.parent.name)
-    try:
-        raw = _loaded(read(path))[0]
-    except (OSError, LabError, ValueError, RecursionError):
-        return nothing
-    name = raw.get("name") if isinstance(raw, dict) else None
-    if not isinstance(name, str) or not is_model_name(name):
-        return nothing
-    return ModelId(name, path.parent.name, raw.get("default") is True)
-
-
-def _loaded(content: bytes) -> tuple[Any, "yaml.Node | None"]:
-    """What a contract says, and the nodes that know its lines. Raises LabError for what is no YAML."""
-    import yaml
-
-    try:
-        # The C library's loader takes a tenth of the time, where PyYAML has it.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
-        node = loader.get_single_node()
-        return (loader.construct_document(node) if node else None), node
-    except (yaml.YAMLError, ValueError, RecursionError) as err:
-        raise LabError(_first_words(err)) from None
-
-
 def read_contract(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> "Contract":
     """Raises SettingsError naming the file, the line and what is allowed there."""
     try:
@@ -221,7 +149,7 @@ def read_contract(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -
 def _judged(path: Path, content: bytes) -> "Contract":
     """Judging takes many times as long as reading, and whoever asks for one model reads every contract."""
     try:
-        raw, node = _loaded(content)
+        raw, node = loaded(content)
     except LabError as err:
         raise SettingsError(f"{path} is no YAML: {err.message}.", "Mend it there.") from None
     return parse_contract(raw, node, path)
@@ -292,7 +220,3 @@ def _repeated(root: "yaml.Node") -> Iterator["yaml.ScalarNode"]:
                 yield item[0]
             seen.add(str(item[0].value))
             waiting.append(item[1])
-
-
-def _first_words(err: BaseException) -> str:
-    return " ".join(str(err).split())[:300]

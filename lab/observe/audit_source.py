@@ -10,9 +10,9 @@ from lab.base.threads import OneThread
 from lab.config import LabConfig
 from lab.governance.ledger import AuditView
 from lab.governance.ledger.reader import Trail
-from lab.governance.rules.entry_validity import EntryValidity, is_claim
+from lab.governance.rules.entry_validity import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, EntryValidity, is_claim
 from lab.observe.sources import PATIENCE_S, store_reader
-from lab.services.exposition import read_entry_validity
+from lab.services.exposition import chosen, read_entry_validity
 from lab.services.http import Http
 from lab.services.json_reading import understanding
 from lab.services.s3_reader import EntryReader, StoreReader
@@ -108,7 +108,7 @@ class VerdictsReader:
     async def _ask(self) -> None:
         http = self._http
         try:
-            exposition = await http.get_text("/metrics")
+            exposition = await http.get_text("/metrics", chosen(JUDGED, UNCOUNTED_ENTRY, OVERTAKEN_ENTRY))
             with understanding(http.title, http.remedy):
                 self._known = read_entry_validity(exposition) or self._known
         except LabError:

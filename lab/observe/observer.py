@@ -7,20 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lab.base.catalogue import BY_NAME, ProcessFact, Service
-from lab.base.drift_report import DriftReport
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.governance.rules.policy import Action, Actor, Environment, Role
 from lab.observe.audit_source import AuditSource
+from lab.observe.drift_reports import DriftReports
 from lab.observe.model_infos import model_infos
 from lab.observe.probing import ServicesSource
-from lab.observe.snapshot import Health, LabInfo, Slice, Snapshot
+from lab.observe.snapshot import NEEDS, Health, LabInfo, Slice, Snapshot
 from lab.observe.sources import PATIENCE_S, Clocks, RunsSource, Source
-from lab.services.as_before import AsBefore
 from lab.services.dagster import Dagster
-from lab.services.exposition import of_drift, read_drift
 from lab.services.http import Http
-from lab.services.json_reading import understanding
 from lab.services.mlflow import Mlflow
 from lab.services.prometheus import Prometheus
 
@@ -40,14 +37,6 @@ _SOURCE_DEADLINES = 2.5
 # Each probe has its own deadline; this one only guards against a mistake in them.
 _SERVICES_DEADLINE_S = 20.0
 _DECIDED_IN = (Environment.STAGING, Environment.PROD)
-# What a part of the snapshot can't be read without.
-NEEDS: Mapping[str, Service] = {
-    "runs": Service.DAGSTER,
-    "models": Service.MLFLOW,
-    "audit": Service.OBJECT_STORE,
-    "drift": Service.DRIFT_MONITOR,
-    "alerts": Service.PROMETHEUS,
-}
 
 
 class ProcessFacts(Protocol):
@@ -99,7 +88,6 @@ class Observer:
             for name in NEEDS.values()
             if name is not Service.OBJECT_STORE
         }
-        self._drift_read = AsBefore(read_drift)
         self._sources = self._made(deadline_s * _SOURCE_DEADLINES)
         self._under_way: dict[str, asyncio.Task[Slice[Any]]] = {}
         self._settled = asyncio.Event()
@@ -117,7 +105,7 @@ class Observer:
             "runs": source("runs", runs.fetch),
             "models": source("models", lambda: mlflow.versions(VERSIONS)),
             "audit": Source("The audit trail", trail, self._clocks, deadline_s, self._trail.prepare),
-            "drift": source("drift", self._fetch_drift),
+            "drift": source("drift", DriftReports(self._http[Service.DRIFT_MONITOR]).fetch),
             "alerts": source("alerts", Prometheus(self._http[Service.PROMETHEUS]).alerts),
         }
 
@@ -200,16 +188,6 @@ class Observer:
         for part, service in NEEDS.items():
             if service in up - was_up:
                 self._sources[part].backoff.hurry()
-
-    async def _fetch_drift(self) -> tuple[DriftReport, ...] | None:
-        http = self._http[Service.DRIFT_MONITOR]
-        exposition = await http.get_text("/metrics")
-        with understanding(http.title, http.remedy):
-            found = self._drift_read(of_drift(exposition))
-        reports = tuple(sorted((one.report for one in found.values() if one.report), key=lambda one: one.model))
-        if not reports and any(one.failing for one in found.values()):
-            raise http.unavailable("has not managed a check of the data yet.")
-        return reports or None
 
 
 def lab_info(config: LabConfig, runtime: str) -> LabInfo:

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from lab.base.threads import OneThread
 from lab.config import LabConfig
 from lab.observe.snapshot import TARGETS_DOWN, Health
 from lab.services.dagster import Dagster
-from lab.services.exposition import read_drift, samples, stalled_pollers
+from lab.services.exposition import CHECKS, POLLER_UP, Sample, chosen, drift_among, samples, stalled_pollers
 from lab.services.grpc_health import check_serving
 from lab.services.http import BadStatus, Http, Incomplete, Login, NotReady
 from lab.services.json_reading import mapping, text, understanding
@@ -222,10 +222,11 @@ class Probes:
 
     async def _drift_monitor(self) -> None:
         http = self._http[Service.DRIFT_MONITOR]
-        exposition = await http.get_text("/metrics")
+        # Not what was found of each feature: with many models that is a hundred times as much.
+        looked = list(samples(await http.get_text("/metrics", chosen(POLLER_UP, *CHECKS))))
         with understanding(http.title, http.remedy):
-            found = read_drift(exposition)
-        _refuse_stalled(http, exposition)
+            found = drift_among(looked)
+        _refuse_stalled(http, looked)
         if not any(one.seeded for one in found.values()):
             raise Unseeded("There is no baseline to compare the data with.", "Type `invoke seed`.")
         # A model that has no data yet, or whose data can't be read, keeps no other one's from being checked.
@@ -241,13 +242,13 @@ class Probes:
 
     async def _exporter(self, service: Service) -> None:
         http = self._http[service]
-        exposition = await http.get_text("/metrics")
-        names = {sample.name for sample in samples(exposition)}
+        looked = list(samples(await http.get_text("/metrics", chosen(POLLER_UP, _KNOWN_METRIC[service]))))
+        names = {sample.name for sample in looked}
         if not names:
             raise http.unavailable("answers /metrics with something that isn't metrics.")
         if _KNOWN_METRIC[service] not in names:
             raise Incomplete(f"{http.title} publishes no {_KNOWN_METRIC[service]}.", http.remedy)
-        _refuse_stalled(http, exposition)
+        _refuse_stalled(http, looked)
 
     async def _check_prometheus(self) -> None:
         await self._prometheus.ready()
@@ -295,9 +296,9 @@ def _left_on_disk(home: Path) -> str:
     return f"Only {free >> 20} MB are left on the disk of {place}" if free < LOW_DISK else ""
 
 
-def _refuse_stalled(http: Http, exposition: str) -> None:
+def _refuse_stalled(http: Http, looked: Iterable[Sample]) -> None:
     """Raises Incomplete when what the exporter says of its sources is what it knew some time ago."""
-    if stalled := stalled_pollers(exposition):
+    if stalled := stalled_pollers(looked):
         names = ", ".join(stalled)
         raise Incomplete(f"{http.title} no longer looks at {names}.", http.remedy)
 

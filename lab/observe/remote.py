@@ -12,10 +12,10 @@ from lab.base.errors import LabError, SettingsError, UsageError
 from lab.base.names import whole_number
 from lab.config import LabConfig
 from lab.envfile import written_values
-from lab.observe.observer import NEEDS, PROBE_DEADLINE_S, Observer
+from lab.observe.observer import PROBE_DEADLINE_S, Observer
 from lab.observe.probes import Probes
 from lab.observe.service_state import service_state
-from lab.observe.snapshot import REMOTE, Health, LabInfo, ServiceState, Snapshot
+from lab.observe.snapshot import NEEDS, REMOTE, Health, LabInfo, ServiceState, Snapshot
 from lab.observe.sources import Source
 from lab.services.http import signed_in
 

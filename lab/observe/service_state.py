@@ -37,6 +37,7 @@ def service_state(
         cpu=_cpu(fact, once) if fact else None,
         measured_at=fact.measured_at if fact else None,
         stopped=bool(fact and fact.deliberate),
+        awaited=bool(fact and fact.awaited),
     )
 
 
@@ -48,6 +49,9 @@ def _cpu(fact: ProcessFact, once: bool) -> float | None:
 
 def _verdict(spec: ServiceSpec, fact: ProcessFact | None, result: ProbeResult | None) -> tuple[Health, str, str]:
     answers = result is not None and result.health is not Health.DOWN
+    if fact and fact.awaited and not (result and result.health is Health.UP):
+        # Whoever brings it up waits until all that it should do is done.
+        return Health.STARTING, fact.reason or (result.reason if result else ""), ""
     if fact and fact.state == "absent" and not answers:
         return Health.ABSENT, fact.reason or "not installed", fact.remedy
     if fact and fact.deliberate:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from lab.base.alerts import Alert
+from lab.base.catalogue import Service
 from lab.base.drift_report import DriftReport
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, ScheduleState
@@ -18,6 +19,15 @@ READABLE_SCHEMAS = frozenset({1, SCHEMA_VERSION})
 TARGETS_DOWN = "Targets down: "
 # The runtime of a lab that is only looked at from afar.
 REMOTE = "remote"
+
+# What a part of a snapshot can't be read without.
+NEEDS: Mapping[str, Service] = {
+    "runs": Service.DAGSTER,
+    "models": Service.MLFLOW,
+    "audit": Service.OBJECT_STORE,
+    "drift": Service.DRIFT_MONITOR,
+    "alerts": Service.PROMETHEUS,
+}
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -81,7 +91,7 @@ class ServiceState:
     `probed_at` (epoch seconds) is when the deep probe ended: a service that is up isn't probed for every snapshot.
     Of a container, `container_health` is what its own check says and `image_age_s` (s) how old its image is.
     `cpu` is in cores, over the seconds before `measured_at` (epoch seconds), of a single look over all of its uptime.
-    One that is `stopped` is down, because a person stopped it.
+    One that is `stopped` is down, because a person stopped it; one that is `awaited` is being brought up by a command.
     """
 
     name: str
@@ -102,6 +112,7 @@ class ServiceState:
     cpu: float | None = None
     measured_at: float | None = None
     stopped: bool = False
+    awaited: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,11 +166,13 @@ class Snapshot:
 
     @property
     def overall(self) -> Health:
-        """UP when every service that must run is up; DOWN when none is."""
+        """UP when every service that must run is up; DOWN when none is; STARTING when the others are about to be."""
         services = self.services.value
         if services is None:
             return Health.STARTING if self.services.state is SliceState.WAITING else Health.DOWN
         needed = [s.health for s in services if not s.optional]
         if all(health is Health.UP for health in needed):
             return Health.UP
+        if not set(needed) & {Health.DOWN, Health.DEGRADED}:
+            return Health.STARTING
         return Health.DOWN if all(health is Health.DOWN for health in needed) else Health.DEGRADED

@@ -30,11 +30,15 @@ _RECEIVER = re.compile(r"\breceiver=([a-z]+)\b")
 _ERROR = re.compile(r'\berr="((?:[^"\\]|\\.)*)"')
 _GIVEN_UP = re.compile(r"\A([a-z]+)/[a-z]+\[\d+\]: notify retry canceled[^:]*: (.*)\Z")
 _STATUS = re.compile(r"unexpected status code (\d{3})|(?:\A|: )([45]\d\d) ")
+# What comes of a server that can't be talked to at all; whoever names a certificate or a password was reached.
+_NOT_REACHED = re.compile(
+    r"\bdial |\blookup |connection refused|no such host|reset by peer|time(?:d )?out|deadline|EOF"
+)
 _URL = re.compile(r"https?://[^\s\"\\]+")
 
 
 class Outcome(StrEnum):
-    """How a receiver took the alert; SILENT: nothing was heard of it before the deadline."""
+    """How a receiver took the alert; REFUSED: also where login or TLS came to nothing; SILENT: until the deadline."""
 
     SENT = "sent"
     REFUSED = "refused"
@@ -161,4 +165,4 @@ def _read(line: str) -> tuple[str, tuple[Outcome, int | None, str]]:
     status = _STATUS.search(reason)
     if status:
         return name, (Outcome.REFUSED, int(status[1] or status[2]), reason)
-    return name, (Outcome.UNREACHABLE, None, reason)
+    return name, (Outcome.UNREACHABLE if _NOT_REACHED.search(reason) else Outcome.REFUSED, None, reason)

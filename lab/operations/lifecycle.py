@@ -14,6 +14,7 @@ from lab.base.progress import Progress, Report
 from lab.config import LabConfig
 from lab.envfile import is_own
 from lab.governance.cases.audit import deliver, export_file
+from lab.governance.cases.trail import ledger
 from lab.models.model_folder import models_in
 from lab.operations import bring_up
 from lab.operations.doctor.doctor import examine
@@ -30,10 +31,12 @@ from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.lab_marker import recorded_runtime, refuse_other_runtime
 from lab.runtime.runtime import Note, Runtime
 from lab.services.provision import provision_postgres, provision_store
+from lab.services.s3 import AuditStore
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.1
 _ALL_LINES = 100_000
+_SHOWN_NAMES = 5
 # An engine may have images to fetch first.
 _UP_DEADLINES_S = {"compose": 600.0}
 
@@ -77,13 +80,14 @@ def provision(config: LabConfig, runtime: Runtime) -> Provision:
 
 def _baselines(config: LabConfig, deadline_s: float) -> Iterator[str]:
     """Records what is no model's baseline yet; services are useful without one, versions stay blocked for it."""
-    models, store = models_in(config.pipelines), Seeder.store(config)
-    for model in models.sound:
-        seeder, name = Seeder(config, model, s3=store), model.contract.name
-        if _patiently(seeder.baseline, deadline_s) is not None:
-            continue
+    models, s3 = models_in(config.pipelines), Seeder.store(config)
+    # One writer for all, which knows the trail's head after its first entry.
+    trail = ledger(config, AuditStore(s3, config.audit_bucket, config.audit_prefix))
+    found = _patiently(lambda: Seeder.unrecorded(config, models.sound, s3), deadline_s)
+    for model in found.ready:
+        name = model.contract.name
         try:
-            baseline = seeder.seed().baseline
+            baseline = Seeder(config, model, s3=s3, trail=trail).record()
             yield f"seeded {baseline.rows} rows of {name}, SHA-256 {baseline.sha256[:12]}"
         except PolicyDenied as err:
             yield f"{name} has no baseline yet: {err} Then type `invoke seed --model {name}`."
@@ -94,8 +98,18 @@ def _baselines(config: LabConfig, deadline_s: float) -> Iterator[str]:
                 raise
             # What is wrong with one model's data keeps no other one from its work.
             yield f"{name} has no baseline yet: {err}"
+    if found.waiting:
+        yield _waiting_for_runs([model.contract.name for model in found.waiting])
     for broken in models.broken:
         yield f"{broken.slug} is left out: {broken.problem}"
+
+
+def _waiting_for_runs(names: Sequence[str]) -> str:
+    shown = f"{', '.join(names[:_SHOWN_NAMES])}{', …' if len(names) > _SHOWN_NAMES else ''}"
+    return (
+        f"no baseline yet for {len(names)} models that load their data themselves ({shown}): their first run brings "
+        f"data. Type `invoke train {names[0]}`, then `invoke seed --model {names[0]}`."
+    )
 
 
 def _late_entries(config: LabConfig) -> list[str]:
@@ -122,7 +136,7 @@ def _patiently(ask: Callable[[], T], deadline_s: float) -> T:
 def refuse_unfit_host(config: LabConfig, binaries: Resolver) -> None:
     """Examines the host. Raises LabError as `refuse` does, and when the lab has another runtime than is asked for."""
     refuse_other_runtime(config)
-    refuse(examine(config, binaries))
+    refuse(examine(config, binaries, whole=False))
 
 
 def refuse_unfit_restart(config: LabConfig, binaries: Resolver, name: str) -> None:

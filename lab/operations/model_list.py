@@ -9,7 +9,7 @@ from lab.base.errors import LabError
 from lab.base.model_versions import ModelVersion
 from lab.base.names import in_order
 from lab.config import LabConfig
-from lab.governance.rules.approval_states import ALIASES
+from lab.governance.rules.approval_states import ALIASES, PROBE
 from lab.governance.rules.registry_findings import Registry
 from lab.models.model_folder import Model, models_in
 from lab.operations.model_environments import state_of
@@ -23,7 +23,8 @@ _ANSWER_S = 10.0
 class ModelState:
     """One model. `problem` is why it can't be trained; `versions` is None where the registry doesn't answer.
 
-    `newest` is the number of its newest version, and `approval` and `blocked` are what the registry says of that;
+    `newest` is the number of its newest version, but for those on which a verification tried the guardrails, and
+    `approval` and `blocked` are what the registry says of that;
     `staging` and `champion` are the numbers of the versions that have these aliases.
     `environment` is empty for a model that runs with the lab's packages.
     """
@@ -118,7 +119,8 @@ def _of_contract(config: LabConfig, model: Model) -> ModelState:
 
 
 def _with_versions(row: ModelState, found: Sequence[ModelVersion], aliases: Mapping[str, Sequence[str]]) -> ModelState:
-    newest = max(found, key=lambda one: in_order(one.version), default=None)
+    real = [one for one in found if one.tags.get("owner") != PROBE]
+    newest = max(real or found, key=lambda one: in_order(one.version), default=None)
     held = {alias: number for number, names in aliases.items() for alias in names if alias in ALIASES}
     return replace(
         row,

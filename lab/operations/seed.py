@@ -2,21 +2,23 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base.catalogue import POLL_HEADER, POLL_PATH, Service
-from lab.base.dataset import DatasetRef, hash_file, read_rows
+from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, hash_file, read_rows
 from lab.base.drift import Profile, compare, profile
 from lab.base.drift_report import DriftReport
 from lab.base.errors import LabError, NotFound
 from lab.base.interruption import finished_first
+from lab.base.model_id import OF_MODELS
 from lab.base.progress import unheard
 from lab.config import LabConfig
 from lab.governance.cases.baseline import BaselineApproval
 from lab.governance.cases.signing import Signing
+from lab.governance.ledger.writer import Ledger
 from lab.models.csv_text import refuse_unreadable
 from lab.models.dataset_csv import MOST_BYTES, as_csv, is_parquet
 from lab.models.drift_simulation import worse_times
@@ -45,19 +47,47 @@ def ask_monitor(config: LabConfig) -> None:
         httpx.post(url, headers={POLL_HEADER: "1"}, timeout=_MONITOR_S, trust_env=False)
 
 
+@dataclass(frozen=True)
+class Unrecorded:
+    """Models without a baseline: those that have data for one, and those that load theirs in a run, and had none."""
+
+    ready: tuple[Model, ...]
+    waiting: tuple[Model, ...]
+
+
 class Seeder:
     """Sets data and baseline of one model in the store. Methods raise LabError."""
 
     def __init__(
-        self, config: LabConfig, model: Model, clock: Callable[[], float] = time.time, s3: S3 | None = None
+        self,
+        config: LabConfig,
+        model: Model,
+        clock: Callable[[], float] = time.time,
+        s3: S3 | None = None,
+        trail: Ledger | None = None,
     ) -> None:
-        self._config, self._model, self._clock = config, model, clock
+        """Several may share a client and a writer of the trail: those of its own cost each more than its question."""
+        self._config, self._model, self._clock, self._trail = config, model, clock, trail
         self._s3 = s3 or self.store(config)
 
     @staticmethod
     def store(config: LabConfig) -> S3:
-        """What several may share: a client of its own costs each of them more than its question."""
+        """The client that a seeder makes for itself."""
         return S3.of_lab(config, PIPELINE, timeout_s=15)
+
+    @staticmethod
+    def unrecorded(config: LabConfig, models: Sequence[Model], s3: S3) -> "Unrecorded":
+        """Those of the models that have no recorded baseline; as many requests for one as for a thousand."""
+        ends = (f"/{BASELINE_KEY}", f"/{CURRENT_KEY}")
+        there = {key for key in s3.objects(config.data_bucket, OF_MODELS) if key.endswith(ends)}
+        if s3.exists(config.data_bucket, BASELINE_KEY):
+            there.add(BASELINE_KEY)
+        without = [model for model in models if model.id.baseline_key not in there]
+        waiting = {one.slug for one in without if not (one.data or one.id.default or one.id.current_key in there)}
+        return Unrecorded(
+            tuple(one for one in without if one.slug not in waiting),
+            tuple(one for one in without if one.slug in waiting),
+        )
 
     def baseline(self) -> DatasetRef | None:
         """The recorded baseline; None before the first seed."""
@@ -67,9 +97,15 @@ class Seeder:
             return None
 
     def seed(self, signing: Signing | None = None, reason: str = "") -> Seeded:
+        """As `record`, and measures the drift that there is then."""
+        ref = self.record(signing, reason)
+        return self._seeded(ref, ref)
+
+    def record(self, signing: Signing | None = None, reason: str = "") -> DatasetRef:
         """Makes the model's data its current ones and the baseline that drift is measured against; governed."""
         store = AuditStore(self._s3, self._config.audit_bucket, self._config.audit_prefix)
-        approval = BaselineApproval(self._config, store, signing or Signing(), self._model.contract.name)
+        name = self._model.contract.name
+        approval = BaselineApproval(self._config, store, signing or Signing(), name, self._trail)
         approval.admit()
         try:
             with self._data() as (path, source):
@@ -111,7 +147,7 @@ class Seeder:
                 f"{name} loads its data itself, and no run of it has yet.", f"Type `invoke train {name}` first."
             ) from None
 
-    def _set(self, path: Path, source: str, approval: BaselineApproval, reason: str) -> Seeded:
+    def _set(self, path: Path, source: str, approval: BaselineApproval, reason: str) -> DatasetRef:
         contract = self._model.contract
         refuse_unreadable(path, tuple(contract.columns))
         digest = hash_file(path)
@@ -126,7 +162,7 @@ class Seeder:
             self._s3.put(self._config.data_bucket, self._model.id.baseline_key, ref.to_json())
             self._s3.put(self._config.data_bucket, self._model.id.current_key, ref.to_json())
             approval.done(mandate)
-        return self._seeded(ref, ref)
+        return ref
 
     def plant_drift(self) -> Seeded:
         """Replaces the current data by the baseline's population in worse times; `reset` takes it back."""

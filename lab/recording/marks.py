@@ -8,7 +8,7 @@ from lab.base.runs import Run, RunStatus
 from lab.observe.snapshot import Health, Snapshot
 from lab.views import formats
 from lab.views.cells import Tone
-from lab.views.view import taken_down
+from lab.views.view import being_started, taken_down
 
 MOST_TEXT = 80
 # The better first.
@@ -38,6 +38,9 @@ _Found = Iterable[tuple[Tone, str]]
 
 def news(before: Snapshot, after: Snapshot) -> tuple[tuple[Tone, str], ...]:
     """What a person who looks elsewhere wants to be told: a service that went or came back, a run's end, an alert."""
+    if being_started(before) or being_started(after):
+        # Each of its steps is on the screen.
+        return ((Tone.OK, "the lab is up"),) if after.overall is Health.UP else ()
     # A service that only starts, or answers with less than all it should, is on the screen.
     gone = ((tone, text) for tone, text in _services(before, after) if text.endswith((" up", " down", " stopped")))
     taken = {f"{one.title} stopped" for one in after.services.value or () if one.reason.startswith(TAKEN_DOWN)}

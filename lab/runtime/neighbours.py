@@ -53,11 +53,19 @@ def homes() -> set[Path]:
 
 def listeners(port: int) -> Iterator[psutil.Process]:
     """The processes that listen on `port` here, as far as this user may know."""
+    for pid in sorted(listening_pids().get(port, ())):
+        with suppress(psutil.Error):
+            yield psutil.Process(pid)
+
+
+def listening_pids() -> dict[int, set[int]]:
+    """Who listens here, by port, as far as this user may know. One look at every open file of every process."""
+    found: dict[int, set[int]] = {}
     with suppress(psutil.Error):
         for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
-                with suppress(psutil.Error):
-                    yield psutil.Process(one.pid)
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.pid:
+                found.setdefault(one.laddr.port, set()).add(one.pid)
+    return found
 
 
 def _containers() -> list[Any]:

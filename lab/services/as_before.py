@@ -14,7 +14,7 @@ class AsBefore(Generic[A, T]):
     """
 
     def __init__(self, read: Callable[[A], T]) -> None:
-        self._read = read
+        self._read: Callable[[A], T] = read
         self._last: tuple[A, T] | None = None
 
     def __call__(self, answer: A) -> T:

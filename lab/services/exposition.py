@@ -1,21 +1,33 @@
 """Reading the Prometheus text format, as far as the lab's own exporters use it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lab.base.drift_report import DRIFTED, DriftReport, FeatureDrift
 from lab.base.names import whole_number
 from lab.governance.rules.entry_validity import JUDGED, OVERTAKEN_ENTRY, UNCOUNTED_ENTRY, EntryValidity
 
 _LINE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? +(?P<value>\S+)(?: +-?\d+)?\Z")
-_LABEL = re.compile(r'(?P<key>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')
+_LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
+# What an exporter says of its own looks; it is the same until it has looked again.
+POLLER_UP, LAST_SUCCESS = "exporter_poller_up", "exporter_poller_last_success_timestamp_seconds"
+_DRIFT = "synthetic_data_"
+# What tells how the checks of a model's data went, and what a report of them is made of.
+CHECKS = tuple(
+    f"{_DRIFT}{name}"
+    for name in ("check_interval_seconds", "last_check_timestamp", "check_success", "check_failures_total", "seeded")
+)
+REPORTS = (
+    *CHECKS,
+    *(f"{_DRIFT}{name}" for name in ("row_count", "drift_threshold", "feature_psi", "feature_p_value", "info")),
+)
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One value of one series."""
+class Sample(NamedTuple):
+    """One value of one series. Plain, because an exporter may have thousands."""
 
     name: str
     labels: dict[str, str]
@@ -34,38 +46,45 @@ class DriftMetrics:
     seeded: bool = True
 
 
+def chosen(*names: str) -> dict[str, Sequence[str]]:
+    """The query by which an exporter gives these metrics only; one that doesn't know it gives all."""
+    return {"name[]": names}
+
+
 def samples(exposition: str) -> Iterator[Sample]:
     """Every sample in the text; lines that aren't samples are passed over."""
     for line in exposition.splitlines():
         found = _LINE.match(line.strip())
         if not found:
             continue
+        name, labels, value = found.groups()
         try:
-            value = float(found["value"])
+            number = float(value)
         except ValueError:
             continue
-        yield Sample(found["name"], _labels(found["labels"] or ""), value)
+        yield Sample(name, _labels(labels) if labels else {}, number)
 
 
 def read_drift(exposition: str) -> Mapping[str, DriftMetrics]:
     """The drift monitor's metrics by model; KeyError when they aren't there."""
-    found = list(samples(exposition))
-    if not any(one.name == "synthetic_data_check_interval_seconds" for one in found):
-        raise KeyError("synthetic_data_check_interval_seconds")
+    return drift_among(list(samples(exposition)))
+
+
+def drift_among(found: Iterable[Sample]) -> Mapping[str, DriftMetrics]:
+    """As `read_drift`, of what was read already."""
     of_model: dict[str, list[Sample]] = {}
+    there = False
     for one in found:
-        if one.name.startswith("synthetic_data_") and "model" in one.labels:
+        there = there or one.name == CHECKS[0]
+        if "model" in one.labels and one.name.startswith(_DRIFT):
             of_model.setdefault(one.labels["model"], []).append(one)
+    if not there:
+        raise KeyError(CHECKS[0])
     return {model: _drift_of(model, ours) for model, ours in of_model.items()}
 
 
-def of_drift(exposition: str) -> str:
-    """The lines about data alone: what the process uses differs at each look, and says nothing of them."""
-    return "\n".join(line for line in exposition.splitlines() if line.startswith("synthetic_data_"))
-
-
 def _drift_of(model: str, found: list[Sample]) -> DriftMetrics:
-    single = {sample.name: sample.value for sample in found if set(sample.labels) == {"model"}}
+    single = {sample.name: sample.value for sample in found if len(sample.labels) == 1}
     checked_at = single["synthetic_data_last_check_timestamp"]
     failing = (
         single.get("synthetic_data_check_success") == 0 and single.get("synthetic_data_check_failures_total", 0) > 0
@@ -74,32 +93,27 @@ def _drift_of(model: str, found: list[Sample]) -> DriftMetrics:
     if not checked_at:
         return DriftMetrics(None, failing, seeded)
     hashes = next((sample.labels for sample in found if sample.name == "synthetic_data_info"), {})
-    chances = {one.labels.get("feature"): one.value for one in found if one.name == "synthetic_data_feature_p_value"}
-    psi = [
-        FeatureDrift(sample.labels["feature"], sample.value, chances.get(sample.labels["feature"], 0.0))
-        for sample in found
-        if sample.name == "synthetic_data_feature_psi"
-    ]
-    psi.sort(key=lambda feature: (-feature.psi, feature.name))
-    limit = single.get("synthetic_data_drift_threshold", DRIFTED)
     report = DriftReport(
         hashes.get("baseline_hash", ""),
         hashes.get("current_hash", ""),
-        int(single["synthetic_data_row_count"]),
-        tuple(psi),
+        int(single.get("synthetic_data_row_count", 0)),
+        _features(found, single.get("synthetic_data_drift_threshold", DRIFTED)),
         checked_at,
         model,
-    ).limited(limit)
+    )
     return DriftMetrics(report, failing, seeded)
 
 
-def stalled_pollers(exposition: str) -> list[str]:
+def _features(found: Sequence[Sample], limit: float) -> tuple[FeatureDrift, ...]:
+    chances = {one.labels.get("feature"): one.value for one in found if one.name == "synthetic_data_feature_p_value"}
+    named = [(one.labels["feature"], one.value) for one in found if one.name == "synthetic_data_feature_psi"]
+    named.sort(key=lambda one: (-one[1], one[0]))
+    return tuple(FeatureDrift(name, psi, chances.get(name, 0.0), limit) for name, psi in named)
+
+
+def stalled_pollers(found: Iterable[Sample]) -> list[str]:
     """Parts of an exporter that no longer look at what they are there for, by name."""
-    return [
-        sample.labels.get("poller", "?")
-        for sample in samples(exposition)
-        if sample.name == "exporter_poller_up" and sample.value == 0
-    ]
+    return [one.labels.get("poller", "?") for one in found if one.name == POLLER_UP and one.value == 0]
 
 
 def read_entry_validity(exposition: str) -> EntryValidity | None:
@@ -119,7 +133,10 @@ def read_entry_validity(exposition: str) -> EntryValidity | None:
 
 
 def _labels(inside: str) -> dict[str, str]:
-    return {found["key"]: re.sub(r"\\.", _unescape, found["value"]) for found in _LABEL.finditer(inside)}
+    found = dict(_LABEL.findall(inside))
+    if "\\" not in inside:
+        return found
+    return {key: re.sub(r"\\.", _unescape, value) for key, value in found.items()}
 
 
 def _unescape(found: re.Match[str]) -> str:

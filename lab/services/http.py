@@ -97,9 +97,9 @@ class Http:
         """The JSON answered to a DELETE with `body`. Raises ServiceUnavailable."""
         return self.json(path, await self._call("DELETE", path, body=body))
 
-    async def get_text(self, path: str) -> str:
+    async def get_text(self, path: str, params: Mapping[str, Any] | None = None) -> str:
         """The text at `path`; bytes that aren't UTF-8 become U+FFFD. Raises ServiceUnavailable."""
-        return (await self._call("GET", path)).decode(errors="replace")
+        return (await self._call("GET", path, params=params)).decode(errors="replace")
 
     async def send(
         self,

@@ -136,9 +136,9 @@ class S3:
             page = self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after, MaxKeys=limit)
         return [item["Key"] for item in page.get("Contents", [])]
 
-    def objects(self, bucket: str) -> Iterator[str]:
-        """Every key of the bucket, in order, a page at a time."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    def objects(self, bucket: str, prefix: str = "") -> Iterator[str]:
+        """Every key of the bucket that begins with `prefix`, in order, a page of 1000 at a time."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         with translated(bucket):
             for page in pages:
                 yield from (item["Key"] for item in page.get("Contents", []))

@@ -7,7 +7,8 @@ from functools import lru_cache
 import dagster as dg
 
 from lab.base.runs import MODEL_TAG, TRIGGER_TAG
-from lab.models.model_folder import MOST_MODELS, Model, Models
+from lab.models.listing import MOST_MODELS
+from lab.models.model_folder import Model, Models
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import Storage
 from lab.training.governance_resource import Governance

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lab.base.catalogue import NEVER_STARTED
 from lab.observe.snapshot import REMOTE, Health, ServiceState, SliceState, Snapshot
 from lab.views import formats
 from lab.views.by_model import narrowed
@@ -42,6 +43,8 @@ def standing(view: View) -> tuple[Span, str, Tone]:
     mark, tone = health_mark(health), health_tone(health)
     if view.taken_down:
         return Span(*STOPPED), "taken down", STOPPED[1]
+    if view.never_started:
+        return Span("○", Tone.MUTED), NEVER_STARTED, Tone.MUTED
     stopped = sum(one.stopped for one in known)
     if stopped and not view.lab_down and _only_stopped(known):
         mark, tone = Span(*STOPPED), STOPPED[1]
@@ -103,12 +106,18 @@ def banner(view: View, screen: bool = True) -> Line:
     """One line under the header when something needs a person; empty otherwise. Without a `screen` it is only said."""
     if view.trouble:
         return (Span("✗ ", Tone.BAD), *marked(formats.clean(view.trouble)))
+    if view.being_started:
+        up = sum(one.health is Health.UP for one in view.snapshot.services.value or ())
+        there = sum(one.health is not Health.ABSENT for one in view.snapshot.services.value or ())
+        return (Span("◐ The lab is being started: ", Tone.STRONG), *marked(f"{up} of {there} services are up."))
     if view.lab_down:
         return (Span(_what_is_down(view), Tone.STRONG), *marked(_how_to_start(view, screen)))
     return ()
 
 
 def _what_is_down(view: View) -> str:
+    if view.never_started:
+        return f"○ The lab {formats.clean(view.snapshot.lab.name)} was never started. "
     by = formats.clean(view.taken_down)
     return f"{STOPPED[0]} {by[:1].upper()}{by[1:]}. " if by else "○ The lab isn't up. "
 

@@ -76,8 +76,12 @@ def _services(view: View) -> Iterator[Need]:
 
 
 def _alerts(view: View) -> Iterator[Need]:
-    """One for each name; not those about a service that is named as down already."""
-    down = {one.name for one in view.snapshot.services.value or () if one.health is Health.DOWN and not one.stopped}
+    """One for each name; not those about a service that is named as down already, or just being brought up."""
+    down = {
+        one.name
+        for one in view.snapshot.services.value or ()
+        if (one.health is Health.DOWN and not one.stopped) or (one.awaited and one.health is Health.STARTING)
+    }
     alike: dict[str, list[Alert]] = {}
     for alert in by_urgency(view.snapshot.alerts.value or ()):
         if alert.state == "firing" and alert.labels.get("service") not in down:

@@ -1,6 +1,7 @@
 """The services panel."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from lab.base.catalogue import landing
 from lab.observe.snapshot import Health, ServiceState
@@ -24,6 +25,8 @@ COLUMNS = (
     Column("latency", "probe", 10, 5, right=True),
     Column("url", "url", 8, 22, 30),
 )
+# Where something is amiss, why is worth more than the end of a name.
+WITH_REASONS = (replace(COLUMNS[0], least=15), *COLUMNS[1:])
 
 
 def panel(view: View) -> PanelView:
@@ -38,16 +41,17 @@ def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
     there = [s for s in states if s.health is not Health.ABSENT]
     up = sum(s.health is Health.UP for s in there)
     memory, spent = sum(s.memory_bytes or 0 for s in states), [s.cpu for s in states if s.cpu is not None]
-    tone = Tone.OK if up == len(there) else Tone.MUTED if view.taken_down else Tone.WARN
+    quiet = view.taken_down or view.never_started
+    tone = Tone.OK if up == len(there) else Tone.MUTED if quiet else Tone.WARN
     status: Line = (Span(f"{up}/{len(there)} up", tone),)
     unwell = {Health.DOWN, Health.DEGRADED, Health.STARTING}
-    because = down_because(states)
+    because = {} if view.never_started else down_because(states)
     # A cause matters more than what follows from it, and a failure more than what somebody stopped.
     reasons = sorted(
         (s for s in states if s.health in unwell and s.reason), key=lambda s: (s.name in because, s.stopped)
     )
     troubled = next(iter(reasons), None)
-    if troubled and not view.lab_down:
+    if troubled and not (view.lab_down or view.being_started):
         title, reason = formats.clean(troubled.title), formats.clean(troubled.reason)
         said = reason if reason.startswith(title) else f"{title}: {reason}"
         status = (*status, Span(f" · {said}", Tone.MUTED))
@@ -55,7 +59,8 @@ def _services(states: tuple[ServiceState, ...], view: View) -> PanelView:
         used = f" · {formats.cores(sum(spent))} cpu" if spent else ""
         status = (*status, Span(f"{used} · {formats.size(memory)}", Tone.MUTED))
     rows = tuple(_service(s, for_want_of(s.name, because), view) for s in states)
-    return PanelView("", status, columns=COLUMNS, rows=rows)
+    columns = WITH_REASONS if any(s.health in unwell for s in states) else COLUMNS
+    return PanelView("", status, columns=columns, rows=rows)
 
 
 def _service(state: ServiceState, cause: str, view: View) -> Row:
@@ -78,9 +83,22 @@ def _service(state: ServiceState, cause: str, view: View) -> Row:
     }
     spill = None
     if state.health is not Health.UP and (said := cause or state.reason or state.remedy):
-        reason = Span(formats.clean(said), quiet)
-        spill = ("state", Cell((Span(f"{word:<8} ", tone), reason)))
+        spill = (
+            "state",
+            Cell(
+                (
+                    Span(f"{word:<8} " if quiet is Tone.MUTED else f"{word} ", tone),
+                    Span(_brief(said, state.title), quiet),
+                )
+            ),
+        )
     return Row(state.name, cells, spill)
+
+
+def _brief(said: str, title: str) -> str:
+    """A reason beside the service's name, which needn't say the name again."""
+    reason, name = formats.clean(said), formats.clean(title)
+    return reason.removeprefix(f"{name} ") or reason
 
 
 def _restarts(count: int | None) -> Cell:

@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
 
-from lab.base.catalogue import TAKEN_DOWN, UNSEEN
+from lab.base.catalogue import BY_NAME, NEVER_STARTED, TAKEN_DOWN, UNSEEN
 from lab.governance.ledger import Entry, Status
-from lab.observe.snapshot import Health, ServiceState, Slice, SliceState, Snapshot
+from lab.observe.snapshot import NEEDS, Health, ServiceState, Slice, SliceState, Snapshot
 from lab.views import formats
 from lab.views.cells import Line, PanelState, PanelView, Span, Tone
 from lab.views.jobs import Jobs
@@ -76,6 +76,16 @@ class View:
         """Who took the lab down and when, in words; empty where it is up, or down for another reason."""
         return taken_down(self.snapshot)
 
+    @property
+    def never_started(self) -> bool:
+        """Whether the lab never was up, so that nothing of it can have failed."""
+        return self.lab_down and any(one.reason == NEVER_STARTED for one in self.snapshot.services.value or ())
+
+    @property
+    def being_started(self) -> bool:
+        """Whether a command brings the whole lab up."""
+        return being_started(self.snapshot)
+
     def key(self, name: str, usual: str) -> str:
         """How the key of that name is called now; `usual` where nobody set another."""
         return self.keys.get(name, usual)
@@ -139,6 +149,13 @@ def taken_down(snapshot: Snapshot) -> str:
     return next((one.reason for one in out if one.reason.startswith(TAKEN_DOWN)), "") if deliberate else ""
 
 
+def being_started(snapshot: Snapshot) -> bool:
+    """Whether a command brings up every service that doesn't fail, and hasn't got to the end."""
+    needed = [one for one in snapshot.services.value or () if not one.optional]
+    awaited = [one for one in needed if one.awaited]
+    return len(awaited) > len(needed) / 2 and any(one.health is Health.STARTING for one in awaited)
+
+
 def health_mark(health: Health) -> Span:
     """Shape and colour of a state; the word stands beside it."""
     glyph, tone = _HEALTH[health]
@@ -153,6 +170,8 @@ def standing_of(state: ServiceState) -> tuple[Span, str, Tone]:
     """Shape, word and colour of a service: one that a person stopped isn't one that failed."""
     if state.stopped:
         return Span(*STOPPED), "stopped", STOPPED[1]
+    if state.reason == NEVER_STARTED and state.health is Health.DOWN:
+        return Span("○", Tone.MUTED), "not yet", Tone.MUTED
     return health_mark(state.health), str(state.health), health_tone(state.health)
 
 
@@ -167,7 +186,7 @@ def source_panel(title: str, part: Slice[T], view: View, empty: str, fill: Calla
                 PanelState.WAITING,
                 message=note("waiting for the first answer …"),
             )
-        return _failed(title, part.error, view)
+        return _failed(title, part, view)
     panel = replace(fill(part.value), title=title)
     if not panel.rows and not panel.message:
         panel = replace(panel, message=note(*empty.split("\n")))
@@ -182,7 +201,10 @@ def source_panel(title: str, part: Slice[T], view: View, empty: str, fill: Calla
     return panel if panel.rows else replace(panel, state=PanelState.EMPTY)
 
 
-def _failed(title: str, error: str, view: View) -> PanelView:
+def _failed(title: str, part: Slice[T], view: View) -> PanelView:
+    error = part.error
+    if waiting := _starting(part, view):
+        return PanelView(title, (Span("waiting", Tone.MUTED),), PanelState.WAITING, message=note(waiting))
     if view.lab_down:
         message = note("no answer: the lab isn't up")
         return PanelView(title, (Span("not up", Tone.MUTED),), PanelState.WAITING, message=message)
@@ -192,6 +214,16 @@ def _failed(title: str, error: str, view: View) -> PanelView:
         )
     message = ((Span("✗ no answer yet", Tone.BAD),), (Span(formats.clean(error), Tone.PLAIN),))
     return PanelView(title, (Span("failed", Tone.BAD),), PanelState.FAILED, message=message)
+
+
+def _starting(part: Slice[T], view: View) -> str:
+    """What the part waits for, where nothing is known to have failed; else empty."""
+    services = view.snapshot.services
+    if services.state is SliceState.WAITING:
+        return formats.clean(part.error)
+    needed = next((service for name, service in NEEDS.items() if getattr(view.snapshot, name) is part), None)
+    state = next((one for one in services.value or () if one.name == needed), None)
+    return f"{BY_NAME[needed].title} is starting …" if needed and state and state.awaited else ""
 
 
 def note(*lines: str) -> tuple[Line, ...]:

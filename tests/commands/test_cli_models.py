@@ -66,6 +66,10 @@ async def test_models_are_listed_with_how_their_versions_stand(
     churn = found["Churn"]
     assert (churn.versions, churn.newest, churn.approval) == (2, "2", "pending_staging")
     assert (churn.staging, churn.champion, churn.folder) == ("1", "", "churn")
+    # What a verification tried the guardrails on is nobody's newest version.
+    governed.registry.of("Churn").tags["2"] |= {"owner": "verify-governance", "approval_state": "archived"}
+    churn = {one.name: one for one in (await list_models(lab)).models}["Churn"]
+    assert (churn.versions, churn.newest, churn.approval) == (2, "1", "pending_prod")
     assert (found["Fraud"].versions, found["Fraud"].schedule) == (0, "0 3 * * *")
     assert "its folder is gone" in found["Gone"].problem
 

@@ -92,8 +92,6 @@ def test_a_lab_moves_into_containers_and_back_with_its_approvals(
         eventually(lambda: second.json("demo-run")["succeeded"], 300, "a run that succeeds", (AssertionError,))
         assert second.json("reconcile")["findings"] == []
         assert all(proof["passed"] for proof in second.json("verify-governance", "--only", "ledger"))
-        second.invoke("down")
-        second.invoke("up")
         second.invoke("backup", "--output", back)
         moved = contents(second)
         second.invoke("nuke", "--yes")

@@ -18,7 +18,7 @@ from lab.governance.ledger import Status
 from lab.observe.snapshot import Health
 from tests.support import containers
 from tests.support.lab import ROOT, LiveLab
-from tests.support.recovery import large_file, nothing_lost, open_step
+from tests.support.recovery import all_up, large_file, nothing_lost, open_step
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1200)]
@@ -37,8 +37,9 @@ def _whole_afterwards(stack: LiveLab, first_run: dict[str, Any]) -> Iterator[Non
 
 @pytest.fixture
 def lab(stack: LiveLab) -> LiveLab:
-    """As an earlier test may have left it, and up again."""
-    stack.invoke("up")
+    """As an earlier test left it, and up: one that failed may have left it otherwise."""
+    if not all_up(stack):
+        stack.invoke("up")
     return stack
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporters.drift_monitor import DriftCollector, DriftMonitor, DriftMonitors
+from exporters.drift_monitor import DriftMonitor, DriftMonitors, collectors
 from lab.base.dataset import BASELINE_KEY, CURRENT_KEY, DatasetRef, dataset_key, profile_key, read_rows
 from lab.base.errors import NotFound, ServiceUnavailable
 from lab.base.model_id import ModelId
@@ -74,7 +74,7 @@ def store() -> Store:
 def test_the_baseline_itself_has_not_drifted(store: Store) -> None:
     monitor = DriftMonitor(MODEL.id, store, clock=lambda: 42.0)
     monitor.check()
-    samples = scrape([DriftCollector(lambda: {MODEL_NAME: monitor.status}, 30)])
+    samples = scrape(collectors(lambda: {MODEL_NAME: monitor.status}, 30))
     assert value(samples, "synthetic_data_drift_detected", model=MODEL_NAME) == 0
     assert value(samples, "synthetic_data_row_count", model=MODEL_NAME) == 1000
     assert value(samples, "synthetic_data_last_check_timestamp", model=MODEL_NAME) == 42
@@ -90,7 +90,7 @@ def test_a_contracts_limit_decides_as_it_is_then(store: Store) -> None:
     monitor = DriftMonitor(MODEL.id, store, limit=lambda: limits[0])
     for limit, drifted in ((9.0, 0), (0.1, 1)):
         monitor.check()
-        samples = scrape([DriftCollector(lambda: {MODEL_NAME: monitor.status}, 30)])
+        samples = scrape(collectors(lambda: {MODEL_NAME: monitor.status}, 30))
         assert value(samples, "synthetic_data_drift_threshold", model=MODEL_NAME) == limit
         assert value(samples, "synthetic_data_drift_detected", model=MODEL_NAME) == drifted
         # Nothing else changed, so nothing is compared anew.
@@ -102,7 +102,7 @@ def test_a_shifted_feature_is_drift_and_the_others_are_not(store: Store) -> None
     current = store.put_data(shifted(DATA.read_bytes()))
     monitor = DriftMonitor(MODEL.id, store)
     monitor.check()
-    samples = scrape([DriftCollector(lambda: {MODEL_NAME: monitor.status}, 30)])
+    samples = scrape(collectors(lambda: {MODEL_NAME: monitor.status}, 30))
     assert value(samples, "synthetic_data_drift_detected", model=MODEL_NAME) == 1
     assert value(samples, "synthetic_data_feature_psi", model=MODEL_NAME, feature="credit_amount") > 0.25
     assert value(samples, "synthetic_data_feature_psi", model=MODEL_NAME, feature="age_in_years") == 0
@@ -141,7 +141,7 @@ def test_a_lab_without_data_is_no_crash_and_recovers_when_seeded(store: Store) -
     empty = Store()
     monitor = DriftMonitor(MODEL.id, empty)
     monitor.check()
-    samples = scrape([DriftCollector(lambda: {MODEL_NAME: monitor.status}, 30)])
+    samples = scrape(collectors(lambda: {MODEL_NAME: monitor.status}, 30))
     assert value(samples, "synthetic_data_check_success", model=MODEL_NAME) == 0
     assert value(samples, "synthetic_data_last_check_timestamp", model=MODEL_NAME) == 0
     assert value(samples, "synthetic_data_seeded", model=MODEL_NAME) == 0
@@ -161,7 +161,7 @@ def test_a_store_that_went_away_keeps_the_last_good_values_and_lets_them_age(sto
     store.broken = True
     monitor.check()
     assert monitor.status.report is good
-    samples = scrape([DriftCollector(lambda: {MODEL_NAME: monitor.status}, 30)])
+    samples = scrape(collectors(lambda: {MODEL_NAME: monitor.status}, 30))
     assert value(samples, "synthetic_data_drift_detected", model=MODEL_NAME) == 1
     assert value(samples, "synthetic_data_check_success", model=MODEL_NAME) == 0
 
@@ -234,7 +234,7 @@ def test_each_model_is_compared_with_its_own_baseline(store: Store) -> None:
     store.objects[OTHER.profile_key(digest)] = store.objects[profile_key(digest)]
     monitors = several(store, MODEL.id, OTHER)
     monitors.check()
-    samples = scrape([DriftCollector(lambda: monitors.statuses, 30)])
+    samples = scrape(collectors(lambda: monitors.statuses, 30))
     assert value(samples, "synthetic_data_drift_detected", model=MODEL_NAME) == 1
     assert value(samples, "synthetic_data_drift_detected", model="Churn") == 0
     assert value(samples, "synthetic_data_info", model=MODEL_NAME, baseline_hash=shifted_ref, current_hash=digest) == 1
@@ -250,7 +250,7 @@ def test_a_model_whose_data_cannot_be_read_keeps_no_other_from_being_checked(
         store.objects |= {OTHER.current_key: content, OTHER.baseline_key: content}
     monitors = several(store, OTHER, MODEL.id)
     monitors.check()
-    samples = scrape([DriftCollector(lambda: monitors.statuses, 30)])
+    samples = scrape(collectors(lambda: monitors.statuses, 30))
     assert value(samples, "synthetic_data_check_success", model="Churn") == 0
     assert value(samples, "synthetic_data_check_failures_total", model="Churn") == 1
     assert value(samples, "synthetic_data_last_check_timestamp", model="Churn") == 0
@@ -261,7 +261,7 @@ def test_a_model_whose_data_cannot_be_read_keeps_no_other_from_being_checked(
 
 
 def test_what_is_not_checked_yet_has_metrics_already(store: Store) -> None:
-    samples = scrape([DriftCollector(lambda: several(store, MODEL.id).statuses, 30)])
+    samples = scrape(collectors(lambda: several(store, MODEL.id).statuses, 30))
     assert value(samples, "synthetic_data_last_check_timestamp", model=MODEL_NAME) == 0
     assert value(samples, "synthetic_data_check_failures_total", model=MODEL_NAME) == 0
 
@@ -285,4 +285,4 @@ def test_the_baseline_in_the_settings_is_the_default_models(store: Store) -> Non
 
 
 def test_a_lab_without_models_still_says_how_often_it_looks() -> None:
-    assert scrape([DriftCollector(dict, 30)]) == {("synthetic_data_check_interval_seconds", frozenset()): 30}
+    assert scrape(collectors(dict, 30)) == {("synthetic_data_check_interval_seconds", frozenset()): 30}

@@ -103,6 +103,31 @@ def test_prometheus_gets_the_format_it_asks_for() -> None:
     assert text.endswith("# EOF\n")
 
 
+class Costly(LabCollector):
+    """Says what it has to give, and counts how often it is made."""
+
+    made = 0
+    names = ("lab_costly",)  # type: ignore[assignment]  # a property is more than a test needs
+
+    def families(self) -> Iterable[Metric]:
+        self.made += 1
+        return [gauge("lab_costly", "Takes long.", 1)]
+
+
+def test_who_asks_for_some_metrics_gets_those_and_no_others_are_made() -> None:
+    costly = Costly()
+    with serving(Exporter("test", [Fixed(), costly], [], lambda: True)) as port:
+        _, some, _ = get(port, "/metrics?name[]=lab_answer&name[]=exporter_collect_failures_total")
+        assert {one for one in names(parse(some)) if not one.endswith("_created")} == {
+            "lab_answer",
+            "exporter_collect_failures_total",
+        }
+        assert costly.made == 0
+        assert names(parse(get(port, "/metrics?name[]=lab_costly")[1])) == {"lab_costly"}
+        assert {"lab_costly", "lab_answer"} <= set(names(parse(get(port, "/metrics?other=1")[1])))
+        assert get(port, "/metrics?name[]=absent")[:2] == (200, "")
+
+
 def test_a_collector_that_raises_costs_its_own_metrics_only(caplog: pytest.LogCaptureFixture) -> None:
     with serving(Exporter("test", [Fixed(), Broken()], [], lambda: True)) as port:
         status, text, _ = get(port, "/metrics")

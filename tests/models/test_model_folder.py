@@ -7,13 +7,13 @@ import pytest
 from lab.base.errors import SettingsError, UsageError
 from lab.base.model_id import ModelId, is_slug, is_training, slug_of, step_of
 from lab.base.runs import INGEST, JOB, SCHEDULE
-from lab.models import model_folder
-from lab.models.model_folder import drift_limit, listed_models, models_in, names_in, the_model
+from lab.models.listing import MOST_MODELS, drift_limit, listed_models, names_in
+from lab.models.model_folder import Models, models_in, the_model
 from tests.support.contracts import write_model
 
 
 def test_a_lab_without_models_says_so(tmp_path: Path) -> None:
-    assert models_in(tmp_path) == model_folder.Models((), ())
+    assert models_in(tmp_path) == Models((), ())
     assert models_in(tmp_path / "absent").sound == ()
     with pytest.raises(UsageError, match="No model is named") as caught:
         the_model(tmp_path)
@@ -129,8 +129,9 @@ def test_a_folder_that_can_name_no_step_is_refused(tmp_path: Path, folder: str) 
 
 
 def test_as_many_models_as_a_lab_holds_and_one_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert model_folder.MOST_MODELS == 200
-    monkeypatch.setattr(model_folder, "MOST_MODELS", 3)
+    assert MOST_MODELS == 200
+    for module in ("model_folder", "listing"):
+        monkeypatch.setattr(f"lab.models.{module}.MOST_MODELS", 3)
     for number in range(4):
         write_model(tmp_path, f"m{number}", f"M{number}")
     found = models_in(tmp_path)

@@ -10,7 +10,7 @@ from lab.base.dataset import DatasetRef, read_rows
 from lab.base.drift import compare
 from lab.base.errors import DatasetInvalid
 from lab.config import LabConfig
-from lab.models.model_folder import listed_models
+from lab.models.listing import listed_models
 from lab.observe.details import drift_source
 from lab.observe.details.drift_source import DriftSource, count
 from tests.support.contracts import profile_of, write_model

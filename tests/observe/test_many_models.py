@@ -7,13 +7,21 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 
+from exporters.drift_monitor import DriftStatus, collectors
+from exporters.poller import Poller
+from exporters.serve import Chosen, Exporter
 from lab.base.catalogue import Service
+from lab.base.drift_report import DriftReport, FeatureDrift
+from lab.observe.drift_reports import DriftReports
 from lab.observe.model_infos import model_infos
 from lab.observe.snapshot import ModelInfo
+from lab.services.exposition import CHECKS, POLLER_UP, REPORTS, chosen
 from lab.services.mlflow import _AGAIN, _MOST_ALIASED, Mlflow
 from tests.services.answers import http
-from tests.support.contracts import ROOT
+from tests.support.contracts import ROOT, write_model
+from tests.support.counting import opened_files
 from tests.support.observed_lab import ObservedLab
 
 MODELS = 50
@@ -131,6 +139,70 @@ async def test_a_tick_over_fifty_models_asks_as_often_as_over_one(observed: Obse
     reports = shot.drift.value or ()
     assert len(reports) == MODELS
     assert [one.model for one in reports if one.detected] == ["model-7"]
+
+
+class Monitor:
+    """The drift monitor's own answers about so many models, by its own rounds."""
+
+    def __init__(self, models: int) -> None:
+        features = tuple(FeatureDrift(f"feature_{number}", 0.01, 1.0) for number in range(20))
+        report = DriftReport("b" * 64, "c" * 64, 1000, features, _STAMP)
+        self.statuses = {f"m{number}": DriftStatus(report, 1) for number in range(models)}
+        self.poller = Poller("check", 60, lambda: None)
+        self.poller.once_more()
+        made = collectors(lambda: self.statuses, 60)
+        self._exporter = Exporter("drift-monitor", made, [self.poller], lambda: True)
+        self.sent: list[int] = []
+        self.http = http(self._serve)
+
+    def _serve(self, request: httpx.Request) -> httpx.Response:
+        body = generate_latest(Chosen(self._exporter, request.url.params.get_list("name[]")))
+        self.sent.append(len(body))
+        return httpx.Response(200, content=body)
+
+
+async def test_what_the_drift_monitor_says_is_read_once_for_each_of_its_rounds() -> None:
+    told = []
+    for models in (2, MODELS):
+        monitor = Monitor(models)
+        reports = DriftReports(monitor.http)
+        first = await reports.fetch()
+        assert len(first or ()) == models
+        monitor.sent.clear()
+        assert await reports.fetch() is first
+        told.append(monitor.sent)
+    [few], [many] = told
+    assert many == few < 1000
+
+
+async def test_a_new_round_of_the_drift_monitor_is_seen_at_once() -> None:
+    monitor = Monitor(2)
+    reports = DriftReports(monitor.http)
+    assert [one.detected for one in await reports.fetch() or ()] == [False, False]
+    moved = DriftReport("b" * 64, "d" * 64, 1000, (FeatureDrift("feature_1", 0.5, 0.0),), _STAMP + 60)
+    monitor.statuses["m1"] = DriftStatus(moved, 2)
+    monitor.poller.once_more()
+    assert [one.detected for one in await reports.fetch() or ()] == [False, True]
+
+
+async def test_a_probe_of_the_drift_monitor_is_not_told_of_features() -> None:
+    sent = []
+    for features in (REPORTS, CHECKS):
+        monitor = Monitor(MODELS)
+        await monitor.http.get_text("/metrics", chosen(POLLER_UP, *features))
+        sent += monitor.sent
+    assert sent[1] * 5 < sent[0]
+
+
+def test_contracts_are_listed_by_one_look_at_each_and_none_while_they_stay(tmp_path: Path) -> None:
+    for number in range(3):
+        write_model(tmp_path, f"m{number}", f"M{number}")
+    with opened_files() as opened:
+        first = model_infos(tmp_path)
+        assert opened["model.yaml"] == 3
+        assert model_infos(tmp_path) == first
+    assert opened["model.yaml"] == 3
+    assert [one.primary for one in first] == ["auc"] * 3
 
 
 def test_a_contract_says_which_model_is_meant_and_which_metric_decides(tmp_path: Path) -> None:

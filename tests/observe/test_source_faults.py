@@ -6,8 +6,7 @@ import httpx
 import pytest
 
 from lab.base.catalogue import BY_NAME, Service
-from lab.observe.observer import NEEDS
-from lab.observe.snapshot import Health, ServiceState, SliceState, Snapshot
+from lab.observe.snapshot import NEEDS, Health, ServiceState, SliceState, Snapshot
 from lab.observe.sources import PATIENCE_S
 from lab.services.http import MAX_BYTES
 from tests.support.faults import FAULTS, HUNG_S, Flood, hung

@@ -51,6 +51,29 @@ def test_an_smtp_server_that_refuses_is_told_with_its_code() -> None:
     assert (found.outcome, found.status) == (Outcome.REFUSED, 535)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        "*email.loginAuth auth: unexpected server challenge",
+        "send STARTTLS command: x509: certificate signed by unknown authority",
+        "'require_tls' is true (default) but \\\"mail:25\\\" does not advertise the STARTTLS extension",
+    ],
+)
+def test_a_mail_server_that_was_reached_is_not_called_unreachable(error: str) -> None:
+    line = f'receiver=email integration=email[0] msg="Notify attempt failed, will retry later" attempts=1 err="{error}"'
+    found = answers([line], KNOWN)["email"]
+    assert (found.outcome, found.status) == (Outcome.REFUSED, None)
+    assert found.detail == error.replace('\\"', '"')
+
+
+@pytest.mark.parametrize(
+    "error", ["dial tcp 127.0.0.1:1: i/o timeout", "dial tcp: lookup nowhere: no such host", "EOF"]
+)
+def test_a_mail_server_that_was_not_reached_is(error: str) -> None:
+    line = f'receiver=email integration=email[0] msg="Notify attempt failed" err="establish connection: {error}"'
+    assert answers([line], KNOWN)["email"].outcome is Outcome.UNREACHABLE
+
+
 class Running:
     """A runtime with an Alertmanager whose log has `lines`, and which `up` would start with what `changed`."""
 

@@ -19,6 +19,7 @@ from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.operations.doctor import doctor, doctor_ports
 from lab.operations.doctor.doctor import examine
+from lab.operations.doctor.doctor_models import examine_models
 from lab.operations.doctor.doctor_ports import free_offset
 from lab.operations.doctor.finding import Finding, Verdict
 from lab.operations.lifecycle import refuse
@@ -26,6 +27,7 @@ from lab.runtime.binaries import Resolver
 from lab.runtime.native.command_lines import OWNED_BY
 from lab.wiring import load_config
 from tests.support.contracts import write_model
+from tests.support.counting import counting_server, opened_files
 from tests.support.ports import ports_at, reserved_offset, reserved_port
 
 Make = Callable[..., LabConfig]
@@ -209,7 +211,7 @@ def test_a_second_model_that_is_broken_is_a_warning_and_keeps_nothing_from_start
     write_model(tmp_path / "pipelines", "fraud", "Fraud", default="true", data=str(data))
     write_model(tmp_path / "pipelines", "broken", text="version: 1\nname: 1\n")
     write_model(tmp_path / "pipelines", "lost", "Lost", data=str(tmp_path / "absent.csv"))
-    found = tuple(doctor._model(replace(make(), root=tmp_path)))
+    found = tuple(examine_models(replace(make(), root=tmp_path), whole=True))
     assert [(one.name, one.verdict) for one in found] == [
         ("model", Verdict.WARN),
         ("model", Verdict.OK),
@@ -224,7 +226,7 @@ def test_a_second_model_that_is_broken_is_a_warning_and_keeps_nothing_from_start
 
 
 def test_a_lab_without_any_model_says_how_to_make_one(make: Make, tmp_path: Path) -> None:
-    [found] = doctor._model(replace(make(), root=tmp_path))
+    [found] = examine_models(replace(make(), root=tmp_path), whole=True)
     assert (found.verdict, "there is no model" in found.detail) == (Verdict.FAIL, True)
     assert found.remedy
 
@@ -312,3 +314,32 @@ def test_a_limit_of_open_files_below_what_servers_need_is_said_before_the_start(
     assert "ulimit -Hn 1024" in found.remedy
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
     assert findings(config)["open files"].verdict is Verdict.OK
+
+
+def test_however_many_ports_the_lab_holds_the_machines_processes_are_looked_at_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    look = psutil.net_connections
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: looks.append(kind) or look(kind))
+    config = make()
+    held = [listener(LOOPBACK, config.port(one)) for one in (Service.MLFLOW, Service.DAGSTER, Service.PROMETHEUS)]
+    with held[0], held[1], held[2]:
+        [found] = doctor_ports.native_ports(config, {os.getpid()}, Resolver())
+    assert (found.verdict, looks) == (Verdict.OK, ["tcp"])
+
+
+def test_before_a_start_nothing_is_asked_and_no_data_are_read_for_each_model(make: Make, tmp_path: Path) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text("months,left\n1,no\n")
+    for place in range(7):
+        folder = write_model(tmp_path / "pipelines", f"copy_{place}", f"Copy{place}", data=str(data))
+        (folder / "pyproject.toml").write_text("")
+        (folder / "uv.lock").write_text("")
+    write_model(tmp_path / "pipelines", "fraud", "Fraud", default="true", data=str(data))
+    config = replace(make(), root=tmp_path)
+    with counting_server(config.port(Service.MLFLOW)) as asked, opened_files() as opened:
+        found = examine(config, Resolver(), whole=False)
+    assert asked == []
+    assert (opened["data.csv"], opened["uv.lock"], opened["model.yaml"]) == (1, 0, 8)
+    assert {one.name for one in found if one.verdict is not Verdict.FAIL} >= {"disk", "lab home", "data set"}

@@ -9,13 +9,15 @@ import pytest
 
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.dataset import DatasetRef
-from lab.base.drift_report import DriftReport
 from lab.base.errors import LabError, PolicyDenied, UsageError
 from lab.base.log_lines import newer
+from lab.config import LabConfig
 from lab.envfile import prepare
+from lab.models.model_folder import Model
 from lab.operations import lifecycle
-from lab.operations.seed import Seeded, Seeder
+from lab.operations.seed import Seeder, Unrecorded
 from lab.runtime.runtime import Note
+from lab.services.s3 import S3
 from tests.support.contracts import write_model
 from tests.support.played_lab import config
 
@@ -202,13 +204,16 @@ def test_each_model_gets_its_baseline_and_one_without_data_keeps_no_other_from_i
     ref = DatasetRef("d" * 64, 7, "x")
     refused = {"Churn": PolicyDenied("Refused.", "Use a role."), "Lost": LabError("Can't read the data set.")}
 
-    def seed(self: Seeder) -> Seeded:
+    def record(self: Seeder) -> DatasetRef:
         if error := refused.get(self._model.contract.name):
             raise error
-        return Seeded(ref, ref, DriftReport("", "", 0, ()))
+        return ref
 
-    monkeypatch.setattr(Seeder, "baseline", lambda self: ref if self._model.slug == "known" else None)
-    monkeypatch.setattr(Seeder, "seed", seed)
+    def unrecorded(_config: LabConfig, models: Sequence[Model], _s3: S3) -> Unrecorded:
+        return Unrecorded(tuple(model for model in models if model.slug != "known"), ())
+
+    monkeypatch.setattr(Seeder, "unrecorded", staticmethod(unrecorded))
+    monkeypatch.setattr(Seeder, "record", record)
     said = list(lifecycle._baselines(replace(config(tmp_path), root=tmp_path), 60))
     assert said[0] == "Churn has no baseline yet: Refused. Use a role. Then type `invoke seed --model Churn`."
     assert said[1] == f"seeded 7 rows of Fraud, SHA-256 {'d' * 12}"

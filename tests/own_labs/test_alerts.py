@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
+LOGIN = ("lab", "very-secret")
 MLOPS_LAB = str(Path(INVOKE).with_name("mlops-lab"))
 
 
@@ -47,7 +48,7 @@ def _told(starts: "Starts", tmp_path_factory: pytest.TempPathFactory) -> Iterato
     spare, folder = starts.lab, tmp_path_factory.mktemp("receivers")
     if spare.states()[Service.ALERTMANAGER].health is Health.ABSENT:
         pytest.skip("no Alertmanager can be had here")
-    people, chat, mail = Webhook(), Webhook(), Mail()
+    people, chat, mail = Webhook(), Webhook(), Mail(LOGIN)
     with people.running(), chat.running(), mail.running():
         settings = {
             "ALERT_WEBHOOK_URL_FILE": secret(folder, "people", f"{people.url}/very-secret"),
@@ -56,6 +57,8 @@ def _told(starts: "Starts", tmp_path_factory: pytest.TempPathFactory) -> Iterato
             "ALERT_EMAIL_TO": "team@example.com",
             "ALERT_EMAIL_FROM": "lab@example.com",
             "ALERT_SMTP_SERVER": mail.address,
+            "ALERT_SMTP_USER": LOGIN[0],
+            "ALERT_SMTP_PASSWORD_FILE": secret(folder, "password", LOGIN[1]),
             "ALERT_SMTP_TLS": "off",
         }
         spare.invoke("up", **settings)
@@ -68,7 +71,7 @@ def _told(starts: "Starts", tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def told(_told: Told) -> Told:
     """The same, with receivers that take everything."""
-    _told.people.status, _told.chat.status, _told.mail.refusing = 200, 200, False
+    _told.people.status, _told.chat.status, _told.mail.refusing, _told.mail.login = 200, 200, False, LOGIN
     return _told
 
 
@@ -92,6 +95,15 @@ def test_alert_test_says_what_each_receiver_answered(told: Told) -> None:
         "email": ("refused", 550),
         "watchdog": ("refused", 500),
     }
+
+
+def test_a_wrong_password_of_the_mail_server_is_told_with_its_code(told: Told) -> None:
+    told.mail.login = (LOGIN[0], "another one")
+    before = len(told.mail.messages)
+    code, answers = tried(told)
+    assert (code, answers.pop("email")) == (1, ("refused", 535))
+    assert set(answers.values()) == {("sent", None)}
+    assert len(told.mail.messages) == before
 
 
 def test_where_alerts_go_is_told_to_nobody(told: Told) -> None:

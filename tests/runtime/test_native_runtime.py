@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lab import wiring
-from lab.base.catalogue import CATALOGUE, Service, stop_order
+from lab.base.catalogue import CATALOGUE, NEVER_STARTED, Service, stop_order
 from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.governance.rules.policy import Environment
@@ -286,6 +286,8 @@ def test_a_service_that_a_person_stopped_is_told_from_one_that_failed(
 
     # A lab that is down is down as a whole.
     monkeypatch.setattr(runtime._supervisor, "states", dict)
+    assert runtime.facts()[Service.MLFLOW].reason == NEVER_STARTED
+    (config.home / "lab.json").write_text("{}")
     assert runtime.facts()[Service.MLFLOW].reason == "the lab is down"
     monkeypatch.setattr(runtime._supervisor, "states", lambda: states)
     runtime.start(Service.MLFLOW)

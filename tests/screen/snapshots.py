@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from lab.base.alerts import Alert
-from lab.base.catalogue import CATALOGUE
+from lab.base.catalogue import BEING_STARTED, CATALOGUE, NEVER_STARTED
 from lab.base.drift_report import DriftReport, FeatureDrift
 from lab.base.model_versions import GovernanceTags, ModelVersion
 from lab.base.runs import JOB, SCHEDULE, STEPS, Run, RunStatus, ScheduleState, Step
@@ -352,7 +352,35 @@ TAKEN_DOWN = replace(
         for part in ("runs", "models", "audit", "drift", "alerts")
     },
 )
+# Nobody has started the lab yet; and a first `up`, which has brought up two services so far.
+NEVER = replace(
+    DOWN,
+    services=DOWN.services.map(
+        lambda states: tuple(s if s.health is Health.ABSENT else replace(s, reason=NEVER_STARTED) for s in states)
+    ),
+)
+_BEGUN = {"postgres", "object-store"}
+_AWAITED = {"health": Health.STARTING, "reason": BEING_STARTED, "remedy": "", "awaited": True, "uptime_s": None}
+
+
+def _starting(state: ServiceState) -> ServiceState:
+    if state.health is Health.ABSENT or state.name in _BEGUN:
+        return state if state.health is Health.ABSENT else replace(state, awaited=True)
+    if state.name == "prometheus":
+        return replace(state, **{**_AWAITED, "reason": "Targets down: mlflow, drift-monitor."})
+    return replace(state, **_AWAITED)
+
+
+STARTING = replace(
+    HEALTHY,
+    services=HEALTHY.services.map(lambda states: tuple(map(_starting, states))),
+    **{part: Slice(None, None, "It doesn't listen.", NOW - 1) for part in ("runs", "models", "drift")},
+    audit=replace(EMPTY.audit),
+    alerts=Slice((Alert("ServiceDown", "firing", "critical", "mlflow is down", NOW - 9, {"service": "mlflow"}),), NOW),
+)
 ALL = {
+    "never": NEVER,
+    "starting": STARTING,
     "many": MANY,
     "healthy": HEALTHY,
     "drifted": DRIFTED,

@@ -3,6 +3,7 @@
 import json
 import socketserver
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,38 +65,64 @@ class Webhook:
             thread.join(10)
 
 
+def plain(user: str, password: str) -> str:
+    """What a client sends who logs in by PLAIN."""
+    return b64encode(f"\0{user}\0{password}".encode()).decode()
+
+
+class _Session(socketserver.StreamRequestHandler):
+    """One client's talk with a `Mail`."""
+
+    mail: "Mail"
+
+    def handle(self) -> None:
+        self.known = self.mail.login is None
+        self.say("220 test")
+        while line := self.rfile.readline().decode():
+            word = line.split()[0].upper() if line.split() else ""
+            if word == "DATA":
+                self.take()
+            else:
+                self.say(self.answer(word, line))
+            if word == "QUIT":
+                return
+
+    def say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
+
+    def take(self) -> None:
+        self.say("354 go on")
+        text = b""
+        while (part := self.rfile.readline()) not in {b".\r\n", b""}:
+            text += part
+        self.mail.messages.append(text.decode())
+        self.say("250 taken")
+
+    def answer(self, word: str, line: str) -> str:
+        login = self.mail.login
+        if word == "AUTH":
+            self.known = login is not None and line.split()[2:] == [plain(*login)]
+            return "235 welcome" if self.known else "535 5.7.8 not with that password"
+        if word == "MAIL" and not self.known:
+            return "530 5.7.0 log in first"
+        if word == "MAIL" and self.mail.refusing:
+            return "550 5.7.1 not from you"
+        if word == "EHLO" and login:
+            return "250-test\r\n250 AUTH PLAIN"
+        return "221 bye" if word == "QUIT" else "250 ok"
+
+
 class Mail:
-    """An SMTP server on loopback without login or TLS that keeps what it takes; `refusing` answers 550 to senders."""
+    """An SMTP server on loopback without TLS that keeps what it takes; `refusing` answers 550 to senders.
 
-    def __init__(self) -> None:
-        self.refusing = False
+    With a `login` (user and password) it takes nothing from who doesn't know that.
+    """
+
+    def __init__(self, login: tuple[str, str] | None = None) -> None:
+        self.login, self.refusing = login, False
         self.messages: list[str] = []
-        mail = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def say(self, text: str) -> None:
-                self.wfile.write(f"{text}\r\n".encode())
-
-            def handle(self) -> None:
-                self.say("220 test")
-                while line := self.rfile.readline().decode():
-                    word = line.split()[0].upper() if line.split() else ""
-                    if word == "DATA":
-                        self.say("354 go on")
-                        text = b""
-                        while (part := self.rfile.readline()) not in {b".\r\n", b""}:
-                            text += part
-                        mail.messages.append(text.decode())
-                        self.say("250 taken")
-                    elif word == "MAIL" and mail.refusing:
-                        self.say("550 5.7.1 not from you")
-                    elif word == "QUIT":
-                        self.say("221 bye")
-                        return
-                    else:
-                        self.say("250 ok")
-
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        session = type("Session", (_Session,), {"mail": self})
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), session)
         self._server.daemon_threads = True
 
     @property

@@ -1,6 +1,9 @@
 """A governed lab without servers: a trail in memory, a registry behind a mock transport, people with real SSH keys."""
 
-from dataclasses import replace
+import functools
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ from tests.support.played_registry import Registry
 DATA, BASELINE = "d" * 64, "b" * 64
 OWNER = "dora@example.com"
 ADMIN, OFFICER, ENGINEER = "adam@example.com", "olga@example.com", "emil@example.com"
+_ROLES = {ADMIN: "platform-admin", OFFICER: "risk-officer", ENGINEER: "ml-engineer"}
 
 
 class MemoryStore:
@@ -58,17 +62,23 @@ class GovernedLab:
     """The lab and its people: dora trains, adam administers, olga is the risk officer, emil the engineer."""
 
     def __init__(self, folder: Path, **environ: str) -> None:
-        self.folder = folder
+        self.folder, self._environ = folder, tuple(sorted(environ.items()))
         self.config: LabConfig = config(folder, LAB_HOME=str(folder / "home"), RUN_OWNER=OWNER, **environ)
         self.store, self.registry = MemoryStore(), Registry()
         self.ledger = Ledger(self.store, self.config.audit_prefix)
         self.trial, self.stored = SmokeTest(True, "predicts 5 rows"), {DATA: DATA}
         self._trained = 0
-        self.keys = {name: make_key(folder, "ed25519", name.partition("@")[0]) for name in (ADMIN, OFFICER, ENGINEER)}
+        self.keys = {name: folder / _file(name) for name in _ROLES}
+        _keys().into(self)
 
     def staffed(self, baseline: bool = True) -> "GovernedLab":
         """With identities for all three and, unless told otherwise, a baseline."""
-        for name, role in ((ADMIN, "platform-admin"), (OFFICER, "risk-officer"), (ENGINEER, "ml-engineer")):
+        _staff(baseline, self._environ).into(self)
+        return self
+
+    def staff(self, baseline: bool) -> "GovernedLab":
+        """As `staffed`, with signatures of its own."""
+        for name, role in _ROLES.items():
             self.registrar(ADMIN).add(name, self.keys[name], [role], f"add {name}")
         if baseline:
             self.set_baseline()
@@ -192,6 +202,50 @@ class GovernedLab:
     def _held(self) -> dict[tuple[str, str], str]:
         models = (self.registry, *self.registry.others.values())
         return {(one.name, a): held for one in models for a, held in one.aliases.items() if a in ALIASES}
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Files and a trail that many labs begin with: making keys and signatures takes longer than most tests."""
+
+    # None for a folder, after the one that it is in.
+    files: Mapping[Path, tuple[int, bytes | None]]
+    trail: Mapping[str, bytes]
+
+    @classmethod
+    def of(cls, folder: Path, trail: Mapping[str, bytes]) -> "_Kept":
+        found = sorted(folder.rglob("*"))
+        files = {one: (one.stat().st_mode, one.read_bytes() if one.is_file() else None) for one in found}
+        return cls({one.relative_to(folder): kept for one, kept in files.items()}, dict(trail))
+
+    def into(self, lab: GovernedLab) -> None:
+        for name, (mode, body) in self.files.items():
+            path = lab.folder / name
+            if body is None:
+                path.mkdir(exist_ok=True)
+            else:
+                path.write_bytes(body)
+            path.chmod(mode & 0o777)
+        lab.store.objects.update(self.trail)
+
+
+def _file(name: str) -> str:
+    return name.partition("@")[0]
+
+
+@functools.cache
+def _keys() -> _Kept:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in _ROLES:
+            make_key(Path(folder), "ed25519", _file(name))
+        return _Kept.of(Path(folder), {})
+
+
+@functools.cache
+def _staff(baseline: bool, environ: tuple[tuple[str, str], ...]) -> _Kept:
+    with tempfile.TemporaryDirectory() as folder:
+        lab = GovernedLab(Path(folder), **dict(environ)).staff(baseline)
+        return _Kept.of(lab.folder, lab.store.objects)
 
 
 def closed(outcome: Outcome) -> dict[str, str]:

@@ -1,18 +1,14 @@
 """Terraform and its mirror, or a skip with the reason; each environment's life, seen once for all tests."""
 
 import functools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import required
-from tests.support.aws.cycle import Cycle, Started
+from tests.support.aws.cycle import WANTED, Cycle, Started
 from tests.support.aws.terraform import Missing, Workspace, binary, mirror
-
-# dev, unless `invoke tf-test --every` asks for all.
-_WANTED = os.environ.get("LAB_TERRAFORM_ENVIRONMENTS", "dev").split(",")
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +38,7 @@ def workspace(terraform: None, tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def cycles(terraform: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Cycle]]:
     """The life of each environment that was asked for: all begin at once, and are waited for when they are needed."""
-    started = {name: Started.now(name, tmp_path_factory.mktemp(name)) for name in _WANTED}
+    started = {name: Started.now(name, tmp_path_factory.mktemp(name)) for name in WANTED}
     try:
         yield functools.cache(lambda name: started[name].seen())
     finally:
@@ -67,7 +63,7 @@ def _needs_cycle(item: pytest.Item) -> bool:
     return "cycles" in getattr(item, "fixturenames", ())
 
 
-@pytest.fixture(params=_WANTED)
+@pytest.fixture(params=WANTED)
 def cycle(request: pytest.FixtureRequest, cycles: Callable[[str], Cycle]) -> Cycle:
     """Each environment that was asked for."""
     return cycles(request.param)

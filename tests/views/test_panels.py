@@ -12,10 +12,12 @@ from lab.base.runs import Run, RunStatus, Step
 from lab.commands.once import text_lines
 from lab.governance.ledger import Fault
 from lab.observe.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
+from lab.recording.marks import news
 from lab.views import PARTS, View, banner, title_line
-from lab.views.cells import Line, PanelState, PanelView, Tone, width_of
+from lab.views.cells import Line, PanelState, PanelView, Tone, fit, lay_out, width_of
 from lab.views.frame import standing
 from lab.views.models_panel import APPROVAL
+from lab.views.needs import needs
 from lab.views.probe_history import KEPT, History
 from lab.views.runs_panel import STATUS
 from lab.views.view import LEDGER_STATUS, health_mark, lab_is_down
@@ -109,6 +111,72 @@ def test_banner_says_how_to_start_a_lab_that_is_not_up() -> None:
     assert banner(view_of(snapshots.DRIFTED)) == ()
 
 
+def loud(view: View) -> set[Tone]:
+    """The tones of alarm among all that the screen says of services and panels."""
+    shown = {name: PARTS[name].panel(view) for name in PARTS}
+    lines = [title_line(view, 200), banner(view), *(one.status for name, one in shown.items() if name != "drift")]
+    lines += [cell.spans for row in shown["services"].rows for cell in row.cells.values()]
+    lines += [row.spill[1].spans for row in shown["services"].rows if row.spill]
+    lines += [line for name in ("runs", "models") for line in shown[name].message]
+    return {span.tone for line in lines for span in line}
+
+
+def test_a_lab_that_was_never_started_has_not_failed() -> None:
+    view = view_of(snapshots.NEVER)
+    assert text(banner(view)).startswith("○ The lab mlops-lab was never started. Type invoke up, or : here")
+    assert standing(view)[1] == "never started"
+    assert not {Tone.BAD, Tone.WARN} & loud(view)
+    # A lab that was up once and isn't now may well have failed.
+    assert Tone.BAD in loud(view_of(snapshots.DOWN))
+
+
+def test_a_first_start_looks_like_a_start() -> None:
+    view = view_of(snapshots.STARTING)
+    assert text(banner(view)) == "◐ The lab is being started: 2 of 10 services are up."
+    assert standing(view)[1] == "starting"
+    assert Tone.BAD not in loud(view)
+    assert needs(view) == ()
+    for name, service in (("runs", "Dagster"), ("models", "MLflow")):
+        shown = PARTS[name].panel(view)
+        assert shown.state is PanelState.WAITING
+        assert texts(shown.message) == f"{service} is starting …"
+    # One that fails meanwhile isn't hidden by it.
+    failing = {"health": Health.DOWN, "awaited": False, "reason": "exited too quickly"}
+    services = snapshots.STARTING.services.map(
+        lambda states: tuple(replace(s, **failing) if s.name == "mlflow" else s for s in states)
+    )
+    failed = view_of(replace(snapshots.STARTING, services=services))
+    assert [need.said for need in needs(failed)] == ["MLflow down"]
+    assert PARTS["models"].panel(failed).state is PanelState.FAILED
+
+
+def test_what_was_asked_before_the_services_answered_is_no_alarm() -> None:
+    first = replace(snapshots.WAITING, runs=Slice(None, None, "The lab was never started.", snapshots.NOW))
+    shown = panel("runs", first)
+    assert shown.state is PanelState.WAITING
+    assert texts(shown.message) == "The lab was never started."
+
+
+def test_a_start_is_told_once_at_its_end() -> None:
+    up = snapshots.HEALTHY
+    assert news(snapshots.NEVER, snapshots.STARTING) == ()
+    assert news(snapshots.STARTING, up) == ((Tone.OK, "the lab is up"),)
+    assert news(up, up) == ()
+
+
+def test_a_reason_has_room_at_80_columns() -> None:
+    shown = panel("services", snapshots.DRIFTED)
+    row = next(row for row in shown.rows if row.key == "mlflow")
+    assert row.spill
+    room = fit(shown.columns, shown.rows, 36)
+    line = text(lay_out(row, room))
+    assert len(line[line.index("down") + 5 :].rstrip()) >= 12, line
+    # Where nothing is amiss, names are whole.
+    calm = panel("services", snapshots.HEALTHY)
+    widths = {one.column.key: one.width for one in fit(calm.columns, calm.rows, 36)}
+    assert widths["name"] >= 20
+
+
 def test_a_lab_that_a_person_took_down_is_no_failure() -> None:
     view = view_of(snapshots.TAKEN_DOWN)
     by = "aken down by ada.lovelace@example.com at 14:03"
@@ -126,7 +194,7 @@ def test_a_lab_that_a_person_took_down_is_no_failure() -> None:
     assert not {Tone.BAD, Tone.WARN} & {span.tone for line in shown for span in line}
     assert "Taken down by" in "".join(text(line) for line in text_lines(view, 180)[:2])
     assert services.rows[0].spill
-    assert services.rows[0].spill[1].text == f"stopped  t{by}"
+    assert services.rows[0].spill[1].text == f"stopped t{by}"
     for name in ("runs", "models", "audit", "drift"):
         assert panel(name, snapshots.TAKEN_DOWN).state is PanelState.PAST
         assert text(panel(name, snapshots.TAKEN_DOWN).status) == "as it was 12s ago"
@@ -159,7 +227,7 @@ def test_every_state_has_a_shape_of_its_own() -> None:
 def test_a_service_that_is_not_up_shows_its_reason_instead_of_figures() -> None:
     row = next(r for r in panel("services", snapshots.DRIFTED).rows if r.key == "mlflow")
     assert row.spill is not None
-    assert row.spill[1].text == "down     no answer within 2 s: connection refused"
+    assert row.spill[1].text == "down no answer within 2 s: connection refused"
     assert "MLflow: no answer" in text(panel("services", snapshots.DRIFTED).status)
 
 

@@ -9,6 +9,7 @@ from lab.config import LabConfig
 from lab.governance.cases.signing import Claimant, Signing, claimant, policy_problem
 from lab.governance.cases.trail import TrailReader, entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
+from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.approval_states import BaselineStatement, checked_reason
 from lab.governance.rules.identities import uncounted_remedy
 from lab.governance.rules.policy import Action, Actor
@@ -26,8 +27,12 @@ class Mandate:
 class BaselineApproval:
     """Asks the policy, and for a signature, about the baseline of one model. Methods raise LabError."""
 
-    def __init__(self, config: LabConfig, store: EntryStore, signing: Signing, model: str) -> None:
+    def __init__(
+        self, config: LabConfig, store: EntryStore, signing: Signing, model: str, trail: Ledger | None = None
+    ) -> None:
+        """`trail` is the writer, where several share one: each new one first has to find the trail's head."""
         self._config, self._store, self._signing, self._model = config, store, signing, model
+        self._trail = trail or ledger(config, store)
         needed = config.policy.signature_required(config.actor.environment)
         self._signs = needed or signing.chosen(config) is not None
 
@@ -96,4 +101,4 @@ class BaselineApproval:
         return entry_by_actor(self._config, Action.BASELINE, status, {**details, "model": self._model}, actor)
 
     def _append(self, entry: Entry) -> Entry:
-        return ledger(self._config, self._store).append(entry)
+        return self._trail.append(entry)

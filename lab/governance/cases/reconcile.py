@@ -14,7 +14,7 @@ from lab.governance.rules.approval_states import ALIASES
 from lab.governance.rules.history import History, Record
 from lab.governance.rules.registry_findings import BLOCKED, Finding, Kind, Registry, reconcile
 from lab.governance.rules.registry_tags import expected_tags, shortened
-from lab.models.model_folder import names_in
+from lab.models.listing import names_in
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 from lab.services.s3 import PIPELINE, S3, AuditStore

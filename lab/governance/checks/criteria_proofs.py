@@ -19,7 +19,8 @@ from lab.governance.rules.approval_states import PROBE
 from lab.governance.rules.criteria import TIERS, Criteria
 from lab.governance.rules.policy import Action, Actor, Environment, Policy
 from lab.models.groups import NONE
-from lab.models.model_folder import CONTRACT_FILE, Model
+from lab.models.listing import CONTRACT_FILE
+from lab.models.model_folder import Model
 
 # Numbers that no version of a lab has: those of the registrations that are played on the sandbox.
 _PLAYED = 900_000

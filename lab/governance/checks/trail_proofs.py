@@ -21,7 +21,7 @@ from lab.governance.ledger.retention import REMEDY
 from lab.governance.ledger.writer import verify_trail
 from lab.governance.rules.history import Fold, History
 from lab.governance.rules.registry_findings import BLOCKED, Finding, Kind, reconcile
-from lab.models.model_folder import names_in
+from lab.models.listing import names_in
 from lab.services import ssh
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from lab.base.errors import LabError, SettingsError, UsageError
 from lab.base.similar import meant
 from lab.models.contract import Contract
+from lab.models.listing import CONTRACT_FILE
 from lab.models.metrics import Task
-from lab.models.model_folder import CONTRACT_FILE, parse_contract, read_contract
+from lab.models.model_folder import parse_contract, read_contract
 from lab.models.proposal import train_template
 from lab.models.proposal.csv_batches import Say
 from lab.models.proposal.deciding import Decided, Look, decide

@@ -11,7 +11,7 @@ from lab.base.drift import Histogram, Profile, histograms
 from lab.base.errors import NotFound
 from lab.base.model_id import ModelId
 from lab.config import LabConfig
-from lab.models.model_folder import drift_limit, listed_models
+from lab.models.listing import drift_limit, listed_models
 from lab.observe.details.store_reading import TIMEOUT_S, StoreSource
 from lab.services.s3 import READER, S3
 

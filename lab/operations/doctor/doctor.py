@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,13 +14,10 @@ import psutil
 from lab.base.account import unprivileged
 from lab.base.errors import LabError
 from lab.config import LabConfig
-from lab.models.csv_text import HEAD, foreign
-from lab.models.dataset_csv import MAGIC
-from lab.models.model_folder import CONTRACT_FILE, models_in
 from lab.operations.doctor.doctor_alerts import examine_alerts
+from lab.operations.doctor.doctor_models import examine_models
 from lab.operations.doctor.doctor_ports import examine_ports, native_ports, published
 from lab.operations.doctor.finding import Finding, Verdict
-from lab.operations.model_environments import state_of
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.binaries.packages import ALERTMANAGER, GRAFANA, PROMETHEUS
 from lab.runtime.compose.engine import answers
@@ -34,8 +30,11 @@ NEEDED_MEMORY = 2 << 30
 NEEDED_DISK = 2 << 30
 
 
-def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
-    """Looks at everything that `up` needs on this host; a few hundred milliseconds, changes nothing."""
+def examine(config: LabConfig, binaries: Resolver, whole: bool = True) -> tuple[Finding, ...]:
+    """Looks at everything that `up` needs on this host; a few hundred milliseconds, changes nothing.
+
+    Unless `whole`, at what can fail only: the rest costs questions and large files, more of them with more models.
+    """
     if runtime_name(config) == COMPOSE:
         from lab.operations.doctor.doctor_compose import examine_containers
 
@@ -44,7 +43,7 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
             _python(),
             *engine,
             *examine_ports(config, mine.__contains__, published()),
-            *_places(config),
+            *_places(config, whole),
             examine_alerts(config),
         )
     mine_here = {process.pid for process in owned(config.home)}
@@ -53,26 +52,25 @@ def examine(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
         *native_ports(config, mine_here, binaries),
         _memory(bool(mine_here)),
         _open_files(),
-        *_places(config),
+        *_places(config, whole),
         *_binaries(binaries),
         examine_alerts(config, binaries),
         *_store(config),
         *_root(),
-        _engine(),
+        *([_engine()] if whole else ()),
     )
 
 
-def _places(config: LabConfig) -> tuple[Finding, ...]:
-    from lab.operations.doctor.doctor_mlflow import examine_mlflow
+def _places(config: LabConfig, whole: bool) -> Iterator[Finding]:
+    yield _disk(config.home)
+    yield _home(config)
+    yield from _settings(config.env_file)
+    yield from examine_models(config, whole)
+    if whole:
+        from lab.operations.doctor.doctor_mlflow import examine_mlflow
 
-    return (
-        _disk(config.home),
-        _home(config),
-        *_settings(config.env_file),
-        *_model(config),
-        _signing(),
-        *examine_mlflow(config),
-    )
+        yield _signing()
+        yield from examine_mlflow(config)
 
 
 def _python() -> Finding:
@@ -138,41 +136,6 @@ def _settings(path: Path) -> Iterator[Finding]:
     elif not os.access(path.parent, os.W_OK):
         remedy = "Set LAB_ENV_FILE to a file in a folder of your own."
         yield Finding("settings", Verdict.FAIL, f"{path} can't be written", remedy)
-
-
-def _model(config: LabConfig) -> Iterator[Finding]:
-    """Each model's contract, and the data set that it speaks of."""
-    models = models_in(config.pipelines)
-    # Without a sound one there is nothing to train; otherwise a broken one is its own concern.
-    broken = Verdict.WARN if models.sound else Verdict.FAIL
-    for one in models.broken:
-        yield Finding("model", broken, f"{one.slug}: {one.problem.message}", one.problem.remedy)
-    if not models.sound and not models.broken:
-        remedy = "Make one: `invoke new-model NAME --data FILE --target COLUMN`."
-        yield Finding("model", Verdict.FAIL, f"there is no model in {config.pipelines}", remedy)
-    for model in models.sound:
-        yield Finding("model", Verdict.OK, f"{model.contract.name}, in {model.folder}")
-        if state := state_of(config, model):
-            detail = state.problem or f"of {model.contract.name}: {state}, lock {state.lock_hash[:12]}"
-            yield Finding("packages", Verdict.WARN if state.problem else Verdict.OK, detail, state.remedy)
-        if model.data.startswith("s3://"):
-            continue
-        path = Path(model.data) if model.data else config.data_path
-        remedy = f"Mend `data` in {model.folder / CONTRACT_FILE}." if model.data else "Set DATA_PATH to a CSV file."
-        found = _data(path, tuple(model.contract.columns), remedy)
-        mild = found.verdict is Verdict.FAIL and not model.id.default
-        yield replace(found, verdict=Verdict.WARN) if mild else found
-
-
-def _data(path: Path, columns: Sequence[str], remedy: str) -> Finding:
-    if not (path.is_file() and os.access(path, os.R_OK)):
-        return Finding("data set", Verdict.FAIL, f"{path} is not a readable file", remedy)
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    said = "" if head.startswith(MAGIC) else foreign(head, columns)
-    if said:
-        return Finding("data set", Verdict.FAIL, f"{path}: {said}", remedy)
-    return Finding("data set", Verdict.OK, str(path))
 
 
 def _binaries(binaries: Resolver) -> Iterator[Finding]:

@@ -29,7 +29,8 @@ def ports(config: LabConfig, binaries: Resolver) -> tuple[Finding, ...]:
 
 
 def native_ports(config: LabConfig, mine: set[int], binaries: Resolver) -> Iterator[Finding]:
-    return examine_ports(config, lambda port: _held_by(port, mine, config.home), _every_port(binaries.given_up()))
+    holders = Holders(mine, config.home)
+    return examine_ports(config, holders.are_mine, _every_port(binaries.given_up()))
 
 
 def _every_port(without: Collection[Service]) -> Mapping[str, int]:
@@ -95,12 +96,22 @@ def is_taken(port: int) -> bool:
     return False
 
 
-def _held_by(port: int, mine: set[int], home: Path) -> bool:
-    holders = {process.pid for process in neighbours.listeners(port)}
-    if mine.isdisjoint(holders):
-        # Another command may be bringing the same lab up just now.
-        mine.update(process.pid for process in owned(home))
-    return not mine.isdisjoint(holders)
+class Holders:
+    """Who listens at the ports: looked up once for all of them, and again for one that no process of the lab holds."""
+
+    def __init__(self, mine: set[int], home: Path) -> None:
+        self._mine, self._home = mine, home
+        self._known: dict[int, set[int]] | None = None
+
+    def are_mine(self, port: int) -> bool:
+        """Whether a process of the lab listens at a port that is taken."""
+        if self._known is None:
+            self._known = neighbours.listening_pids()
+        if self._mine.isdisjoint(self._known.get(port, ())):
+            # Another command may be bringing the same lab up just now.
+            self._known = neighbours.listening_pids()
+            self._mine.update(process.pid for process in owned(self._home))
+        return not self._mine.isdisjoint(self._known.get(port, ()))
 
 
 def _holder(port: int) -> str:

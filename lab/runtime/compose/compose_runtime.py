@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.base.catalogue import CATALOGUE, ProcessFact, Service, stop_order
 from lab.base.errors import LabError, StartupFailed
 from lab.config import LabConfig
-from lab.runtime import isolation, stopped_services
+from lab.runtime import isolation, stopped_services, under_way
 from lab.runtime.compose import compose_changes, compose_files
 from lab.runtime.compose.compose_files import PROVISION, Stack
 from lab.runtime.compose.container_facts import process_fact
@@ -87,6 +87,7 @@ class ComposeRuntime:
         claim = self._in_engine().claim()
         self._lock.acquire(note)
         write_mark(self._config, COMPOSE, self.stack.store, claim.lab_id)
+        under_way.begin(self._config.home, only)
         stopped_services.forget_down(self._config.home)
         self._ensure_images(note)
         # Only now is it known which services have an image.
@@ -139,6 +140,7 @@ class ComposeRuntime:
             Compose(stack.variables_file).run("down", "--remove-orphans")
 
     def release(self) -> None:
+        under_way.end(self._config.home)
         self._lock.release()
 
     def start(self, service: Service) -> None:
@@ -272,6 +274,7 @@ class ComposeRuntime:
         stops = stopped_services.read(self._config.home) if alone else {}
         down = stopped_services.taken_down(self._config.home)
         cores, measured_at = self._containers.cores(), self._containers.measured_at
+        awaited = under_way.awaited(self._config.home)
         facts = {}
         for spec in CATALOGUE:
             if spec.name in missing:
@@ -281,7 +284,8 @@ class ComposeRuntime:
                 fact = process_fact(container := found.get(spec.name), memory, alone, cores, measured_at)
                 if container and container.running:
                     fact = replace(fact, cpu_s=self._containers.spent().get(container.id))
-                facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
+                fact = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
+                facts[spec.name] = under_way.explained(fact, spec.name, awaited)
         return facts
 
     def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:

@@ -15,7 +15,7 @@ from lab.base.catalogue import CATALOGUE, ProcessFact, Service, stop_order
 from lab.base.errors import LabError, ServiceUnavailable
 from lab.base.log_lines import newer
 from lab.config import LabConfig
-from lab.runtime import isolation, stopped_services
+from lab.runtime import isolation, stopped_services, under_way
 from lab.runtime.binaries import NotInstalled, Resolver
 from lab.runtime.credentials import ensure_pair
 from lab.runtime.lab_marker import NATIVE, SEAWEEDFS, refuse_other_ports, write_mark
@@ -79,6 +79,7 @@ class NativeRuntime:
         isolation.refuse(self._config)
         self._lock.acquire(note)
         write_mark(self._config, NATIVE, SEAWEEDFS)
+        under_way.begin(self._config.home, only)
         for folder in self.layout.folders():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         refuse_foreign(self.layout.run)
@@ -114,6 +115,7 @@ class NativeRuntime:
             self.stop((service,))
 
     def release(self) -> None:
+        under_way.end(self._config.home)
         self._lock.release()
 
     def down(self, note: Note, by: str = "") -> bool:
@@ -152,6 +154,7 @@ class NativeRuntime:
         # In a lab that is down nothing else was stopped by itself.
         stops = stopped_services.read(self._config.home) if states else {}
         down = stopped_services.taken_down(self._config.home)
+        awaited = under_way.awaited(self._config.home)
         facts: dict[Service, ProcessFact] = {}
         for spec in CATALOGUE:
             if spec.name in absent:
@@ -160,7 +163,8 @@ class NativeRuntime:
                 )
             else:
                 fact = _fact(states.get(spec.name), restarts.get(spec.name, 0))
-                facts[spec.name] = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
+                fact = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
+                facts[spec.name] = under_way.explained(fact, spec.name, awaited)
         return self._meters.measured(facts) if measured else facts
 
     def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:

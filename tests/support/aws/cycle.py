@@ -17,6 +17,8 @@ from tests.support.aws.mistakes import MISTAKES
 from tests.support.aws.plan import Plan
 from tests.support.aws.terraform import Said, Workspace
 
+# dev, unless `invoke tf-test --every` asks for all.
+WANTED = os.environ.get("LAB_TERRAFORM_ENVIRONMENTS", "dev").split(",")
 RESULT, _LOG = "cycle.pickle", "cycle.log"
 # A quiet machine needs four minutes, most of which the provider waits.
 _DEADLINE_S = 1500.0
