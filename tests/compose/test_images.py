@@ -1,6 +1,6 @@
-"""The images that an air-gapped build makes, and the file that carries them to another machine."""
+"""The images that an air-gapped build makes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,6 @@ from docker.models.images import Image
 
 from lab.config import Secrets
 from lab.runtime.images.image_names import BASE, BUILD, EVERY, OURS, images, tag
-from tests.support import containers
 from tests.support.containers import STACK
 from tests.support.lab import LiveLab
 
@@ -124,51 +123,3 @@ def test_a_second_build_changes_nothing(stack: LiveLab, engine: DockerClient) ->
 
     assert {image: of(engine, image).id for image in EVERY} == before
     assert said.count("nothing changed") == len(EVERY)
-
-
-class TestBundle:
-    """A file with the images, loaded for another lab."""
-
-    @pytest.fixture(scope="class")
-    def file(self, stack: LiveLab, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        file = tmp_path_factory.mktemp("bundle") / "images.zip"
-        stack.invoke("bundle", "--output", str(file), timeout=1200)
-        return file
-
-    @pytest.fixture(scope="class")
-    def other(self, file: Path, engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveLab]:
-        name = "test-bundle"
-        with LiveLab.prepared(tmp_path_factory.mktemp("other"), name, **containers.variables()) as lab:
-            lab.invoke("build", "--bundle", str(file), timeout=1200)
-            yield lab
-        assert containers.everything(engine, name) == []
-
-    def test_it_brings_every_image(self, other: LiveLab, engine: DockerClient) -> None:
-        name = other.config.name
-        for image in EVERY:
-            loaded = of(engine, image, name)
-            assert loaded.attrs["RootFS"]["Layers"] == of(engine, image).attrs["RootFS"]["Layers"]
-            assert loaded.labels.get(containers.LAB) == (None if image in {BASE, BUILD} else name)
-        assert images(other.config)["POSTGRES_IMAGE"] == f"mlops-lab/postgres:{name}"
-
-    def test_its_names_do_not_stay(self, other: LiveLab, engine: DockerClient) -> None:
-        names = [name for image in engine.images.list() for name in image.tags]
-
-        assert f"mlops-lab/base:{STACK}" in names
-        assert not [name for name in names if ":bundle-" in name]
-
-    def test_it_is_not_overwritten_unless_that_is_asked_for(self, stack: LiveLab, file: Path) -> None:
-        before = file.stat()
-        refused = stack.invoke("bundle", "--output", str(file), check=False)
-
-        assert refused.returncode == 2
-        assert "--force" in refused.stderr
-        assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-
-    def test_from_it_images_are_built_without_any_source(self, other: LiveLab, engine: DockerClient) -> None:
-        """No package list, no index: what was loaded is all there is."""
-        before = of(engine, BASE, other.config.name).id
-        said = other.invoke("build", "--airgap", PIP_INDEX_URL="http://127.0.0.1:1").stdout
-
-        assert of(engine, BASE, other.config.name).id == before
-        assert "wheels" not in said
