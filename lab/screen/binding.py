@@ -1,6 +1,7 @@
 """The screen's key bindings: each has a name, by which a person may give it other keys."""
 
 import re
+from dataclasses import dataclass
 
 from textual.binding import Binding as _Binding
 from textual.binding import BindingType
@@ -13,10 +14,10 @@ def key_name(description: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", description.lower()).strip("-")
 
 
+@dataclass(frozen=True)
 class Binding(_Binding):
     """As Textual's; the id, by which a keymap finds it, is the name of what it does.
 
-    No data class of its own, which would be made all over again for no field more: Textual's is one.
     What has the same words in two places is the same thing to a person, and moves with one line of the configuration.
     """
 

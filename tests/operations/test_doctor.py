@@ -155,7 +155,7 @@ def test_an_offset_is_offered_that_no_lab_known_here_has_be_it_up_or_down(tmp_pa
     with reserved_port() as port, listening_for(home, port):
         another = free_offset()
     assert offered % OFFSET_STEP == another % OFFSET_STEP == 0
-    assert not ports_at(another) & ports_at(offered + 2000)
+    assert not {*ports_at(another)} & {*ports_at(offered + 2000)}
 
 
 @contextmanager

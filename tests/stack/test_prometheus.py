@@ -11,7 +11,8 @@ from prometheus_client import generate_latest
 from exporters.backup_metrics import BackupCollector
 from exporters.bucket_metrics import BucketCollector, BucketStatus
 from exporters.dagster_metrics import DagsterCollector, DagsterStatus, DashboardWatch
-from exporters.drift_monitor import DriftCollector, DriftStatus
+from exporters.drift_monitor import DriftStatus
+from exporters.drift_monitor import collectors as of_drift
 from exporters.entry_validator import EntryValidityCollector, Validated
 from exporters.governance_metrics import GovernanceCollector, RegistryStatus
 from exporters.machine_metrics import MachineCollector
@@ -93,7 +94,7 @@ def exporters() -> dict[str, Exporter]:
         BackupCollector(ROOT),
     ]
     collectors: dict[str, list[Any]] = {
-        "drift": [DriftCollector(lambda: {"M": DriftStatus(report, 1)}, 30)],
+        "drift": list(of_drift(lambda: {"M": DriftStatus(report, 1)}, 30)),
         "dagster": [
             DagsterCollector(lambda: DagsterStatus(True, 0.1, True, dashboard), watch),
             PostgresCollector(database),
