@@ -44,7 +44,7 @@ def test_once_on_a_lab_that_is_not_up_prints_what_it_knows_and_what_to_type(nowh
     found = run("--once", env=nowhere)
     assert found.returncode == 1
     assert "The lab nowhere was never started." in found.stdout
-    assert "✗ PostgreSQL" in found.stdout
+    assert "○ PostgreSQL" in found.stdout
     assert found.stderr == "error: The lab nowhere isn't up.\n  → Type `invoke up`.\n"
 
 
