@@ -59,7 +59,9 @@ def _models(versions: Sequence[ModelVersion], view: View) -> PanelView:
 
 def _rows(versions: Sequence[ModelVersion], decisive: dict[str, str], view: View) -> Iterator[Row]:
     place, best = {name: index for index, name in enumerate(names(view.snapshot))}, champions(versions)
-    for model, found in groupby(sorted(versions, key=lambda one: place[one.name]), key=lambda one: one.name):
+    # What a verification registered for a moment hides nothing that people work on.
+    ordered = sorted(versions, key=lambda one: (place[one.name], is_probe(one)))
+    for model, found in groupby(ordered, key=lambda one: one.name):
         listed = list(found)
         if view.several:
             yield _heading(model, listed, best.get(model), decisive[model])
@@ -68,8 +70,7 @@ def _rows(versions: Sequence[ModelVersion], decisive: dict[str, str], view: View
 
 def _heading(model: str, versions: Sequence[ModelVersion], champion: ModelVersion | None, metric: str) -> Row:
     """Says how the model stands: its champion, and the state of the newest version."""
-    # What a verification registered for a moment says nothing of the model.
-    newest = next((one for one in versions if one.tags.get("owner") != PROBE), versions[0])
+    newest = versions[0]
     best = Span(" · no champion", Tone.MUTED)
     if champion:
         best = Span(f" · champion v{formats.clean(champion.version)}", Tone.OK)
@@ -105,6 +106,11 @@ def _row(of: Same[ModelVersion], best: Same[ModelVersion | None], metric: str, w
         "age": cell(age, Tone.MUTED),
     }
     return Row(version_key(version), cells)
+
+
+def is_probe(version: ModelVersion) -> bool:
+    """Whether a verification registered it to try a guardrail."""
+    return version.tags.get("owner") == PROBE
 
 
 def version_key(version: ModelVersion) -> str:

@@ -62,7 +62,9 @@ def _runs(value: RunsView, view: View) -> PanelView:
     status: Line = (Span(f"{active} active", Tone.ACCENT), Span(" · ", Tone.MUTED)) if active else ()
     status = (*status, *schedule_line(value.schedule, view))
     blocked = blocked_runs(view)
-    rows = tuple(_run(run, blocked, view) for run in value.runs)
+    # The ended ones of a verification hide nothing that people started.
+    listed = sorted(value.runs, key=lambda run: run.status.finished and _is_probe(run))
+    rows = tuple(_run(run, blocked, view) for run in listed)
     columns = (*COLUMNS[:2], MODEL, *COLUMNS[2:]) if view.several else COLUMNS
     return PanelView("", status, columns=columns, rows=rows)
 

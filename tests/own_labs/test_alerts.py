@@ -83,7 +83,8 @@ def tried(told: Told) -> tuple[int, dict[str, tuple[str, int | None]]]:
 
 def test_alert_test_says_what_each_receiver_answered(told: Told) -> None:
     assert tried(told) == (0, dict.fromkeys(("slack", "webhook", "email", "watchdog"), ("sent", None)))
-    assert "AlertTest" in told.mail.messages[-1]
+    # A service that took long to start has alerts of its own.
+    assert any("AlertTest" in mail for mail in told.mail.messages)
     assert told.chat.messages[-1][0] == "/very-secret"
 
     told.people.status, told.chat.status, told.mail.refusing = 500, 404, True
