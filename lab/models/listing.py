@@ -12,6 +12,7 @@ from lab.base.errors import LabError
 from lab.base.model_id import ModelId, is_slug
 from lab.base.names import is_model_name
 from lab.models.metrics import METRICS, usual
+from lab.models.yaml_text import composed
 
 if TYPE_CHECKING:
     import yaml
@@ -109,7 +110,6 @@ def told_in(content: bytes, *keys: str) -> dict[str, Any]:
     if node is None or not _is_mapping(node):
         return {}
     with _as_yaml():
-        loader.flatten_mapping(node)
         chosen = {str(key.value): value for key, value in node.value if str(key.value) in keys}
         return {key: loader.construct_object(value, deep=True) for key, value in chosen.items()}
 
@@ -122,12 +122,8 @@ def loaded(content: bytes) -> tuple[Any, "yaml.Node | None"]:
 
 
 def _composed(content: bytes) -> tuple[Any, "yaml.Node | None"]:
-    import yaml
-
     with _as_yaml():
-        # The C library's loader takes a tenth of the time, where PyYAML has it.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
-        return loader, loader.get_single_node()
+        return composed(content)
 
 
 def _is_mapping(node: "yaml.Node") -> bool:

@@ -11,6 +11,9 @@ from lab.models.listing import MOST_MODELS, drift_limit, listed_models, names_in
 from lab.models.model_folder import Models, models_in, the_model
 from tests.support.contracts import write_model
 
+# Each line has twice as much as the one before, of which a thousand million values come.
+DOUBLING = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 31))
+
 
 def test_a_lab_without_models_says_so(tmp_path: Path) -> None:
     assert models_in(tmp_path) == Models((), ())
@@ -91,6 +94,11 @@ def test_a_name_that_is_anothers_folder_is_refused_as_commands_take_either(
         ("", "the contract"),
         ("name: Broken\nversion: 1\n", "field required"),
         ("name: 1 Broken\n", "field required"),
+        # More than the stack of a process holds.
+        pytest.param("columns: " + "[" * 100_000, "values are nested too deep", id="deep"),
+        pytest.param("columns: " + "{a: " * 100_000, "values are nested too deep", id="deep mappings"),
+        pytest.param(DOUBLING, "a merge is not allowed here", id="doubling"),
+        pytest.param(DOUBLING.replace("<<", "!!merge x"), "a merge is not allowed here", id="tagged"),
     ],
 )
 def test_a_broken_contract_is_its_own_concern(tmp_path: Path, text: str, said: str) -> None:

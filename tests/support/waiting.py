@@ -7,7 +7,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 # Seconds between two looks, and how many times as long as a look took it is, within these.
-_OFTEN_S, _SELDOM_S, _TIMES = 0.1, 1.0, 4.0
+_OFTEN_S, _SELDOM_S, _TIMES = 0.1, 2.0, 6.0
 
 
 def eventually(

@@ -26,6 +26,7 @@ from lab.governance.rules.policy import (
     parse_roles,
 )
 from lab.models.groups import MEASURES
+from lab.models.yaml_text import check, loader_type
 
 if TYPE_CHECKING:
     import yaml
@@ -241,6 +242,7 @@ def _load(path: Path) -> object:
     if len(body) > MAX_BYTES:
         raise SettingsError(f"{path} is longer than {MAX_BYTES} bytes.", "Set POLICY_PATH to a policy file.")
     try:
+        check(body, aliases=False)
         return yaml.load(body, Loader=_strict_loader())  # noqa: S506 - a SafeLoader that refuses even more
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as err:
         reason = " ".join(str(err).split())
@@ -248,23 +250,16 @@ def _load(path: Path) -> object:
 
 
 def _strict_loader() -> "type[yaml.SafeLoader]":
-    """YAML without what lets a file say something else than it seems to: repeated keys, aliases and merges."""
+    """YAML without repeated keys, which let a file say something else than it seems to."""
     import yaml
 
-    class Strict(yaml.SafeLoader):
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.composer.ComposerError(None, None, "an alias is not allowed here", self.get_mark())
-            return super().compose_node(parent, index)
-
+    class Strict(loader_type()):  # type: ignore[misc] - one of two classes, of which it is known at run time
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             seen: set[str] = set()
             for key, _ in node.value:
                 if str(key.value) in seen:
                     message = f"the key {key.value!r} is there twice"
                     raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
-                if key.tag == "tag:yaml.org,2002:merge":
-                    raise yaml.constructor.ConstructorError(None, None, "a merge is not allowed here", key.start_mark)
                 seen.add(str(key.value))
             return super().construct_mapping(node, deep)
 

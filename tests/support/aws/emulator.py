@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import httpx
 
+from lab.services.http import trusted
 from tests.support.ports import reserved_port
 from tests.support.waiting import eventually
 
@@ -120,7 +121,7 @@ def _clean(environ: Mapping[str, str]) -> dict[str, str]:
 def _answers(process: "subprocess.Popen[bytes]", url: str, log: Path) -> bool:
     assert process.poll() is None, f"the emulator ended at once:\n{log.read_text()}"
     try:
-        return httpx.get(f"{url}/moto-api/", timeout=5).status_code < 500
+        return httpx.get(f"{url}/moto-api/", timeout=5, verify=trusted(url)).status_code < 500
     except httpx.TransportError:
         return False
 
