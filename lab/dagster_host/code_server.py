@@ -108,7 +108,7 @@ class Keeper:
             self._retire(old)
 
     def _start(self, files: Mapping[str, bytes], *, lazy: bool) -> tuple[int, int | None]:
-        """Forks a server of this code; its process id, and None when it has loaded, or the status with which it ended."""
+        """Forks a server of this code; its process id, and None when it has loaded, or its exit status."""
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:

@@ -86,7 +86,8 @@ def _names(body: "Sequence[ast.stmt]") -> Iterator[str]:
         else:
             yield from (one.id for one in ast.walk(node) if isinstance(one, ast.Name))
             inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt | ast.ExceptHandler)]
-            yield from (name for one in inner for name in _names([one] if isinstance(one, ast.stmt) else one.body))
+            for one in inner:
+                yield from _names([one] if isinstance(one, ast.stmt) else one.body)
 
 
 def _imports(body: "Sequence[ast.stmt]") -> Iterator[str]:
@@ -105,7 +106,9 @@ def _missing(folder: Path, imports: Sequence[str]) -> str:
     # A model with packages of its own has others.
     if not absent or (folder / PACKAGES_FILE).exists() or not _is_there(_TRAINING):
         return ""
-    return f"{_said(folder / CODE_FILE)} imports {absent[0]}, which isn't installed. Give the model packages of its own."
+    return (
+        f"{_said(folder / CODE_FILE)} imports {absent[0]}, which isn't installed. Give the model packages of its own."
+    )
 
 
 def _is_there(package: str) -> bool:

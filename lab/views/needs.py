@@ -43,7 +43,8 @@ def _needs(of: Same[Snapshot]) -> tuple[Need, ...]:
     view = View(of.value, datetime.fromtimestamp(0, UTC))
     if view.lab_down:
         return ()
-    return (*_services(view), *_alerts(view), *_trail(view), *_drift(view), *_broken(view), *_versions(view), *_unfinished(view))
+    found = (_services, _alerts, _trail, _drift, _broken, _versions, _unfinished)
+    return tuple(need for one in found for need in one(view))
 
 
 def worst(found: tuple[Need, ...]) -> Tone:

@@ -22,7 +22,7 @@ def step_asset(
 
 
 def _signed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with its signature at hand: Dagster looks at it sixteen times, and all models' functions have one."""
+    """The function with its signature at hand: Dagster looks at it again and again, and all models' have one."""
     code = function.__code__
     if code not in _SIGNATURES:
         _SIGNATURES[code] = inspect.signature(function)
