@@ -14,17 +14,18 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.base.source_code import stamps
+from lab.base.source_code import fingerprint, stamps
 from lab.dagster_host import source_snapshot
 from lab.dagster_host.code_location import Address, is_the_codes, serve
 from lab.dagster_host.keeping import kept
 from lab.dagster_host.parent_watch import GRACE_S, ParentWatch
 
-# Seconds between two looks at the files, and between those that tell whether a change is complete.
-POLL_S, SETTLED_S = 0.5, 0.2
+# Seconds between two looks at the files, and between those that tell whether a change is complete. Files that were just
+# saved are read twice besides, 0.1 s apart.
+POLL_S, SETTLED_S = 0.5, 0.1
 # Seconds that definitions may take to load, a server to finish what it was asked, and trouble to pass that isn't the
 # code's, such as a database that isn't there yet.
 LOAD_DEADLINE_S, RETRY_S = 120.0, 2.0
@@ -70,14 +71,15 @@ class Keeper:
             self._take_in()
 
     def _take_in(self) -> None:
-        code = source_snapshot.prime(self._root)
+        files = source_snapshot.prime(self._root)
+        code = fingerprint(files)
         if self._server and code == self._served:
             if self._tried != code:
                 _say(f"the files are as they were: definitions of code {code[:12]} stay in service")
             self._tried = code
             return
         self._tried = code
-        pid, status = self._start(lazy=False)
+        pid, status = self._start(files, lazy=False)
         if status is None:
             self._replace(pid, code)
         elif status != _BAD_CODE:
@@ -86,7 +88,7 @@ class Keeper:
             _say(f"code {code[:12]} doesn't load: definitions of code {self._served[:12]} stay in service")
         else:
             _say(f"code {code[:12]} doesn't load, and no other is in service: serving the error")
-            pid, status = self._start(lazy=True)
+            pid, status = self._start(files, lazy=True)
             if status is None:
                 self._replace(pid, "")
             else:
@@ -105,13 +107,13 @@ class Keeper:
         if old:
             self._retire(old)
 
-    def _start(self, *, lazy: bool) -> tuple[int, int | None]:
-        """Forks a server; its process id, and None when it has loaded, or the status with which it ended."""
+    def _start(self, files: Mapping[str, bytes], *, lazy: bool) -> tuple[int, int | None]:
+        """Forks a server of this code; its process id, and None when it has loaded, or its exit status."""
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(read)
-            self._become_server(write, lazy=lazy)
+            self._become_server(write, files, lazy=lazy)
         os.close(write)
         deadline = time.monotonic() + LOAD_DEADLINE_S
         try:
@@ -128,13 +130,13 @@ class Keeper:
         os.waitpid(pid, 0)
         return pid, -signal.SIGKILL
 
-    def _become_server(self, ready: int, *, lazy: bool) -> None:
+    def _become_server(self, ready: int, files: Mapping[str, bytes], *, lazy: bool) -> None:
         status = 1
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             self._life.hold()
-            source_snapshot.take(self._root)
+            source_snapshot.take(self._root, files)
             serve(self._address, lambda: os.write(ready, b"1"), lazy=lazy)
             status = 0
         except BaseException as err:

@@ -60,8 +60,8 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-def prime(root: Path = ROOT) -> str:
-    """Compiles the code on disk ahead of forks; returns its fingerprint. What doesn't compile is left for later."""
+def prime(root: Path = ROOT) -> Mapping[str, bytes]:
+    """Compiles the code on disk ahead of forks; returns what was read. What doesn't compile is left for later."""
     read = sources(root)
     for path, body in read.items():
         if not path.endswith(".py"):
@@ -71,15 +71,16 @@ def prime(root: Path = ROOT) -> str:
         except (SyntaxError, ValueError):
             # The process that imports it reports it.
             continue
-    return fingerprint(read)
+    return read
 
 
-def take(root: Path = ROOT) -> str:
+def take(root: Path = ROOT, read: Mapping[str, bytes] | None = None) -> str:
     """Reads the code on disk, forgets what was imported of it, and returns its fingerprint.
 
-    To be called once, by a process that is to execute it; the environment has the fingerprint, too.
+    To be called once, by a process that is to execute it; the environment has the fingerprint, too. Who has `read` the
+    code a moment ago gives it: files that were just saved are waited for once, and not again.
     """
-    read = sources(root)
+    read = sources(root) if read is None else read
     _held.update({os.path.realpath(root / path): body for path, body in read.items()})
     sys.meta_path.insert(0, _Finder(_held))
     for name in [name for name in sys.modules if name.partition(".")[0] in _PACKAGES]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,14 @@ MOST_MODELS = 200
 
 @dataclass(frozen=True)
 class Listed:
-    """A model as its contract tells of it; no name where none can be read. `decisive` is the metric that decides."""
+    """A model as its contract tells of it; no name where none can be read. `decisive` is the metric that decides.
+
+    `data` is where its data set is, s3://bucket/key or an absolute path; empty: where DATA_PATH says.
+    """
 
     id: ModelId
     decisive: str = ""
+    data: str = ""
 
 
 def contract_files(pipelines: Path) -> list[Path]:
@@ -47,7 +51,7 @@ def glance(pipelines: Path) -> tuple[Listed, ...]:
         if one.id.name and one.id.name not in found and is_slug(one.id.slug):
             taken = any(known.id.default for known in found.values())
             name = ModelId(one.id.name, one.id.slug, one.id.default and not taken)
-            found[one.id.name] = Listed(name, one.decisive)
+            found[one.id.name] = replace(one, id=name)
     return tuple(found.values())
 
 
@@ -82,13 +86,20 @@ def listed(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> Liste
     """What the contract at `path` says of itself. Raises nothing."""
     nothing = Listed(ModelId("", path.parent.name))
     try:
-        told = told_in(read(path), "name", "default", "task", "metrics", "primary")
+        told = told_in(read(path), "name", "default", "task", "metrics", "primary", "data")
     except (OSError, LabError, ValueError, RecursionError):
         return nothing
     name = told.get("name")
     if not isinstance(name, str) or not is_model_name(name):
         return nothing
-    return Listed(ModelId(name, path.parent.name, told.get("default") is True), _decisive(told))
+    named = told.get("data")
+    data = placed(path.parent, named) if isinstance(named, str) else ""
+    return Listed(ModelId(name, path.parent.name, told.get("default") is True), _decisive(told), data)
+
+
+def placed(folder: Path, data: str) -> str:
+    """Where a data set is that the contract in `folder` names."""
+    return data if not data or data.startswith("s3://") else str(folder.parent.parent / data)
 
 
 def _decisive(told: dict[str, Any]) -> str:

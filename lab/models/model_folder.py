@@ -10,7 +10,7 @@ from lab.base.errors import LabError, SettingsError, UsageError
 from lab.base.model_id import SLUG_RULE, ModelId, is_slug
 from lab.base.names import shown
 from lab.base.similar import meant
-from lab.models.listing import CONTRACT_FILE, MOST_MODELS, contract_files, listed, loaded
+from lab.models.listing import CONTRACT_FILE, MOST_MODELS, contract_files, listed, loaded, placed
 
 if TYPE_CHECKING:
     import yaml
@@ -37,8 +37,7 @@ class Model:
     @property
     def data(self) -> str:
         """Where its data set is, s3://bucket/key or an absolute path; empty: where DATA_PATH says."""
-        named = self.contract.data
-        return named if not named or named.startswith("s3://") else str(self.folder.parent.parent / named)
+        return placed(self.folder, self.contract.data)
 
     @property
     def id(self) -> ModelId:

@@ -12,6 +12,7 @@ from lab.config import LabConfig
 from lab.governance.rules.approval_states import ALIASES, PROBE
 from lab.governance.rules.registry_findings import Registry
 from lab.models.model_folder import Model, models_in
+from lab.models.soundness import trouble
 from lab.operations.model_environments import state_of
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
@@ -113,7 +114,7 @@ def _of_contract(config: LabConfig, model: Model) -> ModelState:
         str(contract.task),
         contract.schedule,
         contract.owner,
-        problem=f"{state.problem} {state.remedy}" if state and state.problem else "",
+        problem=f"{state.problem} {state.remedy}" if state and state.problem else trouble(model.folder, model.data),
         environment=str(state or ""),
     )
 

@@ -61,11 +61,22 @@ def _rows(versions: Sequence[ModelVersion], decisive: dict[str, str], view: View
     place, best = {name: index for index, name in enumerate(names(view.snapshot))}, champions(versions)
     # What a verification registered for a moment hides nothing that people work on.
     ordered = sorted(versions, key=lambda one: (place[one.name], is_probe(one)))
+    broken = {one.name: one.problem for one in view.snapshot.lab.models if one.problem}
+    # Nobody would see that they can't be trained before somebody tries to.
+    yield from (_broken(name, broken[name]) for name in sorted(broken.keys() - decisive.keys(), key=place.__getitem__))
     for model, found in groupby(ordered, key=lambda one: one.name):
         listed = list(found)
-        if view.several:
+        if model in broken:
+            yield _broken(model, broken[model])
+        elif view.several:
             yield _heading(model, listed, best.get(model), decisive[model])
         yield from (_version(one, best.get(model), decisive[model], view) for one in listed)
+
+
+def _broken(model: str, problem: str) -> Row:
+    """Says why the model can't be trained."""
+    spans = (Span(formats.clean(model), Tone.ACCENT), Span(f" ✗ can't be trained: {formats.clean(problem)}", Tone.BAD))
+    return Row(f"{model}/", {}, ("version", Cell(spans)), heading=True)
 
 
 def _heading(model: str, versions: Sequence[ModelVersion], champion: ModelVersion | None, metric: str) -> Row:
@@ -177,7 +188,10 @@ def detail(key: str, view: View) -> Detail | None:
     model, _, number = key.rpartition("/")
     if model and not number:
         base = view.service_url("mlflow")
-        return Detail(f"Model · {formats.clean(model)}", copy=model, url=f"{base}/#/models/{model}" if base else "")
+        url = f"{base}/#/models/{model}" if base else ""
+        problem = next((one.problem for one in view.snapshot.lab.models if one.name == model), "")
+        lines = ((Span(f"✗ can't be trained: {formats.clean(problem)}", Tone.BAD),),) if problem else ()
+        return Detail(f"Model · {formats.clean(model)}", lines, copy=model, url=url)
     version = next((v for v in view.snapshot.models.value or () if version_key(v) == key), None)
     if version is None:
         return None

@@ -43,7 +43,8 @@ def _needs(of: Same[Snapshot]) -> tuple[Need, ...]:
     view = View(of.value, datetime.fromtimestamp(0, UTC))
     if view.lab_down:
         return ()
-    return (*_services(view), *_alerts(view), *_trail(view), *_drift(view), *_versions(view), *_unfinished(view))
+    found = (_services, _alerts, _trail, _drift, _broken, _versions, _unfinished)
+    return tuple(need for one in found for need in one(view))
 
 
 def worst(found: tuple[Need, ...]) -> Tone:
@@ -110,6 +111,14 @@ def _drift(view: View) -> Iterator[Need]:
             key = f"model/{report.model}" if many else f"feature/{report.model}/{report.drifted[0]}"
             said = f"data of {formats.clean(report.model)} drifted" if many else "data drifted"
             yield Need("drift", key, said, "✗", Tone.WARN)
+
+
+def _broken(view: View) -> Iterator[Need]:
+    """Models that can't be trained, once there is a list with their rows."""
+    if view.snapshot.models.value is not None:
+        for one in view.snapshot.lab.models:
+            if one.problem:
+                yield Need("models", f"{one.name}/", f"{formats.clean(one.name)} can't be trained", "✗", Tone.WARN)
 
 
 def _versions(view: View) -> Iterator[Need]:

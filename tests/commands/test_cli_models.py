@@ -51,6 +51,21 @@ async def test_models_are_listed_of_a_lab_that_is_down(lab: LabConfig, capsys: p
     assert "versions are unknown" in shown
 
 
+async def test_code_and_data_that_cannot_be_used_are_named_before_anybody_trains(
+    lab: LabConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lab.pipelines / "churn" / "train.py").write_text("def fit(:\n")
+    write_model(lab.pipelines, "prices", "Prices", data="data/absent.csv")
+    found = await list_models(lab)
+    problems = {one.name: one.problem for one in found.models}
+    assert problems["Churn"] == "churn/train.py, line 1: invalid syntax. Mend it there."
+    assert problems["Prices"].startswith(f"Can't read its data, {lab.pipelines.parent / 'data/absent.csv'}:")
+    assert problems["Fraud"] == ""
+    assert training_commands.unsound(found) == 1
+    training_commands.print_models(found)
+    assert "Churn: churn/train.py, line 1" in capsys.readouterr().out
+
+
 async def test_models_are_listed_with_how_their_versions_stand(
     lab: LabConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,14 @@ def test_what_is_saved_after_the_taking_is_not_executed(tmp_path: Path) -> None:
     assert said(project(tmp_path), script) == "old"
 
 
+def test_what_was_read_ahead_is_executed_and_not_read_again(tmp_path: Path) -> None:
+    script = (
+        "files = source_snapshot.prime()\n" + EDIT + "source_snapshot.take(read=files)\n"
+        "from pipelines import later; print(later.TEXT)"
+    )
+    assert said(project(tmp_path), script) == "old"
+
+
 def test_a_module_that_was_imported_before_is_executed_as_it_was_taken(tmp_path: Path) -> None:
     script = (
         "import pipelines.later\n" + EDIT + "source_snapshot.take()\nfrom pipelines import later; print(later.TEXT)"

@@ -201,15 +201,28 @@ def test_contracts_are_listed_by_one_look_at_each_and_none_while_they_stay(tmp_p
         write_model(tmp_path, f"m{number}", f"M{number}")
     with opened_files() as opened:
         first = model_infos(tmp_path)
-        assert opened["model.yaml"] == 3
+        assert (opened["model.yaml"], opened["train.py"]) == (3, 3)
         assert model_infos(tmp_path) == first
-    assert opened["model.yaml"] == 3
+    assert (opened["model.yaml"], opened["train.py"]) == (3, 3)
     assert [one.primary for one in first] == ["auc"] * 3
+
+
+def test_a_model_that_cannot_be_trained_says_so_and_its_neighbours_do_not(tmp_path: Path) -> None:
+    for number in range(3):
+        write_model(tmp_path, f"m{number}", f"M{number}")
+    assert [one.problem for one in model_infos(tmp_path)] == ["", "", ""]
+    (tmp_path / "m1" / "train.py").write_text("def fit(:\n")
+    assert [one.problem for one in model_infos(tmp_path)] == [
+        "",
+        "m1/train.py, line 1: invalid syntax. Mend it there.",
+        "",
+    ]
 
 
 def test_a_contract_says_which_model_is_meant_and_which_metric_decides(tmp_path: Path) -> None:
     assert model_infos(ROOT / "pipelines")[0] == ModelInfo("CreditRiskModel", default=True, primary="auc")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "model.yaml").write_text("name: Broken\ntask: sideways\n")
+    (tmp_path / "broken" / "train.py").write_text("def fit(frame, parameters, seed): ...\n")
     assert model_infos(tmp_path) == (ModelInfo("Broken"),)
     assert model_infos(tmp_path / "absent") == ()

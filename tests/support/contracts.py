@@ -41,5 +41,7 @@ def write_model(pipelines: Path, folder: str, name: str = "", text: str | None =
     lines = (
         f"{key}: {json.dumps(value) if value not in {'true', 'false'} else value}\n" for key, value in more.items()
     )
+    if not (made / "train.py").exists():
+        (made / "train.py").write_text("def fit(frame, parameters, seed): ...\n")
     (made / "model.yaml").write_text(_SMALL.format(name=name) + "".join(lines) if text is None else text)
     return made

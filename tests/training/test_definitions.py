@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from types import FrameType
 
 import dagster as dg
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from lab.base.errors import SettingsError
 from lab.base.runs import JOB, SCHEDULE, STEPS
 from lab.models.model_folder import Models, models_in
-from lab.training.definitions import of_models, schedule_status
+from lab.training.definitions import of_models, schedule_status, steps_of
 from pipelines.definitions import defs
 from tests.support.contracts import MODEL_ASSET, write_model
 
@@ -94,6 +96,26 @@ def test_what_dagster_asks_for_twice_is_made_once(several: Models, tmp_path: Pat
     first, again = (of_models(models, {}).assets or () for models in (several, models_in(tmp_path)))
     assert len(list(first)) == 12
     assert all(one is other for one, other in zip(first, again, strict=True))
+
+
+def test_a_further_models_steps_are_made_without_parsing_text_or_signatures(several: Models) -> None:
+    first, second, *_ = several.sound
+    steps_of(first)
+    called: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            called[f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}"] += 1
+
+    steps_of.cache_clear()
+    sys.setprofile(note)
+    try:
+        steps_of(second)
+    finally:
+        sys.setprofile(None)
+    # Dagster still looks at each function; what it finds was worked out for the first model.
+    assert called["inspect._signature_from_callable"] > 0
+    assert (called["inspect._signature_from_function"], called["parser.parse"]) == (0, 0)
 
 
 def test_a_changed_contract_is_made_anew(several: Models, tmp_path: Path) -> None:

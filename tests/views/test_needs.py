@@ -11,12 +11,12 @@ from lab.governance.ledger import AuditView, Status, seal
 from lab.governance.ledger import Fault as ChainFault
 from lab.governance.rules.approval_states import MOVES, PROBE
 from lab.governance.rules.policy import Action
-from lab.observe.snapshot import Health, RunsView, ServiceState, Slice, Snapshot
-from lab.views import title_line, waiting
+from lab.observe.snapshot import Health, ModelInfo, RunsView, ServiceState, Slice, Snapshot
+from lab.views import PARTS, title_line, waiting
 from lab.views.needs import needs, strip
 from lab.views.runs_panel import standing
 from tests.screen import snapshots
-from tests.views.test_panels import cells, panel, text, view_of
+from tests.views.test_panels import cells, panel, text, texts, view_of
 
 # Nothing of it needs anybody: every version was judged.
 CALM = replace(
@@ -112,6 +112,41 @@ def test_with_several_models_each_is_named() -> None:
         "house-prices v3 awaits approval by risk-officer",
         "CreditRiskModel v7 awaits approval by risk-officer",
     ]
+
+
+def with_trouble(snapshot: Snapshot, **problems: str) -> Snapshot:
+    """With models that can't be trained, after those that it has."""
+    more = tuple(ModelInfo(name, problem=problem) for name, problem in problems.items())
+    known = tuple(one for one in snapshot.lab.models if one.name not in problems)
+    return replace(snapshot, lab=replace(snapshot.lab, models=(*known, *more)))
+
+
+def test_a_model_that_cannot_be_trained_is_seen_before_anybody_tries() -> None:
+    said_of_it = "new/train.py, line 3: invalid syntax. Mend it there."
+    found = with_trouble(snapshots.MANY, New=said_of_it, CreditRiskModel="its data is gone")
+    assert [need.said for need in needs(view_of(found)) if "trained" in need.said] == [
+        "New can't be trained",
+        "CreditRiskModel can't be trained",
+    ]
+    shown = panel("models", found)
+    headings = {row.key: text(row.spill[1].spans) for row in shown.rows if row.heading and row.spill}
+    assert headings["New/"] == f"New ✗ can't be trained: {said_of_it}"
+    assert headings["CreditRiskModel/"] == "CreditRiskModel ✗ can't be trained: its data is gone"
+    assert "can't be" not in headings["house-prices/"]
+    detail = PARTS["models"].detail("New/", view_of(found))
+    assert detail is not None
+    assert said_of_it in texts(detail.lines)
+
+
+def test_a_lab_whose_only_model_cannot_be_trained_says_so_with_and_without_versions() -> None:
+    for models in (snapshots.HEALTHY.models, Slice((), snapshots.NOW)):
+        found = with_trouble(replace(snapshots.HEALTHY, models=models), CreditRiskModel="no function fit")
+        assert [need.key for need in needs(view_of(found)) if "trained" in need.said] == ["CreditRiskModel/"]
+        first = panel("models", found).rows[0]
+        assert first.spill
+        assert "no function fit" in text(first.spill[1].spans)
+    waiting_for_it = replace(found, models=Slice())
+    assert "CreditRiskModel can't be trained" not in said(waiting_for_it)
 
 
 BROKEN: dict[str, tuple[Callable[[AuditView], AuditView], str]] = {

@@ -22,6 +22,7 @@ from lab.training.data_store import DataStore, Storage
 from lab.training.governance_resource import Governance
 from lab.training.own_environment import loader
 from lab.training.step_environment import read_environment
+from lab.training.steps.step_asset import step_asset
 
 # Rows between two lines of a run's log.
 ROWS_A_LINE = 200_000
@@ -42,22 +43,20 @@ class IngestConfig(dg.Config):
 def ingest_step(keys: ModelKeys, model: Model | None = None) -> dg.AssetsDefinition:
     """The step of one model, whose `load` or contract may say where its data comes from."""
 
-    @dg.multi_asset(
-        name=keys.op(INGEST),
-        specs=[
-            dg.AssetSpec(
-                keys.data,
-                description="the data as it came, stored under its SHA-256",
-                owners=owners_of(model.contract) if model else (),
-                kinds={"s3", "csv"},
-            )
-        ],
-        group_name=keys.group,
+    @step_asset(
+        keys.op(INGEST),
+        "Stores the data set under its SHA-256 and hands on a reference to it.",
+        dg.AssetSpec(
+            keys.data,
+            description="the data as it came, stored under its SHA-256",
+            owners=owners_of(model.contract) if model else (),
+            kinds={"s3", "csv"},
+            group_name=keys.group,
+        ),
     )
     def ingest_data(
         context: dg.AssetExecutionContext, config: IngestConfig, governance: Governance, storage: Storage
     ) -> Iterator[dg.MaterializeResult[None]]:
-        """Stores the data set under its SHA-256 and hands on a reference to it."""
         yield from _ingested(context, config, governance, storage, keys, model)
 
     return ingest_data

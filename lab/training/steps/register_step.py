@@ -26,6 +26,7 @@ from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import Storage, lineage
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
+from lab.training.steps.step_asset import step_asset
 from lab.training.version_card import version_card
 
 if TYPE_CHECKING:
@@ -88,23 +89,21 @@ def register_step(keys: ModelKeys, contract: Contract) -> dg.AssetsDefinition:
     """The step of one model."""
     described = f"governed version in MLflow's registry: {contract.purpose}"
 
-    @dg.multi_asset(
-        name=keys.op(REGISTER),
-        specs=[
-            dg.AssetSpec(
-                keys.registered,
-                deps=[keys.candidate],
-                description=described,
-                owners=owners_of(contract),
-                kinds={"mlflow"},
-            )
-        ],
-        group_name=keys.group,
+    @step_asset(
+        keys.op(REGISTER),
+        "Registers the candidate, blocked from deployment until it is approved.",
+        dg.AssetSpec(
+            keys.registered,
+            deps=[keys.candidate],
+            description=described,
+            owners=owners_of(contract),
+            kinds={"mlflow"},
+            group_name=keys.group,
+        ),
     )
     def register_with_governance(
         context: dg.AssetExecutionContext, governance: Governance, storage: Storage
     ) -> Iterator[dg.MaterializeResult[None]]:
-        """Registers the candidate, blocked from deployment until it is approved."""
         yield from _registered(context, governance, storage, keys, contract)
 
     return register_with_governance

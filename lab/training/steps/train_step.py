@@ -23,29 +23,28 @@ from lab.training.governance_resource import Governance
 from lab.training.limits import limited
 from lab.training.own_environment import own_environment, trained
 from lab.training.step_environment import StepEnvironment, read_environment, the_model_here
+from lab.training.steps.step_asset import step_asset
 
 
 def train_step(keys: ModelKeys, model: Model) -> dg.AssetsDefinition:
     """The step of one model."""
     described = "trained model, logged to MLflow and not registered"
 
-    @dg.multi_asset(
-        name=keys.op(TRAIN),
-        specs=[
-            dg.AssetSpec(
-                keys.candidate,
-                deps=[keys.validated],
-                description=described,
-                owners=owners_of(model.contract),
-                kinds={"mlflow", "python"},
-            )
-        ],
-        group_name=keys.group,
+    @step_asset(
+        keys.op(TRAIN),
+        "Trains on a seeded split: the same data gives the same metrics.",
+        dg.AssetSpec(
+            keys.candidate,
+            deps=[keys.validated],
+            description=described,
+            owners=owners_of(model.contract),
+            kinds={"mlflow", "python"},
+            group_name=keys.group,
+        ),
     )
     def train_model(
         context: dg.AssetExecutionContext, governance: Governance, storage: Storage
     ) -> Iterator[dg.MaterializeResult[None]]:
-        """Trains on a seeded split: the same data gives the same metrics."""
         yield from _trained(context, governance, storage, keys, model)
 
     return train_model

@@ -24,6 +24,7 @@ from lab.training.dataset_checks import CHECKS, SIZE_RULE, VALUES_RULE, Validati
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
 from lab.training.steps.ingest_step import ROWS_A_LINE
+from lab.training.steps.step_asset import step_asset
 
 DRIFT_CHECK = "has_not_drifted"
 _PURPOSE = {
@@ -46,23 +47,21 @@ def validate_step(keys: ModelKeys, contract: Contract) -> dg.AssetsDefinition:
         description=f"no feature has a PSI above {contract.drift.psi:g} that chance doesn't explain",
     )
 
-    @dg.multi_asset(
-        name=keys.op(VALIDATE),
-        specs=[
-            dg.AssetSpec(
-                valid,
-                deps=[keys.data],
-                description="the data, which keeps every rule of the contract",
-                owners=owners_of(contract),
-                kinds={"s3", "csv"},
-                metadata={COLUMNS: column_schema(contract)},
-            )
-        ],
-        check_specs=[*checks, drift],
-        group_name=keys.group,
+    @step_asset(
+        keys.op(VALIDATE),
+        "Checks the ingested data set; a broken rule ends the run here.",
+        dg.AssetSpec(
+            valid,
+            deps=[keys.data],
+            description="the data, which keeps every rule of the contract",
+            owners=owners_of(contract),
+            kinds={"s3", "csv"},
+            metadata={COLUMNS: column_schema(contract)},
+            group_name=keys.group,
+        ),
+        [*checks, drift],
     )
     def validate_data(context: dg.AssetExecutionContext, governance: Governance, storage: Storage) -> Iterator[Result]:
-        """Checks the ingested data set; a broken rule ends the run here."""
         yield from _validated(context, governance, storage, keys, contract)
 
     return validate_data
