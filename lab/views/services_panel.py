@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lab.base.catalogue import landing
+from lab.base.catalogue import NEVER_STARTED, landing
 from lab.observe.snapshot import Health, ServiceState
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
@@ -82,7 +82,9 @@ def _service(state: ServiceState, cause: str, view: View) -> Row:
         "url": cell(formats.clean(state.url), Tone.MUTED),
     }
     spill = None
-    if state.health is not Health.UP and (said := cause or state.reason or state.remedy):
+    said = cause or state.reason or state.remedy
+    # Of a lab that was never started the state says it.
+    if state.health is not Health.UP and said and said != NEVER_STARTED:
         spill = (
             "state",
             Cell(
