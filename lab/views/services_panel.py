@@ -90,17 +90,18 @@ def _service(state: ServiceState, cause: str, view: View) -> Row:
             Cell(
                 (
                     Span(f"{word:<8} " if quiet is Tone.MUTED else f"{word} ", tone),
-                    Span(_brief(said, state.title), quiet),
+                    Span(_brief(said, state), quiet),
                 )
             ),
         )
     return Row(state.name, cells, spill)
 
 
-def _brief(said: str, title: str) -> str:
-    """A reason beside the service's name, which needn't say the name again."""
-    reason, name = formats.clean(said), formats.clean(title)
-    return reason.removeprefix(f"{name} ") or reason
+def _brief(said: str, state: ServiceState) -> str:
+    """A reason beside the service's name and state, which needn't say either again."""
+    reason, name = formats.clean(said), formats.clean(state.title)
+    brief = reason.removeprefix(f"{name} ")
+    return brief.removeprefix(f"is {state.health}: ") or reason
 
 
 def _restarts(count: int | None) -> Cell:

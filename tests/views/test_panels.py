@@ -463,3 +463,12 @@ def test_no_page_of_a_service_that_is_not_installed_is_opened() -> None:
     assert without.url.startswith("http://127.0.0.1:9090/graph?g0.expr=synthetic_data_feature_psi")
     assert with_it is not None
     assert with_it.url == "http://127.0.0.1:3030"
+
+
+def test_a_service_that_is_starting_says_so_once() -> None:
+    reason = "PostgreSQL is starting: the database system is starting up."
+    changed = {"health": Health.STARTING, "reason": reason}
+    services = snapshots.HEALTHY.services.map(lambda states: (replace(states[0], **changed), *states[1:]))
+    spill = panel("services", replace(snapshots.HEALTHY, services=services)).rows[0].spill
+    assert spill is not None
+    assert spill[1].text == "starting the database system is starting up."
