@@ -67,7 +67,7 @@ class Http:
             auth=auth,
             # A proxy for the internet must never be asked for a service on loopback.
             trust_env=False,
-            verify=_trusted(base_url),
+            verify=trusted(base_url),
             # Below uvicorn's 5 s, so that an idle connection is never reused while the server closes it.
             limits=httpx.Limits(max_connections=10, keepalive_expiry=3.0),
             headers={"Accept-Encoding": "identity", "User-Agent": "mlops-lab"},
@@ -201,7 +201,7 @@ def signed_in(
 
     class SignedIn(httpx.AsyncBaseTransport):
         def __init__(self) -> None:
-            self._inner = inner or httpx.AsyncHTTPTransport(verify=_trusted("https:"), trust_env=False)
+            self._inner = inner or httpx.AsyncHTTPTransport(verify=trusted("https:"), trust_env=False)
 
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             if request.url.scheme == "https" and request.url.host in hosts:
@@ -214,7 +214,7 @@ def signed_in(
     return SignedIn()
 
 
-def _trusted(base_url: str) -> ssl.SSLContext:
+def trusted(base_url: str) -> ssl.SSLContext:
     """Loading the system's certificates takes 40 ms that plain HTTP doesn't need; without them https fails closed."""
     if base_url.startswith("https:"):
         return ssl.create_default_context()

@@ -10,6 +10,7 @@ from lab.base.errors import LabError, NotFound, ServiceUnavailable
 from lab.governance.checks.proof import Check, Found, listed
 from lab.governance.checks.proof_clients import ProofClients
 from lab.runtime.neighbours import listening
+from lab.services.http import trusted
 from lab.services.postgres import connect
 from lab.services.s3 import ADMIN, MLFLOW, PIPELINE, READER, S3
 
@@ -136,7 +137,7 @@ class NetworkProofs:
         import httpx
 
         found = []
-        async with httpx.AsyncClient(trust_env=False, timeout=15) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=trusted("http:"), timeout=15) as client:
             for one in requests:
                 url = self._base(one) + one.path
                 try:

@@ -11,6 +11,7 @@ from lab.base.model_versions import deleted_experiment
 from lab.config import LabConfig
 from lab.models.listing import listed_models
 from lab.operations.doctor.finding import Finding, Verdict
+from lab.services.http import trusted
 
 _TIMEOUT_S = 3.0
 _GONE = 404
@@ -23,7 +24,7 @@ def examine_mlflow(config: LabConfig) -> Iterator[Finding]:
     url = config.url(Service.MLFLOW)
     try:
         # Proxies of the shell have nothing to do with a server of this machine.
-        with httpx.Client(base_url=f"{url}/api/2.0/", timeout=_TIMEOUT_S, trust_env=False) as client:
+        with httpx.Client(base_url=f"{url}/api/2.0/", timeout=_TIMEOUT_S, trust_env=False, verify=trusted(url)) as client:
             yield from _findings(client, url, listed_models(config.pipelines))
     except (httpx.HTTPError, ValueError, LookupError, TypeError):
         return
