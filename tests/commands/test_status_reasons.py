@@ -9,9 +9,10 @@ from tests.screen import snapshots
 
 
 def test_reason_and_remedy_are_two_sentences(capsys: pytest.CaptureFixture[str]) -> None:
-    stopped = [one for one in snapshots.STOPPED.services.value or () if one.stopped]
-    broken = replace(stopped[0], reason="It ended.", remedy="Type `x`.", stopped=False)
-    print_services([*stopped, broken])
+    (first, *_) = snapshots.DOWN.services.value or ()
+    stopped = replace(first, reason="stopped by ada at 14:29", remedy="Type `invoke start x`.", stopped=True)
+    broken = replace(first, reason="It ended.", remedy="Type `y`.")
+    print_services([stopped, broken])
     said = " ".join(capsys.readouterr().out.split())
-    assert f"{stopped[0].reason}. {stopped[0].remedy}" in said
-    assert "It ended. Type `x`." in said
+    assert "stopped by ada at 14:29. Type `invoke start x`." in said
+    assert "It ended. Type `y`." in said
