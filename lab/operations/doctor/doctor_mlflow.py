@@ -24,7 +24,9 @@ def examine_mlflow(config: LabConfig) -> Iterator[Finding]:
     url = config.url(Service.MLFLOW)
     try:
         # Proxies of the shell have nothing to do with a server of this machine.
-        with httpx.Client(base_url=f"{url}/api/2.0/", timeout=_TIMEOUT_S, trust_env=False, verify=trusted(url)) as client:
+        with httpx.Client(
+            base_url=f"{url}/api/2.0/", timeout=_TIMEOUT_S, trust_env=False, verify=trusted(url)
+        ) as client:
             yield from _findings(client, url, listed_models(config.pipelines))
     except (httpx.HTTPError, ValueError, LookupError, TypeError):
         return
