@@ -85,7 +85,6 @@ PICTURES = (
     Picture("main-80x24", DRIFTED, size=(80, 24)),
     Picture("main-200x60", DRIFTED, size=(200, 60)),
     Picture("main-running", "2026-11-29T23:16:20", ["2"]),
-    Picture("state-starting", "2026-11-29T23:05:55"),
     Picture("state-stale", HUNG, ["3"]),
     Picture("state-down", DOWN),
     Picture("service-logs", DRIFTED, ["1", "j", "j", "enter", "m"]),

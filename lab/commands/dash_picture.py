@@ -192,17 +192,19 @@ def _bars(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -> Non
     found = list(reversed(singles(panel, drawn, view)))[-40:]
     low, high = bounds(drawn[0].field)
     values = [one.value if one.value is not None and isfinite(one.value) else 0.0 for one in found]
-    axes.barh(range(len(found)), values, color=[one.color or color("green") for one in found], height=0.7)
     axes.set_yticks(range(len(found)), [_plain(one.name[:22]) for one in found])
     axes.tick_params(labelsize=6.5, colors=_MUTED, length=0)
     axes.set_xticks([])
     # Few bars stay bars, and their values have room behind them.
     axes.set_ylim(min(0, len(found) - 5) - 0.6, len(found) - 0.4)
-    axes.set_xlim(min([0.0, *values]), (max([*values, 0.0]) or 1.0) * 1.2)
-    if panel.kind is Kind.GAUGE or drawn[0].field.maximum is not None:
-        axes.set_xlim(low, high)
+    if panel.kind is not Kind.GAUGE and drawn[0].field.maximum is None:
+        low, high = min([0.0, *values]), max([*values, 0.0]) or 1.0
+    axes.set_xlim(low, low + (high - low) * 1.2)
+    # What is above the scale ends with it, as in the terminal.
+    ends = [min(max(value, low), high) for value in values]
+    axes.barh(range(len(found)), ends, color=[one.color or color("green") for one in found], height=0.7)
     for number, one in enumerate(found):
-        axes.text(values[number], number, f" {_plain(one.text)}", fontsize=6.5, va="center", color=_INK)
+        axes.text(ends[number], number, f" {_plain(one.text)}", fontsize=6.5, va="center", color=_INK)
     for spine in axes.spines.values():
         spine.set_visible(False)
 

@@ -139,7 +139,11 @@ def print_services(states: "Sequence[ServiceState]", ready_after: dict[str, floa
 def _why(state: "ServiceState") -> str:
     if state.health == "absent":
         return "not installed; `invoke doctor` says more"
-    return "" if state.health == "up" else " ".join(part for part in (state.reason, state.remedy) if part)
+    if state.health == "up":
+        return ""
+    # Some reasons are sentences, others are shown in a cell.
+    said = f"{state.reason}." if state.reason and state.remedy and not state.reason.endswith(".") else state.reason
+    return " ".join(part for part in (said, state.remedy) if part)
 
 
 def logs(

@@ -272,7 +272,7 @@ def termination_problem(data: Mapping[str, Any]) -> str:
     if answer["__typename"] == "TerminateRunSuccess":
         return ""
     if answer["__typename"] == "RunNotFoundError":
-        raise NotFound(f"{brief(text(answer['message']))}.", "Type `invoke status`.")
+        raise _no_such_run(answer)
     return brief(text_or(answer.get("message"))) or text(answer["__typename"])
 
 
@@ -295,10 +295,14 @@ def _error_of(item: Mapping[str, Any]) -> str:
     return text(telling[0]["message"]).strip()
 
 
+def _no_such_run(answer: Mapping[str, Any]) -> NotFound:
+    return NotFound(f"{brief(text(answer['message']))}.", "Type `mlops-lab --once` for the newest runs.")
+
+
 def _found(value: object, expected: str) -> Mapping[str, Any]:
     answer = mapping(value)
     if answer["__typename"] == "RunNotFoundError":
-        raise NotFound(f"{brief(text(answer['message']))}.", "Type `invoke status` for the newest runs.")
+        raise _no_such_run(answer)
     if answer["__typename"] != expected:
         raise Said(brief(text_or(answer.get("message"))) or text(answer["__typename"]))
     return answer

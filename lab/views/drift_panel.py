@@ -5,13 +5,13 @@ from functools import lru_cache
 
 from lab.base.alerts import Alert
 from lab.base.drift_report import DRIFTED, MODERATE, DriftReport, FeatureDrift
-from lab.observe.snapshot import SliceState
+from lab.observe.snapshot import Slice, SliceState
 from lab.views import formats
 from lab.views.by_model import foremost, report_of
 from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, bar, cell, pad
 from lab.views.document import Detail, browsable, field_line, heading, text
 from lab.views.same import KEPT, Same
-from lab.views.view import View, source_panel
+from lab.views.view import View, awaited_for, source_panel
 
 STATES: dict[str, tuple[str, Tone]] = {
     "stable": ("●", Tone.OK),
@@ -36,9 +36,7 @@ def panel(view: View) -> PanelView:
     alerts = view.snapshot.alerts
     rows = tuple(_alert(alert, view) for alert in by_urgency(alerts.value or ()))
     if alerts.state in {SliceState.FAILED, SliceState.STALE} and not view.lab_down:
-        panel = _with_line(
-            panel, (Span("▲ alerts unknown: ", Tone.WARN), Span(formats.clean(alerts.error), Tone.MUTED))
-        )
+        panel = _with_line(panel, _unknown(alerts, view))
     if not rows:
         return panel
     count = sum(alert.state == "firing" for alert in alerts.value or ())
@@ -48,6 +46,13 @@ def panel(view: View) -> PanelView:
     state = PanelState.OK if panel.state is PanelState.EMPTY else panel.state
     lines = (*panel.lines, *(panel.message if not panel.rows else ()))
     return PanelView(panel.title, (*badge, *panel.status), state, lines, COLUMNS, (*rows, *panel.rows))
+
+
+def _unknown(alerts: Slice[tuple[Alert, ...]], view: View) -> Line:
+    """Why nobody knows what fires; while Prometheus is being started, that is no alarm."""
+    if waiting := awaited_for(alerts, view):
+        return Span("alerts: ", Tone.MUTED), Span(waiting, Tone.MUTED)
+    return Span("▲ alerts unknown: ", Tone.WARN), Span(formats.clean(alerts.error), Tone.MUTED)
 
 
 def _with_line(panel: PanelView, line: Line) -> PanelView:

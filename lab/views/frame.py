@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab.base.catalogue import NEVER_STARTED
+from lab.base.catalogue import BEING_STARTED, NEVER_STARTED
 from lab.observe.snapshot import REMOTE, Health, ServiceState, SliceState, Snapshot
 from lab.views import formats
 from lab.views.by_model import narrowed
@@ -107,12 +107,19 @@ def banner(view: View, screen: bool = True) -> Line:
     if view.trouble:
         return (Span("✗ ", Tone.BAD), *marked(formats.clean(view.trouble)))
     if view.being_started:
-        up = sum(one.health is Health.UP for one in view.snapshot.services.value or ())
-        there = sum(one.health is not Health.ABSENT for one in view.snapshot.services.value or ())
-        return (Span("◐ The lab is being started: ", Tone.STRONG), *marked(f"{up} of {there} services are up."))
+        return (Span("◐ The lab is being started: ", Tone.STRONG), *marked(_how_far(view)))
     if view.lab_down:
         return (Span(_what_is_down(view), Tone.STRONG), *marked(_how_to_start(view, screen)))
     return ()
+
+
+def _how_far(view: View) -> str:
+    """How many services are up; before the first begins, why that takes its time."""
+    there = [one for one in view.snapshot.services.value or () if one.health is not Health.ABSENT]
+    up = sum(one.health is Health.UP for one in there)
+    if all(one.reason == BEING_STARTED for one in there):
+        return f"what its services need is being prepared; {up} of {len(there)} are up."
+    return f"{up} of {len(there)} services are up."
 
 
 def _what_is_down(view: View) -> str:

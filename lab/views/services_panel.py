@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lab.base.catalogue import landing
+from lab.base.catalogue import NEVER_STARTED, landing
 from lab.observe.snapshot import Health, ServiceState
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
@@ -82,23 +82,26 @@ def _service(state: ServiceState, cause: str, view: View) -> Row:
         "url": cell(formats.clean(state.url), Tone.MUTED),
     }
     spill = None
-    if state.health is not Health.UP and (said := cause or state.reason or state.remedy):
+    said = cause or state.reason or state.remedy
+    # Of a lab that was never started the state says it.
+    if state.health is not Health.UP and said and said != NEVER_STARTED:
         spill = (
             "state",
             Cell(
                 (
                     Span(f"{word:<8} " if quiet is Tone.MUTED else f"{word} ", tone),
-                    Span(_brief(said, state.title), quiet),
+                    Span(_brief(said, state), quiet),
                 )
             ),
         )
     return Row(state.name, cells, spill)
 
 
-def _brief(said: str, title: str) -> str:
-    """A reason beside the service's name, which needn't say the name again."""
-    reason, name = formats.clean(said), formats.clean(title)
-    return reason.removeprefix(f"{name} ") or reason
+def _brief(said: str, state: ServiceState) -> str:
+    """A reason beside the service's name and state, which needn't say either again."""
+    reason, name = formats.clean(said), formats.clean(state.title)
+    brief = reason.removeprefix(f"{name} ")
+    return brief.removeprefix(f"is {state.health}: ") or reason
 
 
 def _restarts(count: int | None) -> Cell:

@@ -203,7 +203,7 @@ def source_panel(title: str, part: Slice[T], view: View, empty: str, fill: Calla
 
 def _failed(title: str, part: Slice[T], view: View) -> PanelView:
     error = part.error
-    if waiting := _starting(part, view):
+    if waiting := awaited_for(part, view):
         return PanelView(title, (Span("waiting", Tone.MUTED),), PanelState.WAITING, message=note(waiting))
     if view.lab_down:
         message = note("no answer: the lab isn't up")
@@ -216,7 +216,7 @@ def _failed(title: str, part: Slice[T], view: View) -> PanelView:
     return PanelView(title, (Span("failed", Tone.BAD),), PanelState.FAILED, message=message)
 
 
-def _starting(part: Slice[T], view: View) -> str:
+def awaited_for(part: Slice[T], view: View) -> str:
     """What the part waits for, where nothing is known to have failed; else empty."""
     services = view.snapshot.services
     if services.state is SliceState.WAITING:

@@ -137,7 +137,7 @@ async def test_a_scheduled_run_says_what_started_it() -> None:
 
 async def test_an_unknown_run_is_not_found() -> None:
     for call, captured in (("run", "run"), ("events", "events"), ("terminate", "terminate")):
-        with pytest.raises(NotFound, match="Pipeline run nope could not be found"):
+        with pytest.raises(NotFound, match=r"Pipeline run nope could not be found\. .*mlops-lab --once"):
             await getattr(dagster(answer(f"dagster_{captured}_unknown")), call)("nope")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lab.base.catalogue import BEING_STARTED
 from lab.base.drift_report import DriftReport
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, RunStatus, Step
@@ -14,7 +15,7 @@ from lab.governance.ledger import Fault
 from lab.observe.snapshot import Health, LabInfo, RunsView, ServiceState, Slice, Snapshot
 from lab.recording.marks import news
 from lab.views import PARTS, View, banner, title_line
-from lab.views.cells import Line, PanelState, PanelView, Tone, fit, lay_out, width_of
+from lab.views.cells import Line, PanelState, PanelView, Span, Tone, fit, lay_out, width_of
 from lab.views.frame import standing
 from lab.views.models_panel import APPROVAL
 from lab.views.needs import needs
@@ -126,6 +127,9 @@ def test_a_lab_that_was_never_started_has_not_failed() -> None:
     assert text(banner(view)).startswith("○ The lab mlops-lab was never started. Type invoke up, or : here")
     assert standing(view)[1] == "never started"
     assert not {Tone.BAD, Tone.WARN} & loud(view)
+    # The state says it already, in a row that has hardly room for it.
+    said = [row.spill for row in PARTS["services"].panel(view).rows if row.cells["state"].text == "not yet"]
+    assert said == [None] * 10
     # A lab that was up once and isn't now may well have failed.
     assert Tone.BAD in loud(view_of(snapshots.DOWN))
 
@@ -150,11 +154,34 @@ def test_a_first_start_looks_like_a_start() -> None:
     assert PARTS["models"].panel(failed).state is PanelState.FAILED
 
 
+def test_a_start_that_began_nothing_yet_says_what_takes_the_time() -> None:
+    services = snapshots.STARTING.services.map(
+        lambda states: tuple(
+            s if s.health is Health.ABSENT else replace(s, health=Health.STARTING, reason=BEING_STARTED, awaited=True)
+            for s in states
+        )
+    )
+    said = text(banner(view_of(replace(snapshots.STARTING, services=services))))
+    assert said == "◐ The lab is being started: what its services need is being prepared; 0 of 10 are up."
+
+
+def test_alerts_of_a_lab_that_is_being_started_are_waited_for() -> None:
+    unknown = Slice(None, None, "Prometheus doesn't listen.", snapshots.NOW - 1)
+    shown = panel("drift", replace(snapshots.STARTING, alerts=unknown))
+    assert shown.lines[0] == (Span("alerts: ", Tone.MUTED), Span("Prometheus is starting …", Tone.MUTED))
+    # Nobody is about to start it here.
+    shown = panel("drift", replace(snapshots.HEALTHY, alerts=unknown))
+    assert text(shown.lines[0]) == "▲ alerts unknown: Prometheus doesn't listen."
+
+
 def test_what_was_asked_before_the_services_answered_is_no_alarm() -> None:
-    first = replace(snapshots.WAITING, runs=Slice(None, None, "The lab was never started.", snapshots.NOW))
+    never = Slice(None, None, "The lab was never started.", snapshots.NOW)
+    first = replace(snapshots.WAITING, runs=never, drift=never, alerts=never)
     shown = panel("runs", first)
     assert shown.state is PanelState.WAITING
     assert texts(shown.message) == "The lab was never started."
+    shown = panel("drift", first)
+    assert Tone.WARN not in {span.tone for line in (*shown.lines, *shown.message) for span in line}
 
 
 def test_a_start_is_told_once_at_its_end() -> None:
@@ -436,3 +463,12 @@ def test_no_page_of_a_service_that_is_not_installed_is_opened() -> None:
     assert without.url.startswith("http://127.0.0.1:9090/graph?g0.expr=synthetic_data_feature_psi")
     assert with_it is not None
     assert with_it.url == "http://127.0.0.1:3030"
+
+
+def test_a_service_that_is_starting_says_so_once() -> None:
+    reason = "PostgreSQL is starting: the database system is starting up."
+    changed = {"health": Health.STARTING, "reason": reason}
+    services = snapshots.HEALTHY.services.map(lambda states: (replace(states[0], **changed), *states[1:]))
+    spill = panel("services", replace(snapshots.HEALTHY, services=services)).rows[0].spill
+    assert spill is not None
+    assert spill[1].text == "starting the database system is starting up."

@@ -84,6 +84,7 @@ class RowList(ScrollView, can_focus=True):
         if (columns, rows) == (self._columns, self._rows):
             return
         before, key, above = self._lines, self.current, self._cursor - round(self.scroll_offset.y)
+        places = self._fitted
         self._columns, self._rows = columns, rows
         # An untouched table goes on showing its top; one in use stays where the person is.
         if self._cursor or self.has_focus:
@@ -92,7 +93,8 @@ class RowList(ScrollView, can_focus=True):
         self._lay_out()
         if round(self.scroll_offset.y):
             self.scroll_to(y=self._cursor - above, animate=False, force=True, immediate=True)
-        if len(before) != len(self._lines):
+        # The titles move with their columns.
+        if len(before) != len(self._lines) or places != self._fitted:
             self.refresh()
             return
         changed = [y for y, pair in enumerate(zip(before, self._lines, strict=True)) if pair[0] != pair[1]]
