@@ -253,14 +253,16 @@ def _strict_loader() -> "type[yaml.SafeLoader]":
     """YAML without repeated keys, which let a file say something else than it seems to."""
     import yaml
 
-    class Strict(loader_type()):  # type: ignore[misc] - one of two classes, of which it is known at run time
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            seen: set[str] = set()
-            for key, _ in node.value:
-                if str(key.value) in seen:
-                    message = f"the key {key.value!r} is there twice"
-                    raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
-                seen.add(str(key.value))
-            return super().construct_mapping(node, deep)
+    loader = loader_type()
 
-    return Strict
+    def construct_mapping(self: yaml.SafeLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                message = f"the key {key.value!r} is there twice"
+                raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
+            seen.add(str(key.value))
+        made: dict[Any, Any] = loader.construct_mapping(self, node, deep)
+        return made
+
+    return type("Strict", (loader,), {"construct_mapping": construct_mapping})
