@@ -105,10 +105,15 @@ def _below(root: str, tree: str) -> Iterator[tuple[str, os.stat_result]]:
             if entry.is_dir():
                 if entry.name != "__pycache__":
                     yield from _below(root, path)
-            elif (entry.name.endswith(_SUFFIXES) or entry.name in _NAMES) and not entry.name.startswith("."):
+            elif _is_source(entry.name) and entry.is_file():
+                # Who reads a pipe waits for whoever writes into it.
                 yield path, entry.stat()
         except OSError:
             continue
+
+
+def _is_source(name: str) -> bool:
+    return (name.endswith(_SUFFIXES) or name in _NAMES) and not name.startswith(".")
 
 
 # What can change what runs; a note or a notebook beside it can't.

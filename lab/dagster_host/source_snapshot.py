@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from lab.base.source_code import fingerprint, sources
+from lab.models.listing import file_content
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where a process that has called `take` says which code it executes.
@@ -94,7 +95,7 @@ def take(root: Path = ROOT, read: Mapping[str, bytes] | None = None) -> str:
 def read_bytes(path: Path) -> bytes:
     """A source file that is no Python: as `take` read it, or as it is on disk. Raises OSError."""
     held = _held.get(os.path.realpath(path))
-    return path.read_bytes() if held is None else held
+    return file_content(path) if held is None else held
 
 
 def _compiled(path: str, body: bytes) -> CodeType:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.base.errors import SettingsError
+from lab.models.listing import file_content
 
 PROJECT_FILE, LOCK_FILE = "pyproject.toml", "uv.lock"
 # What a model's own files, and so their digest, the trail and MLflow's run call the lock's hash.
@@ -106,7 +107,7 @@ class OwnEnvironment:
         return SettingsError(f"pipelines/{self.slug}/{name}: {what}.", remedy)
 
 
-def environment_of(folder: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> OwnEnvironment | None:
+def environment_of(folder: Path, read: Callable[[Path], bytes] = file_content) -> OwnEnvironment | None:
     """The own environment of the model in `folder`; None: the lab's packages are its. Not checked yet.
 
     Raises SettingsError when one of the two files is missing or can't be read.

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from errno import EINVAL
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from lab.base.drift_report import DRIFTED
@@ -65,13 +67,20 @@ def names_in(pipelines: Path) -> frozenset[str]:
     return frozenset(one.name for one in listed_models(pipelines))
 
 
+def file_content(path: Path) -> bytes:
+    """What the file has. Raises OSError, also for a pipe or a device, whose end nobody may ever come to."""
+    if not S_ISREG(path.stat().st_mode):
+        raise OSError(EINVAL, "it is no file", str(path))
+    return path.read_bytes()
+
+
 def drift_limit(folder: Path) -> float:
     """The PSI above which a feature of the model's data has drifted, as far as that can be read.
 
     Never more than usual: nobody signs a contract before it is read here, and it must not silence an alarm.
     """
     try:
-        told = told_in((folder / CONTRACT_FILE).read_bytes(), "drift")["drift"]["psi"]
+        told = told_in(file_content(folder / CONTRACT_FILE), "drift")["drift"]["psi"]
     except (OSError, LabError, ValueError, RecursionError, LookupError, TypeError):
         return DRIFTED
     return min(float(told), DRIFTED) if isinstance(told, int | float) and told > 0 else DRIFTED
@@ -82,7 +91,7 @@ def _listed_as_of(path: Path, changed: int, size: int) -> Listed:  # noqa: ARG00
     return listed(path)
 
 
-def listed(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> Listed:
+def listed(path: Path, read: Callable[[Path], bytes] = file_content) -> Listed:
     """What the contract at `path` says of itself. Raises nothing."""
     nothing = Listed(ModelId("", path.parent.name))
     try:

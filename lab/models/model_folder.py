@@ -10,7 +10,7 @@ from lab.base.errors import LabError, SettingsError, UsageError
 from lab.base.model_id import SLUG_RULE, ModelId, is_slug
 from lab.base.names import shown
 from lab.base.similar import meant
-from lab.models.listing import CONTRACT_FILE, MOST_MODELS, contract_files, listed, loaded, placed
+from lab.models.listing import CONTRACT_FILE, MOST_MODELS, contract_files, file_content, listed, loaded, placed
 
 if TYPE_CHECKING:
     import yaml
@@ -86,7 +86,7 @@ class Models:
         return self.sound[0] if len(self.sound) == 1 else None
 
 
-def models_in(pipelines: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> Models:
+def models_in(pipelines: Path, read: Callable[[Path], bytes] = file_content) -> Models:
     """Every model below `pipelines`; `read` gives a file's content. Raises nothing.
 
     Where two claim one name, or to be the default one, the first by folder has it and the other one is refused.
@@ -103,7 +103,7 @@ def models_in(pipelines: Path, read: Callable[[Path], bytes] = Path.read_bytes) 
     return Models(tuple(sound), tuple(broken))
 
 
-def the_model(pipelines: Path, name: str = "", read: Callable[[Path], bytes] = Path.read_bytes) -> Model:
+def the_model(pipelines: Path, name: str = "", read: Callable[[Path], bytes] = file_content) -> Model:
     """One model, see `Models.find`."""
     return models_in(pipelines, read).find(name)
 
@@ -135,7 +135,7 @@ def _alone(model: Model, others: Sequence[Model]) -> Model:
     return model
 
 
-def read_contract(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> "Contract":
+def read_contract(path: Path, read: Callable[[Path], bytes] = file_content) -> "Contract":
     """Raises SettingsError naming the file, the line and what is allowed there."""
     try:
         content = read(path)

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.models.listing import MOST_MODELS
+from lab.models.listing import MOST_MODELS, file_content
 
 if TYPE_CHECKING:
     import ast
@@ -52,7 +52,7 @@ def _code_in(folder: Path) -> _Code:
 
 @lru_cache(maxsize=4 * MOST_MODELS)
 def _code_as_of(path: Path, changed: int, size: int) -> _Code:  # noqa: ARG001 - what tells one content from another
-    return _looked_at(path, path.read_bytes())
+    return _looked_at(path, file_content(path))
 
 
 def _looked_at(path: Path, body: bytes) -> _Code:

@@ -1,5 +1,6 @@
 """Entries name the code that was at work, as it is at that moment."""
 
+import os
 import re
 from hashlib import sha256
 from pathlib import Path
@@ -37,6 +38,12 @@ def test_changed_code_is_not_the_commit(name: str, project: Path) -> None:
 def test_a_note_beside_the_code_changes_nothing(project: Path) -> None:
     (project / "notes.md").write_text("buy milk\n")
     assert "+dirty" not in code_version(project)
+
+
+def test_a_pipe_among_the_code_holds_nobody_up(project: Path) -> None:
+    before = sources(project)
+    os.mkfifo(project / "pipelines" / "train.py")
+    assert sources(project) == before
 
 
 def test_a_new_commit_and_a_new_lock_file_show_at_once(project: Path) -> None:

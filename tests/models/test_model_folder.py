@@ -1,5 +1,6 @@
 """Several models below `pipelines/`: each is found by name or folder, and what is wrong with one harms no other."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from lab.base.model_id import ModelId, is_slug, is_training, slug_of, step_of
 from lab.base.runs import INGEST, JOB, SCHEDULE
 from lab.models.listing import MOST_MODELS, drift_limit, listed_models, names_in
 from lab.models.model_folder import Models, models_in, the_model
+from lab.models.soundness import trouble
 from tests.support.contracts import write_model
 
 # Each line has twice as much as the one before, of which a thousand million values come.
@@ -98,7 +100,10 @@ def test_a_name_that_is_anothers_folder_is_refused_as_commands_take_either(
         pytest.param("columns: " + "[" * 100_000, "values are nested too deep", id="deep"),
         pytest.param("columns: " + "{a: " * 100_000, "values are nested too deep", id="deep mappings"),
         pytest.param(DOUBLING, "a merge is not allowed here", id="doubling"),
-        pytest.param(DOUBLING.replace("<<", "!!merge x"), "a merge is not allowed here", id="tagged"),
+        pytest.param(DOUBLING.replace("<<", "!!merge x"), "a tag is not allowed here", id="tagged"),
+        ("name: !!timestamp x\n", "a tag is not allowed here"),
+        ("name: !!bool x\n", "a tag is not allowed here"),
+        ("version: 2020-99-99\n", "month must be in"),
     ],
 )
 def test_a_broken_contract_is_its_own_concern(tmp_path: Path, text: str, said: str) -> None:
@@ -113,6 +118,20 @@ def test_a_broken_contract_is_its_own_concern(tmp_path: Path, text: str, said: s
     with pytest.raises(SettingsError) as caught:
         found.find("broken")
     assert caught.value is broken.problem
+
+
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
+    """Reading one waits for whoever writes into it."""
+    write_model(tmp_path, "churn", "Churn")
+    (tmp_path / "piped").mkdir()
+    os.mkfifo(tmp_path / "piped" / "model.yaml")
+    (tmp_path / "churn" / "train.py").unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "churn" / "train.py")
+    found = models_in(tmp_path)
+    assert [one.slug for one in found.sound] == ["churn"]
+    assert [one.problem.message for one in found.broken] == [f"Can't read {tmp_path}/piped/model.yaml: it is no file."]
+    assert names_in(tmp_path) == {"Churn"}
+    assert "it is no file" in trouble(tmp_path / "churn", "")
 
 
 def test_the_name_of_a_broken_contract_stays_governed(tmp_path: Path) -> None:

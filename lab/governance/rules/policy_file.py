@@ -244,7 +244,7 @@ def _load(path: Path) -> object:
     try:
         check(body, aliases=False)
         return yaml.load(body, Loader=_strict_loader())  # noqa: S506 - a SafeLoader that refuses even more
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as err:
+    except (yaml.YAMLError, ValueError, RecursionError) as err:
         reason = " ".join(str(err).split())
         raise SettingsError(f"{path} can't be read as a policy: {reason}.", "Correct the file.") from None
 
