@@ -140,7 +140,7 @@ def read_contract(path: Path, read: Callable[[Path], bytes] = file_content) -> "
     try:
         content = read(path)
     except OSError as err:
-        raise SettingsError(f"Can't read {path}: {err.strerror}.", "Put a file there that the lab's user may read.") from None
+        raise SettingsError(f"Can't read {path}: {err.strerror}.", "Put a file there that the lab may read.") from None
     return _judged(path, content)
 
 
