@@ -49,7 +49,8 @@ _KNOWN_METRIC = {
 class ProbeResult:
     """What one probe found, at `at` (epoch seconds); `latency_s` is how long that took, in seconds.
 
-    `reason` is empty when the service is up; `waits_for_person` when no time that passes will change it.
+    `reason` is empty when the service is up; `waits_for_person` when no time that passes will change it; `overdue` when
+    it ran out of time.
     """
 
     service: Service
@@ -59,6 +60,7 @@ class ProbeResult:
     latency_s: float = 0.0
     at: float | None = None
     waits_for_person: bool = False
+    overdue: bool = False
 
 
 class Unseeded(Incomplete):
@@ -122,7 +124,7 @@ class Probes:
 
     async def check(self, service: Service) -> ProbeResult:
         """Asks one service; never raises except when cancelled."""
-        health, reason, remedy, waits = Health.UP, "", "", False
+        health, reason, remedy, waits, overdue = Health.UP, "", "", False, False
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.deadline_s):
@@ -132,11 +134,12 @@ class Probes:
             if service in _WRITERS and health is Health.DOWN and (left := _left_on_disk(self._config.home)):
                 reason, remedy = f"{left}: {reason}", f"Free some, then type `invoke restart {service}`."
         except TimeoutError:
-            health, reason = Health.DOWN, f"{BY_NAME[service].title} didn't answer within {self.deadline_s:g} s."
+            health, overdue = Health.DOWN, True
+            reason = f"{BY_NAME[service].title} didn't answer within {self.deadline_s:g} s."
             remedy = f"Type `invoke logs {service}`."
         except Exception as err:  # a probe's own mistake must not take the other services off the screen
             health, reason = Health.DOWN, f"The probe of {BY_NAME[service].title} failed: {type(err).__name__}: {err}."
-        return ProbeResult(service, health, reason, remedy, time.monotonic() - began, self._clock(), waits)
+        return ProbeResult(service, health, reason, remedy, time.monotonic() - began, self._clock(), waits, overdue)
 
     async def aclose(self) -> None:
         """Closes the clients; a thread that still waits ends by its own deadline."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -110,13 +111,23 @@ class ServicesSource:
 
     async def _check(self, service: Service) -> None:
         first = service not in self._last
-        self._pid[service] = fact.pid if (fact := self._facts.get(service)) else None
+        pid = fact.pid if (fact := self._facts.get(service)) else None
+        new, self._pid[service] = pid != self._pid.get(service), pid
         self._due_at[service] = self._clocks.steady() + UP_FOR_S * (_phase(service) if first else 1.0)
-        result = self._last[service] = await self._probes.check(service)
+        result = await self._probes.check(service)
+        self._last[service] = self._forbearing(result, None if new else self._last.get(service))
         if result.latency_s >= self._deadline_s:
             self._backoff[service].failed()
         else:
             self._backoff[service].succeeded()
+
+    @staticmethod
+    def _forbearing(result: ProbeResult, before: ProbeResult | None) -> ProbeResult:
+        """A process that answered the last time may run out of time once: the machine may be busy."""
+        answered = before is not None and before.health is not Health.DOWN and not before.overdue
+        if not result.overdue or not answered:
+            return replace(result, overdue=False)
+        return replace(result, health=Health.DEGRADED)
 
     async def _learn_facts(self) -> None:
         try:

@@ -38,6 +38,7 @@ def service_state(
         measured_at=fact.measured_at if fact else None,
         stopped=bool(fact and fact.deliberate),
         awaited=bool(fact and fact.awaited),
+        overdue=bool(result and result.overdue and health is Health.DEGRADED),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lab.base.catalogue import TAKEN_DOWN
 from lab.base.runs import Run, RunStatus
-from lab.observe.snapshot import Health, Snapshot
+from lab.observe.snapshot import Health, ServiceState, Snapshot
 from lab.views import formats
 from lab.views.cells import Tone
 from lab.views.view import being_started, taken_down
@@ -55,12 +55,17 @@ def news(before: Snapshot, after: Snapshot) -> tuple[tuple[Tone, str], ...]:
 def _services(before: Snapshot, after: Snapshot) -> _Found:
     if before.services.value is None or before.services.value is after.services.value:
         return
-    old = {state.name: state.health for state in before.services.value}
+    old = {state.name: _settled(state) for state in before.services.value}
     for state in after.services.value or ():
-        if old.get(state.name, state.health) is not state.health:
+        if old.get(state.name, state.health) is not _settled(state):
             # What somebody stopped is no failure.
             tone = Tone.MUTED if state.stopped else _HEALTH.get(state.health, Tone.WARN)
             yield tone, f"{state.title} {'stopped' if state.stopped else state.health}"
+
+
+def _settled(state: ServiceState) -> Health:
+    """One late answer is no news."""
+    return Health.UP if state.overdue else state.health
 
 
 def _runs(before: Snapshot, after: Snapshot) -> _Found:

@@ -82,6 +82,7 @@ def _only_stopped(services: Sequence[ServiceState]) -> bool:
     return all(
         one.stopped
         or one.optional
+        or one.overdue
         or one.health is Health.UP
         or (one.health is Health.DEGRADED and one.name in because)
         for one in services

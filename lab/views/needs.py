@@ -19,6 +19,8 @@ from lab.views.waiting import awaits_approval, deciders, is_yours
 # So much of one must be seen, or its number is enough.
 _LEAST_PIECE = 18
 _GRAVITY = (Tone.ACCENT, Tone.WARN, Tone.BAD)
+# The alert that says of one model what the drift panel says.
+DRIFT_ALERT = "DataDriftDetected"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Need:
     said: str
     glyph: str
     tone: Tone
+    # Whether nobody else will do it.
+    yours: bool = False
 
 
 def needs(view: View) -> tuple[Need, ...]:
@@ -44,7 +48,8 @@ def _needs(of: Same[Snapshot]) -> tuple[Need, ...]:
     if view.lab_down:
         return ()
     found = (_services, _alerts, _trail, _drift, _broken, _versions, _unfinished)
-    return tuple(need for one in found for need in one(view))
+    # What only this person can do stands behind failures, and before what others look after as well.
+    return tuple(sorted((need for one in found for need in one(view)), key=lambda n: (n.tone != Tone.BAD, not n.yours)))
 
 
 def worst(found: tuple[Need, ...]) -> Tone:
@@ -57,7 +62,8 @@ def _services(view: View) -> Iterator[Need]:
     found = [
         one
         for one in view.snapshot.services.value or ()
-        if one.health in {Health.DOWN, Health.DEGRADED} and not (one.optional and one.health is Health.DEGRADED)
+        if one.health in {Health.DOWN, Health.DEGRADED}
+        and not (one.health is Health.DEGRADED and (one.optional or one.overdue))
     ]
     if not found:
         return
@@ -77,15 +83,19 @@ def _services(view: View) -> Iterator[Need]:
 
 
 def _alerts(view: View) -> Iterator[Need]:
-    """One for each name; not those about a service that is named as down already, or just being brought up."""
+    """One for each name; not those about what is named already, or a service that is just being brought up."""
     down = {
         one.name
         for one in view.snapshot.services.value or ()
         if (one.health is Health.DOWN and not one.stopped) or (one.awaited and one.health is Health.STARTING)
     }
+    drifted = {one.model for one in view.snapshot.drift.value or () if one.detected}
     alike: dict[str, list[Alert]] = {}
     for alert in by_urgency(view.snapshot.alerts.value or ()):
-        if alert.state == "firing" and alert.labels.get("service") not in down:
+        told = alert.labels.get("service") in down or (
+            alert.name == DRIFT_ALERT and alert.labels.get("model") in drifted
+        )
+        if alert.state == "firing" and not told:
             alike.setdefault(alert.name, []).append(alert)
     for name, alerts in alike.items():
         tone = Tone.BAD if any(one.severity == "critical" for one in alerts) else Tone.WARN
@@ -137,7 +147,7 @@ def _versions(view: View) -> Iterator[Need]:
         who = deciders(first, lab).partition(",")[0]
         whose = "your approval" if yours else f"approval by {who}" if who else "approval"
         said = f"{name} awaits {whose}{more}"
-        need = Need("models", f"{model}/{first.version}", said, "◐", Tone.WARN if yours else Tone.ACCENT)
+        need = Need("models", f"{model}/{first.version}", said, "◐", Tone.WARN if yours else Tone.ACCENT, yours)
         found.append((not yours, need))
     yield from (need for _, need in sorted(found, key=lambda one: one[0]))
 

@@ -172,6 +172,8 @@ def standing_of(state: ServiceState) -> tuple[Span, str, Tone]:
         return Span(*STOPPED), "stopped", STOPPED[1]
     if state.reason == NEVER_STARTED and state.health is Health.DOWN:
         return Span("○", Tone.MUTED), "not yet", Tone.MUTED
+    if state.overdue:
+        return health_mark(state.health), "slow", health_tone(state.health)
     return health_mark(state.health), str(state.health), health_tone(state.health)
 
 

@@ -13,7 +13,8 @@ from lab.base.catalogue import CATALOGUE, Service
 from lab.base.runs import RunStatus
 from lab.base.threads import OneThread
 from lab.observe.observer import Observer
-from lab.observe.snapshot import Health, Slice, SliceState
+from lab.observe.probing import UP_FOR_S
+from lab.observe.snapshot import Health, ServiceState, Slice, SliceState, Snapshot
 from lab.observe.snapshot_json import snapshot_json
 from lab.observe.sources import Backoff, Clocks, Source
 from tests.services.answers import answer, query_name
@@ -154,6 +155,46 @@ async def test_a_hung_service_is_not_probed_at_every_tick(tmp_path: Path) -> Non
     assert next(state for state in shot.services.value if state.name == Service.GRAFANA).health is Health.DOWN
     await observed.tick(2)
     assert observed.services.asked[Service.GRAFANA] == 2
+    await observed.observer.aclose()
+
+
+async def test_one_probe_that_runs_out_of_time_is_slow_and_the_next_one_tells(tmp_path: Path) -> None:
+    observed = ObservedLab(tmp_path, deadline_s=0.3)
+
+    def grafana(shot: Snapshot) -> ServiceState:
+        return next(state for state in shot.services.value or () if state.name == Service.GRAFANA)
+
+    assert grafana(await observed.tick()).health is Health.UP
+    observed.services.broken[Service.GRAFANA] = hang
+    slow = await observed.tick(UP_FOR_S)
+    assert (grafana(slow).health, grafana(slow).overdue) == (Health.DEGRADED, True)
+    assert "didn't answer within 0.3 s" in grafana(slow).reason
+    down = grafana(await observed.tick(2))
+    assert (down.health, down.overdue) == (Health.DOWN, False)
+    del observed.services.broken[Service.GRAFANA]
+    assert grafana(await observed.tick(4)).health is Health.UP
+    # Once it has answered, it may miss one again.
+    observed.services.broken[Service.GRAFANA] = hang
+    assert grafana(await observed.tick(UP_FOR_S)).overdue
+    await observed.observer.aclose()
+
+
+async def test_a_wrong_answer_is_down_at_once(observed: ObservedLab) -> None:
+    await observed.tick()
+    observed.fail(Service.GRAFANA)
+    shot = await observed.tick(UP_FOR_S)
+    assert next(s for s in shot.services.value or () if s.name == Service.GRAFANA).health is Health.DOWN
+
+
+async def test_a_new_process_has_not_been_slow_before(tmp_path: Path) -> None:
+    observed = ObservedLab(tmp_path, deadline_s=0.3)
+    await observed.tick()
+    observed.services.broken[Service.MLFLOW] = hang
+    observed.runtime.known[Service.MLFLOW] = replace(observed_lab.MLFLOW, pid=4712)
+    shot = await observed.tick()
+    # What answered was another process.
+    state = next(s for s in shot.services.value or () if s.name == Service.MLFLOW)
+    assert (state.health, state.overdue) == (Health.DOWN, False)
     await observed.observer.aclose()
 
 

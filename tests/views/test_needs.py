@@ -12,10 +12,12 @@ from lab.governance.ledger import Fault as ChainFault
 from lab.governance.rules.approval_states import MOVES, PROBE
 from lab.governance.rules.policy import Action
 from lab.observe.snapshot import Health, ModelInfo, RunsView, ServiceState, Slice, Snapshot
+from lab.recording.marks import news
 from lab.views import PARTS, title_line, waiting
-from lab.views.needs import needs, strip
+from lab.views.needs import DRIFT_ALERT, needs, strip
 from lab.views.runs_panel import standing
 from tests.screen import snapshots
+from tests.support.project import ROOT
 from tests.views.test_panels import cells, panel, text, texts, view_of
 
 # Nothing of it needs anybody: every version was judged.
@@ -80,6 +82,40 @@ def test_an_alert_about_a_service_that_somebody_stopped_is_named() -> None:
 
     alerts = Slice((firing("ServiceDown", "mlflow"),), snapshots.NOW)
     assert "alert ServiceDown" in said(replace(CALM, services=CALM.services.map(stop), alerts=alerts))
+
+
+def test_a_drift_and_its_alert_are_one_thing() -> None:
+    assert snapshots.DRIFTED.drift.value
+    model = snapshots.DRIFTED.drift.value[0].model
+    alerts = tuple(
+        Alert(DRIFT_ALERT, "firing", "warning", "", snapshots.NOW, {"model": name}) for name in (model, "other")
+    )
+    found = said(replace(snapshots.DRIFTED, alerts=Slice(alerts, snapshots.NOW)))
+    assert [one for one in found if "drift" in one.lower()] == [f"alert {DRIFT_ALERT}", "data drifted"]
+    found = said(replace(snapshots.DRIFTED, alerts=Slice(alerts[:1], snapshots.NOW)))
+    assert [one for one in found if "drift" in one.lower()] == ["data drifted"]
+    assert f"alert: {DRIFT_ALERT}\n" in (ROOT / "stack/prometheus/alert_rules.yml").read_text()
+
+
+def test_what_only_you_can_do_stands_behind_failures_and_before_the_rest() -> None:
+    assert said(judging(snapshots.DRIFTED, "risk-officer")) == [
+        "MLflow down",
+        "v7 awaits your approval (+1)",
+        "Prometheus degraded",
+        "alert SyntheticDataDriftDetected",
+        "data drifted",
+    ]
+
+
+def test_a_service_that_was_late_once_needs_nobody() -> None:
+    late = {"health": Health.DEGRADED, "reason": "MLflow didn't answer within 3 s.", "overdue": True}
+    snapshot = with_services(mlflow=late)
+    assert said(snapshot) == []
+    assert "● up" in text(title_line(view_of(snapshot), 80))
+    assert cells(panel("services", snapshot), "mlflow")["state"] == "slow"
+    assert "didn't answer" in text(panel("services", snapshot).status)
+    # Neither is it news, nor that it answers again.
+    assert news(CALM, snapshot) == news(snapshot, CALM) == ()
 
 
 def test_alerts_of_one_name_are_one_thing() -> None:
