@@ -125,7 +125,7 @@ class Observer:
         if at_once:
             self._prober.hurry()
         # A model's folder may come and go while the screen is open.
-        self._lab = replace(self._lab, models=model_infos(self._pipelines))
+        self._lab = replace(self._lab, models=model_infos(self._pipelines, judged=True))
         for part, source in self._sources.items():
             if part not in self._under_way and (at_once or not source.backoff.waiting):
                 task = self._under_way[part] = asyncio.create_task(source.settle(getattr(before, part)))

@@ -121,8 +121,8 @@ class ServiceState:
 class ModelInfo:
     """What a model's contract says: the registered name, whether commands that name none mean it, what decides.
 
-    `primary` is a metric; it is empty where the contract can't be read. `problem` is why it can't be trained, as far as
-    a look at its code and data tells.
+    `primary` is a metric; it is empty where the contract can't be read, and `name` is the folder's then. `problem` is
+    why it can't be trained, as far as a look at its contract, code and data tells.
     """
 
     name: str

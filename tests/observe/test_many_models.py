@@ -1,5 +1,6 @@
 """A lab with fifty models: what the observer asks stays as it is with one, and what it says names each."""
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -226,3 +227,43 @@ def test_a_contract_says_which_model_is_meant_and_which_metric_decides(tmp_path:
     (tmp_path / "broken" / "train.py").write_text("def fit(frame, parameters, seed): ...\n")
     assert model_infos(tmp_path) == (ModelInfo("Broken"),)
     assert model_infos(tmp_path / "absent") == ()
+
+
+def test_a_wrong_contract_is_told_with_its_line_and_stays_its_own_models_affair(tmp_path: Path) -> None:
+    for number in range(4):
+        write_model(tmp_path, f"m{number}", f"M{number}")
+    wrong = tmp_path / "m1" / "model.yaml"
+    wrong.write_text(re.sub("^task: .*$", "task: sideways", wrong.read_text(), flags=re.MULTILINE))
+    (tmp_path / "m2" / "model.yaml").write_text("name: [\n")
+    (tmp_path / "m3" / "model.yaml").write_bytes((tmp_path / "m0" / "model.yaml").read_bytes())
+    found = {one.name: one.problem for one in model_infos(tmp_path, judged=True)}
+    assert list(found) == ["M0", "M1", "m2", "m3"]
+    assert found["M0"] == ""
+    assert re.match(r"m1/model\.yaml, line 5: task: .* task is: ", found["M1"])
+    assert found["m2"].startswith("m2/model.yaml is no YAML: ")
+    assert found["m3"] == "m3/model.yaml: name: M0 is the model of m0 already. Give it another name."
+
+
+def test_contracts_are_judged_once_while_they_stay_and_again_when_one_is_mended(tmp_path: Path) -> None:
+    for number in range(3):
+        write_model(tmp_path, f"m{number}", f"M{number}")
+    path = tmp_path / "m1" / "model.yaml"
+    sound = path.read_bytes()
+    path.write_bytes(sound + b"nonsense: 1\n")
+    model_infos(tmp_path, judged=True)
+    with opened_files() as opened:
+        assert [bool(one.problem) for one in model_infos(tmp_path, judged=True)] == [False, True, False]
+    assert opened["model.yaml"] == 0
+    path.write_bytes(sound)
+    assert [one.problem for one in model_infos(tmp_path, judged=True)] == ["", "", ""]
+
+
+async def test_what_the_screen_shows_tells_of_a_wrong_contract(tmp_path: Path) -> None:
+    write_model(tmp_path / "pipelines", "sound", "Sound")
+    path = write_model(tmp_path / "pipelines", "wrong", "Wrong") / "model.yaml"
+    path.write_text(path.read_text() + "nonsense: 1\n")
+    observed = ObservedLab(tmp_path, root=tmp_path)
+    told = {one.name: one.problem for one in (await observed.tick()).lab.models}
+    await observed.observer.aclose()
+    assert told["Sound"] == ""
+    assert "nonsense" in told["Wrong"]

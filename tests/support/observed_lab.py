@@ -1,6 +1,7 @@
 """An observer over played services, with clocks that a test moves."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lab.base.catalogue import ProcessFact, Service
@@ -34,9 +35,14 @@ class ObservedLab:
     Deadlines go by the real clock, so they are far away but where something is meant to run into them.
     """
 
-    def __init__(self, tmp_path: Path, deadline_s: float = 60.0, patience_s: float = 60.0) -> None:
+    def __init__(
+        self, tmp_path: Path, deadline_s: float = 60.0, patience_s: float = 60.0, root: Path | None = None
+    ) -> None:
+        """`root` is the project whose models are looked at, by default this one."""
         self.now = NOW
         self.config = config(tmp_path)
+        if root:
+            self.config = replace(self.config, root=root)
         self.services, self.runtime = Services(self.config), Runtime()
         clocks = Clocks(lambda: self.now, lambda: self.now)
         self.observer = Observer(self.config, self.runtime, self.services.transport, clocks, deadline_s, patience_s)
