@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.base.errors import LabError, PolicyDenied
+from lab.base.model_versions import ApprovalState
 from lab.governance.cases.approve import Outcome
 from lab.governance.cases.set_criteria import CriteriaApproval
 from lab.governance.cases.signing import Signing
@@ -24,6 +25,8 @@ from lab.models.model_folder import Model
 
 # Numbers that no version of a lab has: those of the registrations that are played on the sandbox.
 _PLAYED = 900_000
+# The gates that judge by criteria.
+_JUDGING = ("criteria", "fairness", "drift", "metric")
 
 
 class CriteriaProofs:
@@ -35,7 +38,7 @@ class CriteriaProofs:
     def checks(self) -> Iterator[Check]:
         yield Check("criteria: a contract that asks for less is refused", self._looser)
         yield Check("criteria: who trains can't put them in force", self._unproved)
-        yield Check("criteria: a contract edited after approval changes nothing", self._edited)
+        yield Check("criteria: a contract edited between approval and promotion changes nothing", self._edited)
 
     async def _looser(self) -> Found:
         """Each of a wider margin, a lighter tier, an exemption, less protection and less fairness than is in force."""
@@ -85,16 +88,34 @@ class CriteriaProofs:
         return False, "an ml-engineer put criteria in force"
 
     async def _edited(self) -> Found:
-        """The same gates before and behind an edit of the contract, which asks for less."""
-        sandbox, version, model = await self._sandboxed(), await self._probe.version(), self._probe.model
-        before = _gate(await sandbox.act(Action.APPROVE, model.contract.name, version, OFFICER))
+        """The same gates of an approved promotion before and behind an edit of the contract, which asks for less."""
+        sandbox, model = await self._sandboxed(), self._probe.model
+        await self._approve()
+        before = await self._promotion(sandbox)
         with tempfile.TemporaryDirectory() as folder:
             there = Path(folder) / "pipelines" / model.slug
             there.mkdir(parents=True)
             (there / CONTRACT_FILE).write_text(_asking_less(model), encoding="utf-8")
-            edited = replace(sandbox, config=replace(sandbox.config, root=Path(folder)))
-            after = _gate(await edited.act(Action.APPROVE, model.contract.name, version, OFFICER))
-        return before == after, f"before and after: {after[1].split('. Sign')[0]}"
+            after = await self._promotion(replace(sandbox, config=replace(sandbox.config, root=Path(folder))))
+        if not before["state"][0]:
+            return False, f"the approval on the sandbox doesn't count: {before['state'][1]}"
+        seen = f"criteria of a promotion before and after: {after['criteria'][1].split('. Sign')[0]}"
+        return listed(
+            [f"{name}: {before[name][1]} → {after[name][1]}" for name in _JUDGING if before[name] != after[name]], seen
+        )
+
+    async def _approve(self) -> None:
+        """Approves the probe for staging in the sandbox's trail, where nobody did."""
+        sandbox, key = await self._sandboxed(), (self._probe.model.contract.name, await self._probe.version())
+        record = (await asyncio.to_thread(sandbox.history)).records[key]
+        if record.state is ApprovalState.PENDING_STAGING:
+            await asyncio.to_thread(lambda: sandbox.append(sandbox.approval(record, OFFICER)))
+
+    async def _promotion(self, sandbox: Sandbox) -> dict[str, tuple[bool, str]]:
+        """What the gates say of promoting the probe, each whether it is open, and what it saw."""
+        name, version = self._probe.model.contract.name, await self._probe.version()
+        outcome = await sandbox.act(Action.PROMOTE, name, version, ENGINEER)
+        return {gate.name: (gate.passed, gate.detail) for gate in outcome.gates}
 
     async def _asked(self) -> Criteria:
         sandbox, version = await self._sandboxed(), await self._probe.version()
