@@ -14,7 +14,7 @@ from lab.observe.audit_source import AuditSource
 from lab.observe.drift_reports import DriftReports
 from lab.observe.model_infos import model_infos
 from lab.observe.probing import ServicesSource
-from lab.observe.snapshot import NEEDS, Health, LabInfo, Slice, Snapshot
+from lab.observe.snapshot import NEEDS, Health, LabInfo, ModelInfo, Slice, Snapshot
 from lab.observe.sources import PATIENCE_S, Clocks, RunsSource, Source
 from lab.services.dagster import Dagster
 from lab.services.http import Http
@@ -36,6 +36,8 @@ TOGETHER_S = 0.15
 _SOURCE_DEADLINES = 2.5
 # Each probe has its own deadline; this one only guards against a mistake in them.
 _SERVICES_DEADLINE_S = 20.0
+# A snapshot comes without them when files of the models can't be read this long.
+_JUDGING_S = 6.0
 _DECIDED_IN = (Environment.STAGING, Environment.PROD)
 
 
@@ -90,6 +92,8 @@ class Observer:
         }
         self._sources = self._made(deadline_s * _SOURCE_DEADLINES)
         self._under_way: dict[str, asyncio.Task[Slice[Any]]] = {}
+        # What is said of the models, found out in a thread: of many it takes longer than a picture may.
+        self._judging: asyncio.Task[tuple[ModelInfo, ...]] | None = None
         self._settled = asyncio.Event()
 
     def _made(self, deadline_s: float) -> dict[str, Source[Any]]:
@@ -125,7 +129,9 @@ class Observer:
         if at_once:
             self._prober.hurry()
         # A model's folder may come and go while the screen is open.
-        self._lab = replace(self._lab, models=model_infos(self._pipelines, judged=True))
+        if self._judging is None or self._judging.done():
+            self._judging = asyncio.create_task(asyncio.to_thread(model_infos, self._pipelines, judged=True))
+            self._judging.add_done_callback(self._judged)
         for part, source in self._sources.items():
             if part not in self._under_way and (at_once or not source.backoff.waiting):
                 task = self._under_way[part] = asyncio.create_task(source.settle(getattr(before, part)))
@@ -146,11 +152,13 @@ class Observer:
         self.ask(previous)
         if self._under_way:
             await asyncio.wait(self._under_way.values())
+        if self._judging:
+            await asyncio.wait([self._judging], timeout=_JUDGING_S)
         return self._merged(previous)
 
     async def aclose(self) -> None:
         """Ends what is under way and closes every connection."""
-        running = list(self._under_way.values())
+        running: list[asyncio.Task[Any]] = [*self._under_way.values(), *([self._judging] if self._judging else [])]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -161,6 +169,11 @@ class Observer:
     def _note(self, task: asyncio.Task[Slice[Any]]) -> None:
         # One that has been taken already, by a tick that came just now, is no news.
         if task in self._under_way.values():
+            self._settled.set()
+
+    def _judged(self, task: "asyncio.Task[tuple[ModelInfo, ...]]") -> None:
+        if not task.cancelled() and task.result() != self._lab.models:
+            self._lab = replace(self._lab, models=task.result())
             self._settled.set()
 
     def _merged(self, before: Snapshot) -> Snapshot:

@@ -122,7 +122,7 @@ class ModelInfo:
     """What a model's contract says: the registered name, whether commands that name none mean it, what decides.
 
     `primary` is a metric; it is empty where the contract can't be read, and `name` is the folder's then. `problem` is
-    why it can't be trained, as far as a look at its contract, code and data tells.
+    why it can't be trained, as far as a look at its contract, code, lock and data tells.
     """
 
     name: str

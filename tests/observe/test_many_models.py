@@ -258,6 +258,19 @@ def test_contracts_are_judged_once_while_they_stay_and_again_when_one_is_mended(
     assert [one.problem for one in model_infos(tmp_path, judged=True)] == ["", "", ""]
 
 
+def test_packages_of_its_own_that_do_not_fit_are_told_and_looked_at_once(tmp_path: Path) -> None:
+    made = write_model(tmp_path, "m", "M")
+    (made / "pyproject.toml").write_text('[project]\nname = "m"\ndependencies = ["mlflow>=3"]\n')
+    assert [one.problem for one in model_infos(tmp_path, judged=True)] == [
+        "m has pyproject.toml and no uv.lock. Type `uv lock` in that folder."
+    ]
+    (made / "uv.lock").write_text("")
+    assert "m/uv.lock: doesn't fit pyproject.toml: mlflow." in model_infos(tmp_path, judged=True)[0].problem
+    with opened_files() as opened:
+        assert model_infos(tmp_path, judged=True)[0].problem
+    assert (opened["uv.lock"], opened["pyproject.toml"]) == (0, 0)
+
+
 async def test_what_the_screen_shows_tells_of_a_wrong_contract(tmp_path: Path) -> None:
     write_model(tmp_path / "pipelines", "sound", "Sound")
     path = write_model(tmp_path / "pipelines", "wrong", "Wrong") / "model.yaml"
