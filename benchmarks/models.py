@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.lab import Bench  # noqa: E402 - run as a file, it must find the packages first
 from docs.tables import table  # noqa: E402
+from lab.models.model_folder import the_model  # noqa: E402
 from lab.runtime.native.orphan_processes import owned  # noqa: E402
 from tests.support.project import committed  # noqa: E402
 
@@ -94,7 +95,7 @@ class ManyModels(Bench):
     def reload(self) -> None:
         """From the saving of a contract to the code server's word that it serves the new definitions."""
         log = self.home / "logs" / "dagster-code.log"
-        contract = self.root / "pipelines" / "credit_risk" / "model.yaml"
+        contract = the_model(self.root / "pipelines").folder / "model.yaml"
         before = log.stat().st_size
         contract.write_text(contract.read_text() + "\n# seen\n")
         began = time.monotonic()
@@ -121,9 +122,9 @@ class ManyModels(Bench):
 
 
 def fill(pipelines: Path, models: int) -> None:
-    """Copies of the credit model, each with a name of its own, until there are so many."""
+    """Copies of the default model, each with a name of its own, until there are so many."""
     there = len(list(pipelines.glob("*/model.yaml")))
-    source = pipelines / "credit_risk"
+    source = the_model(pipelines).folder
     for place in range(models - there):
         folder = pipelines / f"copy_{place}"
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__"))

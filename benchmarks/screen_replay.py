@@ -44,6 +44,7 @@ REFRESH_S = 2.0
 RUN_EVERY, RUN_TICKS = 3600, 4
 OUTAGE_EVERY, OUTAGE_TICKS = 43_200, 30
 SEEKS = 300
+CONTRACT = the_model(ROOT / "pipelines").contract
 LAB = LabInfo("simulated", "staging", "ml-engineer", "ada@example.com", "native")
 # What the design promises for any length: blocks unpacked by a seek, and memory above that of an empty program.
 MOST_BLOCKS, MOST_MEMORY_MB = 16, 40.0
@@ -68,9 +69,7 @@ class Simulated:
 
     def snapshots(self, count: int) -> Iterator[Snapshot]:
         """One every two seconds."""
-        features = tuple(
-            FeatureDrift(name, 0.001 * i) for i, name in enumerate(the_model(ROOT / "pipelines").contract.features)
-        )
+        features = tuple(FeatureDrift(name, 0.001 * i) for i, name in enumerate(CONTRACT.features))
         for tick in range(count):
             now = START + tick * REFRESH_S
             if tick % RUN_EVERY < RUN_TICKS:
@@ -114,7 +113,7 @@ class Simulated:
             digest = sha256(str(number).encode()).hexdigest()
             tags = GovernanceTags(*(digest if "hash" in name else "value" for name in GovernanceTags.names()))
             metrics = {"auc": 0.7 + number % 90 / 1000, "accuracy": 0.75, "ks": 0.4, "gini": 0.5}
-            version = ModelVersion("CreditRiskModel", str(number), now, digest[:32], (), tags.as_tags(), metrics)
+            version = ModelVersion(CONTRACT.name, str(number), now, digest[:32], (), tags.as_tags(), metrics)
             self._models = (version, *(replace(v, aliases=()) for v in self._models))[:25]
 
 
