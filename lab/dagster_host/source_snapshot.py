@@ -85,7 +85,9 @@ def take(root: Path = ROOT, read: Mapping[str, bytes] | None = None) -> str:
     _held.update({os.path.realpath(root / path): body for path, body in read.items()})
     sys.meta_path.insert(0, _Finder(_held))
     for name in [name for name in sys.modules if name.partition(".")[0] in _PACKAGES]:
-        del sys.modules[name]
+        # What was read is kept in this one.
+        if name != __name__:
+            del sys.modules[name]
     # Or a file made within the last moments might not be found.
     invalidate_caches()
     os.environ[FINGERPRINT_VARIABLE] = fingerprint(read)

@@ -42,6 +42,18 @@ def test_what_was_read_ahead_is_executed_and_not_read_again(tmp_path: Path) -> N
     assert said(project(tmp_path), script) == "old"
 
 
+def test_a_contract_that_is_edited_later_is_read_as_it_was_taken(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    script = (
+        "source_snapshot.take()\n"
+        "path = root / 'pipelines' / 'credit_risk' / 'model.yaml'\n"
+        "path.write_text(path.read_text().replace('risk_tier: high', 'risk_tier: low'))\n"
+        "from lab.training.step_environment import the_model_here; print(the_model_here('credit_risk').contract.risk_tier)"
+    )
+    assert said(root, script) == "high"
+    assert said(root, script.partition("\n")[2]) == "low"
+
+
 def test_a_module_that_was_imported_before_is_executed_as_it_was_taken(tmp_path: Path) -> None:
     script = (
         "import pipelines.later\n" + EDIT + "source_snapshot.take()\nfrom pipelines import later; print(later.TEXT)"
