@@ -1,7 +1,7 @@
 """What happened between two snapshots that a person looking back wants to find."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.base.catalogue import TAKEN_DOWN
 from lab.base.runs import Run, RunStatus
@@ -48,8 +48,14 @@ def news(before: Snapshot, after: Snapshot) -> tuple[tuple[Tone, str], ...]:
     # One line for all of it, once nothing runs any more.
     whole = [(Tone.MUTED, f"the lab was {said}")] if (said := taken_down(after)) and not taken_down(before) else []
     ended = ((tone, text) for tone, text in _runs(before, after) if not text.endswith(" began"))
-    alerts = ((tone, text) for tone, text in _alerts(before, after) if not text.endswith(" pending"))
+    # What only might have become an alert was never told.
+    alerts = _alerts(_firing(before), _firing(after))
     return tuple((tone, formats.clean(text)) for tone, text in (*gone, *whole, *ended, *alerts))
+
+
+def _firing(snapshot: Snapshot) -> Snapshot:
+    firing = snapshot.alerts.map(lambda alerts: tuple(one for one in alerts if one.state == "firing"))
+    return replace(snapshot, alerts=firing)
 
 
 def _services(before: Snapshot, after: Snapshot) -> _Found:
