@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import inf, isfinite, isnan
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import LabError
@@ -190,10 +191,16 @@ def _tiles(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -> No
         ground = one.color if panel.background and one.color else ""
         box = {"boxstyle": "round,pad=0.35", "facecolor": ground, "edgecolor": "none"} if ground else None
         tint = on(ground).split()[0] if ground else one.color or _INK
-        size = 10 * min(1.0, view.width / most / (max(len(one.text), 1) * _BOLD))
-        axes.text(x, y, _plain(one.text), fontsize=size, ha="center", va="center", color=tint, weight="bold", bbox=box)
+        said, size = _within(one.text, view.width / most / _BOLD)
+        axes.text(x, y, _plain(said), fontsize=size, ha="center", va="center", color=tint, weight="bold", bbox=box)
         if len(found) > 1 and not panel.value_only:
             axes.text(x, y - 0.42 / rows, _plain(_brief(one.name, 24)), fontsize=6, ha="center", va="center", color=_MUTED)
+
+
+def _within(text: str, most: float) -> tuple[str, float]:
+    """A value in two lines, and then smaller, where one of the usual size has no room for it."""
+    lines = [text] if len(text) <= most else wrap(text, max(-(-len(text) // 2) + 2, int(most))) or [text]
+    return "\n".join(lines), 10 * min(1.0, most / max(max(map(len, lines)), 1))
 
 
 def _bars(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -> None:

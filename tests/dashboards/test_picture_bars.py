@@ -61,7 +61,9 @@ def test_values_beside_each_other_have_room_of_their_own() -> None:
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     _tiles(axes, one, drawn, View(28, 6, NOW - 60, NOW))
     figure.draw_without_rendering()
-    left, right = (text.get_window_extent() for text in axes.texts if text.get_text().endswith("baseline"))
+    left, right = (text.get_window_extent() for text in axes.texts if "baseline" in text.get_text())
     assert left.x1 <= right.x0
     assert left.x0 >= 0
+    # In two lines rather than too small to read.
+    assert min(text.get_fontsize() for text in axes.texts if "baseline" in text.get_text()) > 6
     assert right.x1 <= axes.get_window_extent().x1
