@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from lab.base.catalogue import TAKEN_DOWN
+from lab.base.catalogue import TAKEN_DOWN, Service
 from lab.base.runs import Run, RunStatus
 from lab.observe.snapshot import Health, ServiceState, Snapshot
 from lab.views import formats
@@ -49,8 +49,14 @@ def news(before: Snapshot, after: Snapshot) -> tuple[tuple[Tone, str], ...]:
     whole = [(Tone.MUTED, f"the lab was {said}")] if (said := taken_down(after)) and not taken_down(before) else []
     ended = ((tone, text) for tone, text in _runs(before, after) if not text.endswith(" began"))
     # What only might have become an alert was never told.
-    alerts = _alerts(_firing(before), _firing(after))
+    # Prometheus, just started again, knows of none yet.
+    knows = _is_up(Service.PROMETHEUS, after)
+    alerts = (one for one in _alerts(_firing(before), _firing(after)) if knows or not one[1].endswith(" over"))
     return tuple((tone, formats.clean(text)) for tone, text in (*gone, *whole, *ended, *alerts))
+
+
+def _is_up(service: Service, snapshot: Snapshot) -> bool:
+    return any(one.name == service and one.health is Health.UP for one in snapshot.services.value or ())
 
 
 def _firing(snapshot: Snapshot) -> Snapshot:

@@ -80,6 +80,9 @@ def test_an_alert_that_was_told_is_over_and_one_that_never_fired_is_no_news() ->
     pending = replace(calm, alerts=alerts.alerts.map(lambda found: tuple(replace(a, state="pending") for a in found)))
     assert news(alerts, pending) == ((Tone.OK, "alert SyntheticDataDriftDetected over"),)
     assert news(pending, calm) == ()
+    # One that was just started again hasn't looked yet.
+    restarted = replace(calm, services=with_health(Health.STARTING, "prometheus").services)
+    assert news(replace(alerts, services=restarted.services), restarted) == ()
 
 
 @pytest.mark.parametrize(
