@@ -86,7 +86,7 @@ def _service(state: ServiceState, cause: str, view: View) -> Row:
     # Of a lab that was never started the state says it.
     if state.health is not Health.UP and said and said != NEVER_STARTED:
         # What waits for its turn is starting, and needn't say both where there is hardly room for one.
-        before = "" if said == BEING_STARTED else f"{word:<8} " if quiet is Tone.MUTED else f"{word} "
+        before = "" if said == BEING_STARTED else f"{word} "
         spill = ("state", Cell((Span(before, tone), Span(_brief(said, state), quiet))))
     return Row(state.name, cells, spill)
 
