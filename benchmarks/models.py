@@ -33,23 +33,29 @@ _MAKINGS = 5
 _UP = (str(Path(sys.executable).with_name("invoke")), "up")
 # Not the installed command: it would find the models of this checkout, and not those of the copy that it is run in.
 _ONCE = (sys.executable, "-c", "import sys; from lab.cli import main; sys.exit(main(sys.argv[1:]))", "--once")
-# As the code server does it: a process is forked, which loads the definitions and is ready to answer.
+# As the code server takes in an edit: it makes what changed, and forks a process that loads the definitions to answer.
 _DEFINITIONS = """
 import gc, importlib, os, socket, time
-from lab.dagster_host import code_server, source_snapshot
+from pathlib import Path
+from lab.dagster_host import code_server
 from lab.dagster_host.code_location import Address
+from lab.dagster_host.warm_up import take_ahead
 for name in code_server._PRELOADED:
     importlib.import_module(name)
 gc.freeze()
-files = source_snapshot.prime()
+take_ahead()
+contract = Path("pipelines/credit_risk/model.yaml")
+contract.write_text(contract.read_text() + "\\n# seen again\\n")
+began = time.process_time()
+take_ahead()
+own = time.process_time() - began
 if os.fork():
     os.wait()
 else:
     began = time.process_time()
     def ready():
-        print(time.process_time() - began, flush=True)
+        print(own + time.process_time() - began, flush=True)
         os._exit(0)
-    source_snapshot.take(read=files)
     from lab.dagster_host.code_location import serve
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -105,7 +111,7 @@ class ManyModels(Bench):
         self._note("definitions reload, seconds", time.monotonic() - began)
 
     def definitions(self) -> None:
-        """The processor's seconds of a new code server until it can answer."""
+        """The processor's seconds from an edit until a new server can answer."""
         argv = [sys.executable, "-c", _DEFINITIONS]
         environ = {**self.environ, "DAGSTER_HOME": ""}
         done = subprocess.run(

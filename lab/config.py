@@ -90,7 +90,7 @@ class LabConfig:
     baseline_data_hash: str
     drift_interval_s: float
     training_schedule: bool
-    run_memory_limit_mb: int
+    run_memory_limit_mb: int | str
     run_isolation: str
     run_container_memory_mb: int
     secrets: Secrets = field(repr=False)

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -51,8 +51,10 @@ class Settings(BaseSettings):
         30, ge=1, le=86_400, description="seconds between two checks of the drift monitor, 1-86400"
     )
     training_schedule: Literal["on", "off"] = Field("on", description="on | off: whether a run begins every six hours")
-    run_memory_limit_mb: int = Field(
-        0, ge=0, le=1_000_000, description="megabytes that a run may allocate beyond what it begins with; 0: no limit"
+    run_memory_limit_mb: Annotated[int, Field(ge=0, le=1_000_000)] | Literal["auto"] = Field(
+        "auto",
+        description="megabytes that a run may allocate beyond what it begins with; auto: half of the machine's memory, "
+        "0: no limit",
     )
     run_isolation: Literal["process", "container"] = Field(
         "process", description="process | container: where each run is alone; container needs RUNTIME=compose"

@@ -194,7 +194,9 @@ def _tiles(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -> No
         said, size = _within(one.text, view.width / most / _BOLD)
         axes.text(x, y, _plain(said), fontsize=size, ha="center", va="center", color=tint, weight="bold", bbox=box)
         if len(found) > 1 and not panel.value_only:
-            axes.text(x, y - 0.42 / rows, _plain(_brief(one.name, 24)), fontsize=6, ha="center", va="center", color=_MUTED)
+            axes.text(
+                x, y - 0.42 / rows, _plain(_brief(one.name, 24)), fontsize=6, ha="center", va="center", color=_MUTED
+            )
 
 
 def _within(text: str, most: float) -> tuple[str, float]:

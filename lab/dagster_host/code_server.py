@@ -1,9 +1,10 @@
 """The code location's server, which takes in every edit: `python -m lab.dagster_host.code_server --port 4000`.
 
-One process imports Dagster and watches the code's files; it forks the one that loads the definitions and answers. When
-files have changed, it forks another: both listen on the port until the old one, told to stop, has finished what it was
-asked. Dagster's webserver and daemon see a new server and fetch its definitions. Code that doesn't load leaves the old
-definitions in service, and says why in the log; where there are none yet, its error is served instead.
+One process imports Dagster, watches the code's files and makes the models' steps; it forks the one that loads the
+definitions and answers. When files have changed, it makes what differs and forks another: both listen on the port until
+the old one, told to stop, has finished what it was asked. Dagster's webserver and daemon see a new server and fetch its
+definitions. Code that doesn't load leaves the old definitions in service, and says why in the log; where there are none
+yet, its error is served instead.
 """
 
 import argparse
@@ -14,14 +15,15 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from lab.base.source_code import fingerprint, stamps
+from lab.base.source_code import fingerprint, sources, stamps
 from lab.dagster_host import source_snapshot
 from lab.dagster_host.code_location import Address, is_the_codes, serve
 from lab.dagster_host.keeping import kept
 from lab.dagster_host.parent_watch import GRACE_S, ParentWatch
+from lab.dagster_host.warm_up import take_ahead
 
 # Seconds between two looks at the files, and between those that tell whether a change is complete. Files that were just
 # saved are read twice besides, 0.1 s apart.
@@ -71,7 +73,7 @@ class Keeper:
             self._take_in()
 
     def _take_in(self) -> None:
-        files = source_snapshot.prime(self._root)
+        files = sources(self._root)
         code = fingerprint(files)
         if self._server and code == self._served:
             if self._tried != code:
@@ -79,7 +81,8 @@ class Keeper:
             self._tried = code
             return
         self._tried = code
-        pid, status = self._start(files, lazy=False)
+        take_ahead(self._root, files)
+        pid, status = self._start(lazy=False)
         if status is None:
             self._replace(pid, code)
         elif status != _BAD_CODE:
@@ -88,7 +91,7 @@ class Keeper:
             _say(f"code {code[:12]} doesn't load: definitions of code {self._served[:12]} stay in service")
         else:
             _say(f"code {code[:12]} doesn't load, and no other is in service: serving the error")
-            pid, status = self._start(files, lazy=True)
+            pid, status = self._start(lazy=True)
             if status is None:
                 self._replace(pid, "")
             else:
@@ -107,13 +110,13 @@ class Keeper:
         if old:
             self._retire(old)
 
-    def _start(self, files: Mapping[str, bytes], *, lazy: bool) -> tuple[int, int | None]:
+    def _start(self, *, lazy: bool) -> tuple[int, int | None]:
         """Forks a server of this code; its process id, and None when it has loaded, or its exit status."""
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(read)
-            self._become_server(write, files, lazy=lazy)
+            self._become_server(write, lazy=lazy)
         os.close(write)
         deadline = time.monotonic() + LOAD_DEADLINE_S
         try:
@@ -130,13 +133,12 @@ class Keeper:
         os.waitpid(pid, 0)
         return pid, -signal.SIGKILL
 
-    def _become_server(self, ready: int, files: Mapping[str, bytes], *, lazy: bool) -> None:
+    def _become_server(self, ready: int, *, lazy: bool) -> None:
         status = 1
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             self._life.hold()
-            source_snapshot.take(self._root, files)
             serve(self._address, lambda: os.write(ready, b"1"), lazy=lazy)
             status = 0
         except BaseException as err:

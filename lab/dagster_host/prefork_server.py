@@ -4,8 +4,8 @@ It is started with one end of a socket pair as a file descriptor and speaks JSON
     → {"run_id": …, "argument": …}                  run it, with the argument of `dagster api execute_run`
     → {"run_id": …}                                 interrupt it
     ← ready, started, ended                         see `lab.dagster_host.run_events`
-When its starter closes the socket, or dies, the server interrupts its runs and ends. The project's own code is compiled
-here and not imported: each run takes it as it is on disk when the run begins.
+When its starter closes the socket, or dies, the server interrupts its runs and ends. Each run takes the project's code
+as it is on disk when the run begins; of the lab's own it executes what is imported here while that is the same.
 """
 
 import gc
@@ -20,7 +20,7 @@ from contextlib import suppress
 
 from lab.dagster_host import database, memory_limit, run_events, source_snapshot
 from lab.dagster_host.parent_watch import GRACE_S, ParentWatch
-from lab.dagster_host.warm_up import warm_up
+from lab.dagster_host.warm_up import IN_STEPS, take_ahead, warm_up
 
 # Seconds that an interrupted run has to write down how it ended.
 
@@ -158,8 +158,8 @@ def execute(argument: str) -> int:
 def main(descriptor: int) -> None:
     """Serves on the socket with this file descriptor."""
     channel = socket.socket(fileno=descriptor)
-    source_snapshot.prime()
     warm_up()
+    take_ahead(modules=IN_STEPS)
     Server(channel).serve()
 
 

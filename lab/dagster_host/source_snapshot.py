@@ -1,4 +1,4 @@
-"""Lets a forked process execute the code as it is on disk at that moment, and nothing but that code until its end.
+"""Lets a process, and those that it forks, execute the code as it is on disk at one moment, and nothing but that code.
 
 All source files are read once. What this process imports of the project later, also in the middle of a run, comes from
 that reading: an edit during a run changes nothing in it, and the fingerprint names exactly the code that is executed.
@@ -21,11 +21,12 @@ from lab.models.listing import file_content
 ROOT = Path(__file__).resolve().parents[2]
 # Where a process that has called `take` says which code it executes.
 FINGERPRINT_VARIABLE = "CODE_FINGERPRINT"
-_PACKAGES = frozenset({"lab", "pipelines"})
+_OWN, _PEOPLES = "lab", "pipelines"
 # Path and SHA-256 of its content → compiled. Filled before a fork, it saves every forked process the compiling.
 _COMPILED: dict[tuple[str, bytes], CodeType] = {}
-# Real path → content, once this process has called `take`.
+# Real path → content, once this process has called `take`, and of that the lab's own by its path below the root.
 _held: dict[str, bytes] = {}
+_own: dict[str, bytes] = {}
 
 
 class _Loader(SourceFileLoader):
@@ -53,7 +54,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] not in _PACKAGES:
+        if fullname.partition(".")[0] not in {_OWN, _PEOPLES}:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec and isinstance(spec.loader, SourceFileLoader):
@@ -61,35 +62,33 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-def prime(root: Path = ROOT) -> Mapping[str, bytes]:
-    """Compiles the code on disk ahead of forks; returns what was read. What doesn't compile is left for later."""
-    read = sources(root)
-    for path, body in read.items():
-        if not path.endswith(".py"):
-            continue
-        try:
-            _compiled(str(root / path), body)
-        except (SyntaxError, ValueError):
-            # The process that imports it reports it.
-            continue
-    return read
-
-
 def take(root: Path = ROOT, read: Mapping[str, bytes] | None = None) -> str:
     """Reads the code on disk, forgets what was imported of it, and returns its fingerprint.
 
-    To be called once, by a process that is to execute it; the environment has the fingerprint, too. Who has `read` the
-    code a moment ago gives it: files that were just saved are waited for once, and not again.
+    The environment has the fingerprint, too. Who has `read` the code a moment ago gives it: files that were just saved
+    are waited for once, and not again. Taken once more, by the same process or by one that it forked, the lab's own
+    modules stay imported unless one of them has changed.
     """
     read = sources(root) if read is None else read
-    _held.update({os.path.realpath(root / path): body for path, body in read.items()})
-    sys.meta_path.insert(0, _Finder(_held))
-    for name in [name for name in sys.modules if name.partition(".")[0] in _PACKAGES]:
-        del sys.modules[name]
+    own = {path: body for path, body in read.items() if path.startswith(f"{_OWN}/")}
+    stale = {_PEOPLES} if own == _own else {_PEOPLES, _OWN}
+    _replace(_own, own)
+    _replace(_held, {os.path.realpath(root / path): body for path, body in read.items()})
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder(_held))
+    for name in [name for name in sys.modules if name.partition(".")[0] in stale]:
+        # What was read is kept in this one.
+        if name != __name__:
+            del sys.modules[name]
     # Or a file made within the last moments might not be found.
     invalidate_caches()
     os.environ[FINGERPRINT_VARIABLE] = fingerprint(read)
     return os.environ[FINGERPRINT_VARIABLE]
+
+
+def _replace(target: dict[str, bytes], content: Mapping[str, bytes]) -> None:
+    target.clear()
+    target.update(content)
 
 
 def read_bytes(path: Path) -> bytes:

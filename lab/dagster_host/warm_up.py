@@ -1,14 +1,17 @@
-"""What the prefork server does ahead of the runs: imports, and work that libraries put off until first use."""
+"""What servers do ahead of the processes that they fork: imports, and work that libraries put off until first use."""
 
 import gc
 import importlib
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from pkgutil import resolve_name
 
 from lab.base.mlflow_private import LOOK_UP_PACKAGES
+from lab.dagster_host import source_snapshot
 from lab.dagster_host.keeping import kept
 
 MODULES = (
@@ -36,6 +39,10 @@ MODULES = (
     "sklearn.preprocessing",
     "upath.registry",
 )
+# By its name: it is imported anew whenever the lab's code has changed.
+_STEPS = "lab.training.definitions"
+# What steps import when they need it.
+IN_STEPS = ("lab.training.evaluating", "lab.training.model_logging", "lab.training.plots", "lab.training.tracking")
 # What the daemon needs as well.
 SHARED = ("dagster._cli.api", "dagster_postgres")
 
@@ -55,6 +62,22 @@ def warm_up() -> None:
         for rehearsal in (_draw, _check, _look_up_packages):
             _try(rehearsal.__name__, rehearsal)
         gc.collect()
+
+
+def take_ahead(
+    root: Path = source_snapshot.ROOT, read: Mapping[str, bytes] | None = None, modules: Sequence[str] = ()
+) -> None:
+    """Takes the code, see `source_snapshot.take`, and makes the models' steps of it for every process forked from here.
+
+    `modules` of the lab are imported as well. Nothing of a model's own code is executed. What fails is left to the
+    process that needs it, which says so.
+    """
+    with kept():
+        source_snapshot.take(root, read)
+        with suppress(Exception):
+            importlib.import_module(_STEPS).make_ahead()
+            for name in modules:
+                importlib.import_module(name)
 
 
 def _try(name: str, work: Callable[[], object]) -> None:

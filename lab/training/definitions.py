@@ -12,6 +12,7 @@ from lab.models.model_folder import Model, Models
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import Storage
 from lab.training.governance_resource import Governance
+from lab.training.step_environment import models_here
 from lab.training.steps.ingest_step import ingest_step
 from lab.training.steps.register_step import register_step
 from lab.training.steps.train_step import train_step
@@ -22,7 +23,7 @@ log = logging.getLogger("lab.models")
 
 @lru_cache(maxsize=MOST_MODELS)
 def steps_of(model: Model) -> tuple[dg.AssetsDefinition, ...]:
-    """The model's four steps, in order; made once, as Dagster asks for all definitions twice when it loads them."""
+    """The model's four steps, in order; made once: Dagster asks for all definitions twice when it loads them."""
     keys, contract = ModelKeys.of(model.id), model.contract
     return (
         ingest_step(keys, model),
@@ -30,6 +31,12 @@ def steps_of(model: Model) -> tuple[dg.AssetsDefinition, ...]:
         train_step(keys, model),
         register_step(keys, contract),
     )
+
+
+def make_ahead() -> None:
+    """Makes every model's steps, so that a process that is forked from this one finds those that didn't change."""
+    for model in models_here().sound:
+        steps_of(model)
 
 
 def schedule_status(environ: Mapping[str, str]) -> dg.DefaultScheduleStatus:

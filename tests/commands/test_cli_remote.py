@@ -104,5 +104,6 @@ def test_a_dashboard_of_a_lab_elsewhere_is_asked_for_before_or_after_the_command
     assert (after.returncode, after.stdout, after.stderr) == (before.returncode, before.stdout, before.stderr)
     twice = run("dash", *there, "--at", "b", "--once", env=nowhere)
     assert (twice.returncode, twice.stderr.splitlines()[0]) == (
-        2, "error: This shows one lab, and --at is there more than once."
+        2,
+        "error: This shows one lab, and --at is there more than once.",
     )

@@ -2,16 +2,20 @@
 
 import resource
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import psutil
 import pytest
 
 from lab.base.errors import RunFailed
 from lab.dagster_host import memory_limit
 from lab.models.contract import Resources
 from lab.training.limits import limited
+from tests.support.project import ROOT
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="no such limit elsewhere")
 
@@ -44,6 +48,32 @@ def test_it_never_gets_more_than_the_lab_allows(monkeypatch: pytest.MonkeyPatch)
     assert memory_limit.for_another(most_mb=50)[0] == 50 << 20
     monkeypatch.delenv("RUN_MEMORY_LIMIT_MB")
     assert memory_limit.for_another(most_mb=50)[0] == 50 << 20
+
+
+@LINUX
+def test_without_a_number_a_run_gets_half_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    half = psutil.virtual_memory().total // 2
+    given, _ = memory_limit.for_another({"RUN_MEMORY_LIMIT_MB": "auto"})
+    assert 0 < given <= half
+    # In a process of its own, which keeps the limit, and which would take the machine's memory without it.
+    code = (
+        "from lab.dagster_host import memory_limit; memory_limit.limit()\n"
+        f"try:\n    held = bytearray({half + (1 << 30)})\nexcept MemoryError:\n    print(memory_limit.exceeded())"
+    )
+    ran = [sys.executable, "-c", code]
+    done = subprocess.run(
+        ran, env={"RUN_MEMORY_LIMIT_MB": "auto"}, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert f"RUN_MEMORY_LIMIT_MB=auto, {given >> 20} MB here, allows" in done.stdout
+
+
+@LINUX
+def test_a_container_may_have_less_than_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = tmp_path / "memory.max"
+    monkeypatch.setattr(memory_limit, "_GROUPS", (str(tmp_path / "none"), str(group)))
+    for said, most in (("max", psutil.virtual_memory().total), (str(1 << 30), 1 << 30)):
+        group.write_text(f"{said}\n")
+        assert memory_limit.for_another({"RUN_MEMORY_LIMIT_MB": "auto"})[0] >> 20 == most >> 21
 
 
 def _for_ever() -> None:
