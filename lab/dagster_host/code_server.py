@@ -8,7 +8,6 @@ yet, its error is served instead.
 """
 
 import argparse
-import gc
 import importlib
 import os
 import select
@@ -181,7 +180,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     with kept():
         for name in _PRELOADED:
             importlib.import_module(name)
-        gc.collect()
     Keeper(Address(arguments.host, arguments.port)).keep()
 
 

@@ -1,6 +1,5 @@
 """What servers do ahead of the processes that they fork: imports, and work that libraries put off until first use."""
 
-import gc
 import importlib
 import io
 import sys
@@ -15,6 +14,8 @@ from lab.dagster_host import source_snapshot
 from lab.dagster_host.keeping import kept
 
 MODULES = (
+    # First: it looks for the home of each of a thousand functions in every module that is imported by then.
+    "skops.io",
     "boto3.s3.inject",
     "dagster._cli.api",
     "dagster_postgres",
@@ -31,7 +32,6 @@ MODULES = (
     "pandas",
     "pandera.pandas",
     "scipy.stats",
-    "skops.io",
     "sklearn.compose",
     "sklearn.linear_model",
     "sklearn.metrics",
@@ -61,7 +61,6 @@ def warm_up() -> None:
             _try(name, partial(importlib.import_module, name))
         for rehearsal in (_draw, _check, _look_up_packages):
             _try(rehearsal.__name__, rehearsal)
-        gc.collect()
 
 
 def take_ahead(

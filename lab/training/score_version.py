@@ -8,6 +8,7 @@ Prints one line of JSON and exits with 0, or with 1 when the model can't be used
 """
 
 import contextlib
+import importlib
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 
 from lab.base.mlflow_private import SCORING_APPLICATION
 from lab.base.model_versions import files_digest
+from lab.dagster_host.keeping import kept
 from lab.models.environment import LOCK_KEY
 from lab.models.environment_making import python_in
 from lab.training.apart import process, score_here
@@ -67,6 +69,13 @@ def _apart(python: Path, folder: str, path: str) -> dict[str, Any]:
         return process.carried_out(python, script, order, Path(scratch), lambda line: print(line), DEADLINE_S)  # noqa: T201 - to standard error
 
 
+def _import_ahead() -> None:
+    """What nearly every model needs. Skops comes first: it looks for functions in all that is imported by then."""
+    with kept(), contextlib.suppress(ImportError):
+        for name in ("skops.io", "mlflow.artifacts", "mlflow.pyfunc", "mlflow.sklearn"):
+            importlib.import_module(name)
+
+
 def main(arguments: list[str]) -> int:
     """Tries the version named on the command line."""
     # For a few rows, threads that wait for each other on cores that others use cost more than they bring.
@@ -74,6 +83,7 @@ def main(arguments: list[str]) -> int:
     try:
         # Libraries print on the way; only the answer may stand on standard output.
         with contextlib.redirect_stdout(sys.stderr):
+            _import_ahead()
             answer = try_out(*arguments)
     except Replaced as err:
         answer = {"error": str(err)}
