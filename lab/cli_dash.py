@@ -28,7 +28,10 @@ def register(commands: "Commands") -> None:
     )
     # shtab, which writes a shell's completion, reads this.
     name.complete = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}  # type: ignore[attr-defined]
-    parser.add_argument("--at", metavar="HOST[:OFFSET]|FILE", default=argparse.SUPPRESS, help="a lab elsewhere")
+    # A list, as where it stands before the command.
+    parser.add_argument(
+        "--at", metavar="HOST[:OFFSET]|FILE", action="append", default=argparse.SUPPRESS, help="a lab elsewhere"
+    )
     parser.add_argument("--range", metavar="6h", default="", dest="times", help="15m, 6h, 2d, or now-6h..now-1h")
     parser.add_argument("--refresh", metavar="30s", default="", dest="pause", help="pause between two looks; `off`")
     parser.add_argument("--var", metavar="NAME=VALUE", action="append", default=[], help="may be given again")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import inf, isfinite, isnan
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from lab.base.errors import LabError
@@ -28,6 +29,8 @@ _WIDTH, _CELL_IN, _LINE_IN = 180, 0.09, 0.19
 _DPI, _MOST_LINES = 110, 900
 _INK, _MUTED, _GROUND, _FRAME = "#1f2733", "#6a7a99", "#ffffff", "#d5dbe5"
 _MOST_LEGEND = 8
+# Cells that a bold character of a value takes, with its share of the frame around it.
+_BOLD = 1.25
 
 
 def write(looked: Looked, target: Path, now: datetime, head: str) -> None:
@@ -73,7 +76,7 @@ class _Page:
         title = _plain(scope.in_text(one.panel.title))
         bottom = 1 - (one.y + one.height + 2.5) / self._height
         if one.panel.kind is Kind.ROW:
-            self._figure.text(0.008, bottom + 0.5 / self._height, title, fontsize=11, color=_INK, weight="bold")
+            self._figure.text(0.008, bottom + 0.25 / self._height, title, fontsize=11, color=_INK, weight="bold")
             return
         left, width = one.x / _WIDTH, one.width / _WIDTH
         frame = self._figure.add_axes((left + 0.003, bottom, width - 0.006, (one.height - 0.3) / self._height))
@@ -107,6 +110,11 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def _brief(name: str, most: int) -> str:
+    """A name that has to be cut says so."""
+    return name if len(name) <= most else f"{name[: most - 1].rstrip()}…"
+
+
 def _as_text(axes: "Axes", panel: Panel, data: PanelData | None, scope: Scope, view: View) -> None:
     """What the terminal would show, in its letters: tables, text, and the reason where nothing is drawn."""
     axes.set_axis_off()
@@ -135,7 +143,7 @@ def _lines(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -> No
             axes.bar(one.series.times, values, width=(view.end - view.begin) / max(len(values), 1), color=tint)
         else:
             axes.plot(one.series.times, values, color=tint, linewidth=1.0)
-        axes.plot([], [], color=tint, label=_plain(one.name[:60]) if number < _MOST_LEGEND else None)
+        axes.plot([], [], color=tint, label=_plain(_brief(one.name, 60)) if number < _MOST_LEGEND else None)
     _line_axes(axes, panel, drawn, view)
     for step in look.thresholds.steps if look.threshold_lines and not look.thresholds.percent else ():
         if step.value > -inf:
@@ -183,16 +191,25 @@ def _tiles(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -> No
         ground = one.color if panel.background and one.color else ""
         box = {"boxstyle": "round,pad=0.35", "facecolor": ground, "edgecolor": "none"} if ground else None
         tint = on(ground).split()[0] if ground else one.color or _INK
-        axes.text(x, y, _plain(one.text), fontsize=10, ha="center", va="center", color=tint, weight="bold", bbox=box)
+        said, size = _within(one.text, view.width / most / _BOLD)
+        axes.text(x, y, _plain(said), fontsize=size, ha="center", va="center", color=tint, weight="bold", bbox=box)
         if len(found) > 1 and not panel.value_only:
-            axes.text(x, y - 0.42 / rows, _plain(one.name[:24]), fontsize=6, ha="center", va="center", color=_MUTED)
+            axes.text(
+                x, y - 0.42 / rows, _plain(_brief(one.name, 24)), fontsize=6, ha="center", va="center", color=_MUTED
+            )
+
+
+def _within(text: str, most: float) -> tuple[str, float]:
+    """A value in two lines, and then smaller, where one of the usual size has no room for it."""
+    lines = [text] if len(text) <= most else wrap(text, max(-(-len(text) // 2) + 2, int(most))) or [text]
+    return "\n".join(lines), 10 * min(1.0, most / max(max(map(len, lines)), 1))
 
 
 def _bars(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -> None:
     found = list(reversed(singles(panel, drawn, view)))[-40:]
     low, high = bounds(drawn[0].field)
     values = [one.value if one.value is not None and isfinite(one.value) else 0.0 for one in found]
-    axes.set_yticks(range(len(found)), [_plain(one.name[:22]) for one in found])
+    axes.set_yticks(range(len(found)), [_plain(_brief(one.name, 24)) for one in found])
     axes.tick_params(labelsize=6.5, colors=_MUTED, length=0)
     axes.set_xticks([])
     # Few bars stay bars, and their values have room behind them.
@@ -224,7 +241,7 @@ def _states(axes: "Axes", _: Panel, drawn: Sequence[Drawn], view: View) -> None:
                 tint = of_value(value, one.field, low, high) or _MUTED
                 seen[text_of(value, one.field, view)] = tint
                 axes.broken_barh([(view.begin + at * cell, cell * 1.05)], (number - 0.4, 0.8), facecolors=tint)
-    axes.set_yticks(range(len(drawn)), [_plain(one.name[:28]) for one in reversed(drawn)])
+    axes.set_yticks(range(len(drawn)), [_plain(_brief(one.name, 25)) for one in reversed(drawn)])
     for text, tint in list(seen.items())[:6]:
         axes.plot([], [], color=tint, linewidth=5, label=_plain(text))
     axes.legend(fontsize=6, loc="upper right", frameon=False, ncols=6, bbox_to_anchor=(1, 1.14))
@@ -235,7 +252,7 @@ def _heat(axes: "Axes", _: Panel, drawn: Sequence[Drawn], view: View) -> None:
     ordered = apart(drawn)
     rows = [[0.0 if isnan(value) else value for value in sampled(one, view, 200)] for one in ordered]
     axes.imshow(rows, aspect="auto", origin="lower", extent=(view.begin, view.end, -0.5, len(rows) - 0.5), cmap="magma")
-    axes.set_yticks(range(len(ordered)), [_plain(one.name[:16]) for one in ordered])
+    axes.set_yticks(range(len(ordered)), [_plain(_brief(one.name, 16)) for one in ordered])
     _time_axis(axes, view)
 
 

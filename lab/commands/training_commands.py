@@ -153,6 +153,8 @@ def print_run(result: "DemoRun") -> None:
 
 def _after(result: "DemoRun") -> str:
     """What to type when the run has ended."""
+    if result.run.status == "CANCELED":
+        return "run it again when it may go on; the audit trail in mlops-lab says who asked for the stop"
     if not result.version:
         return "mend what the reason above names, then run it again; mlops-lab shows the run's events"
     name, number = result.version.name, result.version.version

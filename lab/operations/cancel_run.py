@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lab.base.catalogue import Service
 from lab.base.errors import LabError, NotFound, PolicyDenied, RunFailed
 from lab.base.progress import Progress, Report
-from lab.base.runs import Run
+from lab.base.runs import Run, RunStatus
 from lab.config import LabConfig
 from lab.governance.cases.trail import entry_by_actor, ledger
 from lab.governance.ledger import Entry, EntryStore, Status
@@ -23,6 +23,9 @@ _POLL_SECONDS = 0.25
 _ENDED_S = 60.0
 _LISTED = 100
 _LEAST_ID = 4
+_ONCE = "can be stopped once it has begun"
+# Dagster refuses to stop a run before its process says that it is at work.
+_BEGINNING = {RunStatus.NOT_STARTED, RunStatus.STARTING}
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,18 @@ class RunCanceller:
         """Of the run with this id, or whose id alone begins so.
 
         Raises PolicyDenied when the policy doesn't let the actor run anything, NotFound, LabError when it has ended,
-        RunFailed when it doesn't end in time.
+        RunFailed when it doesn't begin or end in time.
         """
         try:
             run = await self._find(run_id)
             await asyncio.to_thread(self._guard, run)
+            run = await self._begun(run, deadline_s)
             if run.status.finished:
                 raise LabError(f"Run {run.run_id} has ended already: {run.status.lower()}.")
             # Before it is done: what isn't on record isn't done.
             entry = await asyncio.to_thread(self._note, Status.REQUESTED, run, {})
-            await self._dagster.terminate(run.run_id)
+            if run.status is not RunStatus.CANCELING:
+                await self._dagster.terminate(run.run_id)
             return Cancelled(await self._follow(run, deadline_s), entry)
         finally:
             await self._dagster.aclose()
@@ -88,14 +93,43 @@ class RunCanceller:
         about |= {"model": run.model} if run.model else {}
         return ledger(self._config, self._store).append(entry_by_actor(self._config, CANCEL, status, about))
 
+    async def _begun(self, run: Run, deadline_s: float) -> Run:
+        """The run once it can be stopped, or has ended."""
+        end, tell = time.monotonic() + deadline_s, self._teller()
+        while run.status in _BEGINNING:
+            if time.monotonic() > end:
+                raise RunFailed(
+                    f"Run {run.run_id} is still {_said(run)} after {deadline_s:.0f} s, and {_ONCE}.",
+                    "Type `invoke logs dagster-daemon`: it says what keeps the run, or try again.",
+                )
+            tell(Progress("run", _said(run), f"{run.run_id} {_ONCE}"))
+            await asyncio.sleep(_POLL_SECONDS)
+            run = await self._dagster.run(run.run_id)
+        return run
+
     async def _follow(self, run: Run, deadline_s: float) -> Run:
-        end = time.monotonic() + deadline_s
+        end, tell = time.monotonic() + deadline_s, self._teller()
         while not (run := await self._dagster.run(run.run_id)).status.finished:
             if time.monotonic() > end:
                 raise RunFailed(
                     f"Run {run.run_id} was asked to stop and is {run.status.lower()} after {deadline_s:.0f} s.",
                     "Dagster goes on stopping it; look at its event log.",
                 )
-            self._report(Progress("run", run.status.lower(), run.run_id))
+            tell(Progress("run", _said(run), run.run_id))
             await asyncio.sleep(_POLL_SECONDS)
         return run
+
+    def _teller(self) -> Report:
+        """Reports each step once, however often it is seen."""
+        told: set[Progress] = set()
+
+        def tell(step: Progress) -> None:
+            if step not in told:
+                told.add(step)
+                self._report(step)
+
+        return tell
+
+
+def _said(run: Run) -> str:
+    return run.status.lower().replace("_", " ")

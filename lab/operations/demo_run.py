@@ -36,6 +36,7 @@ _LOADED_S = 45.0
 _ANSWER_S = 20.0
 # How long a webserver that doesn't answer is asked again while a run goes on.
 _PATIENCE_S = 60.0
+_STOPPED = "It was stopped from outside before its end."
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,9 @@ class DemoRunner:
         version, reason = None, ""
         if run.status is RunStatus.SUCCESS:
             version = await self._read(self._version(model, entries), "its version in MLflow", unread)
+        elif run.status is RunStatus.CANCELED:
+            # What the interrupted step raised is no reason, and nothing to mend.
+            reason = _STOPPED
         else:
             reason = await self._read(self._dagster.failure(run.run_id), "the reason in Dagster", unread) or ""
         if version:

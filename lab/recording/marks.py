@@ -1,9 +1,9 @@
 """What happened between two snapshots that a person looking back wants to find."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lab.base.catalogue import TAKEN_DOWN
+from lab.base.catalogue import TAKEN_DOWN, Service
 from lab.base.runs import Run, RunStatus
 from lab.observe.snapshot import Health, ServiceState, Snapshot
 from lab.views import formats
@@ -48,8 +48,20 @@ def news(before: Snapshot, after: Snapshot) -> tuple[tuple[Tone, str], ...]:
     # One line for all of it, once nothing runs any more.
     whole = [(Tone.MUTED, f"the lab was {said}")] if (said := taken_down(after)) and not taken_down(before) else []
     ended = ((tone, text) for tone, text in _runs(before, after) if not text.endswith(" began"))
-    alerts = ((tone, text) for tone, text in _alerts(before, after) if not text.endswith(" pending"))
+    # What only might have become an alert was never told.
+    # Prometheus, just started again, knows of none yet.
+    knows = _is_up(Service.PROMETHEUS, after)
+    alerts = (one for one in _alerts(_firing(before), _firing(after)) if knows or not one[1].endswith(" over"))
     return tuple((tone, formats.clean(text)) for tone, text in (*gone, *whole, *ended, *alerts))
+
+
+def _is_up(service: Service, snapshot: Snapshot) -> bool:
+    return any(one.name == service and one.health is Health.UP for one in snapshot.services.value or ())
+
+
+def _firing(snapshot: Snapshot) -> Snapshot:
+    firing = snapshot.alerts.map(lambda alerts: tuple(one for one in alerts if one.state == "firing"))
+    return replace(snapshot, alerts=firing)
 
 
 def _services(before: Snapshot, after: Snapshot) -> _Found:

@@ -76,7 +76,8 @@ class ActionController:
 
         more = stop_lines(arguments["target"], self._lab.view) if action.name == "stop" else ()
         body = note(action.warning, *more)
-        self._app.push_screen(ConfirmScreen(title, body, reason, action.title.split(" ")[0]), answered)
+        screen = ConfirmScreen(title, body, reason, action.title.split(" ")[0], keep=action.keep)
+        self._app.push_screen(screen, answered)
 
     def _sign(self, action: Action, title: str, arguments: ActionArguments) -> None:
         from lab.screen.screens.sign_screen import SignScreen

@@ -29,6 +29,8 @@ class Action:
     warning: str = ""
     changes: bool = True
     signs: bool = False
+    # What the answer that changes nothing is called, where "Cancel" could be taken for the action itself.
+    keep: str = "Cancel"
 
 
 _ALL = (
@@ -105,6 +107,7 @@ _ALL = (
         "runs",
         Ask.CONFIRM,
         "Stops the run, whoever started it. What it has done so far stays; it registers no version.",
+        keep="Keep running",
     ),
     Action(
         "start",

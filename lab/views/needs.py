@@ -142,11 +142,14 @@ def _versions(view: View) -> Iterator[Need]:
     for model, versions in waiting.items():
         first = min(versions, key=lambda one: not is_yours(one, lab))
         yours = is_yours(first, lab)
-        name = f"{formats.clean(model)} v{formats.clean(first.version)}" if many else f"v{formats.clean(first.version)}"
+        name = f"v{formats.clean(first.version)}"
         more = f" (+{len(versions) - 1})" if len(versions) > 1 else ""
         who = deciders(first, lab).partition(",")[0]
         whose = "your approval" if yours else f"approval by {who}" if who else "approval"
-        said = f"{name} awaits {whose}{more}"
+        # What is to be done stands before a model's name, which may be long: a narrow line is cut at its end.
+        by = f" by {who}" if who and not yours else ""
+        asked = f"{'your ' if yours else ''}approval of {formats.clean(model)} {name}{by}{more}"
+        said = asked if many else f"{name} awaits {whose}{more}"
         need = Need("models", f"{model}/{first.version}", said, "◐", Tone.WARN if yours else Tone.ACCENT, yours)
         found.append((not yours, need))
     yield from (need for _, need in sorted(found, key=lambda one: one[0]))

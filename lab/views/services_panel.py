@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lab.base.catalogue import NEVER_STARTED, landing
+from lab.base.catalogue import BEING_STARTED, NEVER_STARTED, landing
 from lab.observe.snapshot import Health, ServiceState
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
@@ -14,8 +14,8 @@ TREND = 8
 # The least differences that fill a trend's height: cores, bytes.
 CPU_FLOOR, MEMORY_FLOOR = 0.1, 32 << 20
 COLUMNS = (
-    Column("name", "service", 1, 20, 26),
-    Column("state", "state", 2, 8),
+    Column("name", "service", 1, 23, 26),
+    Column("state", "state", 2, 6),
     Column("cpu", "cpu", 3, 4, right=True),
     Column("cpu trend", "", 5, TREND, TREND),
     Column("memory", "mem", 4, 5, right=True),
@@ -26,7 +26,7 @@ COLUMNS = (
     Column("url", "url", 8, 22, 30),
 )
 # Where something is amiss, why is worth more than the end of a name.
-WITH_REASONS = (replace(COLUMNS[0], least=15), *COLUMNS[1:])
+WITH_REASONS = (replace(COLUMNS[0], least=15), replace(COLUMNS[1], least=8), *COLUMNS[2:])
 
 
 def panel(view: View) -> PanelView:
@@ -85,15 +85,9 @@ def _service(state: ServiceState, cause: str, view: View) -> Row:
     said = cause or state.reason or state.remedy
     # Of a lab that was never started the state says it.
     if state.health is not Health.UP and said and said != NEVER_STARTED:
-        spill = (
-            "state",
-            Cell(
-                (
-                    Span(f"{word:<8} " if quiet is Tone.MUTED else f"{word} ", tone),
-                    Span(_brief(said, state), quiet),
-                )
-            ),
-        )
+        # What waits for its turn is starting, and needn't say both where there is hardly room for one.
+        before = "" if said == BEING_STARTED else f"{word} "
+        spill = ("state", Cell((Span(before, tone), Span(_brief(said, state), quiet))))
     return Row(state.name, cells, spill)
 
 

@@ -95,3 +95,15 @@ def test_what_is_no_place_is_wrong_usage(arguments: tuple[str, str], nowhere: di
     found = run(*arguments, "--once", env=nowhere)
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith(f"error: {arguments[0]} ")
+
+
+def test_a_dashboard_of_a_lab_elsewhere_is_asked_for_before_or_after_the_command(nowhere: dict[str, str]) -> None:
+    there = ("--at", f"127.0.0.1:{NEVER_STARTED}")
+    before, after = (run(*words, "--once", env=nowhere) for words in ((*there, "dash"), ("dash", *there)))
+    assert "Prometheus doesn't listen" in after.stdout
+    assert (after.returncode, after.stdout, after.stderr) == (before.returncode, before.stdout, before.stderr)
+    twice = run("dash", *there, "--at", "b", "--once", env=nowhere)
+    assert (twice.returncode, twice.stderr.splitlines()[0]) == (
+        2,
+        "error: This shows one lab, and --at is there more than once.",
+    )

@@ -1,5 +1,6 @@
 """Stopping a run: the policy decides, who asked is on record before it is done, and the end is waited for."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -22,23 +23,31 @@ RUN = Run(
 
 
 class Played:
-    """Dagster with these runs; one that is asked to stop is canceled at the next look, unless it is `stubborn`."""
+    """Dagster with these runs; one that is asked to stop is canceled at the next look, unless it is `stubborn`.
 
-    def __init__(self, *runs: Run, stubborn: bool = False) -> None:
+    With each look at a run it goes on to the next of `then`. As Dagster does, it stops what is queued or at work only.
+    """
+
+    def __init__(self, *runs: Run, stubborn: bool = False, then: Sequence[RunStatus] = ()) -> None:
         self._runs = {run.run_id: run for run in runs}
-        self._stubborn = stubborn
+        self._stubborn, self._then = stubborn, list(then)
         self.terminated: list[str] = []
         self.closed = False
 
     async def run(self, run_id: str) -> Run:
         if run_id not in self._runs:
             raise NotFound(f"There is no run {run_id}.")
-        return self._runs[run_id]
+        found = self._runs[run_id]
+        if self._then:
+            self._runs[run_id] = replace(found, status=self._then.pop(0))
+        return found
 
     async def runs(self, limit: int) -> tuple[Run, ...]:
         return tuple(self._runs.values())[:limit]
 
     async def terminate(self, run_id: str) -> None:
+        if (status := self._runs[run_id].status) not in {RunStatus.QUEUED, RunStatus.STARTED}:
+            raise RunFailed(f"Run {run_id} could not be terminated due to having status {status}.")
         self.terminated.append(run_id)
         status = RunStatus.CANCELING if self._stubborn else RunStatus.CANCELED
         self._runs[run_id] = replace(self._runs[run_id], status=status)
@@ -109,3 +118,39 @@ async def test_a_run_that_does_not_stop_in_time_is_said_so(tmp_path: Path) -> No
     lab = Lab(tmp_path, Played(RUN, stubborn=True))
     with pytest.raises(RunFailed, match="was asked to stop and is canceling"):
         await lab.canceller.cancel(RUN.run_id, deadline_s=0.0)
+
+
+async def test_a_run_that_is_being_started_is_stopped_once_it_can_be(tmp_path: Path) -> None:
+    starting = replace(RUN, status=RunStatus.STARTING)
+    lab = Lab(tmp_path, Played(starting, then=[RunStatus.STARTING, RunStatus.STARTING, RunStatus.STARTED]))
+    made = await lab.canceller.cancel(RUN.run_id)
+    assert made.run.status is RunStatus.CANCELED
+    assert lab.dagster.terminated == [RUN.run_id]
+    # Once, however long it takes.
+    assert lab.told == [Progress("run", "starting", f"{RUN.run_id} can be stopped once it has begun")]
+    assert [entry.status for entry in lab.trail] == [Status.REQUESTED]
+
+
+async def test_a_run_that_ends_while_its_start_is_waited_for_has_ended(tmp_path: Path) -> None:
+    starting = replace(RUN, status=RunStatus.STARTING)
+    lab = Lab(tmp_path, Played(starting, then=[RunStatus.STARTING, RunStatus.FAILURE]))
+    with pytest.raises(LabError, match="has ended already: failure"):
+        await lab.canceller.cancel(RUN.run_id)
+    assert lab.trail == []
+
+
+async def test_a_run_that_never_begins_is_said_so(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, Played(replace(RUN, status=RunStatus.STARTING)))
+    with pytest.raises(RunFailed, match="is still starting after 0 s, and can be stopped once it has begun"):
+        await lab.canceller.cancel(RUN.run_id, deadline_s=0.0)
+    assert lab.dagster.terminated == []
+    assert lab.trail == []
+
+
+async def test_a_run_that_somebody_stops_already_is_followed_to_its_end(tmp_path: Path) -> None:
+    going = replace(RUN, status=RunStatus.CANCELING)
+    lab = Lab(tmp_path, Played(going, then=[RunStatus.CANCELING, RunStatus.CANCELED]))
+    made = await lab.canceller.cancel(RUN.run_id)
+    assert made.run.status is RunStatus.CANCELED
+    assert lab.dagster.terminated == []
+    assert [entry.status for entry in lab.trail] == [Status.REQUESTED]

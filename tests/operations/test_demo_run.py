@@ -158,6 +158,14 @@ async def test_how_a_run_ended_is_told_whatever_cannot_be_read_any_more(tmp_path
         assert "/runs/r" in found.links["run"]
 
 
+async def test_of_a_run_that_was_stopped_no_error_is_given_as_the_reason(tmp_path: Path) -> None:
+    runner = DemoRunner(config(tmp_path), lambda _: None)
+    runner._store = AuditStore(S3.connect("http://127.0.0.1:9", "a", "b", 0.2), "audit", "p/")
+    found = await runner._summarise(MODEL.id, Run("r", JOB, RunStatus.CANCELED))
+    assert found.reason == "It was stopped from outside before its end."
+    assert not any("the reason in Dagster" in what for what in found.unread)
+
+
 async def test_an_interrupted_demo_run_says_that_its_run_goes_on(tmp_path: Path) -> None:
     followed = asyncio.Event()
 

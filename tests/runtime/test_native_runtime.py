@@ -230,6 +230,24 @@ def test_memory_is_read_only_where_it_is_asked_for(runtime: NativeRuntime, monke
     assert fact.cpu_s
 
 
+@pytest.mark.parametrize(
+    ("state", "message", "said"),
+    [
+        ("BACKOFF", "Exited too quickly (process log may have details)", "ends right after each start"),
+        ("FATAL", "Exited too quickly (process log may have details)", "given up: it ended right after each start"),
+        ("FATAL", "can't find command 'mlflow'", "fatal: can't find command 'mlflow'"),
+    ],
+)
+def test_a_program_that_will_not_stay_is_told_in_words(
+    runtime: NativeRuntime, monkeypatch: pytest.MonkeyPatch, state: str, message: str, said: str
+) -> None:
+    monkeypatch.setattr(
+        runtime._supervisor, "states", lambda: {"mlflow": ProgramState("mlflow", state, None, None, message)}
+    )
+    fact = runtime.facts()[Service.MLFLOW]
+    assert (fact.state, fact.reason) == ("failed", said)
+
+
 def test_down_of_a_lab_that_is_down_is_false(runtime: NativeRuntime) -> None:
     assert runtime.down(notes.append) is False
 

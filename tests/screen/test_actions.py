@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from lab.commands.dispatch.action_process import PROCESSES
 from lab.observe.snapshot_json import snapshot_json
@@ -176,6 +176,15 @@ async def test_what_changes_much_is_asked_about_first_and_escape_changes_nothing
         await pilot.click("#yes")
         await ended(app, pilot)
         assert [asked for asked, _ in runner.asked] == [name]
+
+
+async def test_no_answer_to_whether_a_run_is_cancelled_can_be_taken_for_the_other() -> None:
+    async with doing(Scripted(ActionResult(True, "done")), snapshots.HEALTHY) as (app, pilot):
+        await pilot.press("2", "j", "c")
+        screen = await confirming(app, pilot)
+        answers = [str(button.label) for button in screen.query(Button)]
+        assert answers == ["Stop", "Keep running"]
+        assert screen.query_one("#confirm").border_subtitle == "esc: keep running"
 
 
 async def test_a_reason_must_be_given() -> None:

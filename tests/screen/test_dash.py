@@ -64,6 +64,16 @@ async def test_an_error_stands_in_its_panel_and_is_counted_in_the_head() -> None
         assert "✗ 1 failed" in str(screen_of(pilot).query_one("#dash-head").render())
 
 
+async def test_the_head_counts_what_is_in_sight_as_soon_as_it_is() -> None:
+    async with dash().run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        head = screen_of(pilot).query_one("#dash-head")
+        assert "✗ 1 failed" in str(head.render())
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert "failed" not in str(head.render())
+
+
 async def test_text_of_a_dashboard_is_never_markup() -> None:
     async with dash().run_test(size=(120, 60)) as pilot:
         await settled(pilot)

@@ -6,6 +6,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from lab.screen.app import LabApp
+from lab.screen.key_spelling import spell
 from lab.screen.screens.help_screen import HelpScreen, bindings_of, groups_for
 from lab.screen.screens.main_screen import MainScreen
 from lab.views import PARTS
@@ -155,3 +156,15 @@ async def test_a_wrong_expression_is_said_beside_it() -> None:
             str(part.render()) for part in app.screen.query(".filter Static").results(Static) if part.display
         )
         assert "missing" not in shown
+
+
+def test_keys_are_called_what_stands_on_them() -> None:
+    assert list(spell(["minus", "plus", "equals_sign", "backspace"])) == ["-", "+", "=", "bksp"]
+
+
+def test_no_key_is_cut_in_help() -> None:
+    keys = [(" ".join(spell(["pagedown", "space", "ctrl+f"])), "Page down"), ("?", "Help")]
+    screen = HelpScreen("Keys", [("Here", keys), ("On this screen", keys)])
+    for lines in (screen._here(), screen._elsewhere()):
+        said = ["".join(span.text for span in line) for line in lines]
+        assert said[1:3] == ["pgdn space ^f Page down", "?             Help"]

@@ -16,6 +16,7 @@ from lab.screen.app import LabApp
 from lab.screen.messages import SnapshotTaken
 from lab.screen.saved_layout import SavedLayout
 from lab.screen.screens.confirm_screen import ConfirmScreen
+from lab.views.cells import Tone
 from lab.views.jobs import ActionResult, Job, Jobs, own_news
 from tests.screen import snapshots
 from tests.screen.doing import Scripted, confirming, doing
@@ -69,6 +70,19 @@ async def test_what_happens_is_told_once(name: str) -> None:
     snapshot, expected = TOLD[name]
     async with then(snapshot) as (app, _):
         assert notices(app) == expected
+
+
+def test_an_alert_that_was_told_is_over_and_one_that_never_fired_is_no_news() -> None:
+    calm, alerts = snapshots.HEALTHY, replace(snapshots.HEALTHY, alerts=snapshots.DRIFTED.alerts)
+    assert {alert.state for alert in alerts.alerts.value or ()} == {"firing", "pending"}
+    assert news(alerts, calm) == ((Tone.OK, "alert SyntheticDataDriftDetected over"),)
+    # Fires no more, but may again.
+    pending = replace(calm, alerts=alerts.alerts.map(lambda found: tuple(replace(a, state="pending") for a in found)))
+    assert news(alerts, pending) == ((Tone.OK, "alert SyntheticDataDriftDetected over"),)
+    assert news(pending, calm) == ()
+    # One that was just started again hasn't looked yet.
+    restarted = replace(calm, services=with_health(Health.STARTING, "prometheus").services)
+    assert news(replace(alerts, services=restarted.services), restarted) == ()
 
 
 @pytest.mark.parametrize(

@@ -252,3 +252,19 @@ def _python(start: Callable[..., object]) -> Callable[..., object]:
         return start([sys.executable, *argv[1:]], **options)
 
     return started
+
+
+async def test_one_that_failed_in_the_terminal_stays_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(LabApp, "suspend", lambda _: nullcontext())
+    monkeypatch.setattr("builtins.input", asked.append)
+    for number, said in ((3, ["ended with 3; Enter leads back to the screen"]), (0, [])):
+        asked.clear()
+        code = command([sys.executable, "-c", f"raise SystemExit({number})"], confirm=False, output="terminal")
+        async with owning(write(tmp_path, code)) as (app, pilot):
+            await pilot.press("f6")
+            await pilot.pause()
+            assert notices(app)[-1] == f"ended with {number}"
+            assert asked == said

@@ -6,6 +6,7 @@ import pytest
 
 from lab.base.drift import Feature, Histogram, psi_parts
 from lab.base.runs import Run, RunStatus
+from lab.observe.details.run_source import RunEntries
 from lab.observe.snapshot import Health, Slice
 from lab.views import View
 from lab.views.cells import Line, PanelState, PanelView, Tone, width_of
@@ -74,6 +75,28 @@ def test_a_metric_that_should_be_low_is_better_when_lower() -> None:
     assert rows["own"].tone is Tone.PLAIN
     assert "is the champion" in text(version_views.metrics(theirs, theirs, "auc").status)
     assert "no champion yet" in text(version_views.metrics(ours, None, "auc").status)
+
+
+def test_a_bar_is_drawn_of_what_has_a_most() -> None:
+    metrics = {"auc": 0.8, "accuracy_low": 0.7, "rmse": 0.4, "rmse_high": 0.5, "mae_difference_age": 0.1, "own": 1.5}
+    version = replace(detail_sources.VERSION, metrics={**metrics, "gini": -0.2})
+    rows = version_views.metrics(version, None, "auc").rows
+    assert {row.key for row in rows if row.cells["bar"].fill is not None} == {"auc", "accuracy_low", "gini"}
+
+
+def test_what_an_entry_says_is_there_in_full_but_for_hashes_and_structures() -> None:
+    entry = replace(
+        snapshots.TRAIL[0],
+        details={
+            "rule": "run-dev: analyst, ml-engineer, platform-admin",
+            "hash": "0123456789abcdef" * 4,
+            "groups": {"age": ["19 to 41", "42 to 51"], "sex": ["1", "2"]},
+        },
+    )
+    said = run_views.entries(RunEntries((entry,), 1, 2), View(snapshots.HEALTHY, snapshots.CLOCK)).rows[0]
+    assert said.cells["details"].text == (
+        "rule run-dev: analyst, ml-engineer, platform-admin, hash 0123456789ab…, groups {'age': ['19…"
+    )
 
 
 def test_a_decision_without_proof_is_neither_approved_nor_signed() -> None:

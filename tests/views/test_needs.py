@@ -145,9 +145,13 @@ def test_a_version_of_drifted_data_awaits_nobody() -> None:
 def test_with_several_models_each_is_named() -> None:
     assert said(snapshots.MANY) == [
         "data of house-prices drifted",
-        "house-prices v3 awaits approval by risk-officer",
-        "CreditRiskModel v7 awaits approval by risk-officer",
+        "approval of house-prices v3 by risk-officer",
+        "approval of CreditRiskModel v7 by risk-officer",
     ]
+    assert "your approval of CreditRiskModel v7" in said(judging(snapshots.MANY, "risk-officer"))
+    # Cut to a narrow line, one sees what is to be done.
+    line, _ = strip(needs(view_of(snapshots.MANY)), 1, 44)
+    assert "approval of house" in text(line)
 
 
 def with_trouble(snapshot: Snapshot, **problems: str) -> Snapshot:

@@ -472,3 +472,19 @@ def test_a_service_that_is_starting_says_so_once() -> None:
     spill = panel("services", replace(snapshots.HEALTHY, services=services)).rows[0].spill
     assert spill is not None
     assert spill[1].text == "starting the database system is starting up."
+
+
+def test_what_waits_for_its_turn_says_so_in_full_at_80_columns() -> None:
+    services = snapshots.STARTING.services.map(
+        lambda states: tuple(replace(s, reason=BEING_STARTED) if s.health is Health.STARTING else s for s in states)
+    )
+    shown = panel("services", replace(snapshots.STARTING, services=services))
+    row = next(row for row in shown.rows if row.spill and BEING_STARTED in row.spill[1].text)
+    assert text(lay_out(row, fit(shown.columns, shown.rows, 36))).rstrip().endswith(BEING_STARTED)
+
+
+def test_every_service_has_its_whole_name_while_all_is_well() -> None:
+    shown = panel("services", snapshots.HEALTHY)
+    for width in (36, 62, 96):
+        room = fit(shown.columns, shown.rows, width)
+        assert not [row.key for row in shown.rows if "…" in text(lay_out(row, room)[:2])], width

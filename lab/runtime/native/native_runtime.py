@@ -42,6 +42,8 @@ from lab.runtime.native.supervisor import ProgramState, Supervisor, SupervisorHa
 from lab.runtime.runtime import Note, wait_until
 
 _STOP_SECONDS = 30.0
+# supervisord's words for a program that won't stay say neither that it is tried again nor that it isn't.
+_SOON = {"BACKOFF": "ends right after each start", "FATAL": "given up: it ended right after each start"}
 _STATES = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "failed", "FATAL": "failed"}
 
 
@@ -265,5 +267,11 @@ def _fact(state: ProgramState | None, restarts: int) -> ProcessFact:
     if state is None:
         return ProcessFact("stopped", reason="the lab is down", remedy="Type `invoke up`.")
     uptime = None if state.started_at is None else max(0.0, time.time() - state.started_at)
-    reason = "" if state.state == "RUNNING" else f"{state.state.lower()}: {state.message}"
-    return ProcessFact(_STATES.get(state.state, "stopped"), state.pid, uptime, restarts, reason=reason)
+    return ProcessFact(_STATES.get(state.state, "stopped"), state.pid, uptime, restarts, reason=_reason(state))
+
+
+def _reason(state: ProgramState) -> str:
+    if state.state == "RUNNING":
+        return ""
+    soon = _SOON.get(state.state, "") if state.message.startswith("Exited too quickly") else ""
+    return soon or f"{state.state.lower()}: {state.message}"

@@ -105,6 +105,8 @@ class DashScreen(Screen[None]):
     @on(Board.Seen)
     def _seen(self, event: Board.Seen) -> None:
         event.stop()
+        # What it counts is of the panels in sight.
+        self._show_head()
         self._wake_if_unasked()
 
     @on(Told)

@@ -15,6 +15,8 @@ from lab.screen.widgets.paint import content, paragraphs
 from lab.views.cells import Line, Span, Tone
 from lab.views.formats import clean
 
+_KEEP = "Cancel"
+
 
 class ConfirmScreen(ModalScreen[str | None]):
     """Dismisses with the reason (empty when none was asked for) or, when the person thinks better of it, with None."""
@@ -33,9 +35,16 @@ class ConfirmScreen(ModalScreen[str | None]):
     NEEDED: ClassVar[str] = "Type a reason first: the audit trail keeps it."
 
     def __init__(
-        self, title: str, body: Sequence[Line], ask_reason: bool = False, confirm: str = "Confirm", value: str = ""
+        self,
+        title: str,
+        body: Sequence[Line],
+        ask_reason: bool = False,
+        confirm: str = "Confirm",
+        value: str = "",
+        keep: str = _KEEP,
     ) -> None:
         super().__init__()
+        self._esc = "esc cancels" if keep == _KEEP else f"esc: {keep.lower()}"
         self._title = title
         self._ask_reason = ask_reason
         self._body = Static(paragraphs(body), markup=False)
@@ -44,12 +53,12 @@ class ConfirmScreen(ModalScreen[str | None]):
         # A cursor that blinks sends bytes for ever, and there is nothing else here to look at.
         self._reason.cursor_blink = False
         self._said = Static(markup=False, id="said")
-        self._yes, self._no = Button(confirm, id="yes", compact=True), Button("Cancel", id="no", compact=True)
+        self._yes, self._no = Button(confirm, id="yes", compact=True), Button(keep, id="no", compact=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="confirm") as box:
             box.border_title = self._title
-            box.border_subtitle = "esc cancels"
+            box.border_subtitle = self._esc
             with VerticalScroll(id="body", can_focus=False):
                 yield self._body
             yield from self.questions()

@@ -17,7 +17,7 @@ from lab.screen.widgets.paint import paragraphs
 from lab.views.cells import Line, Span, Tone, pad
 
 Keys = Sequence[tuple[str, str]]
-_KEYS = 10
+_LEAST_KEYS = 10
 GLYPHS = (
     ("●", Tone.OK, "up, stable, done"),
     ("◐", Tone.WARN, "starting, pending, in progress"),
@@ -60,16 +60,23 @@ class HelpScreen(ModalScreen[None]):
         self.query_one("#help").scroll_relative(y=lines, animate=False)
 
     def _here(self) -> list[Line]:
-        return [line for group in self._groups[:1] for line in _group(*group)]
+        here = self._groups[:1]
+        return [line for group in here for line in _group(*group, _room(here))]
 
     def _elsewhere(self) -> list[Line]:
-        others = [line for group in self._groups[1:] for line in _group(*group)]
-        shapes = [(*pad((Span(glyph, tone),), _KEYS), Span(meaning)) for glyph, tone, meaning in GLYPHS]
+        room = _room(self._groups[1:])
+        others = [line for group in self._groups[1:] for line in _group(*group, room)]
+        shapes = [(*pad((Span(glyph, tone),), room), Span(meaning)) for glyph, tone, meaning in GLYPHS]
         return [*others, (Span("Shapes", Tone.ACCENT),), *shapes]
 
 
-def _group(title: str, keys: Keys) -> list[Line]:
-    lines = [(*pad((Span(key, Tone.STRONG),), _KEYS), Span(" "), Span(meaning)) for key, meaning in keys]
+def _room(groups: Sequence[tuple[str, Keys]]) -> int:
+    """As much as the longest of the keys takes that stand under each other."""
+    return max([_LEAST_KEYS, *(len(key) for _, keys in groups for key, _ in keys)]) + 1
+
+
+def _group(title: str, keys: Keys, room: int) -> list[Line]:
+    lines = [(*pad((Span(key, Tone.STRONG),), room), Span(meaning)) for key, meaning in keys]
     return [(Span(title, Tone.ACCENT),), *lines, ()]
 
 

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -87,6 +87,8 @@ class OwnCommands:
         try:
             with self._app.suspend(), _interrupted_alone():
                 code = subprocess.run(argv, check=False).returncode
+                if code:
+                    _let_read(f"ended with {code}; Enter leads back to the screen")
         except SuspendNotSupported:
             said = "There is no terminal to give to it here."
             self._app.notify(said, title=command.title, severity="warning", markup=False)
@@ -117,6 +119,12 @@ class OwnCommands:
     def _tell(self, command: OwnCommand, said: str, ok: bool) -> None:
         level: Severity = "information" if ok else "error"
         self._app.notify(said, title=command.title, severity=level, timeout=_NOTICE_S, markup=False)
+
+
+def _let_read(said: str) -> None:
+    """What a command that failed said would be gone with the screen's return."""
+    with suppress(EOFError, KeyboardInterrupt, OSError):
+        input(said)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The views of one run: steps, events, configuration, what it is, its audit entries."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ ENTRY_COLUMNS = (
     Column("hash", "hash", 3, 12),
     Column("details", "details", 4, 20, 80, grow=True),
 )
+_HASH = re.compile(r"[0-9a-f]+")
+_LONGEST_DETAIL = 24
 _LEVELS = {
     "DEBUG": Level.DEBUG,
     "WARNING": Level.WARNING,
@@ -186,8 +189,10 @@ def _entry(entry: Entry, view: View) -> Row:
 
 
 def _brief(value: object) -> str:
+    """Words in full; of a hash and of what is nested only the beginning, so that what follows can be seen."""
     said = str(value)
-    return said if len(said) <= 24 else f"{said[:12]}…"
+    long = len(said) > _LONGEST_DETAIL and (not isinstance(value, str) or _HASH.fullmatch(said))
+    return f"{said[:12]}…" if long else said
 
 
 def is_over(run: Run) -> bool:

@@ -100,11 +100,19 @@ def _metric(name: str, value: float, theirs: float | None) -> Row:
     cells = {
         "name": cell(formats.clean(name)),
         "value": cell(f"{value:.6g}"),
-        "bar": Cell((Span("", tone if better is not None else Tone.ACCENT),), fill=min(abs(value), 1.0)),
+        "bar": _bar(name, value, tone if better is not None else Tone.ACCENT),
         "champion": cell(formats.NOTHING if theirs is None else f"{theirs:.6g}", Tone.MUTED),
         "change": cell(said, tone if theirs is not None else Tone.MUTED),
     }
     return Row(name, cells)
+
+
+def _bar(name: str, value: float, tone: Tone) -> Cell:
+    """Of a metric that is at best 1, and of its interval; a full bar of an error would look like praise."""
+    known = [one for one in MORE_IS_BETTER if name in {one, f"{one}_low", f"{one}_high"}]
+    if not any(MORE_IS_BETTER[one] for one in known):
+        return Cell()
+    return Cell((Span("", tone),), fill=min(abs(value), 1.0))
 
 
 def tags(version: ModelVersion) -> PanelView:
