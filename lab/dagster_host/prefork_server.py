@@ -22,7 +22,8 @@ from lab.dagster_host import database, memory_limit, run_events, source_snapshot
 from lab.dagster_host.parent_watch import GRACE_S, ParentWatch
 from lab.dagster_host.warm_up import IN_STEPS, take_ahead, warm_up
 
-# Seconds that an interrupted run has to write down how it ended.
+# When nothing was asked for so many seconds, what the next runs have in common is made ahead: not while the lab starts.
+_QUIET_S = 3.0
 
 
 class Server:
@@ -45,11 +46,17 @@ class Server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         self._send(run_events.ready())
+        ahead = False
         with selectors.DefaultSelector() as selector:
             selector.register(self._channel, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
             while not self._stopping:
-                ready = {key.fd for key, _ in selector.select()}
+                ready = {key.fd for key, _ in selector.select(None if ahead else _QUIET_S)}
+                if not (ready or ahead):
+                    ahead = True
+                    # A run that finds nothing made makes it itself, and says what is wrong.
+                    with suppress(Exception):
+                        take_ahead(modules=IN_STEPS)
                 if self._wake_read in ready:
                     self._reap()
                 if self._channel.fileno() in ready:
@@ -159,7 +166,6 @@ def main(descriptor: int) -> None:
     """Serves on the socket with this file descriptor."""
     channel = socket.socket(fileno=descriptor)
     warm_up()
-    take_ahead(modules=IN_STEPS)
     Server(channel).serve()
 
 

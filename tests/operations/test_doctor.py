@@ -17,6 +17,7 @@ import pytest
 from lab.base.catalogue import LOOPBACK, OFFSET_STEP, Service
 from lab.base.errors import LabError
 from lab.config import LabConfig
+from lab.models import model_folder
 from lab.operations.doctor import doctor, doctor_ports
 from lab.operations.doctor.doctor import examine
 from lab.operations.doctor.doctor_models import examine_models
@@ -329,7 +330,14 @@ def test_however_many_ports_the_lab_holds_the_machines_processes_are_looked_at_o
     assert (found.verdict, looks) == (Verdict.OK, ["tcp"])
 
 
-def test_before_a_start_nothing_is_asked_and_no_data_are_read_for_each_model(make: Make, tmp_path: Path) -> None:
+def test_before_a_start_nothing_is_asked_and_no_data_are_read_for_each_model(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[Path] = []
+    judge = model_folder.parse_contract
+    monkeypatch.setattr(
+        model_folder, "parse_contract", lambda raw, node, path: (judged.append(path), judge(raw, node, path))[1]
+    )
     data = tmp_path / "data.csv"
     data.write_text("months,left\n1,no\n")
     for place in range(7):
@@ -342,4 +350,6 @@ def test_before_a_start_nothing_is_asked_and_no_data_are_read_for_each_model(mak
         found = examine(config, Resolver(), whole=False)
     assert asked == []
     assert (opened["data.csv"], opened["uv.lock"], opened["model.yaml"]) == (1, 0, 8)
+    # Judging takes a hundred times as long as reading.
+    assert [path.parent.name for path in judged] == ["fraud"]
     assert {one.name for one in found if one.verdict is not Verdict.FAIL} >= {"disk", "lab home", "data set"}

@@ -2,20 +2,29 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from lab.base.errors import SettingsError
 from lab.config import LabConfig
 from lab.models.csv_text import HEAD, foreign
 from lab.models.dataset_csv import MAGIC
-from lab.models.listing import CONTRACT_FILE
-from lab.models.model_folder import Model, models_in
+from lab.models.listing import CONTRACT_FILE, contract_files, file_content
+from lab.models.model_folder import Model, models_in, read_contract
 from lab.operations.doctor.finding import Finding, Verdict
 from lab.operations.model_environments import state_of
+
+# No contract without this is the default model's.
+_DEFAULT = b"default"
 
 
 def examine_models(config: LabConfig, whole: bool) -> Iterator[Finding]:
     """Each model's contract, packages and data; unless `whole`, only what keeps the lab from starting."""
+    if not whole and (found := _of_sound_default(config)) is not None:
+        # Whatever is wrong with another one is its own concern, and `up` needn't read fifty contracts.
+        yield from found
+        return
     models = models_in(config.pipelines)
     # Without a sound one there is nothing to train; otherwise a broken one is its own concern.
     broken = Verdict.WARN if models.sound else Verdict.FAIL
@@ -30,6 +39,20 @@ def examine_models(config: LabConfig, whole: bool) -> Iterator[Finding]:
             yield from _packages(config, model)
         if whole or model.id.default:
             yield from _data_of(config, model)
+
+
+def _of_sound_default(config: LabConfig) -> Sequence[Finding] | None:
+    """About the data of the default model, read without the others; None unless it and its contract are fine."""
+    for path in contract_files(config.pipelines):
+        with suppress(SettingsError, OSError):
+            content = file_content(path)
+            if _DEFAULT not in content:
+                continue
+            model = Model(path.parent, read_contract(path, lambda _, content=content: content))
+            if model.contract.default:
+                found = list(_data_of(config, model))
+                return None if any(one.verdict is Verdict.FAIL for one in found) else found
+    return None
 
 
 def _packages(config: LabConfig, model: Model) -> Iterator[Finding]:
