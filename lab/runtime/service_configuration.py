@@ -158,6 +158,8 @@ def store_options(view: EndpointView, folders: Mapping[str, str]) -> dict[str, s
         "master.port": port("master"),
         "master.port.grpc": port("master-grpc"),
         "master.telemetry": "false",
+        # There is one master, which elects itself: ten seconds are for several that lose sight of each other.
+        "master.electionTimeout": "1s",
         "filer.port": port("filer"),
         "filer.port.grpc": port("filer-grpc"),
         "volume.port": port("volume"),

@@ -48,7 +48,7 @@ def _of_sound_default(config: LabConfig) -> Sequence[Finding] | None:
             content = file_content(path)
             if _DEFAULT not in content:
                 continue
-            model = Model(path.parent, read_contract(path, lambda _, content=content: content))
+            model = Model(path.parent, read_contract(path, {path: content}.__getitem__))
             if model.contract.default:
                 found = list(_data_of(config, model))
                 return None if any(one.verdict is Verdict.FAIL for one in found) else found
