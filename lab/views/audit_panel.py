@@ -12,7 +12,17 @@ from lab.views.by_model import model_of_entry, models_of_runs
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, cell
 from lab.views.document import Detail, field_line, heading, text
 from lab.views.same import KEPT, Same
-from lab.views.view import UNCOUNTED, View, is_overtaken, is_probe, is_uncounted, ledger_mark, marked, source_panel
+from lab.views.view import (
+    UNCOUNTED,
+    View,
+    is_overtaken,
+    is_probe,
+    is_uncounted,
+    ledger_mark,
+    marked,
+    source_panel,
+    was_stopped,
+)
 from lab.views.waiting import PROBE
 
 COLUMNS = (
@@ -81,7 +91,7 @@ def _fold(name: str, entries: Sequence[Entry], view: View, of_run: dict[str, str
     glyph, tone = ledger_mark(newest, view)
     word = str(newest.status)
     if bad := next((entry for entry in entries if entry.status is Status.FAILURE), None):
-        (glyph, tone), word = ledger_mark(bad, view), str(bad.status)
+        (glyph, tone), word = ledger_mark(bad, view), "canceled" if was_stopped(bad, view) else str(bad.status)
     if name == PROBE:
         glyph, word, tone = "○", "tried", Tone.MUTED
     cells = {

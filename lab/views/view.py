@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from lab.base.catalogue import BY_NAME, NEVER_STARTED, TAKEN_DOWN, UNSEEN
+from lab.base.runs import RunStatus
 from lab.governance.ledger import Entry, Status
 from lab.observe.snapshot import NEEDS, Health, ServiceState, Slice, SliceState, Snapshot
 from lab.views import formats
@@ -36,6 +37,9 @@ LEDGER_STATUS: dict[Status, tuple[str, Tone]] = {
     Status.REFUSED: ("⊘", Tone.WARN),
 }
 STOPPED = ("■", Tone.ACCENT)
+_CANCELED = ("■", Tone.MUTED)
+# What ends a step of a run that is cancelled begins so, in the reason that its entry gives.
+_INTERRUPTION = "DagsterExecutionInterrupted"
 # What claims something and doesn't prove it: nothing acts on it, whatever its status says.
 UNCOUNTED = ("∅", Tone.BAD)
 
@@ -120,10 +124,21 @@ def is_probe(entry: Entry, view: View) -> bool:
     return audit is not None and entry.seq in audit.probes
 
 
+def was_stopped(entry: Entry, view: View) -> bool:
+    """Whether an audit entry is the end of a step whose run somebody cancelled."""
+    if entry.status is not Status.FAILURE:
+        return False
+    runs = view.snapshot.runs.value
+    run = next((one for one in runs.runs if one.run_id == entry.run_id), None) if runs else None
+    if run is not None:
+        return run.status is RunStatus.CANCELED
+    return str(entry.details.get("reason", "")).startswith(_INTERRUPTION)
+
+
 def ledger_mark(entry: Entry, view: View) -> tuple[str, Tone]:
     """Shape and colour of an audit entry's status; the word stands beside it."""
     if not is_uncounted(entry, view):
-        return LEDGER_STATUS[entry.status]
+        return _CANCELED if was_stopped(entry, view) else LEDGER_STATUS[entry.status]
     harmless = is_probe(entry, view) or is_overtaken(entry, view)
     return (UNCOUNTED[0], Tone.MUTED) if harmless else UNCOUNTED
 

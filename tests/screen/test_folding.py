@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from lab.base.runs import RunStatus
 from lab.governance.ledger import Entry, Status, seal
 from lab.governance.rules.approval_states import PROBE
 from lab.observe.snapshot import Snapshot
@@ -38,6 +39,23 @@ def test_a_run_is_one_line_with_its_newest_entry_and_how_it_stands() -> None:
     assert cells(shown, LIVE)["action"] == "▸ run cc623a9b (5)"
     assert cells(shown, LIVE)["status"] == "▶ started"
     assert cells(shown, f"run/{snapshots.RUNS[3].run_id}")["status"] == "✗ failure"
+
+
+def test_a_run_that_somebody_stopped_did_not_fail() -> None:
+    def ended(run: str, reason: str) -> Snapshot:
+        stamp = snapshots.TRAIL[0].time
+        entry = Entry(
+            "train_model", Status.FAILURE, "ann", "ml-engineer", "dev", stamp, run, details={"reason": reason}
+        )
+        return with_entries(seal(entry, snapshots.TRAIL[0]))
+
+    stopped = next(run for run in snapshots.RUNS if run.status is RunStatus.CANCELED)
+    # One that isn't among the newest runs is known by what ended its step.
+    for run, reason in ((stopped.run_id, "killed"), ("f" * 32, "DagsterExecutionInterruptedError")):
+        shown = panel("audit", ended(run, reason))
+        assert cells(shown, f"run/{run}")["status"] == "■ canceled"
+        assert next(row for row in shown.rows if row.key == f"run/{run}").cells["status"].spans[0].tone == "muted"
+    assert cells(panel("audit", ended("f" * 32, "no room")), f"run/{'f' * 32}")["status"] == "✗ failure"
 
 
 def test_what_a_verification_tried_is_one_quiet_line() -> None:

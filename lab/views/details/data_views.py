@@ -81,7 +81,12 @@ def versions(found: Sequence[ModelVersion], view: View) -> PanelView:
         )
         for one in found
     )
-    return PanelView("Versions", (Span(f"{len(rows)} versions", Tone.MUTED),), columns=VERSION_COLUMNS, rows=rows)
+    return PanelView(
+        "Versions",
+        (Span(f"{len(rows)} version{'' if len(rows) == 1 else 's'}", Tone.MUTED),),
+        columns=VERSION_COLUMNS,
+        rows=rows,
+    )
 
 
 def _numbered(seq: str) -> str:
