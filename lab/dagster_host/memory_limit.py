@@ -71,6 +71,9 @@ def _said(name: str, megabytes: int, environ: Mapping[str, str]) -> str:
 
 def _limits(environ: Mapping[str, str]) -> dict[str, int]:
     found = {name: _megabytes(environ.get(name) or "0") for name in (LIMIT_VARIABLE, CONTAINER_VARIABLE)}
+    if found[CONTAINER_VARIABLE] and environ.get(LIMIT_VARIABLE) == HALF:
+        # A run that is alone in its container has all of it.
+        del found[LIMIT_VARIABLE]
     return {name: megabytes for name, megabytes in found.items() if megabytes}
 
 

@@ -76,6 +76,13 @@ def test_a_container_may_have_less_than_the_machine(tmp_path: Path, monkeypatch:
         assert memory_limit.for_another({"RUN_MEMORY_LIMIT_MB": "auto"})[0] >> 20 == most >> 21
 
 
+@LINUX
+def test_a_run_that_is_alone_in_a_container_has_all_of_it() -> None:
+    alone = {"RUN_CONTAINER_MEMORY_MB": "2048"}
+    assert memory_limit.for_another({**alone, "RUN_MEMORY_LIMIT_MB": "auto"})[0] == 0
+    assert memory_limit.for_another({**alone, "RUN_MEMORY_LIMIT_MB": "100"})[0] == 100 << 20
+
+
 def _for_ever() -> None:
     while True:
         time.sleep(60)
