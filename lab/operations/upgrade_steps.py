@@ -125,7 +125,7 @@ class LabSteps:
         """Raises LabError unless the databases hold as much as the backup, and the registry says nothing new."""
         now = counts(self._config, self._known)
         if (now.runs, now.versions) != (had.runs, had.versions):
-            raise LabError(f"The databases hold {now.runs} runs and {now.versions} versions, not {had}.")
+            raise LabError(f"The databases hold {now}, not {had} as before.")
         self._report(Progress("registry", "in_progress"))
         found = self._registry()
         if found is None:

@@ -160,6 +160,9 @@ def store_options(view: EndpointView, folders: Mapping[str, str]) -> dict[str, s
         "master.telemetry": "false",
         # There is one master, which elects itself: ten seconds are for several that lose sight of each other.
         "master.electionTimeout": "1s",
+        # Of its own log it needs nothing, volumes report themselves. Once it has found one it wakes up a thousand
+        # times a second; the other implementation of Raft may give a new store two identities, and never start again.
+        "master.resumeState": "false",
         "filer.port": port("filer"),
         "filer.port.grpc": port("filer-grpc"),
         "volume.port": port("volume"),

@@ -84,6 +84,14 @@ def test_an_image_holds_nothing_to_build_with(stack: LiveLab, engine: DockerClie
     assert look(engine, image, "sh", "-c", f"{{ {script}; }} 2>/dev/null") == ""
 
 
+def test_the_base_has_every_licence_and_nothing_else_to_read(stack: LiveLab, engine: DockerClient) -> None:
+    script = "cd /usr/share; find doc man locale info ! -type d; find /etc/alternatives -xtype l"
+    found = look(engine, BASE, "sh", "-c", script).split()
+
+    assert len(found) > 50
+    assert not [path for path in found if not path.endswith("/copyright")]
+
+
 @pytest.mark.parametrize("image", OURS)
 def test_python_finds_everything_compiled(stack: LiveLab, engine: DockerClient, image: str) -> None:
     program = """

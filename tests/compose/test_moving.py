@@ -64,11 +64,12 @@ def assert_gone(lab: LiveLab, engine: DockerClient) -> None:
     assert not Layout(lab.home).run.exists()
 
 
-# `stack`, because its images make this lab's build a short one.
+# `stack`, because its images make this lab's build a short one; nobody needs that lab up any more.
 def test_a_lab_moves_into_containers_and_back_with_its_approvals(
     stack: LiveLab, engine: DockerClient, tmp_path: Path
 ) -> None:
     assert containers.everything(engine, NAME) == []
+    stack.invoke("down")
     adam, olga = (make_key(tmp_path, "ed25519", name) for name in ("adam", "olga"))
     there, back = str(tmp_path / "there"), str(tmp_path / "back")
     with lab(tmp_path / "native") as first:

@@ -122,11 +122,8 @@ def test_a_store_that_is_stopped_in_mid_run_leaves_no_step_unaudited_and_nothing
         hit = eventually(lambda: open_step(lab, run_id), 120, "a step under way")
         # The store goes on for seconds after it was asked to end, in which a quick run could do so, too.
         at_work = running(lab, engine)
-        at_work[Service.DAGSTER_DAEMON].pause()
-        try:
+        with containers.paused(at_work[Service.DAGSTER_DAEMON]):
             at_work[Service.OBJECT_STORE].stop(timeout=60)
-        finally:
-            at_work[Service.DAGSTER_DAEMON].unpause()
         output, _ = run.communicate(timeout=400)
         assert run.returncode == 1, output
         assert lab.finished(run_id) == "FAILURE"

@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +61,7 @@ def order(on_batch: Deployment, tmp_path: Path) -> Order:
 def held(stack: LiveLab, engine: DockerClient) -> Callable[[], Any]:
     """MLflow answers nobody in the block: a job that has begun waits for it."""
 
-    @contextmanager
-    def hold() -> Iterator[None]:
-        mlflow = containers.of_lab(engine, STACK)[Service.MLFLOW]
-        mlflow.pause()
-        try:
-            yield
-        finally:
-            mlflow.unpause()
-
-    return hold
+    return lambda: containers.paused(containers.of_lab(engine, STACK)[Service.MLFLOW])
 
 
 def jobs_of(engine: DockerClient) -> list[Container]:

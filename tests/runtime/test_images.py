@@ -5,6 +5,7 @@ import io
 import json
 import re
 import subprocess
+import sys
 import tarfile
 import threading
 import tomllib
@@ -225,6 +226,70 @@ def test_every_wheel_is_checked_against_a_hash() -> None:
     assert len(re.findall(r"^\S+==.*\\\n    --hash=sha256:", wanted, re.MULTILINE)) == len(lines)
 
 
+_PLACES = (
+    "a/An_Other-1.0-py3-none-any.whl",
+    "b/An_Other-1.0-cp311-cp311-linux_x86_64.whl",
+    "c/two-2.0-py3-none-any.whl",
+)
+LOCK = "".join(
+    f'\n    {{ url = "https://files.example.com/{place}", hash = "sha256:{place[0] * 64}", size = 1 }},'
+    for place in (*_PLACES, "d/two-2.0.tar.gz")
+)
+
+
+def test_the_lock_file_makes_an_index_of_its_wheels(tmp_path: Path) -> None:
+    wheels.write_index(LOCK, tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["an-other", "two"]
+    listed = (tmp_path / "an-other" / "index.html").read_text()
+    assert re.findall(r'href="([^"]+)"', listed) == [
+        f"https://files.example.com/{place}#sha256={place[0] * 64}" for place in _PLACES[:2]
+    ]
+    assert "tar.gz" not in (tmp_path / "two" / "index.html").read_text()
+
+
+def test_the_index_has_a_wheel_of_everything_that_images_install(tmp_path: Path) -> None:
+    wheels.write_index((ROOT / "uv.lock").read_text(), tmp_path)
+
+    names = re.findall(r"(?m)^([\w.-]+)==", wheels.requirements(ROOT))
+    assert len(names) > 100
+    assert not [name for name in names if not (tmp_path / name / "index.html").is_file()]
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["the lock file's places", "this machine's index"])
+def test_wheels_come_from_where_the_lock_file_has_them_else_from_the_index_of_this_machine(
+    answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, asked = tmp_path / "uv.lock", []
+    lock.write_text(LOCK)
+
+    def pip(argv: list[str], *_: object) -> list[str]:
+        asked.append(argv[argv.index("--index-url") + 1] if "--index-url" in argv else "")
+        assert {"--require-hashes", "--no-deps"} <= set(argv)
+        if asked[-1] and not answers:
+            raise LabError("no route to host", "")
+        (tmp_path / "wheels" / "two-2.0-py3-none-any.whl").touch()
+        return []
+
+    monkeypatch.setattr(wheels, "run", pip)
+
+    assert wheels.collect("two==2.0", "3.11", tmp_path / "wheels", lock) == 1
+    assert [one.partition(":")[0] for one in asked] == (["file"] if answers else ["file", ""])
+    assert not list(tmp_path.glob("index-*"))
+
+
+def test_whoever_ends_a_download_does_not_start_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "uv.lock").write_text(LOCK)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "pip"))
+    (tmp_path / "pip").write_text(f"#!/bin/sh\necho asked >>{tmp_path}/asked\nkill -TERM $$\n")
+    (tmp_path / "pip").chmod(0o755)
+
+    with pytest.raises(builder_process.Ended):
+        wheels.collect("two==2.0", "3.11", tmp_path / "wheels", tmp_path / "uv.lock")
+
+    assert (tmp_path / "asked").read_text() == "asked\n"
+
+
 def test_a_failing_builder_shows_its_last_lines_and_what_to_do() -> None:
     script = "echo step one; echo 'write /x: no space left on device' >&2; exit 3"
 
@@ -268,7 +333,7 @@ def test_builders_at_work_can_be_ended_at_once(tmp_path: Path) -> None:
         builder_process.end_all()
         failures = [build.exception(timeout=60) for build in builds]
 
-    assert [type(failure) for failure in failures] == [LabError, LabError]
+    assert [type(failure) for failure in failures] == [builder_process.Ended] * 2
 
 
 def test_a_builder_that_just_starts_is_ended_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,6 +192,12 @@ def test_every_service_has_a_health_check_but_the_one_shots(models: list[Model])
             assert check["test"][0] == "CMD", name
 
 
+def test_health_checks_are_seldom_as_each_is_a_process(models: list[Model]) -> None:
+    for name, service in (pair for model in models for pair in model["services"].items() if pair[0] not in ONCE):
+        every = {"dagster-code": "15s", "run-gate": "15s"}.get(name, "1m0s")
+        assert service["healthcheck"]["interval"] == every, name
+
+
 def test_only_what_is_written_to_is_writable(models: list[Model]) -> None:
     writable = {
         ("postgres", "/var/lib/postgresql"),

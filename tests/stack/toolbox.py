@@ -17,7 +17,7 @@ DASHBOARDS = sorted(DASHBOARD.parent.glob("*.json"))
 
 def run(tool: str, *arguments: str, folder: Path = ROOT, given: str = "") -> "subprocess.CompletedProcess[str]":
     """Output of promtool, prometheus or amtool, to which `given` is typed."""
-    command = [str(_tool(tool)), *arguments]
+    command = [str(program(tool)), *arguments]
     return subprocess.run(command, cwd=folder, input=given, capture_output=True, text=True, timeout=600, check=False)
 
 
@@ -35,7 +35,8 @@ def complaints(exposition: str) -> list[str]:
 
 
 @cache
-def _tool(name: str) -> Path:
+def program(name: str) -> Path:
+    """Where a program of Prometheus or Alertmanager is; skips the test where there is none."""
     package: Package = ALERTMANAGER if name == "amtool" else PROMETHEUS
     found = Resolver().program(package, name, note=lambda _text: None)
     if isinstance(found, NotInstalled):

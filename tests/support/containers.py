@@ -2,10 +2,12 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from docker import DockerClient
+from docker.errors import APIError
 from docker.models.containers import Container
 
 from lab.base.catalogue import Service
@@ -129,6 +131,21 @@ def _beside(client: DockerClient, container: Container, image: str, program: str
 
     # The engine may lose the output of a program that ends at once.
     return json.loads(eventually(output, 60, f"output beside {container.name}"))
+
+
+@contextmanager
+def paused(container: Container) -> Iterator[None]:
+    """Nothing in the container goes on in the block. The engine can't freeze one that forks just then; it can later."""
+
+    def pause() -> bool:
+        container.pause()
+        return True
+
+    eventually(pause, 60, f"pausing {container.name}", (APIError,))
+    try:
+        yield
+    finally:
+        container.unpause()
 
 
 def main_process(container: Container) -> int:

@@ -22,6 +22,7 @@ from lab.runtime.compose.container_set import LEGACY_STORE, MOVE_STORE, absent, 
 from lab.runtime.compose.containers import Container, Containers, require, understood
 from lab.runtime.compose.engine import Compose
 from lab.runtime.compose.engine_cleanup import LabInEngine
+from lab.runtime.compose.first_check import FirstCheck
 from lab.runtime.images import official
 from lab.runtime.images.image_names import OURS, tag
 from lab.runtime.lab_marker import COMPOSE, MINIO, lab_id, refuse_other_ports, refuse_other_store, write_mark
@@ -44,6 +45,7 @@ class ComposeRuntime:
     ) -> None:
         self._config, self._code_version = config, code_version
         self._containers = containers or Containers(config.name, config.home)
+        self._first_check = FirstCheck(self._containers)
         self._layout = Layout(config.home)
         self._lock = HomeLock(config.home / LOCK)
         # Whoever waits for several services asks for each.
@@ -284,6 +286,9 @@ class ComposeRuntime:
                 fact = process_fact(container := found.get(spec.name), memory, alone, cores, measured_at)
                 if container and container.running:
                     fact = replace(fact, cpu_s=self._containers.spent().get(container.id))
+                    if spec.name is Service.DAGSTER_CODE:
+                        # Others are asked at their published ports.
+                        fact = replace(fact, health=self._first_check.health(container))
                 fact = stopped_services.explained(fact, spec.name, stops.get(spec.name), down)
                 facts[spec.name] = under_way.explained(fact, spec.name, awaited)
         return facts

@@ -46,6 +46,8 @@ class Container:
     out_of_memory: bool
     ports: tuple[tuple[str, int], ...]
     image: str = ""
+    # The command by which the engine asks how it is.
+    check: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -226,6 +228,7 @@ def _container(raw: Mapping[str, Any], image_created_at: float | None) -> Contai
         out_of_memory=bool(state.get("OOMKilled")),
         ports=_ports(raw),
         image=raw["Image"],
+        check=tuple((raw["Config"].get("Healthcheck") or {}).get("Test", ())[1:]),
     )
 
 

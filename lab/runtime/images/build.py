@@ -129,7 +129,7 @@ def _build_stage(config: LabConfig, client: "DockerClient", cache: Path, fresh: 
     begin = time.monotonic()
     watch("wheels", "starting", "", None)
     folder = cache / "wheels"
-    count = wheels.collect(wanted, python, folder)
+    count = wheels.collect(wanted, python, folder, config.root / "uv.lock")
     watch("wheels", "success", f"{count} wheels", time.monotonic() - begin)
     with _context(cache) as context:
         wheels.lay_out(folder, context)

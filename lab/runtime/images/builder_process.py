@@ -18,6 +18,12 @@ from lab.base.errors import LabError
 Watch = Callable[[str, str, str, float | None], None]
 
 _TAIL = 15
+
+
+class Ended(LabError):
+    """A builder was told to end, as by Ctrl-C: what it did isn't tried in another way."""
+
+
 # Builders at work, for whoever must end them all: they are in sessions of their own, and hear nothing of Ctrl-C.
 _at_work: set["subprocess.Popen[str]"] = set()
 # Held from a builder's start until it is listed: it may be at work before its starter goes on.
@@ -58,7 +64,8 @@ def run(
         _at_work.discard(process)
         _end(process)
     if process.returncode:
-        raise LabError(f"{what} failed.\n{tail(lines)}", remedy(lines))
+        kind = Ended if process.returncode == -signal.SIGTERM else LabError
+        raise kind(f"{what} failed.\n{tail(lines)}", remedy(lines))
     return list(lines)
 
 

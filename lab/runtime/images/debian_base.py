@@ -79,8 +79,7 @@ def make_archive(archive: Path) -> None:
     part = archive.with_suffix(".part.tar")
     argv = ["mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join(PACKAGES)}"]
     argv += [f"--hook-dir={_HOOKS}"] if Path(_HOOKS).is_dir() else []
-    argv += ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in _LEFT_OUT)]
-    argv += ["--dpkgopt=path-include=/usr/share/doc/*/copyright"]
+    argv += ["--dpkgopt=force-unsafe-io"]
     argv += [f"--customize-hook={line}" for line in _hooks()]
     try:
         # Sources given as files: whatever mirror this machine uses is used, and none is named here.
@@ -95,6 +94,11 @@ def _hooks() -> Iterator[str]:
     if Path(_CERTIFICATES).exists():
         # This machine may reach its sources only through an authority of its own.
         yield f'cat {_CERTIFICATES} > "$1"{_CERTIFICATES}'
+    # Not by dpkg's path-exclude, for which mmdebstrap starts a filter in Python for each of its packages.
+    yield from (f'find "$1"/usr/share/{part} -mindepth 1 ! -type d ! -name copyright -delete' for part in _LEFT_OUT)
+    yield from (f'find "$1"/usr/share/{part} -mindepth 1 -type d -empty -delete' for part in _LEFT_OUT)
+    # Links to pages that are gone.
+    yield 'chroot "$1" find /etc/alternatives -xtype l -delete'
     yield 'rm -rf "$1"/etc/apt/sources.list* "$1"/var/cache/debconf/*-old "$1"/var/log/*'
 
 

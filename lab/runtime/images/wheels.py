@@ -9,17 +9,20 @@ import shutil
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
 from lab.base.errors import LabError
-from lab.runtime.images.builder_process import link, run
+from lab.runtime.images.builder_process import Ended, link, run
 from lab.runtime.images.image_names import OURS
 
 DEADLINE_S = 1200.0
 _EXPORT_S = 60.0
 # Beside a group for each image of ours: what installs them.
 _GROUPS = (*OURS, "airgap")
+# Each wheel of the lock file, by its address.
+_WHEEL = re.compile(r'url = "(https://[^"]+/([^/"-]+)-[^/"]+\.whl)", hash = "sha256:([0-9a-f]{64})"')
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 
 
@@ -39,7 +42,7 @@ def wheels_hash(wanted: str, python: str, base: str, dockerfile: Path) -> str:
     return sha256("\0".join([wanted, python, base, dockerfile.read_text()]).encode()).hexdigest()
 
 
-def collect(wanted: str, python: str, folder: Path) -> int:
+def collect(wanted: str, python: str, folder: Path, lock: Path) -> int:
     """Fills `folder` with the wheels for Linux and Python `python`; returns how many there are. Raises LabError."""
     folder.mkdir(parents=True, exist_ok=True)
     listed = folder.parent / "requirements.txt"
@@ -47,9 +50,37 @@ def collect(wanted: str, python: str, folder: Path) -> int:
     argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     argv += ["--no-deps", "--only-binary=:all:", f"--python-version={python}", "--dest", str(folder)]
     # A colour would hide the clues in an error.
-    run([*argv, "--no-color", "--requirement", str(listed)], "Fetching wheels", DEADLINE_S)
+    argv += ["--no-color", "--requirement", str(listed)]
+    if not _from_the_lock(argv, folder.parent, lock):
+        run(argv, "Fetching wheels", DEADLINE_S)
     _forget_others(folder, wanted)
     return len(list(folder.glob("*.whl")))
+
+
+def _from_the_lock(argv: Sequence[str], above: Path, lock: Path) -> bool:
+    """Whether all wheels could be fetched from where the lock file has them. Not so where only a mirror is reached.
+
+    An index lists each release of a package for each platform, which takes longer to read than wheels to fetch.
+    """
+    with tempfile.TemporaryDirectory(dir=above, prefix="index-") as index:
+        write_index(lock.read_text(encoding="utf-8"), Path(index))
+        try:
+            run([*argv, "--retries=0", "--index-url", Path(index).as_uri()], "Fetching wheels", DEADLINE_S)
+        except Ended:
+            raise
+        except LabError:
+            return False
+    return True
+
+
+def write_index(lock: str, folder: Path) -> None:
+    """Makes `folder` an index, as pip reads it, of the wheels that a lock file names."""
+    links: dict[str, list[str]] = {}
+    for url, name, digest in _WHEEL.findall(lock):
+        links.setdefault(_normal(name), []).append(f'<a href="{url}#sha256={digest}">{url.rpartition("/")[2]}</a>')
+    for name, lines in links.items():
+        (folder / name).mkdir()
+        (folder / name / "index.html").write_text("<!DOCTYPE html>\n" + "\n".join(lines))
 
 
 def lay_out(folder: Path, context: Path) -> None:

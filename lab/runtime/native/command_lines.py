@@ -121,7 +121,10 @@ def store_options(config: LabConfig, layout: Layout) -> str:
 def _object_store(config: LabConfig, layout: Layout, tools: Tools) -> Command:
     signing = ("WEED_JWT_SIGNING_KEY", "WEED_JWT_SIGNING_READ_KEY", "WEED_JWT_FILER_SIGNING_KEY")
     environment = base_environment(layout) | {
-        "GOMEMLIMIT": "300MiB",
+        # Memory is held down by collecting often. A limit alone near what is in use would have it collect all the time
+        # once more is: each bucket that was ever made keeps some megabytes of buffers until the next start.
+        "GOGC": "15",
+        "GOMEMLIMIT": "700MiB",
         **dict.fromkeys((*signing, "WEED_JWT_FILER_SIGNING_READ_KEY"), config.secrets.store_jwt),
         **store_variables(layout.config),
     }
