@@ -17,7 +17,7 @@ from exporters.poller import Poller
 from exporters.postgres_metrics import INTERVAL_S, PostgresCollector, PostgresWatch
 from exporters.run_metrics import RunWatch, oldest
 from exporters.schedule_metrics import ScheduleWatch
-from exporters.serve import Exporter, LabCollector, gauge, gauges, main
+from exporters.serve import Exporter, LabCollector, gauge, gauges, main, series
 from exporters.watched import EventLoopThread
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
@@ -172,6 +172,7 @@ class DagsterCollector(LabCollector):
         yield gauge("dagster_graphql_up", "1 when runs and daemons could be asked for.", status.dashboard is not None)
         if status.dashboard:
             yield from _runs(status.dashboard.runs)
+            yield _model_ends(status.dashboard.runs)
             yield from _daemons(status.dashboard)
             yield from _schedule(status.dashboard)
             yield oldest(status.dashboard.runs)
@@ -196,6 +197,20 @@ def _runs(runs: tuple[Run, ...]) -> Iterable[Metric]:
     name = "dagster_last_run_"
     yield gauges(name + "end_timestamp_seconds", "Unix time at which the last such run ended.", "status", ends)
     yield gauges(name + "duration_seconds", "Wall time of the last such run.", "status", seconds)
+
+
+def _model_ends(runs: tuple[Run, ...]) -> Metric:
+    """By model, so that a success of one doesn't hide another's failure; no more models than the window has runs."""
+    ends: dict[tuple[str, str], float] = {}
+    for run in runs:
+        if run.status.finished and run.ended_at is not None and run.owner != PROBE:
+            # A run that carries no model's name has its job's, which belongs to one model.
+            model = run.model or run.job
+            for status in (status for status in RunStatus if status.finished):
+                at = run.ended_at if status is run.status else 0.0
+                ends[model, status.value] = max(at, ends.get((model, status.value), 0.0))
+    name = "dagster_model_last_run_end_timestamp_seconds"
+    return series(name, "Unix time at which the model's last such run ended.", ["model", "status"], ends.items())
 
 
 def _daemons(dashboard: Dashboard) -> Iterable[Metric]:

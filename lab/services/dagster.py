@@ -143,6 +143,12 @@ class Dagster:
         with understanding(self.title, self._http.remedy):
             return read.run_or_error(data)
 
+    async def run_status(self, run_id: str) -> RunStatus:
+        """The state of a run, which costs much less than its steps. Raises NotFound."""
+        data = await self._ask("run_status", {"id": run_id})
+        with understanding(self.title, self._http.remedy):
+            return read.run_status(data)
+
     async def launched_on(self, run_id: str) -> tuple[str, str | None]:
         """The job of a run, and the path of the data that it was given; None: DATA_PATH. Raises NotFound."""
         data = await self._ask("run_config", {"id": run_id})

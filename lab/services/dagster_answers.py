@@ -173,6 +173,11 @@ def run_or_error(data: Mapping[str, Any]) -> Run:
     return run(_found(data["runOrError"], "Run"))
 
 
+def run_status(data: Mapping[str, Any]) -> RunStatus:
+    """The state of one run; one that this lab doesn't know is a ValueError. Raises NotFound."""
+    return RunStatus(text(_found(data["runOrError"], "Run")["status"]))
+
+
 def run_detail(data: Mapping[str, Any]) -> RunDetail:
     """One run with what it was started with. Raises NotFound."""
     item = _found(data["runOrError"], "Run")

@@ -101,6 +101,19 @@ def test_scrapes_at_the_same_time_share_one_look() -> None:
     assert len(looks) == 2
 
 
+def test_each_model_has_its_own_last_runs() -> None:
+    runs = (
+        Run("1", "j", RunStatus.FAILURE, 1.0, 2.0, 5.0, model="A"),
+        Run("2", "j", RunStatus.SUCCESS, 1.0, 2.0, 9.0, model="B"),
+        Run("3", "j", RunStatus.SUCCESS, 1.0, 2.0, 4.0, model="A"),
+        Run("4", "j", RunStatus.FAILURE, 1.0, 2.0, 10.0, model="B", owner=PROBE),
+    )
+    found = scrape([DagsterCollector(lambda: DagsterStatus(True, 0.1, True, Dashboard(runs, None, ())))])
+    name = "dagster_model_last_run_end_timestamp_seconds"
+    ends = {(m, s): value(found, name, model=m, status=s) for m in "AB" for s in ("SUCCESS", "FAILURE")}
+    assert ends == {("A", "SUCCESS"): 4.0, ("A", "FAILURE"): 5.0, ("B", "SUCCESS"): 9.0, ("B", "FAILURE"): 0.0}
+
+
 def test_a_probes_refused_run_is_no_failed_training() -> None:
     def ended(status: RunStatus, at: float, owner: str) -> Run:
         return Run(f"r{at}", "j", status, 1.0, 2.0, at, owner=owner)

@@ -142,17 +142,32 @@ async def test_an_alertmanager_that_would_tell_others_than_are_shown_is_not_trie
 
 
 async def test_the_history_tells_each_time_that_an_alert_fired(tmp_path: Path) -> None:
+    now = {"mlflow": 219, "postgres": 218, "dagster": 219}
+
     def serve(request: httpx.Request) -> httpx.Response:
-        assert request.url.path == "/api/v1/query_range"
-        labels = {"__name__": "ALERTS", "alertname": "ServiceDown", "alertstate": "firing", "severity": "critical"}
-        times = [100, 115, 130, 200, 215]
-        found = {"metric": {**labels, "job": "mlflow"}, "values": [[at, "1"] for at in times]}
-        return httpx.Response(200, json={"status": "success", "data": {"result": [found]}})
+        labels = {"alertname": "ServiceDown", "alertstate": "firing", "severity": "critical"}
+        if request.url.path == "/api/v1/query":
+            result: Any = [{"metric": {**labels, "job": job}, "value": [220, str(at)]} for job, at in now.items()]
+        else:
+            assert request.url.path == "/api/v1/query_range"
+            times: Mapping[str, Sequence[int]] = {"mlflow": [101, 118, 130, 208], "postgres": [101]}
+            result = [
+                {"metric": {**labels, "job": job}, "values": [[205, str(one)] for one in fired]}
+                for job, fired in times.items()
+            ]
+        return httpx.Response(200, json={"status": "success", "data": {"result": result}})
 
     found = await alert_history(config(tmp_path), 1, httpx.MockTransport(serve), lambda: 220.0)
 
-    about = {"job": "mlflow"}
-    assert found == (
-        Firing("ServiceDown", "critical", 200.0, None, about),
-        Firing("ServiceDown", "critical", 100.0, 145.0, about),
-    )
+    def firing(job: str, fired_at: float, resolved_at: float | None) -> Firing:
+        return Firing("ServiceDown", "critical", fired_at, resolved_at, {"job": job})
+
+    expected = [
+        firing("dagster", 219.0, None),
+        firing("mlflow", 208.0, None),
+        firing("mlflow", 101.0, 130.0),
+        firing("postgres", 218.0, None),
+        firing("postgres", 101.0, 101.0),
+    ]
+    assert sorted(found, key=lambda one: (one.labels["job"], -one.fired_at)) == expected
+    assert [one.fired_at for one in found] == [219.0, 218.0, 208.0, 101.0, 101.0]

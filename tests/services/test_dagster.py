@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.base.errors import NotFound, RunFailed, ServiceUnavailable
+from lab.base.errors import LabError, NotFound, RunFailed, ServiceUnavailable
 from lab.base.model_id import ModelId
 from lab.base.runs import INGEST, JOB, RunStatus
 from lab.governance.rules.policy import Actor, Environment, Role
@@ -120,6 +120,14 @@ async def test_a_run_has_its_steps_in_the_order_they_began() -> None:
     assert 0 < run.seconds < 60
 
 
+async def test_the_state_of_a_run_is_known_without_its_steps() -> None:
+    body = {"data": {"runOrError": {"__typename": "Run", "status": "STARTED"}}}
+    assert await dagster(body).run_status("x") is RunStatus.STARTED
+    body["data"]["runOrError"]["status"] = "DREAMING"
+    with pytest.raises(LabError):
+        await dagster(body).run_status("x")
+
+
 async def test_a_skipped_step_comes_last_and_has_no_duration() -> None:
     body = answer("dagster_run")
     body["data"]["runOrError"]["stepStats"].insert(
@@ -136,7 +144,7 @@ async def test_a_scheduled_run_says_what_started_it() -> None:
 
 
 async def test_an_unknown_run_is_not_found() -> None:
-    for call, captured in (("run", "run"), ("events", "events"), ("terminate", "terminate")):
+    for call, captured in (("run", "run"), ("run_status", "run"), ("events", "events"), ("terminate", "terminate")):
         with pytest.raises(NotFound, match=r"Pipeline run nope could not be found\. .*mlops-lab --once"):
             await getattr(dagster(answer(f"dagster_{captured}_unknown")), call)("nope")
 
