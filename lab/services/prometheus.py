@@ -1,6 +1,7 @@
 """Prometheus through its HTTP API: whether it is ready, what it scrapes, and which alerts are active."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,8 @@ from lab.services.json_reading import Said, items, mapping, text, text_or, under
 # How close together the points of a look back are, unless that would be more of them than Prometheus answers with.
 _STEP_S, _MOST_POINTS = 15.0, 10_000
 _FIRING = 'ALERTS{alertstate="firing", severity!="none"}'
-_OF_ALERTS = {"__name__", "alertname", "alertstate", "severity"}
+_Labels = frozenset[tuple[str, str]]
+_OF_ALERTS = {"alertname", "alertstate", "severity"}
 
 
 class Prometheus:
@@ -48,12 +50,22 @@ class Prometheus:
             return read_alerts(answer)
 
     async def firings(self, begin: float, end: float) -> tuple[Firing, ...]:
-        """Each time that an alert fired between both (epoch seconds), the newest first."""
-        step = max(_STEP_S, (end - begin) / _MOST_POINTS)
-        asked = {"query": _FIRING, "start": f"{begin:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
-        answer = await self._http.get_json("/api/v1/query_range", asked)
+        """Each time that an alert fired between both (epoch seconds), the newest first.
+
+        One that fired again within a quarter of a minute fired once.
+        """
+        step, last = round(1000 * max(_STEP_S, (end - begin) / _MOST_POINTS)), round(1000 * end)
+        # When it fired last within the time before each point, which no firing is short enough to fall between; at the
+        # interval at which rules are evaluated. The last point is at the end, or the newest firing would lie behind it.
+        fired = f"timestamp({_FIRING})"
+        first = last - (last - round(1000 * begin)) // step * step
+        span = {"start": f"{first / 1000:.3f}", "end": f"{last / 1000:.3f}", "step": f"{step}ms"}
+        answer, now = await asyncio.gather(
+            self._http.get_json("/api/v1/query_range", {"query": f"max_over_time({fired}[{step}ms:])", **span}),
+            self._http.get_json("/api/v1/query", {"query": fired, "time": span["end"]}),
+        )
         with understanding(self._http.title, self._http.remedy):
-            return read_firings(answer, step, end)
+            return read_firings(answer, now, step / 1000)
 
     async def published_head(self) -> Head | None:
         """The head of the audit trail as the governance exporter published it last; None when it didn't."""
@@ -78,20 +90,36 @@ def read_alerts(answer: object) -> tuple[Alert, ...]:
     return tuple(sorted(found, key=lambda alert: (alert.active_at, alert.name)))
 
 
-def read_firings(answer: object, step: float, end: float) -> tuple[Firing, ...]:
-    """The times that alerts fired in an answer of `/api/v1/query_range`, asked for up to `end` every `step` seconds."""
-    found: list[Firing] = []
+def read_firings(answer: object, now: object, step: float) -> tuple[Firing, ...]:
+    """The times that alerts fired.
+
+    `answer`, of `/api/v1/query_range`, has when each fired last before each of its points, `step` seconds apart; `now`,
+    of `/api/v1/query`, has the same of those that fire at its end.
+    """
+    times: dict[_Labels, list[float]] = {}
     for item in items(_data(answer)["result"]):
-        labels = {text(key): text(value) for key, value in mapping(mapping(item)["metric"]).items()}
-        name, severity = labels["alertname"], labels.get("severity", "")
-        about = {key: value for key, value in labels.items() if key not in _OF_ALERTS}
-        times = [float(items(point)[0]) for point in items(mapping(item)["values"])]
-        gaps = [i for i, (one, other) in enumerate(pairwise(times), 1) if other - one > 1.5 * step]
-        for first, past in pairwise([0, *gaps, len(times)]):
-            # A point that is missing tells that it was over by then.
-            over = times[past - 1] + step
-            found.append(Firing(name, severity, times[first], None if over > end else over, about))
+        times[_labels(item)] = [float(text(items(point)[1])) for point in items(mapping(item)["values"])]
+    still = {_labels(item): float(text(items(mapping(item)["value"])[1])) for item in items(_data(now)["result"])}
+    for labels, at in still.items():
+        times.setdefault(labels, []).append(at)
+    found = [one for labels, at in times.items() for one in _firings(dict(labels), at, labels in still, step)]
     return tuple(sorted(found, key=lambda one: (-one.fired_at, one.name)))
+
+
+def _firings(labels: Mapping[str, str], times: Sequence[float], still: bool, step: float) -> list[Firing]:
+    """The times that one alert fired, of which the last one lasts when it is `still` firing."""
+    about = {key: value for key, value in labels.items() if key not in _OF_ALERTS}
+    gaps = [i for i, (one, other) in enumerate(pairwise(times), 1) if other - one > 1.5 * step]
+    found = []
+    for first, past in pairwise([0, *gaps, len(times)]):
+        over = None if still and past == len(times) else times[past - 1]
+        found.append(Firing(labels["alertname"], labels.get("severity", ""), times[first], over, about))
+    return found
+
+
+def _labels(item: object) -> _Labels:
+    """An item's labels; the metric's own name is gone where something was computed of it."""
+    return frozenset((text(key), text(value)) for key, value in mapping(mapping(item)["metric"]).items())
 
 
 def read_head(answer: object) -> Head | None:
