@@ -7,8 +7,9 @@ if TYPE_CHECKING:
 
 # The library follows nested values until the process's stack is full: of many times as many.
 MOST_NESTED = 1000
-# No value is nested without one of these before it, and none is merged or has a tag without one of those in the text.
-_OPENING, _ODD = (b"[", b"{", b":", b"-", b"?"), (b"<", b"!")
+# No value is nested without one of these before it, and none is merged or has a tag without one of those in the text,
+# unless its characters have two bytes each.
+_OPENING, _ODD = (b"[", b"{", b":", b"-", b"?"), (b"<<", b"!", b"\0")
 
 
 def loader_type() -> "type[yaml.SafeLoader]":

@@ -1,9 +1,11 @@
 """Several models below `pipelines/`: each is found by name or folder, and what is wrong with one harms no other."""
 
+import codecs
 import os
 from pathlib import Path
 
 import pytest
+from yaml import YAMLError
 
 from lab.base.errors import SettingsError, UsageError
 from lab.base.model_id import ModelId, is_slug, is_training, slug_of, step_of
@@ -11,6 +13,7 @@ from lab.base.runs import INGEST, JOB, SCHEDULE
 from lab.models.listing import MOST_MODELS, drift_limit, listed_models, names_in
 from lab.models.model_folder import Models, models_in, the_model
 from lab.models.soundness import trouble
+from lab.models.yaml_text import composed
 from tests.support.contracts import write_model
 
 # Each line has twice as much as the one before, of which a thousand million values come.
@@ -118,6 +121,19 @@ def test_a_broken_contract_is_its_own_concern(tmp_path: Path, text: str, said: s
     with pytest.raises(SettingsError) as caught:
         found.find("broken")
     assert caught.value is broken.problem
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("text", ["a: &a {x: 1}\nb: {<<: *a}\n", "a: !!bool x\n"])
+def test_merges_and_tags_are_found_however_their_text_is_encoded(text: str, encoding: str) -> None:
+    content = (codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b"") + text.encode(encoding)
+    with pytest.raises(YAMLError, match="is not allowed here"):
+        composed(content)
+
+
+def test_text_that_only_looks_like_a_merge_is_read() -> None:
+    loader, node = composed(b"a: '<< not merged'\nb: 1 < 2\n")
+    assert loader.construct_document(node) == {"a": "<< not merged", "b": "1 < 2"}
 
 
 def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:

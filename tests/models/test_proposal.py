@@ -305,6 +305,11 @@ def test_what_a_person_must_decide_is_one_sentence_and_writes_nothing(
     assert not (project / "data").exists()
 
 
+def test_a_count_with_values_that_few_rows_have_may_be_an_amount(proposed: Propose) -> None:
+    with pytest.raises(LabError, match=r"'7' has fewer than 20 rows\..*say --task regression"):
+        proposed(few(700).assign(count=[7 if n == 3 else n % 7 for n in range(700)]), "count")
+
+
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [

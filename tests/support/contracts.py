@@ -13,6 +13,8 @@ CONTRACT = MODEL.contract
 # What the shipped model is called in the registry, in MLflow's experiments and among the assets.
 MODEL_NAME, EXPERIMENT = CONTRACT.name, MODEL.id.experiment
 MODEL_ASSET = ("models", MODEL_NAME)
+# What comes with the project, in the order of their folders; a checkout may have others beside them.
+SHIPPED = ("CreditRiskModel", "DiabetesProgression")
 
 
 def profile_of(rows: Iterable[Mapping[str, str]], sha256: str) -> Profile:

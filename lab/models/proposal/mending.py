@@ -4,6 +4,7 @@ Every row is looked at, and nothing is kept of them but what they may still be.
 """
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,32 @@ if TYPE_CHECKING:
 
 # What programs write for a missing value, in a column that is otherwise numbers or dates.
 MISSING = ("na", "n/a", "nan", "null", "none", "?", "-", "--", "nil", "#n/a", ".", "missing", "inf", "-inf", "")
-_NUMBER = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"
-_COMMA = r"^[-+]?[0-9]+,[0-9]+$"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How numbers are written: the decimal mark, and what stands between thousands, as a class of a pattern."""
+
+    decimal: str
+    between: str = ""
+    says: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """Matches the numbers that are written so, with and without what it has of its own."""
+        grouped = f"[1-9][0-9]{{0,2}}({self.between}[0-9]{{3}})+|" if self.between else ""
+        return f"^[-+]?({grouped}[0-9]+)({re.escape(self.decimal)}[0-9]+)?$"
+
+
+_PLAIN = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"
+_POINTS, _COMMAS = Style("."), Style(",", "", "decimal commas made points")
+_THOUSANDS = (
+    Style(",", "[.]", "points between thousands left out"),
+    Style(".", "[,]", "commas between thousands left out"),
+    *(Style(decimal, "['’]", "apostrophes between thousands left out") for decimal in ".,"),
+    *(Style(decimal, "[ \u00a0\u202f]", "spaces between thousands left out") for decimal in ".,"),
+)
+_STYLES = (_POINTS, _COMMAS, *_THOUSANDS)
 _COMPACT = "%Y%m%d"
 _DAYS = {
     "%d.%m.%Y": r"\d{1,2}\.\d{1,2}\.\d{4}",
@@ -43,14 +68,33 @@ class Cells:
 
     marks: set[str] = field(default_factory=set)
     there: bool = False
-    numbers: bool = True
-    commas: bool = True
+    styles: list[Style] = field(default_factory=lambda: list(_STYLES))
     iso: bool = True
     forms: list[str] = field(default_factory=lambda: list(_DATES))
 
     @property
     def open(self) -> bool:
-        return bool(self.numbers or self.commas or self.iso or self.forms) and len(self.marks) < _MARKS
+        return bool(self.styles or self.iso or self.forms) and len(self.marks) < _MARKS
+
+    @property
+    def numbers(self) -> bool:
+        """Whether they are numbers as they stand."""
+        return _POINTS in self.styles
+
+    @property
+    def decimal(self) -> str:
+        """The mark that they are written with; empty where whole numbers, or groups of three digits, leave it open."""
+        found = {style.decimal for style in self.styles}
+        return found.pop() if self.there and len(found) == 1 else ""
+
+    def style(self, decimal: str, delimiter: str) -> Style | None:
+        """How the numbers are written, in a file with that decimal mark; None where they are none, or need nothing."""
+        if {_POINTS, _COMMAS} <= set(self.styles) or (self.numbers and not decimal):
+            return None
+        # Who separates columns by commas seldom writes decimals with them.
+        likely = decimal or ("." if delimiter == "," else ",")
+        there = [style for style in self.styles if style.decimal == likely] or self.styles
+        return None if _POINTS in there else next(iter(there), None)
 
     def add(self, cells: "pa.Array") -> None:
         """Takes in the cells of more rows."""
@@ -65,8 +109,7 @@ class Cells:
         if not len(known):
             return
         self.there = True
-        self.numbers = self.numbers and _all(known, _NUMBER)
-        self.commas = self.commas and _all(known, f"{_COMMA}|{_NUMBER}")
+        self.styles = [one for one in self.styles if _all(known, _PLAIN if one == _POINTS else one.pattern)]
         self.forms = [form for form in self.forms if _all(known, _DATES[form]) and _fits(known, form)]
         self.iso = self.iso and not self.numbers and days_of(known.to_pandas()) is not None
 
@@ -78,7 +121,7 @@ class Mend:
     says: str = ""
     marks: tuple[str, ...] = ()
     form: str = ""
-    commas: bool = False
+    style: Style | None = None
 
     def __call__(self, cells: "pa.Array") -> "pa.Array":
         import pandas as pd
@@ -87,8 +130,11 @@ class Mend:
 
         if self.marks:
             cells = pc.if_else(pc.is_in(cells, value_set=pa.array(self.marks, pa.string())), None, cells)
-        if self.commas:
-            return pc.replace_substring(cells, ",", ".")
+        if self.style:
+            cells = pc.utf8_trim_whitespace(cells)
+            if self.style.between:
+                cells = pc.replace_substring_regex(cells, self.style.between, "")
+            return pc.replace_substring(cells, self.style.decimal, ".")
         if self.form:
             days = pd.to_datetime(pc.utf8_trim_whitespace(cells).to_pandas(), format=self.form)
             iso = "%Y-%m-%dT%H:%M:%S" if ":" in self.form else "%Y-%m-%d"
@@ -103,7 +149,10 @@ def repaired(plain: Path, target: Path, delimiter: str, say: Say) -> tuple[Path,
     for batch in batches(plain, say, "reading"):
         for cells, column in zip(seen, batch.columns, strict=True):
             cells.add(column)
-    mends = [_mend(cells, delimiter) for cells in seen]
+    decimals = {cells.decimal for cells in seen} - {""}
+    # Where columns disagree, each is read by itself.
+    decimal = decimals.pop() if len(decimals) == 1 else ""
+    mends = [_mend(cells, decimal, delimiter) for cells in seen]
     if not any(mend.says for mend in mends):
         return plain, []
     _write(plain, target, header, mends, say)
@@ -139,17 +188,18 @@ def _fits(texts: "pa.Array", form: str) -> bool:
     return bool(pd.to_datetime(texts.to_pandas(), format=form, errors="coerce").notna().all())
 
 
-def _mend(cells: Cells, delimiter: str) -> Mend:
+def _mend(cells: Cells, decimal: str, delimiter: str) -> Mend:
     if not cells.there or not cells.open:
         return Mend()
     marks = tuple(sorted(cells.marks))
     missing = f"{', '.join(map(repr, marks[:3]))} is a missing value" if marks else ""
     # Two forms that disagree are none.
     form = cells.forms[0] if len(cells.forms) == 1 else ""
+    style = cells.style(decimal, delimiter) if form != _COMPACT else None
+    if style:
+        return Mend("; ".join(filter(None, [style.says, missing])), marks, style=style)
     if cells.numbers and form != _COMPACT:
         return Mend(missing, marks)
-    if delimiter != "," and cells.commas and not cells.numbers:
-        return Mend("; ".join(filter(None, ["decimal commas made points", missing])), marks, commas=True)
     if form:
         return Mend("; ".join(filter(None, [f"dates read as {form}", missing])), marks, form)
     return Mend(missing, marks) if cells.iso else Mend()

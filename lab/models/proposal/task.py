@@ -85,7 +85,8 @@ def _classes(seen: Seen, task: Task) -> Task:
         names = ", ".join(map(repr, rare[:5])) + (" and more" if len(rare) > 5 else "")
         raise LabError(
             f"Of {seen.name!r}, {names} {'have' if len(rare) > 1 else 'has'} fewer than {MIN_PER_CLASS} rows.",
-            "Decide which class they belong to, or leave them out.",
+            "Decide which class they belong to, or leave them out"
+            + (", or say --task regression." if seen.numbers else "."),
         )
     return task
 
