@@ -51,12 +51,20 @@ def _audit(value: AuditView, view: View) -> PanelView:
     return PanelView("", (chain(value),), columns=columns, rows=tuple(_rows(value, view)), lines=_lines(value, view))
 
 
+BASELINES = "baselines"
+_TITLES = {PROBE: "verification", BASELINES: BASELINES}
 # What people decided and what was refused: a run's steps are under the run.
 FIRST = frozenset({Status.APPROVED, Status.REJECTED, Status.PROMOTED, Status.ARCHIVED, Status.REFUSED, Status.BLOCKED})
 
 
 def _rows(value: AuditView, view: View) -> Iterator[Row]:
-    """Decisions, refusals and whatever belongs to no run; then each run, newest first, over its entries."""
+    """Decisions, refusals and whatever belongs to no run; then each run, newest first, over its entries.
+
+    The baselines are one group: every model has some from its first minute on, and nobody looks for them first.
+    """
+    # Not needed before there are entries: the first paint has none.
+    from lab.governance.rules.policy import Action
+
     shot = view.snapshot
     of_run = models_of_runs(shot) if view.several else {}
     probes = (
@@ -74,8 +82,10 @@ def _rows(value: AuditView, view: View) -> Iterator[Row]:
             or (tried and (model_of_entry(entry, shot, of_run), entry.model_version) in tried)
         ):
             groups.setdefault(PROBE, []).append(entry)
-        elif entry.run_id and entry.status not in FIRST:
-            groups.setdefault(entry.run_id, []).append(entry)
+        elif entry.status not in FIRST and (
+            name := entry.run_id or (BASELINES if entry.action == Action.BASELINE else "")
+        ):
+            groups.setdefault(name, []).append(entry)
         else:
             yield _entry(entry, view, of_run)
     for name, entries in groups.items():
@@ -84,10 +94,10 @@ def _rows(value: AuditView, view: View) -> Iterator[Row]:
 
 
 def _fold(name: str, entries: Sequence[Entry], view: View, of_run: dict[str, str]) -> Row:
-    """One line for a run: its newest entry, how many there are, and how it stands."""
+    """One line for a group: its newest entry, how many there are, and how it stands."""
     newest = entries[0]
     row = _entry(newest, view, of_run)
-    title = "▸ verification" if name == PROBE else f"▸ run {formats.short(name)}"
+    title = f"▸ {_TITLES.get(name) or f'run {formats.short(name)}'}"
     glyph, tone = ledger_mark(newest, view)
     word = str(newest.status)
     if bad := next((entry for entry in entries if entry.status is Status.FAILURE), None):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from lab.base.alerts import Alert
-from lab.base.drift_report import DRIFTED, MODERATE, DriftReport, FeatureDrift
+from lab.base.drift_report import MODERATE, DriftReport, FeatureDrift
 from lab.observe.snapshot import Slice, SliceState
 from lab.views import formats
 from lab.views.by_model import foremost, report_of
@@ -25,9 +25,8 @@ COLUMNS = (
     Column("state", "state", 4, 15),
 )
 EMPTY = "No drift report yet.\n`invoke seed` records the baseline."
-# The bar is full at twice the PSI that counts as drifted, which is marked on it.
-FULL = 2 * DRIFTED
-THRESHOLD = DRIFTED / FULL
+# Where on a bar the limit is marked: it is full at twice the PSI above which its model's data have drifted.
+THRESHOLD = 0.5
 
 
 def panel(view: View) -> PanelView:
@@ -95,10 +94,15 @@ def _model(report: DriftReport) -> Row:
     cells = {
         "name": Cell((Span(f"{glyph} ", tone), Span(formats.clean(report.model), Tone.STRONG))),
         "psi": cell(f"{worst.psi:.3f}"),
-        "bar": Cell((Span("", tone),), fill=worst.psi / FULL, mark=THRESHOLD),
+        "bar": Cell((Span("", tone),), fill=fill(worst), mark=THRESHOLD),
         "state": cell(f"{len(report.drifted)} drifted" if report.detected else state, tone),
     }
     return Row(f"model/{report.model}", cells)
+
+
+def fill(feature: FeatureDrift) -> float:
+    """How full a feature's bar is: 0.5 at its limit, which comes from outside and may be none."""
+    return THRESHOLD * feature.psi / feature.limit if feature.limit > 0 else 1.0
 
 
 def verdict(report: DriftReport) -> Span:
@@ -115,7 +119,7 @@ def _feature(of: Same[FeatureDrift], model: str) -> Row:
     cells = {
         "name": Cell((Span(f"{glyph} ", tone), Span(formats.clean(feature.name), name_tone))),
         "psi": cell(f"{feature.psi:.3f}"),
-        "bar": Cell((Span("", tone),), fill=feature.psi / FULL, mark=THRESHOLD),
+        "bar": Cell((Span("", tone),), fill=fill(feature), mark=THRESHOLD),
         "state": cell(feature.state, tone),
     }
     return Row(f"feature/{model}/{feature.name}", cells)
@@ -159,7 +163,7 @@ def detail(key: str, view: View) -> Detail | None:
     for feature in report.features:
         glyph, tone = STATES[feature.state]
         name = pad((Span(formats.clean(feature.name)),), 58)
-        track = bar(feature.psi / FULL, 24, tone, THRESHOLD)
+        track = bar(fill(feature), 24, tone, THRESHOLD)
         lines.append((Span(f"{glyph} ", tone), Span(f"{feature.psi:7.3f}  "), *track, Span("  "), *name))
     title = f"Drift · {formats.clean(report.model)}" if view.several else "Drift"
     return Detail(title, tuple(lines), report.current_hash, _page(view))

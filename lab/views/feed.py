@@ -68,10 +68,11 @@ KEPT = 5_000
 
 @dataclass(frozen=True)
 class FeedLine:
-    """One line and how serious it is."""
+    """One line and how serious it is; `under` is the text of the line that it goes on from, empty for a first one."""
 
     level: Level
     line: Line
+    under: str = ""
 
     @property
     def text(self) -> str:
@@ -142,4 +143,8 @@ class Feed:
         return self.add(held)
 
     def _passes(self, one: FeedLine) -> bool:
-        return one.level >= self.least and (not self._pattern or self._matches(one.text))
+        if one.level < self.least or not self._pattern:
+            return one.level >= self.least
+        # A reason stays with what it is the reason of, and goes with it. Each is judged by itself: a text is cut.
+        texts = (one.under, one.text) if one.under else (one.text,)
+        return (all if self._pattern.startswith("!") else any)(map(self._matches, texts))

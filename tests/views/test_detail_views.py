@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 
 from lab.base.drift import Feature, Histogram, psi_parts
-from lab.base.runs import Run, RunStatus
+from lab.base.runs import INGEST, TRAIN, Run, RunStatus
 from lab.observe.details.run_source import RunEntries
 from lab.observe.snapshot import Health, Slice
+from lab.services.dagster_answers import RunEvent
 from lab.views import View
 from lab.views.cells import Line, PanelState, PanelView, Tone, width_of
 from lab.views.details import alert_views, drift_views, group_views, run_views, service_views, version_views
 from lab.views.document import page
+from lab.views.feed import Feed
 from lab.views.probe_history import Probe
 from tests.screen import detail_sources, snapshots
 
@@ -186,3 +188,42 @@ def test_groups_stand_side_by_side_with_what_they_are_made_of() -> None:
     assert alike.rows[0].cells["apart"].text == "▲ 0.0181, within chance"
     few = replace(found, columns=(replace(found.columns[0], groups=()),))
     assert "No group has 30 held-out rows of the negative label" in text(group_views.groups(few).message[0])
+
+
+FAILED = RunEvent(
+    "STEP_FAILURE", TRAIN, snapshots.NOW, "ERROR", "it broke", error="ValueError: no well is deep enough\n  of 3"
+)
+EVENTS = (RunEvent("STEP_START", INGEST, snapshots.NOW, "INFO", "began"), FAILED)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lines"),
+    [
+        (TRAIN, ["it broke", "no well", "of 3"]),
+        (f"!{TRAIN}", ["began"]),
+        ("no well", ["no well"]),
+        ("!no well", ["began", "it broke", "of 3"]),
+    ],
+)
+def test_a_filter_keeps_the_reason_with_its_event(pattern: str, lines: list[str]) -> None:
+    feed = Feed()
+    feed.search(pattern)
+    change = feed.add(line for event in EVENTS for line in run_views.event_lines(event, VIEW))
+    shown = [text(line) for line in feed.shown]
+    assert list(change.added) == feed.shown
+    assert len(shown) == len(lines)
+    assert all(wanted in said for wanted, said in zip(lines, shown, strict=True))
+
+
+def test_a_reason_is_found_under_a_message_of_any_length() -> None:
+    feed = Feed()
+    feed.search("no well")
+    feed.add(run_views.event_lines(replace(FAILED, message="it broke " * 90), VIEW))
+    assert [text(line).strip() for line in feed.shown] == ["ValueError: no well is deep enough"]
+
+
+def test_a_reason_outlives_its_event_in_a_full_feed() -> None:
+    feed = Feed(kept=1)
+    feed.search(TRAIN)
+    feed.add(run_views.event_lines(FAILED, VIEW))
+    assert [text(line).strip() for line in feed.shown] == ["of 3"]

@@ -126,3 +126,10 @@ def test_nothing_is_wider_than_the_window_and_no_word_is_lost(text: str, width: 
     if width > 1:
         assert all(width_of(one) <= width for one in lines)
         assert joined == text.replace(" ", "")
+
+
+def test_an_empty_line_is_judged_as_any_other() -> None:
+    feed = Feed()
+    feed.add([line(""), line("a")])
+    feed.search("^$")
+    assert texts(feed.shown) == [""]

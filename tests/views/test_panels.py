@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.base.catalogue import BEING_STARTED
-from lab.base.drift_report import DriftReport
+from lab.base.drift_report import DriftReport, FeatureDrift
 from lab.base.model_versions import ModelVersion
 from lab.base.runs import Run, RunStatus, Step
 from lab.commands.once import text_lines
@@ -360,6 +360,19 @@ def test_unknown_alerts_are_not_no_alerts() -> None:
     silent = replace(snapshots.HEALTHY, alerts=Slice(None, None, "prometheus is away", snapshots.NOW))
     assert "alerts unknown: prometheus is away" in texts(panel("drift", silent).lines)
     assert panel("drift", snapshots.HEALTHY).lines == ()
+
+
+@pytest.mark.parametrize("limit", [0.1, 0.25])
+def test_a_bar_passes_its_mark_when_the_feature_drifted_by_its_own_models_limit(limit: float) -> None:
+    features = tuple(FeatureDrift(name, limit * times) for name, times in {"over": 1.2, "under": 0.8}.items())
+    report = DriftReport("a", "b", 9, features).limited(limit)
+    rows = panel("drift", replace(snapshots.HEALTHY, drift=Slice((report,), snapshots.NOW))).rows
+    bars = {row.key.split("/")[-1]: row.cells["bar"] for row in rows}
+    for name, drifted in {"over": True, "under": False}.items():
+        fill, mark = bars[name].fill, bars[name].mark
+        assert fill is not None
+        assert mark is not None
+        assert (fill > mark) is drifted
 
 
 def test_no_report_is_not_no_drift() -> None:

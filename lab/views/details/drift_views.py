@@ -11,7 +11,7 @@ from lab.views import formats
 from lab.views.by_model import report_of
 from lab.views.cells import Cell, Column, Line, PanelView, Row, Span, Tone, bar, cell, clip, pad
 from lab.views.document import field_line, text
-from lab.views.drift_panel import FULL, STATES, THRESHOLD
+from lab.views.drift_panel import STATES, THRESHOLD, fill
 from lab.views.view import View
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _feature(one: Histogram) -> Row:
     cells = {
         "name": Cell((Span(f"{glyph} ", tone), Span(formats.clean(one.feature.name)))),
         "psi": cell(f"{one.psi:.3f}"),
-        "bar": Cell((Span("", tone),), fill=one.psi / FULL, mark=THRESHOLD),
+        "bar": Cell((Span("", tone),), fill=fill(one.drift), mark=THRESHOLD),
         "state": cell(state, tone),
         "most": cell(moved, Tone.MUTED),
     }

@@ -96,7 +96,7 @@ def event_lines(event: "RunEvent", view: View) -> Iterable[FeedLine]:
     """One event of the log, and under it why something failed."""
     level = _LEVELS.get(event.level.upper(), Level.INFO)
     tone = Tone.OK if event.kind in _GOOD else _TONES[level]
-    yield FeedLine(
+    first = FeedLine(
         level,
         (
             Span(f"{formats.moment(event.at, view.now)} ", Tone.MUTED),
@@ -105,15 +105,17 @@ def event_lines(event: "RunEvent", view: View) -> Iterable[FeedLine]:
             Span(f" {formats.clean(event.message)}", tone if level >= Level.WARNING else Tone.PLAIN),
         ),
     )
+    yield first
     if event.check:
         good = event.check.passed
         said = formats.clean(event.check.description)
         yield FeedLine(
             Level.INFO if good else Level.ERROR,
             (Span(f"    {'✓' if good else '✗'} check {event.check.name}: {said}", Tone.OK if good else Tone.BAD),),
+            first.text,
         )
     for line in event.error.splitlines():
-        yield FeedLine(Level.ERROR, (Span(f"    {formats.clean(line)}", Tone.BAD),))
+        yield FeedLine(Level.ERROR, (Span(f"    {formats.clean(line)}", Tone.BAD),), first.text)
 
 
 def config(detail: RunDetail) -> PanelView:
