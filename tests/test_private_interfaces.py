@@ -103,6 +103,7 @@ RELIED = (
             "lazy_load_user_code",
             "location_name",
         ),
+        has=("ExternalJob", "_get_serialized_external_repository_data"),
     ),
     Relied(
         "dagster",

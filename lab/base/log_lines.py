@@ -88,7 +88,7 @@ def _iso(found: re.Match[str]) -> datetime:
 
 
 def since(text: str, now: datetime) -> datetime:
-    """`10m`, `2h`, `1d`, `30s`, or an ISO 8601 time. Raises UsageError."""
+    """`10m`, `2h`, `1d`, `30s`, or an ISO 8601 time, of this machine where it names no zone. Raises UsageError."""
     try:
         if found := _PERIOD.match(text):
             return now - timedelta(**{_UNITS[found["unit"]]: int(found["count"])})

@@ -14,7 +14,18 @@ class Progress:
     seconds: float | None = None
 
 
+# Seconds between two looks at what is waited for: a twentieth of the time that it was waited for already, within these.
+_OFTEN_S, _SELDOM_S, _SHARE = 0.2, 1.0, 20
+
 Report = Callable[[Progress], None]
+
+
+def pause_s(waited_s: float) -> float:
+    """How long something is left alone that was waited for so long, in seconds.
+
+    A busy machine is slow because it is busy, and who asks it more often makes it slower.
+    """
+    return min(_SELDOM_S, max(_OFTEN_S, waited_s / _SHARE))
 
 
 def unheard(_: int) -> None:

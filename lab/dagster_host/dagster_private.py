@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from dagster import DagsterInstance, EventLogEntry, serialize_value
@@ -106,6 +106,9 @@ def code_server(host: str, port: int, location: str, ended: Event, *, lazy: bool
         lazy_load_user_code=lazy,
         location_name=location,
     )
+    # Webserver and daemon ask the same of definitions that stay as they are, about each job one by one.
+    for name in ("ExternalJob", "_get_serialized_external_repository_data"):
+        setattr(servicer, name, _answered_once(getattr(servicer, name)))
     return DagsterGrpcServer(
         server_termination_event=ended,
         dagster_api_servicer=servicer,
@@ -114,6 +117,21 @@ def code_server(host: str, port: int, location: str, ended: Event, *, lazy: bool
         host=host,
         port=port,
     )
+
+
+def _answered_once(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of a gRPC service that remembers what it answered to which request."""
+    lock, known = Lock(), dict[bytes, Any]()
+
+    def remembered(request: Any, *context: Any) -> Any:
+        question = request.SerializeToString(deterministic=True)
+        # Who asks the same meanwhile waits for the answer, which takes less than making it twice.
+        with lock:
+            if question not in known:
+                known[question] = answer(request, *context)
+            return known[question]
+
+    return remembered
 
 
 def daemons(instance: DagsterInstance, errors: "Callable[[int], deque[Any]]") -> "list[DagsterDaemon[Any]]":

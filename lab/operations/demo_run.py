@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,11 +12,11 @@ from lab.base.catalogue import Service
 from lab.base.errors import ClaimRefused, Interrupted, LabError, NotFound, PolicyDenied, RunFailed, ServiceUnavailable
 from lab.base.model_id import ModelId, is_training, slug_of
 from lab.base.model_versions import ModelVersion
-from lab.base.progress import Progress, Report
+from lab.base.progress import Progress, Report, pause_s
 from lab.base.runs import Run, RunStatus
 from lab.config import LabConfig
 from lab.governance.cases.trail import entry_by_actor, entry_by_claim, ledger
-from lab.governance.ledger import Entry, EntryStore, Status
+from lab.governance.ledger import Entry, EntryStore, Status, find_head
 from lab.governance.ledger.writer import entries_of_run
 from lab.governance.rules.policy import Action, Claim
 from lab.models.model_folder import models_in
@@ -29,7 +30,6 @@ T = TypeVar("T")
 DEADLINE_S = 900.0
 DEMO_RUN = "demo-run"
 RELAUNCH = "relaunch"
-_POLL_SECONDS = 0.25
 # Changed code is loaded within seconds.
 _LOADED_S = 45.0
 # Nobody is served by a run that is given up because the machine is busy.
@@ -124,10 +124,11 @@ class DemoRunner:
     async def _launch(
         self, model: ModelId, trigger: str, path: str | None, tags: dict[str, str], deadline_s: float
     ) -> DemoRun:
+        known = await asyncio.to_thread(self._head)
         run_id = await self._launched(model, trigger, path, tags)
         self._report(Progress("run", "launched", run_id))
         try:
-            return await self._summarise(model, await self._follow(run_id, deadline_s))
+            return await self._summarise(model, await self._follow(run_id, deadline_s), known)
         except asyncio.CancelledError:
             raise Interrupted(
                 f"{trigger} was interrupted: run {run_id} goes on, and nobody follows it here.",
@@ -136,17 +137,17 @@ class DemoRunner:
 
     async def _launched(self, model: ModelId, trigger: str, path: str | None, tags: dict[str, str]) -> str:
         """A model that was added just now is known once Dagster has loaded its code anew."""
-        end, told = time.monotonic() + _LOADED_S, False
+        began, told = time.monotonic(), False
         while True:
             try:
                 return await self._dagster.launch(self._config.actor, model, trigger, path, tags)
             except JobUnknown:
-                if time.monotonic() > end:
+                if time.monotonic() - began > _LOADED_S:
                     raise
             if not told:
                 self._report(Progress("run", "waiting", f"until Dagster has loaded {model.name}"))
                 told = True
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(pause_s(time.monotonic() - began))
 
     async def _aclose(self) -> None:
         await self._dagster.aclose()
@@ -176,7 +177,7 @@ class DemoRunner:
                         f"Run {run_id} goes on, and can't be followed for {silent_s:.0f} s: {err.message}",
                         f"See how it ends at {self._link(run_id)}. {err.remedy}",
                     ) from None
-                await asyncio.sleep(_POLL_SECONDS)
+                await asyncio.sleep(pause_s(silent_s))
                 continue
             self._tell(run, seen)
             if run.status.finished:
@@ -186,7 +187,7 @@ class DemoRunner:
                     f"Run {run_id} is still {run.status} after {deadline_s:.0f} s.",
                     f"Look at {self._link(run_id)}, or type `invoke logs dagster-daemon`.",
                 )
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(pause_s(time.monotonic() - began))
 
     def _tell(self, run: Run, seen: dict[str, str]) -> None:
         """Reports the steps that are in another state than they were."""
@@ -195,10 +196,11 @@ class DemoRunner:
                 seen[step.name] = step.status
                 self._report(Progress(step.name, step.status.lower(), seconds=step.seconds))
 
-    async def _summarise(self, model: ModelId, run: Run) -> DemoRun:
+    async def _summarise(self, model: ModelId, run: Run, known: int | None) -> DemoRun:
         """Never raises a LabError: how the run ended must be told, whatever hangs by now."""
         unread: list[str] = []
-        entries = await self._read(asyncio.to_thread(self._entries, run.run_id), "its audit entries", unread) or ()
+        reading = asyncio.to_thread(self._entries, run.run_id, known)
+        entries = await self._read(reading, "its audit entries", unread) or ()
         faults = tuple(
             f"entry {entry.seq}: its content doesn't match its hash"
             for entry in entries
@@ -224,8 +226,14 @@ class DemoRunner:
             unread.append(f"{what}: {err}")
             return None
 
-    def _entries(self, run_id: str) -> tuple[Entry, ...]:
-        return entries_of_run(self._store, self._config.audit_prefix, run_id)
+    def _head(self) -> int | None:
+        """The trail's last entry before the run; None while it can't be read, which is the run's own affair."""
+        with suppress(LabError):
+            return find_head(self._store, self._config.audit_prefix)
+        return None
+
+    def _entries(self, run_id: str, known: int | None) -> tuple[Entry, ...]:
+        return entries_of_run(self._store, self._config.audit_prefix, run_id, known)
 
     async def _version(self, model: ModelId, entries: tuple[Entry, ...]) -> ModelVersion | None:
         entry = next((one for one in reversed(entries) if one.model_version), None)

@@ -25,6 +25,7 @@ from lab.governance.ledger import (
     seq_of,
     verify,
 )
+from lab.governance.ledger.reader import entries_of_run
 
 PREFIX = "governance/audit/"
 # The RFC's integers end where a double stops telling neighbours apart.
@@ -247,3 +248,32 @@ def test_a_head_that_is_known_already_takes_one_request(length: int) -> None:
 @settings(max_examples=100, deadline=None)
 def test_gaps_do_not_hide_the_head(taken: set[int]) -> None:
     assert find_head(Numbers(sorted(taken)), PREFIX) == max(taken)
+
+
+class Kept(Numbers):
+    """A store of a whole trail that counts the entries that are read."""
+
+    def __init__(self, stored: list[tuple[str, bytes]]) -> None:
+        super().__init__(list(range(1, len(stored) + 1)))
+        self._bodies, self.read_entries = dict(stored), 0
+
+    def read(self, key: str) -> bytes:
+        self.read_entries += 1
+        return self._bodies[key]
+
+
+def test_entries_of_a_run_are_looked_for_behind_what_was_there_before_it() -> None:
+    stored: list[tuple[str, bytes]] = []
+    last: Entry | None = None
+    # Other runs write more between its first entry and its last one than a page of the store's list holds.
+    for number in range(1, 1_301):
+        last = seal(entry(run_id="mine" if number in {201, 1_300} else "another's"), last)
+        stored.append((key_of(PREFIX, last.seq), last.body()))
+    store = Kept(stored)
+
+    assert [one.seq for one in entries_of_run(store, PREFIX, "mine", after=200)] == [201, 1_300]
+    assert store.read_entries == 1_100
+
+    newest = Kept(stored)
+    assert [one.seq for one in entries_of_run(newest, PREFIX, "mine")] == [1_300]
+    assert newest.read_entries == 200

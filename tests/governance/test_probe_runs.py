@@ -24,7 +24,8 @@ class Dagster:
 
     def __init__(self) -> None:
         self.states: dict[str, RunStatus] = {}
-        self.answers, self.launched, self.asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.followed: set[str] = set()
+        self.answers, self.launched, self.all_followed = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.answers.set()
 
     async def launch(self, *_: Any) -> str:
@@ -35,8 +36,13 @@ class Dagster:
         await self.answers.wait()
         return run_id
 
+    async def run_status(self, run_id: str) -> RunStatus:
+        self.followed.add(run_id)
+        if len(self.followed) == len(TRIED):
+            self.all_followed.set()
+        return self.states[run_id]
+
     async def run(self, run_id: str) -> Run:
-        self.asked.set()
         return Run(run_id, JOB, self.states[run_id], owner="verify-governance", steps=(Step(INGEST, "FAILURE"),))
 
     async def terminate(self, run_id: str) -> None:
@@ -73,7 +79,7 @@ async def interrupted(governed: GovernedLab, dagster: Dagster, when: asyncio.Eve
 
 async def test_an_interruption_ends_every_run_and_records_what_it_broke_off(governed: GovernedLab) -> None:
     dagster = Dagster()
-    await interrupted(governed, dagster, dagster.asked)
+    await interrupted(governed, dagster, dagster.all_followed)
     assert list(dagster.states.values()) == [RunStatus.CANCELED] * len(TRIED)
     assert {(one.run_id, one.action, one.status) for one in governed.store.entries} == {
         (run_id, INGEST, Status.FAILURE) for run_id in dagster.states

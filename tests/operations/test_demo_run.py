@@ -150,7 +150,7 @@ async def test_how_a_run_ended_is_told_whatever_cannot_be_read_any_more(tmp_path
     for status in (RunStatus.SUCCESS, RunStatus.FAILURE):
         runner = DemoRunner(config(tmp_path), lambda _: None)
         runner._store = AuditStore(S3.connect("http://127.0.0.1:9", "a", "b", 0.2), "audit", "p/")
-        found = await runner._summarise(MODEL.id, Run("r", JOB, status))
+        found = await runner._summarise(MODEL.id, Run("r", JOB, status), None)
         assert found.run.status is status
         assert not found.succeeded
         assert any("its audit entries" in what for what in found.unread)
@@ -161,7 +161,7 @@ async def test_how_a_run_ended_is_told_whatever_cannot_be_read_any_more(tmp_path
 async def test_of_a_run_that_was_stopped_no_error_is_given_as_the_reason(tmp_path: Path) -> None:
     runner = DemoRunner(config(tmp_path), lambda _: None)
     runner._store = AuditStore(S3.connect("http://127.0.0.1:9", "a", "b", 0.2), "audit", "p/")
-    found = await runner._summarise(MODEL.id, Run("r", JOB, RunStatus.CANCELED))
+    found = await runner._summarise(MODEL.id, Run("r", JOB, RunStatus.CANCELED), None)
     assert found.reason == "It was stopped from outside before its end."
     assert not any("the reason in Dagster" in what for what in found.unread)
 

@@ -1,5 +1,7 @@
 """The gates in front of every action on a version: each says whether it is open, and which values it compared.
 
+Those that take time, of the data and of the model itself, come after them, and then the signature: `approve.py`.
+
 `TooLate` is what stands behind them: somebody else was faster.
 """
 
@@ -221,7 +223,7 @@ GATES: Mapping[Action, Sequence[Callable[[Case], Gate]]] = {
 
 
 def examine(case: Case) -> tuple[Gate, ...]:
-    """Every gate of the action, in order."""
+    """Every gate of the action that takes no time, in order."""
     return tuple(gate(case) for gate in GATES[case.action])
 
 

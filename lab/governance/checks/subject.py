@@ -11,6 +11,7 @@ from pathlib import Path
 from lab.base.dataset import DatasetRef, hash_file, read_rows
 from lab.base.errors import LabError, RunFailed
 from lab.base.model_versions import ApprovalState
+from lab.base.progress import pause_s
 from lab.base.runs import Run, RunStatus
 from lab.governance.cases.approve import Approver, Outcome, Tools
 from lab.governance.cases.model_smoke_test import SmokeTest
@@ -18,7 +19,7 @@ from lab.governance.cases.orphans import Closer
 from lab.governance.cases.signing import Signing
 from lab.governance.cases.trail import TrailReader
 from lab.governance.checks.proof_clients import ProofClients
-from lab.governance.ledger import Entry, Status
+from lab.governance.ledger import Entry, Status, find_head
 from lab.governance.ledger.writer import entries_of_run
 from lab.governance.rules.approval_states import PROBE
 from lab.governance.rules.history import Record
@@ -30,7 +31,6 @@ RUN_TAG, VERSION_TAG = "lab/probe", "probe"
 RUN_DEADLINE_S = 120.0
 # How long a run may take to end that was asked to.
 _STOPPING_S = 30.0
-_POLL_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Probe:
     def __init__(self, clients: ProofClients) -> None:
         self._clients, self._lock = clients, asyncio.Lock()
         self._trained: Launched | None = None
+        self._known: int | None = None
         # Launches whose run isn't known to be over; one that was asked for starts a run, whoever waits for the answer.
         self._under_way: set[asyncio.Task[str]] = set()
         # Nobody's keys: the attempts must never sign with those of whoever verifies.
@@ -158,13 +159,20 @@ class Probe:
         self._home.cleanup()
 
     async def _launched(self, actor: Actor, data: str) -> Launched:
+        before = await asyncio.to_thread(self._before)
         launch = asyncio.create_task(self._clients.dagster.launch(actor, self.model.id, PROBE, data, {RUN_TAG: PROBE}))
         self._under_way.add(launch)
         run_id = await asyncio.shield(launch)
         run = await self._ended(run_id, RUN_DEADLINE_S)
         self._under_way.discard(launch)
         prefix = self._clients.config.audit_prefix
-        return Launched(run, await asyncio.to_thread(entries_of_run, self._clients.stored(), prefix, run_id))
+        return Launched(run, await asyncio.to_thread(entries_of_run, self._clients.stored(), prefix, run_id, before))
+
+    def _before(self) -> int:
+        """The number of the trail's last entry before the first launch."""
+        if self._known is None:
+            self._known = find_head(self._clients.trail, self._clients.config.audit_prefix)
+        return self._known
 
     async def _stopped(self, run_id: str) -> str:
         """Ends a run; its id."""
@@ -176,14 +184,13 @@ class Probe:
 
     async def _ended(self, run_id: str, deadline_s: float) -> Run:
         """Raises RunFailed when it isn't over in time."""
-        end = time.monotonic() + deadline_s
-        while True:
-            run = await self._clients.dagster.run(run_id)
-            if run.status.finished:
-                return run
-            if time.monotonic() > end:
-                raise RunFailed(f"Run {run_id} is still {run.status} after {deadline_s:.0f} s.")
-            await asyncio.sleep(_POLL_S)
+        began = time.monotonic()
+        # Its steps are asked for at the end only: Dagster reads every event of the run for them.
+        while not (status := await self._clients.dagster.run_status(run_id)).finished:
+            if (waited_s := time.monotonic() - began) > deadline_s:
+                raise RunFailed(f"Run {run_id} is still {status} after {deadline_s:.0f} s.")
+            await asyncio.sleep(pause_s(waited_s))
+        return await self._clients.dagster.run(run_id)
 
     def _drifted_data(self) -> str:
         """Where a data set lies that drifted from the baseline; it never becomes the current one."""

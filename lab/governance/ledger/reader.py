@@ -4,6 +4,7 @@ import base64
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from lab.base.errors import LedgerError, NotFound
@@ -168,19 +169,23 @@ def stored_entries(store: EntryStore, prefix: str) -> Iterator[tuple[str, bytes]
             yield key, store.read(key)
 
 
-def entries_of_run(store: EntryStore, prefix: str, run_id: str) -> tuple[Entry, ...]:
-    """The entries of one run among the newest ones, oldest first."""
-    head = find_head(store, prefix)
-    keys = store.keys_after(key_of(prefix, max(0, head - _NEWEST)), _NEWEST)
-    found = []
-    for key in keys:
-        try:
-            entry = parse(store.read(key))
-        except (LedgerError, NotFound):
-            continue
-        if entry.run_id == run_id:
-            found.append(entry)
-    return tuple(found)
+def entries_of_run(store: EntryStore, prefix: str, run_id: str, after: int | None = None) -> tuple[Entry, ...]:
+    """The entries of one run, oldest first: among those behind number `after`, or else among the newest ones.
+
+    Who knows which entry was the last before the run reads no more than what was written since.
+    """
+    first = max(0, find_head(store, prefix) - _NEWEST) if after is None else after
+    return tuple(entry for entry in _readable_after(store, prefix, first) if entry.run_id == run_id)
+
+
+def _readable_after(store: EntryStore, prefix: str, seq: int) -> Iterator[Entry]:
+    key = key_of(prefix, seq)
+    while keys := store.keys_after(key, PAGE):
+        for key in keys:
+            with suppress(LedgerError, NotFound):
+                yield parse(store.read(key))
+        if len(keys) < PAGE:
+            return
 
 
 def export_lines(store: EntryStore, prefix: str, first: int = 1) -> Iterator[str]:
