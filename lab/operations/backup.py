@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lab.base import last_backup
@@ -80,7 +79,7 @@ def counts(config: LabConfig, known: Mapping[str, Database]) -> Counts:
 
 def software(known: Mapping[str, Database]) -> Mapping[str, str]:
     """Versions of what wrote the data, by name."""
-    packages = {name: _version(name) for name in ("mlops-lab", "dagster", "mlflow")}
+    packages = {name: stored_format.installed(name) for name in ("mlops-lab", "dagster", "mlflow")}
     return packages | {"postgres": known["dagster"].server_version()}
 
 
@@ -244,10 +243,3 @@ def _manifest(
         counts=before,
         faults=trail.faults,
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

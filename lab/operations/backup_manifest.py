@@ -38,6 +38,9 @@ class Counts:
     versions: int = 0
     entries: int = 0
 
+    def __str__(self) -> str:
+        return f"{self.runs} runs and {self.versions} versions"
+
 
 @dataclass(frozen=True)
 class Manifest:

@@ -64,11 +64,16 @@ def provision(config: LabConfig, runtime: Runtime) -> Provision:
     """What each service must hold before those that need it start."""
 
     def object_store(deadline_s: float) -> list[str]:
-        _patiently(lambda: refuse_another(config), deadline_s)
-        inside = runtime.provision(deadline_s)
-        made = [f"made bucket {name}" for name in provision_store(config, deadline_s)] if inside is None else [*inside]
-        _patiently(lambda: settle(config), deadline_s)
-        return [*made, *_baselines(config, deadline_s), *_late_entries(config)]
+        end = time.monotonic() + deadline_s
+
+        def left_s() -> float:
+            return max(1.0, end - time.monotonic())
+
+        _patiently(lambda: refuse_another(config), left_s())
+        inside = runtime.provision(left_s())
+        made = [f"made bucket {name}" for name in provision_store(config, left_s())] if inside is None else [*inside]
+        _patiently(lambda: settle(config), left_s())
+        return [*made, *_baselines(config, left_s()), *_late_entries(config)]
 
     def postgres(deadline_s: float) -> list[str]:
         if runtime.provision(deadline_s) is not None:

@@ -18,7 +18,7 @@ from lab.governance.ledger.published_heads import FILE
 from lab.governance.ledger.verify_export import exported_lines
 from lab.operations import own_lab
 from lab.operations.backup_file import BackupFile
-from lab.operations.backup_manifest import ARTIFACTS, DATA, DATABASE, GOVERNANCE, TRAIL, WITNESS, Manifest
+from lab.operations.backup_manifest import ARTIFACTS, DATA, DATABASE, GOVERNANCE, TRAIL, WITNESS, Counts, Manifest
 from lab.operations.restore_guard import RestoreMark, provision
 from lab.runtime.runtime import Runtime
 from lab.runtime.stored_format import installed
@@ -60,7 +60,10 @@ class Loader:
         runs = self._known["dagster"].number("SELECT count(*) FROM runs")
         versions = self._known["mlflow"].number("SELECT count(*) FROM model_versions")
         if (runs, versions) != (expected.runs, expected.versions):
-            raise LabError(f"Restored are {runs} runs and {versions} versions, not what the manifest says: {expected}.")
+            raise LabError(
+                f"Restored are {Counts(runs, versions)}; the backup's manifest says {expected}.",
+                "Make the backup again, or take another one.",
+            )
         return [f"restored {runs} runs and {versions} model versions", *self._migrate()]
 
     def _migrate(self) -> Iterator[str]:

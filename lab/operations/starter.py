@@ -6,18 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from lab.base.catalogue import BY_NAME, ProcessFact, Service
-from lab.base.errors import StartupFailed
-from lab.base.progress import Progress, Report
+from lab.base.errors import ServiceUnavailable, StartupFailed
+from lab.base.progress import Progress, Report, pause_s
 from lab.observe.probes import ProbeResult
 from lab.observe.snapshot import Health
 from lab.runtime.runtime import Runtime
 
-# Seconds between two probes of one service: a twentieth of what it was waited for already, within these. A busy machine
-# is slow because it is busy, and who asks it more often makes it slower.
-_POLL_SECONDS, _SELDOM_S = 0.2, 1.0
-_SHARE = 20
 FACTS_EVERY_S = 1.0
 _TAIL_LINES = 15
+# What a server that is written in Go prints of its stacks when it gives up is longer than this seldom.
+_WITH_STACKS_LINES = 400
 # A second or two, on a machine that has nothing else to do.
 _PROVISION_S = 90.0
 
@@ -102,7 +100,12 @@ class Starter:
     async def _provision_inside(self, service: Service) -> None:
         if service in self._provision:
             left = max(1.0, self._end - time.monotonic())
-            for made in await asyncio.to_thread(self._provision[service], min(left, _PROVISION_S)):
+            try:
+                provisioned = await asyncio.to_thread(self._provision[service], min(left, _PROVISION_S))
+            except ServiceUnavailable as err:
+                what = f"can't be given what it must hold: {err.message.rstrip('.')}"
+                raise await self._failure(service, what) from err
+            for made in provisioned:
                 self._report(Progress(service, "preparing", made))
 
     async def _wait(self, service: Service) -> None:
@@ -130,7 +133,8 @@ class Starter:
 
     async def _failure(self, service: Service, what: str) -> StartupFailed:
         last = self.results.get(service)
-        lines = await asyncio.to_thread(self._runtime.tail, service, _TAIL_LINES)
+        found = await asyncio.to_thread(self._runtime.tail, service, _WITH_STACKS_LINES)
+        lines = without_stacks(found)[-_TAIL_LINES:]
         tail = "".join(f"\n    {line}" for line in lines) or " (empty)"
         seen = f" Last state: {last.health}: {last.reason.rstrip('.')}." if last else ""
         return StartupFailed(
@@ -139,9 +143,14 @@ class Starter:
         )
 
 
-def pause_s(waited_s: float) -> float:
-    """How long a service is left alone that was waited for so long, in seconds."""
-    return min(_SELDOM_S, max(_POLL_SECONDS, waited_s / _SHARE))
+def without_stacks(lines: Sequence[str]) -> list[str]:
+    """A log's lines without the stacks of Go, below which the sentence that says what was wrong would be lost."""
+    kept, inside = [], False
+    for line in lines:
+        inside = line.startswith("goroutine ") or (inside and bool(line.strip()))
+        if not inside:
+            kept.append(line)
+    return kept
 
 
 def when_began(facts: Mapping[Service, ProcessFact]) -> dict[Service, float]:

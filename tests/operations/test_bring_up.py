@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from lab.base.catalogue import ProcessFact, Service
-from lab.base.errors import LabError, StartupFailed
-from lab.base.progress import Progress
+from lab.base.errors import LabError, ServiceUnavailable, StartupFailed
+from lab.base.progress import Progress, pause_s
 from lab.observe.probes import ProbeResult
 from lab.observe.snapshot import Health
 from lab.operations import bring_up
 from lab.operations.bring_up import restart, up
-from lab.operations.starter import Starter, pause_s
+from lab.operations.starter import Starter
 from tests.support.played_lab import config
 
 SERVICES = (Service.OBJECT_STORE, Service.DRIFT_MONITOR, Service.PROMETHEUS)
@@ -204,6 +204,28 @@ async def test_a_service_that_ends_too_often_is_not_waited_for(monkeypatch: pyte
     monkeypatch.setattr("lab.operations.starter.FACTS_EVERY_S", 0.0)
     with pytest.raises(StartupFailed, match="doesn't start"):
         await started(Fatal(), Slow())
+
+
+async def test_a_service_that_never_answers_what_it_is_to_hold_ends_with_its_log() -> None:
+    class Logged(Runtime):
+        def tail(self, service: Service, lines: int) -> Sequence[str]:
+            stack = ["goroutine 7 [running]:", *("main.f()", "\tmain.go:7") * 90, ""]
+            return ("Starting", "F1201 02:20:23 split brain", *stack)[-lines:]
+
+    def unanswered(_: float) -> Sequence[str]:
+        raise ServiceUnavailable("The object store doesn't answer.")
+
+    starter = Starter(
+        Logged(),  # type: ignore[arg-type]  # the few methods that starting needs
+        Prober(),
+        {Service.OBJECT_STORE: unanswered},
+        lambda _: None,
+        time.monotonic() + 60,
+        {},
+        {},
+    )
+    with pytest.raises(StartupFailed, match=r"The object store doesn't answer\.\n(.|\n)*Starting\n.*split brain\n"):
+        await starter.run()
 
 
 def test_what_is_waited_for_long_is_asked_seldom() -> None:

@@ -226,6 +226,17 @@ def test_a_second_model_that_is_broken_is_a_warning_and_keeps_nothing_from_start
     refuse(found)
 
 
+def test_a_model_whose_code_does_not_compile_is_a_warning_that_says_where(make: Make, tmp_path: Path) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text("months,left\n1,no\n")
+    write_model(tmp_path / "pipelines", "fraud", "Fraud", default="true", data=str(data))
+    (tmp_path / "pipelines" / "fraud" / "train.py").write_text("def fit(frame, parameters, seed):\n    return (\n")
+    found = next(examine_models(replace(make(), root=tmp_path), whole=True))
+    assert found.verdict is Verdict.WARN
+    assert "Fraud can't be trained: " in found.detail
+    assert "train.py, line 2: " in found.detail
+
+
 def test_a_lab_without_any_model_says_how_to_make_one(make: Make, tmp_path: Path) -> None:
     [found] = examine_models(replace(make(), root=tmp_path), whole=True)
     assert (found.verdict, "there is no model" in found.detail) == (Verdict.FAIL, True)

@@ -12,6 +12,7 @@ from lab.models.csv_text import HEAD, foreign
 from lab.models.dataset_csv import MAGIC
 from lab.models.listing import CONTRACT_FILE, contract_files, file_content
 from lab.models.model_folder import Model, models_in, read_contract
+from lab.models.soundness import trouble
 from lab.operations.doctor.finding import Finding, Verdict
 from lab.operations.model_environments import state_of
 
@@ -35,7 +36,7 @@ def examine_models(config: LabConfig, whole: bool) -> Iterator[Finding]:
         yield Finding("model", Verdict.FAIL, f"there is no model in {config.pipelines}", remedy)
     for model in models.sound:
         if whole:
-            yield Finding("model", Verdict.OK, f"{model.contract.name}, in {model.folder}")
+            yield _code(model)
             yield from _packages(config, model)
         if whole or model.id.default:
             yield from _data_of(config, model)
@@ -53,6 +54,12 @@ def _of_sound_default(config: LabConfig) -> Sequence[Finding] | None:
                 found = list(_data_of(config, model))
                 return None if any(one.verdict is Verdict.FAIL for one in found) else found
     return None
+
+
+def _code(model: Model) -> Finding:
+    if said := trouble(model.folder, ""):
+        return Finding("model", Verdict.WARN, f"{model.contract.name} can't be trained: {said}")
+    return Finding("model", Verdict.OK, f"{model.contract.name}, in {model.folder}")
 
 
 def _packages(config: LabConfig, model: Model) -> Iterator[Finding]:
