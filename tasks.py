@@ -1,4 +1,4 @@
-"""Invoke's tasks: the commands of `lab.commands.table`, and the two that work on this project. --list must be quick."""
+"""Invoke's tasks: the commands of `lab.commands.table`, and those that work on this project. --list must be quick."""
 
 import atexit
 import inspect

@@ -346,7 +346,7 @@ def test_a_dashboard_of_a_lab_that_is_not_up_says_so_and_shows_its_panels(
 def test_a_dashboard_with_a_wrong_name_lists_those_that_are_there(nowhere: dict[str, str]) -> None:
     found = run("dash", "nonsense", "--once", env=nowhere)
     assert found.returncode == 1
-    assert "mlops-governance, mlops-infrastructure" in found.stderr
+    assert "one of: drift, governance, infrastructure" in found.stderr
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,13 @@ def _collection(kind: type) -> dict[str, object]:
     return {name: found[name] for name in found.task_names}
 
 
+@pytest.mark.parametrize("words", [("train", "--help"), ("--help", "train"), ("train", "-h"), ("train", "X", "--help")])
+def test_help_may_stand_before_or_behind_a_task_and_its_words(nowhere: dict[str, str], words: tuple[str, ...]) -> None:
+    done = invoke(nowhere, *words)
+    assert done.returncode == 0, done.stderr
+    assert "Train, evaluate and register one model" in done.stdout
+
+
 def test_an_option_that_must_be_given_is_named(nowhere: dict[str, str]) -> None:
     done = invoke(nowhere, "identity-add", "bob")
     assert done.returncode == 2
@@ -131,6 +138,7 @@ def test_an_option_that_must_be_given_is_named(nowhere: dict[str, str]) -> None:
     ("arguments", "said"),
     [
         (("seed", "--drift", "--reset"), "--drift and --reset exclude each other"),
+        (("build", "--pin", "--fresh"), "With --bundle or --pin nothing is built"),
         (("logs", "mlflw"), "Did you mean mlflow?"),
         (("train", "CreditRiskModl"), "Did you mean CreditRiskModel?"),
         (("logs", "--since", "yesterday"), "--since 'yesterday' is no time"),

@@ -49,13 +49,14 @@ def open_board(root: Path, name: str) -> Dashboard:
     own = known(root)
     if not name or name in own:
         return read_file(own.get(name or DEFAULT, root / _FOLDER / f"{DEFAULT}.json"))
-    short = [path for stem, path in own.items() if stem.removeprefix("mlops-") == name]
-    if short:
-        return read_file(short[0])
+    short = {stem.removeprefix("mlops-"): path for stem, path in own.items()}
+    if name in short:
+        return read_file(short[name])
     if "/" in name or name.endswith(".json") or Path(name).is_file():
         return read_file(Path(name).expanduser())
-    near = meant(name, [stem.removeprefix("mlops-") for stem in own])
-    raise NotFound(f"There is no dashboard {name!r}.", f"{near}Name a file, or one of: {', '.join(own)}.")
+    raise NotFound(
+        f"There is no dashboard {name!r}.", f"{meant(name, [*short])}Name a file, or one of: {', '.join(short)}."
+    )
 
 
 async def look(source: "PrometheusData", wish: Wish, now: datetime, columns: int) -> Looked:

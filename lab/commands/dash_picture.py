@@ -167,7 +167,7 @@ def _line_axes(axes: "Axes", panel: Panel, drawn: Sequence[Drawn], view: View) -
     axes.yaxis.set_major_formatter(lambda value, _: shown(value, look.unit, look.decimals))
     axes.grid(axis="y", color=_FRAME, linewidth=0.5)
     _time_axis(axes, view)
-    if panel.legend and len(drawn) > 0:
+    if panel.legend:
         axes.legend(fontsize=6, loc="upper left", frameon=False, ncols=2, labelcolor=_INK)
 
 

@@ -23,6 +23,8 @@ def build(
 
     if sum((airgap, bool(bundle), pin)) > 1:
         raise UsageError("--airgap, --bundle and --pin exclude each other.", "Give one of them.")
+    if fresh and (bundle or pin):
+        raise UsageError("With --bundle or --pin nothing is built.", "Leave out --fresh.")
     config = wiring.load_config()
     if airgap or bundle or pin or lab_images.wanted(config):
         _build_images(voice, config, airgap, bundle, pin, fresh)

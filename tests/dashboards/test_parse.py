@@ -8,16 +8,14 @@ from lab.base.errors import LabError
 from lab.dashboards.model import Kind
 from lab.dashboards.parse import MAX_BYTES, MAX_DEPTH, MAX_PANELS, read, read_file
 from tests.dashboards.boards import at, board, panel
+from tests.stack.toolbox import DASHBOARDS
 
-ROOT = Path(__file__).parents[2]
 
-
-def test_each_of_the_labs_dashboards_has_nothing_that_is_not_drawn() -> None:
-    for path in sorted((ROOT / "grafana" / "dashboards").glob("*.json")):
-        read = read_file(path)
-        panels = [one for row in read.panels for one in (row, *row.panels)]
-        assert len(panels) > 5
-        assert [one.title for one in panels if one.why_not or one.kind is Kind.UNKNOWN] == [], path
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_each_of_the_labs_dashboards_has_nothing_that_is_not_drawn(path: Path) -> None:
+    panels = [one for row in read_file(path).panels for one in (row, *row.panels)]
+    assert len(panels) > 5
+    assert [one.title for one in panels if one.why_not or one.kind is Kind.UNKNOWN] == []
 
 
 def test_units_thresholds_and_texts_are_read() -> None:

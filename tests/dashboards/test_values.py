@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime
 from math import inf, nan
-from pathlib import Path
 from time import process_time
 
 import pytest
@@ -13,6 +12,7 @@ from lab.dashboards.patterns import compiled, found_in, replaced
 from lab.dashboards.reduce import known, reduced
 from lab.dashboards.times import moment, nice_step, seconds, written
 from lab.dashboards.units import shown
+from tests.stack.toolbox import DASHBOARDS
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,7 @@ def test_a_date_far_away_is_no_date() -> None:
 
 
 def test_each_unit_of_the_labs_dashboards_is_known() -> None:
-    folder = Path(__file__).parents[2] / "grafana" / "dashboards"
-    boards = [read_file(path) for path in folder.glob("*.json")]
+    boards = [read_file(path) for path in DASHBOARDS]
     units = {one.look.unit for board in boards for row in board.panels for one in (row, *row.panels)}
     assert [unit for unit in units - {"s", ""} if shown(5.0, unit).endswith(f" {unit}")] == []
 

@@ -30,6 +30,12 @@ def allow_optional_positionals() -> None:
         complete(machine)
 
     def see_positional_arg(machine: Any, value: str) -> None:
+        if value in {"--help", "-h"}:
+            # As behind a task that needs no word; it isn't run, so it needs none now.
+            machine.initial.flags[value].value = machine.context.name
+            for argument in machine.context.missing_positional_args:
+                argument.value = ""
+            return
         # A mistyped option must not become the reason that the audit trail keeps.
         if value.startswith("--"):
             raise ParseError(f"No idea what '{value}' is!", machine.context)
