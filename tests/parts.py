@@ -12,10 +12,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
+
+import psutil
 
 # Name → the folders that it collects. The rest is what no other part has. Labs that tests hurt, that they begin in
 # another way, and the one that they only use are apart, so that one waits for services while another computes.
@@ -34,6 +36,9 @@ _ORDER = ("containers", "hurt labs", "rest", "fresh labs", "labs", "screen", "de
 # More parts at once than cores, as each waits about as long as it computes: for a service, an alert, a deadline. A lab
 # takes 1.5 GB, a part at most two of them.
 _PER_CORE = 2
+# Beyond one per core, another begins only when the processors were less busy than this for so many seconds: a lab that
+# stands by takes a sixth of a core, for the longer the more parts share the machine.
+_BUSY_PERCENT, _LOOK_S = 85.0, 15.0
 PARTS: Mapping[str, Sequence[str]] = {name: {**_FOLDERS, "rest": _REST}[name] for name in _ORDER}
 # The parts with tests that need no running lab, and those tests.
 _QUICK = ("screen", "rest", "terraform")
@@ -90,21 +95,46 @@ class Part:
         ended.put(self)
 
 
+class Room:
+    """Whether the processors have time for another part."""
+
+    def __init__(self, cores: int = os.cpu_count() or 1, busy: Callable[[], float] = psutil.cpu_percent) -> None:
+        """`busy` gives the percentage since it was asked last."""
+        self._cores, self._busy = cores, busy
+        self._asked_at = float("-inf")
+
+    def beside(self, running: int, clock: Callable[[], float] = time.monotonic) -> bool:
+        """Whether another may begin now beside so many."""
+        if running < self._cores:
+            # What is begun now must show in what is asked later.
+            self._ask(clock())
+            return True
+        if running >= self._cores * _PER_CORE or clock() - self._asked_at < _LOOK_S:
+            return False
+        return self._ask(clock()) < _BUSY_PERCENT
+
+    def _ask(self, now: float) -> float:
+        self._asked_at = now
+        return self._busy()
+
+
 def run(quick: bool = False) -> int:
     """Runs all parts; the exit code is that of a pytest: 0, 1, or 2 after an interruption."""
     waiting, done = deque(_QUICK if quick else PARTS), list[Part]()
     running = dict[str, Part]()
     ended: queue.Queue[Part] = queue.Queue()
+    room = Room()
     _interruptible()
     try:
         while waiting or running:
-            while waiting and len(running) < _PER_CORE * (os.cpu_count() or 1):
+            while waiting and room.beside(len(running)):
                 with _deferred_interruption():
                     part = Part.started(waiting.popleft(), UNMARKED if quick else ())
                     running[part.name] = part
                     threading.Thread(target=part.relay, args=(ended,), daemon=True).start()
-            part = ended.get()
-            done.append(running.pop(part.name))
+            with suppress(queue.Empty):
+                part = ended.get(timeout=_LOOK_S if waiting else None)
+                done.append(running.pop(part.name))
     except KeyboardInterrupt:
         _end(running, ended)
         return 2

@@ -101,6 +101,27 @@ def test_quick_ones_are_those_that_need_no_lab(tmp_path: Path) -> None:
     assert output.count("1 passed") == 3
 
 
+def test_more_parts_than_cores_run_only_while_the_cores_are_not_busy() -> None:
+    busy, now = 99.0, 0.0
+    room = parts.Room(2, lambda: busy)
+
+    def another(running: int, later_s: float = 0.0) -> bool:
+        nonlocal now
+        now += later_s
+        return room.beside(running, lambda: now)
+
+    assert another(0)
+    assert another(1)
+    assert not another(2)
+    assert not another(2, 60.0)
+    busy = 40.0
+    assert not another(2, 1.0), "what was asked just now says nothing of what was begun since"
+    assert another(2, 60.0)
+    assert not another(3)
+    assert another(3, 60.0)
+    assert not another(4, 60.0), "never more than two for each core"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_parts_that_are_asked_to_end_clean_up(number: signal.Signals, tmp_path: Path) -> None:
     slow = ("labs", "containers")

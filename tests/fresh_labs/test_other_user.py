@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.keys import make_key
 from tests.support.lab import HOMES, ROOT, LiveLab
 from tests.support.ports import reserved_offset
 
@@ -116,7 +117,14 @@ def test_a_user_without_a_name_trains_and_leaves_nothing(lab: LiveLab) -> None:
     assert len(lab.versions()) == 1
 
     # Where keys are used and processes are looked at, which a user without a name or rights may not be able to.
-    for only in ("approval", "network"):
+    key = make_key(lab.folder, "ed25519", "admin")
+    for file in (key, key.with_suffix(".pub")):
+        os.chown(file, _UID, _UID)
+    who = ("admin@example.com", "--key", f"{key}.pub", "--role", "platform-admin")
+    added = invoke(python, {**lab.environ, "SIGNING_KEY": str(key)}, "identity-add", *who)
+    assert added.returncode == 0, added.stdout + added.stderr
+    assert lab.verified().intact
+    for only in ("ledger", "network"):
         proved = invoke(python, lab.environ, "verify-governance", "--only", only)
         assert proved.returncode == 0, proved.stdout + proved.stderr
 
@@ -128,4 +136,4 @@ def test_a_user_without_a_name_trains_and_leaves_nothing(lab: LiveLab) -> None:
     assert gone.returncode == 0, gone.stdout + gone.stderr
     assert lab.processes() == []
     assert not lab.home.exists()
-    assert {path.name for path in lab.folder.iterdir()} <= {"venv", ".cache"}
+    assert {path.name for path in lab.folder.iterdir()} <= {"venv", ".cache", key.name, f"{key.name}.pub"}

@@ -100,6 +100,12 @@ def test_a_plan_is_approved_by_another_person_and_applied_once(desk: Desk) -> No
     assert drift.returncode == 0, drift.stdout
     assert "AWS is as Terraform left it" in drift.stdout
 
+    desk.cloud.aws.client("logs").put_retention_policy(logGroupName="/small/lab", retentionInDays=1)
+    drift = desk.types("deploy", "--drift", "--json")
+    (changed,) = json.loads(drift.stdout)["drift"]
+    assert (drift.returncode, changed["address"]) == (1, "aws_cloudwatch_log_group.lab")
+    assert changed["attributes"] == ["retention_in_days"]
+
     told = [(one.action, str(one.status), one.owner) for one in desk.entries()[before:]]
     planned = [("deploy", "started", ADMIN), ("deploy", "success", ADMIN)]
     blocked, approval = ("deploy", "blocked", ADMIN), ("approve-deploy", "success", OFFICER)
@@ -109,13 +115,13 @@ def test_a_plan_is_approved_by_another_person_and_applied_once(desk: Desk) -> No
     assert desk.lab.verified().intact
 
 
-def test_what_is_protected_is_not_destroyed(desk: Desk) -> None:
+def test_what_is_protected_is_not_destroyed_not_even_to_be_made_anew(desk: Desk) -> None:
     assert desk.cloud.aws.client("s3").list_buckets()["Buckets"][-1]["Name"] == "small-data"
-    desk.cloud.lose_bucket()
+    desk.cloud.rename_bucket()
     done = desk.types("deploy", "--plan", "--tag", TAG)
-    refused(done, "aws_s3_bucket.data: it is protected and would be destroyed", "Take the change back")
+    refused(done, "aws_s3_bucket.data: it is protected and would be destroyed and made anew", "Take the change back")
     last = desk.entries()[-1]
-    assert (str(last.status), last.details["changes"]["delete"]) == ("blocked", 1)
+    assert (str(last.status), last.details["changes"]["replace"]) == ("blocked", 1)
     refused(desk.types("deploy"), "There is no plan for staging", "--plan")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from lab.base.catalogue import Service
@@ -11,6 +12,8 @@ from lab.base.dataset import dataset_key, hash_file
 from lab.base.runs import INGEST, OWNER_TAG
 from lab.governance.ledger import Status
 from lab.observe.snapshot import Health
+from lab.runtime.native.service_files import scrape_targets
+from lab.services.exposition import samples
 from lab.services.s3 import READER, S3
 from tests.support.lab import ROOT, LiveLab
 from tests.support.launching import asked, launch
@@ -160,3 +163,11 @@ def test_a_planted_drift_is_measured_alarmed_and_blocks_the_version(drifted: Liv
     eventually(lambda: "DataDriftDetected" not in alerts(drifted), 60, "the alert's end")
     again = drifted.json("demo-run")
     assert again["version"]["tags"]["drift_state"] == "stable"
+
+
+def test_the_store_does_not_spend_its_time_on_collecting_garbage(live: LiveLab) -> None:
+    """Close to its memory limit Go collects after every few requests, and each takes many times as long."""
+    target = scrape_targets(live.config, [Service.OBJECT_STORE])[str(Service.OBJECT_STORE)]
+    said = httpx.get(f"http://{target}/metrics", timeout=30, trust_env=False).text
+    known = {sample.name: sample.value for sample in samples(said) if sample.name.startswith("go_")}
+    assert known["go_memstats_next_gc_bytes"] < known["go_gc_gomemlimit_bytes"] * 0.8

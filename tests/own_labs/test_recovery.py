@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,6 +45,21 @@ def test_every_service_that_is_killed_comes_back_by_itself(trained: LiveLab) -> 
 def is_back(lab: LiveLab, service: Service, old_pid: int) -> bool:
     # Asked how all of them are only when there is a new one.
     return lab.pids().get(service, old_pid) != old_pid and lab.states()[service].health is Health.UP
+
+
+def test_a_store_that_found_its_data_again_rests(trained: LiveLab) -> None:
+    """One that spins wakes up two thousand times a second."""
+    trained.invoke("restart", "object-store")
+    store = psutil.Process(trained.pids()[Service.OBJECT_STORE])
+    before, looked_s = wake_ups(store), 5
+    time.sleep(looked_s)
+    assert wake_ups(store) - before < 1000 * looked_s
+
+
+def wake_ups(process: psutil.Process) -> int:
+    """How often its threads waited for something since they began."""
+    found = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/status")]
+    return sum(int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0]) for text in found)
 
 
 def test_a_killed_child_of_a_service_is_replaced(trained: LiveLab) -> None:

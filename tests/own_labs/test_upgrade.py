@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+import tarfile
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from lab.base.catalogue import LOOPBACK, Service
 from lab.base.errors import LabError
 from lab.governance.ledger import Status
+from lab.governance.ledger.reader import stored_entries
 from lab.operations.upgrade import ACTION
 from lab.operations.upgrade_mark import Stage, UpgradeMark
 from lab.services.postgres import connect
@@ -26,6 +29,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
 # The migration before MLflow's newest one, which can be taken back.
 EARLIER = "75868b020152"
+EARLIER_LAB = Path(__file__).parent / "data" / "earlier_lab.tar.gz"
 
 
 @pytest.fixture
@@ -116,18 +120,43 @@ def test_an_upgrade_that_is_killed_or_fails_is_put_back_and_a_later_one_loses_no
         assert starts.lab.json("demo-run")["succeeded"]
 
 
-def test_a_backup_of_earlier_tables_is_migrated_when_it_is_restored(
-    starts: Starts, earlier: LiveLab, tmp_path: Path
+def test_a_lab_from_before_there_were_contracts_is_taken_over_with_tables_trail_approvals_and_baseline(
+    tmp_path: Path,
 ) -> None:
-    file = str(tmp_path / "old.backup.tar.gz")
-    earlier.invoke("backup", "--output", file)
-    kept = len(earlier.versions()), len(earlier.entries())
-    earlier.invoke("nuke", "--yes")
-    done = earlier.invoke("restore", file, timeout=900)
-    assert "migrated database mlflow" in done.stdout + done.stderr
-    assert revision(earlier) != EARLIER
-    assert (len(earlier.versions()), len(earlier.entries())) == kept
-    assert starts.lab.json("demo-run")["succeeded"]
+    """Made by the last version of which the one model had no contract; its champion was approved by two people.
+
+    MLflow's tables in it are those of `EARLIER`.
+    """
+    with LiveLab.prepared(tmp_path, "earlier-lab") as lab:
+        done = lab.invoke("restore", str(EARLIER_LAB), timeout=900)
+        assert "migrated database mlflow" in done.stdout + done.stderr
+        assert revision(lab) != EARLIER
+        older = lab.versions()
+        assert [(one.version, one.aliases, one.tags["approval_state"]) for one in older] == [
+            ("2", (), "archived"),
+            ("1", ("champion", "staging"), "approved_prod"),
+        ]
+        assert lab.json("reconcile")["findings"] == []
+
+        # It trains a version on the data of then, too.
+        proofs = lab.json("verify-governance")
+
+        assert [proof for proof in proofs if not proof["passed"]] == []
+        assert lab.versions()[-2:] == older
+        kept, found = dict(entries_in(EARLIER_LAB)), dict(stored_entries(lab.store(), lab.config.audit_prefix))
+        assert len(kept) == 34
+        assert {key: found[key] for key in kept} == kept
+        assert lab.entries()[34].previous_hash == lab.entries()[33].hash
+
+
+def entries_in(backup: Path) -> Iterator[tuple[str, bytes]]:
+    """The audit entries of a backup, by their keys."""
+    with tarfile.open(backup) as files:
+        lines = files.extractfile("audit/trail.jsonl")
+        assert lines
+        for line in lines:
+            entry = json.loads(line)
+            yield entry["key"], entry["body"].encode()
 
 
 def test_an_upgrade_whose_backup_finds_no_room_changes_nothing(trained: LiveLab, tmp_path: Path) -> None:

@@ -26,4 +26,5 @@ def test_environment_that_is_not_made_is_valid_with_the_locked_provider(workspac
 
 def test_modules_decide_as_meant(workspace: Workspace) -> None:
     workspace.init("tests")
-    workspace.run("tests", "test", "-no-color", timeout_s=1500)
+    with workspace.one_provider("tests") as attached:
+        attached.run("tests", "test", "-no-color", timeout_s=1500)

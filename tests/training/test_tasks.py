@@ -39,7 +39,8 @@ class Made:
 
     def __init__(self, name: str, root: Path) -> None:
         data, target = datasets.written(name, root)
-        self.proposal = propose(root, name, data, target)
+        # Of a name that no model of the checkout has: their code is imported from one package.
+        self.proposal = propose(root, f"Proposed{name}", data, target)
         self.model = Model(self.proposal.folder, read_contract(self.proposal.folder / "model.yaml"))
         self.source = root / self.proposal.data
         self.data = root / f"{name}.plain.csv"

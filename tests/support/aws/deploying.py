@@ -1,17 +1,16 @@
-"""`invoke deploy` against the emulator, on an environment that is there: planned, approved, applied, and refused."""
+"""`invoke deploy` against the emulator, on an environment that is there: planned, approved and applied."""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lab.base.errors import LabError
 from lab.config import LabConfig
 from lab.envfile import ROOT
 from lab.governance.cases.deploy_approval import DeploymentApprover
@@ -32,27 +31,15 @@ _DEV = Environment.DEV
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """What the lab said instead of doing it, and the status of the trail's newest entry."""
-
-    message: str
-    remedy: str
-    status: str
-
-
-@dataclass(frozen=True)
 class Deployed:
-    """What was seen: of the command in a clean clone, and of one plan's way to being applied."""
+    """What was seen: of the command in a clean clone, and of one plan's way to being applied.
+
+    What is refused on this way is tried beside a lab, on an environment of four resources.
+    """
 
     from_clone: dict[str, Any]
-    unapproved: Refusal
-    changed: Refusal
     approval: Entry
     applied: Deployment
-    again: Refusal
-    protected: Deployment
-    unsaved: Refusal
-    drift: Deployment
     entries: tuple[Entry, ...]
     left: tuple[str, ...]
     settings: str
@@ -65,8 +52,7 @@ def lived(aws: Emulator, folder: Path, workspace: Workspace) -> Deployed:
     with _environment(workspace):
         from_clone = _typed(clone, folder)
         (folder / "people").mkdir()
-        room = _Room(GovernedLab(folder / "people").staffed(baseline=False), clone)
-        return room.lived(aws, from_clone, folder / "home" / "deploy" / "dev" / "plan")
+        return _Room(GovernedLab(folder / "people").staffed(baseline=False), clone).lived(from_clone)
 
 
 @dataclass(frozen=True)
@@ -87,31 +73,13 @@ class _Room:
     def deployer(self) -> Deployer:
         return Deployer(self.config, _DEV, self.governed.store, lambda _: None)
 
-    def lived(self, aws: Emulator, from_clone: dict[str, Any], other: Path) -> Deployed:
-        """`other` is another plan's file, of the same commit."""
+    def lived(self, from_clone: dict[str, Any]) -> Deployed:
         self.deployer.planned(TAG)
-        unapproved = self._refused(self.deployer.applied)
         approval = self._approved()
-        with _swapped(Workplace.of(self.config, _DEV).plan, other):
-            changed = self._refused(self.deployer.applied)
         applied = self.deployer.applied()
         work = Workplace.of(self.config, _DEV)
         left, settings = tuple(sorted(path.name for path in work.folder.iterdir())), work.settings.read_text()
-        second = self._refused(self.deployer.applied)
-        drift = self._drifted(aws)
-        _plant(self.clone)
-        protected = self.deployer.planned(TAG)
-        unsaved = self._refused(self.deployer.applied)
-        seen = (applied, second, protected, unsaved, drift, tuple(self.governed.store.entries), left, settings)
-        return Deployed(from_clone, unapproved, changed, approval, *seen)
-
-    def _drifted(self, aws: Emulator) -> Deployment:
-        logs, group = aws.client("logs"), "/mlops-dev/mlflow"
-        kept = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["retentionInDays"]
-        logs.put_retention_policy(logGroupName=group, retentionInDays=1)
-        found = self.deployer.drifted()
-        logs.put_retention_policy(logGroupName=group, retentionInDays=kept)
-        return found
+        return Deployed(from_clone, approval, applied, tuple(self.governed.store.entries), left, settings)
 
     def _approved(self) -> Entry:
         def shown(work: Workplace, _: object) -> bytes:
@@ -120,22 +88,6 @@ class _Room:
         signing = Signing(self.governed.keys[OFFICER], home=self.governed.folder)
         facts = facts_of(self.config, _DEV, shown)
         return DeploymentApprover(self.config, self.governed.store, signing).approve(facts, "nothing but images")
-
-    def _refused(self, act: Callable[[], Deployment]) -> Refusal:
-        try:
-            act()
-        except LabError as err:
-            return Refusal(err.message, err.remedy, self.governed.store.entries[-1].status)
-        raise AssertionError("it was done")
-
-
-@contextmanager
-def _swapped(file: Path, other: Path) -> Iterator[None]:
-    """As somebody does who may write there: another plan lies where the approved one lay."""
-    approved = file.read_bytes()
-    shutil.copy(other, file)
-    yield
-    file.write_bytes(approved)
 
 
 def _clone(folder: Path) -> Path:
@@ -158,13 +110,6 @@ def _commit(folder: Path) -> None:
 
 def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True).stdout
-
-
-def _plant(clone: Path) -> None:
-    """The buckets of data and artifacts get other names: those that are there would be destroyed."""
-    path = clone / "terraform" / "modules" / "storage" / "planted_override.tf"
-    path.write_text('resource "aws_s3_bucket" "this" {\n  bucket = "renamed-${each.key}"\n}\n')
-    _commit(clone)
 
 
 def _push_images(aws: Emulator) -> None:

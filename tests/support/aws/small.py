@@ -94,8 +94,9 @@ class Small:
         git(self.root, "add", "--all")
         git(self.root, "commit", "-q", "-m", name)
 
-    def lose_bucket(self) -> None:
-        self.write("", "bucket.tf")
+    def rename_bucket(self) -> None:
+        """Another commit, for which the bucket would be destroyed and made anew."""
+        self.write(_BUCKET.replace("small-data", "small-other"), "bucket.tf")
 
     def logs_kept(self, days: int) -> None:
         """Another commit, which changes how long logs are kept."""

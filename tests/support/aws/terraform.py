@@ -6,16 +6,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lab.envfile import ROOT
 from tests.support.aws.emulator import Emulator
+from tests.support.waiting import eventually
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 SOURCE = ROOT / "terraform"
+_ATTACHED = "TF_REATTACH_PROVIDERS"
 _HOST = "registry.terraform.io"
 # Where the provider may lie: in a mirror, as Terraform documents it and as machines without a network are given one, or
 # where `terraform init` has put it.
@@ -96,6 +99,8 @@ class Workspace:
     folder: Path
     emulator: Emulator | None = None
     plugins: Path = field(default_factory=mirror)
+    # How a provider that runs already is reached, as Terraform wants it in TF_REATTACH_PROVIDERS.
+    attached: str = ""
 
     @classmethod
     def copied(cls, folder: Path, emulator: Emulator | None = None, source: Path = SOURCE) -> "Workspace":
@@ -147,6 +152,31 @@ class Workspace:
         """What a command says in JSON."""
         return json.loads(self.run(module, *arguments).output)
 
+    @contextmanager
+    def one_provider(self, module: str) -> Iterator["Workspace"]:
+        """A workspace whose commands use one process of the provider that `init` found for the module.
+
+        Else each command starts as many as it has providers, which takes it longer than what they are asked. They'd
+        share their settings, too: for mocked providers only, which have none. Raises TerraformFailed.
+        """
+        found = sorted(self.path(module).glob(".terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws_*"))
+        assert found, f"type `terraform init` in {module} first"
+        log = self.folder / "provider.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [found[0], "-debug"],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        try:
+            attached = eventually(lambda: _address(process, log), deadline_s=120, what="the provider's address")
+            yield replace(self, attached=attached)
+        finally:
+            _end(process)
+
     @property
     def reached(self) -> dict[str, str]:
         """The variables by which any Terraform uses this emulator and the mirror of providers."""
@@ -163,9 +193,12 @@ class Workspace:
         return {
             **kept,
             **self.reached,
+            **({_ATTACHED: self.attached} if self.attached else {}),
             "TF_IN_AUTOMATION": "1",
             "TF_VAR_image_tag": "1.0.0",
             "CHECKPOINT_DISABLE": "1",
+            # Each command reads the provider's whole schema; a quarter of its time goes into collecting that garbage.
+            "GOGC": "300",
         }
 
 
@@ -177,7 +210,14 @@ class Said:
     output: str
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
+def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """What a provider says when it is ready, empty before. Raises AssertionError when it ends without."""
+    assert process.poll() is None, f"the provider ended:\n{log.read_text()}"
+    _, _, said = log.read_text().partition(f"{_ATTACHED}='")
+    return said.partition("'\n")[0] if "'\n" in said else ""
+
+
+def _end(process: "subprocess.Popen[Any]") -> None:
     """Terraform ends its providers when it is asked to; killed at once, it would leave them behind."""
     process.send_signal(signal.SIGINT)
     try:
