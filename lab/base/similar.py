@@ -1,9 +1,12 @@
-"""What a person may have meant by a name that there isn't."""
+"""What a person may have meant by a name that there isn't, and which names there are."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import islice
 
 # How alike, from 0 to 1; and from how many letters a part of a name says which one is meant.
 _LEAST, _LETTERS = 0.65, 3
+# How many names a sentence lists.
+_FEW = 12
 
 
 def meant(word: str, known: Iterable[str]) -> str:
@@ -15,3 +18,9 @@ def meant(word: str, known: Iterable[str]) -> str:
     if not near and len(word) >= _LETTERS:
         near = [one for one in named if one.startswith(word.lower()) or one.endswith(word.lower())][:1]
     return f"Did you mean {named[near[0]]}? " if near else ""
+
+
+def few(names: Collection[str]) -> str:
+    """`a, b, c`, and how many more there are than a sentence can list."""
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"{', '.join(islice(names, _FEW))}{more}"

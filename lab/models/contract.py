@@ -5,8 +5,10 @@ from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from lab.base.names import MODEL_RULE, is_model_name
+from lab.base.similar import few, meant
 from lab.base.tallies import Reading
 from lab.models.columns import Column, Kind, Part
 from lab.models.contract_parts import MARGIN, Drift, Fairness, Resources, RiskTier, Split
@@ -84,55 +86,78 @@ class Contract(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for problem in (self._target(), self._judged(), self._split()):
-            if problem:
-                raise ValueError(problem)
+        self._target()
+        self._positive()
+        self._judged()
+        self._fairness()
+        self._split()
         if not self.features:
-            raise ValueError("the model is given no column: all are unused, protected or the target")
+            says = "the model is given no column: all are unused, protected or the target"
+            raise _misfit(("columns",), says, "Take `unused` out of one, or say why one is `exempt`.")
         return self
 
-    def _target(self) -> str:
+    def _target(self) -> None:
         target = self.columns.get(self.target)
         if target is None:
-            return f"target {self.target!r} is none of the columns"
+            remedy = f"{meant(self.target, self.columns)}Name one of: {few(self.columns)}."
+            raise _misfit(("target",), f"{self.target!r} is none of the columns", remedy)
+        place = ("columns", self.target)
         if target.nullable or target.unused or target.exempt:
-            return f"the target {self.target!r} can be neither nullable nor unused nor exempt"
-        wanted = _TARGETS[self.task]
+            says = f"the target {self.target!r} can be neither nullable nor unused nor exempt"
+            raise _misfit(place, says, "Take that out. Rows without a target are no data.")
         kind, count = target.type, len(target.values)
         fits = kind is Kind.NUMBER if self.task is Task.REGRESSION else kind is Kind.CATEGORY
         if not fits or (self.task is Task.BINARY and count != 2) or (self.task is Task.MULTICLASS and count < 3):
-            return f"the target of a {self.task} task is {wanted}, and {self.target!r} is not"
-        if self.task is Task.BINARY:
-            known = self.positive in target.values
-            return "" if known else f"positive {self.positive!r} is none of the target's values"
-        return f"positive belongs to a binary task, not to {self.task}" if self.positive else ""
+            says = f"the target of a {self.task} task is {_TARGETS[self.task]}, and {self.target!r} is not"
+            raise _misfit(place, says, "Change the task, the target, or what this column is.")
 
-    def _judged(self) -> str:
+    def _positive(self) -> None:
+        values = self.columns[self.target].values
+        if self.task is not Task.BINARY:
+            if self.positive:
+                raise _misfit(("positive",), f"positive belongs to a binary task, not to {self.task}", "Leave it out.")
+        elif not self.positive:
+            says = "a binary task needs positive, the label whose probability is judged"
+            raise _misfit(("task",), says, f"Add `positive:` with one of: {few(values)}.")
+        elif self.positive not in values:
+            remedy = f"{meant(self.positive, values)}Name one of: {few(values)}."
+            raise _misfit(("positive",), f"{self.positive!r} is none of the target's values", remedy)
+
+    def _judged(self) -> None:
         known = METRICS[self.task]
-        named = (*self.metrics, *filter(None, [self.primary]), *self.margins)
-        if odd := next((name for name in named if name not in known), ""):
-            return f"{odd!r} is no metric of a {self.task} task: known are {', '.join(known)}"
+        named = [("metrics", name) for name in self.metrics] + [("margins", name) for name in self.margins]
+        for field, name in [*named, *([("primary", self.primary)] if self.primary else [])]:
+            if name not in known:
+                place = (field, name) if field == "margins" else (field,)
+                says = f"{name!r} is no metric of a {self.task} task"
+                raise _misfit(place, says, f"{meant(name, known)}Known are: {', '.join(known)}.")
         if len(set(self.metrics)) != len(self.metrics):
-            return "metrics names one twice"
-        if odd := next((text for text in self.margins.values() if not MARGIN.fullmatch(text)), ""):
-            return f'{odd!r} is no margin: write "0.01", or "2%" of the champion\'s value'
+            raise _misfit(("metrics",), "metrics names one twice", "Keep one of them.")
+        if odd := next((name for name, text in self.margins.items() if not MARGIN.fullmatch(text)), ""):
+            remedy = 'Write "0.01", or "2%" of the champion\'s value.'
+            raise _misfit(("margins", odd), f"{self.margins[odd]!r} is no margin", remedy)
         if self.primary and self.primary not in self.judged:
-            return f"primary {self.primary!r} is none of the metrics"
+            remedy = f"Add it to metrics, or name one of them: {', '.join(self.judged)}."
+            raise _misfit(("primary",), f"{self.primary!r} is none of the metrics", remedy)
+
+    def _fairness(self) -> None:
         measure = self.fairness.measure
         if measure in MEASURES and self.task not in MEASURES[measure].tasks:
             fitting = ", ".join(name for name, one in MEASURES.items() if self.task in one.tasks)
-            return f"fairness.measure {measure!r} doesn't fit a {self.task} task: known are {fitting}"
-        return ""
+            says = f"{measure!r} doesn't fit a {self.task} task"
+            raise _misfit(("fairness", "measure"), says, f"Name one of: {fitting}.")
 
-    def _split(self) -> str:
+    def _split(self) -> None:
         if self.split.by == "stratified" and self.task is Task.REGRESSION:
-            return "rows of a regression can't be stratified: split them by random or time"
+            raise _misfit(("split", "by"), "rows of a regression can't be stratified", "Split them by random or time.")
         if self.split.by != "time":
-            return ""
+            return
         column = self.columns.get(self.split.column)
         if column is None or column.type not in {Kind.DATE, Kind.NUMBER} or column.nullable or column.unused:
-            return f"split.column {self.split.column!r} must be a date or number without empty cells, and not unused"
-        return ""
+            says = f"{self.split.column!r} is no date or number without empty cells that is used"
+            fitting = [name for name, one in self.columns.items() if one.type is Kind.DATE and not one.nullable]
+            remedy = f"Name one that is{f', as {few(fitting)}' if fitting else ''}, or split by random."
+            raise _misfit(("split", "column"), says, remedy)
 
     @cached_property
     def numeric(self) -> tuple[str, ...]:
@@ -206,6 +231,11 @@ class Contract(Part):
 
     def _features(self, kind: Kind) -> tuple[str, ...]:
         return tuple(name for name in self.features if self.columns[name].type is kind)
+
+
+def _misfit(place: tuple[str, ...], says: str, remedy: str) -> PydanticCustomError:
+    """An error about the value at `place`, which is right by itself and doesn't fit the others."""
+    return PydanticCustomError("misfit", "{says}", {"says": says, "place": place, "remedy": remedy})
 
 
 _TARGETS = {

@@ -1,10 +1,10 @@
 """Reads the contracts of the models' folders below `pipelines/`; every error names file, line and remedy."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from lab.base.errors import LabError, SettingsError, UsageError
 from lab.base.model_id import SLUG_RULE, ModelId, is_slug
@@ -14,8 +14,13 @@ from lab.models.listing import CONTRACT_FILE, MOST_MODELS, contract_files, file_
 
 if TYPE_CHECKING:
     import yaml
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
 
     from lab.models.contract import Contract
+
+# What pydantic calls a key that no field has.
+_UNKNOWN = "extra_forbidden"
 
 
 @dataclass(frozen=True)
@@ -166,22 +171,55 @@ def parse_contract(raw: object, node: "yaml.Node | None", path: Path) -> "Contra
     try:
         return Contract.model_validate(raw)
     except ValidationError as err:
-        first = err.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the contract"
-        own, said = first["msg"].startswith("Value error, "), first["msg"].removeprefix("Value error, ")
-        raise SettingsError(
-            f"{path}, line {_line(node, first['loc'])}: {where}: {said if own else said[:1].lower() + said[1:]}.",
-            _allowed(first["loc"]),
-        ) from None
+        # A key that nobody knows comes first: the one that is missing may be what it was meant for.
+        raise _refusal(min(err.errors(), key=lambda one: one["type"] != _UNKNOWN), node, path) from None
+
+
+def _refusal(error: "ErrorDetails", node: "yaml.Node | None", path: Path) -> SettingsError:
+    about = error.get("ctx", {})
+    place = about.get("place", error["loc"])
+    where = ".".join(map(str, place)) or "the contract"
+    message = f"{path}, line {_line(node, place)}: {where}: {_wrong(error)}."
+    return SettingsError(message, about.get("remedy") or _allowed(place))
+
+
+def _wrong(error: "ErrorDetails") -> str:
+    """What is wrong with a value, to follow its place."""
+    kind, given, said = error["type"], error["input"], error["msg"]
+    if kind == _UNKNOWN:
+        return "there is no such field"
+    if kind == "string_type" and not isinstance(given, dict | list):
+        # YAML reads an unquoted yes as true.
+        return f"{given!r} is no text: write it in quotes"
+    if kind in {"model_type", "dict_type"}:
+        return "what belongs here are lines of `name: value`"
+    # Sentences of the contract's own begin with a value or a field.
+    own = said.removeprefix("Value error, ")
+    return own if own != said or kind == "misfit" else said[:1].lower() + said[1:]
 
 
 def _allowed(place: Sequence[Any]) -> str:
+    """What may stand at `place`, or at the nearest place around it that is a field."""
+    fields: Mapping[str, "FieldInfo"] = {}
+    for end in range(len(place), 0, -1):
+        key, fields = str(place[end - 1]), _fields_at(place[: end - 1])
+        if key in fields:
+            return f"{key} is: {fields[key].description}."
+        if fields:
+            return f"{meant(key, fields)}Known are: {', '.join(fields)}."
+    return f"Known are: {', '.join(_fields_at(()))}."
+
+
+def _fields_at(place: Sequence[Any]) -> Mapping[str, "FieldInfo"]:
+    """The fields of the part of a contract that stands at `place`; none where no part does."""
     from lab.models.contract import Contract
 
-    field = Contract.model_fields.get(str(place[0])) if place else None
-    if field is None:
-        return f"Known are: {', '.join(Contract.model_fields)}."
-    return f"{place[0]} is: {field.description}."
+    kind: Any = Contract
+    for key in place:
+        fields = getattr(kind, "model_fields", {})
+        # Columns are parts by names of the file's own.
+        kind = fields[key].annotation if key in fields else (None, *get_args(kind))[-1]
+    return getattr(kind, "model_fields", {})
 
 
 def _line(node: "yaml.Node | None", place: Sequence[Any]) -> int:

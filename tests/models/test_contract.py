@@ -76,8 +76,18 @@ def test_features_keep_the_contracts_order(tmp_path: Path) -> None:
         ("name: Churn", "name: 1 Churn", 2, "must be a letter"),
         ("name: Churn", "name: a/../b", 2, "must be a letter"),
         ("task: binary", "task: ternary", 5, "binary"),
-        ("target: left", "target: gone", 1, "'gone' is none of the columns"),
-        ('positive: "yes"', "positive: maybe", 1, "none of the target's values"),
+        ("target: left", "target: gone", 6, "target: 'gone' is none of the columns"),
+        ("target: left", "targett: left", 6, "targett: there is no such field"),
+        ('positive: "yes"', "positive: maybe", 7, "positive: 'maybe' is none of the target's values"),
+        ('positive: "yes"\n', "", 5, "task: a binary task needs positive"),
+        ("left: {type: category, values:", "left: {type: category, nullable: true, values:", 13, "neither nullable"),
+        ("task: binary", "task: multiclass", 13, "columns.left: the target of a multiclass task"),
+        ("owner: ann", "owner: ann\nprimary: rmse", 4, "primary: 'rmse' is no metric of a binary task"),
+        ("owner: ann", "owner: ann\nmargins: {rmse: '1'}", 4, "margins.rmse: 'rmse' is no metric"),
+        ("owner: ann", "owner: ann\nfairness: {measure: error_ratio}", 4, "fairness.measure: 'error_ratio'"),
+        ("owner: ann", "owner: ann\nsplit: {by: time, column: plan}", 4, "split.column: 'plan' is no date"),
+        ('positive: "yes"', "positive: yes", 7, "positive: True is no text: write it in quotes"),
+        ("owner: ann", "owner: ann\nsplit: time", 4, "split: what belongs here are lines of"),
         ('["no", "yes"]', "[no, yes]", 13, "False is no text: write it in quotes"),
         ("min: 0", "min: 0, max: -1", 9, "min 0 is above max -1"),
         ("min: 0", "values: [a, b]", 9, "a number has no values"),
@@ -98,6 +108,33 @@ def test_a_mistake_is_named_with_its_line(
     assert said in err.message
     if "no YAML" not in said:
         assert f"line {line}:" in err.message
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "remedy"),
+    [
+        ("target: left", "target: lft", "Did you mean left? Name one of: months, plan, left."),
+        ("target: left", "targett: left", "Did you mean target? Known are: version, name,"),
+        ('positive: "yes"', "positive: yess", "Did you mean yes? Name one of: no, yes."),
+        ("owner: ann", "owner: ann\nprimary: auk", "Did you mean auc? Known are: auc,"),
+        ("owner: ann", "owner: ann\nmetrics: [auc]\nprimary: f1", "Add it to metrics, or name one of them: auc."),
+        ("min: 0", "mini: 0", "Did you mean min? Known are: type, min, max,"),
+        ("min: 0", "min: low", "min is: lowest value that a number may have."),
+        ("owner: ann", "owner: ann\nsplit: {by: luck}", "by is: stratified: each class"),
+        ("owner: ann", "owner: ann\nparameters: {a: [1]}", "parameters is: what `fit` is given."),
+    ],
+)
+def test_a_mistake_comes_with_what_is_right(
+    refused: Callable[[str], SettingsError], before: str, after: str, remedy: str
+) -> None:
+    assert before in SMALL
+    assert refused(SMALL.replace(before, after, 1)).remedy.startswith(remedy)
+
+
+def test_of_very_many_columns_a_few_are_named(refused: Callable[[str], SettingsError]) -> None:
+    columns = "".join(f"  c{number}: {{type: number}}\n" for number in range(300))
+    err = refused(SMALL.replace("target: left", "target: gone").replace("columns:\n", f"columns:\n{columns}"))
+    assert err.remedy.endswith("and 291 more.")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "a", "42", "\x00", "columns: {a: &x [*x]}", "? [a]\n: b", "[" * 5000])
@@ -147,15 +184,11 @@ def test_each_kind_of_column_has_its_place(tmp_path: Path) -> None:
     [
         ("by: time, column: day", "by: stratified", "can't be stratified"),
         ("by: time, column: day", "by: time", "a split by time needs column"),
-        ("column: day", "column: class", "split.column 'class' must be a date or number"),
-        ("column: day", "column: code", "split.column 'code' must be"),
+        ("column: day", "column: class", "split.column: 'class' is no date or number"),
+        ("column: day", "column: code", "split.column: 'code' is no"),
         ("task: regression", "task: multiclass", "a category of three values or more, and 'amount' is not"),
         ("task: regression", "task: regression\npositive: a", "positive belongs to a binary task"),
-        (
-            "task: regression",
-            "task: regression\nmetrics: [auc]",
-            "'auc' is no metric of a regression task: known are rmse",
-        ),
+        ("task: regression", "task: regression\nmetrics: [auc]", "'auc' is no metric of a regression task"),
         ("task: regression", "task: regression\nmetrics: [mae, mae]", "metrics names one twice"),
         ("task: regression", "task: regression\nmetrics: [mae]\nprimary: rmse", "none of the metrics"),
         ("task: regression", "task: regression\nfairness: {measure: accuracy}", "doesn't fit a regression"),
