@@ -16,7 +16,10 @@ from lab.commands.command import REQUIRED, Command, Parameter
 from lab.commands.dispatch.invoke_private import (
     allow_optional_positionals,
     end_wrong_usage_with_2,
+    help_of,
     list_without_options,
+    missing,
+    refused,
 )
 from lab.commands.table import TASKS
 
@@ -71,7 +74,7 @@ def _task(command: Command[Any]) -> Task[Any]:
     def body(_: Context, **options: Any) -> None:
         # Invoke asks for what must be given only where it may stand without its name, too.
         if absent := [one.flag for one in needed if options.get(one.name, "") is None]:
-            raise Exit(f"error: --{absent[0]} is missing.\n  → `invoke --help {name}` shows all.", 2)
+            raise refused(name, missing(name, absent), help_of(name))
         _ended(name, lambda: command.run({key: "" if value is None else value for key, value in options.items()}))
 
     context = inspect.Parameter("_", inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -55,8 +55,6 @@ def test_the_list_reads_like_a_manual(nowhere: dict[str, str]) -> None:
     [
         (["up", "--bogus"], "'--bogus'"),
         (["nosuch"], "'nosuch'"),
-        (["demo-run", "--data"], "--data"),
-        (["approve", "--version", "3"], "'reason'"),
         (["--help", "nosuch"], "'nosuch'"),
         (["--list", "nosuch"], "'nosuch'"),
         (["aprove"], "Did you mean approve?"),
@@ -128,10 +126,31 @@ def test_help_may_stand_before_or_behind_a_task_and_its_words(nowhere: dict[str,
     assert "Train, evaluate and register one model" in done.stdout
 
 
-def test_an_option_that_must_be_given_is_named(nowhere: dict[str, str]) -> None:
-    done = invoke(nowhere, "identity-add", "bob")
+def test_a_file_that_is_not_there_is_told_before_anything_is_done(nowhere: dict[str, str]) -> None:
+    done = invoke(nowhere, "train", "CreditRiskModel", "--data", "nope.parquet")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: There is no file ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("identity-add", "bob"), "--key is missing."),
+        (("train",), "NAME is missing."),
+        (("demo-run", "--data"), "--data needs a value."),
+        (("train", "X", "--data"), "--data needs a value."),
+        (("restore",), "FILE is missing."),
+        (("approve",), "--version and --reason are missing."),
+        (("approve", "--version", "1", "--json"), "--reason is missing."),
+        (("new-model", "Churn"), "--data and --target are missing."),
+    ],
+)
+def test_what_must_be_given_is_named(nowhere: dict[str, str], words: tuple[str, ...], said: str) -> None:
+    done = invoke(nowhere, *words)
     assert done.returncode == 2
-    assert done.stderr == "error: --key is missing.\n  → `invoke --help identity-add` shows all.\n"
+    assert done.stderr == f"error: {said}\n  → `invoke --help {words[0]}` shows all.\n"
+    assert "Traceback" not in done.stdout
+    assert not done.stdout or json.loads(done.stdout)["error"]["message"] == said
 
 
 @pytest.mark.parametrize(

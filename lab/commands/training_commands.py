@@ -40,13 +40,14 @@ def train(
     from lab import wiring
     from lab.base import interruption
     from lab.models.model_folder import the_model
-    from lab.operations.demo_run import DemoRunner
+    from lab.operations.demo_run import DemoRunner, readable
     from lab.operations.model_environments import prepare
     from lab.operations.seed import Seeder
 
     config = wiring.config_to_run()
     # Wrong usage is wrong in a lab that is down, too.
     model = the_model(config.pipelines, name)
+    path = readable(Path(data)) if data else None
     config = wiring.own_lab(config)
     prepare(config, model, voice.say)
     seeder = Seeder(config, model)
@@ -54,9 +55,7 @@ def train(
         # Without one its drift would be unknown, and that alone blocks every version.
         baseline = seeder.seed(signing(voice, ""), f"first training of {name}").baseline
         voice.say(f"baseline of {name}: {baseline.rows} rows, SHA-256 {baseline.sha256[:12]}")
-    return interruption.run(
-        DemoRunner(config, voice.report).run(Path(data) if data else None, model=name, trigger="train")
-    )
+    return interruption.run(DemoRunner(config, voice.report).run(path, model=name, trigger="train"))
 
 
 def models(_: Voice) -> "ModelList":

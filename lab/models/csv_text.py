@@ -91,7 +91,8 @@ def encoding_of(head: bytes) -> str:
         if head.startswith(bom):
             return name
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if len(head) > 3 and max(even, odd) > len(head) / 4:
+    # Zeros on both sides are no text's.
+    if len(head) > 3 and max(even, odd) > len(head) / 4 and min(even, odd) <= max(even, odd) / 8:
         return "utf-16-le" if odd > even else "utf-16-be"
     try:
         # A character that the end of the head cuts is no fault.

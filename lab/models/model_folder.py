@@ -200,7 +200,6 @@ def _wrong(error: "ErrorDetails") -> str:
 
 def _allowed(place: Sequence[Any]) -> str:
     """What may stand at `place`, or at the nearest place around it that is a field."""
-    fields: Mapping[str, "FieldInfo"] = {}
     for end in range(len(place), 0, -1):
         key, fields = str(place[end - 1]), _fields_at(place[: end - 1])
         if key in fields:

@@ -101,7 +101,7 @@ class DemoRunner:
         try:
             chosen = self._models.find(model)
             await asyncio.to_thread(self._guard, trigger)
-            path = None if data is None else str(visible(self._config, _readable(data)))
+            path = None if data is None else str(visible(self._config, readable(data)))
             return await self._launch(chosen.id, trigger, path, {}, deadline_s)
         finally:
             await self._aclose()
@@ -248,8 +248,9 @@ class DemoRunner:
         return f"{self._config.url(Service.DAGSTER)}/runs/{run_id}"
 
 
-def _readable(path: Path) -> Path:
+def readable(path: Path) -> Path:
+    """The whole path of a file to train on. Raises LabError where there is none."""
     path = path.expanduser().absolute()
     if not path.is_file():
-        raise LabError(f"There is no file {path}.", "Give --data the path of a CSV file.")
+        raise LabError(f"There is no file {path}.", "Give --data the path of a CSV or Parquet file.")
     return path

@@ -189,6 +189,8 @@ def test_dialects_are_read_and_what_changed_is_said(proposed: Propose, project: 
         (b"a,b,y\n", "a header and no rows"),
         (b"\x1f\x8b\x08\x00\x00", "compressed with gzip"),
         (b'[{"a": 1, "y": "no"}]', "is JSON, not CSV"),
+        (b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\x3e\x00\x01" + bytes(40), "is neither text nor Parquet"),
+        (b"a,b,y\n1,2,\x81\n", "byte 10 is no letter of cp1252"),
     ],
 )
 def test_what_holds_no_rows_of_text_says_what_it_is(body: bytes, said: str, proposed: Propose) -> None:
@@ -341,8 +343,8 @@ def test_a_folder_is_named_as_packages_are(name: str, slug: str, project: Path) 
 def test_a_second_model_of_a_name_is_refused(proposed: Propose, project: Path) -> None:
     proposed(datasets.sales(), "amount", "Sales")
     before = (project / "pipelines" / "sales" / "model.yaml").read_bytes()
-    for name in ("Sales", "sales", "SALES"):
-        with pytest.raises(UsageError, match="too close to Sales"):
+    for name, said in {"Sales": "Sales is taken", "sales": "too close to Sales", "SALES": "too close to Sales"}.items():
+        with pytest.raises(UsageError, match=said):
             proposed(datasets.sales(), "amount", name)
     (project / "pipelines" / "taken").mkdir()
     with pytest.raises(UsageError, match="never overwritten"):

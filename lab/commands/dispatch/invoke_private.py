@@ -94,11 +94,15 @@ def _flush() -> None:
 
 
 def _wrong(err: Exception, tasks: Iterable[str]) -> Exit:
+    return refused(getattr(getattr(err, "context", None), "name", None) or "", *_explained(err, tasks))
+
+
+def refused(task: str, said: str, remedy: str) -> Exit:
+    """What ends a task whose words can't be understood, in a document, too, where that is asked for."""
     from lab.base.errors import UsageError
     from lab.commands.json_envelope import refuse
 
-    said, remedy = _explained(err, tasks)
-    refuse(getattr(getattr(err, "context", None), "name", None) or "", UsageError(said, remedy))
+    refuse(task, UsageError(said, remedy))
     return Exit(f"error: {said}\n  → {remedy}", 2)
 
 
@@ -112,6 +116,8 @@ def _explained(err: Exception, tasks: Iterable[str]) -> tuple[str, str]:
     context = getattr(err, "context", None)
     if word is None and found:
         word = found[2]
+    if word is None and context is not None and context.name:
+        return _said_of(context, said), help_of(context.name)
     if word is None:
         return said, everywhere
     if not word.startswith("-"):
@@ -121,3 +127,27 @@ def _explained(err: Exception, tasks: Iterable[str]) -> tuple[str, str]:
     near = meant(word, [flag for flag in context.flags if flag.startswith("--")])
     remedy = f"{near}`invoke --help {context.name}` shows its options, `invoke --list` every command."
     return f"{context.name} has no option '{word}'", remedy
+
+
+def _said_of(context: Any, said: str) -> str:
+    """What a task's words lack, named as people type them."""
+    if needed := re.fullmatch(r"Flag '?([\w-]+)'? needed value and was not given one!", said):
+        return f"{needed[1]} needs a value."
+    if "did not receive required positional" in said:
+        return missing(context.name, [argument.name for argument in context.missing_positional_args])
+    return said
+
+
+def missing(task: str, flags: Iterable[str]) -> str:
+    """That a task wasn't given what it must be: a word, by what it stands for, or an option."""
+    from lab.commands.table import TASKS
+
+    parameters = next((one.parameters for one in TASKS if one.name.replace(" ", "-") == task), ())
+    words = {one.flag: one.option.metavar or one.flag.upper() for one in parameters if one.option.bare}
+    *others, last = (words.get(flag, f"--{flag}") for flag in flags)
+    return f"{', '.join(others)} and {last} are missing." if others else f"{last} is missing."
+
+
+def help_of(task: str) -> str:
+    """The remedy where a task was typed wrongly."""
+    return f"`invoke --help {task}` shows all."

@@ -45,9 +45,8 @@ def names_of(name: str, pipelines: Path, known: Mapping[str, str]) -> Names:
         raise UsageError(f"The folder of {name} would be {slug}{longer}.", rule)
     for folder, registered in known.items():
         if folder == slug or _snake(registered) == slug:
-            raise UsageError(
-                f"{name} is too close to {registered}, the model in {pipelines / folder}.", "Take another name."
-            )
+            says = f"{name} is taken by" if name == registered else f"{name} is too close to {registered},"
+            raise UsageError(f"{says} the model in {pipelines / folder}.", "Take another name, or remove that folder.")
     if (pipelines / slug).exists() or (pipelines / f"{slug}.py").exists():
         raise UsageError(f"{pipelines / slug} is there already, and is never overwritten.", "Take another name.")
     return Names(name, slug)

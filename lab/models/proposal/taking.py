@@ -13,6 +13,7 @@ from lab.models.proposal.csv_batches import Say, header_of
 from lab.models.proposal.mending import repaired
 
 _MOST = 2 << 30
+_GIVE = "Name a CSV or Parquet file."
 # Rows between two lines about how far it is; a multiple of what is read at once.
 _SAID = 200_000
 _EXCELS_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
@@ -40,7 +41,7 @@ def take(source: Path, folder: Path, say: Say = lambda _: None) -> Taken:
             return Taken(folder / "table.csv", (), True)
         return _text(source, folder, say)
     except OSError as err:
-        raise DatasetInvalid(f"Can't read {source}: {err.strerror}.", "Name a CSV or Parquet file.") from None
+        raise DatasetInvalid(f"Can't read {source}: {err.strerror}.", _GIVE) from None
 
 
 def _told(say: Say, rows: int) -> None:
@@ -54,6 +55,8 @@ def _text(source: Path, folder: Path, say: Say) -> Taken:
     if said := other_kind(head):
         raise DatasetInvalid(f"{source}: {said}.")
     encoding = encoding_of(head)
+    if 0 in head and not encoding.startswith("utf-16"):
+        raise DatasetInvalid(f"{source} is neither text nor Parquet.", _GIVE)
     lines = head.decode(encoding, errors="replace").splitlines()
     skip = next((number for number, line in enumerate(lines) if line.strip()), 0)
     excels = _EXCELS_LINE.fullmatch(lines[skip]) if lines else None
@@ -100,7 +103,8 @@ def _rewrite(source: Path, target: Path, encoding: str, delimiter: str, skip: in
                     empty += bool(record)
         header = header_of(target)
     except (csv.Error, UnicodeDecodeError) as err:
-        raise DatasetInvalid(f"{source} is no CSV: {err}.", "Save it as CSV in UTF-8.") from None
+        why = f"byte {err.start} is no letter of {encoding}" if isinstance(err, UnicodeDecodeError) else err
+        raise DatasetInvalid(f"{source} is no CSV: {why}.", "Save it as CSV in UTF-8.") from None
     if len(header) < 2:
         found = (
             f"{source} has no two columns: its first line is {header[0][:60]!r}." if header else f"{source} is empty."
