@@ -95,10 +95,17 @@ def registered_name(config: "LabConfig", named: str) -> str:
 
 
 def signing(voice: Voice, key: str, role: str = "") -> "Signing":
-    """The key and role that a person chose; an empty `key` is that of the settings, or the usual one."""
+    """The key and role that a person chose; an empty `key` is that of the settings, or the usual one.
+
+    Raises UsageError for a key that isn't there.
+    """
     from lab.governance.cases.signing import Signing
 
-    return Signing(Path(key).expanduser().absolute() if key else None, role, sign=voice.sign)
+    path = Path(key).expanduser().absolute() if key else None
+    # A key that only an agent or a token holds has its public half alone.
+    if path and not path.exists() and not path.with_name(f"{path.name}.pub").exists():
+        raise UsageError(f"There is no key {path}.", "Give the file of an SSH key, as ~/.ssh/id_ed25519.")
+    return Signing(path, role, sign=voice.sign)
 
 
 def criteria(_: Voice, model: Annotated[str, MODEL] = "") -> "CriteriaView":
@@ -233,7 +240,9 @@ def print_outcome(outcome: "Outcome") -> None:
         closed = ", ".join(gate.name for gate in outcome.gates if not gate.passed)
         seq = f"; audit entry {outcome.entry.seq} says so" if outcome.entry else ""
         printing.say(f"refused: {outcome.action} {outcome.model} version {outcome.version}, by the gate {closed}{seq}")
-        printing.say("next: what each closed gate asks for stands beside it; --dry-run shows them again")
+    for gate in outcome.gates:
+        if gate.remedy:
+            printing.say(f"  → {gate.name}: {gate.remedy}")
 
 
 def _after(outcome: "Outcome") -> str:

@@ -42,7 +42,12 @@ OWNERS_GATES: Mapping[str, Any] = {
     **OPEN_GATES,
     "gates": [
         *OPEN_GATES["gates"][:3],
-        {"name": "four eyes", "passed": False, "detail": "olga@example.com owns the version: somebody else approves"},
+        {
+            "name": "four eyes",
+            "passed": False,
+            "detail": "olga@example.com owns the version",
+            "remedy": "Somebody else must decide about it.",
+        },
         *OPEN_GATES["gates"][4:],
     ],
 }

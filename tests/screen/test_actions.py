@@ -225,6 +225,7 @@ async def test_a_closed_gate_is_said_before_and_may_be_tried() -> None:
         await pilot.press("3", "a")
         shown = await gates_of(await confirming(app, pilot), pilot)
         assert "✗ four eyes" in shown
+        assert "→ Somebody else must decide about it." in shown
         assert "refused by 1 of 6 gates" in shown
         await pilot.press(*"mine", "enter", "left", "enter")
         assert not (await ended(app, pilot)).result.ok  # type: ignore[union-attr]

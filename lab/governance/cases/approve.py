@@ -15,7 +15,7 @@ from lab.base.errors import LabError, NotFound
 from lab.base.interruption import finished_first
 from lab.base.model_versions import ModelVersion
 from lab.config import LabConfig
-from lab.governance.cases.gates import Case, Gate, TooLate, examine, move_of
+from lab.governance.cases.gates import Case, Gate, TooLate, examine, move_of, with_remedy
 from lab.governance.cases.model_smoke_test import SmokeTest, try_model
 from lab.governance.cases.reconcile import correct_registry
 from lab.governance.cases.signing import Signing, claimant
@@ -120,6 +120,7 @@ class Approver:
         gates = examine(case)
         if action is Action.PROMOTE and (dry_run or all(gate.passed for gate in gates)):
             gates += await self._costly_gates(case)
+        gates = tuple(with_remedy(gate, model) for gate in gates)
         allowed = all(gate.passed for gate in gates)
         move = move_of(case)
         outcome = Outcome(action, case.version, allowed, gates, dry_run, *_states(case, move), model=model)
@@ -128,7 +129,7 @@ class Approver:
         if not allowed or isinstance(move, str):
             return await asyncio.to_thread(self._refuse, case, reason, outcome)
         entry, gate = await asyncio.to_thread(self._signed, case, move, reason)
-        outcome = replace(outcome, gates=(*gates, gate), allowed=gate.passed)
+        outcome = replace(outcome, gates=(*gates, with_remedy(gate, model)), allowed=gate.passed)
         if not gate.passed:
             return await asyncio.to_thread(self._refuse, case, reason, outcome)
         # Between entry and registry nothing may end this: what is recorded must be seen.

@@ -6,7 +6,7 @@ Those that take time, of the data and of the model itself, come after them, and 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.base.errors import LabError
 from lab.base.model_versions import ModelVersion
@@ -26,11 +26,12 @@ from lab.governance.rules.registry_tags import expected_tags, shortened
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate: `detail` holds the values compared, also where it is open."""
+    """One gate: `detail` holds the values compared, also where it is open; `remedy` says what opens a closed one."""
 
     name: str
     passed: bool
     detail: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,32 @@ GATES: Mapping[Action, Sequence[Callable[[Case], Gate]]] = {
 def examine(case: Case) -> tuple[Gate, ...]:
     """Every gate of the action that takes no time, in order."""
     return tuple(gate(case) for gate in GATES[case.action])
+
+
+_SOMEBODY = "Give --key FILE of somebody who may; `invoke identity-list` shows who."
+_AGAIN = "Train it again: what can't be proved of this version stays so."
+# Of those whose values don't say it themselves.
+_REMEDIES = {
+    "identity": f"{_SOMEBODY} One of them can add a key: `invoke identity-add`.",
+    "policy": _SOMEBODY,
+    "four eyes": "Somebody else must decide about it.",
+    "approvers": "Somebody else than the first one must approve it, too.",
+    "approvals": _AGAIN,
+    "fairness": 'Train a fairer one, or have a wider margin signed: `invoke set-criteria --model {model} --reason "…"`.',
+    "registry": "`invoke reconcile --repair` makes the registry say what the audit trail says.",
+    "drift": "Train it on data like the baseline's. Where the world has changed, record a new baseline first: "
+    "`invoke seed --model {model}`.",
+    "metric": 'Train a better one, or have a wider margin signed: `invoke set-criteria --model {model} --reason "…"`.',
+    "ledger": "`invoke verify-governance` shows where the trail was changed; see docs/runbooks.md.",
+    "data": _AGAIN,
+    "model": _AGAIN,
+    "signature": _SOMEBODY,
+}
+
+
+def with_remedy(gate: Gate, model: str) -> Gate:
+    """The gate, and what a person can do about it where it is closed."""
+    return gate if gate.passed else replace(gate, remedy=_REMEDIES.get(gate.name, "").format(model=model))
 
 
 class TooLate(LabError):

@@ -235,5 +235,5 @@ def no_version(history: History, model: str, version: str) -> NotFound:
         remedy = f"On record {more}{', '.join(numbers[-_SHOWN:])}: `mlops-lab` shows how they stand."
     else:
         near = meant(model, {name for name, _ in history.records})
-        remedy = f"{near}`invoke models` shows every model, `invoke train {model}` makes the first version."
+        remedy = f"{near}`invoke models` shows every model; one without a version is to be trained first."
     return NotFound(f"Version {version} of {model} isn't in the audit trail.", remedy)

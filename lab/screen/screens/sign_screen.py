@@ -77,7 +77,10 @@ def body_lines(result: ActionResult) -> Iterator[Line]:
     yield field_line("verdict", *_verdict(gates))
     yield from _key_lines(result.data.get("key", {}))
     yield ()
-    yield from (_gate(gate) for gate in gates)
+    for gate in gates:
+        yield _gate(gate)
+        if remedy := gate.get("remedy"):
+            yield (*pad((), _NAME + 2), Span(f"→ {formats.clean(remedy)}", Tone.MUTED))
 
 
 def _verdict(gates: Sequence[Mapping[str, Any]]) -> Line:

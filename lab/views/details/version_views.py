@@ -169,7 +169,10 @@ def gates(outcome: "Outcome") -> PanelView:
 def gate_lines(outcome: "Outcome", key: str) -> tuple[Line, ...]:
     """One gate with all that it compared."""
     gate = next((one for one in outcome.gates if one.name == key), None)
-    return () if gate is None else ((Span(formats.clean(gate.detail)),),)
+    if gate is None:
+        return ()
+    what: tuple[Line, ...] = ((Span(formats.clean(gate.detail)),),)
+    return (*what, (Span(f"→ {formats.clean(gate.remedy)}", Tone.MUTED),)) if gate.remedy else what
 
 
 def decisions(found: "Decisions", view: View) -> PanelView:
