@@ -230,6 +230,7 @@ def examine(case: Case) -> tuple[Gate, ...]:
 
 _SOMEBODY = "Give --key FILE of somebody who may; `invoke identity-list` shows who."
 _AGAIN = "Train it again: what can't be proved of this version stays so."
+_WIDER = 'have a wider margin signed: `invoke set-criteria --model {model} --reason "…"`.'
 # Of those whose values don't say it themselves.
 _REMEDIES = {
     "identity": f"{_SOMEBODY} One of them can add a key: `invoke identity-add`.",
@@ -237,11 +238,11 @@ _REMEDIES = {
     "four eyes": "Somebody else must decide about it.",
     "approvers": "Somebody else than the first one must approve it, too.",
     "approvals": _AGAIN,
-    "fairness": 'Train a fairer one, or have a wider margin signed: `invoke set-criteria --model {model} --reason "…"`.',
+    "fairness": f"Train a fairer one, or {_WIDER}",
     "registry": "`invoke reconcile --repair` makes the registry say what the audit trail says.",
     "drift": "Train it on data like the baseline's. Where the world has changed, record a new baseline first: "
     "`invoke seed --model {model}`.",
-    "metric": 'Train a better one, or have a wider margin signed: `invoke set-criteria --model {model} --reason "…"`.',
+    "metric": f"Train a better one, or {_WIDER}",
     "ledger": "`invoke verify-governance` shows where the trail was changed; see docs/runbooks.md.",
     "data": _AGAIN,
     "model": _AGAIN,
