@@ -89,17 +89,41 @@ def print_models(found: "ModelList") -> None:
     for one in found.models:
         table.add_row(*map(printing.escape, _model_cells(one)))
     printing.show(table)
-    broken = [one for one in found.models if one.problem]
-    for one in broken:
-        printing.show(f"[red]{printing.escape(one.name or one.folder)}: {printing.escape(one.problem)}[/]")
+    for one in found.models:
+        name = printing.escape(one.name or one.folder)
+        if one.problem:
+            printing.show(f"[red]{name}: {printing.escape(one.problem)}[/]")
+        elif one.failed_run:
+            why = printing.escape(one.failure.partition("\n")[0] or "see its events")
+            printing.show(f"[red]{name}: run {one.failed_run[:8]}, its newest, failed: {why}[/]")
+        elif one.removed:
+            printing.show(f"{name}: its folder is gone; its versions stay governed")
+    for what, why in {"versions are": found.unread, "failed runs are": found.runs_unread}.items():
+        if why:
+            printing.show(f"[yellow]{what} unknown: {printing.escape(why)}[/]")
+    printing.say(f"next: {_next(found)}")
+
+
+def _next(found: "ModelList") -> str:
+    """What to type for the first model that needs something, the gravest first."""
+    there = [one for one in found.models if not one.removed]
+    if broken := next((one for one in there if one.problem), None):
+        return f"mend {broken.folder}, then type invoke models"
     if found.unread:
-        printing.show(f"[yellow]versions are unknown: {printing.escape(found.unread)}[/]")
-    if broken:
-        printing.say(f"next: mend {broken[0].folder or broken[0].name}, then type invoke models")
-    elif found.unread:
-        printing.say("next: invoke up")
-    else:
-        printing.say(f"next: invoke train {found.models[0].name}")
+        return "invoke up"
+    if failed := next((one for one in there if one.failed_run), None):
+        return f"mend what the reason names, then type invoke train {failed.name}"
+    for one in there:
+        given = f'--model {one.name} --version {one.newest} --reason "…"'
+        if one.approval.startswith("pending"):
+            return f"somebody else: invoke approve {given}"
+        if one.newest and one.newest != {"approved_staging": one.staging, "approved_prod": one.champion}.get(
+            one.approval, one.newest
+        ):
+            return f"invoke promote {given}"
+        if not one.versions:
+            return f"invoke train {one.name}"
+    return "invoke new-model NAME --data FILE --target COLUMN makes another one"
 
 
 def _model_cells(one: "ModelState") -> tuple[str, ...]:

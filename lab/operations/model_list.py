@@ -6,25 +6,31 @@ from dataclasses import dataclass, replace
 
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
+from lab.base.model_id import is_training, slug_of
 from lab.base.model_versions import ModelVersion
 from lab.base.names import in_order
+from lab.base.runs import RunStatus
 from lab.config import LabConfig
 from lab.governance.rules.approval_states import ALIASES, PROBE
 from lab.governance.rules.registry_findings import Registry
 from lab.models.model_folder import Model, models_in
 from lab.models.soundness import trouble
 from lab.operations.model_environments import state_of
+from lab.services.dagster import Dagster
 from lab.services.http import Http
 from lab.services.mlflow import Mlflow
 
 _ANSWER_S = 10.0
+# Of how many runs that ended a model's newest one is looked for.
+_RUNS = 100
 
 
 @dataclass(frozen=True)
 class ModelState:
     """One model. `problem` is why it can't be trained; `versions` is None where the registry doesn't answer.
 
-    `newest` is the number of its newest version, but for those on which a verification tried the guardrails, and
+    `removed`: only the registry still has it. `failed_run` is its newest run that ended, if that failed, and `failure`
+    why. `newest` is the number of its newest version, but for those on which a verification tried the guardrails, and
     `approval` and `blocked` are what the registry says of that;
     `staging` and `champion` are the numbers of the versions that have these aliases.
     `environment` is empty for a model that runs with the lab's packages.
@@ -37,6 +43,9 @@ class ModelState:
     schedule: str = ""
     owner: str = ""
     problem: str = ""
+    removed: bool = False
+    failed_run: str = ""
+    failure: str = ""
     versions: int | None = None
     newest: str = ""
     approval: str = ""
@@ -48,10 +57,11 @@ class ModelState:
 
 @dataclass(frozen=True)
 class ModelList:
-    """`unread` says why nothing is known of the registry; empty where it answered."""
+    """`unread` says why nothing is known of the registry, `runs_unread` of the runs; empty where they answered."""
 
     models: tuple[ModelState, ...]
     unread: str = ""
+    runs_unread: str = ""
 
     @property
     def sound(self) -> bool:
@@ -66,13 +76,39 @@ async def list_models(config: LabConfig, unread: str = "") -> ModelList:
     found = models_in(config.pipelines)
     rows = [_of_contract(config, one) for one in found.sound]
     rows += (ModelState(one.name, one.slug, problem=str(one.problem)) for one in found.broken)
-    registry = None
-    if not unread:
-        registry, unread = await _registry(config)
+    if unread:
+        return ModelList(_sorted(rows), unread)
+    (registry, unread), (failures, runs_unread) = await asyncio.gather(_registry(config), _failures(config))
     if registry is not None:
         taken = {one.contract.name: one.slug for one in found.sound}
         rows = _as_registered(rows, registry, taken)
-    return ModelList(tuple(sorted(rows, key=lambda one: one.name)), unread)
+    return ModelList(_sorted([_with_failure(row, failures) for row in rows]), unread, runs_unread)
+
+
+def _with_failure(row: ModelState, failures: Mapping[str, tuple[str, str]]) -> ModelState:
+    # The default model's job bears no model's name.
+    run, why = failures.get("" if row.default else row.folder, ("", ""))
+    return row if row.removed else replace(row, failed_run=run, failure=why)
+
+
+def _sorted(rows: Sequence[ModelState]) -> tuple[ModelState, ...]:
+    return tuple(sorted(rows, key=lambda one: one.name))
+
+
+async def _failures(config: LabConfig) -> tuple[Mapping[str, tuple[str, str]], str]:
+    """By folder the newest run that ended, if that failed, and why; and why nothing is known of the runs."""
+    dagster = Dagster(Http.to(Service.DAGSTER, config.url(Service.DAGSTER), _ANSWER_S))
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            ended = await dagster.runs(_RUNS, statuses=[one for one in RunStatus if one.finished])
+            newest = {slug_of(run.job): run for run in reversed(ended) if is_training(run.job) and run.owner != PROBE}
+            failed = {slug: run.run_id for slug, run in newest.items() if run.status is RunStatus.FAILURE}
+            reasons = await asyncio.gather(*map(dagster.failure, failed.values()))
+            return {slug: (run, why) for (slug, run), why in zip(failed.items(), reasons, strict=True)}, ""
+    except (LabError, TimeoutError) as err:
+        return {}, err.message if isinstance(err, LabError) else f"Dagster didn't answer within {_ANSWER_S:.0f} s."
+    finally:
+        await dagster.aclose()
 
 
 async def _registry(config: LabConfig) -> tuple[Registry | None, str]:
@@ -94,7 +130,7 @@ def _as_registered(rows: Sequence[ModelState], registry: Registry, taken: Mappin
     # What nobody governed is none of the lab's.
     governed = {name for name, listed in versions.items() if any(one.tags.get("audit_hash") for one in listed)}
     gone = governed - {row.name for row in rows}
-    every = [*rows, *(ModelState(name, "", problem="its folder is gone; its versions stay governed") for name in gone)]
+    every = [*rows, *(ModelState(name, "", removed=True) for name in gone)]
     # A folder that claims another one's name has none of its versions.
     owners = {row.name for row in every if not row.problem or row.name in governed}
     return [

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from lab.commands import training_commands
 from lab.commands.approval_commands import registered_name
 from lab.config import LabConfig
 from lab.operations import model_list
-from lab.operations.model_list import list_models
+from lab.operations.model_list import ModelList, ModelState, list_models
 from tests.commands.test_cli_governance import run
 from tests.support.contracts import SHIPPED, write_model
 from tests.support.governed_lab import GovernedLab
@@ -86,7 +87,61 @@ async def test_models_are_listed_with_how_their_versions_stand(
     churn = {one.name: one for one in (await list_models(lab)).models}["Churn"]
     assert (churn.versions, churn.newest, churn.approval) == (2, "1", "pending_prod")
     assert (found["Fraud"].versions, found["Fraud"].schedule) == (0, "0 3 * * *")
-    assert "its folder is gone" in found["Gone"].problem
+    assert (found["Gone"].removed, found["Gone"].problem, found["Gone"].versions) == (True, "", 1)
+
+
+def state(name: str, **known: Any) -> ModelState:
+    return ModelState(**{"name": name, "folder": name.lower(), "versions": 0} | known)
+
+
+@pytest.mark.parametrize(
+    ("models", "after"),
+    [
+        ([state("Churn")], "invoke train Churn"),
+        ([state("Churn", problem="no fit", failed_run="8d1c0a57"), state("A")], "mend churn, then type invoke models"),
+        (
+            [state("A"), state("Churn", failed_run="8d1c0a57", failure="train_model: no luck")],
+            "mend what the reason names, then type invoke train Churn",
+        ),
+        (
+            [state("Churn", versions=2, newest="2", approval="pending_staging", champion="1")],
+            'somebody else: invoke approve --model Churn --version 2 --reason "…"',
+        ),
+        (
+            [state("Churn", versions=2, newest="2", approval="approved_prod", champion="1", staging="2")],
+            'invoke promote --model Churn --version 2 --reason "…"',
+        ),
+        (
+            [state("Churn", versions=1, newest="1", approval="approved_prod", champion="1"), state("Late")],
+            "invoke train Late",
+        ),
+        (
+            [
+                state("Churn", versions=1, newest="1", approval="approved_prod", champion="1"),
+                state("Gone", folder="", removed=True, versions=3),
+            ],
+            "invoke new-model NAME --data FILE --target COLUMN makes another one",
+        ),
+    ],
+)
+def test_what_comes_next_is_about_the_model_that_needs_something(
+    models: list[ModelState], after: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ModelList(tuple(models))
+    training_commands.print_models(found)
+    assert capsys.readouterr().out.endswith(f"next: {after}\n")
+    assert training_commands.unsound(found) == int("mend churn" in after)
+
+
+def test_a_run_that_failed_is_told_with_its_reason_and_a_removed_folder_without_alarm(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failed = state("Churn", failed_run="8d1c0a57-bd4f", failure="train_model: ValueError: no luck [today]\nmore")
+    training_commands.print_models(ModelList((failed, state("Gone", folder="", removed=True)), runs_unread="no answer"))
+    shown = capsys.readouterr().out
+    assert "Churn: run 8d1c0a57, its newest, failed: train_model: ValueError: no luck [today]\n" in shown
+    assert "Gone: its folder is gone; its versions stay governed" in shown
+    assert "failed runs are unknown: no answer" in shown
 
 
 def test_a_model_is_trained_only_by_a_name_that_there_is_in_a_lab_that_is_up(down: dict[str, str]) -> None:
