@@ -201,7 +201,7 @@ def split(frame: "pd.DataFrame", contract: Contract) -> "tuple[pd.DataFrame, pd.
 def _fitted(known: "pd.DataFrame", contract: Contract, code: Code) -> Any:
     """The model, which begins with the `features` of its own where it has them."""
     if code.features is None:
-        return code.fit(known, contract.parameters, contract.seed)
+        return _predicting(code.fit(known, contract.parameters, contract.seed))
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer
 
@@ -209,7 +209,15 @@ def _fitted(known: "pd.DataFrame", contract: Contract, code: Code) -> Any:
     if len(made) != len(known) or contract.target in made.columns:
         raise RunFailed("features must give a row for each row, and not the target.", "Look at train.py.")
     model = code.fit(made.assign(**{contract.target: known[contract.target]}), contract.parameters, contract.seed)
-    return Pipeline([("features", FunctionTransformer(code.features)), ("model", model)])
+    return Pipeline([("features", FunctionTransformer(code.features)), ("model", _predicting(model))])
+
+
+def _predicting(model: Any) -> Any:
+    """What `fit` returned, if that can be asked. Raises RunFailed."""
+    if not callable(getattr(model, "predict", None)):
+        what = "nothing" if model is None else f"a {type(model).__name__}, which has no predict"
+        raise RunFailed(f"fit returned {what}.", "Let it return the fitted model.")
+    return model
 
 
 def _algorithm(model: Any) -> str:

@@ -109,7 +109,7 @@ class Guard:
             self._end_badly(name, record, err.description or "failed")
             raise
         except MemoryError as err:
-            reason = f"{memory_limit.exceeded()} ({type(err).__name__}: {err})"
+            reason = f"{memory_limit.exceeded()}{f' ({err})' if str(err) else ''}"
             self._end_badly(name, record, reason)
             raise dg.Failure(description=reason, allow_retries=False) from err
         except BaseException as err:

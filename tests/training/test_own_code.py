@@ -154,6 +154,21 @@ def test_predictions_that_cannot_be_judged_are_told(
 
 
 @pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        (None, "fit returned nothing. Let it return the fitted model."),
+        ((LinearRegression(), 3), "fit returned a tuple, which has no predict."),
+    ],
+)
+@pytest.mark.parametrize("features", [None, lambda given: given])
+def test_what_fit_returns_must_be_a_model(
+    returned: object, features: Any, said: str, contract: Contract, frame: pd.DataFrame
+) -> None:
+    with pytest.raises(RunFailed, match=said):
+        fitting.train(frame, contract, Code(lambda *_: returned, features))
+
+
+@pytest.mark.parametrize(
     ("found", "said"),
     [
         ({"rmse": 1.0}, "'rmse'"),

@@ -72,7 +72,7 @@ def _code(order: dict[str, Any]) -> Any:
 def _fitted(code: Any, known: Any, order: dict[str, Any]) -> Any:
     features, target = getattr(code, "features", None), order["target"]
     if features is None:
-        return code.fit(known, order["parameters"], order["seed"])
+        return _predicting(code.fit(known, order["parameters"], order["seed"]))
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer
 
@@ -80,7 +80,15 @@ def _fitted(code: Any, known: Any, order: dict[str, Any]) -> Any:
     if len(made) != len(known) or target in made.columns:
         raise ValueError("features must give a row for each row, and not the target")
     model = code.fit(made.assign(**{target: known[target]}), order["parameters"], order["seed"])
-    return Pipeline([("features", FunctionTransformer(features)), ("model", model)])
+    return Pipeline([("features", FunctionTransformer(features)), ("model", _predicting(model))])
+
+
+def _predicting(model: Any) -> Any:
+    """As `lab.training.fitting` has it."""
+    if not callable(getattr(model, "predict", None)):
+        what = "nothing" if model is None else f"a {type(model).__name__}, which has no predict"
+        raise TypeError(f"fit returned {what}: let it return the fitted model")
+    return model
 
 
 def _answer(model: Any, features: Any) -> Any:
