@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sys
 import threading
 import time
 from collections import Counter
@@ -245,4 +244,4 @@ def build(config: ExporterConfig) -> Exporter:
 
 
 if __name__ == "__main__":
-    sys.exit(main(build))
+    main(build)

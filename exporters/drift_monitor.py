@@ -1,7 +1,6 @@
 """The drift monitor: compares each model's current data with its baseline, and says so as metrics."""
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -282,4 +281,4 @@ def build(config: ExporterConfig) -> Exporter:
 
 
 if __name__ == "__main__":
-    sys.exit(main(build))
+    main(build)

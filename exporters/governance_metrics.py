@@ -1,7 +1,6 @@
 """The audit trail and the model registry as metrics."""
 
 import logging
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -244,4 +243,4 @@ def _validator(config: ExporterConfig, policy: Path, bucket: Bucket) -> EntryVal
 
 
 if __name__ == "__main__":
-    sys.exit(main(build))
+    main(build)

@@ -13,7 +13,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import parse_qs
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -280,8 +280,15 @@ def serve(exporter: Exporter, config: ExporterConfig, stop: threading.Event) -> 
     log.info("event=stopped")
 
 
-def main(build: Callable[[ExporterConfig], Exporter]) -> int:
+def main(build: Callable[[ExporterConfig], Exporter]) -> NoReturn:
     """An exporter's whole life as a process: exit code 0 after SIGTERM or SIGINT, 1 when it couldn't start."""
+    code = _run(build)
+    logging.shutdown()
+    # Not by way of the interpreter's end: a poller that writes to the log meanwhile would make that an abort.
+    os._exit(code)
+
+
+def _run(build: Callable[[ExporterConfig], Exporter]) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s level=%(levelname)s %(message)s")
     for chatty in ("botocore", "boto3", "httpx", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

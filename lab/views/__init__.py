@@ -29,7 +29,7 @@ PARTS: dict[str, Part] = {
 # Every column that a panel may have.
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "services": services_panel.COLUMNS,
-    "runs": (*runs_panel.COLUMNS, runs_panel.MODEL),
+    "runs": runs_panel.OF_MODELS,
     "models": models_panel.COLUMNS,
     "audit": (*audit_panel.COLUMNS, audit_panel.MODEL),
     "drift": drift_panel.COLUMNS,

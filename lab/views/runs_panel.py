@@ -43,7 +43,12 @@ COLUMNS = (
     Column("environment", "env", 7, 7),
     Column("job", "job", 8, 20, 24),
 )
-MODEL = Column("model", "model", 3, 10, 20)
+# Where there are several, whose run it is matters more than how long it took.
+OF_MODELS = (
+    *COLUMNS[:2],
+    Column("model", "model", 2, 8, 20),
+    *(replace(one, rank=3) if one.key == "took" else one for one in COLUMNS[2:]),
+)
 EMPTY = "No run yet.\nStart one with `invoke demo-run`."
 
 
@@ -65,8 +70,7 @@ def _runs(value: RunsView, view: View) -> PanelView:
     # The ended ones of a verification hide nothing that people started.
     listed = sorted(value.runs, key=lambda run: run.status.finished and _is_probe(run))
     rows = tuple(_run(run, blocked, view) for run in listed)
-    columns = (*COLUMNS[:2], MODEL, *COLUMNS[2:]) if view.several else COLUMNS
-    return PanelView("", status, columns=columns, rows=rows)
+    return PanelView("", status, columns=OF_MODELS if view.several else COLUMNS, rows=rows)
 
 
 def schedule_line(schedule: ScheduleState | None, view: View) -> Line:

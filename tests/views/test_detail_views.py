@@ -196,6 +196,18 @@ FAILED = RunEvent(
 EVENTS = (RunEvent("STEP_START", INGEST, snapshots.NOW, "INFO", "began"), FAILED)
 
 
+def test_above_its_steps_stands_why_a_run_failed() -> None:
+    failed = replace(detail_sources.RUNNING, status=RunStatus.FAILURE)
+    assert run_views.steps(failed, VIEW).lines == ()
+    shown = run_views.steps(failed, VIEW, EVENTS)
+    assert [text(line) for line in shown.lines] == [f"{TRAIN}: ValueError: no well is deep enough", "  of 3"]
+    assert run_views.steps(detail_sources.RUNNING, VIEW, EVENTS).lines == ()
+    long = replace(FAILED, error="\n\n".join(f"fault {number}" for number in range(9)))
+    lines = [text(line) for line in run_views.steps(failed, VIEW, [long]).lines]
+    assert (len(lines), lines[-1]) == (5, "… ⏎ on the step shows the other 5 lines")
+
+
+
 @pytest.mark.parametrize(
     ("pattern", "lines"),
     [

@@ -101,7 +101,7 @@ class RunScreen(DetailScreen["RunSource"]):
         if name == "steps" and self.unknown:
             return page("Steps", detail, self.view, "No step began.", lambda found: present.steps(found.run, self.view))
         if name == "steps":
-            return present.steps(self.run, self.view)
+            return present.steps(self.run, self.view, found.events if (found := self.got("events").value) else ())
         if name == "events":
             return page("Events", self.got("events"), self.view, "No event yet.", lambda _: PanelView(""))
         if name == "config":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lab.base.log_lines import Level
 from lab.base.runs import Run, RunDetail, RunStatus, Step
 from lab.governance.ledger import Entry
+from lab.services.dagster_answers import failure_reason
 from lab.views import formats
 from lab.views.cells import Cell, Column, Line, PanelState, PanelView, Row, Span, Tone, cell, pad
 from lab.views.document import NAME, field_line, heading, text
@@ -36,6 +37,8 @@ ENTRY_COLUMNS = (
 )
 _HASH = re.compile(r"[0-9a-f]+")
 _LONGEST_DETAIL = 24
+# Lines of a reason that stand above the steps.
+_MOST_LINES = 4
 _LEVELS = {
     "DEBUG": Level.DEBUG,
     "WARNING": Level.WARNING,
@@ -65,15 +68,24 @@ def unknown_spans(run_id: str, failed: bool) -> Line:
     return (Span(f"Run {formats.short(run_id)}", Tone.STRONG), Span(" · ", Tone.MUTED), word)
 
 
-def steps(run: Run, view: View) -> PanelView:
-    """Every step with its share of the run's time."""
+def steps(run: Run, view: View, events: "Iterable[RunEvent]" = ()) -> PanelView:
+    """Every step with its share of the run's time; above them why the run failed, once its events are known."""
     if not run.steps:
         said = "No step began." if run.status.finished else "No step began yet."
         return PanelView("Steps", state=PanelState.EMPTY, message=((Span(said, Tone.MUTED),),))
     whole = took(run, view) or 0.0
     rows = tuple(_step(step, run, whole, view) for step in run.steps)
     done = sum(step.status == "SUCCESS" for step in run.steps)
-    return PanelView("Steps", (Span(f"{done} of {len(run.steps)} done", Tone.MUTED),), columns=STEP_COLUMNS, rows=rows)
+    status: Line = (Span(f"{done} of {len(run.steps)} done", Tone.MUTED),)
+    return PanelView("Steps", status, lines=_reason(run, events), columns=STEP_COLUMNS, rows=rows)
+
+
+def _reason(run: Run, events: "Iterable[RunEvent]") -> tuple[Line, ...]:
+    if run.status is not RunStatus.FAILURE or not (reason := failure_reason(events)):
+        return ()
+    said = [line for line in reason.splitlines() if line.strip()]
+    more = [f"… ⏎ on the step shows the other {len(said) - _MOST_LINES} lines"] if len(said) > _MOST_LINES else []
+    return tuple((Span(formats.clean(line), Tone.BAD),) for line in [*said[:_MOST_LINES], *more])
 
 
 def _step(step: Step, run: Run, whole: float, view: View) -> Row:
