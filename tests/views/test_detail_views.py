@@ -207,7 +207,6 @@ def test_above_its_steps_stands_why_a_run_failed() -> None:
     assert (len(lines), lines[-1]) == (5, "… ⏎ on the step shows the other 5 lines")
 
 
-
 @pytest.mark.parametrize(
     ("pattern", "lines"),
     [
