@@ -114,7 +114,10 @@ class Ledger:
                 return self._made(sealed)
             tried = None
             if self._clock() > end:
-                raise LedgerError(f"No number for an audit entry in {deadline_s:.0f} s: too many writers at once.")
+                raise LedgerError(
+                    f"No number for an audit entry in {deadline_s:.0f} s: too many writers at once.",
+                    "Try again when fewer runs and commands write to this trail.",
+                )
             self._pause(random.uniform(0, 0.02))
 
     def _create(self, sealed: Entry) -> bool:
