@@ -18,7 +18,8 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.report import Machine, median, publish  # noqa: E402 - run as a file, it must find the packages first
 from docs.tables import table  # noqa: E402
 from lab.governance.ledger import Entry, Status  # noqa: E402
-from lab.governance.ledger.writer import Ledger, Trail, now_utc, verify_trail  # noqa: E402
+from lab.governance.ledger.entry import utc_text  # noqa: E402
+from lab.governance.ledger.writer import Ledger, Trail, verify_trail  # noqa: E402
 from lab.services.s3 import AuditStore  # noqa: E402
 
 PREFIX = "governance/audit/"
@@ -98,7 +99,7 @@ def entry(number: int) -> Entry:
         "data-scientist@example.com",
         "ml-engineer",
         "dev",
-        now_utc(),
+        utc_text(),
         f"{number // 2:032x}",
         details=details,
     )

@@ -74,4 +74,4 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
     try:
         return float(text) if text else default
     except ValueError:
-        raise SettingsError(f"{name}={text!r} is no number.") from None
+        raise SettingsError(f"{name}={text!r} is no number.", "Set it to a number.") from None

@@ -127,7 +127,10 @@ class TrailWatch:
             try:
                 self._published.note(self._head.seq, self._head.hash)
             except OSError as err:
-                raise LabError(f"The head can't be published in {self._published.path}: {err.strerror}.") from None
+                raise LabError(
+                    f"The head can't be published in {self._published.path}: {err.strerror}.",
+                    "Make its folder writable, with room on its disk.",
+                ) from None
 
     def _check_again(self) -> None:
         """One step of the next walk from the first entry: finds what was changed or cut after it had been checked."""

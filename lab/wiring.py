@@ -77,7 +77,9 @@ def first_config(environ: Mapping[str, str] = os.environ) -> tuple[LabConfig, st
 def runtime(config: LabConfig) -> Runtime:
     """What runs the lab. Raises LabError for one elsewhere."""
     if config.endpoints:
-        raise LabError("Processes and logs of a lab elsewhere are not observable from here.")
+        raise LabError(
+            "Processes and logs of a lab elsewhere are not observable from here.", "Ask on the machine that it runs on."
+        )
     from lab.runtime.lab_marker import runtime_name
 
     if runtime_name(config) == "compose":

@@ -18,22 +18,14 @@ from lab.screen import terminal
 from lab.screen.app import LabApp
 from tests.screen import recordings
 from tests.support import forked
-from tests.support.ports import NEVER_STARTED
+from tests.support.ports import never_started
 
 ROOT = Path(cli.__file__).parents[1]
 
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> dict[str, str]:
-    """The environment of a lab that was never started, on ports of its own."""
-    own = {
-        "LAB_NAME": "nowhere",
-        "LAB_HOME": str(tmp_path / "home"),
-        "LAB_ENV_FILE": str(tmp_path / ".env"),
-        "PORT_OFFSET": str(NEVER_STARTED),
-        "RUNTIME": "native",
-    }
-    return {k: v for k, v in os.environ.items() if k not in {"ENVIRONMENT", "RUN_ROLE"}} | own
+    return never_started(tmp_path)
 
 
 def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -28,6 +28,11 @@ def pause_s(waited_s: float) -> float:
     return min(_SELDOM_S, max(_OFTEN_S, waited_s / _SHARE))
 
 
+def watched(report: Report) -> Callable[[str, str, str, float | None], None]:
+    """The same for code that knows of no `Progress`: subject, state, detail and seconds."""
+    return lambda subject, state, detail, seconds: report(Progress(subject, state, detail, seconds))
+
+
 def unheard(_: int) -> None:
     """Progress that nobody asked for."""
 

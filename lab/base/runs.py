@@ -38,6 +38,10 @@ class RunStatus(StrEnum):
         return self in {RunStatus.SUCCESS, RunStatus.FAILURE, RunStatus.CANCELED}
 
 
+def _between(began: float | None, ended: float | None) -> float | None:
+    return None if began is None or ended is None else ended - began
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of a run. `status` is Dagster's (IN_PROGRESS, SUCCESS, FAILURE, SKIPPED); times are epoch seconds."""
@@ -49,9 +53,7 @@ class Step:
 
     @property
     def seconds(self) -> float | None:
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return self.ended_at - self.started_at
+        return _between(self.started_at, self.ended_at)
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,7 @@ class Run:
     @property
     def seconds(self) -> float | None:
         """Wall time from start to end; None while it runs."""
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return self.ended_at - self.started_at
+        return _between(self.started_at, self.ended_at)
 
 
 @dataclass(frozen=True)

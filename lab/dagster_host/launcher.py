@@ -68,7 +68,7 @@ class PreforkRunLauncher(LabLauncher):
         self._carry_out_cancellations()
 
     def terminate(self, run_id: str) -> bool:
-        """Marks the run as being cancelled; the process that launched it carries it out within a second or two."""
+        """Marks the run as being canceled; the process that launched it carries it out within a second or two."""
         run = self.instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
@@ -147,7 +147,7 @@ class PreforkRunLauncher(LabLauncher):
                     run = self.instance.get_run_by_id(run_id)
                 except Exception:
                     # The database may be away for a while; the next round asks again.
-                    _LOG.warning("Can't see whether run %s is to be cancelled.", run_id, exc_info=True)
+                    _LOG.warning("Can't see whether run %s is to be canceled.", run_id, exc_info=True)
                     continue
                 if run and run.status is DagsterRunStatus.CANCELING and self._server.interrupt(run_id):
                     interrupted.add(run_id)

@@ -71,7 +71,10 @@ def made(
 ) -> None:
     """Has `install` fill the folder of the model's lock, whole or not at all, unless one made for `mark` is there."""
     environments.mkdir(parents=True, exist_ok=True, mode=0o700)
-    late = RunFailed(f"Another process has been making the environment of {own.slug} for {deadline_s:.0f} s.")
+    late = RunFailed(
+        f"Another process has been making the environment of {own.slug} for {deadline_s:.0f} s.",
+        "Wait until that `invoke train` is done, or end it; then try again.",
+    )
     with held(environments / f"{own.lock_hash}.lock", deadline_s, lambda: late):
         if mark_of(environments, own.lock_hash) == mark:
             return

@@ -115,7 +115,10 @@ class DemoRunner:
             await asyncio.to_thread(self._guard, RELAUNCH)
             job, path = await self._dagster.launched_on(run_id)
             if not is_training(job):
-                raise LabError(f"Run {run_id} is of the job {job}, which trains no model of the lab.")
+                raise LabError(
+                    f"Run {run_id} is of the job {job}, which trains no model of the lab.",
+                    "Launch that job in Dagster; `invoke train NAME` trains a model.",
+                )
             tags = {"dagster/parent_run_id": run_id, "dagster/root_run_id": run_id}
             return await self._launch(self._models.find(slug_of(job)).id, RELAUNCH, path, tags, deadline_s)
         finally:

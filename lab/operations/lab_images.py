@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.base.errors import UsageError
-from lab.base.progress import Progress, Report
+from lab.base.progress import Report, watched
 from lab.base.source_code import code_version
 from lab.config import LabConfig
 from lab.runtime.images.image_names import LEGACY_IMAGE, pinned, pins_file, read
 from lab.runtime.lab_marker import runtime_name
 
 if TYPE_CHECKING:
-    from lab.runtime.images.builder_process import Watch
     from lab.runtime.images.bundle import Bundled
 
 
@@ -31,7 +30,7 @@ def build(config: LabConfig, report: Report, airgap: bool = False, fresh: bool =
 
     _refuse_native(config)
     _refuse_strangers(config)
-    (build_airgap if airgap else from_index)(config, _watch(report), fresh, code_version(config.root))
+    (build_airgap if airgap else from_index)(config, watched(report), fresh, code_version(config.root))
 
 
 def save(config: LabConfig, output: str, force: bool, report: Report) -> "Bundled":
@@ -40,7 +39,7 @@ def save(config: LabConfig, output: str, force: bool, report: Report) -> "Bundle
 
     _refuse_native(config)
     file = Path(output).expanduser().absolute() if output else default_name(config)
-    return save_bundle(config, file, force, _watch(report))
+    return save_bundle(config, file, force, watched(report))
 
 
 def load(config: LabConfig, file: str, report: Report) -> "Bundled":
@@ -49,7 +48,7 @@ def load(config: LabConfig, file: str, report: Report) -> "Bundled":
 
     _refuse_native(config)
     _refuse_strangers(config)
-    return load_bundle(config, Path(file).expanduser().absolute(), _watch(report))
+    return load_bundle(config, Path(file).expanduser().absolute(), watched(report))
 
 
 def pin(config: LabConfig, report: Report) -> Mapping[str, str]:
@@ -60,7 +59,7 @@ def pin(config: LabConfig, report: Report) -> Mapping[str, str]:
     images = read(path)
     # There will be no other release of it, and it may be gone when the others are renewed.
     legacy, _, digest = images.pop(LEGACY_IMAGE).partition("@")
-    digests = pull_digests(sorted(images.values()), _watch(report))
+    digests = pull_digests(sorted(images.values()), watched(report))
     path.write_text(pinned(path.read_text(), {**digests, **({legacy: digest} if digest else {})}))
     return digests
 
@@ -79,10 +78,3 @@ def _refuse_strangers(config: LabConfig) -> None:
     from lab.runtime.compose.engine_cleanup import LabInEngine
 
     LabInEngine(Containers(config.name), config.name, config.home).claim()
-
-
-def _watch(report: Report) -> "Watch":
-    def watch(subject: str, state: str, detail: str, seconds: float | None) -> None:
-        report(Progress(subject, state, detail, seconds))
-
-    return watch

@@ -64,4 +64,7 @@ def _interpreter(config: LabConfig) -> Interpreter:
     try:
         return Interpreter.told(said)
     except ValueError:
-        raise LabError(f"The container {Service.DAGSTER_DAEMON} says of its Python: {said[:200]}") from None
+        raise LabError(
+            f"The container {Service.DAGSTER_DAEMON} says nothing of its Python that can be read: {said[:200]!r}.",
+            "Type `invoke build`, then `invoke up`: its image may be of other code than this.",
+        ) from None

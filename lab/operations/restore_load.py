@@ -51,7 +51,10 @@ class Loader:
         for name, _, body in self._members(DATABASE):
             database = name.removeprefix(DATABASE).removesuffix(".dump")
             if database not in self._known:
-                raise LabError(f"The backup holds a database {database!r}, which this lab doesn't have.")
+                raise LabError(
+                    f"The backup holds a database {database!r}, which this lab doesn't have.",
+                    f"Restore it with the code that made it, {self._manifest.code_version}.",
+                )
             with tempfile.TemporaryFile(dir=self._config.home) as dump:
                 shutil.copyfileobj(body, dump)
                 dump.seek(0)

@@ -256,10 +256,9 @@ class LabApp(LabsApp):
 
     def action_help(self) -> None:
         """The keys of the place where the focus is."""
-        from lab.screen.screens.help_screen import HelpScreen, groups_for
+        from lab.screen.screens.help_screen import open_help
 
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(*groups_for(self.screen)))
+        open_help(self)
 
     def get_system_commands(self, _: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers."""

@@ -53,11 +53,14 @@ def _run(database: Database, arguments: list[str], folder: str) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise LabError(f"The migration of database {database.name} took more than {_DEADLINE_S:.0f} s.") from None
+        raise LabError(
+            f"The migration of database {database.name} took more than {_DEADLINE_S:.0f} s.",
+            "Type `invoke logs postgres`: another connection may hold a lock that it waits for.",
+        ) from None
     if done.returncode:
         lines = done.stdout.decode(errors="replace").strip().splitlines()[-_TAIL_LINES:]
         tail = "".join(f"\n    {line}" for line in lines) or f" exit code {done.returncode}"
-        raise LabError(f"The database of {database.name} can't be migrated:{tail}\n")
+        raise LabError(f"The database of {database.name} can't be migrated:{tail}\n", "Type `invoke logs postgres`.")
 
 
 def _environment(database: Database, folder: str) -> dict[str, str]:

@@ -11,7 +11,8 @@ from lab.base.monitoring import Firing, Target
 from lab.governance.ledger import Head
 from lab.governance.ledger.published_heads import ENTRIES, HASH, from_parts
 from lab.services.http import BadStatus, Http, NotReady
-from lab.services.json_reading import Said, items, mapping, text, text_or, understanding
+from lab.services.json_reading import items, mapping, text, text_or, understanding
+from lab.services.prometheus_data import success
 
 # How close together the points of a look back are, unless that would be more of them than Prometheus answers with.
 _STEP_S, _MOST_POINTS = 15.0, 10_000
@@ -144,10 +145,7 @@ def _whole(given: str) -> int:
 
 
 def _data(answer: object) -> Mapping[str, Any]:
-    given = mapping(answer)
-    if given["status"] != "success":
-        raise Said(text(given["error"]))
-    return mapping(given["data"])
+    return mapping(success(answer)["data"])
 
 
 def _target(raw: object) -> Target:

@@ -45,7 +45,7 @@ class PrometheusData:
     async def _texts(self, path: str, params: Mapping[str, Any]) -> tuple[str, ...]:
         answer = await self._ask(path, params)
         with understanding(self._http.title, self._http.remedy):
-            return tuple(text(one) for one in items(_success(answer)["data"]))
+            return tuple(text(one) for one in items(success(answer)["data"]))
 
     async def _series(self, path: str, params: Mapping[str, Any]) -> Found:
         answer = await self._ask(path, params)
@@ -73,7 +73,7 @@ def _explained(err: BadStatus) -> ServiceUnavailable:
 
 def read_series(answer: object) -> Found:
     """The series in an answer of `/api/v1/query` or `query_range`, and its warnings."""
-    given = _success(answer)
+    given = success(answer)
     warnings = tuple(text(one) for name in ("warnings", "infos") for one in items(given.get(name) or []))
     data = mapping(given["data"])
     kind, result = text(data["resultType"]), data["result"]
@@ -92,7 +92,8 @@ def _one(item: Mapping[str, Any]) -> Series:
     return Series(labels, tuple(number(point[0]) for point in points), tuple(number(point[1]) for point in points))
 
 
-def _success(answer: object) -> Mapping[str, Any]:
+def success(answer: object) -> Mapping[str, Any]:
+    """An answer that says it is one. Raises Said with Prometheus' own words for any other."""
     given = mapping(answer)
     if given["status"] != "success":
         raise Said(text(given["error"]))

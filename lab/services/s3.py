@@ -283,6 +283,6 @@ def translated(what: str) -> Iterator[None]:
             raise NotFound(f"{what} is not in the object store.") from None
         if status >= 500:
             raise ServiceUnavailable(f"The object store failed at {what}: {code} {message}", remedy) from None
-        raise LabError(f"The object store refused {what}: {code} {message}") from None
+        raise LabError(f"The object store refused {what}: {code} {message}", remedy) from None
     except (BotoCoreError, Boto3Error) as err:
         raise ServiceUnavailable(f"The object store doesn't answer ({what}): {err}", remedy) from None

@@ -241,8 +241,14 @@ def sign(message: bytes, key: Path, deadline_s: float = SIGN_DEADLINE_S) -> str:
             argv, env=passed_on(AGENT), input=message, capture_output=True, timeout=deadline_s, check=False
         )
     except subprocess.TimeoutExpired:
-        raise SignatureInvalid(f"ssh-keygen made no signature in {deadline_s:.0f} s.") from None
+        raise SignatureInvalid(
+            f"ssh-keygen made no signature in {deadline_s:.0f} s.",
+            "Try again, and type the passphrase or touch the token when it asks.",
+        ) from None
     if done.returncode:
         why = " ".join(done.stderr.decode(errors="replace").replace("Signing data on standard input", "").split())
-        raise SignatureInvalid(f"ssh-keygen didn't sign with {path}: {why or 'no reason given'}.")
+        raise SignatureInvalid(
+            f"ssh-keygen didn't sign with {path}: {why or 'no reason given'}.",
+            "Unlock the key or plug in its token, or name another one.",
+        )
     return done.stdout.decode()

@@ -107,7 +107,9 @@ def code_of(model: Model) -> Code:
     try:
         module = import_module(model.module)
     except Exception as err:  # whatever somebody's code raises is an answer here
-        raise RunFailed(f"{model.folder.name}/train.py can't be imported: {type(err).__name__}: {err}.") from err
+        raise RunFailed(
+            f"{model.folder.name}/train.py can't be imported: {type(err).__name__}: {err}.", "Look at train.py."
+        ) from err
     found: dict[str, Any] = {name: getattr(module, name, None) for name in ("fit", "features", "evaluate", "load")}
     if not callable(found["fit"]):
         raise RunFailed(f"{model.folder.name}/train.py has no function fit.", "Write fit(frame, parameters, seed).")

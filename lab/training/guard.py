@@ -12,7 +12,8 @@ from lab.base.errors import LabError, PolicyDenied
 from lab.base.names import all_storable
 from lab.dagster_host import memory_limit
 from lab.governance.ledger import Entry, Status
-from lab.governance.ledger.writer import Unacknowledged, now_utc
+from lab.governance.ledger.entry import utc_text
+from lab.governance.ledger.writer import Unacknowledged
 from lab.governance.rules.callers import Caller
 from lab.governance.rules.policy import Action, Claim, Policy
 from lab.governance.rules.policy_file import hash_in_force, read_policy
@@ -81,7 +82,7 @@ class Guard:
         run_id: str,
         code_version: str = "",
         warn: Callable[[str], None] = print,
-        clock: Callable[[], str] = now_utc,
+        clock: Callable[[], str] = utc_text,
         caller: Caller | None = None,
         model: str = "",
         refused: str = "",

@@ -129,7 +129,10 @@ def _chances(model: Any, features: "pd.DataFrame", labels: Sequence[str], contra
         return None
     known = list(map(str, model.classes_))
     if absent := [label for label in labels if label not in known]:
-        raise RunFailed(f"The model doesn't know {', '.join(absent)}: its classes_ are {', '.join(known)}.")
+        raise RunFailed(
+            f"The model doesn't know {', '.join(absent)}: its classes_ are {', '.join(known)}.",
+            "Let fit see each class, or take it out of model.yaml.",
+        )
     return np.asarray(model.predict_proba(features), dtype=float)[:, [known.index(label) for label in labels]]
 
 

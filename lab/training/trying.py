@@ -30,7 +30,8 @@ def tried(model: Model, data: Path) -> Trained:
             as_csv(data, path, _MOST, lambda _: None)
         found = check_file(path, model.contract)
         if not found.valid:
-            raise DatasetInvalid(f"{data} breaks its contract: {'; '.join(map(str, found.violations))}.")
+            broken = "; ".join(map(str, found.violations))
+            raise DatasetInvalid(f"{data} breaks its contract: {broken}.", "Mend the data, or what model.yaml says.")
         with _somewhere_to_install(), trained(model, path, lambda _: None) as fitted:
             return fitted
 

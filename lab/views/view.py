@@ -38,7 +38,7 @@ LEDGER_STATUS: dict[Status, tuple[str, Tone]] = {
 }
 STOPPED = ("■", Tone.ACCENT)
 _CANCELED = ("■", Tone.MUTED)
-# What ends a step of a run that is cancelled begins so, in the reason that its entry gives.
+# What ends a step of a run that is canceled begins so, in the reason that its entry gives.
 _INTERRUPTION = "DagsterExecutionInterrupted"
 # What claims something and doesn't prove it: nothing acts on it, whatever its status says.
 UNCOUNTED = ("∅", Tone.BAD)
@@ -125,7 +125,7 @@ def is_probe(entry: Entry, view: View) -> bool:
 
 
 def was_stopped(entry: Entry, view: View) -> bool:
-    """Whether an audit entry is the end of a step whose run somebody cancelled."""
+    """Whether an audit entry is the end of a step whose run somebody canceled."""
     if entry.status is not Status.FAILURE:
         return False
     runs = view.snapshot.runs.value

@@ -177,6 +177,19 @@ def test_adding_the_same_line_again_repairs_the_file_without_an_entry(governed: 
     assert all(not one.problem for one in governed.registrar(ADMIN).listed())
 
 
+def test_a_file_that_cannot_be_written_is_mended_by_what_the_error_says(governed: GovernedLab) -> None:
+    governed.staffed()
+    path, registrar = signers_path(governed.config), governed.registrar(ADMIN)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(LabError, match="can't be written") as caught:
+        registrar.add(OFFICER, governed.keys[OFFICER], ["risk-officer"], "again")
+    assert "invoke identity-add" in caught.value.remedy
+    path.rmdir()
+    registrar.add(OFFICER, governed.keys[OFFICER], ["risk-officer"], "again")
+    assert all(not one.problem for one in registrar.listed())
+
+
 def test_keys_put_into_the_file_by_hand_are_listed_and_never_overwritten(governed: GovernedLab, tmp_path: Path) -> None:
     governed.staffed()
     public = make_key(tmp_path, "ed25519", "eve").with_name("eve.pub").read_text()

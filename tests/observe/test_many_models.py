@@ -2,12 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from prometheus_client import generate_latest
 
 from exporters.drift_monitor import DriftStatus, collectors
@@ -71,13 +69,6 @@ def _exposition() -> str:
             f'synthetic_data_feature_psi{{{label},feature="x"}} {0.5 if number == 7 else 0.01}',
         ]
     return "\n".join(lines) + "\n"
-
-
-@pytest.fixture
-async def observed(tmp_path: Path) -> AsyncIterator[ObservedLab]:
-    made = ObservedLab(tmp_path)
-    yield made
-    await made.observer.aclose()
 
 
 async def test_a_look_at_fifty_models_costs_one_search_and_a_bounded_number_of_versions() -> None:

@@ -1,7 +1,6 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +17,7 @@ from lab.observe.snapshot import Health, ServiceState, Slice, SliceState, Snapsh
 from lab.observe.snapshot_json import snapshot_json
 from lab.observe.sources import Backoff, Clocks, Source
 from tests.services.answers import answer, query_name
-from tests.support import observed_lab
+from tests.support.observed_lab import MLFLOW, ObservedLab
 from tests.support.played_lab import DRIFT, NOW
 
 PARTS = {
@@ -28,20 +27,6 @@ PARTS = {
     "alerts": Service.PROMETHEUS,
     "audit": Service.OBJECT_STORE,
 }
-
-
-class ObservedLab(observed_lab.ObservedLab):
-    """A observed whose services can be told to fail."""
-
-    def fail(self, service: Service) -> None:
-        self.services.broken[service] = lambda _request: httpx.Response(500, text="broken")
-
-
-@pytest.fixture
-async def observed(tmp_path: Path) -> AsyncIterator[ObservedLab]:
-    made = ObservedLab(tmp_path)
-    yield made
-    await made.observer.aclose()
 
 
 async def hang(_request: httpx.Request) -> httpx.Response:
@@ -72,7 +57,7 @@ async def test_one_tick_fills_every_part(observed: ObservedLab) -> None:
 async def test_what_answers_at_the_ports_of_a_lab_that_was_never_started_is_not_shown_as_its_own(
     tmp_path: Path,
 ) -> None:
-    observed, started = observed_lab.ObservedLab(tmp_path), [False]
+    observed, started = ObservedLab(tmp_path), [False]
     await observed.observer.aclose()
     clocks = Clocks(lambda: observed.now, lambda: observed.now)
     observed.observer = Observer(
@@ -190,7 +175,7 @@ async def test_a_new_process_has_not_been_slow_before(tmp_path: Path) -> None:
     observed = ObservedLab(tmp_path, deadline_s=0.3)
     await observed.tick()
     observed.services.broken[Service.MLFLOW] = hang
-    observed.runtime.known[Service.MLFLOW] = replace(observed_lab.MLFLOW, pid=4712)
+    observed.runtime.known[Service.MLFLOW] = replace(MLFLOW, pid=4712)
     shot = await observed.tick()
     # What answered was another process.
     state = next(s for s in shot.services.value or () if s.name == Service.MLFLOW)

@@ -1,11 +1,8 @@
 """Services that are well are probed seldom, the others at once."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
-import pytest
 
 from lab.base.catalogue import ProcessFact, Service
 from lab.observe.snapshot import Health, ServiceState
@@ -13,13 +10,6 @@ from tests.support.observed_lab import MLFLOW, ObservedLab
 
 # Probed with one request and needed by no part of the snapshot, so that only probes ask them.
 QUIET = Service.ALERTMANAGER
-
-
-@pytest.fixture
-async def observed(tmp_path: Path) -> AsyncIterator[ObservedLab]:
-    made = ObservedLab(tmp_path)
-    yield made
-    await made.observer.aclose()
 
 
 def state_of(observed: ObservedLab, service: Service) -> ServiceState:

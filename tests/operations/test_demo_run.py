@@ -222,8 +222,9 @@ async def test_a_run_that_is_launched_again_is_of_the_same_model(tmp_path: Path)
 
 @pytest.mark.parametrize(("job", "said"), [("my_own_job", "trains no"), ("gone_training", "no model gone")])
 async def test_a_run_of_no_model_that_there_is_is_not_launched_again(tmp_path: Path, job: str, said: str) -> None:
-    with pytest.raises(LabError, match=said):
+    with pytest.raises(LabError, match=said) as caught:
         await launched(tmp_path, job)
+    assert caught.value.remedy
 
 
 async def test_a_model_that_is_not_there_is_said_before_dagster_is_asked(tmp_path: Path) -> None:

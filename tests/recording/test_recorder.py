@@ -22,7 +22,7 @@ from lab.screen.messages import SnapshotTaken
 from lab.views import title_line
 from tests.screen import recordings, snapshots
 from tests.screen.fakes import Playing, app_on, shown
-from tests.support.ports import NEVER_STARTED
+from tests.support.ports import never_started
 from tests.support.waiting import eventually
 
 ROOT = Path(cli.__file__).parents[1]
@@ -97,15 +97,7 @@ def test_no_duration(text: str) -> None:
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> dict[str, str]:
-    """The environment of a lab that was never started, on ports of its own."""
-    own = {
-        "LAB_NAME": "nowhere",
-        "LAB_HOME": str(tmp_path / "home"),
-        "LAB_ENV_FILE": str(tmp_path / ".env"),
-        "PORT_OFFSET": str(NEVER_STARTED),
-        "RUNTIME": "native",
-    }
-    return {k: v for k, v in os.environ.items() if k not in {"ENVIRONMENT", "RUN_ROLE"}} | own
+    return never_started(tmp_path)
 
 
 @contextmanager

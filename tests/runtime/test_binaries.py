@@ -19,6 +19,7 @@ from lab.runtime.binaries import Binary, NotInstalled, Resolver, default_cache
 from lab.runtime.binaries.apt import Apt, ObtainFailed, run
 from lab.runtime.binaries.obtain import fetch_url, platform_name
 from lab.runtime.binaries.packages import ALERTMANAGER, GRAFANA, PROMETHEUS, Package, Release
+from tests.support.programs import placed
 
 URL = "https://example.invalid/tool-{version}.{platform}.tar.gz"
 
@@ -268,13 +269,6 @@ def test_what_a_killed_download_left_is_no_hindrance(tmp_path: Path) -> None:
     Apt(tmp_path / "apt", 120)
 
     assert not half.exists()
-
-
-def placed(folder: Path, name: str, text: str = "#!/bin/sh\n") -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(text)
-    (folder / name).chmod(0o755)
-    return folder / name
 
 
 def test_what_somebody_else_prepared_is_used_where_nothing_can_be_added(

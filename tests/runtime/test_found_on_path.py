@@ -7,17 +7,11 @@ import pytest
 from lab.base.catalogue import Service
 from lab.runtime.binaries import Resolver
 from lab.runtime.binaries.found_on_path import Found
+from tests.support.programs import placed
 
 
 def quiet(_text: str) -> None:
     return
-
-
-def placed(folder: Path, name: str, text: str = "#!/bin/sh\n") -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(text)
-    (folder / name).chmod(0o755)
-    return folder / name
 
 
 def test_a_server_stays_the_one_that_was_found_whatever_another_shells_path_says(tmp_path: Path) -> None:

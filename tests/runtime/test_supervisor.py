@@ -221,5 +221,6 @@ def test_a_supervisor_that_was_stopped_does_not_keep_its_caller(daemon: Daemon, 
 
 def test_a_configuration_that_cannot_be_read_says_so(home: Path) -> None:
     (home / "s.conf").write_text("[supervisord]\nlogfile=/nowhere/at/all/x.log\n")
-    with pytest.raises(StartupFailed, match="didn't start"):
+    with pytest.raises(StartupFailed, match="didn't start") as caught:
         Supervisor(home / "s.conf", home / "s.sock").launch(dict(os.environ), deadline_s=60)
+    assert "invoke doctor" in caught.value.remedy

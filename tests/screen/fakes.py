@@ -1,7 +1,8 @@
 """Observers that do what a test needs, and an app that notes what it would have opened."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from textual.events import Key
@@ -13,6 +14,7 @@ from lab.observe.snapshot import Snapshot
 from lab.screen.app import LabApp
 from lab.screen.screens.detail_screen import OpenDetails
 from tests.screen import snapshots
+from tests.screen.detail_sources import all_sources
 
 
 class Playing:
@@ -84,3 +86,14 @@ async def shown(app: LabApp, pilot: Pilot[None], snapshot: Snapshot) -> None:
     """Waits until the app shows `snapshot`; the test's own timeout is the deadline."""
     while app.view.snapshot is not snapshot:
         await pilot.pause()
+
+
+@asynccontextmanager
+async def playing(snapshot: Snapshot) -> AsyncIterator[tuple[NotingApp, Pilot[None]]]:
+    """A screen of 120 columns that shows `snapshot`, with something to drill into."""
+    observer = Playing(snapshot)
+    app = app_on(observer, open_details=all_sources())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await observer.ended.wait()
+        await pilot.pause()
+        yield app, pilot

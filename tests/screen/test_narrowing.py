@@ -1,29 +1,16 @@
 """The whole screen narrowed to one model, and widened again."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import pytest
 from textual.pilot import Pilot
 
-from lab.observe.snapshot import Snapshot
 from lab.screen.screens.drift_screen import DriftScreen
 from lab.screen.widgets.keybar import KeyBar
 from lab.screen.widgets.titlebar import TitleBar
 from tests.screen import snapshots
-from tests.screen.detail_sources import all_sources
-from tests.screen.fakes import NotingApp, Playing, app_on
+from tests.screen.fakes import NotingApp, playing
 from tests.screen.test_screens import picture, settle
-
-
-@asynccontextmanager
-async def shown(snapshot: Snapshot = snapshots.MANY) -> AsyncIterator[tuple[NotingApp, Pilot[None]]]:
-    observer = Playing(snapshot)
-    app = app_on(observer, open_details=all_sources())
-    async with app.run_test(size=(120, 40)) as pilot:
-        await observer.ended.wait()
-        await pilot.pause()
-        yield app, pilot
 
 
 def keys_of(app: NotingApp, part: str) -> list[str]:
@@ -32,7 +19,7 @@ def keys_of(app: NotingApp, part: str) -> list[str]:
 
 
 async def test_a_key_narrows_the_screen_to_the_model_of_the_row_and_widens_it_again() -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.MANY) as (app, pilot):
         await pilot.press("2", "j", "j", "M")
         await pilot.pause()
         assert app.view.model == "house-prices"
@@ -46,7 +33,7 @@ async def test_a_key_narrows_the_screen_to_the_model_of_the_row_and_widens_it_ag
 
 @pytest.mark.parametrize("keys", [["escape"], ["slash", "x", "enter", "escape", "escape"]], ids=["plain", "filtered"])
 async def test_escape_widens_after_it_ended_a_filter(keys: list[str]) -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.MANY) as (app, pilot):
         await pilot.press("3", "M")
         await pilot.pause()
         assert app.view.model == "CreditRiskModel"
@@ -58,14 +45,14 @@ async def test_escape_widens_after_it_ended_a_filter(keys: list[str]) -> None:
 
 
 async def test_opening_a_models_heading_narrows_to_it() -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.MANY) as (app, pilot):
         await pilot.press("3", "enter")
         await pilot.pause()
         assert app.view.model == "CreditRiskModel"
 
 
 async def test_a_heading_is_no_version_to_decide_on() -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.MANY) as (app, pilot):
         await pilot.press("3", "a")
         await pilot.pause()
         assert app.screen is app.main_screen
@@ -73,7 +60,7 @@ async def test_a_heading_is_no_version_to_decide_on() -> None:
 
 
 async def test_the_palette_offers_every_model_and_the_way_back() -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.MANY) as (app, pilot):
         titles = [command.title for command in app.get_system_commands(app.screen)]
         assert [title for title in titles if title.startswith("Only model")] == [
             "Only model CreditRiskModel",
@@ -88,7 +75,7 @@ async def test_the_palette_offers_every_model_and_the_way_back() -> None:
 
 
 async def test_drift_opens_for_the_model_of_the_row() -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.MANY) as (app, pilot):
         await pilot.press("5", "j", "enter")
         await pilot.pause()
         assert isinstance(app.screen, DriftScreen)
@@ -96,7 +83,7 @@ async def test_drift_opens_for_the_model_of_the_row() -> None:
 
 
 async def test_a_lab_with_one_model_offers_nothing_of_it() -> None:
-    async with shown(snapshots.HEALTHY) as (app, pilot):
+    async with playing(snapshots.HEALTHY) as (app, pilot):
         await pilot.press("3", "M")
         await pilot.pause()
         assert app.view.model == ""

@@ -1,27 +1,10 @@
 """The strip under the header: a key goes through what needs a person, a click opens it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-from textual.pilot import Pilot
-
-from lab.observe.snapshot import Snapshot
 from lab.screen.screens.service_screen import ServiceScreen
 from lab.screen.widgets.needs_strip import NeedsStrip
 from tests.screen import snapshots
-from tests.screen.detail_sources import all_sources
-from tests.screen.fakes import NotingApp, Playing, app_on
+from tests.screen.fakes import NotingApp, playing
 from tests.views.test_needs import CALM
-
-
-@asynccontextmanager
-async def shown(snapshot: Snapshot = snapshots.DRIFTED) -> AsyncIterator[tuple[NotingApp, Pilot[None]]]:
-    observer = Playing(snapshot)
-    app = app_on(observer, open_details=all_sources())
-    async with app.run_test(size=(120, 40)) as pilot:
-        await observer.ended.wait()
-        await pilot.pause()
-        yield app, pilot
 
 
 def place(app: NotingApp) -> tuple[str, str | None]:
@@ -32,7 +15,7 @@ def place(app: NotingApp) -> tuple[str, str | None]:
 
 
 async def test_a_key_goes_through_what_needs_a_person_and_begins_again() -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.DRIFTED) as (app, pilot):
         seen = []
         for _ in range(6):
             await pilot.press("exclamation_mark")
@@ -44,14 +27,14 @@ async def test_a_key_goes_through_what_needs_a_person_and_begins_again() -> None
 
 
 async def test_a_row_that_a_filter_hides_is_shown_again() -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.DRIFTED) as (app, pilot):
         await pilot.press("1", "slash", *"grafana", "enter")
         await pilot.press("exclamation_mark")
         assert place(app) == ("services", "mlflow")
 
 
 async def test_a_click_opens_what_it_is_about() -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.DRIFTED) as (app, pilot):
         await pilot.click(NeedsStrip, offset=(18, 0))
         await pilot.pause()
         assert isinstance(app.screen, ServiceScreen)
@@ -59,14 +42,14 @@ async def test_a_click_opens_what_it_is_about() -> None:
 
 
 async def test_where_nothing_needs_anybody_there_is_no_strip() -> None:
-    async with shown(CALM) as (app, pilot):
+    async with playing(CALM) as (app, pilot):
         assert not app.screen.query_one(NeedsStrip).display
         await pilot.press("exclamation_mark")
         assert any("Nothing needs you" in note.message for note in app._notifications)
 
 
 async def test_what_is_marked_stays_marked_when_something_else_comes_or_goes() -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.DRIFTED) as (app, pilot):
         strip = app.screen.query_one(NeedsStrip)
         await pilot.press("exclamation_mark", "exclamation_mark")
         strip.show(strip._needs[1:], "!")

@@ -181,8 +181,9 @@ def test_a_key_that_needs_a_passphrase_nobody_can_type_says_so(tmp_path: Path, m
     for name in ("SSH_AUTH_SOCK", "DISPLAY", "SSH_ASKPASS"):
         monkeypatch.delenv(name, raising=False)
     key = make_key(tmp_path, "ed25519", passphrase="correct horse")
-    with pytest.raises(SignatureInvalid, match="ssh-keygen didn't sign"):
+    with pytest.raises(SignatureInvalid, match="ssh-keygen didn't sign") as caught:
         ssh.sign(MESSAGE, key)
+    assert "Unlock the key" in caught.value.remedy
 
 
 def test_a_key_is_chosen_or_found_among_the_usual_ones(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from lab.governance.ledger import Entry, Status
-from lab.governance.ledger.writer import Ledger, now_utc
+from lab.governance.ledger.entry import utc_text
+from lab.governance.ledger.writer import Ledger
 from lab.services.s3 import S3, AuditStore
 
 
@@ -49,7 +50,7 @@ def main(name: str, count: str, file: str, journal: str = "") -> None:
     with done.open("a", encoding="utf-8") as acknowledged:
         for number in range(begin, int(count)):
             details = {"writer": name, "number": number, "pid": os.getpid(), "ns": str(time.time_ns())}
-            entry = Entry("append", Status.SUCCESS, name, "ml-engineer", "dev", now_utc(), details=details)
+            entry = Entry("append", Status.SUCCESS, name, "ml-engineer", "dev", utc_text(), details=details)
             sealed = ledger.append_or_keep(entry) if journal else ledger.append(entry, deadline_s=120)
             acknowledged.write(f"{number} {sealed.seq} {sealed.hash}\n" if sealed else f"{number} kept\n")
             acknowledged.flush()

@@ -17,7 +17,8 @@ from lab.governance.cases.model_smoke_test import SmokeTest
 from lab.governance.cases.signing import Signing
 from lab.governance.cases.trail import TrailReader
 from lab.governance.ledger import Entry, Status, parse
-from lab.governance.ledger.writer import Ledger, now_utc
+from lab.governance.ledger.entry import utc_text
+from lab.governance.ledger.writer import Ledger
 from lab.governance.rules.approval_states import ALIASES
 from lab.governance.rules.criteria import Criteria
 from lab.governance.rules.history import History, Record
@@ -135,7 +136,7 @@ class GovernedLab:
     def append(self, action: str, status: Status, owner: str = OWNER, **fields: Any) -> Entry:
         """An entry as whoever may write to the bucket can make it."""
         place = fields.pop("environment", "dev")
-        entry = Entry(action, status, owner, fields.pop("role", "data-scientist"), place, now_utc(), **fields)
+        entry = Entry(action, status, owner, fields.pop("role", "data-scientist"), place, utc_text(), **fields)
         return self.ledger.append(entry)
 
     def copy(self, entry: Entry, **changes: Any) -> Entry:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
+
 from lab.base.catalogue import ProcessFact, Service
 from lab.base.errors import LabError
 from lab.observe.observer import Observer, first_snapshot
@@ -47,6 +49,10 @@ class ObservedLab:
         clocks = Clocks(lambda: self.now, lambda: self.now)
         self.observer = Observer(self.config, self.runtime, self.services.transport, clocks, deadline_s, patience_s)
         self.snapshot = first_snapshot(self.config, "native", self.now)
+
+    def fail(self, service: Service) -> None:
+        """From now on the service answers that it is broken."""
+        self.services.broken[service] = lambda _request: httpx.Response(500, text="broken")
 
     async def tick(self, seconds: float = 0.0) -> Snapshot:
         """The snapshot that is complete so many seconds later."""

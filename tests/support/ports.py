@@ -1,9 +1,11 @@
 """Port offsets for tests: no two of them share a port, and two test runs never get the same one."""
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
+from pathlib import Path
 
 from lab.base.catalogue import LOOPBACK, ports_at
 from lab.operations.doctor.doctor_ports import is_taken
@@ -14,6 +16,18 @@ _HIGHEST = 32_000
 _CLAIM = 9_019
 # For labs that are never started: below what clients are given, one of which could even connect to itself.
 NEVER_STARTED = 12_000
+
+
+def never_started(folder: Path) -> dict[str, str]:
+    """The environment of a lab that was never started, on ports of its own."""
+    own = {
+        "LAB_NAME": "nowhere",
+        "LAB_HOME": str(folder / "home"),
+        "LAB_ENV_FILE": str(folder / ".env"),
+        "PORT_OFFSET": str(NEVER_STARTED),
+        "RUNTIME": "native",
+    }
+    return {k: v for k, v in os.environ.items() if k not in {"ENVIRONMENT", "RUN_ROLE"}} | own
 
 
 @cache

@@ -206,7 +206,10 @@ class Registrar:
             with held(path.with_name(path.name + ".lock"), _LOCK_S):
                 _replace(path, text)
         except OSError as err:
-            raise LabError(f"The change is audited, but {path} can't be written: {err.strerror}.") from None
+            raise LabError(
+                f"The change is in the audit trail, but {path} can't be written: {err.strerror}.",
+                "Make it writable, then type `invoke identity-add` for a key that may sign already: that writes it.",
+            ) from None
         return path
 
 

@@ -8,8 +8,9 @@ from lab.base.names import all_storable
 from lab.base.source_code import code_version
 from lab.config import LabConfig
 from lab.governance.ledger import Entry, EntryStore, Status, Verification, find_head, key_of, parse
+from lab.governance.ledger.entry import utc_text
 from lab.governance.ledger.published_heads import PublishedHeads
-from lab.governance.ledger.writer import Ledger, now_utc, verify_trail
+from lab.governance.ledger.writer import Ledger, verify_trail
 from lab.governance.rules.history import Fold, History
 from lab.governance.rules.policy import Actor, Claim
 from lab.governance.rules.policy_file import hash_in_force
@@ -94,7 +95,7 @@ def entry_by_claim(
         owner=claim.owner,
         role=claim.role,
         environment=claim.environment,
-        time=now_utc(),
+        time=utc_text(),
         model_version=model_version,
         policy_hash=hash_in_force(config.policy, config.governance),
         code_version=code_version(config.root),

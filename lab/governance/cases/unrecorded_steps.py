@@ -46,7 +46,7 @@ def how(run: Run, step: Step, found: Iterable[RunEvent]) -> tuple[str, str]:
 
 
 async def broken_off(dagster: Dagster, run_ids: tuple[str, ...] = ()) -> list[Run]:
-    """The runs, or those of `run_ids`, that failed or were cancelled, with their steps. Raises ServiceUnavailable."""
+    """The runs, or those of `run_ids`, that failed or were canceled, with their steps. Raises ServiceUnavailable."""
     found: list[Run] = []
     cursor: str | None = None
     while True:

@@ -60,7 +60,10 @@ def _remove(s3: Any, name: str) -> None:
         s3.delete_bucket(Bucket=name)
     except ClientError as err:
         if err.response["Error"]["Code"] != "NoSuchBucket":
-            raise LabError(f"The temporary bucket {name} can't be removed: {err}.") from None
+            raise LabError(
+                f"The temporary bucket {name} can't be removed: {err}.",
+                "Type `invoke verify-governance` again, which tries anew, or `invoke logs object-store`.",
+            ) from None
 
 
 ADMIN, OFFICER, ENGINEER, ANALYST = (f"{name}@probe" for name in ("admin", "officer", "engineer", "analyst"))

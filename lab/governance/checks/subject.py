@@ -132,7 +132,8 @@ class Probe:
             if not outcome.succeeded:
                 closed = [f"{gate.name}: {gate.detail}" for gate in outcome.gates if not gate.passed]
                 raise LabError(
-                    f"Version {record.name} of {record.model}, a probe's, can't be archived: {'; '.join(closed)}."
+                    f"Version {record.name} of {record.model}, a probe's, can't be archived: {'; '.join(closed)}.",
+                    "Mend that, then type `invoke verify-governance` again: it puts them away.",
                 )
         self._trained = None
         return [record.name for record in left]
@@ -188,7 +189,9 @@ class Probe:
         # Its steps are asked for at the end only: Dagster reads every event of the run for them.
         while not (status := await self._clients.dagster.run_status(run_id)).finished:
             if (waited_s := time.monotonic() - began) > deadline_s:
-                raise RunFailed(f"Run {run_id} is still {status} after {deadline_s:.0f} s.")
+                raise RunFailed(
+                    f"Run {run_id} is still {status} after {deadline_s:.0f} s.", "Type `invoke logs dagster-daemon`."
+                )
             await asyncio.sleep(pause_s(waited_s))
         return await self._clients.dagster.run(run_id)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from lab.base.errors import LabError, LedgerError, ServiceUnavailable
 from lab.governance.ledger import GENESIS, Entry, EntryStore, find_head, is_sound, key_of, parse, seal
-from lab.governance.ledger.entry import utc_text as now_utc
 from lab.governance.ledger.journal import Journal
 from lab.governance.ledger.published_heads import PublishedHeads
 from lab.governance.ledger.reader import Trail, entries_of_run, export_line, stored_entries, verify_trail
@@ -19,7 +18,6 @@ __all__ = [
     "Unacknowledged",
     "entries_of_run",
     "export_line",
-    "now_utc",
     "stored_entries",
     "verify_trail",
 ]
@@ -114,7 +112,10 @@ class Ledger:
                 return self._made(sealed)
             tried = None
             if self._clock() > end:
-                raise LedgerError(f"No number for an audit entry in {deadline_s:.0f} s: too many writers at once.")
+                raise LedgerError(
+                    f"No number for an audit entry in {deadline_s:.0f} s: too many writers at once.",
+                    "Try again when fewer runs and commands write to this trail.",
+                )
             self._pause(random.uniform(0, 0.02))
 
     def _create(self, sealed: Entry) -> bool:

@@ -34,6 +34,7 @@ _PROTECTED_NAMES: Mapping[str, str] = {
     "aws_cloudwatch_log_group.heads": "copies of heads lie in it",
 }
 _GREATEST = 2**53 - 1
+_REMEDY = "Make the plan anew: `invoke deploy --env ENV --plan`."
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def read_plan(shown: bytes) -> Plan:
         protected = sum(bool(_reason(one)) and one["change"]["before"] is not None for one in resources)
         return Plan(tuple(_changes(resources)), drift, found, protected)
     except (KeyError, TypeError, AttributeError) as err:
-        raise LedgerError(f"Terraform shows a plan of another form than is known: {err!r}.") from None
+        raise LedgerError(f"Terraform shows a plan of another form than is known: {err!r}.", _REMEDY) from None
 
 
 def plan_hash(plan: bytes, shown: bytes, facts: Mapping[str, str]) -> str:
@@ -95,9 +96,9 @@ def _loaded(shown: bytes) -> dict[str, Any]:
     try:
         raw = json.loads(shown, parse_float=str, parse_int=_integer)
     except (ValueError, RecursionError) as err:
-        raise LedgerError(f"Terraform doesn't show the plan as JSON: {err}.") from None
+        raise LedgerError(f"Terraform doesn't show the plan as JSON: {err}.", _REMEDY) from None
     if not isinstance(raw, dict) or "format_version" not in raw:
-        raise LedgerError("Terraform shows no plan.")
+        raise LedgerError("Terraform shows no plan.", _REMEDY)
     return raw
 
 

@@ -22,6 +22,7 @@ KEY_TYPES = (
 )
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 16384
 _MAX_EXPONENT_BITS = 64
+_COPY_IT = "Copy the whole line of the .pub file again."
 # Bytes of a coordinate by curve.
 _CURVES = {"nistp256": 32, "nistp384": 48, "nistp521": 66}
 _ED25519_P = 2**255 - 19
@@ -87,10 +88,10 @@ def parse_public_key(text: str) -> PublicKey:
     try:
         raw = base64.b64decode(words[1], validate=True)
     except binascii.Error:
-        raise UsageError("The SSH public key is damaged: it isn't base64.") from None
+        raise UsageError("The SSH public key is damaged: it isn't base64.", _COPY_IT) from None
     length = int.from_bytes(raw[:4], "big")
     if raw[4 : 4 + length].decode("ascii", errors="replace") != words[0]:
-        raise UsageError(f"The SSH public key is damaged: it says {words[0]} and holds something else.")
+        raise UsageError(f"The SSH public key is damaged: it says {words[0]} and holds something else.", _COPY_IT)
     _read(raw)
     return PublicKey(words[0], base64.b64encode(raw).decode())
 
@@ -115,7 +116,9 @@ def _read(raw: bytes) -> _Numbers:
             raise ValueError
         return _Numbers((curve.decode(), _sized(point, 1 + 2 * size)), _packed(fields))
     except (ValueError, KeyError):
-        raise UsageError(f"The SSH public key is damaged: it holds no numbers of a key of type {kind}.") from None
+        raise UsageError(
+            f"The SSH public key is damaged: it holds no numbers of a key of type {kind}.", _COPY_IT
+        ) from None
 
 
 def _fields(raw: bytes) -> list[bytes]:
@@ -123,7 +126,7 @@ def _fields(raw: bytes) -> list[bytes]:
     while place < len(raw):
         end = place + 4 + int.from_bytes(raw[place : place + 4], "big")
         if place + 4 > len(raw) or end > len(raw):
-            raise UsageError("The SSH public key is damaged: it is cut off.")
+            raise UsageError("The SSH public key is damaged: it is cut off.", _COPY_IT)
         found.append(raw[place + 4 : end])
         place = end
     return found

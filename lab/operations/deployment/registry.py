@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.base.errors import LabError
-from lab.base.progress import Progress, Report
+from lab.base.progress import Progress, Report, watched
 from lab.base.source_code import code_version
 from lab.operations.deployment.aws_account import Account, understood
 from lab.runtime.compose.engine import engine
@@ -81,9 +81,6 @@ class Registry:
             raise LabError(f"{pushed} can't be pushed: {problem}.", "Try again.")
 
     def _built(self, client: "DockerClient", image: str, image_tag: str, source: Path, report: Report) -> str:
-        def watch(subject: str, state: str, detail: str, seconds: float | None) -> None:
-            report(Progress(subject, state, detail, seconds))
-
         if image not in OURS:
             report(Progress(image, "starting", f"pulling {COLLECTOR}"))
             client.images.pull(COLLECTOR)
@@ -94,7 +91,7 @@ class Registry:
         dockerfile = source / "stack" / "images" / image / "Dockerfile"
         labels = {REVISION_LABEL: image_tag}
         recipe = Recipe(image, dockerfile, source, arguments, lab_label=False, labels=labels)
-        build_image(recipe, image_tag, client, watch)
+        build_image(recipe, image_tag, client, watched(report))
         return tag(image, image_tag)
 
     def _name(self, image: str) -> str:

@@ -103,4 +103,7 @@ def _git(root: Path, *arguments: str) -> bytes:
         raise LabError("There is no git here.", "Install git.") from None
     except subprocess.SubprocessError as err:
         said = getattr(err, "stderr", b"") or str(err).encode()
-        raise LabError(f"git {arguments[0]} failed: {said.decode(errors='replace').strip()[:300]}.") from None
+        raise LabError(
+            f"git {arguments[0]} failed: {said.decode(errors='replace').strip()[:300]}.",
+            "Type this in a clone of the project that has a commit.",
+        ) from None

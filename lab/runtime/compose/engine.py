@@ -228,7 +228,9 @@ class Compose:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise LabError(f"`docker compose {arguments[0]}` wasn't done after {deadline_s:.0f} s.") from None
+            raise LabError(
+                f"`docker compose {arguments[0]}` wasn't done after {deadline_s:.0f} s.", "Type `invoke doctor`."
+            ) from None
         if done.returncode:
             said = "\n".join(f"    {line}" for line in done.stdout.strip().splitlines()[-15:])
             raise LabError(f"`docker compose {arguments[0]}` failed:\n{said}", "Type `invoke doctor`.")
@@ -254,7 +256,10 @@ class Compose:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise LabError(f"The container {service} gave no answer within {deadline_s:.0f} s.") from None
+            raise LabError(
+                f"The container {service} gave no answer within {deadline_s:.0f} s.",
+                f"Type `invoke logs {service}`, or try again when the machine is less busy.",
+            ) from None
         if done.returncode:
             said = " ".join(done.stderr.split())[-300:]
             raise LabError(f"The container {service} can't be asked: {said}", "Type `invoke up`.")

@@ -18,6 +18,7 @@ _LOG_SIZE = "10MB"
 NEEDED_FILES = 1024
 # It answers from memory; only a machine that is very busy makes this take seconds.
 _ANSWER_S = 15.0
+_TRY_AGAIN = "Type `invoke down`, then `invoke up`."
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,11 @@ class Supervisor:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise StartupFailed(f"supervisord didn't start within {deadline_s:g} s.") from None
+            raise StartupFailed(f"supervisord didn't start within {deadline_s:g} s.", _TRY_AGAIN) from None
         if done.returncode:
-            raise StartupFailed(f"supervisord didn't start: {done.stdout.strip()}")
-        wait_until(self.alive, deadline_s, lambda: StartupFailed("supervisord doesn't answer on its socket."))
+            raise StartupFailed(f"supervisord didn't start: {done.stdout.strip()}", "Type `invoke doctor`.")
+        silent = StartupFailed("supervisord doesn't answer on its socket.", _TRY_AGAIN)
+        wait_until(self.alive, deadline_s, lambda: silent)
 
     def reload(self) -> tuple[list[str], list[str]]:
         """Reads the configuration again; programs that changed or went are stopped and replaced.
@@ -164,7 +166,9 @@ class Supervisor:
 
         def message() -> LabError:
             left = [name for name in names if not self._is_stopped(name)]
-            return LabError(f"These didn't stop in {deadline_s:.0f} s: {', '.join(left)}.")
+            return LabError(
+                f"These didn't stop in {deadline_s:.0f} s: {', '.join(left)}.", "Try again, or type `invoke down`."
+            )
 
         wait_until(lambda: all(self._is_stopped(name) for name in names), deadline_s, message, interval_s=0.05)
 
@@ -190,11 +194,9 @@ class Supervisor:
         except xmlrpc.client.Fault as fault:
             if fault.faultString.partition(":")[0] in tolerate:
                 return None
-            raise LabError(f"supervisord refused {method}{arguments}: {fault.faultString}") from None
+            raise LabError(f"supervisord refused {method}{arguments}: {fault.faultString}", _TRY_AGAIN) from None
         except TimeoutError:
-            raise SupervisorHangs(
-                f"supervisord doesn't answer: not within {self._answer_s:g} s.", "Type `invoke down`, then `invoke up`."
-            ) from None
+            raise SupervisorHangs(f"supervisord doesn't answer: not within {self._answer_s:g} s.", _TRY_AGAIN) from None
         except (OSError, xmlrpc.client.Error, ValueError) as err:
             raise ServiceUnavailable(f"supervisord doesn't answer: {err}", "Type `invoke up`.") from None
         finally:

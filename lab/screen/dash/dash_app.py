@@ -69,7 +69,6 @@ class DashApp(App[None]):
 
     def action_help(self) -> None:
         """The keys that work here."""
-        from lab.screen.screens.help_screen import HelpScreen, groups_for
+        from lab.screen.screens.help_screen import open_help
 
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(*groups_for(self.screen)))
+        open_help(self)

@@ -1,9 +1,9 @@
 """The keys that work where the focus is, read off the bindings, so that help can't drift from what the keys do."""
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.dom import DOMNode
@@ -81,6 +81,12 @@ def _group(title: str, keys: Keys, room: int) -> list[Line]:
 
 
 Entry = tuple[str, str]
+
+
+def open_help(app: "App[Any]") -> None:
+    """The keys of the place where the focus is, unless they are shown already."""
+    if not isinstance(app.screen, HelpScreen):
+        app.push_screen(HelpScreen(*groups_for(app.screen)))
 
 
 def groups_for(screen: Screen[object]) -> tuple[str, list[tuple[str, list[Entry]]]]:

@@ -159,7 +159,7 @@ def result_of(state: JobState, messages: Sequence[Any], timeout_s: int = 0) -> R
 def _described(jobs: Jobs, job_id: str) -> JobState:
     found = jobs.describe_jobs(jobs=[job_id])["jobs"]
     if not found:
-        raise ServiceUnavailable(f"AWS Batch doesn't know the job {job_id}.")
+        raise ServiceUnavailable(f"AWS Batch doesn't know the job {job_id}.", "Train again.")
     return JobState.read(found[0])
 
 

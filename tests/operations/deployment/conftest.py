@@ -1,12 +1,13 @@
 """A shell without AWS settings of its own, AWS played, and a project of one commit."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from moto import mock_aws
+
+from tests.support.project import git
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +32,7 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "code.py").write_text("1")
-    _git(folder, "init", "--quiet")
-    _git(folder, "add", "--all")
-    _git(folder, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "one")
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "one")
     return folder
-
-
-def _git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)

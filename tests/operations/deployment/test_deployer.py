@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +20,10 @@ from lab.operations.deployment.saved_plan import Workplace
 from lab.operations.deployment.source import Target
 from lab.operations.deployment.terraform import SECRET
 from tests.support.governed_lab import OFFICER, GovernedLab, MemoryStore
+from tests.support.project import git
 
 # The one account that the emulator has by itself.
 OWN = Target(Environment.DEV, "123456789012", "eu-west-1", "state")
-
-
-def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -146,7 +142,7 @@ def furnish(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (folder / "main.tf").write_text(f'region = "{OWN.region}"\nallowed_account_ids = ["{OWN.account}"]\n')
     (folder / "backend.hcl").write_text('bucket = "state"\n')
     git(project, "add", "--all")
-    git(project, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "two")
+    git(project, "commit", "--quiet", "--message", "two")
     s3, ecr = (boto3.client(name, region_name=OWN.region) for name in ("s3", "ecr"))
     s3.create_bucket(Bucket="state", CreateBucketConfiguration={"LocationConstraint": OWN.region})
     manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'

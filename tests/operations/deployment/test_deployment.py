@@ -1,6 +1,5 @@
 """What a deployment refuses before Terraform is asked for anything, and how Terraform is run."""
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +15,6 @@ from tests.support.lab import ROOT
 
 # The one account that the emulator has by itself.
 OWN = Target(Environment.DEV, "123456789012", "eu-west-1", "state")
-
-
-def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
 def test_a_commit_is_exported_as_it_is(project: Path, tmp_path: Path) -> None:

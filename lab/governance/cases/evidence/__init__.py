@@ -223,7 +223,10 @@ class Collector:
         try:
             return self._config.policy_path.read_text(encoding="utf-8")
         except OSError as err:
-            raise LabError(f"Can't read the policy {self._config.policy_path}: {err.strerror}.") from None
+            raise LabError(
+                f"Can't read the policy {self._config.policy_path}: {err.strerror}.",
+                "Make it readable, or set POLICY_PATH.",
+            ) from None
 
 
 def fairness_sentences(body: bytes) -> tuple[str, ...]:
