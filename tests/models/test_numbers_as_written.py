@@ -43,6 +43,44 @@ def test_one_column_that_leaves_no_doubt(
     assert said.startswith(f"amount: {says}")
 
 
+@pytest.mark.parametrize(
+    ("delimiter", "written", "read", "says"),
+    [
+        (
+            ",",
+            ["€3,012.50", "-€12.00", "€ 7", "€1,000,000"],
+            ["3012.50", "-12.00", "7", "1000000"],
+            "€ left out; commas",
+        ),
+        (",", ["12.0%", "0.5 %", "-3%", "n/a"], ["12.0", "0.5", "-3", ""], "% left out; 'n/a' is a missing"),
+        (";", ["1.234,50 €", "7 €", "0,5€", "12 €"], ["1234.50", "7", "0.5", "12"], "€ left out; points"),
+        (",", ["$5", "$-6", "$7", "$8"], ["5", "-6", "7", "8"], "$ left out"),
+    ],
+)
+def test_a_sign_that_all_numbers_have_is_left_out(
+    tmp_path: Path, delimiter: str, written: list[str], read: list[str], says: str
+) -> None:
+    found, cells = taken(tmp_path, delimiter, amount=written, other=["a", "b", "c", "d"])
+    assert cells["amount"] == read
+    assert any(text.startswith(f"amount: the sign {says}") for text in found.changes), found.changes
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["€5", "$6", "€7"],
+        ["5%", "6", "7%"],
+        ["€5", "n.a. €", "€7"],
+        ["1€5", "2€6", "3€7"],
+        ["€", "€", "€"],
+        ["€5€6"] * 3,
+    ],
+)
+def test_signs_that_differ_or_make_no_numbers_stay(tmp_path: Path, written: list[str]) -> None:
+    _, cells = taken(tmp_path, ",", amount=written, other=["a", "b", "c"])
+    assert cells["amount"] == written
+
+
 def test_another_column_tells_what_three_digits_behind_a_point_are(tmp_path: Path) -> None:
     found, cells = taken(tmp_path, ";", euro=EURO, cents=CENTS, count=["1", "20", "300", "4000"])
     assert cells["euro"] == ["981", "22742", "576", "1569"]

@@ -98,12 +98,13 @@ def test_a_day_that_never_comes_is_a_day(proposed: Propose) -> None:
 
 def test_numbers_with_a_unit_are_told(proposed: Propose) -> None:
     frame = datasets.churn()
-    frame["price"] = [f"€ {number:,.2f}" for number in np.arange(len(frame)) * 37.5]
+    frame["price"] = [f"{'€$'[number % 2]} {number * 37.5:,.2f}" for number in range(len(frame))]
     frame["share"] = [f"{number} %" for number in np.arange(len(frame)) / 8]
     frame["plate"] = [f"K-{number}" for number in np.arange(len(frame)) // 2]
     made = proposed(frame, "left")
     assert "numbers with a unit, '€ 0.00' for instance" in says(made, "price")
-    assert "numbers with a unit" in says(made, "share")
+    assert contract_of(made).columns["share"].type == "number"
+    assert "share: the sign % left out" in made.changes
     assert "numbers with a unit" not in says(made, "plate")
 
 

@@ -102,7 +102,7 @@ def _useless(seen: Seen) -> str:
     if not seen.unique or seen.dates or (seen.numbers and not seen.whole):
         return ""
     counted = seen.numbers and seen.high - seen.low + 1 == seen.there
-    codes = not seen.numbers and seen.words <= 1.05 * min(seen.there, 200) and seen.there > _LABELS
+    codes = not seen.numbers and seen.words <= 1.05 * min(seen.there, 200) and seen.there > _LABELS and not _units(seen)
     if counted or codes or by_name:
         return f"an id: every cell is another{', as its name says' if by_name else ''}"
     return ""
@@ -136,10 +136,15 @@ def _alike(seen: Seen) -> list[str]:
     return [f"labels that differ by spaces or case alone: {', '.join(map(repr, same[:4]))}"] if same else []
 
 
+def _units(seen: Seen) -> bool:
+    """Whether every text is a number with a sign before or behind it."""
+    return bool(seen.texts) and all(map(_WITH_UNIT.fullmatch, seen.texts))
+
+
 def _nearly_numbers(seen: Seen) -> list[str]:
     """Of a column of text: what keeps it from being numbers, where most of it is."""
     odd = [text for text in seen.texts if not _NUMBER.fullmatch(text)]
-    if seen.texts and all(map(_WITH_UNIT.fullmatch, seen.texts)):
+    if _units(seen):
         return [f"numbers with a unit, {odd[0]!r} for instance: write them without it, or they stay text"]
     if not odd and seen.texts:
         return ["digits all through, too many for a number or with a zero before them, so they are taken for a code"]

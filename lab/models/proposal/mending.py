@@ -44,6 +44,8 @@ _THOUSANDS = (
     *(Style(decimal, "[ \u00a0\u202f]", "spaces between thousands left out") for decimal in ".,"),
 )
 _STYLES = (_POINTS, _COMMAS, *_THOUSANDS)
+# Signs that stand before or behind each number of a column: of money, of shares and of angles or warmth.
+_UNITS = "$€£¥₹₽₩₺₫₴₪฿₦₱¢%‰°"
 _COMPACT = "%Y%m%d"
 _DAYS = {
     "%d.%m.%Y": r"\d{1,2}\.\d{1,2}\.\d{4}",
@@ -68,6 +70,8 @@ class Cells:
 
     marks: set[str] = field(default_factory=set)
     there: bool = False
+    # The sign that every cell has, as the first one has it.
+    unit: str = ""
     styles: list[Style] = field(default_factory=lambda: list(_STYLES))
     iso: bool = True
     forms: list[str] = field(default_factory=lambda: list(_DATES))
@@ -108,7 +112,14 @@ class Cells:
         known = pc.utf8_trim_whitespace(texts.filter(pc.invert(missing)))
         if not len(known):
             return
+        if not self.there:
+            self.unit = _unit_of(known[0].as_py())
         self.there = True
+        if self.unit:
+            # Nothing but numbers has one; a cell without it is none of these.
+            self.iso, self.forms = False, []
+            self.styles = self.styles if _all(known, re.escape(self.unit)) else []
+            known = _bare(known, self.unit)
         self.styles = [one for one in self.styles if _all(known, _PLAIN if one == _POINTS else one.pattern)]
         self.forms = [form for form in self.forms if _all(known, _DATES[form]) and _fits(known, form)]
         self.iso = self.iso and not self.numbers and days_of(known.to_pandas()) is not None
@@ -122,6 +133,7 @@ class Mend:
     marks: tuple[str, ...] = ()
     form: str = ""
     style: Style | None = None
+    unit: str = ""
 
     def __call__(self, cells: "pa.Array") -> "pa.Array":
         import pandas as pd
@@ -130,6 +142,8 @@ class Mend:
 
         if self.marks:
             cells = pc.if_else(pc.is_in(cells, value_set=pa.array(self.marks, pa.string())), None, cells)
+        if self.unit:
+            cells = _bare(pc.utf8_trim_whitespace(cells), self.unit)
         if self.style:
             cells = pc.utf8_trim_whitespace(cells)
             if self.style.between:
@@ -169,6 +183,18 @@ def _write(plain: Path, target: Path, header: Sequence[str], mends: Sequence[Men
             writer.writerows(zip(*columns, strict=True))
 
 
+def _unit_of(text: str) -> str:
+    return next((sign for sign in (*text[-1:], *text.lstrip("+-")[:1]) if sign in _UNITS), "")
+
+
+def _bare(texts: "pa.Array", unit: str) -> "pa.Array":
+    """Without the sign before or behind a number; one in between stays, and makes it none."""
+    import pyarrow.compute as pc
+
+    sign = re.escape(unit)
+    return pc.replace_substring_regex(texts, f"^([-+]?){sign}\\s*|\\s*{sign}$", "\\1")
+
+
 def _missing(texts: "pa.Array") -> "pa.Array":
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -196,8 +222,10 @@ def _mend(cells: Cells, decimal: str, delimiter: str) -> Mend:
     # Two forms that disagree are none.
     form = cells.forms[0] if len(cells.forms) == 1 else ""
     style = cells.style(decimal, delimiter) if form != _COMPACT else None
-    if style:
-        return Mend("; ".join(filter(None, [style.says, missing])), marks, style=style)
+    if style or (cells.unit and cells.styles):
+        unit = f"the sign {cells.unit} left out" if cells.unit else ""
+        says = "; ".join(filter(None, [unit, style.says if style else "", missing]))
+        return Mend(says, marks, style=style, unit=cells.unit)
     if cells.numbers and form != _COMPACT:
         return Mend(missing, marks)
     if form:
