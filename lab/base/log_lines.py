@@ -98,9 +98,8 @@ def since(text: str, now: datetime) -> datetime:
     return moment if moment.tzinfo else moment.astimezone()
 
 
-def newer(lines: Iterable[str], start: datetime) -> Iterator[str]:
+def newer(lines: Iterable[str], start: datetime, now: datetime) -> Iterator[str]:
     """The lines from the first one written at `start` or later; a line without a time goes with the one before it."""
-    now = datetime.now(UTC)
     passing = False
     for line in lines:
         moment = written_at(line, now)

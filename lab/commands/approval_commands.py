@@ -277,11 +277,11 @@ def print_identities(known: Sequence["Known"]) -> None:
 
 def print_change(change: "Change") -> None:
     """What was added or removed, and where it stands."""
-    verb = "added" if change.operation == "add" else "removed"
+    seqs = ", ".join(str(entry.seq) for entry in change.entries)
+    verb = "removed" if change.operation != "add" else "added" if seqs else "there already:"
     for line in change.lines:
         printing.say(f"{verb} {line}")
-    seqs = ", ".join(str(entry.seq) for entry in change.entries)
-    printing.say(f"{change.path}; " + (f"audit entry {seqs}" if seqs else "it was there already"))
+    printing.say(f"{change.path}; " + (f"audit entry {seqs}" if seqs else "no new audit entry"))
     if any(entry.details.get("bootstrap") for entry in change.entries):
         printing.say("This first identity was taken on trust; from now on an identity must sign for every change.")
     printing.say("next: invoke identity-list shows who may sign")

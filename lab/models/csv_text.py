@@ -114,16 +114,16 @@ def _known(names: Iterable[str], columns: Sequence[str]) -> int:
 
 
 _CHUNK = 1 << 20
-READABLE, COLUMNS_RULE = "is_utf8_csv", "has_expected_columns"
+READABLE, COLUMNS_RULE, VALUES_RULE = "is_utf8_csv", "has_expected_columns", "has_valid_values"
 
 
 @dataclass(frozen=True)
 class Violation:
-    """One broken rule: the check it belongs to, where, how often, and one example."""
+    """One broken rule: the check it belongs to, where, what is wrong there, how often, and one example."""
 
     check: str
     column: str
-    rule: str
+    problem: str
     count: int
     example: str = ""
 
@@ -132,8 +132,10 @@ class Violation:
         example = f", for example {self.example}" if self.example else ""
         if self.check == READABLE and self.count == 1:
             # What a file is, it is once.
-            return f"{self.rule}{example}"
-        return f"{where}{self.rule} ({self.count}{example})"
+            return f"{self.problem}{example}"
+        if self.check == VALUES_RULE:
+            return f"{where}{self.problem} in {self.count:,} {'cell' if self.count == 1 else 'cells'}{example}"
+        return f"{where}{self.problem} ({self.count}{example})"
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,8 @@ def _rows(header: tuple[str, ...], records: Iterable[list[str]]) -> Iterator[Vio
     ragged = sum(times for length, times in lengths.items() if length != len(header))
     if ragged:
         odd = next(length for length in lengths if length != len(header))
-        rule = f"rows must have as many cells as the header, {len(header)}"
-        yield Violation(COLUMNS_RULE, "", rule, ragged, f"{odd} cells")
+        problem = f"rows don't have as many cells as the header, {len(header)}"
+        yield Violation(COLUMNS_RULE, "", problem, ragged, f"{odd} cells")
 
 
 def _appended(header: tuple[str, ...], rows: int, empties: Mapping[int, int]) -> int:
@@ -199,22 +201,22 @@ def _appended(header: tuple[str, ...], rows: int, empties: Mapping[int, int]) ->
 
 def _nameless(places: Sequence[int], columns: int) -> Violation:
     which = f"{', '.join(map(str, places[:5]))}{' and more' if len(places) > 5 else ''} of {columns}"
-    rule = f"columns have no name, number {which}: delete them, or the commas at the ends of all lines"
-    return Violation(COLUMNS_RULE, "", rule, len(places))
+    problem = f"columns have no name, number {which}: delete them, or the commas at the ends of all lines"
+    return Violation(COLUMNS_RULE, "", problem, len(places))
 
 
 def _header(header: tuple[str, ...], columns: Sequence[str]) -> Iterator[Violation]:
     if not header:
-        yield Violation(READABLE, "", "the file must begin with a header", 1)
+        yield Violation(READABLE, "", "the file doesn't begin with a header", 1)
         return
     nameless = [place for place, name in enumerate(header, 1) if not name.strip()]
     if nameless:
         yield _nameless(nameless, len(header))
         return
     if not {_plain(name) for name in header} & set(map(_plain, columns)):
-        rule = f"the first line has none of the {len(columns)} column names: it must be the header"
+        problem = f"the first line has none of the {len(columns)} column names: it must be the header"
         # Not a word of the file: whoever reaches Dagster names any that the lab may read, and sees this.
-        yield Violation(COLUMNS_RULE, "", rule, len(columns), columns[0])
+        yield Violation(COLUMNS_RULE, "", problem, len(columns), columns[0])
         return
     for name, times in Counter(header).items():
         if times > 1:
@@ -222,8 +224,8 @@ def _header(header: tuple[str, ...], columns: Sequence[str]) -> Iterator[Violati
     for name in columns:
         if name not in header:
             close = next((one for one in header if _plain(one) == _plain(name)), "")
-            rule = f"column is missing; write {close!r} so" if close else "column is missing"
-            yield Violation(COLUMNS_RULE, name, rule, 1)
+            problem = f"column is missing; write {close!r} so" if close else "column is missing"
+            yield Violation(COLUMNS_RULE, name, problem, 1)
 
 
 def _plain(name: str) -> str:
@@ -252,8 +254,8 @@ def _encoding(path: Path, columns: Sequence[str]) -> Violation | None:
     broken = broken or _undecodable(decoder, b"", lines, final=True)
     if broken:
         byte, line = broken
-        rule = f"the file is not UTF-8; if it is Windows-1252 or Latin-1, {conversion('cp1252')}"
-        return Violation(READABLE, "", rule, 1, f"byte 0x{byte:02x} in line {line}")
+        problem = f"the file is not UTF-8; if it is Windows-1252 or Latin-1, {conversion('cp1252')}"
+        return Violation(READABLE, "", problem, 1, f"byte 0x{byte:02x} in line {line}")
     return None
 
 

@@ -124,9 +124,23 @@ def _cautions(found: Comparison) -> list[str]:
         said.append("They are versions of different models: a metric of the same name may mean another thing.")
     if found.same_data is False:
         said.append("They were trained on different data: a difference may come from the data.")
+    said += _about_code(next(one for one in found.facts if one.name == "code_version"))
     said += [f"The MLflow run of {one.name} is gone: its parameters and metrics aren't known."
              for one in (found.a, found.b) if not one.run_known]  # fmt: skip
     return said
+
+
+def _about_code(code: TextPair) -> list[str]:
+    """A version carries one fingerprint of all sources (see `lab.base.source_code`), not one of its model's."""
+    if code.same or not (code.a and code.b):
+        return []
+    if _sources(code.a) == _sources(code.b) != "":
+        return ["They come from the same sources: only the commit or the lock file of the packages differs."]
+    return ["Their code differs, which covers the lab's sources and the folders of all models, not of this one only."]
+
+
+def _sources(code: str) -> str:
+    return next((part for part in code.split() if part.startswith("code:")), "")
 
 
 async def compare(mlflow: Mlflow, a: tuple[str, str], b: tuple[str, str]) -> Comparison:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lab.base.progress import unheard
 from lab.models.contract import MIN_PER_CLASS, MIN_ROWS, Contract
-from lab.models.csv_text import COLUMNS_RULE, READABLE, Violation, inspect
+from lab.models.csv_text import COLUMNS_RULE, READABLE, VALUES_RULE, Violation, inspect
 from lab.training.frames import frames
 from lab.training.schema import NUMBER, schema_of
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
 
-VALUES_RULE, SIZE_RULE = "has_valid_values", "has_enough_rows"
+SIZE_RULE = "has_enough_rows"
 # In the order they are applied: a data set that breaks one isn't asked the next.
 CHECKS = (READABLE, COLUMNS_RULE, VALUES_RULE, SIZE_RULE)
 _PIECE = 50_000
-_RULES = {"not_nullable": "has a value"}
+_PROBLEMS = {"not_nullable": "no value"}
 _DECIMAL_COMMA = re.compile(r"[-+]?[\d. '\u00a0\u202f]*,\d+(\.\d*)?")
 
 
@@ -73,7 +73,7 @@ def check_file(path: Path, contract: Contract, say: Callable[[int], object] = un
 
 
 def _broken(schema: "pa.DataFrameSchema", piece: "pd.DataFrame") -> Iterator[tuple[tuple[str, str], int, str]]:
-    """((column, rule), cells, an example) for every rule the piece breaks."""
+    """((column, problem), cells, an example) for every rule the piece breaks."""
     import pandera.pandas as pa
 
     try:
@@ -82,16 +82,16 @@ def _broken(schema: "pa.DataFrameSchema", piece: "pd.DataFrame") -> Iterator[tup
         for (column, check), cases in err.failure_cases.groupby(["column", "check"], sort=False):
             first = cases["failure_case"].iloc[0]
             example = "" if check == "not_nullable" else repr(str(first)[:80])
-            rule = f"every cell {_RULES.get(str(check), check)}"
+            problem = _PROBLEMS.get(str(check), str(check))
             if check == NUMBER and _DECIMAL_COMMA.fullmatch(str(first)):
-                rule += ", with a point for the fraction and nothing between thousands"
-            yield (str(column), rule), len(cases), example
+                problem += " with a point for the fraction and nothing between thousands"
+            yield (str(column), problem), len(cases), example
 
 
 def _size(rows: int, classes: Counter[str], contract: Contract) -> Iterator[Violation]:
     if rows < MIN_ROWS:
-        yield Violation(SIZE_RULE, "", f"there must be at least {MIN_ROWS} rows", rows)
+        yield Violation(SIZE_RULE, "", f"fewer than {MIN_ROWS} rows", rows)
     for label in contract.classes:
         if classes[label] < MIN_PER_CLASS:
-            rule = f"there must be at least {MIN_PER_CLASS} rows with {label!r}"
-            yield Violation(SIZE_RULE, contract.target, rule, classes[label])
+            problem = f"fewer than {MIN_PER_CLASS} rows with {label!r}"
+            yield Violation(SIZE_RULE, contract.target, problem, classes[label])

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import pandera.pandas as pa
     from mlflow.types import Schema
 
-NUMBER, DATE = "is a number", "is a date as 2026-11-29 or 2026-11-29T12:30"
+# Each says what is wrong with a cell that breaks the rule.
+NUMBER, DATE = "no number", "no date as 2026-11-29 or 2026-11-29T12:30"
 
 
 def schema_of(contract: Contract) -> "pa.DataFrameSchema":
@@ -27,7 +28,7 @@ def _column(column: Column) -> "pa.Column":
     import pandera.pandas as pa
 
     if column.type is Kind.CATEGORY:
-        checks = [pa.Check.isin(column.values, error="is a known category")]
+        checks = [pa.Check.isin(column.values, error="no known category")]
     else:
         checks = _numeric(column) if column.type is Kind.NUMBER else _dated(column) if column.type is Kind.DATE else []
     return pa.Column(nullable=column.nullable, checks=checks)
@@ -55,16 +56,16 @@ def _dated(column: Column) -> "list[pa.Check]":
 
     return [
         pa.Check(lambda cells: cells.map(lambda text: moment(text) is not None).astype(bool), error=DATE),
-        pa.Check(lambda cells: cells.map(between).astype(bool), error=f"lies in {first} to {last}"),
+        pa.Check(lambda cells: cells.map(between).astype(bool), error=f"not in {first} to {last}"),
     ]
 
 
 def _bounds(column: Column) -> str:
     if column.min is not None and column.max is not None:
-        return f"lies in {column.min:g} to {column.max:g}"
+        return f"not in {column.min:g} to {column.max:g}"
     if column.min is not None:
-        return f"is {column.min:g} or more"
-    return "is finite" if column.max is None else f"is {column.max:g} or less"
+        return f"less than {column.min:g}"
+    return "not finite" if column.max is None else f"more than {column.max:g}"
 
 
 def _within(low: float, high: float) -> "Callable[[pd.Series[str]], pd.Series[bool]]":

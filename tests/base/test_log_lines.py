@@ -94,6 +94,13 @@ def test_what_is_no_time_is_a_usage_error_that_says_how_to_write_one(text: str) 
         since(text, NOW)
 
 
+def test_a_line_without_a_year_is_of_the_year_that_the_caller_reads_it_in() -> None:
+    start = datetime(2030, 12, 30, tzinfo=UTC)
+    lines = ["I1231 23:59:00 1 new", "I0101 00:01:00 1 newer"]
+    assert list(newer(lines, start, datetime(2031, 1, 1, 12, tzinfo=UTC))) == lines
+    assert list(newer(lines, start, datetime(2029, 1, 1, 12, tzinfo=UTC))) == []
+
+
 def test_only_newer_lines_pass_and_lines_without_a_time_go_with_the_one_before() -> None:
     lines = [
         "no time yet",
@@ -104,4 +111,4 @@ def test_only_newer_lines_pass_and_lines_without_a_time_go_with_the_one_before()
         "2026-11-23 14:04:00 UTC late by accident",
         "2026-11-23 14:06:00 UTC newer",
     ]
-    assert list(newer(lines, AT)) == [lines[3], lines[4], lines[6]]
+    assert list(newer(lines, AT, NOW)) == [lines[3], lines[4], lines[6]]

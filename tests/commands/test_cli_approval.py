@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from lab import cli
+from lab.commands.approval_commands import print_change
 from lab.commands.command import Command
+from lab.governance.cases.identity import Change
 
 
 @pytest.fixture
@@ -58,3 +60,10 @@ def test_the_subcommands_cost_no_start_up_time() -> None:
     program = "import sys, lab.cli; lab.cli._parser().whole(); print(*sorted({n.split('.')[0] for n in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"rich", "boto3", "httpx", "cryptography", "pydantic"} & set(done.stdout.split())
+
+
+def test_an_identity_that_is_there_already_is_not_told_as_added(capsys: pytest.CaptureFixture[str]) -> None:
+    print_change(Change("add", ("ann@example.com ssh-ed25519 AAAA",), "/home/allowed_signers", ()))
+    said = capsys.readouterr().out
+    assert "there already: ann@example.com" in said
+    assert "added" not in said

@@ -46,7 +46,7 @@ def test_in_prod_it_is_signed_and_stock_ssh_keygen_verifies_it(governed: Governe
     assert governed.history().ignored == ()
 
 
-@pytest.mark.parametrize(("by", "problem"), [(ENGINEER, "may not baseline in prod"), (None, "no SSH key")])
+@pytest.mark.parametrize(("by", "problem"), [(ENGINEER, "may not set a baseline in prod"), (None, "no SSH key")])
 def test_in_prod_nobody_else_sets_it(governed: GovernedLab, by: str | None, problem: str) -> None:
     with pytest.raises(PolicyDenied, match=problem):
         baseline(governed, by).ask(NEW, "why not")

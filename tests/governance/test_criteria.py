@@ -131,7 +131,7 @@ async def test_how_much_drift_a_contract_may_ask_for_is_the_policys_and_then_the
 
 
 def test_who_trains_puts_nothing_in_force(governed: GovernedLab) -> None:
-    with pytest.raises(PolicyDenied, match="may not criteria in prod"):
+    with pytest.raises(PolicyDenied, match="may not set criteria in prod"):
         setter(governed, ENGINEER, SAFE).put_in_force("why not")
     assert governed.store.entries[-1].status is Status.BLOCKED
     assert governed.history().criteria[MODEL_NAME].newest is None

@@ -116,7 +116,7 @@ def test_who_deploys_does_not_approve_under_another_name(room: Room) -> None:
 @pytest.mark.parametrize(
     ("by", "planner", "problem"),
     [
-        (ENGINEER, OFFICER, "may not approve-deploy in prod"),
+        (ENGINEER, OFFICER, "may not approve deployments in prod"),
         (None, ENGINEER, "no SSH key"),
         (ADMIN, ADMIN, f"{ADMIN} deploys it, and can't approve it"),
     ],

@@ -59,7 +59,7 @@ def test_every_later_change_is_signed_and_stock_ssh_keygen_verifies_it(governed:
 def test_only_who_may_change_identities_can(governed: GovernedLab, tmp_path: Path, by: str) -> None:
     governed.staffed()
     mine = make_key(tmp_path, "ed25519", "mine")
-    with pytest.raises(PolicyDenied, match="may not identity in prod"):
+    with pytest.raises(PolicyDenied, match="may not change identities in prod"):
         governed.registrar(by).add("mine@example.com", mine, ["platform-admin"], "let me in")
     with pytest.raises(PolicyDenied):
         governed.registrar(by).remove(ADMIN, "out with him")

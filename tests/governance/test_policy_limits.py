@@ -40,7 +40,7 @@ def test_every_forbidden_permission_is_found(
     loose = Rule("loose", (action,), (environment,), (role,))
     found = list(weaknesses(replace(shipped, rules=(*shipped.rules, loose))))
     assert len(found) == 1
-    assert f"{role} may {action} in {environment}" in found[0]
+    assert f"{role} may {action.phrase} in {environment}" in found[0]
     assert forbidden(role, environment, action) in found[0]
 
 

@@ -28,7 +28,7 @@ def wrong_types() -> bytes:
 # a file is tried on the check itself.
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "the file is empty"),
-    "wrong types": (wrong_types, "credit_amount: every cell"),
+    "wrong types": (wrong_types, "credit_amount: no number in"),
     "Latin-1": (lambda: SAMPLE.replace("good", "gütig", 3).encode("latin-1"), "not UTF-8"),
 }
 

@@ -56,6 +56,24 @@ def test_parameters_and_data_that_differ_are_named_with_what_that_means() -> Non
     assert compared(OLDER, replace(NEWER, tags={}), {}, {}).same_data is None
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        ("git:1 lock:2 code:3", "git:4 lock:2 code:5", ["folders of all models"]),
+        ("git:1 lock:2 code:3", "git:4+dirty lock:2 code:3", ["the same sources"]),
+        ("git:1 lock:2 code:3", "git:1 lock:4 code:3", ["the same sources"]),
+        ("git:1 lock:2 code:3", "git:1 lock:2 code:3", []),
+        ("git:1", "git:2", ["folders of all models"]),
+        ("", "git:2", []),
+    ],
+)
+def test_code_that_differs_is_told_with_what_it_covers(a: str, b: str, said: list[str]) -> None:
+    one, two = (replace(NEWER, tags={**NEWER.tags, "code_version": code}) for code in (a, b))
+    cautions = [caution for caution in compared(one, two, {}, {}).cautions if "sources" in caution]
+    assert len(cautions) == len(said)
+    assert all(text in caution for text, caution in zip(said, cautions, strict=True))
+
+
 def test_versions_of_different_models_and_without_a_run_are_compared_with_a_caution() -> None:
     other = replace(NEWER, name="ChurnModel", metrics={})
     found = compared(OLDER, other, {"C": "1"}, None)

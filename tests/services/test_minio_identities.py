@@ -1,12 +1,20 @@
 """MinIO's users may do what SeaweedFS's bucket policies allow the same identities, and nothing else."""
 
-import pytest
+import socket
+import threading
+from contextlib import closing
 
-from lab.services.minio_identities import identity_policy
+import pytest
+from urllib3 import PoolManager
+
+from lab.base.errors import ServiceUnavailable
+from lab.services.minio_identities import identity_policy, provision_identities
 from lab.services.provision import bucket_policy
 from lab.services.provision_command import BucketSettings
 from lab.services.s3 import MLFLOW, PIPELINE, READER
+from tests.support.ports import reserved_port
 
+SECRETS = {f"s3_{name}": "a-secret-of-16-chars" for name in ("admin", "pipeline", "mlflow", "reader")}
 SHAPE = BucketSettings("data", "artifacts", "audit", "governance/audit/", 30)
 
 
@@ -53,3 +61,29 @@ def test_only_the_pipeline_may_write_entries_and_mlflow_sees_none() -> None:
 def test_copying_into_the_trail_is_denied_to_the_pipeline() -> None:
     denied = [one for one in identity_policy(SHAPE, PIPELINE)["Statement"] if one["Effect"] == "Deny"]
     assert [one["Condition"] for one in denied] == [{"Null": {"s3:x-amz-copy-source": "false"}}]
+
+
+def test_a_connection_that_is_refused_is_told() -> None:
+    with reserved_port() as port:
+        made = provision_identities(f"http://127.0.0.1:{port}", SHAPE, SECRETS, PoolManager(retries=False))
+    with pytest.raises(ServiceUnavailable, match="MinIO doesn't answer") as caught:
+        list(made)
+    assert "invoke logs object-store" in caught.value.remedy
+
+
+def test_a_connection_that_is_lost_is_told() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+
+        def hang_up() -> None:
+            visitor, _ = server.accept()
+            with visitor:
+                visitor.recv(1000)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        made = provision_identities(
+            f"http://127.0.0.1:{server.getsockname()[1]}", SHAPE, SECRETS, PoolManager(retries=False)
+        )
+        with pytest.raises(ServiceUnavailable, match="MinIO doesn't answer"):
+            list(made)
+        thread.join()

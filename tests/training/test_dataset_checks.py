@@ -11,10 +11,10 @@ import pytest
 from lab.base.dataset import read_rows
 from lab.base.errors import DatasetInvalid
 from lab.models import csv_text
-from lab.models.csv_text import COLUMNS_RULE, READABLE
+from lab.models.csv_text import COLUMNS_RULE, READABLE, VALUES_RULE
 from lab.training import dataset_checks as checks
 from lab.training import fitting
-from lab.training.dataset_checks import SIZE_RULE, VALUES_RULE, Validation
+from lab.training.dataset_checks import SIZE_RULE, Validation
 from lab.training.steps.ingest_step import count_rows
 from tests.support.contracts import CONTRACT, profile_of
 
@@ -63,32 +63,32 @@ def test_a_header_alone_has_too_few_rows_of_each_class(sample: bytes, data_file:
 def test_a_missing_target_is_named(sample: bytes, data_file: Write) -> None:
     lines = [line.rpartition(b",")[0] for line in sample.splitlines()]
     validation = check_file(data_file(b"\n".join(lines)))
-    assert [(v.column, v.rule) for v in validation.violations] == [(TARGET, "column is missing")]
+    assert [(v.column, v.problem) for v in validation.violations] == [(TARGET, "column is missing")]
     assert validation.checked == (READABLE, COLUMNS_RULE)
 
 
 def test_a_header_with_none_of_the_columns_is_one_violation(data_file: Write) -> None:
     (violation,) = check_file(data_file(b"a,b\n1,2\n")).violations
-    assert "has none of the 21 column names" in violation.rule
+    assert "has none of the 21 column names" in violation.problem
     assert violation.example == COLUMNS[0], "the file may be any that the lab can read, and whoever launches sees this"
 
 
 def test_a_header_that_only_looks_different_is_quoted(sample: bytes, data_file: Write) -> None:
     (violation,) = check_file(data_file(sample.replace(b"credit_amount", b"Credit Amount", 1))).violations
-    assert (violation.column, violation.rule) == ("credit_amount", "column is missing; write 'Credit Amount' so")
+    assert (violation.column, violation.problem) == ("credit_amount", "column is missing; write 'Credit Amount' so")
 
 
 def test_text_in_a_number_column_is_counted_with_an_example(sample: bytes, data_file: Write) -> None:
     body = replace_cell(replace_cell(sample, 3, "credit_amount", "lots"), 9, "credit_amount", "more")
     (violation,) = check_file(data_file(body)).violations
     assert (violation.column, violation.count, violation.example) == ("credit_amount", 2, "'lots'")
-    assert "is a number" in violation.rule
+    assert "no number" in violation.problem
 
 
 @pytest.mark.parametrize("text", ["0", "-5", "1e9", "inf", "-inf"])
 def test_a_number_out_of_range_is_found(text: str, sample: bytes, data_file: Write) -> None:
     (violation,) = check_file(data_file(replace_cell(sample, 1, "credit_amount", text))).violations
-    assert "lies in 1 to 1e+06" in violation.rule
+    assert "not in 1 to 1e+06" in violation.problem
 
 
 def test_an_unknown_category_is_found(sample: bytes, data_file: Write) -> None:
@@ -104,7 +104,7 @@ def test_a_target_other_than_good_and_bad_is_found(sample: bytes, data_file: Wri
 @pytest.mark.parametrize("column", ["credit_amount", "housing", TARGET])
 def test_an_empty_cell_is_found(column: str, sample: bytes, data_file: Write) -> None:
     (violation,) = check_file(data_file(replace_cell(sample, 1, column, ""))).violations
-    assert (violation.column, violation.rule) == (column, "every cell has a value")
+    assert (violation.column, violation.problem) == (column, "no value")
 
 
 def test_the_word_none_is_a_category_and_no_empty_cell(sample: bytes, data_file: Write) -> None:
@@ -124,10 +124,20 @@ def test_counts_add_up_over_pieces(sample: bytes, data_file: Write, monkeypatch:
     assert validation.rows == 1000
 
 
+def test_a_broken_rule_reads_as_what_is_wrong(sample: bytes, data_file: Write) -> None:
+    one = replace_cell(replace_cell(sample, 1, "housing", "castle"), 2, "credit_amount", "-5")
+    more = replace_cell(replace_cell(one, 3, "housing", "tent"), 4, "telephone", "")
+    assert set(told(check_file(data_file(more))).split("; ")) == {
+        "housing: no known category in 2 cells, for example 'castle'",
+        "credit_amount: not in 1 to 1e+06 in 1 cell, for example '-5'",
+        "telephone: no value in 1 cell",
+    }
+
+
 def test_a_duplicate_header_is_found(sample: bytes, data_file: Write) -> None:
     header, _, rest = sample.partition(b"\n")
     body = header.replace(b"telephone", b"housing") + b"\n" + rest
-    assert {(v.column, v.rule) for v in check_file(data_file(body)).violations} == {
+    assert {(v.column, v.problem) for v in check_file(data_file(body)).violations} == {
         ("housing", "column appears more than once in the header"),
         ("telephone", "column is missing"),
     }
@@ -136,7 +146,7 @@ def test_a_duplicate_header_is_found(sample: bytes, data_file: Write) -> None:
 def test_a_header_repeated_among_the_rows_is_named(sample: bytes, data_file: Write) -> None:
     header = sample.partition(b"\n")[0]
     (violation,) = check_file(data_file(sample + header + b"\n")).violations
-    assert (violation.rule, violation.count) == ("the header is repeated among the rows: delete it there", 1)
+    assert (violation.problem, violation.count) == ("the header is repeated among the rows: delete it there", 1)
 
 
 def test_a_binary_file_is_said_to_be_binary(data_file: Write) -> None:
@@ -162,7 +172,7 @@ def test_latin_1_is_named_with_the_place_and_the_way_out(sample: bytes, data_fil
     lines[4] = lines[4].replace(b"none", "Bürge".encode("latin-1"), 1)
     (violation,) = check_file(data_file(b"".join(lines))).violations
     assert violation.example == "byte 0xfc in line 5"
-    assert "encoding='cp1252'" in violation.rule
+    assert "encoding='cp1252'" in violation.problem
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
@@ -203,7 +213,7 @@ def test_one_class_alone_is_not_enough(sample: bytes, data_file: Write) -> None:
     lines = [line for line in sample.splitlines(keepends=True) if not line.rstrip().endswith(b"bad")]
     (violation,) = check_file(data_file(b"".join(lines))).violations
     assert (violation.check, violation.count) == (SIZE_RULE, 0)
-    assert "'bad'" in violation.rule
+    assert "'bad'" in violation.problem
 
 
 def test_blank_lines_at_the_end_are_no_rows(sample: bytes, data_file: Write) -> None:
@@ -296,17 +306,20 @@ def test_trailing_commas_are_columns_without_a_name(sample: bytes, data_file: Wr
     body = b"".join(line + end + b",,\n" for line in sample.splitlines())
     (violation,) = check_file(data_file(body)).violations
     assert (violation.check, violation.count) == (COLUMNS_RULE, 2)
-    assert violation.rule.startswith("columns have no name, number 22, 23 of 23: delete them")
+    assert violation.problem.startswith("columns have no name, number 22, 23 of 23: delete them")
 
 
 def test_rows_of_nothing_but_commas_are_named(sample: bytes, data_file: Write) -> None:
     (violation,) = check_file(data_file(sample + b"," * 20 + b"\n" + b"," * 20 + b"\n")).violations
-    assert (violation.count, violation.rule) == (2, "rows hold nothing but commas: delete them and save the file again")
+    assert (violation.count, violation.problem) == (
+        2,
+        "rows hold nothing but commas: delete them and save the file again",
+    )
 
 
 def test_a_decimal_comma_is_explained(sample: bytes, data_file: Write) -> None:
     (violation,) = check_file(data_file(replace_cell(sample, 1, "credit_amount", "1.169,5"))).violations
-    assert "with a point for the fraction" in violation.rule
+    assert "with a point for the fraction" in violation.problem
 
 
 ODD_BUT_GOOD: dict[str, Callable[[bytes], bytes]] = {

@@ -49,6 +49,18 @@ class Action(StrEnum):
     DEPLOY = "deploy"
     APPROVE_DEPLOY = "approve-deploy"
 
+    @property
+    def phrase(self) -> str:
+        """What somebody does who takes it, to stand behind "may" in a sentence."""
+        return _PHRASES.get(self, self.value)
+
+
+_PHRASES = {
+    Action.BASELINE: "set a baseline",
+    Action.CRITERIA: "set criteria",
+    Action.IDENTITY: "change identities",
+    Action.APPROVE_DEPLOY: "approve deployments",
+}
 
 # The metrics that a version may have; True where more is better.
 METRICS: Mapping[str, bool] = MORE_IS_BETTER
@@ -96,7 +108,7 @@ class Decision:
     def __str__(self) -> str:
         verdict = "may" if self.allowed else "may not"
         who = f"{self.actor.owner} as {self.actor.role}"
-        return f"{who} {verdict} {self.action} in {self.actor.environment} (rule: {self.rule})"
+        return f"{who} {verdict} {self.action.phrase} in {self.actor.environment} (rule: {self.rule})"
 
 
 @dataclass(frozen=True)
@@ -263,7 +275,7 @@ def weaknesses(policy: Policy) -> Iterator[str]:
             for role in Role:
                 decision = policy.decide(Actor("anybody", role, environment), action)
                 if decision.allowed and (reason := forbidden(role, environment, action)):
-                    yield f"{role} may {action} in {environment} by rule {decision.rule!r}, but {reason}"
+                    yield f"{role} may {action.phrase} in {environment} by rule {decision.rule!r}, but {reason}"
     for environment in SIGNED:
         if not policy.signature_required(environment):
             yield f"nothing has to be signed in {environment}"

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -174,7 +174,7 @@ class NativeRuntime:
         # Oldest first.
         rotated = (current.with_name(f"{current.name}.{number}") for number in (2, 1))
         found = tail([path for path in (*rotated, current) if path.exists()], lines)
-        return found if since is None else list(newer(found, since))
+        return found if since is None else list(newer(found, since, datetime.now(UTC)))
 
     def follow(
         self, services: Sequence[Service], ended: Callable[[], bool] = lambda: False

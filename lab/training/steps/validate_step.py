@@ -16,11 +16,11 @@ from lab.base.progress import every
 from lab.base.runs import INGEST, VALIDATE
 from lab.governance.rules.approval_states import PROBE
 from lab.models.contract import Contract, Drift
-from lab.models.csv_text import COLUMNS_RULE, READABLE, Violation
+from lab.models.csv_text import COLUMNS_RULE, READABLE, VALUES_RULE, Violation
 from lab.training.asset_facts import COLUMNS, column_schema, owners_of, preview
 from lab.training.asset_keys import ModelKeys
 from lab.training.data_store import DataStore, Storage, lineage
-from lab.training.dataset_checks import CHECKS, SIZE_RULE, VALUES_RULE, Validation, check_file
+from lab.training.dataset_checks import CHECKS, SIZE_RULE, Validation, check_file
 from lab.training.governance_resource import Governance
 from lab.training.step_environment import read_environment
 from lab.training.steps.ingest_step import ROWS_A_LINE
@@ -116,6 +116,14 @@ def drift_state(drift: DriftReport | None, settings: Drift) -> str:
     return "unknown" if drift.rows < settings.least else "stable"
 
 
+def drift_said(drift: DriftReport, settings: Drift) -> str:
+    """The same for a person."""
+    few = f" {drift.rows} rows are few: the contract asks for {settings.least}." if drift.rows < settings.least else ""
+    if drift.detected:
+        return f"Drifted: {', '.join(drift.drifted)}.{few}"
+    return f"Whether a feature has drifted isn't known.{few}" if few else "No feature has drifted."
+
+
 def _drift_value(drift: DriftReport | None, state: str) -> dict[str, Any]:
     return {
         "state": state,
@@ -126,7 +134,7 @@ def _drift_value(drift: DriftReport | None, state: str) -> dict[str, Any]:
 
 def _headline(validation: Validation) -> str:
     broken = "; ".join(str(violation) for violation in validation.violations)
-    return f"The data set can't be used. Broken rules: {broken}."
+    return f"The data set can't be used: {broken}."
 
 
 def _results(asset: dg.AssetKey, validation: Validation) -> Iterator[dg.AssetCheckResult]:
@@ -146,9 +154,7 @@ def _drift_check(asset: dg.AssetKey, drift: DriftReport | None, settings: Drift)
     if drift is None:
         said, metadata = "There is no baseline to compare with. Type `invoke seed`.", dict[str, Any]()
     else:
-        said = f"Drifted: {', '.join(drift.drifted)}." if drift.detected else "No feature has drifted."
-        if drift.rows < settings.least:
-            said += f" {drift.rows} rows don't tell: the contract asks for {settings.least}."
+        said = drift_said(drift, settings)
         metadata = {"psi": _psi_table(drift), "baseline_hash": dg.MetadataValue.text(drift.baseline_hash)}
     return dg.AssetCheckResult(
         asset_key=asset,
@@ -174,13 +180,13 @@ def _metadata(ref: DatasetRef, validation: Validation, drift: DriftReport | None
 def _table(violations: tuple[Violation, ...]) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(
         records=[
-            dg.TableRecord({"column": v.column, "rule": v.rule, "count": v.count, "example": v.example})
+            dg.TableRecord({"column": v.column, "problem": v.problem, "count": v.count, "example": v.example})
             for v in violations
         ],
         schema=dg.TableSchema(
             columns=[
                 dg.TableColumn("column", "string"),
-                dg.TableColumn("rule", "string"),
+                dg.TableColumn("problem", "string"),
                 dg.TableColumn("count", "int"),
                 dg.TableColumn("example", "string"),
             ]
