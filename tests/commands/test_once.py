@@ -7,7 +7,7 @@ from rich.console import Console
 
 from lab.commands.once import MOST_ROWS, PIPED_WIDTH, print_snapshot
 from tests.screen import snapshots
-from tests.views.test_panels import panel
+from tests.views.panels import panel
 
 
 def printed(state: str, **options: object) -> str:

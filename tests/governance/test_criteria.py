@@ -28,11 +28,6 @@ APPROVE, PROMOTE = Action.APPROVE, Action.PROMOTE
 SAFE = Criteria("medium", {}, ("age",))
 
 
-@pytest.fixture
-def governed(tmp_path: Path) -> GovernedLab:
-    return GovernedLab(tmp_path).staffed()
-
-
 def setter(governed: GovernedLab, by: str | None, asked: Criteria) -> CriteriaApproval:
     """As `invoke set-criteria`, of a model whose contract asks for `asked`."""
     columns = {

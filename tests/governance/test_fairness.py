@@ -1,7 +1,6 @@
 """The gate on groups of people: judged by what is in force, from what training audited, as far as chance allows."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +15,6 @@ from tests.support.governed_lab import ENGINEER, OFFICER, GovernedLab, closed
 APPROVE, PROMOTE = Action.APPROVE, Action.PROMOTE
 PARITY, ODDS = "demographic_parity_difference", "equalized_odds_difference"
 OPEN = Criteria("medium", {}, ("age",), {}, Fairness(PARITY))
-
-
-@pytest.fixture
-def governed(tmp_path: Path) -> GovernedLab:
-    return GovernedLab(tmp_path).staffed()
 
 
 def group(name: str, value: float, half: float = 0.05, counted: int = 200) -> Group:

@@ -21,11 +21,6 @@ from tests.support.keys import make_key, rewritten
 TIME = "2036-01-01T00:00:00.000000Z"
 
 
-@pytest.fixture
-def governed(tmp_path: Path) -> GovernedLab:
-    return GovernedLab(tmp_path).staffed()
-
-
 def approval(governed: GovernedLab, version: str, by: str = OFFICER, role: str = "risk-officer", **said: str) -> Entry:
     """Appends an approval for staging, genuinely signed over a statement that says `said_…` in place of what fits."""
     statement = Statement(

@@ -31,11 +31,6 @@ from tests.support.keys import make_key
 APPROVE, REJECT, PROMOTE, ARCHIVE = Action.APPROVE, Action.REJECT, Action.PROMOTE, Action.ARCHIVE
 
 
-@pytest.fixture
-def governed(tmp_path: Path) -> GovernedLab:
-    return GovernedLab(tmp_path).staffed()
-
-
 def meanwhile(governed: GovernedLab, by: str, act: Callable[[], object]) -> Signing:
     """The key of `by`, whose first signature takes so long that somebody else does `act` before it is written."""
     done: list[object] = []

@@ -1,7 +1,5 @@
 """Reconciling a registry with its trail: what is found, what is repaired, and what the trail says of it."""
 
-from pathlib import Path
-
 import pytest
 
 from lab.base.errors import LedgerError
@@ -10,11 +8,6 @@ from lab.governance.ledger import Status
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_findings import Kind
 from tests.support.governed_lab import GovernedLab
-
-
-@pytest.fixture
-def governed(tmp_path: Path) -> GovernedLab:
-    return GovernedLab(tmp_path).staffed()
 
 
 def reconciler(governed: GovernedLab) -> Reconciler:

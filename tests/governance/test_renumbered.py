@@ -1,9 +1,6 @@
 """A model deleted in MLflow and registered anew: its numbers begin at 1 again, and each version stays who it is."""
 
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from lab.base.model_versions import ApprovalState
 from lab.governance.cases.reconcile import Reconciler
@@ -11,11 +8,6 @@ from lab.governance.ledger import Entry, Status, seal
 from lab.governance.rules.policy import Action
 from lab.governance.rules.registry_findings import Kind
 from tests.support.governed_lab import ENGINEER, OFFICER, GovernedLab, closed
-
-
-@pytest.fixture
-def governed(tmp_path: Path) -> GovernedLab:
-    return GovernedLab(tmp_path).staffed()
 
 
 async def reconciled(governed: GovernedLab, repair: bool = False) -> list[str]:

@@ -1,9 +1,9 @@
-"""`new-model`: what it finds in data, what it leaves to a person, and that it writes whole or not at all."""
+"""`new-model`: what it finds in data, and what it leaves to a person."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,49 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.base.errors import LabError, UsageError
-from lab.models.contract import Contract
+from lab.base.errors import LabError
 from lab.models.metrics import Task
-from lab.models.model_folder import read_contract
-from lab.models.proposal import writing
-from lab.models.proposal.naming import names_of
 from lab.models.proposal.people import likelihood
-from lab.models.proposal.proposing import Proposal, propose
-from lab.models.proposal.survey import survey
+from lab.models.proposal.proposing import propose
+from tests.models.proposals import Propose, contract_of, says
 from tests.support import datasets
 from tests.support.contracts import ROOT
-
-Propose = Callable[..., Proposal]
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    root = tmp_path / "project"
-    (root / "pipelines").mkdir(parents=True)
-    return root
-
-
-@pytest.fixture
-def proposed(project: Path, tmp_path: Path) -> Propose:
-    """Proposes a model of a frame, or of the bytes of a file."""
-
-    def make(data: "pd.DataFrame | bytes", target: str, name: str = "Model1", **options: Any) -> Proposal:
-        path = tmp_path / "given.csv"
-        if isinstance(data, bytes):
-            path.write_bytes(data)
-        else:
-            data.to_csv(path, index=False)
-        return propose(project, name, path, target, **options)
-
-    return make
-
-
-def contract_of(made: Proposal) -> Contract:
-    return read_contract(made.folder / "model.yaml")
-
-
-def says(made: Proposal, column: str) -> str:
-    return "; ".join(look.says for look in made.looks if look.column == column)
 
 
 def test_ids_constants_and_people_are_no_features(proposed: Propose) -> None:
@@ -167,38 +131,6 @@ def test_every_proposal_is_formatted_and_free_of_faults(name: str, project: Path
     assert list(contract_of(made).columns)[-1] == target
 
 
-def test_dialects_are_read_and_what_changed_is_said(proposed: Propose, project: Path) -> None:
-    rows = [
-        f'"Größe {number % 3}";{number},5;{number % 28 + 1:02}.03.2024;{"ja" if number % 3 else "nein"}'
-        for number in range(200)
-    ]
-    text = "sep=;\r\nGröße;Wert;Tag;Ziel\r\n" + "\r\n".join(rows) + "\r\n"
-    made = proposed(text.encode("cp1252"), "Ziel", dry=False)
-    assert made.changes == (
-        "read as cp1252",
-        "split at ';'",
-        "Wert: decimal commas made points",
-        "Tag: dates read as %d.%m.%Y",
-    )
-    first = (project / made.data).read_text(encoding="utf-8").splitlines()[:2]
-    assert first == ["Größe,Wert,Tag,Ziel", "Größe 0,0.5,2024-03-01,nein"]
-
-
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (b"a,b,y\n", "a header and no rows"),
-        (b"\x1f\x8b\x08\x00\x00", "compressed with gzip"),
-        (b'[{"a": 1, "y": "no"}]', "is JSON, not CSV"),
-        (b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\x3e\x00\x01" + bytes(40), "is neither text nor Parquet"),
-        (b"a,b,y\n1,2,\x81\n", "byte 10 is no letter of cp1252"),
-    ],
-)
-def test_what_holds_no_rows_of_text_says_what_it_is(body: bytes, said: str, proposed: Propose) -> None:
-    with pytest.raises(LabError, match=said):
-        proposed(body, "y")
-
-
 def test_labels_that_a_person_reads_as_one_are_shown(proposed: Propose) -> None:
     frame = datasets.five_classes()
     made = proposed(frame.assign(kind=np.where(np.arange(len(frame)) % 2, "Yes", "yes ")), "class")
@@ -238,36 +170,6 @@ def test_an_id_is_known_among_many_rows_and_a_late_odd_cell_changes_nothing_else
     assert made.changes == ("day: dates read as %d.%m.%Y; 'NULL' is a missing value",)
     assert contract.columns["day"].nullable
     assert (project / made.data).read_text().splitlines()[-1].split(",")[1] == ""
-
-
-def test_a_row_of_nothing_but_commas_is_left_out_of_the_copy(proposed: Propose, project: Path) -> None:
-    made = proposed(datasets.sales().to_csv(index=False).encode() + b",,,\n", "amount")
-    assert made.changes == ("1 rows with nothing but empty cells left out",)
-    assert len((project / made.data).read_text().splitlines()) == 601
-
-
-def test_many_rows_say_how_far_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "t.csv"
-    path.write_text("a,b\n" + "1234567890123,1234567\n" * 450_000)
-    said: list[str] = []
-    assert survey(path, said.append).rows == 450_000
-    assert 1 <= len(said) <= 2
-    assert all(one.startswith("looking at the data: ") for one in said)
-
-
-def test_an_index_without_a_name_gets_one_and_is_left_out(proposed: Propose) -> None:
-    made = proposed(datasets.sales().to_csv().encode(), "amount")
-    assert made.changes == ("column 1 had no name",)
-    assert "an id" in contract_of(made).columns["column 1"].unused
-
-
-def test_marks_for_missing_values_become_empty_cells(proposed: Propose, project: Path) -> None:
-    frame = datasets.five_classes()
-    frame["width"] = frame["width"].round(3).astype(str).mask(np.arange(len(frame)) % 9 == 0, "N/A")
-    made = proposed(frame, "class")
-    assert made.changes == ("width: 'N/A' is a missing value",)
-    assert contract_of(made).columns["width"].nullable
-    assert "N/A" not in (project / made.data).read_text()
 
 
 def few(rows: int) -> pd.DataFrame:
@@ -314,82 +216,6 @@ def test_a_count_with_values_that_few_rows_have_may_be_an_amount(proposed: Propo
 
 
 @pytest.mark.parametrize(
-    ("name", "remedy"),
-    [
-        ("Kündigung", "Take Kundigung."),
-        ("", "Take another."),
-        ("a/../b", "Take a-b."),
-        ("2nd", "Take nd."),
-        ("x" * 101, ""),
-        ("class", ""),
-        ("con", ""),
-        ("definitions", ""),
-        ("模型", "Take another."),
-        ("a" * 60, ""),
-    ],
-)
-def test_a_name_that_one_of_its_places_cannot_hold_is_refused(name: str, remedy: str, project: Path) -> None:
-    with pytest.raises(UsageError) as told:
-        names_of(name, project / "pipelines", {})
-    assert remedy in told.value.remedy
-
-
-@pytest.mark.parametrize(
-    ("name", "slug"), [("Churn", "churn"), ("CreditRisk-2", "credit_risk_2"), ("HTTPLoad", "http_load"), ("a_B", "a_b")]
-)
-def test_a_folder_is_named_as_packages_are(name: str, slug: str, project: Path) -> None:
-    assert names_of(name, project / "pipelines", {}).slug == slug
-
-
-def test_a_second_model_of_a_name_is_refused(proposed: Propose, project: Path) -> None:
-    proposed(datasets.sales(), "amount", "Sales")
-    before = (project / "pipelines" / "sales" / "model.yaml").read_bytes()
-    for name, said in {"Sales": "Sales is taken", "sales": "too close to Sales", "SALES": "too close to Sales"}.items():
-        with pytest.raises(UsageError, match=said):
-            proposed(datasets.sales(), "amount", name)
-    (project / "pipelines" / "taken").mkdir()
-    with pytest.raises(UsageError, match="never overwritten"):
-        proposed(datasets.sales(), "amount", "Taken")
-    assert (project / "pipelines" / "sales" / "model.yaml").read_bytes() == before
-
-
-def test_an_interruption_leaves_nothing(proposed: Propose, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: writing.Files) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(writing, "_written", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        proposed(datasets.sales(), "amount")
-    assert list((project / "pipelines").iterdir()) == list((project / "data").iterdir()) == []
-
-
-def test_data_of_another_model_is_never_overwritten(proposed: Propose, project: Path) -> None:
-    (project / "data").mkdir()
-    (project / "data" / "model1.csv").write_text("other\n")
-    with pytest.raises(LabError, match="is there already, with other data"):
-        proposed(datasets.sales(), "amount")
-    assert list((project / "pipelines").iterdir()) == []
-
-
-def test_a_dry_run_writes_nothing(proposed: Propose, project: Path) -> None:
-    made = proposed(datasets.sales(), "amount", dry=True)
-    assert "columns:" in made.files["model.yaml"]
-    assert [path.name for path in project.rglob("*")] == ["pipelines"]
-
-
-def test_data_in_the_project_stays_where_it_is(project: Path) -> None:
-    (project / "data").mkdir()
-    datasets.sales().to_csv(project / "data" / "s.csv", index=False)
-    assert propose(project, "Sales", project / "data" / "s.csv", "amount").data == "data/s.csv"
-
-
-def test_data_elsewhere_in_the_project_is_copied_to_where_containers_see_it(project: Path) -> None:
-    datasets.sales().to_csv(project / "s.csv", index=False)
-    assert propose(project, "Sales", project / "s.csv", "amount").data == "data/sales.csv"
-    assert (project / "data" / "sales.csv").read_bytes() == (project / "s.csv").read_bytes()
-
-
-@pytest.mark.parametrize(
     ("name", "sure"),
     [
         ("Geschlecht", "certain"),
@@ -407,15 +233,6 @@ def test_data_elsewhere_in_the_project_is_copied_to_where_containers_see_it(proj
 )
 def test_columns_of_people_are_known_by_their_words(name: str, sure: str) -> None:
     assert likelihood(name) == sure
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"\x89PNG\r\n\x1a\n\x00", b"PK\x03\x04rest", b"one\n1\n2\n", b"a,b\n1,2,3\n", b"PAR1"]
-)
-def test_what_is_no_table_is_told(body: bytes, proposed: Propose) -> None:
-    with pytest.raises(LabError) as told:
-        proposed(body, "a")
-    assert told.value.message
 
 
 def test_the_command_prints_one_document(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from lab.governance.ledger import Entry, Status, seal
 from lab.governance.rules.approval_states import PROBE
 from lab.observe.snapshot import Snapshot
 from tests.screen import snapshots
+from tests.screen.fakes import playing
 from tests.screen.test_narrowing import keys_of
-from tests.screen.test_needs_strip import shown
-from tests.views.test_panels import cells, panel
+from tests.views.panels import cells, panel
 
 LIVE = f"run/{snapshots.RUNS[1].run_id}"
 
@@ -66,7 +66,7 @@ def test_what_a_verification_tried_is_one_quiet_line() -> None:
 
 
 async def test_enter_opens_and_shuts_a_run_and_a_filter_looks_inside() -> None:
-    async with shown(snapshots.HEALTHY) as (app, pilot):
+    async with playing(snapshots.HEALTHY) as (app, pilot):
         assert keys_of(app, "audit")[:3] == ["27", LIVE, f"run/{snapshots.RUNS[2].run_id}"]
         await pilot.press("4", "j", "enter")
         assert keys_of(app, "audit")[:4] == ["27", LIVE, "52", "51"]
@@ -83,6 +83,6 @@ async def test_a_step_without_an_end_is_shown_in_its_run() -> None:
         runs=snapshots.HEALTHY.runs.map(lambda v: replace(v, runs=v.runs[2:])),
         models=snapshots.HEALTHY.models.map(lambda _: ()),
     )
-    async with shown(left) as (app, pilot):
+    async with playing(left) as (app, pilot):
         await pilot.press("exclamation_mark")
         assert app.chosen("audit") == "52"

@@ -4,8 +4,7 @@ import pytest
 
 from lab.screen.screens.main_screen import LEAST_HEIGHT, NUMBERS
 from tests.screen import snapshots
-from tests.screen.fakes import NotingApp, Playing, app_on
-from tests.screen.test_needs_strip import shown
+from tests.screen.fakes import NotingApp, Playing, app_on, playing
 
 
 def in_sight(app: NotingApp) -> list[str]:
@@ -18,7 +17,7 @@ def in_sight(app: NotingApp) -> list[str]:
 
 
 async def test_a_key_gives_the_room_to_one_panel_and_takes_it_back() -> None:
-    async with shown() as (app, pilot):
+    async with playing(snapshots.DRIFTED) as (app, pilot):
         assert len(in_sight(app)) == 5
         await pilot.press("3", "z")
         await pilot.pause()

@@ -9,7 +9,7 @@ from lab.views.cells import Line, PanelView
 from lab.views.feed import select
 from lab.views.sorting import Order, in_order
 from tests.screen import snapshots
-from tests.views.test_panels import cells, text, view_of
+from tests.views.panels import cells, text, view_of
 
 MANY = view_of(snapshots.MANY)
 

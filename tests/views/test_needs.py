@@ -18,7 +18,7 @@ from lab.views.needs import DRIFT_ALERT, needs, strip
 from lab.views.runs_panel import standing
 from tests.screen import snapshots
 from tests.support.project import ROOT
-from tests.views.test_panels import cells, panel, text, texts, view_of
+from tests.views.panels import cells, panel, text, texts, view_of
 
 # Nothing of it needs anybody: every version was judged.
 CALM = replace(
