@@ -68,3 +68,14 @@ class DatasetInvalid(LabError):
 
 class LedgerError(LabError):
     """The audit trail can't be written, read or trusted."""
+
+
+def told(err: BaseException) -> str:
+    """What an error that isn't ours says, on one line behind its kind: somebody's code may raise one without a word."""
+    kind, said = type(err).__name__, " ".join(str(err).split())
+    return f"{kind}: {said}" if said else without_message(kind)
+
+
+def without_message(kind: str) -> str:
+    """How an error reads of which only the kind is known."""
+    return f"{kind}, without a message"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from lab.base.errors import LabError
+from lab.base.errors import LabError, told
 from lab.base.threads import made_in_thread
 from lab.observe.snapshot import Snapshot
 
@@ -161,4 +161,4 @@ def explain(err: Exception, deadline_s: float = TICK_DEADLINE_S) -> str:
         return str(err)
     if isinstance(err, TimeoutError):
         return f"No snapshot within {deadline_s:.0f} s; trying again."
-    return f"Taking a snapshot failed ({type(err).__name__}: {err}); trying again."
+    return f"Taking a snapshot failed ({told(err)}); trying again."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.base.catalogue import BY_NAME, CATALOGUE, LOOPBACK, Service
-from lab.base.errors import LabError, NotFound
+from lab.base.errors import LabError, NotFound, told
 from lab.base.threads import OneThread
 from lab.config import LabConfig
 from lab.observe.snapshot import TARGETS_DOWN, Health
@@ -138,7 +138,7 @@ class Probes:
             reason = f"{BY_NAME[service].title} didn't answer within {self.deadline_s:g} s."
             remedy = f"Type `invoke logs {service}`."
         except Exception as err:  # a probe's own mistake must not take the other services off the screen
-            health, reason = Health.DOWN, f"The probe of {BY_NAME[service].title} failed: {type(err).__name__}: {err}."
+            health, reason = Health.DOWN, f"The probe of {BY_NAME[service].title} failed: {told(err)}."
         return ProbeResult(service, health, reason, remedy, time.monotonic() - began, self._clock(), waits, overdue)
 
     async def aclose(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lab.base.catalogue import Service
-from lab.base.errors import LabError
+from lab.base.errors import LabError, told
 from lab.base.runs import Run, RunStatus
 from lab.config import LabConfig
 from lab.observe.snapshot import RunsView, Slice
@@ -89,7 +89,7 @@ class Source(Generic[T]):
         except TimeoutError:
             error = f"{self._title} didn't answer within {self._deadline_s:g} s. Type `invoke status`."
         except Exception as err:  # a mistake in one source must not take the others off the screen
-            error = f"{self._title} couldn't be read: {type(err).__name__}: {err}."
+            error = f"{self._title} couldn't be read: {told(err)}."
         else:
             self.backoff.succeeded()
             now = self._clocks.wall()

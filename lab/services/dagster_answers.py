@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.base.errors import NotFound
+from lab.base.errors import NotFound, without_message
 from lab.base.model_id import step_of
 from lab.base.runs import (
     ENVIRONMENT_TAG,
@@ -297,7 +297,9 @@ def _error_of(item: Mapping[str, Any]) -> str:
         return ""
     chain = [mapping(error), *map(mapping, items(mapping(error).get("causes") or []))]
     telling = [link for link in chain if link.get("className") not in _WRAPPERS] or chain
-    return text(telling[0]["message"]).strip()
+    said, kind = text(telling[0]["message"]).strip(), text_or(telling[0].get("className"))
+    # Whoever raises an error without a word leaves Dagster only its kind.
+    return without_message(kind) if kind and said.rstrip(": ").rpartition(".")[2] == kind else said
 
 
 def _no_such_run(answer: Mapping[str, Any]) -> NotFound:

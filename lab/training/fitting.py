@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.base.errors import RunFailed
+from lab.base.errors import RunFailed, told
 from lab.base.tallies import moment
 from lab.models.contract import Contract, Kind, Task
 from lab.models.groups import MEASURES, NONE, Measured, caution
@@ -107,9 +107,7 @@ def code_of(model: Model) -> Code:
     try:
         module = import_module(model.module)
     except Exception as err:  # whatever somebody's code raises is an answer here
-        raise RunFailed(
-            f"{model.folder.name}/train.py can't be imported: {type(err).__name__}: {err}.", "Look at train.py."
-        ) from err
+        raise RunFailed(f"{model.folder.name}/train.py can't be imported: {told(err)}.", "Look at train.py.") from err
     found: dict[str, Any] = {name: getattr(module, name, None) for name in ("fit", "features", "evaluate", "load")}
     if not callable(found["fit"]):
         raise RunFailed(f"{model.folder.name}/train.py has no function fit.", "Write fit(frame, parameters, seed).")

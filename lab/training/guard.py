@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import dagster as dg
 
-from lab.base.errors import LabError, PolicyDenied
+from lab.base.errors import LabError, PolicyDenied, told
 from lab.base.names import all_storable
 from lab.dagster_host import memory_limit
 from lab.governance.ledger import Entry, Status
@@ -115,7 +115,7 @@ class Guard:
             raise dg.Failure(description=reason, allow_retries=False) from err
         except BaseException as err:
             # Interruption is a BaseException: a terminated step has an end, too.
-            self._end_badly(name, record, f"{type(err).__name__}: {err}".rstrip(": "))
+            self._end_badly(name, record, told(err))
             raise
         self._end_well(name, record)
 

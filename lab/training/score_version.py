@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from lab.base.errors import told
 from lab.base.mlflow_private import SCORING_APPLICATION
 from lab.base.model_versions import files_digest
 from lab.dagster_host.keeping import kept
@@ -88,7 +89,7 @@ def main(arguments: list[str]) -> int:
     except Replaced as err:
         answer = {"error": str(err)}
     except Exception as err:  # whatever a model's code raises is an answer here
-        answer = {"error": f"{type(err).__name__}: {' '.join(str(err).split())[:500]}"}
+        answer = {"error": told(err)[:500]}
     sys.stdout.write(json.dumps(answer) + "\n")
     return 1 if "error" in answer else 0
 

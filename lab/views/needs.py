@@ -18,6 +18,8 @@ from lab.views.waiting import awaits_approval, deciders, is_yours
 
 # So much of one must be seen, or its number is enough.
 _LEAST_PIECE = 18
+# Cells of a reason: of two needs on a usual line, the second is seen, too.
+_LONGEST_REASON = 48
 _GRAVITY = (Tone.ACCENT, Tone.WARN, Tone.BAD)
 # The alert that says of one model what the drift panel says.
 DRIFT_ALERT = "DataDriftDetected"
@@ -128,7 +130,14 @@ def _broken(view: View) -> Iterator[Need]:
     if view.snapshot.models.value is not None:
         for one in view.snapshot.lab.models:
             if one.problem:
-                yield Need("models", f"{one.name}/", f"{formats.clean(one.name)} can't be trained", "✗", Tone.WARN)
+                said = f"{formats.clean(one.name)} can't be trained: {_brief(one.problem)}"
+                yield Need("models", f"{one.name}/", said, "✗", Tone.WARN)
+
+
+def _brief(problem: str) -> str:
+    """What is wrong; what to do stands in its row."""
+    first = problem.strip().partition("\n")[0].partition(". ")[0].removesuffix(".")
+    return "".join(span.text for span in clip((Span(formats.clean(first)),), _LONGEST_REASON))
 
 
 def _versions(view: View) -> Iterator[Need]:

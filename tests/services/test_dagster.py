@@ -174,6 +174,15 @@ async def test_the_reason_of_a_failure_is_the_one_closest_to_the_data(captured: 
     assert await dagster(answer(f"dagster_events_{captured}")).failure("x") == reason
 
 
+@pytest.mark.parametrize("message", ["ValueError\n", "ValueError: ", "odd.errors.ValueError\n"])
+async def test_a_failure_without_a_word_says_so(message: str) -> None:
+    body = answer("dagster_events_crash")
+    for event in body["data"]["logsForRun"]["events"]:
+        if event.get("error"):
+            event["error"]["causes"] = [{"message": message, "className": "ValueError"}]
+    assert await dagster(body).failure("x") == "ingest_data: ValueError, without a message"
+
+
 async def test_a_warning_of_a_check_is_not_the_reason_of_a_failure() -> None:
     body = answer("dagster_events_check")
     for event in body["data"]["logsForRun"]["events"]:

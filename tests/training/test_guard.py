@@ -311,6 +311,17 @@ def test_a_step_that_runs_out_of_memory_is_audited_with_the_limit_it_met(
     assert trail.entries[-1].details["reason"].endswith(f"more than RUN_MEMORY_LIMIT_MB=64 allows{kept}")
 
 
+@pytest.mark.parametrize(
+    ("err", "kept"), [(ValueError(), "ValueError, without a message"), (ValueError("no\nluck"), "ValueError: no luck")]
+)
+def test_the_reason_of_a_step_that_raises_is_one_line_that_hides_nothing(
+    audit: Trail, trail: Any, err: ValueError, kept: str
+) -> None:
+    with pytest.raises(ValueError), audit.guard().step("train_model"):  # noqa: PT011 - one has no message
+        raise err
+    assert trail.entries[-1].details["reason"] == kept
+
+
 CALLER = "arn:aws:sts::111111111111:assumed-role/mlops-dev-run-ml-engineer/1"
 
 

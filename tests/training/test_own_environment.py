@@ -168,6 +168,7 @@ def fit(frame, parameters, seed):
     ("body", "told"),
     [
         ("raise ValueError('no luck')", "The model's code failed: ValueError: no luck"),
+        ("raise ValueError", "The model's code failed: ValueError, without a message"),
         ("pass", "The model's code failed: TypeError: fit returned nothing: let it return the fitted model"),
         ("import os; os._exit(0)", "ended with status 0 before it was done"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "was ended by SIGKILL"),

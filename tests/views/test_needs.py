@@ -165,8 +165,8 @@ def test_a_model_that_cannot_be_trained_is_seen_before_anybody_tries() -> None:
     said_of_it = "new/train.py, line 3: invalid syntax. Mend it there."
     found = with_trouble(snapshots.MANY, New=said_of_it, CreditRiskModel="its data is gone")
     assert [need.said for need in needs(view_of(found)) if "trained" in need.said] == [
-        "New can't be trained",
-        "CreditRiskModel can't be trained",
+        "New can't be trained: new/train.py, line 3: invalid syntax",
+        "CreditRiskModel can't be trained: its data is gone",
     ]
     shown = panel("models", found)
     headings = {row.key: text(row.spill[1].spans) for row in shown.rows if row.heading and row.spill}
@@ -186,7 +186,15 @@ def test_a_lab_whose_only_model_cannot_be_trained_says_so_with_and_without_versi
         assert first.spill
         assert "no function fit" in text(first.spill[1].spans)
     waiting_for_it = replace(found, models=Slice())
-    assert "CreditRiskModel can't be trained" not in said(waiting_for_it)
+    assert not any("trained" in need for need in said(waiting_for_it))
+
+
+def test_a_long_reason_why_a_model_cannot_be_trained_leaves_room_for_other_needs() -> None:
+    found = with_trouble(snapshots.MANY, New=f"Can't read its data, /{'long/' * 30}\nand more. Put it there.")
+    (need,) = [one for one in needs(view_of(found)) if "trained" in one.said]
+    assert need.said.startswith("New can't be trained: Can't read its data, /long/")
+    assert need.said.endswith("…")
+    assert len(need.said) < 80
 
 
 BROKEN: dict[str, tuple[Callable[[AuditView], AuditView], str]] = {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lab.base import interruption
-from lab.base.errors import LabError, SignatureInvalid, UsageError
+from lab.base.errors import LabError, SignatureInvalid, UsageError, told
 from lab.base.progress import Progress
 from lab.commands import (
     approval_commands,
@@ -147,7 +147,7 @@ def main(argv: list[str]) -> int:
         )
     except Exception as err:  # a mistake of ours must reach the screen as a message, too
         step = "Type the task on a command line: it shows the traceback."
-        result = ActionResult(False, f"{type(err).__name__}: {err}", step)
+        result = ActionResult(False, told(err), step)
     _say({"result": asdict(result)})
     return 0 if result.ok else 1
 

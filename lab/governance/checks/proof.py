@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from lab.base.errors import LabError
+from lab.base.errors import LabError, told
 
 DEADLINE_S = 150.0
 _LISTED = 5
@@ -45,7 +45,7 @@ class Check:
         except LabError as err:
             passed, evidence = False, str(err)
         except Exception as err:  # a library's own error must end this proof, not all the others
-            passed, evidence = False, f"{type(err).__name__}: {err}"
+            passed, evidence = False, told(err)
         return Proof(self.name, passed, evidence, round(time.monotonic() - began, 3))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from lab.base.errors import LabError
+from lab.base.errors import LabError, told
 from lab.base.threads import made_in_thread
 from lab.observe.details import DetailSource
 from lab.observe.snapshot import Slice
@@ -144,4 +144,4 @@ def said(err: Exception, title: str, deadline_s: float) -> str:
         return str(err)
     if isinstance(err, TimeoutError):
         return f"{title} didn't answer within {deadline_s:g} s."
-    return f"{title} couldn't be read: {type(err).__name__}: {err}."
+    return f"{title} couldn't be read: {told(err)}."

@@ -200,6 +200,12 @@ def _end_with_run() -> None:
     os._exit(1)
 
 
+def _told(err: BaseException) -> str:
+    """As `lab.base.errors` has it."""
+    kind, said = type(err).__name__, " ".join(str(err).split())
+    return f"{kind}: {said}" if said else f"{kind}, without a message"
+
+
 def main(folder: Path) -> int:
     """0 when it was done; the answer says why not otherwise."""
     threading.Thread(target=_end_with_run, daemon=True).start()
@@ -218,7 +224,7 @@ def main(folder: Path) -> int:
         import traceback
 
         traceback.print_exc()
-        answer = {"failed": f"{type(err).__name__}: {' '.join(str(err).split())[:700]}"}
+        answer = {"failed": _told(err)[:700]}
     (folder / "answer.part").write_text(json.dumps(answer), encoding="utf-8")
     (folder / "answer.part").replace(folder / "answer.json")
     sys.stdout.flush()

@@ -44,7 +44,7 @@ def tried(folder: str, path: str, application: str) -> dict[str, Any]:
         try:
             predictions = predict()
         except Exception as err:
-            raise ValueError(f"it can't score rows {way}: {type(err).__name__}: {err}") from err
+            raise ValueError(f"it can't score rows {way}: {_told(err)}") from err
         first = first or predictions
         if not predictions or len(predictions) != len(rows) or not _same(predictions, first):
             raise ValueError(f"{way}: {len(predictions)} predictions for {len(rows)} rows, or others than before")
@@ -119,6 +119,12 @@ async def _asked(app: Any, body: bytes) -> tuple[int, bytes]:
     return int(got[0]["status"]), b"".join(one.get("body", b"") for one in got[1:])
 
 
+def _told(err: BaseException) -> str:
+    """As `lab.base.errors` has it."""
+    kind, said = type(err).__name__, " ".join(str(err).split())
+    return f"{kind}: {said}" if said else f"{kind}, without a message"
+
+
 def main(folder: Path) -> int:
     """0 when it could be used; the answer says why not otherwise."""
     threading.Thread(target=_end_with_asker, daemon=True).start()
@@ -126,7 +132,7 @@ def main(folder: Path) -> int:
     try:
         answer = tried(order["model"], order["rows"], order["application"])
     except BaseException as err:  # whatever a model's code raises is an answer here
-        answer = {"failed": f"{type(err).__name__}: {' '.join(str(err).split())[:500]}"}
+        answer = {"failed": _told(err)[:500]}
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
     sys.stdout.flush()
     return 1 if "failed" in answer else 0

@@ -15,7 +15,7 @@ from dagster_pipes import (
     open_dagster_pipes,
 )
 
-from lab.base.errors import LabError
+from lab.base.errors import LabError, told
 from lab.services.s3 import S3
 from lab.training.backends.batch_settings import Work
 from lab.training.data_store import Storage
@@ -61,7 +61,7 @@ def perform(pipes: PipesContext) -> bool:
         pipes.report_custom_message({"failed": {"message": err.message, "remedy": err.remedy}})
     except Exception as err:
         # In the words that a step's entry has when it is trained in the run's process.
-        pipes.report_custom_message({"failed": {"message": f"{type(err).__name__}: {err}"}})
+        pipes.report_custom_message({"failed": {"message": told(err)}})
         raise
     else:
         pipes.report_custom_message({"result": dict(result)})

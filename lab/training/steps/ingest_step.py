@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from lab.base.dataset import DatasetRef, hash_file, read_records
-from lab.base.errors import DatasetInvalid, LabError, RunFailed
+from lab.base.errors import DatasetInvalid, LabError, RunFailed, told
 from lab.base.progress import every, unheard
 from lab.base.runs import INGEST
 from lab.dagster_host.source_snapshot import ROOT
@@ -131,7 +131,7 @@ def _loaded(load: Callable[[], Any]) -> Any:
     except LabError:
         raise
     except Exception as err:  # whatever somebody's code raises is an answer here
-        raise RunFailed(f"load() failed: {type(err).__name__}: {err}.", "Look at train.py.") from err
+        raise RunFailed(f"load() failed: {told(err)}.", "Look at train.py.") from err
 
 
 def _snapshot(store: DataStore, source: str, copy: Path) -> None:
