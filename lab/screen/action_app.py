@@ -9,6 +9,7 @@ from textual import on
 from textual.app import App
 
 from lab.base.errors import LabError
+from lab.screen.failed_work import TellsFailedWork
 from lab.screen.key_spelling import key_spelled
 from lab.screen.messages import ActionWanted
 from lab.screen.saved_layout import Layout, SavedLayout
@@ -30,7 +31,7 @@ Severity = Literal["information", "warning", "error"]
 _NEWS = 4
 
 
-class ActionApp(App[None]):
+class ActionApp(TellsFailedWork, App[None]):
     """Needs of its subclass the newest `view`, and to be shown another one."""
 
     # The labs of the screen, and the one that is shown.

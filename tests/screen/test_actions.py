@@ -231,6 +231,15 @@ async def test_a_closed_gate_is_said_before_and_may_be_tried() -> None:
         assert not (await ended(app, pilot)).result.ok  # type: ignore[union-attr]
 
 
+async def test_a_look_at_the_gates_that_fails_is_told_instead_of_being_waited_for() -> None:
+    async with doing(Scripted(DONE, gates={"from": "pending_staging"})) as (app, pilot):
+        await pilot.press("3", "a")
+        await confirming(app, pilot)
+        while not (said := notices(app)):
+            await pilot.pause(0.01)
+        assert said == [("KeyError: 'to'. This is a mistake of the program: go back, and try again.", "error")]
+
+
 async def test_the_role_can_be_chosen_where_the_key_has_several() -> None:
     runner = Scripted(DONE)
     async with doing(runner) as (app, pilot):

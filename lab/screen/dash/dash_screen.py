@@ -25,6 +25,7 @@ from lab.screen.dash.board import Board
 from lab.screen.dash.dash_loop import DEFAULT_PAUSE_S, Dashboards, DashLoop
 from lab.screen.dash.head import head_of
 from lab.screen.dash.picking import Picking, with_all
+from lab.screen.failed_work import TellsFailedWork
 from lab.screen.widgets.keybar import KeyBar
 
 
@@ -44,7 +45,7 @@ class Unreachable(Message):
         self.reason = reason
 
 
-class DashScreen(Screen[None]):
+class DashScreen(TellsFailedWork, Screen[None]):
     """Shows the dashboard of a wish; `pause_s` None asks only when a person does."""
 
     CSS_PATH = Path(__file__).parents[1] / "dash.tcss"

@@ -13,6 +13,7 @@ from textual.widgets import ContentSwitcher
 from lab.observe.details import DetailSource
 from lab.observe.snapshot import Slice
 from lab.screen.binding import Binding, BindingType
+from lab.screen.failed_work import TellsFailedWork
 from lab.screen.screens.fetching import NOT_RECORDED, Fetcher, SourceT, Want
 from lab.screen.screens.opening import detail_screen
 from lab.screen.screens.row_actions import browse, copy
@@ -39,7 +40,7 @@ class Fetched(Message):
         self.part = part
 
 
-class DetailScreen(Screen[None], Generic[SourceT]):
+class DetailScreen(TellsFailedWork, Screen[None], Generic[SourceT]):
     """Shows one row of a panel until Esc. This class shows what the snapshot has; others add views and a source."""
 
     CSS_PATH = Path(__file__).parents[1] / "detail.tcss"

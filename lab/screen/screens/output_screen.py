@@ -19,6 +19,7 @@ from textual.screen import Screen
 
 from lab.base.log_lines import Level, level_of
 from lab.screen.binding import Binding, BindingType
+from lab.screen.failed_work import TellsFailedWork
 from lab.screen.widgets.feedpage import FeedPage
 from lab.screen.widgets.keybar import KeyBar
 from lab.screen.widgets.tabs import Subject, subject
@@ -42,7 +43,7 @@ class OutputCame(Message):
         self.lines, self.code, self.problem = lines, code, problem
 
 
-class OutputScreen(Screen[None]):
+class OutputScreen(TellsFailedWork, Screen[None]):
     """Runs `argv` and shows what it prints; leaving ends it, by a key that is called `leave`."""
 
     CSS_PATH = Path(__file__).parents[1] / "detail.tcss"

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.widgets import Select
 
 from lab.screen.action_runner import ActionArguments, Runner
+from lab.screen.failed_work import TellsFailedWork
 from lab.screen.screens.confirm_screen import ConfirmScreen
 from lab.screen.widgets.paint import paragraphs
 from lab.views import formats
@@ -24,7 +25,7 @@ LOCKS = {
 }
 
 
-class SignScreen(ConfirmScreen):
+class SignScreen(TellsFailedWork, ConfirmScreen):
     """Dismisses with the reason; `role` is what was chosen, empty for whichever fits."""
 
     def __init__(self, action: str, title: str, arguments: ActionArguments, runner: Runner) -> None:
