@@ -136,7 +136,7 @@ def _as_registered(rows: Sequence[ModelState], registry: Registry, taken: Mappin
     return [
         _with_versions(row, versions.get(row.name, ()), registry.aliases.get(row.name, {}))
         if row.name in owners and taken.get(row.name, row.folder) == row.folder
-        else row
+        else replace(row, versions=0)
         for row in every
     ]
 

@@ -87,6 +87,7 @@ async def test_models_are_listed_with_how_their_versions_stand(
     churn = {one.name: one for one in (await list_models(lab)).models}["Churn"]
     assert (churn.versions, churn.newest, churn.approval) == (2, "1", "pending_prod")
     assert (found["Fraud"].versions, found["Fraud"].schedule) == (0, "0 3 * * *")
+    assert found["Broken"].versions == 0
     assert (found["Gone"].removed, found["Gone"].problem, found["Gone"].versions) == (True, "", 1)
 
 
