@@ -93,3 +93,9 @@ def is_training(job: str) -> bool:
 def slug_of(job: str) -> str:
     """The folder of the model that a training job is of; empty for the default model's job, and for any other."""
     return job.removesuffix(_OF_JOB) if job != JOB and job.endswith(_OF_JOB) else ""
+
+
+def folder_name(name: str) -> str:
+    """The folder that `new-model` makes for a model of this name: `ChurnModel-2` has `churn_model_2`."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return re.sub(r"[_-]+", "_", apart).strip("_").lower()

@@ -44,13 +44,16 @@ def contract_files(pipelines: Path) -> list[Path]:
 def glance(pipelines: Path) -> tuple[Listed, ...]:
     """The models, by folder, as far as their contracts can be read; each is read again only when it changes."""
     found: dict[str, Listed] = {}
-    for path in contract_files(pipelines)[:MOST_MODELS]:
+    paths = contract_files(pipelines)[:MOST_MODELS]
+    folders = {path.parent.name for path in paths}
+    for path in paths:
         try:
             status = path.stat()
             one = _listed_as_of(path, status.st_mtime_ns, status.st_size)
         except OSError:
             continue
-        if one.id.name and one.id.name not in found and is_slug(one.id.slug):
+        anothers = one.id.name != one.id.slug and one.id.name in folders
+        if one.id.name and one.id.name not in found and is_slug(one.id.slug) and not anothers:
             taken = any(known.id.default for known in found.values())
             name = ModelId(one.id.name, one.id.slug, one.id.default and not taken)
             found[one.id.name] = replace(one, id=name)

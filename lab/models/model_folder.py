@@ -1,13 +1,13 @@
 """Reads the contracts of the models' folders below `pipelines/`; every error names file, line and remedy."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from lab.base.errors import LabError, SettingsError, UsageError
-from lab.base.model_id import SLUG_RULE, ModelId, is_slug
+from lab.base.model_id import SLUG_RULE, ModelId, folder_name, is_slug
 from lab.base.names import shown
 from lab.base.similar import meant
 from lab.models.listing import CONTRACT_FILE, MOST_MODELS, contract_files, file_content, listed, loaded, placed
@@ -57,6 +57,11 @@ class BrokenModel:
     name: str
     problem: SettingsError
 
+    @property
+    def unread(self) -> str:
+        """The folder, where the name can't be read; empty where it can."""
+        return "" if self.name else self.slug
+
 
 @dataclass(frozen=True)
 class Models:
@@ -75,7 +80,8 @@ class Models:
         if found:
             return found
         for one in self.broken:
-            if name in {one.name, one.slug} or (not name and not self.sound):
+            # Of a contract that can't be read only the folder is known.
+            if name in {one.name, one.slug} or (not name and not self.sound) or one.unread == folder_name(name):
                 raise one.problem
         known = ", ".join(sorted(one.contract.name for one in self.sound)) or "none"
         if name:
@@ -98,11 +104,13 @@ def models_in(pipelines: Path, read: Callable[[Path], bytes] = file_content) -> 
     """
     sound: list[Model] = []
     broken: list[BrokenModel] = []
-    for number, path in enumerate(contract_files(pipelines)):
+    paths = contract_files(pipelines)
+    folders = {path.parent.name for path in paths}
+    for number, path in enumerate(paths):
         try:
             if number >= MOST_MODELS:
                 raise SettingsError(f"{path}: a lab has at most {MOST_MODELS} models.", "Use another lab for it.")
-            sound.append(_alone(_model(path, read), sound))
+            sound.append(_alone(_model(path, read), sound, folders))
         except SettingsError as err:
             broken.append(BrokenModel(path.parent.name, listed(path, read).id.name, err))
     return Models(tuple(sound), tuple(broken))
@@ -119,19 +127,18 @@ def _model(path: Path, read: Callable[[Path], bytes]) -> Model:
     return Model(path.parent, read_contract(path, read))
 
 
-def _alone(model: Model, others: Sequence[Model]) -> Model:
+def _alone(model: Model, others: Sequence[Model], folders: Collection[str]) -> Model:
     path, contract = model.folder / CONTRACT_FILE, model.contract
+    if contract.name != model.slug and contract.name in folders:
+        # Commands take either, and must never mean another model than the one that was asked for.
+        raise SettingsError(
+            f"{path}: name: {contract.name} is the folder of another model, and no model's name may be.",
+            "Give it another name.",
+        )
     for other in others:
         if other.contract.name == contract.name:
             raise SettingsError(
                 f"{path}: name: {contract.name} is the model of {other.folder.name} already.", "Give it another name."
-            )
-        if contract.name == other.slug or other.contract.name == model.slug:
-            # Commands take either, and must never mean another model than the one that was asked for.
-            raise SettingsError(
-                f"{path}: {other.slug} is the folder of {other.contract.name}, and no model's name may be another's "
-                "folder.",
-                "Give it another name or folder.",
             )
         if other.contract.default and contract.default:
             raise SettingsError(

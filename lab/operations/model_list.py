@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from lab.base.catalogue import Service
 from lab.base.errors import LabError
-from lab.base.model_id import is_training, slug_of
+from lab.base.model_id import folder_name, is_training, slug_of
 from lab.base.model_versions import ModelVersion
 from lab.base.names import in_order
 from lab.base.runs import RunStatus
@@ -129,6 +129,9 @@ def _as_registered(rows: Sequence[ModelState], registry: Registry, taken: Mappin
         versions.setdefault(one.name, []).append(one)
     # What nobody governed is none of the lab's.
     governed = {name for name, listed in versions.items() if any(one.tags.get("audit_hash") for one in listed)}
+    # A contract that can't be read tells no name: its folder does.
+    unread = {folder_name(name): name for name in governed}
+    rows = [row if row.name else replace(row, name=unread.get(row.folder, "")) for row in rows]
     gone = governed - {row.name for row in rows}
     every = [*rows, *(ModelState(name, "", removed=True) for name in gone)]
     # A folder that claims another one's name has none of its versions.

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from lab.base.errors import UsageError
+from lab.base.errors import SettingsError, UsageError
 from lab.commands import training_commands
 from lab.commands.approval_commands import registered_name
 from lab.config import LabConfig
+from lab.models.model_folder import the_model
 from lab.operations import model_list
 from lab.operations.model_list import ModelList, ModelState, list_models
 from tests.commands.test_cli_governance import run
@@ -89,6 +90,21 @@ async def test_models_are_listed_with_how_their_versions_stand(
     assert (found["Fraud"].versions, found["Fraud"].schedule) == (0, "0 3 * * *")
     assert found["Broken"].versions == 0
     assert (found["Gone"].removed, found["Gone"].problem, found["Gone"].versions) == (True, "", 1)
+
+
+async def test_a_model_whose_contract_cannot_be_read_keeps_its_name_and_versions(
+    lab: LabConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    governed = GovernedLab(tmp_path).staffed()
+    governed.set_baseline("Churn")
+    governed.train(model="Churn")
+    monkeypatch.setattr(model_list, "Mlflow", lambda _: governed.registry.client())
+    (lab.pipelines / "churn" / "model.yaml").write_text("version: 1\ncolumns\nname: Churn\n")
+    (churn,) = [one for one in (await list_models(lab)).models if one.folder == "churn"]
+    assert (churn.name, churn.versions, churn.removed) == ("Churn", 1, False)
+    assert "is no YAML" in churn.problem
+    with pytest.raises(SettingsError, match="is no YAML"):
+        the_model(lab.pipelines, "Churn")
 
 
 def state(name: str, **known: Any) -> ModelState:

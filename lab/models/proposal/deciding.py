@@ -67,6 +67,8 @@ def decide(survey: Survey, target: str, asked: str) -> Decided:
     positive, why = positive_of(survey.of(target)) if task is Task.BINARY else ("", "")
     if positive:
         looks.insert(0, Look(target, f"{positive!r} is taken for the positive label, {why}"))
+    if task is Task.MULTICLASS and survey.of(target).numbers and not asked:
+        looks.append(Look(target, "whole numbers are taken for classes: --task regression takes them for amounts"))
     columns[target] = _target(survey.of(target), task)
     looks += [Look(target, one) for one in ([] if _is_number(task) else _alike(survey.of(target)))]
     looks += [*_general(columns, target), *_repeated(survey, target)]
@@ -102,7 +104,8 @@ def _useless(seen: Seen) -> str:
     if not seen.unique or seen.dates or (seen.numbers and not seen.whole):
         return ""
     counted = seen.numbers and seen.high - seen.low + 1 == seen.there
-    codes = not seen.numbers and seen.words <= 1.05 * min(seen.there, 200) and seen.there > _LABELS and not _units(seen)
+    codes = not seen.numbers and seen.words <= 1.05 * min(seen.there, 200) and seen.there > _LABELS
+    codes = codes and not _units(seen) and not _like_dates(seen)
     if counted or codes or by_name:
         return f"an id: every cell is another{', as its name says' if by_name else ''}"
     return ""
@@ -112,7 +115,9 @@ def _kind(seen: Seen) -> tuple[dict[str, Any], list[str]]:
     if seen.numbers:
         low, high = bounds(seen.low, seen.high, seen.whole)
         few = seen.whole and 2 < seen.distinct <= 6 and seen.high - seen.low < 20
-        said = [f"{seen.distinct} different whole numbers: if they are labels, write type: category"] if few else []
+        labels = ", ".join(f'"{number}"' for number in sorted(seen.texts, key=float)) if few else ""
+        instead = f"{{type: category, values: [{labels}]}}"
+        said = [f"{seen.distinct} different whole numbers: if they are labels, write {instead}"] if few else []
         return {"type": "number", "min": low, "max": high}, said
     if seen.dates:
         return {"type": "date", "earliest": seen.first.replace(month=1, day=1)}, []
@@ -141,6 +146,10 @@ def _units(seen: Seen) -> bool:
     return bool(seen.texts) and all(map(_WITH_UNIT.fullmatch, seen.texts))
 
 
+def _like_dates(seen: Seen) -> bool:
+    return bool(seen.texts) and all(map(_LIKE_A_DATE.match, seen.texts))
+
+
 def _nearly_numbers(seen: Seen) -> list[str]:
     """Of a column of text: what keeps it from being numbers, where most of it is."""
     odd = [text for text in seen.texts if not _NUMBER.fullmatch(text)]
@@ -148,7 +157,7 @@ def _nearly_numbers(seen: Seen) -> list[str]:
         return [f"numbers with a unit, {odd[0]!r} for instance: write them without it, or they stay text"]
     if not odd and seen.texts:
         return ["digits all through, too many for a number or with a zero before them, so they are taken for a code"]
-    if seen.texts and all(map(_LIKE_A_DATE.match, seen.texts)):
+    if _like_dates(seen):
         return [
             f"dates in a form that isn't plain, {odd[0]!r} for instance: write them as 2024-01-31, or they stay text"
         ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base.errors import UsageError
-from lab.base.model_id import LONGEST_SLUG, SLUG_RULE, is_slug
+from lab.base.model_id import LONGEST_SLUG, SLUG_RULE, folder_name, is_slug
 from lab.base.names import MODEL_RULE, is_model_name
 
 # Windows and its shares keep these for devices, and `pipelines` has the rest itself.
@@ -36,7 +36,7 @@ def names_of(name: str, pipelines: Path, known: Mapping[str, str]) -> Names:
             f"{name!r} can't be a model's name: {MODEL_RULE}.",
             f"Take {plain}." if is_model_name(plain) else "Take another.",
         )
-    slug = _snake(name)
+    slug = folder_name(name)
     if keyword.iskeyword(slug) or keyword.issoftkeyword(slug) or slug in _TAKEN:
         raise UsageError(f"The folder of {name} would be {slug}, which Python or the lab keeps.", "Take another name.")
     if not is_slug(slug):
@@ -44,18 +44,12 @@ def names_of(name: str, pipelines: Path, known: Mapping[str, str]) -> Names:
         rule = f"It must be {SLUG_RULE}: take another name."
         raise UsageError(f"The folder of {name} would be {slug}{longer}.", rule)
     for folder, registered in known.items():
-        if folder == slug or _snake(registered) == slug:
+        if folder == slug or folder_name(registered) == slug:
             says = f"{name} is taken by" if name == registered else f"{name} is too close to {registered},"
             raise UsageError(f"{says} the model in {pipelines / folder}.", "Take another name, or remove that folder.")
     if (pipelines / slug).exists() or (pipelines / f"{slug}.py").exists():
         raise UsageError(f"{pipelines / slug} is there already, and is never overwritten.", "Take another name.")
     return Names(name, slug)
-
-
-def _snake(name: str) -> str:
-    """`ChurnModel-2` as `churn_model_2`."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    return re.sub(r"[_-]+", "_", apart).strip("_").lower()
 
 
 def _ascii(name: str) -> str:

@@ -127,8 +127,14 @@ def test_code(folder: str, data: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """As Python and its formatter write it."""
-    return repr(text) if '"' in text and "'" not in text else '"' + repr(f"'{text}")[2:-1].replace('"', '\\"') + '"'
+    """As Python and its formatter write it: between double quotes, where those need no more signs before them."""
+    plain = repr(text)
+    if plain.startswith('"') or ('"' in text and "'" not in text):
+        return plain
+    inner = plain[1:-1].replace("\\'", "'")
+    if text.count('"') > text.count("'"):
+        return plain
+    return '"' + inner.replace('"', '\\"') + '"'
 
 
 def _listed(names: Sequence[str]) -> str:
