@@ -159,7 +159,12 @@ def print_criteria(found: "CriteriaView") -> None:
     printing.show(table)
     for problem in found.problems:
         printing.show(f"[red]less than is in force: {printing.escape(problem)}[/]")
-    if found.entry:
+    if found.entry and found.problems:
+        printing.say(
+            f"in force where nobody needs to sign, elsewhere all stays as it was; audit entry {found.entry.seq}"
+        )
+        printing.say(f'next: invoke set-criteria --model {found.model} --reason "…" --key FILE, by who may sign it')
+    elif found.entry:
         printing.say(f"in force now; audit entry {found.entry.seq}")
     elif found.problems:
         printing.say(f'invoke set-criteria --model {found.model} --reason "…" puts it in force; who trains can\'t')
@@ -250,6 +255,9 @@ def _after(outcome: "Outcome") -> str:
     if outcome.action == "approve":
         given = f'--model {outcome.model} --version {outcome.version} --reason "…"'
         return f"invoke promote {given} --dry-run shows which gates stand before its promotion"
+    if outcome.action == "promote" and outcome.to_state.startswith("pending"):
+        given = f'--model {outcome.model} --version {outcome.version} --reason "…"'
+        return f"somebody else: invoke approve {given}, for prod"
     return "invoke models shows how every model stands"
 
 

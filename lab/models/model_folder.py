@@ -81,20 +81,25 @@ class Models:
             return found
         for one in self.broken:
             # Of a contract that can't be read only the folder is known.
-            if name in {one.name, one.slug} or (not name and not self.sound) or one.unread == folder_name(name):
+            if (
+                name in {one.name, one.slug}
+                or (not name and not self.sound)
+                or (name and one.unread == folder_name(name))
+            ):
                 raise one.problem
         known = ", ".join(sorted(one.contract.name for one in self.sound)) or "none"
         if name:
             near = meant(name, [text for one in self.sound for text in (one.contract.name, one.slug)])
             raise UsageError(f"There is no model {shown(name)}.", f"{near}Known are: {known}.")
-        raise UsageError("No model is named, and none is the default one.", f"Name one of: {known}.")
+        broken = f" {self.broken[0].problem.message}" if self.broken else ""
+        raise UsageError(f"No model is named, and none is the default one.{broken}", f"Name one of: {known}.")
 
     @property
     def default(self) -> Model | None:
-        """The default model, or the only one."""
+        """The default model, or the only one; none where it may be one of those that are broken."""
         if chosen := next((one for one in self.sound if one.contract.default), None):
             return chosen
-        return self.sound[0] if len(self.sound) == 1 else None
+        return self.sound[0] if len(self.sound) == 1 and not self.broken else None
 
 
 def models_in(pipelines: Path, read: Callable[[Path], bytes] = file_content) -> Models:

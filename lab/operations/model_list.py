@@ -30,8 +30,8 @@ class ModelState:
     """One model. `problem` is why it can't be trained; `versions` is None where the registry doesn't answer.
 
     `removed`: only the registry still has it. `failed_run` is its newest run that ended, if that failed, and `failure`
-    why. `newest` is the number of its newest version, but for those on which a verification tried the guardrails, and
-    `approval` and `blocked` are what the registry says of that;
+    why. `newest` is the number of its newest version, but for those on which a verification tried the guardrails and
+    those that nobody governed, and `approval` and `blocked` are what the registry says of that;
     `staging` and `champion` are the numbers of the versions that have these aliases.
     `environment` is empty for a model that runs with the lab's packages.
     """
@@ -159,8 +159,8 @@ def _of_contract(config: LabConfig, model: Model) -> ModelState:
 
 
 def _with_versions(row: ModelState, found: Sequence[ModelVersion], aliases: Mapping[str, Sequence[str]]) -> ModelState:
-    real = [one for one in found if one.tags.get("owner") != PROBE]
-    newest = max(real or found, key=lambda one: in_order(one.version), default=None)
+    real = [one for one in found if one.tags.get("owner") != PROBE and one.tags.get("audit_hash")]
+    newest = max(real, key=lambda one: in_order(one.version), default=None)
     held = {alias: number for number, names in aliases.items() for alias in names if alias in ALIASES}
     return replace(
         row,

@@ -25,6 +25,7 @@ from lab.services.heartbeats import DaemonError, current, met_at
 from lab.services.json_reading import Said, items, mapping, number, number_or_none, text, text_or
 
 _CLASS = re.compile(r"\A(?:[\w]+\.)+\w+: ")
+_OF_A_MODEL = re.compile(r'File "[^"\n]*/pipelines/([a-z0-9_]+/[^"/\n]+\.py)", line (\d+)')
 _WRAPPERS = {
     "DagsterExecutionStepExecutionError",
     "DagsterExecutionHandleOutputError",
@@ -299,7 +300,15 @@ def _error_of(item: Mapping[str, Any]) -> str:
     telling = [link for link in chain if link.get("className") not in _WRAPPERS] or chain
     said, kind = text(telling[0]["message"]).strip(), text_or(telling[0].get("className"))
     # Whoever raises an error without a word leaves Dagster only its kind.
-    return without_message(kind) if kind and said.rstrip(": ").rpartition(".")[2] == kind else said
+    said = without_message(kind) if kind and said.rstrip(": ").rpartition(".")[2] == kind else said
+    first, end, rest = said.partition("\n")
+    return f"{first}{_place(telling[0].get('stack'))}{end}{rest}"
+
+
+def _place(stack: object) -> str:
+    """Where in a model's own code it happened, which is what a person can mend; empty where that took no part."""
+    frames = [found for frame in items(stack or []) if (found := _OF_A_MODEL.search(text(frame)))]
+    return f" ({frames[-1][1]}, line {frames[-1][2]})" if frames else ""
 
 
 def _no_such_run(answer: Mapping[str, Any]) -> NotFound:

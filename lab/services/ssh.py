@@ -211,7 +211,10 @@ def read_public_key(key: Path) -> PublicKey:
         return parse_public_key(path.read_text())
     except (OSError, UnicodeDecodeError) as err:
         why = err.strerror if isinstance(err, OSError) else "not text"
-        remedy = f"Give the path of a key, or type `ssh-keygen -y -f {key} > {path}`."
+        # A private key alone can have its public half made.
+        half = key != path and key.is_file() and not path.exists() and b"PRIVATE KEY" in key.read_bytes()[:100]
+        make = f", or type `ssh-keygen -y -f {key} > {path}`" if half else ""
+        remedy = f"Give the file of an SSH key, as ~/.ssh/id_ed25519{make}."
         raise SignatureInvalid(f"Can't read the public key {path}: {why}.", remedy) from None
 
 

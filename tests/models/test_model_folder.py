@@ -81,6 +81,14 @@ def test_the_second_default_one_is_refused(tmp_path: Path) -> None:
     assert [one.default for one in listed_models(tmp_path)] == [True, False]
 
 
+def test_a_broken_contract_makes_no_other_model_the_one_that_is_meant_without_a_name(tmp_path: Path) -> None:
+    write_model(tmp_path, "a", text="name: Churn\ndefault: true\nversion: 7\n")
+    write_model(tmp_path, "b", "Fraud")
+    with pytest.raises(UsageError, match=r"No model is named.*a/model\.yaml"):
+        models_in(tmp_path).find()
+    assert models_in(tmp_path).find("Fraud").slug == "b"
+
+
 @pytest.mark.parametrize(("first", "second", "wrong"), [("b", "Churn", "a"), ("Churn", "a", "b"), ("b", "a", "ab")])
 def test_a_name_that_is_anothers_folder_is_refused_as_commands_take_either(
     tmp_path: Path, first: str, second: str, wrong: str

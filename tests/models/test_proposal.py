@@ -1,5 +1,6 @@
 """`new-model`: what it finds in data, and what it leaves to a person."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -244,3 +245,26 @@ def test_the_command_prints_one_document(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert (found["task"], found["rows"], found["written"]) == ("regression", 600, False)
     assert not (ROOT / "pipelines" / "try_sales").exists()
+
+
+@pytest.mark.parametrize("name", ['urteil "gut" o\'der nicht', 'it\'s "x" \\n', "''\"", "'", 'a"b'])
+def test_code_names_the_target_as_the_data_does(name: str, proposed: Propose) -> None:
+    made = proposed(datasets.sales().rename(columns={"amount": name}), name)
+    line = next(line for line in made.files["train.py"].splitlines() if line.startswith("TARGET = "))
+    assert ast.literal_eval(line.partition(" = ")[2]) == name
+    assert contract_of(made).target == name
+
+
+def test_days_in_a_form_that_is_not_plain_are_no_ids(proposed: Propose) -> None:
+    frame = datasets.five_classes()
+    days = pd.date_range("2021-03-01", periods=len(frame)).strftime("%m/%d/%y")
+    made = proposed(frame.assign(day=days), "class")
+    assert "dates in a form that isn't plain, '03/01/21' for instance" in says(made, "day")
+
+
+def test_whole_numbers_that_may_be_labels_come_with_what_to_write(proposed: Propose) -> None:
+    frame = datasets.five_classes()
+    made = proposed(frame.assign(line=np.arange(len(frame)) % 4 + 9), "class")
+    assert 'write {type: category, values: ["9", "10", "11", "12"]}' in says(made, "line")
+    made = proposed(frame.assign(stars=np.arange(len(frame)) % 5 + 1), "stars", "Stars")
+    assert "--task regression takes them for amounts" in says(made, "stars")

@@ -183,6 +183,22 @@ async def test_a_failure_without_a_word_says_so(message: str) -> None:
     assert await dagster(body).failure("x") == "ingest_data: ValueError, without a message"
 
 
+async def test_a_failure_in_a_models_code_tells_the_line() -> None:
+    stack = [
+        '  File "/home/ann/lab/lab/training/fitting.py", line 207, in _fitted\n    return code.fit(known)\n',
+        '  File "/home/ann/lab/pipelines/churn/train.py", line 15, in fit\n    return helped(frame)\n',
+        '  File "/home/ann/lab/pipelines/churn/help.py", line 3, in helped\n    raise ValueError\n',
+        '  File "/usr/lib/python3.11/json/decoder.py", line 337, in decode\n    obj, end = self.raw_decode(s)\n',
+    ]
+    body = answer("dagster_events_crash")
+    for event in body["data"]["logsForRun"]["events"]:
+        if event.get("error"):
+            event["error"]["causes"] = [
+                {"message": "ValueError: no luck\nat all\n", "className": "ValueError", "stack": stack}
+            ]
+    assert await dagster(body).failure("x") == "ingest_data: ValueError: no luck (churn/help.py, line 3)\nat all"
+
+
 async def test_a_warning_of_a_check_is_not_the_reason_of_a_failure() -> None:
     body = answer("dagster_events_check")
     for event in body["data"]["logsForRun"]["events"]:

@@ -198,9 +198,20 @@ def test_a_key_is_chosen_or_found_among_the_usual_ones(tmp_path: Path) -> None:
 
 
 def test_a_missing_public_half_names_the_command_that_makes_it(tmp_path: Path) -> None:
+    key = make_key(tmp_path, "ed25519", "key")
+    key.with_name("key.pub").unlink()
     with pytest.raises(SignatureInvalid) as caught:
-        ssh.read_public_key(tmp_path / "key")
-    assert "ssh-keygen -y -f" in caught.value.remedy
+        ssh.read_public_key(key)
+    assert f"ssh-keygen -y -f {key} > {key}.pub" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["absent", "absent.pub", "tea.csv", "folder"])
+def test_what_is_no_key_has_no_public_half_to_be_made(tmp_path: Path, name: str) -> None:
+    (tmp_path / "tea.csv").write_text("leaf,price\n")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(SignatureInvalid) as caught:
+        ssh.read_public_key(tmp_path / name)
+    assert caught.value.remedy == "Give the file of an SSH key, as ~/.ssh/id_ed25519."
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,10 @@ def metric(case: Case) -> Gate:
     champion = history.holder(case.model, CHAMPION)
     theirs = case.champion if case.champion and history.of(case.champion) == champion else None
     margins = _in_force(case, record).margins
-    return Gate("metric", *metrics_of(record, case.found, champion, theirs, margins))
+    passed, detail = metrics_of(record, case.found, champion, theirs, margins)
+    gone = champion is not None and case.champion is None
+    out = f"`invoke reject --model {case.model} --version {champion.name}` takes it out of service." if champion else ""
+    return Gate("metric", passed, detail, f"The champion was deleted in MLflow: {out}" if gone and not passed else "")
 
 
 def ledger(case: Case) -> Gate:
@@ -252,7 +255,9 @@ _REMEDIES = {
 
 def with_remedy(gate: Gate, model: str) -> Gate:
     """The gate, and what a person can do about it where it is closed."""
-    return gate if gate.passed else replace(gate, remedy=_REMEDIES.get(gate.name, "").format(model=model))
+    if gate.passed or gate.remedy:
+        return gate
+    return replace(gate, remedy=_REMEDIES.get(gate.name, "").format(model=model))
 
 
 class TooLate(LabError):

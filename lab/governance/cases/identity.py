@@ -185,7 +185,7 @@ class Registrar:
         details = {"operation": operation, "line": signer.line, "reason": reason, "problem": problem}
         sealed = self._append(self._entry(who, Status.REFUSED, details))
         raise PolicyDenied(
-            f"Refused: {problem}. Audit entry {sealed.seq} says so.",
+            f"Refused: {problem.rstrip('.')}. Audit entry {sealed.seq} says so.",
             "Type --role platform-admin."
             if who.signer is None and not who.problem
             else "Give --sign-with KEY of an identity that may change identities; `invoke identity-list` shows them.",

@@ -206,6 +206,14 @@ def _told(err: BaseException) -> str:
     return f"{kind}: {said}" if said else f"{kind}, without a message"
 
 
+def _place(err: BaseException, code: Path) -> str:
+    """Where in the model's own code it happened."""
+    import traceback
+
+    frames = [one for one in traceback.extract_tb(err.__traceback__) if Path(one.filename).is_relative_to(code)]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+
+
 def main(folder: Path) -> int:
     """0 when it was done; the answer says why not otherwise."""
     threading.Thread(target=_end_with_run, daemon=True).start()
@@ -224,7 +232,7 @@ def main(folder: Path) -> int:
         import traceback
 
         traceback.print_exc()
-        answer = {"failed": _told(err)[:700]}
+        answer = {"failed": f"{_told(err)[:700]}{_place(err, folder / 'code')}"}
     (folder / "answer.part").write_text(json.dumps(answer), encoding="utf-8")
     (folder / "answer.part").replace(folder / "answer.json")
     sys.stdout.flush()
