@@ -42,7 +42,7 @@ class Logs:
 
     def tail(self, service: Service, lines: int, since: datetime | None = None) -> Sequence[str]:
         found = self.lines[service][-lines:]
-        return found if since is None else list(newer(found, since))
+        return found if since is None else list(newer(found, since, datetime.now(UTC)))
 
     def provision(self, deadline_s: float) -> Sequence[str] | None:
         return None
