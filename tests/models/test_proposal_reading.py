@@ -1,12 +1,14 @@
 """What `new-model` makes of a file: dialects, marks for missing values, and what is no table."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lab.base.errors import LabError
+from lab.base.errors import DatasetInvalid, LabError
 from lab.models.proposal.survey import survey
+from lab.models.proposal.taking import take
 from tests.models.proposals import Propose, contract_of
 from tests.support import datasets
 
@@ -35,6 +37,8 @@ def test_dialects_are_read_and_what_changed_is_said(proposed: Propose, project: 
         (b"\x1f\x8b\x08\x00\x00", "compressed with gzip"),
         (b'[{"a": 1, "y": "no"}]', "is JSON, not CSV"),
         (b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\x3e\x00\x01" + bytes(40), "is neither text nor Parquet"),
+        pytest.param(b"a," * (3 << 20), "The first line of .* has more than 4 MB", id="one line"),
+        pytest.param(b"a," + b"n" * 5000 + b",y\n" + b"1,2,no\n3,4,yes\n" * 90, "has 5,000 characters", id="long name"),
         (b"a,b,y\n1,2,\x81\n", "byte 10 is no letter of cp1252"),
     ],
 )
@@ -80,3 +84,9 @@ def test_what_is_no_table_is_told(body: bytes, proposed: Propose) -> None:
     with pytest.raises(LabError) as told:
         proposed(body, "a")
     assert told.value.message
+
+
+def test_a_pipe_is_no_file_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DatasetInvalid, match="is no file"):
+        take(tmp_path / "pipe", tmp_path)

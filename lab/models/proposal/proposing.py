@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.base.errors import LabError, SettingsError, UsageError
+from lab.base.errors import DatasetInvalid, LabError, SettingsError, UsageError
 from lab.base.similar import meant
 from lab.models.contract import Contract
 from lab.models.listing import CONTRACT_FILE
@@ -26,6 +26,10 @@ COPIED = 50 << 20
 # Folders of the project that containers see, too.
 _SEEN = ("data", "pipelines")
 _SUFFIXES = (".csv", ".parquet")
+
+
+# YAML takes no key of more than a thousand characters.
+_LONGEST_NAME = 500
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,9 @@ def propose(
     with tempfile.TemporaryDirectory() as folder:
         taken = take(data, Path(folder), say)
         found = survey(taken.path, say)
+        if long := next((seen.name for seen in found.columns if len(seen.name) > _LONGEST_NAME), ""):
+            what = f"The name of a column has {len(long):,} characters: {long[:40]}…"
+            raise DatasetInvalid(what, f"Give it one of at most {_LONGEST_NAME}.")
         decided = decide(found, target, task)
         copy, named = _place(root, data, taken, names.slug)
         texts = _texts(names, target, decided, named)

@@ -13,7 +13,10 @@ from lab.models.proposal.csv_batches import Say, header_of
 from lab.models.proposal.mending import repaired
 
 _MOST = 2 << 30
+# Ten thousand columns have names of some 200 kB.
+_LONGEST_HEADER = 4 << 20
 _GIVE = "Name a CSV or Parquet file."
+_HEADER = "Save it as CSV, the columns' names first, with commas between them."
 # Rows between two lines about how far it is; a multiple of what is read at once.
 _SAID = 200_000
 _EXCELS_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
@@ -34,6 +37,8 @@ class Taken:
 def take(source: Path, folder: Path, say: Say = lambda _: None) -> Taken:
     """Reads a CSV of any dialect, or Parquet, into `folder`. Raises DatasetInvalid for what is neither."""
     try:
+        if source.exists() and not source.is_file():
+            raise DatasetInvalid(f"{source} is no file.", _GIVE)
         if source.stat().st_size > _MOST:
             raise DatasetInvalid(f"{source} has more than {_MOST >> 30} GiB.", "Give a sample of it.")
         if is_parquet(source):
@@ -51,7 +56,10 @@ def _told(say: Say, rows: int) -> None:
 
 def _text(source: Path, folder: Path, say: Say) -> Taken:
     with source.open("rb") as file:
-        head = file.read(HEAD)
+        begin = file.read(_LONGEST_HEADER)
+    head = begin[:HEAD]
+    if len(begin) == _LONGEST_HEADER and not {*b"\r\n"} & {*begin}:
+        raise DatasetInvalid(f"The first line of {source} has more than {len(begin) >> 20} MB.", _HEADER)
     if said := other_kind(head):
         raise DatasetInvalid(f"{source}: {said}.")
     encoding = encoding_of(head)
@@ -109,7 +117,7 @@ def _rewrite(source: Path, target: Path, encoding: str, delimiter: str, skip: in
         found = (
             f"{source} has no two columns: its first line is {header[0][:60]!r}." if header else f"{source} is empty."
         )
-        raise DatasetInvalid(found, "Save it as CSV, the columns' names first, with commas between them.")
+        raise DatasetInvalid(found, _HEADER)
     if broken := inspect(target, header).violations:
         raise DatasetInvalid(f"{source} can't be used: {'; '.join(map(str, broken))}.", "Mend it there.")
     return [*said, *([f"{empty} rows with nothing but empty cells left out"] if empty else [])]
